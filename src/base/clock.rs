@@ -1,0 +1,202 @@
+//! Time: the only place that reads the wall clock, and the clock that tests move by hand.
+use std::fmt;
+use std::future::Future;
+use std::ops::{Add, Sub};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
+use time::macros::format_description;
+use tokio::sync::watch;
+
+/// A point in time, in microseconds since the Unix epoch (UTC). The unit of every time in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Makes a point in time from microseconds since the epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Makes a point in time from whole seconds since the epoch.
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the epoch.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the epoch, rounded down: the unit of SQS's message attributes.
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// Seconds since the epoch, rounded down: the unit of SQS's queue attributes.
+    pub const fn secs(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Seconds since the epoch with their fraction, as AWS JSON and REST-JSON write timestamps.
+    pub fn secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// How long after `earlier` this is; zero when it is before.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// RFC 3339 with milliseconds and `Z`, as SNS and SES write times: `2026-01-02T03:04:05.678Z`.
+    pub fn iso_millis(self) -> String {
+        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        self.date_time().format(form).unwrap_or_default()
+    }
+
+    /// The form of a mail's `Date` header: `Fri, 02 Jan 2026 03:04:05 +0000` (RFC 5322, 3.3).
+    pub fn rfc2822(self) -> String {
+        self.date_time().format(&Rfc2822).unwrap_or_default()
+    }
+
+    /// The basic ISO 8601 form of SigV4's `X-Amz-Date`: `20260102T030405Z`.
+    pub fn iso_basic(self) -> String {
+        let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+        self.date_time().format(form).unwrap_or_default()
+    }
+
+    /// Reads RFC 3339; `None` for anything else.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::from)
+    }
+
+    /// Reads `20260102T030405Z`; `None` for anything else.
+    pub fn parse_iso_basic(text: &str) -> Option<Self> {
+        let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+        let time = time::PrimitiveDateTime::parse(text, form).ok()?;
+        Some(Self::from(time.assume_utc()))
+    }
+
+    fn date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    fn from(time: OffsetDateTime) -> Self {
+        Self(i64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, by: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+    fn sub(self, by: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.iso_millis())
+    }
+}
+
+/// Where time comes from. Cheap to clone; every clone of a manual clock shows the same time.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Manual(Arc<watch::Sender<Timestamp>>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until [`Clock::advance`] moves it. For tests.
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(watch::Sender::new(start))))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+            }
+            Source::Manual(now) => *now.borrow(),
+        }
+    }
+
+    /// Moves a manual clock on and wakes who sleeps on it. The system's clock does not move: no effect.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(now) = &self.0 {
+            now.send_modify(|t| *t = *t + by);
+        }
+    }
+
+    /// Returns once it is `at` or later.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        match &self.0 {
+            Source::System => tokio::time::sleep(at.since(self.now())).await,
+            Source::Manual(now) => {
+                // The sender lives in `self`, so the channel cannot close while we wait.
+                let _ = now.subscribe().wait_for(|t| *t >= at).await;
+            }
+        }
+    }
+
+    /// Returns after `by` has passed.
+    pub async fn sleep(&self, by: Duration) {
+        self.sleep_until(self.now() + by).await;
+    }
+
+    /// Waits for `work` until `by` has passed; `None` when time ran out and the work was dropped.
+    pub async fn timeout<T>(&self, by: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.sleep(by) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_aws_and_mail_write_them() {
+        let t = Timestamp::from_micros(1_767_323_045_678_901);
+        assert_eq!(t.iso_millis(), "2026-01-02T03:04:05.678Z");
+        assert_eq!(t.rfc2822(), "Fri, 02 Jan 2026 03:04:05 +0000");
+        assert_eq!(t.iso_basic(), "20260102T030405Z");
+        assert_eq!(Timestamp::parse_iso_basic("20260102T030405Z"), Some(Timestamp::from_secs(t.secs())));
+        assert_eq!(Timestamp::parse_iso_basic("2026-01-02"), None);
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_sleepers_only_when_moved() {
+        let clock = Clock::manual(Timestamp::from_secs(10));
+        let sleeper = clock.clone();
+        let mut task = tokio::spawn(async move { sleeper.sleep(Duration::from_secs(5)).await });
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut task).await.is_err());
+        clock.advance(Duration::from_secs(5));
+        task.await.expect("the sleeper ends");
+        assert_eq!(clock.now(), Timestamp::from_secs(15));
+    }
+}

@@ -1,0 +1,11 @@
+//! Values that cannot be wrong once made: time, ids, ARNs, addresses, secrets.
+pub mod address;
+pub mod arn;
+pub mod clock;
+pub mod ids;
+pub mod secret;
+
+pub use address::{Domain, EmailAddress};
+pub use arn::{AccountId, Arn, Region};
+pub use clock::{Clock, Timestamp};
+pub use secret::Secret;

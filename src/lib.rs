@@ -1,0 +1,2 @@
+//! Postrider: Amazon SES, with the SNS and SQS under it, on your own machine.
+pub mod base;
