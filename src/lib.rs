@@ -3,4 +3,5 @@ pub mod aws;
 pub mod base;
 pub mod queues;
 pub mod store;
+pub mod topics;
 pub mod workers;
