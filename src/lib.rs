@@ -2,6 +2,8 @@
 pub mod aws;
 pub mod base;
 pub mod config;
+pub mod mail;
 pub mod queues;
 pub mod store;
+pub mod topics;
 pub mod workers;
