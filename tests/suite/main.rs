@@ -1,0 +1,3 @@
+//! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
+mod engine;
+mod queue_engine;
