@@ -2,6 +2,7 @@
 pub mod access;
 pub mod aws;
 pub mod base;
+pub mod config;
 pub mod queues;
 pub mod store;
 pub mod workers;
