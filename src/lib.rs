@@ -1,4 +1,5 @@
 //! Postrider: Amazon SES, with the SNS and SQS under it, on your own machine.
+pub mod access;
 pub mod aws;
 pub mod base;
 pub mod config;
