@@ -3,12 +3,16 @@
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
 pub mod access;
+pub mod configuration_sets;
 pub mod dialect;
 mod error;
+pub mod identities;
 mod lane;
+pub mod mails;
 pub mod messages;
 mod open;
 pub mod queues;
+pub mod sending_accounts;
 pub mod sql;
 mod tx;
 mod wake;

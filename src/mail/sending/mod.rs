@@ -1,0 +1,10 @@
+//! Sending: the one door for the API and SMTP submission, and our own mails.
+pub mod accept;
+mod checks;
+mod error;
+pub mod quota;
+pub mod system;
+
+pub use accept::{Sending, Settings, Submission};
+pub use error::SendError;
+pub use quota::{Limits, Quota};
