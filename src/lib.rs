@@ -5,4 +5,5 @@ pub mod base;
 pub mod config;
 pub mod queues;
 pub mod store;
+pub mod topics;
 pub mod workers;

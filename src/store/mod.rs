@@ -11,9 +11,13 @@ mod lane;
 pub mod mails;
 pub mod messages;
 mod open;
+pub mod publications;
 pub mod queues;
 pub mod sending_accounts;
+pub mod signing_keys;
 pub mod sql;
+pub mod subscriptions;
+pub mod topics;
 mod tx;
 mod wake;
 
