@@ -26,7 +26,6 @@ CREATE TABLE subscriptions (
     endpoint TEXT NOT NULL,
     -- 0 waits for confirmation, 1 is confirmed, 2 was unsubscribed and may be restored with its token.
     state BIGINT NOT NULL,
-    raw BIGINT NOT NULL,
     -- JSON object of the attributes that were set (RawMessageDelivery, RedrivePolicy, DeliveryPolicy ...).
     attributes TEXT NOT NULL,
     token TEXT NOT NULL UNIQUE,
@@ -45,7 +44,6 @@ CREATE INDEX subscriptions_by_expiry ON subscriptions (state, token_expires_at);
 -- A published message, kept once while jobs of the delivery queue still refer to it.
 CREATE TABLE publications (
     message_id TEXT NOT NULL PRIMARY KEY,
-    topic_id BIGINT NOT NULL,
     -- JSON of the publication: message per protocol, subject, attributes, timestamp, signature.
     content TEXT NOT NULL,
     -- Deliveries that have not ended yet; the row goes with the last of them.
@@ -80,8 +78,8 @@ CREATE TABLE signing_keys (
     -- X.509 in PEM.
     certificate TEXT NOT NULL,
     -- 1 for the key that signs, 0 for those before it.
-    current BIGINT NOT NULL,
+    active BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
 -- Of two nodes that make the first key at the same time, one wins and both use it.
-CREATE UNIQUE INDEX signing_keys_current ON signing_keys (current) WHERE current = 1;
+CREATE UNIQUE INDEX signing_keys_active ON signing_keys (active) WHERE active = 1;

@@ -7,8 +7,12 @@ mod error;
 mod lane;
 pub mod messages;
 mod open;
+pub mod publications;
 pub mod queues;
+pub mod signing_keys;
 pub mod sql;
+pub mod subscriptions;
+pub mod topics;
 mod tx;
 mod wake;
 
