@@ -65,8 +65,8 @@ async fn enqueue_bounce(tx: &mut Tx, owner: &Owner, bounce: Bounce) -> Result<()
     let recipient = bounce.recipient.to_string();
     let mail = Mail {
         id: bounce.id.clone(),
-        account: owner.account.clone(),
-        region: owner.region.clone(),
+        account: owner.account.to_string(),
+        region: owner.region.to_string(),
         caller: "receipt-rule".to_owned(),
         source_ip: None,
         source: bounce.sender.to_string(),
