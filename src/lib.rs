@@ -1,3 +1,4 @@
 //! Postrider: Amazon SES, with the SNS and SQS under it, on your own machine.
 pub mod base;
+pub mod mail;
 pub mod store;

@@ -1,0 +1,3 @@
+//! Mail: composing and signing it, sending it, receiving it.
+pub mod message;
+pub mod sending;
