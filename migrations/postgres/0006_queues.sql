@@ -41,3 +41,9 @@ CREATE TABLE messages (
 
 -- Serves claim, counts, retention and the next visible time: the cost of a receive does not grow with the queue.
 CREATE INDEX messages_by_visibility ON messages (queue_id, visible_at, id);
+
+-- Queues that are gone, whose messages are still being taken away.
+CREATE TABLE deleted_queues (
+    queue_id BIGINT PRIMARY KEY,
+    deleted_at BIGINT NOT NULL
+);

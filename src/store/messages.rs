@@ -280,18 +280,6 @@ pub async fn counts(tx: &mut Tx, queue_id: i64) -> Result<Counts, Error> {
     Ok(Counts { visible: row.count("total")?.saturating_sub(in_flight + delayed), in_flight, delayed })
 }
 
-/// How many messages are in flight now.
-pub async fn in_flight(tx: &mut Tx, queue_id: i64) -> Result<u32, Error> {
-    let now = tx.now();
-    let row = tx
-        .one(
-            "SELECT COUNT(*) AS n FROM messages WHERE queue_id = $1 AND visible_at > $2 AND receipt <> 0",
-            args![queue_id, now],
-        )
-        .await?;
-    row.map_or(Ok(0), |row| row.count("n"))
-}
-
 /// When the next hidden message becomes visible.
 pub async fn next_visible_at(tx: &mut Tx, queue_id: i64) -> Result<Option<Timestamp>, Error> {
     let row = tx.one("SELECT MIN(visible_at) AS at FROM messages WHERE queue_id = $1", args![queue_id]).await?;

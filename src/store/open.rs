@@ -113,8 +113,12 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        let mut tx = Tx::new(self.readers.connection().await?, self.clock.clone());
-        work(&mut tx).await
+        work(&mut self.reader().await?).await
+    }
+
+    /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
+    pub async fn reader(&self) -> Result<Tx, Error> {
+        Ok(Tx::new(self.readers.connection().await?, self.clock.clone()))
     }
 
     /// Someone who waits for messages of a queue.

@@ -151,9 +151,23 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
     .await
 }
 
-/// Takes a queue away, without its messages.
-pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    tx.run("DELETE FROM queues WHERE id = $1", args![id]).await
+/// Takes a queue away, and notes that its messages are to be taken away too.
+pub async fn delete(tx: &mut Tx, queue: &Queue) -> Result<(), Error> {
+    let now = tx.now();
+    tx.run("DELETE FROM queues WHERE id = $1", args![queue.id]).await?;
+    tx.run("INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2)", args![queue.id, now]).await?;
+    Ok(())
+}
+
+/// Deleted queues whose messages may still be there.
+pub async fn deleted(tx: &mut Tx) -> Result<Vec<i64>, Error> {
+    let rows = tx.all("SELECT queue_id FROM deleted_queues ORDER BY deleted_at LIMIT 100", vec![]).await?;
+    rows.iter().map(|row| row.int("queue_id")).collect()
+}
+
+/// The messages of this deleted queue are gone.
+pub async fn forget_deleted(tx: &mut Tx, id: i64) -> Result<u64, Error> {
+    tx.run("DELETE FROM deleted_queues WHERE queue_id = $1", args![id]).await
 }
 
 /// Notes that the queue was purged now.
