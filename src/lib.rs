@@ -3,6 +3,7 @@ pub mod access;
 pub mod aws;
 pub mod base;
 pub mod config;
+pub mod mail;
 pub mod queues;
 pub mod store;
 pub mod topics;
