@@ -1,0 +1,141 @@
+//! What a service's error is on the wire: one row per error, from which each protocol picks its columns.
+
+/// Whose fault an error is, as AWS writes it in `<Type>` and after the code in `x-amzn-query-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller's: trying again changes nothing.
+    Sender,
+    /// Ours.
+    Receiver,
+}
+
+impl Fault {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "Sender",
+            Self::Receiver => "Receiver",
+        }
+    }
+}
+
+/// One row of a service's error table. Make it with [`ErrorShape::sender`], then change what differs:
+/// `ErrorShape::sender("QueueDoesNotExist", 400).query("AWS.SimpleQueueService.NonExistentQueue", 400)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorShape {
+    /// The name in `__type` and `x-amzn-errortype`. A name with `#` is written as it is, any other gets the service's
+    /// namespace in front where the protocol wants one.
+    pub shape: &'static str,
+    /// The `<Code>` of the Query protocol, also in the header `x-amzn-query-error`.
+    pub query_code: &'static str,
+    /// The HTTP status on the JSON protocols.
+    pub status: u16,
+    /// The HTTP status on Query, and on JSON for callers that send `x-amzn-query-mode: true`.
+    pub query_status: u16,
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// An error whose text must not reach the peer: it gets a bland one, the log gets the cause.
+    pub internal: bool,
+}
+
+impl ErrorShape {
+    /// An error of the caller's, called the same on all protocols.
+    pub const fn sender(shape: &'static str, status: u16) -> Self {
+        Self { shape, query_code: shape, status, query_status: status, fault: Fault::Sender, internal: false }
+    }
+
+    /// An error of ours whose text the caller may read, such as `ConcurrentModificationException`.
+    pub const fn receiver(shape: &'static str, status: u16) -> Self {
+        Self { fault: Fault::Receiver, ..Self::sender(shape, status) }
+    }
+
+    /// The unexpected: HTTP 500 under `shape`, a bland text for the peer, the cause in the log.
+    pub const fn internal(shape: &'static str) -> Self {
+        Self { internal: true, ..Self::receiver(shape, 500) }
+    }
+
+    /// The same error with another code and status on Query.
+    pub const fn query(self, query_code: &'static str, query_status: u16) -> Self {
+        Self { query_code, query_status, ..self }
+    }
+}
+
+/// A service's error enum. Its `Display` is the text that AWS would send, save for rows that are
+/// [`ErrorShape::internal`]: their `Display` and sources go to the log only.
+pub trait ServiceError: std::error::Error {
+    /// The error's row.
+    fn shape(&self) -> ErrorShape;
+}
+
+/// An error on its way to the wire: its row, the peer's text and the log's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The row.
+    pub shape: ErrorShape,
+    /// What the peer reads.
+    pub message: String,
+    /// What only the log reads: the causes of an internal error.
+    pub cause: Option<String>,
+}
+
+impl Failure {
+    /// An error with a text for the peer and no hidden cause.
+    pub fn new(shape: ErrorShape, message: impl Into<String>) -> Self {
+        Self { shape, message: message.into(), cause: None }
+    }
+
+    /// The unexpected: a bland text for the peer, `cause` for the log.
+    pub fn internal(shape: ErrorShape, cause: impl Into<String>) -> Self {
+        let message = "We encountered an internal error. Please try again.".to_owned();
+        Self { shape, message, cause: Some(cause.into()) }
+    }
+}
+
+impl<E: ServiceError> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let shape = error.shape();
+        if !shape.internal {
+            return Self::new(shape, error.to_string());
+        }
+        let mut cause = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(below) = source {
+            cause.push_str(": ");
+            cause.push_str(&below.to_string());
+            source = below.source();
+        }
+        Self::internal(shape, cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Sample {
+        #[error("The queue is gone.")]
+        Gone,
+        #[error("store")]
+        Store(#[from] std::fmt::Error),
+    }
+
+    impl ServiceError for Sample {
+        fn shape(&self) -> ErrorShape {
+            match self {
+                Self::Gone => ErrorShape::sender("Gone", 400),
+                Self::Store(_) => ErrorShape::internal("InternalFailure"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_internal_error_stays_at_home() {
+        let known = Failure::from(Sample::Gone);
+        assert_eq!((known.message.as_str(), known.cause), ("The queue is gone.", None));
+        let unexpected = Failure::from(Sample::from(std::fmt::Error));
+        assert!(!unexpected.message.contains("store"));
+        assert!(unexpected.cause.is_some_and(|cause| cause.starts_with("store: ")));
+        assert_eq!(unexpected.shape.status, 500);
+    }
+}

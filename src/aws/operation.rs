@@ -1,0 +1,95 @@
+//! An operation as a row of a service's table, and what runs it on every protocol.
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::aws::call::{Call, Caller, query_form};
+use crate::aws::error::{Failure, ServiceError};
+use crate::aws::protocol::refusal::Refusal;
+use crate::aws::protocol::reply::Reply;
+use crate::aws::protocol::rest_json::Route;
+use crate::aws::protocol::{form_decode, json, rest_json};
+use crate::aws::service::{Protocol, Services};
+
+/// What an operation's row runs.
+pub type Run = for<'a> fn(&'a Services, &'a Caller, Call<'a>) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
+
+/// A row of a service's operation table. Made by [`operations!`](crate::operations).
+pub struct Operation {
+    /// The name, as in AWS's model.
+    pub name: &'static str,
+    /// Method and path on REST-JSON; empty on the other protocols.
+    pub routes: &'static [Route],
+    /// Decodes, runs and encodes.
+    pub run: Run,
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").field("name", &self.name).field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+/// A service's operation table, one row per operation:
+///
+/// ```ignore
+/// pub static OPERATIONS: &[Operation] = operations! {
+///     CreateQueue => queue::create_queue,
+///     GetEmailIdentity [GET "/v2/email/identities/{EmailIdentity}"] => identity::get_email_identity,
+///     ListEmailIdentities [GET "/v2/email/identities", POST "/v2/email/list-identities"] => identity::list,
+/// };
+/// ```
+///
+/// Each function is `async fn(&Services, &Caller, Input) -> Result<Output, E>` with serde types and an
+/// `E: ServiceError`. `Output = ()` is an operation without a result; an empty struct is a result without members.
+#[macro_export]
+macro_rules! operations {
+    ($($name:ident $([$($method:ident $path:literal),+ $(,)?])? => $function:path),* $(,)?) => {
+        &[$($crate::aws::operation::Operation {
+            name: stringify!($name),
+            routes: &[$($($crate::aws::protocol::rest_json::Route { method: stringify!($method), path: $path }),+)?],
+            run: |services, caller, call| {
+                Box::pin($crate::aws::operation::run(services, caller, call, $function))
+            },
+        }),*]
+    };
+}
+pub use operations;
+
+/// Decodes the call's input, runs `function`, and encodes its result or error.
+pub async fn run<'a, I, O, E, F>(services: &'a Services, caller: &'a Caller, call: Call<'a>, function: F) -> Reply
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    E: ServiceError,
+    F: AsyncFnOnce(&'a Services, &'a Caller, I) -> Result<O, E>,
+{
+    let writer = call.writer();
+    let (api, operation) = (call.api, call.operation);
+    let input = match decode::<I>(call, caller) {
+        Ok(input) => input,
+        Err(refusal) => return writer.failure((api.refuse)(&refusal)),
+    };
+    match function(services, caller, input).await {
+        Ok(output) => writer.result(operation.name, &output),
+        Err(error) => writer.failure(Failure::from(error)),
+    }
+}
+
+fn decode<I: DeserializeOwned>(call: Call<'_>, caller: &Caller) -> Result<I, Refusal> {
+    let request = call.request;
+    match call.protocol {
+        Protocol::Json => json::decode(&request.body),
+        Protocol::RestJson => rest_json::decode(&request.method, call.labels, &request.query, &request.body),
+        Protocol::Query => {
+            let mut form = query_form(request)?;
+            if !call.api.path_member.is_empty() && request.path.len() > 1 {
+                form.set_default(call.api.path_member, format!("{}{}", caller.endpoint, request.path));
+            }
+            form_decode::decode(&form, call.api.names)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The pairs of a Query request as a tree: `Tags.member.1.Key=a` is four levels.
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::aws::protocol::refusal::Refusal;
+use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX};
+
+/// One level of names. A name may have a value and levels below it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Form<'a> {
+    value: Option<Cow<'a, str>>,
+    below: BTreeMap<String, Form<'a>>,
+}
+
+impl<'a> Form<'a> {
+    /// Reads `application/x-www-form-urlencoded` pairs. Of a name that comes twice the last value counts.
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`] for bytes that are no text, [`Refusal::TooMuch`] for what is larger than any request.
+    pub fn parse(pairs: &'a [u8]) -> Result<Self, Refusal> {
+        let mut root = Self::default();
+        root.add(pairs)?;
+        Ok(root)
+    }
+
+    /// Adds the pairs of another part of the request, as a GET's query string. What is there already stays.
+    ///
+    /// # Errors
+    /// As [`Form::parse`].
+    pub fn add(&mut self, pairs: &'a [u8]) -> Result<(), Refusal> {
+        if pairs.iter().filter(|byte| **byte == b'&').count() >= VALUES_MAX {
+            return Err(Refusal::TooMuch("the request holds too many values"));
+        }
+        if pairs.iter().any(|byte| *byte >= 0x80 || *byte < 0x20 && !matches!(byte, b'\r' | b'\n')) {
+            return Err(Refusal::Malformed("the form is not URL-encoded".to_owned()));
+        }
+        for (name, value) in form_urlencoded::parse(pairs.trim_ascii()) {
+            if name.matches('.').count() >= DEPTH_MAX {
+                return Err(Refusal::TooMuch("the request nests too deep"));
+            }
+            let mut level = &mut *self;
+            for part in name.split('.') {
+                level = level.below.entry(part.to_owned()).or_default();
+            }
+            level.value = Some(value);
+        }
+        Ok(())
+    }
+
+    /// The value of the top-level name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.below.get(name)?.value.as_deref()
+    }
+
+    /// Gives a top-level name a value, if it has none.
+    pub fn set_default(&mut self, name: &str, value: String) {
+        self.below.entry(name.to_owned()).or_default().value.get_or_insert(Cow::Owned(value));
+    }
+
+    /// The level below.
+    pub(crate) fn level(&self, name: &str) -> Option<&Form<'a>> {
+        self.below.get(name)
+    }
+
+    /// This level's own value.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// The levels below that are numbers, in their order. Gaps do not matter, as AWS's do not.
+    pub(crate) fn numbered(&self) -> Vec<&Form<'a>> {
+        let mut items: Vec<(u32, &Form<'a>)> =
+            self.below.iter().filter_map(|(name, level)| Some((name.parse().ok()?, level))).collect();
+        items.sort_by_key(|(number, _)| *number);
+        items.into_iter().map(|(_, level)| level).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_become_levels() {
+        let form = Form::parse(b"Action=Send&E.2.Id=b&E.10.Id=c&E.1.Id=a%20+%C3%A4\r\n").expect("a form");
+        assert_eq!(form.get("Action"), Some("Send"));
+        let ids: Vec<_> = form.level("E").expect("E").numbered().iter().filter_map(|e| e.get("Id")).collect();
+        assert_eq!(ids, ["a  ä", "b", "c"]);
+    }
+
+    #[test]
+    fn broken_deep_and_crowded_forms_are_refused() {
+        assert!(matches!(Form::parse("Name=ä".as_bytes()), Err(Refusal::Malformed(_))));
+        assert!(matches!(Form::parse(b"Name=\0"), Err(Refusal::Malformed(_))));
+        assert!(matches!(Form::parse("a.".repeat(DEPTH_MAX).as_bytes()), Err(Refusal::TooMuch(_))));
+        assert!(matches!(Form::parse("a=1&".repeat(VALUES_MAX).as_bytes()), Err(Refusal::TooMuch(_))));
+    }
+}

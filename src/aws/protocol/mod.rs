@@ -1,0 +1,27 @@
+//! The wire protocols of AWS: the same serde structures in JSON, in form pairs and in XML.
+#[cfg(test)]
+mod equivalence;
+pub mod form;
+pub mod form_decode;
+pub mod json;
+pub mod names;
+pub mod refusal;
+pub mod reply;
+pub mod rest_json;
+pub mod tree;
+pub mod value;
+pub mod xml;
+
+pub use names::Names;
+pub use refusal::Refusal;
+pub use value::{Blob, Time};
+
+/// How deep a request may nest. AWS's deepest models need fewer than 12 levels.
+pub(crate) const DEPTH_MAX: usize = 32;
+
+/// How many values (names included) a JSON body, or pairs a form may hold. The largest real requests (bulk mail to 50
+/// destinations with tags and headers each) need about 10,000.
+pub(crate) const VALUES_MAX: usize = 50_000;
+
+/// How many parameters a REST-JSON query string may hold.
+pub(crate) const PARAMETERS_MAX: usize = 1_000;

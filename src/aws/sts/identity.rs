@@ -1,0 +1,33 @@
+//! GetCallerIdentity.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sts::error::StsError;
+
+/// No members.
+#[derive(Debug, Deserialize)]
+pub struct GetCallerIdentityRequest {}
+
+/// Who signed the request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetCallerIdentityResponse {
+    user_id: String,
+    account: String,
+    arn: String,
+}
+
+/// Says which account the caller's key belongs to. Every key of ours acts as its account's root.
+///
+/// # Errors
+/// None.
+pub async fn get_caller_identity(
+    _: &Services,
+    caller: &Caller,
+    _: GetCallerIdentityRequest,
+) -> Result<GetCallerIdentityResponse, StsError> {
+    let account = caller.account.to_string();
+    let arn = format!("arn:aws:iam::{account}:root");
+    Ok(GetCallerIdentityResponse { user_id: account.clone(), account, arn })
+}

@@ -1,0 +1,268 @@
+//! What happened to a mail, in the JSON that SES publishes (SES developer guide, "Event publishing: examples of the records").
+//! Exact member names matter here: programs that read SES's events read these.
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::base::Timestamp;
+use crate::mail::content::headers_record::HeadersRecord;
+use crate::store::mails::Mail;
+
+/// One thing that happened to a mail.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The mail was accepted.
+    Send,
+    /// The mail was accepted and then not sent, since its content is not acceptable.
+    Reject {
+        /// SES knows one: `Bad content`.
+        reason: String,
+    },
+    /// The other side took it.
+    Delivery(Delivery),
+    /// Given up for these recipients.
+    Bounce(Bounce),
+    /// Not yet; it will be tried again.
+    DeliveryDelay(DeliveryDelay),
+    /// A recipient marked it as unwanted.
+    Complaint(Complaint),
+}
+
+/// A delivery's facts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// When the other side said yes.
+    pub at: Timestamp,
+    /// Who got it.
+    pub recipients: Vec<String>,
+    /// The other side's answer to the end of the data, such as `250 ok`.
+    pub smtp_response: String,
+    /// The name of the host of ours that delivered it.
+    pub reporting_mta: String,
+    /// The address that it went out from: the tag `ses:outgoing-ip`.
+    pub outgoing_ip: Option<String>,
+}
+
+/// A bounce's facts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bounce {
+    /// When we gave up.
+    pub at: Timestamp,
+    /// Permanent, Transient or Undetermined.
+    pub kind: BounceType,
+    /// `General`, `NoEmail`, `Suppressed`, `OnAccountSuppressionList`, `MailboxFull`, `MessageTooLarge`,
+    /// `ContentRejected`, `AttachmentRejected` or `Undetermined`; which of them goes with which type stands in SES's guide.
+    pub sub_type: &'static str,
+    /// Who does not get it, and why.
+    pub recipients: Vec<BouncedRecipient>,
+    /// A new id for this bounce, in the form of a message id.
+    pub feedback_id: String,
+    /// `dns; HOST`: who reports it.
+    pub reporting_mta: Option<String>,
+}
+
+/// How final a bounce is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum BounceType {
+    /// The answer says nothing that we know.
+    Undetermined,
+    /// It will not work later either.
+    Permanent,
+    /// It may work later.
+    Transient,
+}
+
+/// One recipient of a bounce.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BouncedRecipient {
+    /// The address.
+    pub email_address: String,
+    /// `failed` (RFC 3464, 2.3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The enhanced status code, such as `5.1.1` (RFC 3463).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `smtp; 550 5.1.1 no such user`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnostic_code: Option<String>,
+}
+
+/// A delay's facts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryDelay {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// `TransientCommunicationFailure`, `MailboxFull`, `SpamDetected`, `RecipientServerError`, `General`, ...
+    pub delay_type: &'static str,
+    /// When we will give up.
+    pub expires_at: Timestamp,
+    /// Who waits, and why.
+    pub recipients: Vec<DelayedRecipient>,
+    /// The name of the host of ours that reports it.
+    pub reporting_mta: Option<String>,
+}
+
+/// One recipient of a delay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DelayedRecipient {
+    /// The address.
+    pub email_address: String,
+    /// The enhanced status code, such as `4.4.1`.
+    pub status: String,
+    /// `smtp; 421 4.4.1 unable to connect`.
+    pub diagnostic_code: String,
+}
+
+/// A complaint's facts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Complaint {
+    /// When the complaint came in.
+    pub at: Timestamp,
+    /// Who may have complained: every recipient at that domain.
+    pub recipients: Vec<String>,
+    /// A new id for this complaint.
+    pub feedback_id: String,
+    /// `OnAccountSuppressionList`, or none.
+    pub sub_type: Option<&'static str>,
+    /// The report's User-Agent (RFC 5965).
+    pub user_agent: Option<String>,
+    /// `abuse`, `auth-failure`, `fraud`, `not-spam`, `other`, `virus` (RFC 5965).
+    pub feedback_type: Option<String>,
+    /// The report's Arrival-Date.
+    pub arrival: Option<Timestamp>,
+}
+
+impl Event {
+    /// The name in a destination's list of types (`MatchingEventTypes`): `DELIVERY_DELAY`.
+    pub fn matching_type(&self) -> &'static str {
+        match self {
+            Event::Send => "SEND",
+            Event::Reject { .. } => "REJECT",
+            Event::Delivery(_) => "DELIVERY",
+            Event::Bounce(_) => "BOUNCE",
+            Event::DeliveryDelay(_) => "DELIVERY_DELAY",
+            Event::Complaint(_) => "COMPLAINT",
+        }
+    }
+
+    /// The name in the record, and the name and content of the record's own object.
+    fn body(&self, mail: &Mail) -> (&'static str, &'static str, Value) {
+        match self {
+            Event::Send => ("Send", "send", json!({})),
+            Event::Reject { reason } => ("Reject", "reject", json!({ "reason": reason })),
+            Event::Delivery(d) => ("Delivery", "delivery", delivery(d, mail)),
+            Event::Bounce(b) => ("Bounce", "bounce", bounce(b)),
+            Event::DeliveryDelay(d) => ("DeliveryDelay", "deliveryDelay", delay(d)),
+            Event::Complaint(c) => ("Complaint", "complaint", complaint(c)),
+        }
+    }
+
+    /// The record that is published: one line of JSON.
+    pub fn record(&self, mail: &Mail) -> String {
+        let (event_type, name, body) = self.body(mail);
+        let mut record = Map::new();
+        record.insert("eventType".to_owned(), Value::from(event_type));
+        record.insert("mail".to_owned(), self.mail_object(mail));
+        record.insert(name.to_owned(), body);
+        Value::Object(record).to_string()
+    }
+
+    fn mail_object(&self, mail: &Mail) -> Value {
+        let headers = HeadersRecord::read(&mail.headers);
+        let mut object = Map::new();
+        let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+        put("timestamp", mail.accepted_at.iso_millis().into());
+        put("source", headers.source.as_deref().unwrap_or(&mail.source).into());
+        if let Some(identity) = &mail.identity {
+            put("sourceArn", format!("arn:aws:ses:{}:{}:identity/{identity}", mail.region, mail.account).into());
+        }
+        put("sendingAccountId", mail.account.as_str().into());
+        put("messageId", mail.id.as_str().into());
+        put("destination", json!(headers.destination));
+        put("headersTruncated", headers.truncated.into());
+        put("headers", json!(headers.headers));
+        put("commonHeaders", headers.common_headers(&mail.id));
+        put("tags", json!(self.tags(mail)));
+        Value::Object(object)
+    }
+
+    /// The caller's tags and SES's own.
+    fn tags(&self, mail: &Mail) -> BTreeMap<String, Vec<String>> {
+        let given: Vec<(String, String)> = serde_json::from_str(&mail.tags).unwrap_or_default();
+        let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in given {
+            tags.entry(name).or_default().push(value);
+        }
+        let mut auto = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                tags.insert(name.to_owned(), vec![value]);
+            }
+        };
+        auto("ses:configuration-set", mail.configuration_set.clone());
+        auto("ses:source-ip", mail.source_ip.clone());
+        auto("ses:from-domain", mail.source.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
+        auto("ses:caller-identity", Some(mail.caller.clone()));
+        if let Event::Delivery(delivery) = self {
+            auto("ses:outgoing-ip", delivery.outgoing_ip.clone());
+        }
+        tags
+    }
+}
+
+fn delivery(d: &Delivery, mail: &Mail) -> Value {
+    let took = d.at.since(mail.accepted_at).as_millis();
+    json!({
+        "timestamp": d.at.iso_millis(),
+        "processingTimeMillis": u64::try_from(took).unwrap_or(u64::MAX),
+        "recipients": d.recipients,
+        "smtpResponse": d.smtp_response,
+        "reportingMTA": d.reporting_mta,
+    })
+}
+
+fn bounce(b: &Bounce) -> Value {
+    let mut object = json!({
+        "feedbackId": b.feedback_id,
+        "bounceType": b.kind,
+        "bounceSubType": b.sub_type,
+        "bouncedRecipients": b.recipients,
+        "timestamp": b.at.iso_millis(),
+    });
+    set(&mut object, "reportingMTA", b.reporting_mta.clone());
+    object
+}
+
+fn delay(d: &DeliveryDelay) -> Value {
+    let mut object = json!({
+        "timestamp": d.at.iso_millis(),
+        "delayType": d.delay_type,
+        "expirationTime": d.expires_at.iso_millis(),
+        "delayedRecipients": d.recipients,
+    });
+    set(&mut object, "reportingMTA", d.reporting_mta.clone());
+    object
+}
+
+fn complaint(c: &Complaint) -> Value {
+    let recipients: Vec<Value> = c.recipients.iter().map(|address| json!({ "emailAddress": address })).collect();
+    let mut object = json!({
+        "feedbackId": c.feedback_id,
+        "complaintSubType": c.sub_type,
+        "complainedRecipients": recipients,
+        "timestamp": c.at.iso_millis(),
+    });
+    set(&mut object, "userAgent", c.user_agent.clone());
+    set(&mut object, "complaintFeedbackType", c.feedback_type.clone());
+    set(&mut object, "arrivalDate", c.arrival.map(Timestamp::iso_millis));
+    object
+}
+
+fn set(object: &mut Value, name: &str, value: Option<String>) {
+    if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
+        object.insert(name.to_owned(), value.into());
+    }
+}

@@ -1,0 +1,126 @@
+//! What event records tell of a mail's headers: made once when the mail is accepted, kept as JSON beside it.
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::mail::message::HeaderLine;
+
+/// The headers in a record hold at most 10 KB; the rest is left out and `headersTruncated` says so (SES guide).
+const HEADERS_LIMIT: usize = 10 * 1024;
+
+/// The headers of an accepted mail, as far as records tell them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadersRecord {
+    /// The sender, with the display name if there is one.
+    pub source: Option<String>,
+    /// All recipients of the envelope.
+    pub destination: Vec<String>,
+    /// Whether some headers did not fit.
+    pub truncated: bool,
+    /// The headers in order.
+    pub headers: Vec<HeaderLine>,
+}
+
+impl HeadersRecord {
+    /// Takes as many of the headers as the limit allows.
+    pub fn new(source: Option<String>, destination: Vec<String>, headers: impl IntoIterator<Item = HeaderLine>) -> Self {
+        let mut record = Self { source, destination, ..Self::default() };
+        let mut room = HEADERS_LIMIT;
+        for line in headers {
+            let size = line.name.len() + line.value.len();
+            if size > room {
+                record.truncated = true;
+                break;
+            }
+            room -= size;
+            record.headers.push(line);
+        }
+        record
+    }
+
+    /// Reads what [`HeadersRecord::write`] wrote; anything else gives an empty record.
+    pub fn read(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    /// The form in the store.
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The `commonHeaders` object: the usual headers, address lists split, and SES's message id.
+    pub fn common_headers(&self, message_id: &str) -> Value {
+        let mut common = Map::new();
+        for (header, member) in
+            [("From", "from"), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply-To", "replyTo"), ("Sender", "sender")]
+        {
+            let all: Vec<String> = self.values(header).flat_map(split_list).collect();
+            if !all.is_empty() {
+                common.insert(member.to_owned(), json!(all));
+            }
+        }
+        for (header, member) in [("Date", "date"), ("Subject", "subject")] {
+            if let Some(value) = self.values(header).next() {
+                common.insert(member.to_owned(), value.into());
+            }
+        }
+        common.insert("messageId".to_owned(), message_id.into());
+        Value::Object(common)
+    }
+
+    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value.as_str())
+    }
+}
+
+/// Splits an address list at its commas, but not inside quotes, comments or angle brackets.
+fn split_list(list: &str) -> Vec<String> {
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_u32);
+    let mut parts = vec![String::new()];
+    for c in list.chars() {
+        let splits = c == ',' && !quoted && depth == 0;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            '(' | '<' if !quoted => depth += 1,
+            ')' | '>' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if splits {
+            parts.push(String::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+    }
+    parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, value: &str) -> HeaderLine {
+        HeaderLine { name: name.to_owned(), value: value.to_owned() }
+    }
+
+    #[test]
+    fn common_headers_split_lists_and_leave_out_what_is_not_there() {
+        let lines = [line("From", "\"A, B\" <a@x.example>"), line("to", "b@x.example, C <c@x.example>"), line("Subject", "hi")];
+        let record = HeadersRecord::new(None, vec![], lines);
+        let common = record.common_headers("id-1");
+        assert_eq!(
+            common,
+            json!({"from": ["\"A, B\" <a@x.example>"], "to": ["b@x.example", "C <c@x.example>"], "subject": "hi",
+                   "messageId": "id-1"})
+        );
+    }
+
+    #[test]
+    fn headers_beyond_ten_kilobytes_are_left_out_and_it_says_so() {
+        let long = "x".repeat(6000);
+        let record = HeadersRecord::new(None, vec![], [line("A", &long), line("B", &long), line("C", "short")]);
+        assert!(record.truncated);
+        assert_eq!(record.headers.len(), 1);
+        assert_eq!(HeadersRecord::read(&record.write()), record);
+    }
+}

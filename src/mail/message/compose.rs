@@ -1,0 +1,223 @@
+//! Composing a message from its parts: mixed(related(alternative(text, HTML), inline parts), attachments), each level only
+//! where it is needed (RFC 2046, 5.1; RFC 2387).
+use crate::mail::message::mailbox::Mailbox;
+use crate::mail::message::mime::{Encoding, Part, crlf};
+use crate::mail::message::{Error, headers};
+
+/// SES: the subject's length (SESv2 model).
+const SUBJECT_LIMIT: usize = 998;
+/// SES: custom headers of one message, and the length of a value.
+const HEADERS_LIMIT: usize = 15;
+const VALUE_LIMIT: usize = 995;
+/// SES: a file name, a content id, a content type and a description.
+const FILE_NAME_LIMIT: usize = 255;
+const CONTENT_ID_LIMIT: usize = 78;
+const TYPE_LIMIT: usize = 78;
+const DESCRIPTION_LIMIT: usize = 1000;
+/// Headers that the composer or the accept door writes.
+const RESERVED: &[&str] = &[
+    "bcc", "cc", "date", "from", "message-id", "mime-version", "reply-to", "return-path", "sender", "subject", "to",
+    "dkim-signature", "received",
+];
+
+/// A message in its parts, before it is one.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The sender as people see it.
+    pub from: Mailbox,
+    /// The To header. Bcc recipients stand in the envelope only.
+    pub to: Vec<Mailbox>,
+    /// The Cc header.
+    pub cc: Vec<Mailbox>,
+    /// Where answers go.
+    pub reply_to: Vec<Mailbox>,
+    /// The subject, unencoded.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: Option<String>,
+    /// The body as HTML.
+    pub html: Option<String>,
+    /// Attached and inline parts.
+    pub attachments: Vec<Attachment>,
+    /// The caller's own headers, at most 15.
+    pub headers: Vec<(String, String)>,
+}
+
+/// How a part shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Beside the message.
+    Attachment,
+    /// Inside the HTML, by its content id.
+    Inline,
+}
+
+/// A file that goes with the message.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// `type/subtype`; found from the file name where it is absent.
+    pub content_type: Option<String>,
+    /// Its name.
+    pub file_name: String,
+    /// Attached or inline.
+    pub disposition: Disposition,
+    /// The content id, without angle brackets: what `cid:` names.
+    pub content_id: Option<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// How to encode it.
+    pub encoding: Encoding,
+}
+
+/// Writes the message with CRLF line ends. Date and Message-ID are not there yet: the accept door stamps them.
+pub fn compose(draft: &Draft) -> Result<Vec<u8>, Error> {
+    let text = draft.text.as_deref().map(crlf);
+    let html = draft.html.as_deref().map(crlf);
+    let body = body(draft, text.as_deref(), html.as_deref())?;
+    let attached: usize = draft.attachments.iter().map(|a| a.content.len()).sum();
+    let bodies = text.as_deref().map_or(0, str::len) + html.as_deref().map_or(0, str::len);
+    let mut out = Vec::with_capacity(attached / 2 * 3 + bodies * 2 + 2048);
+    top_headers(&mut out, draft)?;
+    body.write(&mut out)?;
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(out)
+}
+
+fn top_headers(out: &mut Vec<u8>, draft: &Draft) -> Result<(), Error> {
+    write_mailboxes(out, "From", std::slice::from_ref(&draft.from))?;
+    write_mailboxes(out, "Reply-To", &draft.reply_to)?;
+    write_mailboxes(out, "To", &draft.to)?;
+    write_mailboxes(out, "Cc", &draft.cc)?;
+    limit("subject", draft.subject.chars().count(), SUBJECT_LIMIT)?;
+    headers::unstructured(out, "Subject", &draft.subject)?;
+    limit("list of headers", draft.headers.len(), HEADERS_LIMIT)?;
+    for (name, value) in &draft.headers {
+        let lower = name.to_ascii_lowercase();
+        if RESERVED.contains(&lower.as_str()) || lower.starts_with("content-") {
+            return Err(Error::ReservedHeader(name.clone()));
+        }
+        limit("value of a header", value.chars().count(), VALUE_LIMIT)?;
+        headers::unstructured(out, name, value)?;
+    }
+    out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+    Ok(())
+}
+
+fn write_mailboxes(out: &mut Vec<u8>, name: &str, list: &[Mailbox]) -> Result<(), Error> {
+    if list.is_empty() {
+        return Ok(());
+    }
+    headers::mailboxes(out, name, list.iter().map(|m| (m.name.as_deref(), m.address.as_str())))
+}
+
+fn body<'a>(draft: &'a Draft, text: Option<&'a str>, html: Option<&'a str>) -> Result<Part<'a>, Error> {
+    let mut alternatives = Vec::new();
+    for (kind, content) in [("text/plain", text), ("text/html", html)] {
+        if let Some(content) = content {
+            alternatives.push(text_part(kind, content)?);
+        }
+    }
+    let body = Part::of("alternative", alternatives).ok_or(Error::NoBody)?;
+    let (mut related, mut mixed) = (vec![body], Vec::new());
+    for attachment in &draft.attachments {
+        // Inline parts belong to the HTML; without one they are attachments that show at once.
+        let inline = attachment.disposition == Disposition::Inline && html.is_some();
+        let part = attached_part(attachment)?;
+        if inline { related.push(part) } else { mixed.push(part) }
+    }
+    mixed.splice(..0, Part::of("related", related));
+    Part::of("mixed", mixed).ok_or(Error::NoBody)
+}
+
+fn text_part<'a>(kind: &str, content: &'a str) -> Result<Part<'a>, Error> {
+    let mut fields = Vec::new();
+    headers::with_parameters(&mut fields, "Content-Type", kind, &[("charset", "UTF-8")])?;
+    Ok(Part::Leaf { headers: fields, content: content.as_bytes(), encoding: Encoding::for_text(content.as_bytes()) })
+}
+
+fn attached_part(a: &Attachment) -> Result<Part<'_>, Error> {
+    limit("name of a file", a.file_name.chars().count(), FILE_NAME_LIMIT)?;
+    let (kind, parameters) = content_type(a)?;
+    let mut fields = Vec::new();
+    let mut type_parameters = parameters;
+    type_parameters.push(("name", a.file_name.as_str()));
+    headers::with_parameters(&mut fields, "Content-Type", &kind, &type_parameters)?;
+    let disposition = match a.disposition {
+        Disposition::Attachment => "attachment",
+        Disposition::Inline => "inline",
+    };
+    headers::with_parameters(&mut fields, "Content-Disposition", disposition, &[("filename", &a.file_name)])?;
+    if let Some(id) = &a.content_id {
+        limit("content id", id.len(), CONTENT_ID_LIMIT)?;
+        let id = id.trim_start_matches('<').trim_end_matches('>');
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic() && b != b'<' && b != b'>') {
+            return Err(Error::ControlCharacter("content id".to_owned()));
+        }
+        fields.extend_from_slice(format!("Content-ID: <{id}>\r\n").as_bytes());
+    }
+    if let Some(description) = &a.description {
+        limit("description of a part", description.chars().count(), DESCRIPTION_LIMIT)?;
+        headers::unstructured(&mut fields, "Content-Description", description)?;
+    }
+    Ok(Part::Leaf { headers: fields, content: &a.content, encoding: a.encoding })
+}
+
+/// The type's `type/subtype` and its parameters.
+fn content_type(a: &Attachment) -> Result<(String, Vec<(&str, &str)>), Error> {
+    let Some(given) = a.content_type.as_deref() else { return Ok((type_of(&a.file_name).to_owned(), Vec::new())) };
+    limit("content type", given.len(), TYPE_LIMIT)?;
+    let wrong = || Error::ContentType(given.to_owned());
+    let mut parts = given.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let token = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
+    let (major, minor) = kind.split_once('/').ok_or_else(wrong)?;
+    // A multipart would need its own boundary; its parts can be attached one by one.
+    if !token(major) || !token(minor) || major == "multipart" {
+        return Err(wrong());
+    }
+    let mut parameters = Vec::new();
+    for parameter in parts.filter(|p| !p.is_empty()) {
+        let (name, value) = parameter.split_once('=').ok_or_else(wrong)?;
+        if !token(name) {
+            return Err(wrong());
+        }
+        if !name.eq_ignore_ascii_case("name") {
+            parameters.push((name, value.trim_matches('"')));
+        }
+    }
+    Ok((kind, parameters))
+}
+
+/// The type of a file by its name's ending, for the usual files.
+fn type_of(file_name: &str) -> &'static str {
+    const TYPES: &[(&str, &str)] = &[
+        ("csv", "text/csv"),
+        ("doc", "application/msword"),
+        ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("gif", "image/gif"),
+        ("htm", "text/html"),
+        ("html", "text/html"),
+        ("ics", "text/calendar"),
+        ("jpeg", "image/jpeg"),
+        ("jpg", "image/jpeg"),
+        ("json", "application/json"),
+        ("pdf", "application/pdf"),
+        ("png", "image/png"),
+        ("svg", "image/svg+xml"),
+        ("txt", "text/plain"),
+        ("webp", "image/webp"),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("xml", "application/xml"),
+        ("zip", "application/zip"),
+    ];
+    let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+    TYPES.iter().find(|(known, _)| *known == ending).map_or("application/octet-stream", |(_, kind)| kind)
+}
+
+fn limit(what: &'static str, length: usize, limit: usize) -> Result<(), Error> {
+    if length > limit { Err(Error::TooLong { what, limit }) } else { Ok(()) }
+}

@@ -1,0 +1,12 @@
+//! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
+pub mod compose;
+mod error;
+pub mod headers;
+pub mod mailbox;
+pub mod mime;
+pub mod rewrite;
+
+pub use compose::{Attachment, Disposition, Draft, compose};
+pub use error::Error;
+pub use mailbox::Mailbox;
+pub use rewrite::{Finished, HeaderLine, Stamp, finish};

@@ -1,0 +1,231 @@
+//! Reading received mail: its header fields and the ones that notifications repeat. Every size and count is bounded,
+//! whatever the mail holds.
+use mail_parser::{Address, Message, MessageParser};
+use serde::Serialize;
+
+/// How much of the header section is read; what stands beyond it is not looked at.
+const MAX_HEADER_SECTION_BYTES: usize = 256 * 1024;
+/// How much of the header fields a notification shows (SES: `headersTruncated` beyond 10 KB).
+const MAX_SHOWN_BYTES: usize = 10 * 1024;
+/// How many addresses of one header field a notification's `commonHeaders` show.
+const MAX_ADDRESSES: usize = 50;
+/// How long one value in `commonHeaders` can be, in octets.
+const MAX_VALUE_BYTES: usize = 2_000;
+
+/// One header field, unfolded to one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeaderField {
+    /// The field's name as it was written.
+    pub name: String,
+    /// Its value without leading and trailing white space; octets that are not UTF-8 are replaced.
+    pub value: String,
+}
+
+/// The header fields that SES repeats in a form that is easy to read, in SES's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommonHeaders {
+    /// The reverse path, without brackets; empty for the null one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_path: Option<String>,
+    /// `From`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// `Reply-To`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reply_to: Vec<String>,
+    /// `Sender`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// `Date`, as it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// `To`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// `Cc`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<String>,
+    /// `Bcc`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bcc: Vec<String>,
+    /// `Message-ID`, with its brackets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// `Subject`, decoded (RFC 2047).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+/// The header section of a message, up to and without the empty line that ends it, and at most 256 KiB of it.
+pub fn header_section(raw: &[u8]) -> &[u8] {
+    let raw = raw.get(..MAX_HEADER_SECTION_BYTES).unwrap_or(raw);
+    let mut start = 0;
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        if line == b"\r\n" || line == b"\n" {
+            return raw.get(..start).unwrap_or(raw);
+        }
+        start += line.len();
+    }
+    raw
+}
+
+/// All header fields in order, unfolded: a line break with the white space after it becomes one space (RFC 5322,
+/// 2.2.3). Lines that are no field are passed over.
+pub fn header_fields(raw: &[u8]) -> Vec<HeaderField> {
+    let mut fields: Vec<HeaderField> = Vec::new();
+    for line in header_section(raw).split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
+            if let Some(field) = fields.last_mut() {
+                let more = String::from_utf8_lossy(line);
+                field.value.push(' ');
+                field.value.push_str(more.trim_matches([' ', '\t']));
+            }
+        } else if let Some(at) = line.iter().position(|byte| *byte == b':') {
+            let (name, value) = line.split_at(at);
+            let name = String::from_utf8_lossy(name).trim_end().to_owned();
+            let value = String::from_utf8_lossy(value.get(1..).unwrap_or_default());
+            if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                fields.push(HeaderField { name, value: value.trim_matches([' ', '\t']).to_owned() });
+            }
+        }
+    }
+    fields
+}
+
+/// The first fields, up to 10 KB of them, and whether some were left out.
+pub fn shown(fields: Vec<HeaderField>) -> (Vec<HeaderField>, bool) {
+    let all = fields.len();
+    let mut left = MAX_SHOWN_BYTES;
+    let mut shown = Vec::new();
+    for field in fields {
+        let Some(rest) = left.checked_sub(field.name.len() + field.value.len() + 4) else { break };
+        left = rest;
+        shown.push(field);
+    }
+    let truncated = shown.len() < all;
+    (shown, truncated)
+}
+
+/// How many `Received` fields the message has: how many servers it came through (RFC 5321, 6.3).
+pub fn received_count(raw: &[u8]) -> usize {
+    let is_received = |line: &[u8]| {
+        line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"received"))
+            && line.get(8..).is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b':'))
+    };
+    header_section(raw).split(|byte| *byte == b'\n').filter(|line| is_received(line)).count()
+}
+
+/// Whether a program sent this mail on its own (RFC 3834, 5: `Auto-Submitted` other than `no`): never answered.
+pub fn is_auto_submitted(raw: &[u8]) -> bool {
+    header_fields(raw)
+        .iter()
+        .any(|field| field.name.eq_ignore_ascii_case("auto-submitted") && !field.value.eq_ignore_ascii_case("no"))
+}
+
+/// Reads the fields that notifications repeat. `return_path` is the envelope's reverse path.
+pub fn common_headers(raw: &[u8], return_path: &str) -> CommonHeaders {
+    let mut common = CommonHeaders { return_path: Some(cut(return_path)), ..CommonHeaders::default() };
+    let mut section = header_section(raw).to_vec();
+    section.extend_from_slice(b"\r\n");
+    let Some(message) = MessageParser::default().parse_headers(&section) else { return common };
+    common.from = addresses(message.from());
+    common.reply_to = addresses(message.reply_to());
+    common.sender = addresses(message.sender()).into_iter().next();
+    common.to = addresses(message.to());
+    common.cc = addresses(message.cc());
+    common.bcc = addresses(message.bcc());
+    common.date = raw_value(&message, "Date");
+    common.message_id = raw_value(&message, "Message-ID");
+    common.subject = message.subject().map(cut);
+    common
+}
+
+fn raw_value(message: &Message<'_>, name: &'static str) -> Option<String> {
+    message.header_raw(name).map(|value| cut(value.trim())).filter(|value| !value.is_empty())
+}
+
+fn addresses(list: Option<&Address<'_>>) -> Vec<String> {
+    let Some(list) = list else { return Vec::new() };
+    list.iter()
+        .filter_map(|one| {
+            let address = one.address()?;
+            Some(cut(&match one.name().filter(|name| !name.is_empty() && *name != address) {
+                Some(name) => format!("{} <{address}>", display_name(name)),
+                None => address.to_owned(),
+            }))
+        })
+        .take(MAX_ADDRESSES)
+        .collect()
+}
+
+/// A display name as it stands in a header: quoted when it holds specials (RFC 5322, 3.2.3).
+fn display_name(name: &str) -> String {
+    if name.contains(['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '.', '"']) {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The text on one line, and at most 2,000 octets of it.
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(MAX_VALUE_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAIL: &[u8] = b"Received: from a\r\n by b; now\r\nReceived : from c\r\nFrom: \"Ann, X\" <ann@x.example>\r\n\
+        To: =?utf-8?q?J=C3=BCrgen?= <j@y.example>,\r\n k@y.example\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n\
+        Message-ID: <1@x.example>\r\nDate: Fri, 2 Jan 2026 03:04:05 +0000\r\nAuto-Submitted: auto-replied\r\n\r\n\
+        Received: in the body\r\n";
+
+    #[test]
+    fn fields_are_unfolded_and_the_body_is_not_read() {
+        let fields = header_fields(MAIL);
+        assert_eq!(fields.len(), 8);
+        assert_eq!(fields[0].value, "from a by b; now");
+        assert_eq!((fields[1].name.as_str(), received_count(MAIL)), ("Received", 2));
+        assert!(is_auto_submitted(MAIL) && !is_auto_submitted(b"Auto-Submitted: no\r\n\r\n"));
+    }
+
+    #[test]
+    fn common_headers_are_decoded() {
+        let common = common_headers(MAIL, "ann@x.example");
+        assert_eq!(common.from, ["\"Ann, X\" <ann@x.example>"]);
+        assert_eq!(common.to, ["Jürgen <j@y.example>", "k@y.example"]);
+        assert_eq!(common.subject.as_deref(), Some("Grüße"));
+        assert_eq!(common.message_id.as_deref(), Some("<1@x.example>"));
+        assert_eq!(common.date.as_deref(), Some("Fri, 2 Jan 2026 03:04:05 +0000"));
+    }
+
+    #[test]
+    fn what_is_shown_has_a_limit() {
+        let field = |n: usize| HeaderField { name: "X-Long".to_owned(), value: "v".repeat(n) };
+        assert_eq!(shown(vec![field(10), field(20)]).1, false);
+        let (some, truncated) = shown(vec![field(6_000), field(6_000)]);
+        assert_eq!((some.len(), truncated), (1, true));
+        let many = format!("To: {}x@y.example\r\n\r\n", "a@b.example, ".repeat(20_000));
+        assert_eq!(common_headers(many.as_bytes(), "").to.len(), MAX_ADDRESSES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_without_trouble(raw in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let fields = header_fields(&raw);
+            prop_assert!(fields.iter().all(|field| !field.value.contains('\n')));
+            let common = common_headers(&raw, "");
+            prop_assert!(common.subject.is_none_or(|subject| !subject.contains(['\r', '\n'])));
+            prop_assert!(received_count(&raw) <= raw.len());
+        }
+    }
+}

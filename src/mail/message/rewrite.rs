@@ -1,0 +1,204 @@
+//! The header of a complete message: reading it within bounds, and what the accept door changes in it. SES overwrites
+//! Message-ID and Date and takes out Bcc, Return-Path and its own X-SES-* fields; all else, the body above all, stays as it is,
+//! but for line ends, which become CRLF (RFC 5321, 2.3.8: CR and LF go together only).
+use serde::{Deserialize, Serialize};
+
+use crate::base::EmailAddress;
+use crate::mail::message::{Error, Mailbox};
+
+/// The whole header of a message, in octets.
+const HEADER_LIMIT: usize = 256 * 1024;
+/// Fields in it.
+const FIELDS_LIMIT: usize = 1000;
+
+/// A header field as event records show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderLine {
+    /// The name, as it was written.
+    pub name: String,
+    /// The value, unfolded, encoded words as they are.
+    pub value: String,
+}
+
+/// What the accept door writes into the header.
+pub struct Stamp<'a> {
+    /// The Message-ID, with its angle brackets.
+    pub message_id: &'a str,
+    /// The Date (RFC 5322, 3.3).
+    pub date: &'a str,
+}
+
+/// A message that is ready to go out, and what its header said.
+#[derive(Debug)]
+pub struct Finished {
+    /// The message.
+    pub raw: Vec<u8>,
+    /// The fields of `raw`, unfolded, for event records.
+    pub lines: Vec<HeaderLine>,
+    /// The addresses in From and Sender.
+    pub authors: Vec<EmailAddress>,
+    /// From as it stands there.
+    pub from: String,
+    /// X-SES-CONFIGURATION-SET.
+    pub configuration_set: Option<String>,
+    /// X-SES-MESSAGE-TAGS.
+    pub tags: Vec<(String, String)>,
+}
+
+/// One field of a header: its name, and its bytes with folds but without the last line end.
+struct Field<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+}
+
+impl Field<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The value, unfolded (RFC 5322, 2.2.3), without the spaces around it.
+    fn value(&self) -> String {
+        let text = String::from_utf8_lossy(self.bytes);
+        let value = text.split_once(':').map_or("", |(_, value)| value);
+        value.replace(['\r', '\n'], "").trim().to_owned()
+    }
+
+    fn is_ses(&self) -> bool {
+        self.name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("X-SES-"))
+    }
+}
+
+/// Splits a message into its fields and its body (what stands after the empty line).
+fn split(message: &[u8]) -> Result<(Vec<Field<'_>>, &[u8]), Error> {
+    let mut fields = Vec::new();
+    let (mut at, mut start, mut number) = (0, 0, 0);
+    loop {
+        number += 1;
+        let rest = message.get(at..).unwrap_or_default();
+        let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |i| i + 1);
+        let line = rest.get(..end).unwrap_or_default();
+        let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = content.strip_suffix(b"\r").unwrap_or(content);
+        if content.contains(&b'\r') || content.contains(&0) {
+            return Err(Error::BrokenHeader(number));
+        }
+        let folded = matches!(content.first(), Some(b' ' | b'\t'));
+        if !folded || number == 1 {
+            if at > start {
+                fields.push(field(message.get(start..at).unwrap_or_default()).ok_or(Error::BrokenHeader(number - 1))?);
+            }
+            start = at;
+            if content.is_empty() {
+                return Ok((fields, message.get(at + end..).unwrap_or_default()));
+            }
+        }
+        at += end;
+        if at > HEADER_LIMIT {
+            return Err(Error::TooLong { what: "header of the message", limit: HEADER_LIMIT });
+        }
+        if fields.len() >= FIELDS_LIMIT {
+            return Err(Error::TooLong { what: "list of header fields", limit: FIELDS_LIMIT });
+        }
+    }
+}
+
+fn field(bytes: &[u8]) -> Option<Field<'_>> {
+    let colon = bytes.iter().position(|b| *b == b':')?;
+    let name = std::str::from_utf8(bytes.get(..colon)?).ok()?.trim_end_matches([' ', '\t']);
+    let fine = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    fine.then_some(Field { name, bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes) })
+}
+
+/// Stamps the message and takes out what may not go out.
+pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
+    let (fields, body) = split(message)?;
+    let mut done = Finished {
+        raw: Vec::with_capacity(message.len() + 1024),
+        lines: Vec::with_capacity(fields.len() + 2),
+        authors: Vec::new(),
+        from: String::new(),
+        configuration_set: None,
+        tags: Vec::new(),
+    };
+    for field in &fields {
+        if field.is("X-SES-CONFIGURATION-SET") {
+            done.configuration_set = Some(field.value()).filter(|name| !name.is_empty());
+        } else if field.is("X-SES-MESSAGE-TAGS") {
+            done.tags.extend(tags(&field.value())?);
+        }
+        let replaced = ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name));
+        if replaced || field.is_ses() {
+            continue;
+        }
+        let value = field.value();
+        if field.is("From") || field.is("Sender") {
+            done.authors.extend(Mailbox::parse_list(&value)?);
+        }
+        if field.is("From") {
+            done.from.clone_from(&value);
+        }
+        done.lines.push(HeaderLine { name: field.name.to_owned(), value });
+        push_crlf(&mut done.raw, field.bytes);
+        done.raw.extend_from_slice(b"\r\n");
+    }
+    if done.from.is_empty() || done.authors.is_empty() {
+        return Err(Error::NoFrom);
+    }
+    for (name, value) in [("Date", stamp.date), ("Message-ID", stamp.message_id)] {
+        done.raw.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        done.lines.push(HeaderLine { name: name.to_owned(), value: value.to_owned() });
+    }
+    done.raw.extend_from_slice(b"\r\n");
+    push_crlf(&mut done.raw, body);
+    Ok(done)
+}
+
+/// The recipients that a message names in To, Cc and Bcc, in that order of appearance, each once.
+pub fn recipients(message: &[u8]) -> Result<Vec<EmailAddress>, Error> {
+    let (fields, _) = split(message)?;
+    let mut all: Vec<EmailAddress> = Vec::new();
+    for field in fields.iter().filter(|f| f.is("To") || f.is("Cc") || f.is("Bcc")) {
+        for address in Mailbox::parse_list(&field.value())? {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The first address in From.
+pub fn author(message: &[u8]) -> Result<EmailAddress, Error> {
+    let (fields, _) = split(message)?;
+    let from = fields.iter().find(|f| f.is("From")).ok_or(Error::NoFrom)?;
+    Mailbox::parse_list(&from.value())?.into_iter().next().ok_or(Error::NoFrom)
+}
+
+/// `name=value, name=value` (SES guide, X-SES-MESSAGE-TAGS).
+fn tags(value: &str) -> Result<Vec<(String, String)>, Error> {
+    let pairs = value.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())).ok_or(Error::BrokenTags))
+        .collect()
+}
+
+/// Appends with every LF or CR that stands alone made a CRLF; the usual message, which has none, is copied in runs.
+fn push_crlf(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut start = 0;
+    let mut at = 0;
+    while let Some(&b) = bytes.get(at) {
+        let pair = b == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+        if pair {
+            at += 2;
+        } else if b == b'\r' || b == b'\n' {
+            out.extend_from_slice(bytes.get(start..at).unwrap_or_default());
+            out.extend_from_slice(b"\r\n");
+            at += 1;
+            start = at;
+        } else {
+            at += 1;
+        }
+    }
+    out.extend_from_slice(bytes.get(start..).unwrap_or_default());
+}

@@ -1,0 +1,119 @@
+//! Accepting mail from SMTP: one transaction, and the id only after it is durable.
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{EmailAddress, Timestamp, ids};
+use crate::mail::message::parse;
+use crate::mail::receiving::{Error, Receiving, Route};
+use crate::store;
+use crate::store::inbound_mails;
+use crate::store::inbound_mails::State;
+use crate::workers;
+use crate::workers::{Job, SystemQueue};
+
+/// Through how many servers a mail can come, told by its `Received` fields: beyond it is a loop (RFC 5321, 6.3, which
+/// asks for at least 100; our own field is one more).
+pub const MAX_HOPS: usize = 100;
+
+/// The length of a message id of received mail, in lower-case letters and digits, as SES makes them.
+const ID_LENGTH: usize = 40;
+
+/// A mail as SMTP took it, with who receives it.
+#[derive(Clone, Debug)]
+pub struct InboundMail {
+    /// The reverse path; `None` for the null reverse path.
+    pub source: Option<EmailAddress>,
+    /// The recipients, each with the route that [`Receiving::route`] gave at its RCPT.
+    pub recipients: Vec<(EmailAddress, Route)>,
+    /// What the client called itself.
+    pub helo: String,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// The message as it was sent, dots unstuffed, without any field of ours.
+    pub data: Bytes,
+}
+
+/// The body of an inbound job.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InboundJob {
+    /// The mail's id.
+    pub mail: String,
+}
+
+impl Receiving {
+    /// Accepts a mail: its raw message once, a row and an inbound job for each account and region among its recipients.
+    /// Returns the message id, after the commit. Fails with [`Error::TooManyHops`] for a mail that runs in a loop and
+    /// with [`Error::NoRecipients`].
+    pub async fn accept(&self, mail: InboundMail) -> Result<String, Error> {
+        if parse::received_count(&mail.data) > MAX_HOPS {
+            return Err(Error::TooManyHops);
+        }
+        let now = self.clock().now();
+        let rows = rows(&mail, now)?;
+        let Some(first) = rows.first() else { return Err(Error::NoRecipients) };
+        let id = first.id.clone();
+        let data = mail.data;
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    if let Some(first) = rows.first() {
+                        inbound_mails::insert_raw(tx, &first.raw_id, &data, now).await?;
+                    }
+                    let mut jobs = Vec::with_capacity(rows.len());
+                    for row in &rows {
+                        inbound_mails::insert(tx, row).await?;
+                        jobs.push(job(row, now)?);
+                    }
+                    workers::enqueue(tx, SystemQueue::Inbound, &jobs).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Ok(id)
+    }
+}
+
+/// One row per account and region, in the order of the recipients. All share the first one's raw message.
+fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::InboundMail>, Error> {
+    let mut groups: Vec<(&Route, Vec<&EmailAddress>)> = Vec::new();
+    for (recipient, route) in &mail.recipients {
+        match groups.iter_mut().find(|(known, _)| *known == route) {
+            Some((_, list)) if list.contains(&recipient) => {}
+            Some((_, list)) => list.push(recipient),
+            None => groups.push((route, vec![recipient])),
+        }
+    }
+    let raw_id = ids::dns_token(ID_LENGTH);
+    let mut rows: Vec<inbound_mails::InboundMail> = Vec::with_capacity(groups.len());
+    for (route, recipients) in groups {
+        rows.push(inbound_mails::InboundMail {
+            id: if rows.is_empty() { raw_id.clone() } else { ids::dns_token(ID_LENGTH) },
+            raw_id: raw_id.clone(),
+            account: route.account.clone(),
+            region: route.region.clone(),
+            source: mail.source.as_ref().map(ToString::to_string),
+            recipients: json(&recipients)?,
+            helo: mail.helo.clone(),
+            peer: mail.peer.to_string(),
+            tls: mail.tls,
+            received_at: now,
+            state: State::Waiting,
+            note: None,
+        });
+    }
+    Ok(rows)
+}
+
+/// The account is the job's group, so that a flood to one does not hold up the others.
+fn job(row: &inbound_mails::InboundMail, now: Timestamp) -> Result<Job, Error> {
+    let body = json(&InboundJob { mail: row.id.clone() })?;
+    Ok(Job { body, group: Some(row.account.to_string()), visible_at: now })
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| store::Error::corrupt(error).into())
+}

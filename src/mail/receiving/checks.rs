@@ -1,0 +1,237 @@
+//! SPF, DKIM and DMARC of received mail, in SES's words. SES tells the verdicts and acts on none of them.
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use mail_auth::common::headers::HeaderWriter;
+use mail_auth::dmarc::Policy;
+use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::spf::verify::SpfParameters;
+use mail_auth::{AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult};
+use mail_auth::{MessageAuthenticator, ReceivedSpf, SpfOutput, SpfResult};
+use serde::Serialize;
+
+use crate::base::Clock;
+
+/// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
+const MAX_SIGNATURES: usize = 10;
+
+/// What a check found (SES developer guide, "Contents of notifications").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// The check passed.
+    Pass,
+    /// The check failed.
+    Fail,
+    /// There was nothing to check: no policy, no signature.
+    Gray,
+    /// The check could not be made, such as when DNS did not answer.
+    ProcessingFailed,
+    /// Nobody looked.
+    Disabled,
+}
+
+impl Verdict {
+    /// The word that SES uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+            Verdict::Gray => "GRAY",
+            Verdict::ProcessingFailed => "PROCESSING_FAILED",
+            Verdict::Disabled => "DISABLED",
+        }
+    }
+}
+
+/// What all checks of one mail found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdicts {
+    /// No scanner is connected: always `Disabled`.
+    pub spam: Verdict,
+    /// No scanner is connected: always `Disabled`.
+    pub virus: Verdict,
+    /// RFC 7208, for the reverse path's domain, or the client's name for the null one.
+    pub spf: Verdict,
+    /// RFC 6376.
+    pub dkim: Verdict,
+    /// RFC 7489, for the domain of `From`.
+    pub dmarc: Verdict,
+    /// What the domain asks for when DMARC fails: `none`, `quarantine` or `reject`.
+    pub dmarc_policy: Option<&'static str>,
+    /// The header fields that tell it: `Received-SPF` and `Authentication-Results`, each ending in CRLF.
+    pub headers: String,
+    /// DNS failed for now: later the verdicts may be others.
+    pub temporary: bool,
+}
+
+/// How to check.
+#[derive(Clone, Debug)]
+pub struct CheckSettings {
+    /// DNS servers; empty for the system's.
+    pub servers: Vec<SocketAddr>,
+    /// This server's name, for the header fields (RFC 8601, 2.5).
+    pub hostname: String,
+    /// How long all checks of one mail may take.
+    pub deadline: Duration,
+}
+
+/// What is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// The client's address.
+    pub peer: IpAddr,
+    /// What the client called itself.
+    pub helo: &'a str,
+    /// The reverse path; empty for the null one.
+    pub source: &'a str,
+}
+
+/// Checks mail against the DNS. Cheap to clone; clones share the resolver and its cache.
+#[derive(Clone)]
+pub struct Checks {
+    authenticator: MessageAuthenticator,
+    settings: CheckSettings,
+    clock: Clock,
+}
+
+impl Checks {
+    /// Makes the resolver. Fails when the system's resolver configuration cannot be read.
+    pub fn new(settings: CheckSettings, clock: Clock) -> Result<Self, String> {
+        let mut options = ResolverOpts::default();
+        options.timeout = Duration::from_secs(3);
+        options.attempts = 2;
+        let authenticator = if settings.servers.is_empty() {
+            MessageAuthenticator::new_system_conf()
+        } else {
+            let servers = settings.servers.iter().map(name_server).collect();
+            MessageAuthenticator::new(ResolverConfig::from_parts(None, Vec::new(), servers), options)
+        }
+        .map_err(|error| error.to_string())?;
+        Ok(Self { authenticator, settings, clock })
+    }
+
+    /// Checks one mail. Never fails: what cannot be checked says so.
+    pub async fn check(&self, envelope: Envelope<'_>, raw: &[u8]) -> Verdicts {
+        let work = self.run(envelope, raw);
+        match self.clock.timeout(self.settings.deadline, work).await {
+            Some(verdicts) => verdicts,
+            None => unchecked(true),
+        }
+    }
+
+    async fn run(&self, envelope: Envelope<'_>, raw: &[u8]) -> Verdicts {
+        let hostname = self.settings.hostname.as_str();
+        let Envelope { peer, helo, source } = envelope;
+        let spf_parameters = if source.is_empty() {
+            SpfParameters::verify_ehlo(peer, helo, hostname)
+        } else {
+            SpfParameters::verify_mail_from(peer, helo, hostname, source)
+        };
+        let spf = self.authenticator.verify_spf(spf_parameters).await;
+        let received_spf = ReceivedSpf::new(&spf, peer, helo, source, hostname).to_header();
+        let Some(mut message) = AuthenticatedMessage::parse(raw) else {
+            // No header field at all: there is neither a signature nor a From to check.
+            let temporary = spf.result() == SpfResult::TempError;
+            return Verdicts { spf: spf_verdict(&spf), headers: received_spf, temporary, ..unchecked(false) };
+        };
+        message.dkim_headers.truncate(MAX_SIGNATURES);
+        let dkim = self.authenticator.verify_dkim(&message).await;
+        let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
+        let parameters = DmarcParameters::new(&message, &dkim, &source_domain, &spf)
+            .with_domain_suffix_fn(|domain| psl::domain_str(domain).unwrap_or(domain));
+        let dmarc = self.authenticator.verify_dmarc(parameters).await;
+        let results = AuthenticationResults::new(hostname);
+        let results = if source.is_empty() {
+            results.with_spf_ehlo_result(&spf, peer, helo)
+        } else {
+            results.with_spf_mailfrom_result(&spf, peer, source, helo)
+        };
+        let results = results.with_dkim_results(&dkim, message.from()).with_dmarc_result(&dmarc);
+        let verdict = dmarc_verdict(&dmarc);
+        Verdicts {
+            spf: spf_verdict(&spf),
+            dkim: dkim_verdict(&dkim),
+            dmarc: verdict,
+            dmarc_policy: (verdict == Verdict::Fail).then(|| policy(dmarc.policy())),
+            headers: received_spf + &results.to_header(),
+            temporary: spf.result() == SpfResult::TempError
+                || dkim_verdict(&dkim) == Verdict::ProcessingFailed
+                || verdict == Verdict::ProcessingFailed,
+            ..unchecked(false)
+        }
+    }
+}
+
+fn name_server(address: &SocketAddr) -> NameServerConfig {
+    let on_port = |mut connection: ConnectionConfig| {
+        connection.port = address.port();
+        connection
+    };
+    NameServerConfig::new(
+        address.ip(),
+        true,
+        vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())],
+    )
+}
+
+/// What is told when nothing could be looked up, or there was nothing to look up.
+fn unchecked(failed: bool) -> Verdicts {
+    let verdict = if failed { Verdict::ProcessingFailed } else { Verdict::Gray };
+    Verdicts {
+        spam: Verdict::Disabled,
+        virus: Verdict::Disabled,
+        spf: verdict,
+        dkim: verdict,
+        dmarc: verdict,
+        dmarc_policy: None,
+        headers: String::new(),
+        temporary: failed,
+    }
+}
+
+/// SES tells FAIL for a plain fail only; a soft fail and a neutral policy say nothing for sure.
+fn spf_verdict(spf: &SpfOutput) -> Verdict {
+    match spf.result() {
+        SpfResult::Pass => Verdict::Pass,
+        SpfResult::Fail => Verdict::Fail,
+        SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => Verdict::Gray,
+        SpfResult::TempError | SpfResult::PermError => Verdict::ProcessingFailed,
+    }
+}
+
+/// One good signature is enough (RFC 6376, 6.1).
+fn dkim_verdict(dkim: &[DkimOutput<'_>]) -> Verdict {
+    let any = |wanted: fn(&DkimResult) -> bool| dkim.iter().any(|output| wanted(output.result()));
+    if any(|result| matches!(result, DkimResult::Pass)) {
+        Verdict::Pass
+    } else if any(|result| matches!(result, DkimResult::TempError(_))) {
+        Verdict::ProcessingFailed
+    } else if any(|result| !matches!(result, DkimResult::None)) {
+        Verdict::Fail
+    } else {
+        Verdict::Gray
+    }
+}
+
+fn dmarc_verdict(dmarc: &DmarcOutput) -> Verdict {
+    let results = [dmarc.spf_result(), dmarc.dkim_result()];
+    if results.contains(&&DmarcResult::Pass) {
+        Verdict::Pass
+    } else if results.iter().any(|result| matches!(result, DmarcResult::TempError(_))) {
+        Verdict::ProcessingFailed
+    } else if dmarc.dmarc_record().is_some() {
+        Verdict::Fail
+    } else {
+        Verdict::Gray
+    }
+}
+
+fn policy(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Quarantine => "quarantine",
+        Policy::Reject => "reject",
+        Policy::None | Policy::Unspecified => "none",
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong when mail is received or receipt rules are changed.
+use crate::store;
+
+/// Why a call about receiving failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No rule set of this name.
+    #[error("rule set {0} does not exist")]
+    RuleSetMissing(String),
+    /// No rule of this name in the rule set.
+    #[error("rule {0} does not exist")]
+    RuleMissing(String),
+    /// The name of a rule set, a rule or a filter is taken.
+    #[error("{0} already exists")]
+    AlreadyExists(String),
+    /// There would be too many of something; the text names the limit.
+    #[error("limit exceeded: {0}")]
+    LimitExceeded(String),
+    /// The active rule set cannot be deleted.
+    #[error("rule set {0} is active and cannot be deleted")]
+    RuleSetActive(String),
+    /// An action names a topic that does not exist, or that belongs to someone else.
+    #[error("topic {0} is not valid")]
+    InvalidTopic(String),
+    /// An action names a bucket, a prefix or a key that cannot be used.
+    #[error("bucket {bucket} cannot be used: {why}")]
+    InvalidBucket {
+        /// The bucket's name as it was given.
+        bucket: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A value is out of its form or range.
+    #[error("{0}")]
+    Invalid(String),
+    /// A mail without a recipient.
+    #[error("the mail has no recipient")]
+    NoRecipients,
+    /// The mail came through more servers than [`crate::mail::receiving::MAX_HOPS`]: it runs in a loop (RFC 5321, 6.3).
+    #[error("the mail came through too many servers")]
+    TooManyHops,
+    /// The store failed.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+}

@@ -1,0 +1,110 @@
+//! Which rules are for a recipient. Pure: rules and addresses in, a decision out.
+use crate::base::EmailAddress;
+use crate::mail::receiving::rules::{Rule, TlsPolicy};
+
+/// Whether the rule is used for mail to `recipient`, an address of a verified domain.
+pub fn matches(rule: &Rule, recipient: &EmailAddress, tls: bool) -> bool {
+    rule.enabled
+        && (tls || rule.tls == TlsPolicy::Optional)
+        && (rule.recipients.is_empty() || rule.recipients.iter().any(|pattern| covers(pattern, recipient)))
+}
+
+/// The recipients that the rule is for, in their order.
+pub fn matched<'a>(rule: &Rule, recipients: &'a [EmailAddress], tls: bool) -> Vec<&'a EmailAddress> {
+    recipients.iter().filter(|recipient| matches(rule, recipient, tls)).collect()
+}
+
+/// Whether a pattern of a rule covers an address. `user@domain` is that address, and the address with a label
+/// (`user+label@domain`); `domain` is every address of that domain and not of its subdomains; `.domain` is every
+/// address of its subdomains and not of the domain itself. All without regard to case.
+pub fn covers(pattern: &str, address: &EmailAddress) -> bool {
+    let domain = address.domain();
+    if let Some(parent) = pattern.strip_prefix('.') {
+        let parent = parent.to_lowercase();
+        return domain.as_str().strip_suffix(parent.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
+    }
+    let Some((local, pattern_domain)) = pattern.rsplit_once('@') else {
+        return pattern.to_lowercase() == domain.as_str();
+    };
+    if pattern_domain.to_lowercase() != domain.as_str() {
+        return false;
+    }
+    let (local, ours) = (local.to_lowercase(), address.local_part().to_lowercase());
+    local == ours || ours.split_once('+').is_some_and(|(base, _)| base == local && !base.starts_with('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(text: &str) -> EmailAddress {
+        text.parse().expect("an address")
+    }
+
+    fn rule(recipients: &[&str]) -> Rule {
+        Rule {
+            name: "r".to_owned(),
+            enabled: true,
+            tls: TlsPolicy::Optional,
+            recipients: recipients.iter().map(|&text| text.to_owned()).collect(),
+            scan: false,
+            actions: vec![],
+        }
+    }
+
+    #[test]
+    fn patterns_cover_what_ses_says() {
+        for (pattern, recipient, covered) in [
+            ("ann@x.example", "ann@x.example", true),
+            ("Ann@X.example", "aNN@x.EXAMPLE", true),
+            ("ann@x.example", "ann+news@x.example", true),
+            ("ann+news@x.example", "ann+news@x.example", true),
+            ("ann+news@x.example", "ann@x.example", false),
+            ("ann@x.example", "bob@x.example", false),
+            ("ann@x.example", "ann@sub.x.example", false),
+            ("x.example", "any.one@x.example", true),
+            ("x.example", "ann@sub.x.example", false),
+            ("x.example", "ann@notx.example", false),
+            (".x.example", "ann@sub.x.example", true),
+            (".x.example", "ann@a.b.x.example", true),
+            (".x.example", "ann@x.example", false),
+            (".x.example", "ann@notx.example", false),
+        ] {
+            assert_eq!(covers(pattern, &address(recipient)), covered, "{pattern} {recipient}");
+        }
+    }
+
+    #[test]
+    fn disabled_rules_and_missing_tls_do_not_match() {
+        let ann = address("ann@x.example");
+        assert!(matches(&rule(&[]), &ann, false));
+        assert!(!matches(&Rule { enabled: false, ..rule(&[]) }, &ann, true));
+        let secure = Rule { tls: TlsPolicy::Require, ..rule(&["x.example"]) };
+        assert!(matches(&secure, &ann, true) && !matches(&secure, &ann, false));
+        let both = [address("bob@y.example"), ann.clone()];
+        assert_eq!(matched(&rule(&["x.example"]), &both, false), [&ann]);
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_covered_by_itself_its_domain_and_its_label(
+            local in "[a-z0-9]{1,8}", label in "[a-z0-9]{0,5}", domain in "[a-z]{1,6}\\.[a-z]{2,4}", sub in "[a-z]{1,5}"
+        ) {
+            let plain = format!("{local}@{domain}");
+            prop_assert!(covers(&plain, &address(&plain)));
+            prop_assert!(covers(&plain.to_uppercase(), &address(&format!("{local}+{label}@{domain}"))));
+            prop_assert!(covers(&domain, &address(&plain)));
+            let below = address(&format!("{local}@{sub}.{domain}"));
+            prop_assert!(covers(&format!(".{domain}"), &below));
+            prop_assert!(!covers(&domain, &below));
+            prop_assert!(!covers(&plain, &below));
+        }
+
+        #[test]
+        fn any_pattern_is_judged_without_trouble(pattern in ".{0,40}") {
+            let _ = covers(&pattern, &address("ann@x.example"));
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Rule sets and their rules: making, changing, ordering, and choosing the active one.
+use crate::base::{Arn, Timestamp};
+use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
+use crate::mail::receiving::{Error, Owner, Receiving};
+use crate::store;
+use crate::store::{Tx, receipt_rules, topics};
+
+/// A rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSet {
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its rules, in order.
+    pub rules: Vec<Rule>,
+}
+
+impl Receiving {
+    /// Makes an empty rule set.
+    pub async fn create_rule_set(&self, owner: &Owner, name: &str) -> Result<(), Error> {
+        self.insert_rule_set(owner, name, None).await
+    }
+
+    /// Makes a rule set with the rules of another.
+    pub async fn clone_rule_set(&self, owner: &Owner, name: &str, original: &str) -> Result<(), Error> {
+        self.insert_rule_set(owner, name, Some(original.to_owned())).await
+    }
+
+    async fn insert_rule_set(&self, owner: &Owner, name: &str, original: Option<String>) -> Result<(), Error> {
+        check_name("rule set", name)?;
+        let (owner, name) = (owner.clone(), name.to_owned());
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Owner { account, region } = &owner;
+                    let rules = match original {
+                        Some(original) => receipt_rules::find(tx, account, region, &original)
+                            .await?
+                            .ok_or(Error::RuleSetMissing(original))?
+                            .rules,
+                        None => "[]".to_owned(),
+                    };
+                    let count = receipt_rules::count(tx, account, region).await?;
+                    if receipt_rules::find(tx, account, region, &name).await?.is_none()
+                        && usize::try_from(count).is_ok_and(|count| count >= MAX_RULE_SETS)
+                    {
+                        return Err(Error::LimitExceeded(format!("at most {MAX_RULE_SETS} rule sets")));
+                    }
+                    if receipt_rules::insert(tx, account, region, &name, &rules).await? {
+                        Ok(())
+                    } else {
+                        Err(Error::AlreadyExists(name))
+                    }
+                })
+            })
+            .await
+    }
+
+    /// The rule set of this name.
+    pub async fn rule_set(&self, owner: &Owner, name: &str) -> Result<RuleSet, Error> {
+        let (owner, name) = (owner.clone(), name.to_owned());
+        self.store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let row = receipt_rules::find(tx, &owner.account, &owner.region, &name).await?;
+                    read(row.ok_or(Error::RuleSetMissing(name))?)
+                })
+            })
+            .await
+    }
+
+    /// The active rule set, if one is.
+    pub async fn active_rule_set(&self, owner: &Owner) -> Result<Option<RuleSet>, Error> {
+        let owner = owner.clone();
+        self.store().read(move |tx| Box::pin(async move { active(tx, &owner).await })).await
+    }
+
+    /// All rule sets, by name.
+    pub async fn rule_sets(&self, owner: &Owner) -> Result<Vec<RuleSet>, Error> {
+        let owner = owner.clone();
+        self.store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let rows = receipt_rules::list(tx, &owner.account, &owner.region).await?;
+                    rows.into_iter().map(read).collect()
+                })
+            })
+            .await
+    }
+
+    /// Removes a rule set with its rules; one that does not exist is fine. The active one stays.
+    pub async fn delete_rule_set(&self, owner: &Owner, name: &str) -> Result<(), Error> {
+        let (owner, name) = (owner.clone(), name.to_owned());
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Owner { account, region } = &owner;
+                    if receipt_rules::hold(tx, account, region, &name).await?.is_none() {
+                        return Ok(());
+                    }
+                    if receipt_rules::active(tx, account, region).await?.as_ref() == Some(&name) {
+                        return Err(Error::RuleSetActive(name));
+                    }
+                    Ok(receipt_rules::delete(tx, account, region, &name).await?)
+                })
+            })
+            .await
+    }
+
+    /// Makes a rule set the active one, or none with `None`: then nothing is received.
+    pub async fn set_active_rule_set(&self, owner: &Owner, name: Option<&str>) -> Result<(), Error> {
+        let (owner, name) = (owner.clone(), name.map(str::to_owned));
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Owner { account, region } = &owner;
+                    let Some(name) = name else { return Ok(receipt_rules::deactivate(tx, account, region).await?) };
+                    if receipt_rules::hold(tx, account, region, &name).await?.is_none() {
+                        return Err(Error::RuleSetMissing(name));
+                    }
+                    Ok(receipt_rules::activate(tx, account, region, &name).await?)
+                })
+            })
+            .await
+    }
+
+    /// Puts a new rule after the rule `after`, or first where none is named.
+    pub async fn create_rule(&self, owner: &Owner, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
+        check(&rule)?;
+        let after = after.map(str::to_owned);
+        let topics = topics_of(&rule);
+        self.change(owner, set, topics, move |rules| {
+            if rules.iter().any(|known| known.name == rule.name) {
+                return Err(Error::AlreadyExists(rule.name));
+            }
+            if rules.len() >= MAX_RULES {
+                return Err(Error::LimitExceeded(format!("a rule set can have at most {MAX_RULES} rules")));
+            }
+            let at = place_after(rules, after)?;
+            rules.insert(at, rule);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Replaces the rule of the same name; its place stays.
+    pub async fn update_rule(&self, owner: &Owner, set: &str, rule: Rule) -> Result<(), Error> {
+        check(&rule)?;
+        let topics = topics_of(&rule);
+        self.change(owner, set, topics, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
+            Some(known) => {
+                *known = rule;
+                Ok(())
+            }
+            None => Err(Error::RuleMissing(rule.name)),
+        })
+        .await
+    }
+
+    /// Removes a rule; one that does not exist is fine.
+    pub async fn delete_rule(&self, owner: &Owner, set: &str, name: &str) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.change(owner, set, vec![], move |rules| {
+            rules.retain(|rule| rule.name != name);
+            Ok(())
+        })
+        .await
+    }
+
+    /// One rule.
+    pub async fn rule(&self, owner: &Owner, set: &str, name: &str) -> Result<Rule, Error> {
+        let rules = self.rule_set(owner, set).await?.rules;
+        rules.into_iter().find(|rule| rule.name == name).ok_or_else(|| Error::RuleMissing(name.to_owned()))
+    }
+
+    /// Moves a rule behind the rule `after`, or to the front where none is named.
+    pub async fn move_rule(&self, owner: &Owner, set: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
+        let (name, after) = (name.to_owned(), after.map(str::to_owned));
+        self.change(owner, set, vec![], move |rules| {
+            let Some(from) = rules.iter().position(|rule| rule.name == name) else {
+                return Err(Error::RuleMissing(name));
+            };
+            if after.as_ref() == Some(&name) {
+                return Ok(());
+            }
+            let rule = rules.remove(from);
+            let at = place_after(rules, after)?;
+            rules.insert(at, rule);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Orders the rules as `names` says, which must name each rule of the set once.
+    pub async fn reorder_rules(&self, owner: &Owner, set: &str, names: Vec<String>) -> Result<(), Error> {
+        self.change(owner, set, vec![], move |rules| {
+            let mut ordered = Vec::with_capacity(rules.len());
+            for name in names {
+                let Some(at) = rules.iter().position(|rule| rule.name == name) else {
+                    return Err(Error::RuleMissing(name));
+                };
+                ordered.push(rules.remove(at));
+            }
+            if let Some(left) = rules.first() {
+                return Err(Error::Invalid(format!("the list does not name every rule of the set: {}", left.name)));
+            }
+            *rules = ordered;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes a rule set's rules in one transaction that holds it. The topics must exist and belong to the owner.
+    async fn change(
+        &self,
+        owner: &Owner,
+        set: &str,
+        topics: Vec<Arn>,
+        change: impl FnOnce(&mut Vec<Rule>) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let (owner, set) = (owner.clone(), set.to_owned());
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Owner { account, region } = &owner;
+                    let row = receipt_rules::hold(tx, account, region, &set).await?;
+                    let mut rules = read_rules(&row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules)?;
+                    for topic in topics {
+                        check_topic(tx, &owner, &topic).await?;
+                    }
+                    change(&mut rules)?;
+                    let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
+                    Ok(receipt_rules::set_rules(tx, account, region, &set, &text).await?)
+                })
+            })
+            .await
+    }
+}
+
+/// The active rule set, if one is.
+pub(in crate::mail::receiving) async fn active(tx: &mut Tx, owner: &Owner) -> Result<Option<RuleSet>, Error> {
+    let Some(name) = receipt_rules::active(tx, &owner.account, &owner.region).await? else { return Ok(None) };
+    let row = receipt_rules::find(tx, &owner.account, &owner.region, &name).await?;
+    row.map(read).transpose()
+}
+
+/// Reads the rules as they stand in the store.
+pub(in crate::mail::receiving) fn read_rules(text: &str) -> Result<Vec<Rule>, store::Error> {
+    serde_json::from_str(text).map_err(store::Error::corrupt)
+}
+
+fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
+    Ok(RuleSet { name: row.name, created_at: row.created_at, rules: read_rules(&row.rules)? })
+}
+
+fn topics_of(rule: &Rule) -> Vec<Arn> {
+    rule.actions.iter().filter_map(|action| action.topic().cloned()).collect()
+}
+
+async fn check_topic(tx: &mut Tx, owner: &Owner, topic: &Arn) -> Result<(), Error> {
+    let ours = topic.service == "sns" && topic.account == owner.account && topic.region == owner.region;
+    if ours && topics::find(tx, &topic.account, &topic.region, &topic.resource).await?.is_some() {
+        Ok(())
+    } else {
+        Err(Error::InvalidTopic(topic.to_string()))
+    }
+}
+
+fn place_after(rules: &[Rule], after: Option<String>) -> Result<usize, Error> {
+    match after {
+        None => Ok(0),
+        Some(after) => match rules.iter().position(|rule| rule.name == after) {
+            Some(at) => Ok(at + 1),
+            None => Err(Error::RuleMissing(after)),
+        },
+    }
+}

@@ -1,0 +1,267 @@
+//! Receipt rules: their values, and what makes one acceptable. Limits and forms are SES's.
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Arn, Domain, EmailAddress};
+use crate::mail::receiving::Error;
+use crate::mail::receiving::object_store;
+
+/// How many rule sets an account can have in a region.
+pub const MAX_RULE_SETS: usize = 40;
+/// How many rules a rule set can have.
+pub const MAX_RULES: usize = 200;
+/// How many actions a rule can have.
+pub const MAX_ACTIONS: usize = 10;
+/// How many recipients a rule can name.
+pub const MAX_RECIPIENTS: usize = 100;
+
+/// A receipt rule: for whom it is, and what to do with their mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its name, unique in the rule set.
+    pub name: String,
+    /// Whether it is used.
+    pub enabled: bool,
+    /// Whether it is only for mail that came over TLS.
+    pub tls: TlsPolicy,
+    /// Addresses, domains and `.domain` for subdomains; empty for all addresses of all verified domains.
+    pub recipients: Vec<String>,
+    /// Whether spam and viruses are looked for. Kept and told; there is no scanner yet, so the verdicts say DISABLED.
+    pub scan: bool,
+    /// What to do, in order.
+    pub actions: Vec<Action>,
+}
+
+/// Whether a rule wants TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsPolicy {
+    /// Mail without TLS is not for this rule.
+    Require,
+    /// Any mail.
+    #[default]
+    Optional,
+}
+
+/// How the SNS action writes the mail into its notification.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    /// As text; octets that are not UTF-8 are replaced.
+    #[default]
+    Utf8,
+    /// As base64: nothing is lost.
+    Base64,
+}
+
+/// One step of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Puts the mail into a bucket, then tells the topic.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// What the object's key begins with; the message id follows.
+        prefix: Option<String>,
+        /// Told after the put.
+        topic: Option<Arn>,
+        /// Kept and told back; the object store has its own credentials.
+        role: Option<String>,
+    },
+    /// Publishes the mail itself to a topic.
+    Sns {
+        /// The topic.
+        topic: Arn,
+        /// How the mail is written.
+        encoding: Encoding,
+    },
+    /// Sends a bounce to the mail's sender.
+    Bounce {
+        /// Three digits (RFC 5321, 4.2).
+        reply_code: String,
+        /// An enhanced status code (RFC 3463).
+        status: Option<String>,
+        /// A text for people.
+        message: String,
+        /// Who the bounce comes from.
+        sender: EmailAddress,
+        /// Told when the bounce is sent.
+        topic: Option<Arn>,
+    },
+    /// Ends the rule set for this mail.
+    Stop {
+        /// Told when it stops.
+        topic: Option<Arn>,
+    },
+    /// Adds a header field, for the actions after this one.
+    AddHeader {
+        /// The field's name.
+        name: String,
+        /// The field's value.
+        value: String,
+    },
+}
+
+impl Action {
+    /// The topic that the action publishes to.
+    pub fn topic(&self) -> Option<&Arn> {
+        match self {
+            Action::Sns { topic, .. } => Some(topic),
+            Action::S3 { topic, .. } | Action::Bounce { topic, .. } | Action::Stop { topic } => topic.as_ref(),
+            Action::AddHeader { .. } => None,
+        }
+    }
+}
+
+/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` (rules: `.` too), with a
+/// letter or digit at both ends.
+pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
+    let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-.".contains(&c);
+    let bytes = name.as_bytes();
+    let fine = (1..=64).contains(&bytes.len())
+        && bytes.iter().copied().all(inside)
+        && edge(bytes.first().copied())
+        && edge(bytes.last().copied());
+    if fine { Ok(()) } else { Err(Error::Invalid(format!("{what} is not a valid name: {}", one_line(name)))) }
+}
+
+/// Checks everything about a rule that can be checked without the store.
+pub fn check(rule: &Rule) -> Result<(), Error> {
+    check_name("rule", &rule.name)?;
+    if rule.recipients.len() > MAX_RECIPIENTS {
+        return Err(Error::LimitExceeded(format!("a rule can have at most {MAX_RECIPIENTS} recipients")));
+    }
+    if rule.actions.len() > MAX_ACTIONS {
+        return Err(Error::LimitExceeded(format!("a rule can have at most {MAX_ACTIONS} actions")));
+    }
+    for recipient in &rule.recipients {
+        let fine = match recipient.strip_prefix('.') {
+            Some(parent) => parent.parse::<Domain>().is_ok(),
+            None => recipient.parse::<EmailAddress>().is_ok() || recipient.parse::<Domain>().is_ok(),
+        };
+        if !fine {
+            return Err(Error::Invalid(format!("recipient is not valid: {}", one_line(recipient))));
+        }
+    }
+    rule.actions.iter().try_for_each(check_action)
+}
+
+fn check_action(action: &Action) -> Result<(), Error> {
+    match action {
+        Action::S3 { bucket, prefix, .. } => {
+            let sample = object_store::key(prefix.as_deref(), &"x".repeat(64));
+            object_store::check_bucket(bucket)
+                .and_then(|()| object_store::check_key(&sample))
+                .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
+        }
+        Action::Bounce { reply_code, status, message, .. } => check_bounce(reply_code, status.as_deref(), message),
+        Action::AddHeader { name, value } => check_header(name, value),
+        Action::Sns { .. } | Action::Stop { .. } => Ok(()),
+    }
+}
+
+/// A bounce tells of a failure, so its codes begin with 4 or 5 and agree.
+fn check_bounce(reply_code: &str, status: Option<&str>, message: &str) -> Result<(), Error> {
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let class = reply_code.bytes().next();
+    if !digits(reply_code, 3) || reply_code.len() != 3 || !matches!(class, Some(b'4' | b'5')) {
+        return Err(Error::Invalid(format!("not a reply code of a bounce: {}", one_line(reply_code))));
+    }
+    if let Some(status) = status {
+        let parts: Vec<&str> = status.split('.').collect();
+        let fine = matches!(parts.as_slice(), [first, subject, detail]
+            if first.len() == 1 && first.bytes().next() == class && digits(subject, 3) && digits(detail, 3));
+        if !fine {
+            return Err(Error::Invalid(format!("not a status code of this bounce: {}", one_line(status))));
+        }
+    }
+    if message.is_empty() || message.len() > 1_000 || message.chars().any(char::is_control) {
+        return Err(Error::Invalid("a bounce message is one line of 1 to 1000 octets".to_owned()));
+    }
+    Ok(())
+}
+
+/// SES: a name of 1 to 50 letters, digits and hyphens, a value below 2,048 octets without a line break.
+fn check_header(name: &str, value: &str) -> Result<(), Error> {
+    let name_fine =
+        (1..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !name_fine {
+        return Err(Error::Invalid(format!("header name is not valid: {}", one_line(name))));
+    }
+    if value.len() > 2_048 || value.chars().any(char::is_control) {
+        return Err(Error::Invalid("header value is longer than 2048 octets or has a line break".to_owned()));
+    }
+    Ok(())
+}
+
+/// A value for an error's text: short, and on one line.
+fn one_line(text: &str) -> String {
+    text.chars().take(100).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(recipients: &[&str], actions: Vec<Action>) -> Rule {
+        Rule {
+            name: "all".to_owned(),
+            enabled: true,
+            tls: TlsPolicy::Optional,
+            recipients: recipients.iter().map(|&text| text.to_owned()).collect(),
+            scan: false,
+            actions,
+        }
+    }
+
+    fn bounce(code: &str, status: Option<&str>, message: &str) -> Action {
+        Action::Bounce {
+            reply_code: code.to_owned(),
+            status: status.map(str::to_owned),
+            message: message.to_owned(),
+            sender: "mailer-daemon@x.example".parse().expect("an address"),
+            topic: None,
+        }
+    }
+
+    #[test]
+    fn good_rules_pass() {
+        let s3 = Action::S3 { bucket: "my-mail".to_owned(), prefix: Some("in/".to_owned()), topic: None, role: None };
+        let header = Action::AddHeader { name: "X-A".to_owned(), value: "b c".to_owned() };
+        let all = vec![s3, bounce("550", Some("5.1.1"), "no such box"), header, Action::Stop { topic: None }];
+        check(&rule(&["a@x.example", "x.example", ".x.example", "localhost"], all)).expect("a good rule");
+    }
+
+    #[test]
+    fn bad_rules_do_not() {
+        let s3 = |bucket: &str, prefix: &str| Action::S3 {
+            bucket: bucket.to_owned(),
+            prefix: Some(prefix.to_owned()),
+            topic: None,
+            role: None,
+        };
+        for action in [
+            s3("Bad_Bucket", "in/"),
+            s3("good-bucket", "../up/"),
+            s3("good-bucket", "/top/"),
+            bounce("250", None, "fine"),
+            bounce("550", Some("4.1.1"), "classes differ"),
+            bounce("5500", None, "long"),
+            bounce("550", None, "two\r\nlines"),
+            Action::AddHeader { name: "X Y".to_owned(), value: String::new() },
+            Action::AddHeader { name: "X".to_owned(), value: "a\r\nBcc: b@c.d".to_owned() },
+        ] {
+            assert!(check(&rule(&[], vec![action.clone()])).is_err(), "{action:?}");
+        }
+        for recipient in ["", ".", "a b@c.d", "a@", "..x", "a@b\r\nc"] {
+            assert!(check(&rule(&[recipient], vec![])).is_err(), "{recipient:?}");
+        }
+        let many = vec!["x.example"; MAX_RECIPIENTS + 1];
+        assert!(matches!(check(&rule(&many, vec![])), Err(Error::LimitExceeded(_))));
+        let stops = vec![Action::Stop { topic: None }; MAX_ACTIONS + 1];
+        assert!(matches!(check(&rule(&[], stops)), Err(Error::LimitExceeded(_))));
+        for name in ["", "-a", "a-", "a b", &"a".repeat(65)] {
+            assert!(check_name("rule", name).is_err(), "{name:?}");
+        }
+    }
+}

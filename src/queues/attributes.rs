@@ -1,0 +1,202 @@
+//! Queue attributes: which there are, what each may be, and how they are written.
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::base::Arn;
+use crate::queues::{Error, Queue, arn};
+use crate::store::messages::Counts;
+use crate::store::queues::Settings;
+
+/// Every attribute that can be asked for, besides `All`.
+pub const ATTRIBUTE_NAMES: [&str; 20] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ContentBasedDeduplication",
+    "CreatedTimestamp",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "LastModifiedTimestamp",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "Policy",
+    "QueueArn",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+];
+
+/// The defaults of CreateQueue.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            visibility_timeout: 30,
+            delay: 0,
+            retention: 345_600,
+            message_size_max: 1_048_576,
+            receive_wait: 0,
+            dead_letter_queue: None,
+            receives_max: None,
+            attributes: "{}".to_owned(),
+        }
+    }
+}
+
+/// The text of a RedrivePolicy. AWS takes the count as a number or as a string.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RedrivePolicy {
+    dead_letter_target_arn: Arn,
+    #[serde(default)]
+    max_receive_count: Option<serde_json::Value>,
+}
+
+/// Sets what `given` names; the rest stays. The owner of `settings` is named by `own`, so that a dead-letter queue is
+/// in the same account and region.
+pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String, String>) -> Result<(), Error> {
+    for (name, value) in given {
+        let wrong = || Error::AttributeValue(name.clone(), value.clone());
+        let within = |low: u32, high: u32| match value.parse::<u32>() {
+            Ok(n) if (low..=high).contains(&n) => Ok(n),
+            _ => Err(wrong()),
+        };
+        match name.as_str() {
+            "VisibilityTimeout" => settings.visibility_timeout = within(0, 43_200)?,
+            "DelaySeconds" => settings.delay = within(0, 900)?,
+            "MessageRetentionPeriod" => settings.retention = within(60, 1_209_600)?,
+            "MaximumMessageSize" => settings.message_size_max = within(1_024, 1_048_576)?,
+            "ReceiveMessageWaitTimeSeconds" => settings.receive_wait = within(0, 20)?,
+            "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own, wrong)?,
+            "FifoQueue" if value == "true" => return Err(Error::Unsupported("a FIFO queue")),
+            "Policy" | "RedriveAllowPolicy" if value.is_empty() => {}
+            "Policy" => return Err(Error::Unsupported("a queue policy")),
+            "KmsMasterKeyId" if !value.is_empty() => return Err(Error::Unsupported("encryption with a KMS key")),
+            "SqsManagedSseEnabled" if value == "false" => {}
+            "SqsManagedSseEnabled" => return Err(Error::Unsupported("encryption at rest")),
+            _ => return Err(Error::AttributeName(name.clone())),
+        }
+    }
+    Ok(())
+}
+
+type DeadLetters = (Option<String>, Option<u32>);
+
+fn redrive(value: &str, own: &Arn, wrong: impl Fn() -> Error) -> Result<DeadLetters, Error> {
+    if value.is_empty() {
+        return Ok((None, None));
+    }
+    let policy: RedrivePolicy = serde_json::from_str(value).map_err(|_| wrong())?;
+    let target = policy.dead_letter_target_arn;
+    if target.service != "sqs" || target.account != own.account || target.region != own.region || &target == own {
+        return Err(wrong());
+    }
+    let receives = match policy.max_receive_count {
+        None => Some(10),
+        Some(serde_json::Value::Number(n)) => n.as_u64(),
+        Some(serde_json::Value::String(text)) => text.parse().ok(),
+        Some(_) => None,
+    };
+    match receives.and_then(|n| u32::try_from(n).ok()) {
+        Some(n @ 1..=1_000) => Ok((Some(target.to_string()), Some(n))),
+        _ => Err(wrong()),
+    }
+}
+
+/// All attributes of a queue, as GetQueueAttributes writes them.
+pub(super) fn all(queue: &Queue, counts: Counts) -> BTreeMap<String, String> {
+    let s = &queue.settings;
+    let mut all = BTreeMap::from([
+        ("ApproximateNumberOfMessages", counts.visible.to_string()),
+        ("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string()),
+        ("ApproximateNumberOfMessagesNotVisible", counts.in_flight.to_string()),
+        ("CreatedTimestamp", queue.created_at.secs().to_string()),
+        ("DelaySeconds", s.delay.to_string()),
+        ("LastModifiedTimestamp", queue.modified_at.secs().to_string()),
+        ("MaximumMessageSize", s.message_size_max.to_string()),
+        ("MessageRetentionPeriod", s.retention.to_string()),
+        ("QueueArn", arn(queue).to_string()),
+        ("ReceiveMessageWaitTimeSeconds", s.receive_wait.to_string()),
+        ("SqsManagedSseEnabled", "false".to_owned()),
+        ("VisibilityTimeout", s.visibility_timeout.to_string()),
+    ]);
+    if let (Some(target), Some(receives)) = (&s.dead_letter_queue, s.receives_max) {
+        let policy = serde_json::json!({ "deadLetterTargetArn": target, "maxReceiveCount": receives });
+        all.insert("RedrivePolicy", policy.to_string());
+    }
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The first attribute named in `given` whose value in `now` is another than in `wanted`.
+pub(super) fn first_difference(now: &Settings, wanted: &Settings, given: &BTreeMap<String, String>) -> Option<String> {
+    let differs = |name: &str| match name {
+        "VisibilityTimeout" => now.visibility_timeout != wanted.visibility_timeout,
+        "DelaySeconds" => now.delay != wanted.delay,
+        "MessageRetentionPeriod" => now.retention != wanted.retention,
+        "MaximumMessageSize" => now.message_size_max != wanted.message_size_max,
+        "ReceiveMessageWaitTimeSeconds" => now.receive_wait != wanted.receive_wait,
+        "RedrivePolicy" => {
+            (&now.dead_letter_queue, now.receives_max) != (&wanted.dead_letter_queue, wanted.receives_max)
+        }
+        _ => false,
+    };
+    given.keys().find(|name| differs(name)).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply_one(name: &str, value: &str) -> Result<Settings, Error> {
+        let own: Arn = "arn:aws:sqs:us-east-1:000000000000:jobs".parse().expect("a good ARN");
+        let mut settings = Settings::default();
+        apply(&mut settings, &own, &BTreeMap::from([(name.to_owned(), value.to_owned())]))?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn numbers_have_the_ranges_of_sqs() {
+        for (name, low, high) in [
+            ("VisibilityTimeout", 0, 43_200),
+            ("DelaySeconds", 0, 900),
+            ("MessageRetentionPeriod", 60, 1_209_600),
+            ("MaximumMessageSize", 1_024, 1_048_576),
+            ("ReceiveMessageWaitTimeSeconds", 0, 20),
+        ] {
+            for good in [low, high] {
+                apply_one(name, &good.to_string()).expect("within its range");
+            }
+            for bad in [low - 1, high + 1] {
+                assert!(matches!(apply_one(name, &bad.to_string()), Err(Error::AttributeValue(..))), "{name} {bad}");
+            }
+            assert!(apply_one(name, "ten").is_err() && apply_one(name, "").is_err());
+        }
+        assert!(matches!(apply_one("Colour", "red"), Err(Error::AttributeName(_))));
+    }
+
+    #[test]
+    fn a_redrive_policy_names_a_queue_of_the_same_account_and_region() {
+        let target = "arn:aws:sqs:us-east-1:000000000000:dead";
+        let policy = |arn: &str, count: &str| format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}"#);
+        for count in ["3", "\"3\""] {
+            let settings = apply_one("RedrivePolicy", &policy(target, count)).expect("a good policy");
+            assert_eq!((settings.dead_letter_queue.as_deref(), settings.receives_max), (Some(target), Some(3)));
+        }
+        assert_eq!(apply_one("RedrivePolicy", "").expect("removes it").receives_max, None);
+        for bad in [
+            policy("arn:aws:sqs:us-east-1:111111111111:dead", "3"),
+            policy("arn:aws:sqs:eu-west-1:000000000000:dead", "3"),
+            policy("arn:aws:sqs:us-east-1:000000000000:jobs", "3"),
+            policy(target, "0"),
+            policy(target, "1001"),
+            "not json".to_owned(),
+        ] {
+            assert!(apply_one("RedrivePolicy", &bad).is_err(), "{bad}");
+        }
+    }
+}

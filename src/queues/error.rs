@@ -1,0 +1,63 @@
+//! What can be wrong with a request to a queue, in the words of queues; the AWS codes stand in `aws/sqs/error.rs`.
+use crate::store;
+
+/// Why a queue did not do what was asked. Nothing was changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// No queue of this name in the account and region.
+    #[error("queue {0} does not exist")]
+    QueueMissing(String),
+    /// The name is taken by a queue with another value of the attribute named second.
+    #[error("queue {0} exists with another {1}")]
+    QueueExists(String, String),
+    /// Names are 1 to 80 letters, digits, hyphens and underscores.
+    #[error("queue name {0:?} is not valid")]
+    QueueName(String),
+    /// No queue has an attribute of this name, or it cannot be set.
+    #[error("unknown attribute {0}")]
+    AttributeName(String),
+    /// The attribute cannot have this value: name, value.
+    #[error("attribute {0} cannot be {1:?}")]
+    AttributeValue(String, String),
+    /// The queue was purged less than 60 seconds ago.
+    #[error("queue {0} was purged less than 60 seconds ago")]
+    PurgeInProgress(String),
+    /// The body is empty.
+    #[error("message has no body")]
+    BodyMissing,
+    /// The body holds a character that XML cannot: SQS takes #x9, #xA, #xD and #x20 up, but for the surrogates and
+    /// #xFFFE, #xFFFF.
+    #[error("message holds a character that is not allowed")]
+    BodyCharacters,
+    /// Body and attributes together are larger than this many bytes.
+    #[error("message is longer than {0} bytes")]
+    MessageTooLong(u32),
+    /// The messages of a batch together are larger than this many bytes: limit, size.
+    #[error("batch of {1} bytes is longer than {0}")]
+    BatchTooLong(u32, usize),
+    /// A message attribute is not valid; the text says which and why.
+    #[error("message attribute: {0}")]
+    MessageAttribute(String),
+    /// A parameter is out of its range.
+    #[error("{name} cannot be {value:?}: {reason}")]
+    Parameter {
+        /// Its name in the request.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What it must be, a sentence.
+        reason: &'static str,
+    },
+    /// The text was never a receipt handle of this queue.
+    #[error("receipt handle {0:?} is not valid")]
+    ReceiptHandle(String),
+    /// The message is not in flight under this receipt handle.
+    #[error("message is not in flight")]
+    NotInFlight,
+    /// Something of SQS that is not built; the text names it.
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
+    /// The store failed. Peers learn nothing but that.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+}

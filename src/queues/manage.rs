@@ -1,0 +1,208 @@
+//! Queues themselves: create, find, list, change, purge, delete.
+use std::collections::BTreeMap;
+
+use std::time::Duration;
+
+use crate::base::{Arn, Timestamp};
+use crate::queues::attributes::{all, apply, first_difference};
+use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope};
+use crate::store::queues::Settings;
+use crate::store::{Tx, messages, queues};
+
+/// One PurgeQueue in this time.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+/// Rows deleted in one transaction: enough to be quick, few enough that others are not held up.
+const DELETE_BATCH: u32 = 5_000;
+
+/// Finds a queue inside a transaction.
+pub(super) async fn find(tx: &mut Tx, scope: &Scope, name: &str) -> Result<Queue, Error> {
+    let queue = queues::find(tx, &scope.account, &scope.region, name).await?;
+    queue.ok_or_else(|| Error::QueueMissing(name.to_owned()))
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if name.ends_with(".fifo") {
+        return Err(Error::Unsupported("a FIFO queue"));
+    }
+    if (1..=80).contains(&name.len()) && name.bytes().all(fine) {
+        Ok(())
+    } else {
+        Err(Error::QueueName(name.to_owned()))
+    }
+}
+
+impl Queues {
+    /// Creates a queue, or finds it when it is there with the same attributes.
+    ///
+    /// # Errors
+    /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::QueueExists`] when an
+    /// attribute that is given has another value there; [`Error::QueueMissing`] when the dead-letter queue is missing.
+    pub async fn create(
+        &self,
+        scope: &Scope,
+        name: &str,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<Queue, Error> {
+        check_name(name)?;
+        let own = Arn::new("sqs", &scope.region, &scope.account, name);
+        let mut settings = Settings::default();
+        apply(&mut settings, &own, &attributes)?;
+        let (scope, name) = (scope.clone(), name.to_owned());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    check_dead_letter_queue(tx, &settings).await?;
+                    let inserted = queues::insert(tx, &scope.account, &scope.region, &name, &settings).await?;
+                    let queue = find(tx, &scope, &name).await?;
+                    match first_difference(&queue.settings, &settings, &attributes) {
+                        Some(attribute) if inserted.is_none() => Err(Error::QueueExists(name, attribute)),
+                        _ => Ok(queue),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Finds a queue.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`].
+    pub async fn get(&self, scope: &Scope, name: &str) -> Result<Queue, Error> {
+        find(&mut self.store.reader().await?, scope, name).await
+    }
+
+    /// Lists names of queues that start with `prefix` and come after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn list(&self, scope: &Scope, prefix: &str, after: &str, limit: u32) -> Result<Vec<String>, Error> {
+        let tx = &mut self.store.reader().await?;
+        Ok(queues::list(tx, &scope.account, &scope.region, prefix, after, limit).await?)
+    }
+
+    /// The attributes that `wanted` names, or all of them for `All`.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`], [`Error::AttributeName`].
+    pub async fn attributes(
+        &self,
+        scope: &Scope,
+        name: &str,
+        wanted: &[String],
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let known =
+            |w: &&String| ATTRIBUTE_NAMES.contains(&w.as_str()) || matches!(w.as_str(), "All" | "VisibilityTimeout");
+        if let Some(unknown) = wanted.iter().find(|w| !known(w)) {
+            return Err(Error::AttributeName(unknown.clone()));
+        }
+        let tx = &mut self.store.reader().await?;
+        let queue = find(tx, scope, name).await?;
+        // Counting walks the queue, so it is done only for those who ask.
+        let counting = wanted.iter().any(|w| w == "All" || w.starts_with("Approximate"));
+        let counts = if counting { messages::counts(tx, queue.id).await? } else { Default::default() };
+        let mut found = all(&queue, counts);
+        if !wanted.iter().any(|w| w == "All") {
+            found.retain(|name, _| wanted.contains(name));
+        }
+        Ok(found)
+    }
+
+    /// Changes the attributes that are given.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`], also for the dead-letter queue; [`Error::AttributeName`], [`Error::AttributeValue`].
+    pub async fn set_attributes(
+        &self,
+        scope: &Scope,
+        name: &str,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let own = Arn::new("sqs", &scope.region, &scope.account, name);
+        let (scope, name) = (scope.clone(), name.to_owned());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut queue = find(tx, &scope, &name).await?;
+                    apply(&mut queue.settings, &own, &attributes)?;
+                    check_dead_letter_queue(tx, &queue.settings).await?;
+                    queues::update(tx, queue.id, &queue.settings).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Takes every message of a queue away, those in flight too.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`]; [`Error::PurgeInProgress`] within 60 seconds of the last one.
+    pub async fn purge(&self, scope: &Scope, name: &str) -> Result<(), Error> {
+        let (scope, name) = (scope.clone(), name.to_owned());
+        let (id, until) = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let queue = find(tx, &scope, &name).await?;
+                    if queue.purged_at.is_some_and(|at| at + PURGE_INTERVAL > tx.now()) {
+                        return Err(Error::PurgeInProgress(name));
+                    }
+                    queues::set_purged(tx, queue.id).await?;
+                    Ok((queue.id, tx.now()))
+                })
+            })
+            .await?;
+        self.delete_messages_until(id, until).await
+    }
+
+    /// Takes a queue and its messages away.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`].
+    pub async fn delete(&self, scope: &Scope, name: &str) -> Result<(), Error> {
+        let (scope, name) = (scope.clone(), name.to_owned());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let queue = find(tx, &scope, &name).await?;
+                    queues::delete(tx, &queue).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// One round of taking away the messages of deleted queues. Called by the ticker; a queue is gone at once, its
+    /// messages soon after.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn sweep_deleted(&self) -> Result<(), Error> {
+        let ids = queues::deleted(&mut self.store.reader().await?).await?;
+        for id in ids {
+            self.delete_messages_until(id, self.clock.now()).await?;
+            self.store.write(move |tx| Box::pin(async move { queues::forget_deleted(tx, id).await })).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_messages_until(&self, id: i64, until: Timestamp) -> Result<(), Error> {
+        loop {
+            let gone = self
+                .store
+                .write(move |tx| Box::pin(async move { messages::purge(tx, id, until, DELETE_BATCH).await }))
+                .await?;
+            if gone < u64::from(DELETE_BATCH) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn check_dead_letter_queue(tx: &mut Tx, settings: &Settings) -> Result<(), Error> {
+    let Some(target) = settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<Arn>().ok()) else {
+        return Ok(());
+    };
+    let scope = Scope { account: target.account, region: target.region };
+    find(tx, &scope, &target.resource).await.map(|_| ())
+}

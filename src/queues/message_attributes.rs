@@ -1,0 +1,195 @@
+//! Message attributes of SQS and SNS: their types, limits, size and MD5.
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
+
+use crate::queues::Error;
+
+/// A message's attributes by name.
+pub type MessageAttributes = BTreeMap<String, MessageAttribute>;
+
+/// A message has at most so many (SQS developer guide, "Message metadata").
+pub const COUNT_MAX: usize = 10;
+const NAME_MAX: usize = 256;
+const TYPE_MAX: usize = 256;
+
+/// One attribute: a type such as `String`, `Number.int` or `Binary`, and its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageAttribute {
+    /// `String`, `Number` or `Binary`, with a label after a dot if the sender likes.
+    #[serde(rename = "t")]
+    pub data_type: String,
+    /// What it holds.
+    #[serde(rename = "v")]
+    pub value: AttributeValue,
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttributeValue {
+    /// For `String` and `Number`.
+    #[serde(rename = "s")]
+    Text(String),
+    /// For `Binary`.
+    #[serde(rename = "b", with = "base64_text")]
+    Binary(Vec<u8>),
+}
+
+mod base64_text {
+    use super::*;
+
+    pub fn serialize<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl MessageAttribute {
+    fn bytes(&self) -> &[u8] {
+        match &self.value {
+            AttributeValue::Text(text) => text.as_bytes(),
+            AttributeValue::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// What attributes add to a message's size: names, types and values, in bytes.
+pub fn size(attributes: &MessageAttributes) -> usize {
+    attributes.iter().map(|(name, a)| name.len() + a.data_type.len() + a.bytes().len()).sum()
+}
+
+/// The MD5 that clients compare: over name, type and value of each, sorted by name (SQS developer guide,
+/// "Calculating the MD5 message digest for message attributes"). `None` when there are none.
+pub fn md5(attributes: &MessageAttributes) -> Option<String> {
+    if attributes.is_empty() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let put = |bytes: &mut Vec<u8>, part: &[u8]| {
+        bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(part);
+    };
+    // A BTreeMap is sorted by name already.
+    for (name, attribute) in attributes {
+        put(&mut bytes, name.as_bytes());
+        put(&mut bytes, attribute.data_type.as_bytes());
+        bytes.push(if matches!(attribute.value, AttributeValue::Text(_)) { 1 } else { 2 });
+        put(&mut bytes, attribute.bytes());
+    }
+    Some(hex(&Md5::digest(&bytes)))
+}
+
+/// The MD5 of a message's body, in hex.
+pub fn body_md5(body: &str) -> String {
+    hex(&Md5::digest(body.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Checks attributes as SQS does.
+///
+/// # Errors
+/// [`Error::MessageAttribute`], with AWS's sentence.
+pub fn check(attributes: &MessageAttributes) -> Result<(), Error> {
+    if attributes.len() > COUNT_MAX {
+        let count = attributes.len();
+        return Err(Error::MessageAttribute(format!(
+            "Number of message attributes [{count}] exceeds the allowed maximum [{COUNT_MAX}]."
+        )));
+    }
+    attributes.iter().try_for_each(|(name, attribute)| check_one(name, attribute))
+}
+
+fn check_one(name: &str, attribute: &MessageAttribute) -> Result<(), Error> {
+    let wrong = |text: String| Err(Error::MessageAttribute(text));
+    let shown: String = name.chars().take(NAME_MAX).collect();
+    if name.is_empty() || name.len() > NAME_MAX {
+        return wrong(format!("Message (user) attribute name must be shorter than {NAME_MAX} Bytes, but not empty."));
+    }
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !name.chars().all(fine) || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+        return wrong(format!(
+            "Invalid (user) attribute name '{shown}'. It can contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and \
+             period (.), must not start or end with a period, and must not have periods in succession."
+        ));
+    }
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("aws.") || lower.starts_with("amazon.") {
+        return wrong(format!("You can not use the reserved prefix of message (user) attribute '{shown}'."));
+    }
+    let base = attribute.data_type.split('.').next().unwrap_or_default();
+    let known = matches!(base, "String" | "Number" | "Binary");
+    if !known || attribute.data_type.len() > TYPE_MAX {
+        return wrong(format!(
+            "The message attribute '{shown}' has an invalid message attribute type, the set of supported type prefixes \
+             is Binary, Number, and String."
+        ));
+    }
+    let fits = match &attribute.value {
+        AttributeValue::Text(_) => base != "Binary",
+        AttributeValue::Binary(_) => base == "Binary",
+    };
+    if !fits || attribute.bytes().is_empty() {
+        return wrong(format!(
+            "The message attribute '{shown}' must contain non-empty message attribute value for message attribute type '{base}'."
+        ));
+    }
+    if let (true, AttributeValue::Text(text)) = (base == "Number", &attribute.value)
+        && text.parse::<f64>().is_err()
+    {
+        return wrong(format!("Can't cast the value of message (user) attribute '{shown}' to a number."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(data_type: &str, value: &str) -> MessageAttribute {
+        MessageAttribute { data_type: data_type.to_owned(), value: AttributeValue::Text(value.to_owned()) }
+    }
+
+    #[test]
+    fn digests_are_those_that_aws_clients_compute() {
+        let one = BTreeMap::from([("k".to_owned(), text("String", "v"))]);
+        assert_eq!(md5(&one).as_deref(), Some("0a77b0642718c3d9dd47090567d11e0d"));
+        let binary = MessageAttribute { data_type: "Binary".to_owned(), value: AttributeValue::Binary(vec![0, 1]) };
+        let three = BTreeMap::from([
+            ("c".to_owned(), text("String.custom", "x")),
+            ("a".to_owned(), text("Number", "1")),
+            ("b".to_owned(), binary),
+        ]);
+        assert_eq!(md5(&three).as_deref(), Some("dcfb54bfe506cdb07aed8daf2c8493b7"));
+        assert_eq!(md5(&BTreeMap::new()), None);
+        assert_eq!(body_md5("hello"), "5d41402abc4b2a76b9719d911017c592");
+    }
+
+    #[test]
+    fn attributes_that_aws_refuses_are_refused() {
+        let ok = BTreeMap::from([("a.b-C_1".to_owned(), text("Number.int", "-1.5e3"))]);
+        check(&ok).expect("a good attribute");
+        for (name, attribute) in [
+            ("", text("String", "x")),
+            (".a", text("String", "x")),
+            ("a..b", text("String", "x")),
+            ("AWS.x", text("String", "x")),
+            ("a b", text("String", "x")),
+            ("a", text("Text", "x")),
+            ("a", text("String", "")),
+            ("a", text("Number", "many")),
+            ("a", text("Binary", "x")),
+        ] {
+            let one = BTreeMap::from([(name.to_owned(), attribute)]);
+            assert!(check(&one).is_err(), "{one:?}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The rules of SQS over the one queue engine: queues, send, receive and long poll, visibility, delete, redrive.
+mod attributes;
+mod error;
+mod handle;
+mod manage;
+pub mod message_attributes;
+mod receive;
+mod retention;
+mod send;
+
+use crate::base::{AccountId, Arn, Clock, Region};
+use crate::store::Store;
+
+pub use crate::store::queues::Queue;
+pub use attributes::ATTRIBUTE_NAMES;
+pub use error::Error;
+pub use message_attributes::{MessageAttribute, MessageAttributes};
+pub use receive::{Receive, Received};
+pub use send::{Outgoing, Sent};
+
+/// The queues of all accounts. Cheap to clone.
+#[derive(Clone)]
+pub struct Queues {
+    store: Store,
+    clock: Clock,
+}
+
+/// Whose queues, and where: names are unique within this.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The owner.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+}
+
+impl Queues {
+    /// The queues in `store`.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+}
+
+/// The ARN of a queue.
+pub fn arn(queue: &Queue) -> Arn {
+    Arn::new("sqs", &queue.region, &queue.account, &queue.name)
+}

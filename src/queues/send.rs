@@ -1,0 +1,162 @@
+//! Sending: checks a message as SQS does, and adds it to its queue.
+use std::time::Duration;
+
+use crate::base::{Arn, ids};
+use crate::queues::manage::find;
+use crate::queues::message_attributes::{self, MessageAttributes};
+use crate::queues::{Error, Queue, Queues, Scope};
+use crate::store::Tx;
+use crate::store::messages::{self, NewMessage};
+
+/// The largest batch, all its messages together, in bytes.
+const BATCH_SIZE_MAX: u32 = 1_048_576;
+const DELAY_MAX: u32 = 900;
+/// AWS documents no limit for a trace header beyond its form, which fits well within this.
+const TRACE_HEADER_MAX: usize = 1_024;
+const GROUP_ID_MAX: usize = 128;
+
+/// A message to send.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    /// The body, 1 byte to the queue's limit.
+    pub body: String,
+    /// Seconds to hide it first, instead of the queue's own.
+    pub delay: Option<u32>,
+    /// Message attributes.
+    pub attributes: MessageAttributes,
+    /// The system attribute AWSTraceHeader.
+    pub trace_header: Option<String>,
+    /// The tenant of a fair queue.
+    pub group_id: Option<String>,
+    /// Who sends it, for SenderId.
+    pub sender: Option<String>,
+}
+
+/// What the sender of a message is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The new message's id.
+    pub message_id: String,
+    /// MD5 of the body, in hex.
+    pub body_md5: String,
+    /// MD5 of the attributes, in hex, if there are any.
+    pub attributes_md5: Option<String>,
+}
+
+impl Queues {
+    /// Sends messages to a queue: each is taken or refused for itself, and all that are taken are durable on return.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for several messages that are too long together. A single
+    /// message's own error is its entry of the result.
+    pub async fn send(
+        &self,
+        scope: &Scope,
+        name: &str,
+        outgoing: Vec<Outgoing>,
+    ) -> Result<Vec<Result<Sent, Error>>, Error> {
+        let size: usize = outgoing.iter().map(message_size).sum();
+        if outgoing.len() > 1 && size > BATCH_SIZE_MAX as usize {
+            return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
+        }
+        let (scope, name) = (scope.clone(), name.to_owned());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let queue = find(tx, &scope, &name).await?;
+                    insert(tx, &queue, outgoing).await
+                })
+            })
+            .await
+    }
+
+    /// Adds one message inside the caller's transaction: how a topic delivers to a queue.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`] and what a sender's message can be refused for. The transaction can go on.
+    pub async fn deliver(&self, tx: &mut Tx, queue: &Arn, message: Outgoing) -> Result<Sent, Error> {
+        let scope = Scope { account: queue.account.clone(), region: queue.region.clone() };
+        let queue = find(tx, &scope, &queue.resource).await?;
+        let sent = insert(tx, &queue, vec![message]).await?;
+        sent.into_iter().next().unwrap_or(Err(Error::BodyMissing))
+    }
+}
+
+async fn insert(tx: &mut Tx, queue: &Queue, outgoing: Vec<Outgoing>) -> Result<Vec<Result<Sent, Error>>, Error> {
+    let mut rows = Vec::with_capacity(outgoing.len());
+    let mut answers = Vec::with_capacity(outgoing.len());
+    for message in outgoing {
+        match check(queue, &message) {
+            Ok(()) => {
+                let (row, sent) = row(tx, queue, message)?;
+                rows.push(row);
+                answers.push(Ok(sent));
+            }
+            Err(error) => answers.push(Err(error)),
+        }
+    }
+    messages::insert(tx, queue.id, &rows).await?;
+    Ok(answers)
+}
+
+fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), Error> {
+    let sent = Sent {
+        message_id: ids::uuid(),
+        body_md5: message_attributes::body_md5(&message.body),
+        attributes_md5: message_attributes::md5(&message.attributes),
+    };
+    let attributes = if message.attributes.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&message.attributes).map_err(crate::store::Error::corrupt)?)
+    };
+    let delay = message.delay.unwrap_or(queue.settings.delay);
+    let row = NewMessage {
+        message_id: sent.message_id.clone(),
+        visible_at: tx.now() + Duration::from_secs(u64::from(delay)),
+        group_id: message.group_id,
+        sender: message.sender,
+        attributes,
+        trace_header: message.trace_header,
+        body: message.body,
+    };
+    Ok((row, sent))
+}
+
+fn message_size(message: &Outgoing) -> usize {
+    message.body.len() + message_attributes::size(&message.attributes)
+}
+
+fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
+    if message.body.is_empty() {
+        return Err(Error::BodyMissing);
+    }
+    if !message.body.chars().all(allowed) {
+        return Err(Error::BodyCharacters);
+    }
+    message_attributes::check(&message.attributes)?;
+    if message_size(message) > queue.settings.message_size_max as usize {
+        return Err(Error::MessageTooLong(queue.settings.message_size_max));
+    }
+    if let Some(delay) = message.delay.filter(|delay| *delay > DELAY_MAX) {
+        let reason = "DelaySeconds must be >= 0 and <= 900.";
+        return Err(Error::Parameter { name: "DelaySeconds", value: delay.to_string(), reason });
+    }
+    if let Some(id) = message.group_id.as_ref().filter(|id| !group_id_ok(id)) {
+        let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+        return Err(Error::Parameter { name: "MessageGroupId", value: id.chars().take(256).collect(), reason });
+    }
+    if message.trace_header.as_ref().is_some_and(|header| header.len() > TRACE_HEADER_MAX || !header.is_ascii()) {
+        return Err(Error::MessageAttribute("AWSTraceHeader is not valid.".to_owned()));
+    }
+    Ok(())
+}
+
+fn group_id_ok(id: &str) -> bool {
+    (1..=GROUP_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// The characters that a body may hold (SendMessage in the SQS API reference).
+fn allowed(c: char) -> bool {
+    matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}

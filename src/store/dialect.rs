@@ -1,0 +1,37 @@
+//! What must differ between SQLite and PostgreSQL, and nothing else.
+
+/// The two engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded; one process; one writer.
+    Sqlite,
+    /// A server, shared by several nodes.
+    Postgres,
+}
+
+impl Engine {
+    /// What ends a sub-select of rows to claim: other claimers pass over rows that one claimer has locked.
+    /// SQLite has one writer, so nobody is there to pass over.
+    pub fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// What ends a select of a row that this transaction will decide on: others wait until it is done.
+    pub fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE",
+        }
+    }
+
+    /// Starts a transaction that will write. SQLite takes the write lock at once, so that it cannot fail half way.
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong in the store: one type, cheap to clone, because one failed commit fails everyone who shared it.
+use std::sync::Arc;
+
+/// A failure of the store. The floors above pass it on as their `Internal`; peers never see its text.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused a statement, or could not be reached.
+    #[error("database: {0}")]
+    Sql(Arc<sqlx::Error>),
+    /// The migrations could not be applied.
+    #[error("migration: {0}")]
+    Migrate(Arc<sqlx::migrate::MigrateError>),
+    /// The store is shutting down; the change was not made.
+    #[error("the store is closed")]
+    Closed,
+    /// A stored value is not what its room wrote: another program changed it, or an older version did.
+    #[error("stored value is not valid: {0}")]
+    Corrupt(String),
+}
+
+impl Error {
+    /// Whether the statement broke a UNIQUE or PRIMARY KEY rule: the row is there already.
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Sql(source) => {
+                source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+            }
+            _ => false,
+        }
+    }
+
+    /// A stored value that cannot be read, with what is wrong about it.
+    pub fn corrupt(what: impl std::fmt::Display) -> Self {
+        Self::Corrupt(what.to_string())
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Sql(Arc::new(source))
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(source: sqlx::migrate::MigrateError) -> Self {
+        Self::Migrate(Arc::new(source))
+    }
+}

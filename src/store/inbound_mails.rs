@@ -1,0 +1,129 @@
+//! Mails that came in by SMTP, one row per account and region, and their raw messages.
+use crate::base::{AccountId, Region, Timestamp};
+use crate::store::args;
+use crate::store::{Error, Row, Tx};
+
+/// A mail as it was accepted for one account and region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundMail {
+    /// The message id of the notifications.
+    pub id: String,
+    /// The id of the raw message; several rows may share it.
+    pub raw_id: String,
+    /// The account that receives it.
+    pub account: AccountId,
+    /// The region that receives it.
+    pub region: Region,
+    /// The reverse path; `None` for the null reverse path.
+    pub source: Option<String>,
+    /// JSON list of the recipients' addresses in this account and region.
+    pub recipients: String,
+    /// What the client called itself.
+    pub helo: String,
+    /// The client's IP address.
+    pub peer: String,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// Where it stands.
+    pub state: State,
+    /// What there is to say about its end, for people.
+    pub note: Option<String>,
+}
+
+/// Where an inbound mail stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// An inbound job exists.
+    Waiting,
+    /// Its rules have run.
+    Done,
+    /// Given up after too many attempts; the raw message is kept.
+    Failed,
+}
+
+impl State {
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Waiting => "Waiting",
+            State::Done => "Done",
+            State::Failed => "Failed",
+        }
+    }
+}
+
+/// Stores a raw message.
+pub async fn insert_raw(tx: &mut Tx, id: &str, data: &[u8], at: Timestamp) -> Result<(), Error> {
+    let sql = "INSERT INTO raw_messages (id, data, created_at) VALUES ($1, $2, $3)";
+    tx.run(sql, args![id, data, at]).await?;
+    Ok(())
+}
+
+/// The raw message of this id.
+pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
+    let row = tx.one("SELECT data FROM raw_messages WHERE id = $1", args![id]).await?;
+    row.map(|row| row.blob("data")).transpose()
+}
+
+/// Stores a mail that was accepted.
+pub async fn insert(tx: &mut Tx, mail: &InboundMail) -> Result<(), Error> {
+    let m = mail;
+    tx.run(
+        "INSERT INTO inbound_mails (id, raw_id, account, region, source, recipients, helo, peer, tls, received_at, \
+         state, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        args![
+            m.id.as_str(),
+            m.raw_id.as_str(),
+            &m.account,
+            &m.region,
+            m.source.clone(),
+            m.recipients.as_str(),
+            m.helo.as_str(),
+            m.peer.as_str(),
+            m.tls,
+            m.received_at,
+            m.state.as_str(),
+            m.note.clone(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The mail of this id.
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<InboundMail>, Error> {
+    let row = tx.one("SELECT * FROM inbound_mails WHERE id = $1", args![id]).await?;
+    row.map(|row| mail(&row)).transpose()
+}
+
+/// Sets how a mail that still waits has ended; false when it had ended before.
+pub async fn finish(tx: &mut Tx, id: &str, state: State, note: &str) -> Result<bool, Error> {
+    let now = tx.now();
+    let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE id = $4 AND state = $5";
+    let rows = tx.run(sql, args![state.as_str(), note, now, id, State::Waiting.as_str()]).await?;
+    Ok(rows == 1)
+}
+
+fn mail(row: &Row) -> Result<InboundMail, Error> {
+    let word = row.text("state")?;
+    let state = [State::Waiting, State::Done, State::Failed]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+        .ok_or_else(|| Error::corrupt(format!("inbound state {word:?}")))?;
+    Ok(InboundMail {
+        id: row.text("id")?,
+        raw_id: row.text("raw_id")?,
+        account: row.parsed("account")?,
+        region: row.parsed("region")?,
+        source: row.opt_text("source")?,
+        recipients: row.text("recipients")?,
+        helo: row.text("helo")?,
+        peer: row.text("peer")?,
+        tls: row.flag("tls")?,
+        received_at: row.time("received_at")?,
+        state,
+        note: row.opt_text("note")?,
+    })
+}

@@ -1,0 +1,315 @@
+//! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
+use crate::base::Timestamp;
+use crate::store::args;
+use crate::store::{Error, Row, Tx};
+
+/// A mail as it was accepted for sending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The SES message id; also the id of the raw message.
+    pub id: String,
+    /// The account that sent it.
+    pub account: String,
+    /// The region that it was sent in.
+    pub region: String,
+    /// Who called: `ses:caller-identity`.
+    pub caller: String,
+    /// The caller's address.
+    pub source_ip: Option<String>,
+    /// The sender's address.
+    pub source: String,
+    /// Where bounces go; equal to `source` where none was named.
+    pub return_path: String,
+    /// The configuration set that it was sent with.
+    pub configuration_set: Option<String>,
+    /// JSON list of `[name, value]`, as the caller gave them.
+    pub tags: String,
+    /// JSON: what event records tell of the headers.
+    pub headers: String,
+    /// The name of the identity that allowed the sender; `None` for our own mails.
+    pub identity: Option<String>,
+    /// A caller's mail or one of our own.
+    pub kind: Kind,
+    /// Octets of the raw message.
+    pub size: i64,
+    /// How many recipients it has.
+    pub recipient_count: i64,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// What is not delivered by then bounces.
+    pub expires_at: Timestamp,
+}
+
+/// Whose mail it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A caller's: counts in the quota.
+    User,
+    /// Our own, such as a verification mail: no quota, no events.
+    System,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Kind::User => "USER",
+            Kind::System => "SYSTEM",
+        }
+    }
+}
+
+/// What has become of one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not delivered yet: an outbound job exists.
+    Pending,
+    /// The other side said yes, or the mail was captured.
+    Delivered,
+    /// Given up: the sender was told.
+    Bounced,
+    /// Not sent, since the address is on a suppression list.
+    Suppressed,
+    /// Not sent, since the content is not acceptable.
+    Rejected,
+}
+
+impl Status {
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pending => "Pending",
+            Status::Delivered => "Delivered",
+            Status::Bounced => "Bounced",
+            Status::Suppressed => "Suppressed",
+            Status::Rejected => "Rejected",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, Error> {
+        [Status::Pending, Status::Delivered, Status::Bounced, Status::Suppressed, Status::Rejected]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| Error::corrupt(format!("recipient status {text:?}")))
+    }
+}
+
+/// One recipient of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The mail.
+    pub mail_id: String,
+    /// Its place in the list, from 0.
+    pub n: i64,
+    /// The recipient's address.
+    pub address: String,
+    /// What has become of it.
+    pub status: Status,
+    /// How many attempts there were.
+    pub attempts: i64,
+    /// The newest answer or trouble, for people.
+    pub last_reply: Option<String>,
+    /// When a DeliveryDelay event was published.
+    pub delayed_at: Option<Timestamp>,
+}
+
+/// One delivery attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub attempt: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// `Delivered`, `Delayed` or `Bounced`.
+    pub outcome: String,
+    /// Host name and address of the other side.
+    pub remote: Option<String>,
+    /// Protocol and cipher; `None` for clear text.
+    pub tls: Option<String>,
+    /// The answer that decided.
+    pub reply: Option<String>,
+    /// What both sides said, without the message.
+    pub transcript: String,
+}
+
+/// Stores an accepted mail with its raw message and one `Pending` row per recipient.
+pub async fn insert(tx: &mut Tx, mail: &Mail, raw: Vec<u8>, recipients: &[String]) -> Result<(), Error> {
+    let m = mail;
+    tx.run(
+        "INSERT INTO raw_messages (id, data, created_at) VALUES ($1, $2, $3)",
+        args![m.id.as_str(), raw, m.accepted_at],
+    )
+    .await?;
+    tx.run(
+        "INSERT INTO mails (id, account, region, caller, source_ip, source, return_path, configuration_set, tags, \
+         headers, identity, kind, size, recipient_count, accepted_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        args![
+            m.id.as_str(),
+            m.account.as_str(),
+            m.region.as_str(),
+            m.caller.as_str(),
+            m.source_ip.clone(),
+            m.source.as_str(),
+            m.return_path.as_str(),
+            m.configuration_set.clone(),
+            m.tags.as_str(),
+            m.headers.as_str(),
+            m.identity.clone(),
+            m.kind.as_str(),
+            m.size,
+            m.recipient_count,
+            m.accepted_at,
+            m.expires_at,
+        ],
+    )
+    .await?;
+    for (n, address) in (0_i64..).zip(recipients) {
+        tx.run(
+            "INSERT INTO recipients (mail_id, n, address, status, changed_at) VALUES ($1, $2, $3, $4, $5)",
+            args![m.id.as_str(), n, address.as_str(), Status::Pending.as_str(), m.accepted_at],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// The mail with this id.
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Mail>, Error> {
+    let row = tx.one("SELECT * FROM mails WHERE id = $1", args![id]).await?;
+    row.map(|row| mail(&row)).transpose()
+}
+
+/// The raw message of a mail.
+pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
+    let row = tx.one("SELECT data FROM raw_messages WHERE id = $1", args![id]).await?;
+    row.map(|row| row.blob("data")).transpose()
+}
+
+/// The recipient at place `n`.
+pub async fn recipient(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Option<Recipient>, Error> {
+    let row = tx.one("SELECT * FROM recipients WHERE mail_id = $1 AND n = $2", args![mail_id, n]).await?;
+    row.map(|row| recipient_row(&row)).transpose()
+}
+
+/// All recipients of a mail, in order: at most 50.
+pub async fn recipients(tx: &mut Tx, mail_id: &str) -> Result<Vec<Recipient>, Error> {
+    let rows = tx.all("SELECT * FROM recipients WHERE mail_id = $1 ORDER BY n", args![mail_id]).await?;
+    rows.iter().map(recipient_row).collect()
+}
+
+/// Sets the status of a recipient that is still `Pending` and counts the attempt; false when it was not pending.
+pub async fn settle(
+    tx: &mut Tx,
+    mail_id: &str,
+    n: i64,
+    status: Status,
+    attempts: i64,
+    reply: Option<&str>,
+) -> Result<bool, Error> {
+    let now = tx.now();
+    let rows = tx
+        .run(
+            "UPDATE recipients SET status = $1, attempts = $2, last_reply = $3, changed_at = $4 \
+             WHERE mail_id = $5 AND n = $6 AND status = $7",
+            args![status.as_str(), attempts, reply.map(str::to_owned), now, mail_id, n, Status::Pending.as_str()],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Marks that a DeliveryDelay event was published for a recipient.
+pub async fn mark_delayed(tx: &mut Tx, mail_id: &str, n: i64, at: Timestamp) -> Result<(), Error> {
+    tx.run("UPDATE recipients SET delayed_at = $1 WHERE mail_id = $2 AND n = $3", args![at, mail_id, n]).await?;
+    Ok(())
+}
+
+/// Keeps an attempt. Work may run twice: a second record of the same attempt replaces the first.
+pub async fn insert_attempt(tx: &mut Tx, mail_id: &str, n: i64, a: &Attempt) -> Result<(), Error> {
+    tx.run(
+        "INSERT INTO attempts (mail_id, n, attempt, started_at, finished_at, outcome, remote, tls, reply, transcript) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mail_id, n, attempt) DO UPDATE SET \
+         started_at = excluded.started_at, finished_at = excluded.finished_at, outcome = excluded.outcome, \
+         remote = excluded.remote, tls = excluded.tls, reply = excluded.reply, transcript = excluded.transcript",
+        args![
+            mail_id,
+            n,
+            a.attempt,
+            a.started_at,
+            a.finished_at,
+            a.outcome.as_str(),
+            a.remote.clone(),
+            a.tls.clone(),
+            a.reply.clone(),
+            a.transcript.as_str(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The attempts for a recipient, oldest first: at most 200.
+pub async fn attempts(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Vec<Attempt>, Error> {
+    let sql = "SELECT * FROM attempts WHERE mail_id = $1 AND n = $2 ORDER BY attempt LIMIT 200";
+    let rows = tx.all(sql, args![mail_id, n]).await?;
+    rows.iter().map(attempt_row).collect()
+}
+
+/// How many recipients the account's own mails had since `after` (index `mails_by_account`).
+pub async fn recipients_since(tx: &mut Tx, account: &str, region: &str, after: Timestamp) -> Result<i64, Error> {
+    let row = tx
+        .one(
+            "SELECT CAST(COALESCE(SUM(recipient_count), 0) AS BIGINT) AS total FROM mails \
+             WHERE account = $1 AND region = $2 AND accepted_at > $3 AND kind = 'USER'",
+            args![account, region, after],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.int("total"))
+}
+
+fn mail(row: &Row) -> Result<Mail, Error> {
+    Ok(Mail {
+        id: row.text("id")?,
+        account: row.text("account")?,
+        region: row.text("region")?,
+        caller: row.text("caller")?,
+        source_ip: row.opt_text("source_ip")?,
+        source: row.text("source")?,
+        return_path: row.text("return_path")?,
+        configuration_set: row.opt_text("configuration_set")?,
+        tags: row.text("tags")?,
+        headers: row.text("headers")?,
+        identity: row.opt_text("identity")?,
+        kind: if row.text("kind")? == Kind::System.as_str() { Kind::System } else { Kind::User },
+        size: row.int("size")?,
+        recipient_count: row.int("recipient_count")?,
+        accepted_at: row.time("accepted_at")?,
+        expires_at: row.time("expires_at")?,
+    })
+}
+
+fn recipient_row(row: &Row) -> Result<Recipient, Error> {
+    Ok(Recipient {
+        mail_id: row.text("mail_id")?,
+        n: row.int("n")?,
+        address: row.text("address")?,
+        status: Status::read(&row.text("status")?)?,
+        attempts: row.int("attempts")?,
+        last_reply: row.opt_text("last_reply")?,
+        delayed_at: row.opt_int("delayed_at")?.map(Timestamp::from_micros),
+    })
+}
+
+fn attempt_row(row: &Row) -> Result<Attempt, Error> {
+    Ok(Attempt {
+        attempt: row.int("attempt")?,
+        started_at: row.time("started_at")?,
+        finished_at: row.time("finished_at")?,
+        outcome: row.text("outcome")?,
+        remote: row.opt_text("remote")?,
+        tls: row.opt_text("tls")?,
+        reply: row.opt_text("reply")?,
+        transcript: row.text("transcript")?,
+    })
+}

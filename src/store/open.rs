@@ -1,0 +1,169 @@
+//! Opens the store: finds the engine, migrates, starts the writer lanes.
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::base::Clock;
+use crate::store::dialect::Engine;
+use crate::store::lane::{Change, Job, Lane, Pool};
+use crate::store::wake::Wakes;
+use crate::store::{Error, Tx, Waiter};
+
+/// How many changes may wait for a lane before the next caller has to wait for room.
+const JOBS_WAITING_MAX: usize = 4_096;
+/// How many changes one SQLite commit may carry: enough to hide the sync, few enough to keep answers quick.
+const JOBS_PER_COMMIT_MAX: usize = 256;
+/// Writer lanes, and so write connections, to PostgreSQL.
+const POSTGRES_LANES: usize = 12;
+/// Connections for reading.
+const READERS_MAX: u32 = 8;
+
+/// Which database to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A SQLite file, made when it is not there.
+    Sqlite(PathBuf),
+    /// A PostgreSQL URL, `postgres://…`.
+    Postgres(String),
+}
+
+impl FromStr for Database {
+    type Err = String;
+
+    /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
+    fn from_str(url: &str) -> Result<Self, String> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() {
+                Err("sqlite: needs a path".to_owned())
+            } else {
+                Ok(Self::Sqlite(path.into()))
+            };
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        Err("a database URL starts with sqlite: or postgres://".to_owned())
+    }
+}
+
+/// The store. Cheap to clone; every clone is the same store.
+#[derive(Clone)]
+pub struct Store {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    readers: Arc<Pool>,
+    wakes: Arc<Wakes>,
+    clock: Clock,
+    engine: Engine,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts the writer lanes.
+    pub async fn open(database: &Database, clock: Clock) -> Result<Store, Error> {
+        let (writers, readers, engine, lanes) = match database {
+            Database::Sqlite(path) => {
+                let (writers, readers) = open_sqlite(path).await?;
+                (writers, readers, Engine::Sqlite, 1)
+            }
+            Database::Postgres(url) => {
+                let (writers, readers) = open_postgres(url).await?;
+                (writers, readers, Engine::Postgres, POSTGRES_LANES)
+            }
+        };
+        let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
+        let (waiting, writers) = (Arc::new(Mutex::new(waiting)), Arc::new(writers));
+        let wakes = Arc::new(Wakes::default());
+        for _ in 0..lanes {
+            let lane = Lane {
+                jobs: waiting.clone(),
+                pool: writers.clone(),
+                clock: clock.clone(),
+                wakes: wakes.clone(),
+                jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
+            };
+            // A lane ends by itself when the last clone of the store is dropped.
+            tokio::spawn(lane.run());
+        }
+        Ok(Store { jobs, readers: Arc::new(readers), wakes, clock, engine })
+    }
+
+    /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
+    /// transaction may be shared with other callers' work, so `work` awaits nothing but the transaction.
+    pub async fn write<F, T, E>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let change = Change { work: Some(work), result: None, reply };
+        self.jobs.send(Box::new(change)).await.map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Runs `work` on a connection for reading. Two queries in it may see two states of the data.
+    pub async fn read<F, T, E>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
+        E: From<Error>,
+    {
+        work(&mut self.reader().await?).await
+    }
+
+    /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
+    pub async fn reader(&self) -> Result<Tx, Error> {
+        Ok(Tx::new(self.readers.connection().await?, self.clock.clone()))
+    }
+
+    /// Someone who waits for messages of a queue.
+    pub fn waiter(&self, queue_id: i64) -> Waiter {
+        self.wakes.waiter(queue_id)
+    }
+
+    /// Which engine is open.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+}
+
+async fn open_sqlite(path: &PathBuf) -> Result<(Pool, Pool), Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones at a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(30))
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "4000")
+        .statement_cache_capacity(512);
+    let writers =
+        SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
+    sqlx::migrate!("migrations/sqlite").run(&writers).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS_MAX)
+        .test_before_acquire(false)
+        .connect_with(options.pragma("query_only", "1"))
+        .await?;
+    Ok((Pool::Sqlite(writers), Pool::Sqlite(readers)))
+}
+
+async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name("postrider").statement_cache_capacity(512);
+    let pool = |max| {
+        PgPoolOptions::new()
+            .max_connections(max)
+            .test_before_acquire(false)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.clone())
+    };
+    let writers = pool(POSTGRES_LANES as u32).await?;
+    sqlx::migrate!("migrations/postgres").run(&writers).await?;
+    Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?)))
+}

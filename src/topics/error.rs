@@ -1,0 +1,142 @@
+//! What can be wrong with a request to topics. The texts that a client sees stand in `aws/sns/error.rs`.
+use crate::queues;
+use crate::store;
+
+/// Why a topic operation was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ARN names no topic, or one of another account.
+    #[error("topic does not exist")]
+    TopicMissing,
+    /// The name has other characters than letters, digits, `_`, `-`, or is empty or longer than 256.
+    #[error("topic name is not valid")]
+    TopicName,
+    /// FIFO topics are not built yet.
+    #[error("fifo topics are not supported")]
+    Fifo,
+    /// CreateTopic named a topic that exists with other attributes.
+    #[error("topic exists with different attributes")]
+    TopicDiffers,
+    /// CreateTopic named a topic that exists with other tags.
+    #[error("topic exists with different tags")]
+    TagsDiffer,
+    /// More than 50 tags, or a tag with an empty or too long key or value.
+    #[error("tags are not valid: {0}")]
+    Tags(&'static str),
+    /// No such attribute of topics or subscriptions, or one that cannot be set.
+    #[error("unknown attribute {0}")]
+    AttributeName(String),
+    /// An attribute's value cannot be taken; the second part says why.
+    #[error("attribute {0} is not valid: {1}")]
+    AttributeValue(&'static str, String),
+    /// The ARN names no subscription, or one of another account.
+    #[error("subscription does not exist")]
+    SubscriptionMissing,
+    /// Subscribe named an endpoint that is subscribed with other attributes.
+    #[error("subscription exists with different attributes")]
+    SubscriptionDiffers,
+    /// A protocol that SNS does not have, or that has no delivery here.
+    #[error("protocol {0} is not supported")]
+    Protocol(String),
+    /// An HTTP endpoint that does not start with `http://` or `https://` as its protocol says, or has no host.
+    #[error("endpoint does not match the protocol")]
+    EndpointScheme,
+    /// A queue endpoint that is not the ARN of a queue.
+    #[error("endpoint is not the arn of a queue")]
+    EndpointQueue,
+    /// A FIFO queue cannot subscribe to a standard topic.
+    #[error("a fifo queue cannot subscribe to a standard topic")]
+    EndpointFifo,
+    /// Subscribe without an endpoint.
+    #[error("endpoint is missing")]
+    EndpointMissing,
+    /// The confirmation token is unknown, belongs to another topic, or is older than two days.
+    #[error("token is not valid")]
+    Token,
+    /// The subscription was confirmed with AuthenticateOnUnsubscribe: its link does not end it.
+    #[error("only the owner may unsubscribe")]
+    UnsubscribeNeedsOwner,
+    /// A page token that this server did not give.
+    #[error("page token is not valid")]
+    PageToken,
+    /// The message is empty.
+    #[error("message is empty")]
+    MessageEmpty,
+    /// Message and attributes are together longer than 256 KiB.
+    #[error("message is too long")]
+    MessageTooLong,
+    /// The subject is empty, has 100 characters or more, or a control character.
+    #[error("subject is not valid")]
+    Subject,
+    /// MessageStructure=json, and the message is no JSON object.
+    #[error("message structure is not json")]
+    StructureSyntax,
+    /// MessageStructure=json without a string `default`.
+    #[error("message structure has no default")]
+    StructureDefault,
+    /// A message attribute breaks a rule.
+    #[error("message attribute {name:?} is not valid: {why:?}")]
+    MessageAttribute {
+        /// The attribute's name.
+        name: String,
+        /// Which rule.
+        why: AttributeFault,
+    },
+    /// The message group is empty, longer than 128 characters, or has other than letters, digits and punctuation.
+    #[error("message group is not valid")]
+    Group,
+    /// A batch without entries, with more than ten, with a bad or a repeated id, or longer than 256 KiB.
+    #[error("batch is not valid: {0:?}")]
+    Batch(BatchFault),
+    /// The signing key could not be made or read.
+    #[error("signing: {0}")]
+    Signing(String),
+    /// A queue could not take a message for a reason of its own.
+    #[error(transparent)]
+    Queue(#[from] queues::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+}
+
+/// The rules for message attributes (SNS developer guide, "Message attribute data types and validation").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeFault {
+    /// The name has more than 256 characters.
+    NameTooLong,
+    /// The name is empty.
+    NameEmpty,
+    /// The name starts with a dot.
+    NameStartsWithDot,
+    /// The name ends with a dot.
+    NameEndsWithDot,
+    /// The name has two dots in a row.
+    NameHasTwoDots,
+    /// The name has this character, which is no letter, digit, hyphen, underscore or dot.
+    NameCharacter(char),
+    /// The data type is none of String, String.Array, Number and Binary (with a label after a dot).
+    DataType(String),
+    /// There is no value, or an empty one, for this data type.
+    Empty(String),
+    /// The value is of the other kind: `StringValue` for a binary type or the reverse.
+    OtherKind(String),
+    /// The value of a `Number` is no number, or has too many digits.
+    Number(String),
+    /// The value of a `String.Array` is no JSON array of strings, numbers, booleans and nulls.
+    Array,
+}
+
+/// What is wrong with a batch as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchFault {
+    /// No entries.
+    Empty,
+    /// More than ten.
+    TooMany,
+    /// Two entries with this id.
+    SameId(String),
+    /// An id that is empty, longer than 80, or has other than letters, digits, hyphens and underscores.
+    Id(String),
+    /// All entries together are longer than 256 KiB.
+    TooLong,
+}

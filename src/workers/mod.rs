@@ -1,0 +1,13 @@
+//! Claims jobs from the system's queues, works them, and stops in two steps.
+pub mod backoff;
+mod outcome;
+mod pool;
+mod queue;
+mod stop;
+mod ticker;
+
+pub use outcome::{Finish, Outcome, Reason, Record};
+pub use pool::{Pool, Work};
+pub use queue::{Claim, Job, SystemQueue, enqueue};
+pub use stop::Stop;
+pub use ticker::tick;

@@ -1,0 +1,87 @@
+//! How a job ended, as a value: the loop acts on it, and nothing is signalled by an error.
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+use crate::base::Timestamp;
+use crate::store;
+use crate::store::Tx;
+
+/// What becomes of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done and leaves the queue.
+    Done,
+    /// It is tried again at this time.
+    RetryAt(Timestamp, Reason),
+    /// It will not be tried again; it moves to the queue's dead letters.
+    GiveUp(Reason),
+    /// It goes back at once, and this attempt does not count: the worker had to stop.
+    Release,
+}
+
+/// Why a job moved. Stored with the job and logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The other side said: not now.
+    Deferred,
+    /// The other side could not be reached, or did not answer in time.
+    Unreachable,
+    /// The other side refused for good.
+    Refused,
+    /// It was tried as often, or as long, as allowed.
+    Exhausted,
+    /// The job's text is not one that this version understands.
+    Unreadable,
+    /// Something that the job names is gone.
+    Missing,
+    /// The store, or something else of our own, failed.
+    Internal,
+}
+
+impl Reason {
+    /// The word that is stored and logged.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deferred => "deferred",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Exhausted => "exhausted",
+            Self::Unreadable => "unreadable",
+            Self::Missing => "missing",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Changes that belong to the outcome: history and events. They commit with it, and only if the claim still holds.
+pub type Record = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), store::Error>> + Send>;
+
+/// The end of one piece of work.
+pub struct Finish {
+    /// What becomes of the job.
+    pub outcome: Outcome,
+    /// What is written with it.
+    pub record: Option<Record>,
+}
+
+impl Finish {
+    /// An outcome with nothing to write beside it.
+    pub fn plain(outcome: Outcome) -> Self {
+        Self { outcome, record: None }
+    }
+
+    /// An outcome with changes that commit with it.
+    pub fn with<F>(outcome: Outcome, record: F) -> Self
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), store::Error>> + Send + 'static,
+    {
+        Self { outcome, record: Some(Box::new(record)) }
+    }
+}

@@ -1,0 +1,243 @@
+//! The claim loop: claim a few, work them outside any transaction, write each outcome only if the claim still holds.
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::task::JoinSet;
+
+use crate::base::{Clock, Timestamp, ids};
+use crate::store;
+use crate::store::{Store, messages};
+use crate::workers::outcome::{Finish, Outcome, Reason};
+use crate::workers::queue::{Claim, SystemQueue};
+use crate::workers::{Stop, backoff};
+
+/// How long a claim is hidden from others. The loop renews the claims it holds well before that.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// At the most so many are claimed at once, so that one node does not take all.
+const CLAIM_MAX: usize = 64;
+/// How long the loop trusts wake-ups before it looks into the queue by itself: another node may have added a job.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What the jobs of one system queue mean.
+pub trait Work: Send + Sync + 'static {
+    /// Which queue this works on.
+    fn queue(&self) -> SystemQueue;
+
+    /// Does one job, outside any transaction. It may come again although it was done: after a crash, or when the
+    /// claim was lost. So it must do no harm twice, or be known to.
+    fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish>;
+}
+
+/// The workers of one queue on this node.
+#[derive(Clone)]
+pub struct Pool {
+    store: Store,
+    clock: Clock,
+    work: Arc<dyn Work>,
+    node: Arc<str>,
+    at_once_max: usize,
+}
+
+impl Pool {
+    /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
+    pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
+        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max }
+    }
+
+    /// Gives back what this node held when it died. Call before the loop starts.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn recover(&self) -> Result<u64, store::Error> {
+        let (queue, node) = (self.work.queue(), self.node.clone());
+        let released = self
+            .store
+            .write(move |tx| Box::pin(async move { messages::release_held(tx, queue.id(), Some(&node)).await }))
+            .await?;
+        if released > 0 {
+            tracing::info!(queue.name = queue.name(), released, "released the claims of the last run");
+        }
+        Ok(released)
+    }
+
+    /// One round: claims what is there, up to the limit, works it and writes the outcomes. Gives how many there were.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn round(&self) -> Result<usize, store::Error> {
+        let claims = self.claim(self.at_once_max.min(CLAIM_MAX)).await?;
+        let count = claims.len();
+        futures::future::join_all(claims.into_iter().map(|claim| self.work_one(claim))).await;
+        Ok(count)
+    }
+
+    /// Works until the stop begins, then waits for what it holds; what does not end in time is released.
+    pub async fn run(self, stop: Stop) {
+        let mut waiter = self.store.waiter(self.work.queue().id());
+        let mut running = JoinSet::new();
+        let mut renew_at = self.clock.now() + RENEW_EVERY;
+        while !stop.soft().is_cancelled() {
+            let free = self.at_once_max.saturating_sub(running.len()).min(CLAIM_MAX);
+            let claimed = if free == 0 { 0 } else { self.start(free, &stop, &mut running).await };
+            if claimed > 0 && claimed == free {
+                continue;
+            }
+            tokio::select! {
+                () = stop.soft().cancelled() => {}
+                Some(_) = running.join_next(), if !running.is_empty() => {}
+                () = waiter.rung(), if free > 0 => {}
+                () = self.sleep_until_work() , if free > 0 => {}
+                () = self.clock.sleep_until(renew_at) => {}
+            }
+            if self.clock.now() >= renew_at {
+                self.renew().await;
+                renew_at = self.clock.now() + RENEW_EVERY;
+            }
+        }
+        while !running.is_empty() {
+            tokio::select! {
+                _ = running.join_next() => {}
+                () = self.clock.sleep(RENEW_EVERY) => self.renew().await,
+            }
+        }
+    }
+
+    async fn start(&self, free: usize, stop: &Stop, running: &mut JoinSet<()>) -> usize {
+        let claims = match self.claim(free).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::error!(queue.name = self.work.queue().name(), %error, "cannot claim jobs");
+                return 0;
+            }
+        };
+        let count = claims.len();
+        for claim in claims {
+            let (pool, hard) = (self.clone(), stop.hard().clone());
+            running.spawn(async move {
+                let (id, receipt) = (claim.id, claim.receipt);
+                tokio::select! {
+                    biased;
+                    () = pool.work_one(claim) => {}
+                    () = hard.cancelled() => pool.settle(id, receipt, Finish::plain(Outcome::Release)).await,
+                }
+            });
+        }
+        count
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Vec<Claim>, store::Error> {
+        let (queue, node) = (self.work.queue(), self.node.clone());
+        let claimed = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let claim = messages::Claim {
+                        queue_id: queue.id(),
+                        limit: u32::try_from(limit).unwrap_or(u32::MAX),
+                        hidden_until: tx.now() + LEASE,
+                        receipt: ids::nonce(),
+                        holder: Some(&node),
+                    };
+                    messages::claim(tx, claim).await
+                })
+            })
+            .await?;
+        Ok(claimed.into_iter().map(Claim::new).collect())
+    }
+
+    async fn work_one(&self, claim: Claim) {
+        let finish = self.work.work(&claim).await;
+        self.settle(claim.id, claim.receipt, finish).await;
+    }
+
+    /// Writes the outcome and what belongs to it in one transaction, if the claim still holds.
+    async fn settle(&self, id: i64, receipt: i64, finish: Finish) {
+        let queue = self.work.queue();
+        let outcome = finish.outcome.clone();
+        let held = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let rows = match &finish.outcome {
+                        Outcome::Done => messages::delete(tx, queue.id(), id, receipt).await?,
+                        Outcome::RetryAt(at, why) => {
+                            messages::release(tx, id, receipt, *at, true, Some(why.as_str())).await?
+                        }
+                        Outcome::GiveUp(why) => {
+                            messages::move_to(tx, id, receipt, queue.dead_letters_id(), None, why.as_str()).await?
+                        }
+                        Outcome::Release => {
+                            let now = tx.now();
+                            messages::release(tx, id, receipt, now, false, None).await?
+                        }
+                    };
+                    if rows > 0
+                        && let Some(record) = finish.record
+                    {
+                        record(tx).await?;
+                    }
+                    Ok::<_, store::Error>(rows > 0)
+                })
+            })
+            .await;
+        match held {
+            Ok(true) => {
+                if let Outcome::GiveUp(why) = outcome {
+                    tracing::warn!(queue.name = queue.name(), job.id = id, %why, "gave a job up");
+                }
+            }
+            Ok(false) => tracing::warn!(queue.name = queue.name(), job.id = id, "the claim was lost; outcome not kept"),
+            Err(error) => {
+                tracing::error!(queue.name = queue.name(), job.id = id, %error, "cannot write an outcome");
+                self.put_off(id, receipt).await;
+            }
+        }
+    }
+
+    /// The outcome could not be written. The job comes back by itself when its lease ends, if this fails too.
+    async fn put_off(&self, id: i64, receipt: i64) {
+        let at = self.clock.now() + backoff::jitter(Duration::from_secs(5));
+        let why = Reason::Internal;
+        let _ = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move { messages::release(tx, id, receipt, at, true, Some(why.as_str())).await })
+            })
+            .await;
+    }
+
+    async fn renew(&self) {
+        let (queue, node) = (self.work.queue(), self.node.clone());
+        let renewed = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let until = tx.now() + LEASE;
+                    messages::renew(tx, queue.id(), &node, until).await
+                })
+            })
+            .await;
+        if let Err(error) = renewed {
+            tracing::error!(queue.name = queue.name(), %error, "cannot renew claims");
+        }
+    }
+
+    /// Sleeps until the next hidden job becomes visible, or until it is time to look whether another node added one.
+    async fn sleep_until_work(&self) {
+        let queue = self.work.queue();
+        let next = self.next_visible_at().await.unwrap_or_else(|error| {
+            tracing::error!(queue.name = queue.name(), %error, "cannot look into the queue");
+            None
+        });
+        let now = self.clock.now();
+        let soon = now + Duration::from_millis(50);
+        let latest = now + LOOK_EVERY;
+        self.clock.sleep_until(next.map_or(latest, |at| at.clamp(soon, latest))).await;
+    }
+
+    async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {
+        messages::next_visible_at(&mut self.store.reader().await?, self.work.queue().id()).await
+    }
+}

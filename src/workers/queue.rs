@@ -1,0 +1,103 @@
+//! The system's own queues, and how a job gets into one: in the transaction that causes it.
+use crate::base::{Timestamp, ids};
+use crate::store;
+use crate::store::Tx;
+use crate::store::messages::{self, NewMessage};
+
+/// A queue of the system. Its rows stand in the same table as those of users' queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SystemQueue {
+    /// One job for each recipient of an accepted mail.
+    Outbound,
+    /// One job for each received mail and account.
+    Inbound,
+    /// One job for each HTTP delivery of a published message.
+    TopicDelivery,
+}
+
+impl SystemQueue {
+    /// All of them.
+    pub const ALL: [SystemQueue; 3] = [Self::Outbound, Self::Inbound, Self::TopicDelivery];
+
+    /// The number in the store. Users' queues have positive ones.
+    pub const fn id(self) -> i64 {
+        match self {
+            Self::Outbound => -1,
+            Self::Inbound => -2,
+            Self::TopicDelivery => -3,
+        }
+    }
+
+    /// The number of the queue that keeps the jobs that were given up, for an operator to look at.
+    pub const fn dead_letters_id(self) -> i64 {
+        self.id() - 100
+    }
+
+    /// The name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+            Self::TopicDelivery => "topic-delivery",
+        }
+    }
+}
+
+/// A job to add.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What to do: JSON that the queue's worker understands.
+    pub body: String,
+    /// Whose turn it is: jobs of one group share its limits, such as a destination's.
+    pub group: Option<String>,
+    /// Not before this time.
+    pub visible_at: Timestamp,
+}
+
+/// Adds jobs in the caller's transaction; workers wake once it is durable.
+///
+/// # Errors
+/// When the store fails.
+pub async fn enqueue(tx: &mut Tx, queue: SystemQueue, jobs: &[Job]) -> Result<(), store::Error> {
+    let messages: Vec<NewMessage> = jobs
+        .iter()
+        .map(|job| NewMessage {
+            message_id: ids::uuid(),
+            visible_at: job.visible_at,
+            group_id: job.group.clone(),
+            sender: None,
+            attributes: None,
+            trace_header: None,
+            body: job.body.clone(),
+        })
+        .collect();
+    messages::insert(tx, queue.id(), &messages).await
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What to do.
+    pub body: String,
+    /// See [`Job::group`].
+    pub group: Option<String>,
+    /// Which attempt this is: 1 for the first.
+    pub attempt: u32,
+    /// When the job was added.
+    pub sent_at: Timestamp,
+    pub(super) id: i64,
+    pub(super) receipt: i64,
+}
+
+impl Claim {
+    pub(super) fn new(message: messages::Claimed) -> Self {
+        Self {
+            body: message.body,
+            group: message.group_id,
+            attempt: message.receive_count,
+            sent_at: message.sent_at,
+            id: message.id,
+            receipt: message.receipt,
+        }
+    }
+}

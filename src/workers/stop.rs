@@ -1,0 +1,82 @@
+//! Stopping in two steps: first nothing new begins, then, after a grace period, what still runs is cut off.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::base::Clock;
+
+/// The two signals, and the list of who still works. Cheap to clone.
+#[derive(Clone)]
+pub struct Stop {
+    soft: CancellationToken,
+    hard: CancellationToken,
+    tasks: TaskTracker,
+    busy: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+    clock: Clock,
+}
+
+impl Stop {
+    /// Nothing is stopping yet.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            soft: CancellationToken::new(),
+            hard: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            busy: Arc::default(),
+            clock,
+        }
+    }
+
+    /// Cancelled when nothing new may begin: listeners close, no job is claimed.
+    pub fn soft(&self) -> &CancellationToken {
+        &self.soft
+    }
+
+    /// Cancelled when what still runs must end now.
+    pub fn hard(&self) -> &CancellationToken {
+        &self.hard
+    }
+
+    /// Runs a task that [`Stop::finish`] waits for, under a name for the log.
+    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let busy = self.busy.clone();
+        count(&busy, name, 1);
+        self.tasks.spawn(async move {
+            task.await;
+            count(&busy, name, -1);
+        });
+    }
+
+    /// Stops: first softly, and after `grace` hard. Returns once every task has ended. Logs who still works every
+    /// five seconds.
+    pub async fn finish(&self, grace: Duration) {
+        self.soft.cancel();
+        self.tasks.close();
+        let began = self.clock.now();
+        loop {
+            if self.clock.timeout(Duration::from_secs(5), self.tasks.wait()).await.is_some() {
+                return;
+            }
+            tracing::warn!(still_working = %self.still_working(), "waiting for work to end");
+            if self.clock.now().since(began) >= grace {
+                self.hard.cancel();
+            }
+        }
+    }
+
+    fn still_working(&self) -> String {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<String> =
+            busy.iter().filter(|(_, n)| **n > 0).map(|(name, n)| format!("{name} ({n})")).collect();
+        names.join(", ")
+    }
+}
+
+fn count(busy: &Mutex<BTreeMap<&'static str, usize>>, name: &'static str, by: isize) {
+    let mut busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
+    let n = busy.entry(name).or_default();
+    *n = n.saturating_add_signed(by);
+}
