@@ -41,9 +41,28 @@ fn the_end_is_crlf_dot_crlf_and_hidden_dots_come_out() {
 fn no_smuggled_end_is_an_end() {
     // SEC Consult 2023 (SMTP smuggling) and its followers, Postfix's and Exim's advisories among them.
     let ends = [
-        "\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r", "\n.\r", "\r.\n", "\r\r\n.\r\r\n", "\r\n.\r\r\n",
-        "\r\n\0.\r\n", "\r\n.\0\r\n", "\r\n\n.\n\r\n", "\n\n.\n\n", "\r\r.\r\r", "\r\n. \r\n", "\r\n \r.\r\n", "\n\r.\n\r",
-        "\n\r\n.\n\r\n", "\r\n.\r\0\n", "\r\n.\n\r\n", "\r\n\r.\r\n",
+        "\n.\n",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r.\r",
+        "\r.\r\n",
+        "\r\n.\r",
+        "\n.\r",
+        "\r.\n",
+        "\r\r\n.\r\r\n",
+        "\r\n.\r\r\n",
+        "\r\n\0.\r\n",
+        "\r\n.\0\r\n",
+        "\r\n\n.\n\r\n",
+        "\n\n.\n\n",
+        "\r\r.\r\r",
+        "\r\n. \r\n",
+        "\r\n \r.\r\n",
+        "\n\r.\n\r",
+        "\n\r\n.\n\r\n",
+        "\r\n.\r\0\n",
+        "\r\n.\n\r\n",
+        "\r\n\r.\r\n",
     ];
     for end in ends {
         let sent = format!("a{end}MAIL FROM:<evil@example.com>\r\n.\r\nRSET\r\n");

@@ -4,22 +4,22 @@
 //! [`Upstream`] is all that either knows of the floors below.
 pub mod auth;
 pub mod command;
-//mod connection;
+mod connection;
 pub mod data;
-//mod gate;
+mod gate;
 pub mod limits;
 pub mod line;
-//pub mod listener;
+pub mod listener;
 pub mod parameters;
 pub mod reply;
 pub mod session;
-//pub mod tls;
+pub mod tls;
 pub mod trace;
 pub mod upstream;
 
 pub use auth::{Credentials, KeyHolder, Login, Principal};
 pub use limits::Limits;
-//pub use listener::{Listener, Service};
+pub use listener::{Listener, Service};
 pub use session::Mode;
-//pub use tls::Tls;
+pub use tls::Tls;
 pub use upstream::{InboundMessage, Refusal, SubmittedMessage, Upstream};

@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn others_are_refused() {
-        for bad in ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1 SIZE=2", "BODY=BINARYMIME", "SMTPUTF8=1", "RET=X", "ENVID=a+2", "=1"] {
+        for bad in
+            ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1 SIZE=2", "BODY=BINARYMIME", "SMTPUTF8=1", "RET=X", "ENVID=a+2", "=1"]
+        {
             assert_eq!(mail(bad).map_err(|e| e.row), Err(&reply::BAD_PARAMETER), "{bad}");
         }
         for bad in ["NOTIFY", "NOTIFY=NEVER,DELAY", "ORCPT=bob", "ORCPT=;bob", "ORCPT=rfc822;a=b"] {

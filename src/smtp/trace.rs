@@ -95,8 +95,12 @@ mod tests {
             "Received: from client.example ([192.0.2.7])\r\n\tby mx.example with ESMTPS\r\n\tid abc.1\r\n\tfor \
              <b@example.com>;\r\n\tFri, 02 Jan 2026 03:04:05 +0000\r\n"
         );
-        hop = Hop { helo: "x)(;\"<y>", peer: "::1".parse().expect("an address"), only: None, authenticated: true, ..hop };
-        assert!(hop.field().starts_with("Received: from x?????y? ([IPv6:::1])\r\n\tby mx.example with ESMTPSA\r\n\tid abc.1;"));
+        hop =
+            Hop { helo: "x)(;\"<y>", peer: "::1".parse().expect("an address"), only: None, authenticated: true, ..hop };
+        assert!(
+            hop.field()
+                .starts_with("Received: from x?????y? ([IPv6:::1])\r\n\tby mx.example with ESMTPSA\r\n\tid abc.1;")
+        );
         assert_eq!(Hop { extended: false, tls: false, authenticated: false, ..hop }.protocol(), "SMTP");
     }
 

@@ -170,6 +170,16 @@ impl<R> Session<R> {
         std::mem::take(&mut self.output)
     }
 
+    /// How many octets of replies wait to be sent.
+    pub fn waiting_output(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Whether the session is under TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// What the next bytes will be.
     pub fn wants(&self) -> Wants {
         let begun = self.envelope.as_ref().is_some_and(|envelope| envelope.body.is_some());
