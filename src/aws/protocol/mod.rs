@@ -1,6 +1,6 @@
 //! The wire protocols of AWS: the same serde structures in JSON, in form pairs and in XML.
 #[cfg(test)]
-mod equivalence;
+mod equivalence_tests;
 pub mod form;
 pub mod form_decode;
 pub mod json;

@@ -1,0 +1,126 @@
+//! What the operator gave: flags, then the environment, then the file. Not yet checked, nothing filled in.
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::base::Secret;
+use crate::config::{Objects, Problem};
+
+/// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
+/// names). A flag wins over the environment, and that over the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Given {
+    /// Address of the AWS endpoint, the console, health and metrics [default: 127.0.0.1:4566]
+    #[arg(long, value_name = "ADDR", env = "POSTRIDER_HTTP")]
+    pub http: Option<SocketAddr>,
+
+    /// Address for incoming mail (MX) [default: 127.0.0.1:2525]
+    #[arg(long, value_name = "ADDR", env = "POSTRIDER_SMTP")]
+    pub smtp: Option<SocketAddr>,
+
+    /// Address for mail submission with STARTTLS and AUTH [default: 127.0.0.1:2587]
+    #[arg(long, value_name = "ADDR", env = "POSTRIDER_SUBMISSION")]
+    pub submission: Option<SocketAddr>,
+
+    /// Address for mail submission with TLS from the first byte and AUTH [default: 127.0.0.1:2465]
+    #[arg(long, value_name = "ADDR", env = "POSTRIDER_SUBMISSIONS")]
+    pub submissions: Option<SocketAddr>,
+
+    /// Directory for the database, received objects and keys [default: ./data]
+    #[arg(long, value_name = "DIR", env = "POSTRIDER_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// sqlite:PATH or postgres://… [default: a SQLite file in the data directory]
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// How mail leaves: capture, mx, relay://host:port or relay://user:pass@host:port [default: dev: capture; serve: mx]
+    #[arg(long, value_name = "MODE", env = "POSTRIDER_DELIVERY", hide_env_values = true)]
+    pub delivery: Option<String>,
+
+    /// DNS servers to ask, as ADDR:PORT,… [default: the system's]
+    #[arg(long, value_name = "LIST", env = "POSTRIDER_DNS", value_delimiter = ',')]
+    pub dns: Option<Vec<SocketAddr>>,
+
+    /// Networks (CIDR) that webhooks may reach although private [default: none; dev: loopback]
+    #[arg(long, value_name = "LIST", env = "POSTRIDER_WEBHOOK_ALLOW", value_delimiter = ',')]
+    pub webhook_allow: Option<Vec<IpNet>>,
+
+    /// Port that mx delivery connects to [default: 25]
+    #[arg(long, value_name = "N", env = "POSTRIDER_MX_PORT")]
+    pub mx_port: Option<u16>,
+
+    /// Name in the SMTP banner, EHLO and Message-ID [default: the machine's]
+    #[arg(long, value_name = "NAME", env = "POSTRIDER_HOSTNAME")]
+    pub hostname: Option<String>,
+
+    /// Base of the links in notifications and mails, such as http://mail.example.com:4566 [default: http:// and the
+    /// http address]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// Certificate chain for SMTP, PEM [default: a self-signed one in the data directory]
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_CERTIFICATE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_KEY", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Form of the log on stderr: text or json [default: text]
+    #[arg(long, value_name = "FORM", env = "POSTRIDER_LOG_FORMAT", value_parser = ["text", "json"])]
+    pub log_format: Option<String>,
+
+    /// What is logged, such as info or postrider=debug [default: info]
+    #[arg(long, value_name = "FILTER", env = "POSTRIDER_LOG")]
+    pub log: Option<String>,
+
+    /// Access key id of the root account's first key [default: made at the first start of serve]
+    #[arg(long, value_name = "ID", env = "POSTRIDER_ROOT_ACCESS_KEY_ID", requires = "root_secret_access_key")]
+    pub root_access_key_id: Option<String>,
+
+    /// Secret of that key; give it in the environment, not as a flag
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "POSTRIDER_ROOT_SECRET_ACCESS_KEY",
+        hide_env_values = true,
+        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)),
+        requires = "root_access_key_id"
+    )]
+    pub root_secret_access_key: Option<Secret>,
+
+    /// Where buckets are kept.
+    #[command(flatten)]
+    pub objects: Objects,
+}
+
+/// Takes each field from the second where the first has none.
+macro_rules! fill_up {
+    ($first:ident, $second:ident: $($field:ident),* $(,)?) => { $($first.$field = $first.$field.or($second.$field);)* };
+}
+
+impl Given {
+    /// Fills what is not given from the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or has a key that is not a setting.
+    pub fn or_from_file(mut self, path: &Path) -> Result<Self, Problem> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|e| Problem::new(format!("cannot read {shown}: {e}")))?;
+        let file: Given = toml::from_str(&text).map_err(|e| {
+            let place = e.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            Problem::new(format!("{shown}, line {place}: {}", e.message()))
+        })?;
+        let (file_objects, mut objects) = (file.objects, self.objects);
+        fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
+            mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            root_secret_access_key);
+        fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
+        Ok(Self { objects, ..self })
+    }
+}

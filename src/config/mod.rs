@@ -1,0 +1,9 @@
+//! Settings: what can be set, where it comes from, its default and its unit.
+mod given;
+mod hostname;
+mod objects;
+mod settings;
+
+pub use given::Given;
+pub use objects::Objects;
+pub use settings::{Mode, Problem, Settings};

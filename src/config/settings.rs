@@ -1,0 +1,190 @@
+//! The settings in force: checked, defaults filled in.
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::base::{Domain, Secret};
+use crate::config::{Given, Objects, hostname};
+
+/// How strict the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A developer's machine: loopback, any credentials, identities verify at once, mail is captured.
+    Dev,
+    /// Production: signatures checked, sandbox on, identities verify by DNS or by mail.
+    Serve,
+}
+
+/// Why the settings cannot be used: one clear line for the operator.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct Problem(String);
+
+impl Problem {
+    /// A problem, in one line.
+    pub fn new(line: impl Into<String>) -> Self {
+        Self(line.into())
+    }
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How strict the server is.
+    pub mode: Mode,
+    /// Where HTTP listens; port 0 takes a free one, here and below.
+    pub http: SocketAddr,
+    /// Where incoming mail arrives.
+    pub smtp: SocketAddr,
+    /// Where mail is submitted, with STARTTLS.
+    pub submission: SocketAddr,
+    /// Where mail is submitted, with TLS from the first byte.
+    pub submissions: SocketAddr,
+    /// What is kept on disk is in here.
+    pub data_dir: PathBuf,
+    /// The database's URL.
+    pub database_url: String,
+    /// How mail leaves: `capture`, `mx` or `relay://…`.
+    pub delivery: String,
+    /// DNS servers; empty means the system's.
+    pub dns: Vec<SocketAddr>,
+    /// Private networks that webhooks may reach.
+    pub webhook_allow: Vec<IpNet>,
+    /// The port that MX delivery connects to.
+    pub mx_port: u16,
+    /// What this server calls itself in mail.
+    pub hostname: Domain,
+    /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
+    pub public_url: Option<String>,
+    /// Certificate and key for SMTP; `None` means a self-signed pair.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether the log is JSON.
+    pub log_json: bool,
+    /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
+    pub log: String,
+    /// The root account's first access key.
+    pub root_key: Option<(String, Secret)>,
+    /// Where buckets are kept.
+    pub objects: Objects,
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+fn loopback_networks() -> Vec<IpNet> {
+    let v4 = Ipv4Net::new(Ipv4Addr::LOCALHOST, 8).map(|net| IpNet::V4(net.trunc()));
+    let v6 = Ipv6Net::new(Ipv6Addr::LOCALHOST, 128).map(IpNet::V6);
+    v4.into_iter().chain(v6).collect()
+}
+
+impl Settings {
+    /// Fills in the defaults of `mode` and checks what was given.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the setting.
+    pub fn resolve(mode: Mode, given: Given) -> Result<Self, Problem> {
+        let dev = mode == Mode::Dev;
+        let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
+        let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
+        let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
+        let settings = Self {
+            mode,
+            http: given.http.unwrap_or_else(|| loopback(4566)),
+            smtp: given.smtp.unwrap_or_else(|| loopback(2525)),
+            submission: given.submission.unwrap_or_else(|| loopback(2587)),
+            submissions: given.submissions.unwrap_or_else(|| loopback(2465)),
+            database_url: given.database_url.unwrap_or_else(database),
+            data_dir,
+            delivery: given.delivery.unwrap_or_else(|| if dev { "capture" } else { "mx" }.to_owned()),
+            dns: given.dns.unwrap_or_default(),
+            webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
+            mx_port: given.mx_port.unwrap_or(25),
+            hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
+            public_url: given.public_url.map(checked_url).transpose()?,
+            tls: match (given.tls_certificate, given.tls_key) {
+                (Some(certificate), Some(key)) => Some((certificate, key)),
+                (None, None) => None,
+                _ => return Err(Problem::new("tls-certificate and tls-key go together")),
+            },
+            log_json: given.log_format.is_some_and(|form| form == "json"),
+            log: given.log.unwrap_or_else(|| "info".to_owned()),
+            root_key: match (given.root_access_key_id, given.root_secret_access_key) {
+                (Some(id), Some(secret)) => Some((id, secret)),
+                (None, None) => None,
+                _ => return Err(Problem::new("root-access-key-id and root-secret-access-key go together")),
+            },
+            objects: given.objects,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let listeners = [
+            ("http", self.http),
+            ("smtp", self.smtp),
+            ("submission", self.submission),
+            ("submissions", self.submissions),
+        ];
+        // dev believes anyone, so only this machine may reach it.
+        if self.mode == Mode::Dev
+            && let Some((name, addr)) = listeners.iter().find(|(_, addr)| !addr.ip().is_loopback())
+        {
+            return Err(Problem::new(format!(
+                "{name} {addr}: dev listens on loopback only; use serve for other addresses"
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn checked_url(url: String) -> Result<String, Problem> {
+    let fine = (url.starts_with("http://") || url.starts_with("https://"))
+        && url.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
+    if !fine {
+        return Err(Problem::new(format!("public-url {url:?} is not an http:// or https:// URL without a query")));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dev_and_serve_have_their_defaults() {
+        let dev = Settings::resolve(Mode::Dev, Given::default()).expect("defaults are fine");
+        assert_eq!((dev.http.to_string().as_str(), dev.delivery.as_str()), ("127.0.0.1:4566", "capture"));
+        assert!(dev.webhook_allow.iter().any(|net| net.contains(&std::net::IpAddr::V4(Ipv4Addr::LOCALHOST))));
+        let serve = Settings::resolve(Mode::Serve, Given::default()).expect("defaults are fine");
+        assert_eq!((serve.delivery.as_str(), serve.mx_port), ("mx", 25));
+        assert!(serve.webhook_allow.is_empty());
+        assert_eq!(serve.database_url, "sqlite:data/postrider.db");
+    }
+
+    #[test]
+    fn dev_listens_on_loopback_only() {
+        let open = Given { smtp: "0.0.0.0:2525".parse().ok(), ..Given::default() };
+        let problem = Settings::resolve(Mode::Dev, open.clone()).expect_err("dev must not be reachable");
+        assert!(problem.to_string().contains("smtp 0.0.0.0:2525"), "{problem}");
+        Settings::resolve(Mode::Serve, open).expect("serve may");
+    }
+
+    #[test]
+    fn a_file_fills_what_is_not_given_and_unknown_keys_are_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("postrider.toml");
+        std::fs::write(&path, "mx-port = 2526\nhostname = \"mx.example.com\"\n[objects]\ns3-region = \"eu-west-1\"\n")
+            .expect("written");
+        let given = Given { mx_port: Some(25), ..Given::default() }.or_from_file(&path).expect("a good file");
+        let settings = Settings::resolve(Mode::Serve, given).expect("good settings");
+        assert_eq!((settings.mx_port, settings.hostname.as_str()), (25, "mx.example.com"));
+        assert_eq!(settings.objects.s3_region.as_deref(), Some("eu-west-1"));
+
+        std::fs::write(&path, "mx-port = 25\n\nmx_prot = 1\n").expect("written");
+        let problem = Given::default().or_from_file(&path).expect_err("an unknown key");
+        assert!(problem.to_string().contains("line 3") && problem.to_string().contains("mx_prot"), "{problem}");
+    }
+}
