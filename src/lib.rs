@@ -5,6 +5,7 @@ pub mod base;
 pub mod config;
 pub mod mail;
 pub mod queues;
+pub mod smtp;
 pub mod store;
 pub mod topics;
 pub mod workers;
