@@ -14,7 +14,15 @@ const NAME_LENGTH: usize = 64;
 const VALIDATED: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
 /// The types of events (SESv2 model, EventType).
 pub const EVENT_TYPES: &[&str] = &[
-    "SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "OPEN", "CLICK", "RENDERING_FAILURE", "DELIVERY_DELAY",
+    "SEND",
+    "REJECT",
+    "BOUNCE",
+    "COMPLAINT",
+    "DELIVERY",
+    "OPEN",
+    "CLICK",
+    "RENDERING_FAILURE",
+    "DELIVERY_DELAY",
     "SUBSCRIPTION",
 ];
 
@@ -111,7 +119,13 @@ impl ConfigurationSets {
     }
 
     /// Up to `limit` names after the name `after`, in order.
-    pub async fn list(&self, account: &AccountId, region: &Region, after: &str, limit: i64) -> Result<Vec<String>, Error> {
+    pub async fn list(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<String>, Error> {
         let (account, region, after) = (account.clone(), region.clone(), after.to_owned());
         self.store
             .read(move |tx| {
@@ -170,7 +184,8 @@ impl ConfigurationSets {
                         topic_arn: new.topic_arn,
                         created_at: now,
                     };
-                    let inserted = configuration_sets::insert_destination(tx, &account, &region, &set, &destination).await;
+                    let inserted =
+                        configuration_sets::insert_destination(tx, &account, &region, &set, &destination).await;
                     inserted.map_err(|error| match error.is_unique_violation() {
                         true => Error::DestinationExists(destination.name),
                         false => Error::Internal(error),
@@ -181,7 +196,12 @@ impl ConfigurationSets {
     }
 
     /// The destinations of a set, in the order of names.
-    pub async fn destinations(&self, account: &AccountId, region: &Region, set: &str) -> Result<Vec<Destination>, Error> {
+    pub async fn destinations(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        set: &str,
+    ) -> Result<Vec<Destination>, Error> {
         let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
         self.store
             .read(move |tx| {

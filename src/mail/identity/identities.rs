@@ -124,7 +124,12 @@ impl Identities {
     }
 
     /// Makes an address identity, or mails a new link to one that is not verified yet (v1 VerifyEmailIdentity).
-    pub async fn verify_address(&self, account: &AccountId, region: &Region, address: EmailAddress) -> Result<(), Error> {
+    pub async fn verify_address(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        address: EmailAddress,
+    ) -> Result<(), Error> {
         let name = IdentityName::parse(address.as_str())?;
         match self.create(account, region, name.clone(), NewIdentity::default()).await {
             Ok(_) => return Ok(()),

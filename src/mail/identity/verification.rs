@@ -59,12 +59,15 @@ pub(super) async fn mail_link(
     let hash = token_hash(&token);
     identities::set_link(tx, &identity, &hash, expires_at).await?;
     let text = Handlebars::new()
-        .render_template(TEXT, &serde_json::json!({
-            "address": address.as_str(),
-            "account": identity.account.as_str(),
-            "region": identity.region.as_str(),
-            "link": link,
-        }))
+        .render_template(
+            TEXT,
+            &serde_json::json!({
+                "address": address.as_str(),
+                "account": identity.account.as_str(),
+                "region": identity.region.as_str(),
+                "link": link,
+            }),
+        )
         .map_err(store::Error::corrupt)?;
     let from = Mailbox::parse(&format!("no-reply@{}", settings.hostname))?;
     let draft = Draft {
@@ -87,12 +90,7 @@ pub(super) async fn mail_link(
         hostname: settings.hostname.clone(),
     };
     send_in(tx, mail).await?;
-    Ok(Identity {
-        status: "PENDING".to_owned(),
-        link_token: Some(hash),
-        link_expires_at: Some(expires_at),
-        ..identity
-    })
+    Ok(Identity { status: "PENDING".to_owned(), link_token: Some(hash), link_expires_at: Some(expires_at), ..identity })
 }
 
 /// What is kept of a link's token: who reads the store cannot open the link.
@@ -181,9 +179,7 @@ impl Identities {
             info!(account = %identity.account, identity.name = %identity.name, status, "domain checked");
         }
         self.store
-            .write(move |tx| {
-                Box::pin(async move { Ok(identities::set_status(tx, &identity, status, next).await?) })
-            })
+            .write(move |tx| Box::pin(async move { Ok(identities::set_status(tx, &identity, status, next).await?) }))
             .await
     }
 }

@@ -16,8 +16,19 @@ const TYPE_LIMIT: usize = 78;
 const DESCRIPTION_LIMIT: usize = 1000;
 /// Headers that the composer or the accept door writes.
 const RESERVED: &[&str] = &[
-    "bcc", "cc", "date", "from", "message-id", "mime-version", "reply-to", "return-path", "sender", "subject", "to",
-    "dkim-signature", "received",
+    "bcc",
+    "cc",
+    "date",
+    "from",
+    "message-id",
+    "mime-version",
+    "reply-to",
+    "return-path",
+    "sender",
+    "subject",
+    "to",
+    "dkim-signature",
+    "received",
 ];
 
 /// A message in its parts, before it is one.
@@ -335,7 +346,7 @@ mod tests {
             prop_assert_eq!(parsed.subject().unwrap_or_default(), subject.trim_matches(' '));
             let from = parsed.from().and_then(|from| from.first()).expect("a From");
             prop_assert_eq!(from.address(), Some("ann@x.example"));
-            prop_assert_eq!(from.name().unwrap_or_default().trim(), name.trim_matches(' '));
+            prop_assert_eq!(from.name().unwrap_or_default().trim_matches(' '), name.trim_matches(' '));
             prop_assert_eq!(parsed.body_text(0).unwrap_or_default().replace("\r\n", "\n"), text);
             let part = parsed.attachment(0).expect("the attachment");
             prop_assert_eq!(part.contents(), content.as_slice());

@@ -11,9 +11,9 @@ use crate::mail::content::event::Event;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
 use crate::mail::message::{Finished, Stamp, finish};
+use crate::mail::sending::SendError;
 use crate::mail::sending::checks::{self, Checked};
 use crate::mail::sending::quota::{self, Limits, Quota};
-use crate::mail::sending::SendError;
 use crate::store::mails::{self, Kind, Mail};
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
@@ -100,9 +100,7 @@ impl Sending {
         let (asked, authors) = (submission.clone(), finished.authors.clone());
         let checked = self
             .store
-            .read(move |tx| {
-                Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default).await })
-            })
+            .read(move |tx| Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default).await }))
             .await?;
         let mail = mail_row(&id, now, &submission, &finished, &tags, &checked);
         let topics = self.topics.clone();

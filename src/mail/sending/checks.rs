@@ -107,8 +107,7 @@ pub(super) fn tags(tags: &[(String, String)]) -> Result<(), SendError> {
         return Err(SendError::BadTag(format!("number {}", TAGS_MAX + 1)));
     }
     let fine = |text: &str| {
-        (1..=TAG_LENGTH).contains(&text.len())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        (1..=TAG_LENGTH).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
     };
     match tags.iter().find(|(name, value)| !fine(name) || !fine(value)) {
         Some((name, _)) => Err(SendError::BadTag(name.chars().take(TAG_LENGTH).collect())),
