@@ -50,7 +50,7 @@ impl Receiving {
                     if receipt_rules::insert(tx, account, region, &name, &rules).await? {
                         Ok(())
                     } else {
-                        Err(Error::AlreadyExists(name))
+                        Err(Error::RuleSetExists(name))
                     }
                 })
             })
@@ -132,7 +132,7 @@ impl Receiving {
         let topics = topics_of(&rule);
         self.change(owner, set, topics, move |rules| {
             if rules.iter().any(|known| known.name == rule.name) {
-                return Err(Error::AlreadyExists(rule.name));
+                return Err(Error::RuleExists(rule.name));
             }
             if rules.len() >= MAX_RULES {
                 return Err(Error::LimitExceeded(format!("a rule set can have at most {MAX_RULES} rules")));
