@@ -26,6 +26,8 @@ CREATE TABLE subscriptions (
     endpoint TEXT NOT NULL,
     -- 0 waits for confirmation, 1 is confirmed, 2 was unsubscribed and may be restored with its token.
     state BIGINT NOT NULL,
+    -- 1 when messages come without an envelope, and so without a signature.
+    raw BIGINT NOT NULL,
     -- JSON object of the attributes that were set (RawMessageDelivery, RedrivePolicy, DeliveryPolicy ...).
     attributes TEXT NOT NULL,
     token TEXT NOT NULL UNIQUE,
@@ -37,6 +39,8 @@ CREATE TABLE subscriptions (
 );
 -- Publishing reads a topic's confirmed subscriptions; listing walks them in order of id.
 CREATE INDEX subscriptions_by_topic ON subscriptions (topic_id, state, id);
+-- Publishing asks first which protocols need a signature.
+CREATE INDEX subscriptions_to_sign ON subscriptions (topic_id, state, raw, protocol);
 CREATE INDEX subscriptions_by_owner ON subscriptions (owner, id);
 -- The sweep of expired, never confirmed subscriptions.
 CREATE INDEX subscriptions_by_expiry ON subscriptions (state, token_expires_at);

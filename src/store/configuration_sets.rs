@@ -60,15 +60,27 @@ pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
 }
 
 /// The set of this name.
-pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<ConfigurationSet>, Error> {
+pub async fn find(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+) -> Result<Option<ConfigurationSet>, Error> {
     let sql = "SELECT * FROM configuration_sets WHERE account = $1 AND region = $2 AND name = $3";
     let row = tx.one(sql, args![account, region, name]).await?;
     row.map(|row| set(&row)).transpose()
 }
 
 /// Up to `limit` names after the name `after`, in order.
-pub async fn names(tx: &mut Tx, account: &AccountId, region: &Region, after: &str, limit: i64) -> Result<Vec<String>, Error> {
-    let sql = "SELECT name FROM configuration_sets WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4";
+pub async fn names(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, Error> {
+    let sql =
+        "SELECT name FROM configuration_sets WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4";
     let rows = tx.all(sql, args![account, region, after, limit]).await?;
     rows.iter().map(|row| row.text("name")).collect()
 }
@@ -121,7 +133,8 @@ pub async fn delete_destination(
     set: &str,
     name: &str,
 ) -> Result<bool, Error> {
-    let sql = "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 AND name = $4";
+    let sql =
+        "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 AND name = $4";
     Ok(tx.run(sql, args![account, region, set, name]).await? > 0)
 }
 

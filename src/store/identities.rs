@@ -113,7 +113,7 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
     tx.one(sql, args![account, region]).await?.map_or(Ok(0), |row| row.int("n"))
 }
 
-/// Whether any account of any region has this verified identity: may mail for it come in?
+/// The accounts and regions that have this identity verified, the first to have it first: whose mail is it?
 pub async fn verified_owners(tx: &mut Tx, name: &str) -> Result<Vec<(AccountId, Region)>, Error> {
     let sql = "SELECT account, region FROM identities WHERE name = $1 AND status = 'SUCCESS' \
                ORDER BY verified_at, account, region LIMIT 100";
@@ -129,7 +129,8 @@ pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &st
     Ok(tx.run(sql, args![account, region, name]).await? > 0)
 }
 
-/// Sets what a check found. A verified identity waits for no link any more.
+/// Sets what a check found. A verified identity waits for no link any more. An identity that was deleted and made
+/// again since the check began is another one: it stays as it is.
 pub async fn set_status(
     tx: &mut Tx,
     i: &Identity,
@@ -140,8 +141,8 @@ pub async fn set_status(
     let verified_at = if status == "SUCCESS" { i.verified_at.or(Some(now)) } else { i.verified_at };
     tx.run(
         "UPDATE identities SET status = $1, verified_at = $2, checked_at = $3, next_check_at = $4, link_token = NULL, \
-         link_expires_at = NULL WHERE account = $5 AND region = $6 AND name = $7",
-        args![status, verified_at, now, next_check_at, &i.account, &i.region, &i.name],
+         link_expires_at = NULL WHERE account = $5 AND region = $6 AND name = $7 AND created_at = $8",
+        args![status, verified_at, now, next_check_at, &i.account, &i.region, &i.name, i.created_at],
     )
     .await?;
     Ok(())

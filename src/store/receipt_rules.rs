@@ -28,13 +28,7 @@ pub struct Candidate {
 }
 
 /// Stores a new rule set; false when the name is taken.
-pub async fn insert(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    name: &str,
-    rules: &str,
-) -> Result<bool, Error> {
+pub async fn insert(tx: &mut Tx, account: &AccountId, region: &Region, name: &str, rules: &str) -> Result<bool, Error> {
     let now = tx.now();
     let rows = tx
         .run(

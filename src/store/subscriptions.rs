@@ -30,6 +30,8 @@ pub struct Subscription {
     pub endpoint: String,
     /// Whether it gets messages.
     pub state: State,
+    /// Whether messages come without an envelope.
+    pub raw: bool,
     /// JSON object of the attributes that were set.
     pub attributes: String,
     /// What confirms it.
@@ -55,6 +57,8 @@ pub struct NewSubscription {
     pub endpoint: String,
     /// See [`Subscription::state`].
     pub state: State,
+    /// See [`Subscription::raw`].
+    pub raw: bool,
     /// See [`Subscription::attributes`].
     pub attributes: String,
     /// See [`Subscription::token`].
@@ -78,6 +82,7 @@ fn read(row: &Row) -> Result<Subscription, Error> {
         protocol: row.text("protocol")?,
         endpoint: row.text("endpoint")?,
         state,
+        raw: row.flag("raw")?,
         attributes: row.text("attributes")?,
         token: row.text("token")?,
         token_expires_at: row.time("token_expires_at")?,
@@ -90,8 +95,8 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
     let now = tx.now();
     let added = tx
         .run(
-            "INSERT INTO subscriptions (topic_id, uuid, owner, protocol, endpoint, state, attributes, token, \
-             token_expires_at, authenticated, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10) \
+            "INSERT INTO subscriptions (topic_id, uuid, owner, protocol, endpoint, state, raw, attributes, \
+             token, token_expires_at, authenticated, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11) \
              ON CONFLICT (topic_id, protocol, endpoint) DO NOTHING",
             args![
                 new.topic_id,
@@ -100,6 +105,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
                 new.protocol,
                 &new.endpoint,
                 new.state as i32,
+                new.raw,
                 &new.attributes,
                 &new.token,
                 new.token_expires_at,
@@ -150,6 +156,18 @@ pub async fn confirmed(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Re
     rows.iter().map(read).collect()
 }
 
+/// The protocols of a topic's confirmed subscriptions whose messages come in an envelope.
+pub async fn enveloped(tx: &mut Tx, topic_id: i64) -> Result<Vec<String>, Error> {
+    // Index: subscriptions_to_sign.
+    let rows = tx
+        .all(
+            "SELECT DISTINCT protocol FROM subscriptions WHERE topic_id = $1 AND state = 1 AND raw = 0",
+            args![topic_id],
+        )
+        .await?;
+    rows.iter().map(|row| row.text("protocol")).collect()
+}
+
 /// A topic's pending and confirmed subscriptions after the one with id `after`, oldest first; `limit` at the most.
 pub async fn of_topic(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Result<Vec<Subscription>, Error> {
     let rows = tx
@@ -196,10 +214,7 @@ pub struct Counts {
 /// Counts a topic's subscriptions.
 pub async fn counts(tx: &mut Tx, topic_id: i64) -> Result<Counts, Error> {
     let rows = tx
-        .all(
-            "SELECT state, COUNT(*) AS n FROM subscriptions WHERE topic_id = $1 GROUP BY state",
-            args![topic_id],
-        )
+        .all("SELECT state, COUNT(*) AS n FROM subscriptions WHERE topic_id = $1 GROUP BY state", args![topic_id])
         .await?;
     let mut counts = Counts::default();
     for row in &rows {
@@ -231,9 +246,9 @@ pub async fn unsubscribe(tx: &mut Tx, id: i64, token: &str, until: Timestamp) ->
     .await
 }
 
-/// Replaces a subscription's attributes.
-pub async fn set_attributes(tx: &mut Tx, id: i64, attributes: &str) -> Result<u64, Error> {
-    tx.run("UPDATE subscriptions SET attributes = $1 WHERE id = $2", args![attributes, id]).await
+/// Replaces a subscription's attributes, and whether its messages come without an envelope.
+pub async fn set_attributes(tx: &mut Tx, id: i64, attributes: &str, raw: bool) -> Result<u64, Error> {
+    tx.run("UPDATE subscriptions SET attributes = $1, raw = $2 WHERE id = $3", args![attributes, raw, id]).await
 }
 
 /// Takes a subscription away.

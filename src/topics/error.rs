@@ -50,6 +50,9 @@ pub enum Error {
     /// A FIFO queue cannot subscribe to a standard topic.
     #[error("a fifo queue cannot subscribe to a standard topic")]
     EndpointFifo,
+    /// A queue of another account than the topic's.
+    #[error("the queue belongs to another account")]
+    EndpointForeign,
     /// Subscribe without an endpoint.
     #[error("endpoint is missing")]
     EndpointMissing,

@@ -66,6 +66,10 @@ impl Topics {
         let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
         endpoint::check(protocol, &target)?;
+        // Whether a topic may fill another account's queue is that account's to say, and policies are not read yet.
+        if !protocol.is_web() && endpoint::queue(&target)?.account != wish.topic.account {
+            return Err(Error::EndpointForeign);
+        }
         let mut kept = Attributes::new();
         for (name, value) in &wish.attributes {
             kept.insert(name.clone(), attributes::check_subscription(name, value, protocol, &wish.topic)?);
@@ -81,26 +85,28 @@ impl Topics {
     /// that is not there counts as ended.
     pub async fn unsubscribe(&self, subscription: &Arn, by: By, base_url: Option<&str>) -> Result<(), Error> {
         let (arn, base) = (subscription.clone(), self.base_url(base_url));
-        let work = |tx| async move {
-            let (there, topic) = match find_subscription(tx, &arn).await {
-                Ok(found) => found,
-                Err(Error::SubscriptionMissing) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            if by == By::Link && there.authenticated {
-                return Err(Error::UnsubscribeNeedsOwner);
-            }
-            if there.state != State::Confirmed || there.protocol == Protocol::Sqs.as_str() {
-                subscriptions::delete(tx, there.id).await?;
-                return Ok(());
-            }
-            let token = new_token();
-            let until = tx.now() + TOKEN_VALID;
-            subscriptions::unsubscribe(tx, there.id, &token, until).await?;
-            let topic = topic::arn(&topic);
-            confirmation::ask(tx, Kind::Unsubscribe, &topic, &there.uuid, &there.endpoint, &token, base).await
-        };
-        self.store().write(move |tx| Box::pin(work(tx))).await
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (there, _) = match find_subscription(tx, &arn).await {
+                        Ok(found) => found,
+                        Err(Error::SubscriptionMissing) => return Ok(()),
+                        Err(error) => return Err(error),
+                    };
+                    if by == By::Link && there.authenticated {
+                        return Err(Error::UnsubscribeNeedsOwner);
+                    }
+                    if there.state != State::Confirmed || there.protocol == Protocol::Sqs.as_str() {
+                        subscriptions::delete(tx, there.id).await?;
+                        return Ok(());
+                    }
+                    let token = new_token();
+                    let until = tx.now() + TOKEN_VALID;
+                    subscriptions::unsubscribe(tx, there.id, &token, until).await?;
+                    confirmation::ask(tx, Kind::Unsubscribe, &there.uuid, &there.endpoint, &token, base).await
+                })
+            })
+            .await
     }
 
     /// An account's subscriptions to topics of a region, oldest first.
@@ -127,11 +133,15 @@ impl Topics {
     pub async fn subscriptions_of(&self, topic: &Arn, token: Option<&str>) -> Result<Page<Listed>, Error> {
         let after = page::after(token)?;
         let arn = topic.clone();
-        let work = |tx| async move {
-            let topic = find(tx, &arn).await?;
-            Ok::<_, Error>(subscriptions::of_topic(tx, topic.id, after, page::ASK).await?)
-        };
-        let rows = self.store().read(|tx| Box::pin(work(tx))).await?;
+        let rows = self
+            .store()
+            .read(|tx| {
+                Box::pin(async move {
+                    let topic = find(tx, &arn).await?;
+                    Ok::<_, Error>(subscriptions::of_topic(tx, topic.id, after, page::ASK).await?)
+                })
+            })
+            .await?;
         Ok(Page::of(rows.iter().map(|row| (row.id, listed(row, topic))).collect()))
     }
 
@@ -169,16 +179,24 @@ impl Topics {
     /// Sets one attribute; an empty policy takes it away.
     pub async fn set_subscription_attribute(&self, subscription: &Arn, name: &str, value: &str) -> Result<(), Error> {
         let (arn, name, value) = (subscription.clone(), name.to_owned(), value.to_owned());
-        let work = |tx| async move {
-            let (row, of) = find_subscription(tx, &arn).await?;
-            let protocol = Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
-            let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
-            let mut all = attributes::read(&row.attributes)?;
-            if value.is_empty() { drop(all.remove(&name)) } else { drop(all.insert(name, value)) }
-            subscriptions::set_attributes(tx, row.id, &attributes::write(&all)).await?;
-            Ok(())
-        };
-        self.store().write(move |tx| Box::pin(work(tx))).await
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (row, of) = find_subscription(tx, &arn).await?;
+                    let protocol =
+                        Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
+                    let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
+                    let mut all = attributes::read(&row.attributes)?;
+                    if value.is_empty() {
+                        drop(all.remove(&name))
+                    } else {
+                        drop(all.insert(name, value))
+                    }
+                    subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all)).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 }
 
@@ -231,33 +249,34 @@ async fn subscribe(
             }
             if row.state == State::Pending {
                 subscriptions::extend(tx, row.id, until).await?;
-                confirmation::ask(tx, Kind::Subscribe, &wish.topic, &row.uuid, &endpoint, &row.token, base).await?;
+                confirmation::ask(tx, Kind::Subscribe, &row.uuid, &endpoint, &row.token, base).await?;
             }
             return Ok(listed(&row, &wish.topic));
         }
         None => {}
     }
-    let own_queue = protocol == Protocol::Sqs && endpoint::queue(&endpoint)?.account == wish.topic.account;
     let new = NewSubscription {
         topic_id: topic.id,
         uuid: ids::uuid(),
         owner: wish.owner.clone(),
         protocol: protocol.as_str(),
         endpoint,
-        state: if own_queue { State::Confirmed } else { State::Pending },
+        state: if protocol.is_web() { State::Pending } else { State::Confirmed },
+        raw: raw(&kept),
         attributes: attributes::write(&kept),
         token: new_token(),
         token_expires_at: until,
     };
-    if !subscriptions::insert(tx, &new).await? {
-        // Another node subscribed the endpoint since we looked.
-        return Err(Error::SubscriptionDiffers);
+    if subscriptions::insert(tx, &new).await? && protocol.is_web() {
+        confirmation::ask(tx, Kind::Subscribe, &new.uuid, &new.endpoint, &new.token, base).await?;
     }
-    if !own_queue {
-        confirmation::ask(tx, Kind::Subscribe, &wish.topic, &new.uuid, &new.endpoint, &new.token, base).await?;
-    }
-    let row = subscriptions::by_uuid(tx, &new.uuid).await?.ok_or(Error::SubscriptionMissing)?;
-    Ok(listed(&row, &wish.topic))
+    // Where another node subscribed the endpoint since we looked, this is its subscription.
+    let row = subscriptions::by_endpoint(tx, topic.id, new.protocol, &new.endpoint).await?;
+    row.map(|row| listed(&row, &wish.topic)).ok_or(Error::SubscriptionMissing)
+}
+
+fn raw(attributes: &Attributes) -> bool {
+    attributes.get("RawMessageDelivery").is_some_and(|value| value == "true")
 }
 
 /// A token that nobody can guess: 128 letters and digits.

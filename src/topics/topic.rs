@@ -52,18 +52,21 @@ impl Topics {
     /// is not there counts as taken away.
     pub async fn delete(&self, topic: &Arn) -> Result<(), Error> {
         let arn = topic.clone();
-        let work = |tx| async move {
-            match find(tx, &arn).await {
-                Ok(topic) => {
-                    subscriptions::delete_of_topic(tx, topic.id).await?;
-                    topics::delete(tx, topic.id).await?;
-                    Ok(())
-                }
-                Err(Error::TopicMissing) => Ok(()),
-                Err(error) => Err(error),
-            }
-        };
-        self.store().write(move |tx| Box::pin(work(tx))).await
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    match find(tx, &arn).await {
+                        Ok(topic) => {
+                            subscriptions::delete_of_topic(tx, topic.id).await?;
+                            topics::delete(tx, topic.id).await?;
+                            Ok(())
+                        }
+                        Err(Error::TopicMissing) => Ok(()),
+                        Err(error) => Err(error),
+                    }
+                })
+            })
+            .await
     }
 
     /// An account's topics in a region, oldest first.
@@ -111,18 +114,21 @@ impl Topics {
     pub async fn set_attribute(&self, topic: &Arn, name: &str, value: &str) -> Result<(), Error> {
         attributes::check_topic(name, value)?;
         let (arn, name, value) = (topic.clone(), name.to_owned(), value.to_owned());
-        let work = |tx| async move {
-            let topic = find(tx, &arn).await?;
-            let mut all = attributes::read(&topic.attributes)?;
-            if name == "DeliveryPolicy" && value.is_empty() {
-                all.remove(&name);
-            } else {
-                all.insert(name, value);
-            }
-            topics::set_attributes(tx, topic.id, &attributes::write(&all)).await?;
-            Ok(())
-        };
-        self.store().write(move |tx| Box::pin(work(tx))).await
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let topic = find(tx, &arn).await?;
+                    let mut all = attributes::read(&topic.attributes)?;
+                    if name == "DeliveryPolicy" && value.is_empty() {
+                        all.remove(&name);
+                    } else {
+                        all.insert(name, value);
+                    }
+                    topics::set_attributes(tx, topic.id, &attributes::write(&all)).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// A topic's tags.
@@ -135,16 +141,19 @@ impl Topics {
     /// Sets tags beside those that are there, and takes others away.
     pub async fn change_tags(&self, topic: &Arn, set: Attributes, remove: Vec<String>) -> Result<(), Error> {
         let arn = topic.clone();
-        let work = |tx| async move {
-            let topic = find(tx, &arn).await?;
-            let mut tags = attributes::read(&topic.tags)?;
-            tags.extend(set);
-            remove.iter().for_each(|key| drop(tags.remove(key)));
-            check_tags(&tags)?;
-            topics::set_tags(tx, topic.id, &attributes::write(&tags)).await?;
-            Ok(())
-        };
-        self.store().write(move |tx| Box::pin(work(tx))).await
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let topic = find(tx, &arn).await?;
+                    let mut tags = attributes::read(&topic.tags)?;
+                    tags.extend(set);
+                    remove.iter().for_each(|key| drop(tags.remove(key)));
+                    check_tags(&tags)?;
+                    topics::set_tags(tx, topic.id, &attributes::write(&tags)).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
 pub mod compose;
+pub mod dkim;
 mod error;
 pub mod headers;
 pub mod mailbox;
