@@ -2,6 +2,7 @@
 pub mod aws;
 pub mod base;
 pub mod config;
+pub mod http;
 pub mod mail;
 pub mod queues;
 pub mod store;

@@ -2,9 +2,11 @@
 //!
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
+pub mod captured;
 pub mod dialect;
 mod error;
 mod lane;
+pub mod mails;
 pub mod messages;
 mod open;
 pub mod queues;
