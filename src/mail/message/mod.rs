@@ -5,6 +5,7 @@ mod error;
 pub mod headers;
 pub mod mailbox;
 pub mod mime;
+pub mod parse;
 pub mod rewrite;
 
 pub use compose::{Attachment, Disposition, Draft, compose};

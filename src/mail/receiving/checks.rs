@@ -177,7 +177,7 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
 }
 
 /// What is told when nothing could be looked up, or there was nothing to look up.
-fn unchecked(failed: bool) -> Verdicts {
+pub(in crate::mail::receiving) fn unchecked(failed: bool) -> Verdicts {
     let verdict = if failed { Verdict::ProcessingFailed } else { Verdict::Gray };
     Verdicts {
         spam: Verdict::Disabled,

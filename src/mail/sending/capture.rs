@@ -5,8 +5,6 @@ use crate::store::captured::{self, NewCaptured};
 use crate::store::mails::{Mail, Recipient};
 use crate::store::{Error, Tx};
 
-/// What a captured delivery answers, as a server would have.
-pub const RESPONSE: &str = "250 2.0.0 captured";
 /// How many captured mails are kept; older ones go.
 const KEEP: i64 = 10_000;
 /// The longest subject that the list shows, in characters.
