@@ -17,7 +17,7 @@ pub mod tls;
 pub mod trace;
 pub mod upstream;
 
-pub use auth::{Credentials, KeyHolder, Login, Principal};
+pub use auth::{KeyHolder, Login, Principal};
 pub use limits::Limits;
 pub use listener::{Listener, Service};
 pub use session::Mode;
