@@ -2,5 +2,6 @@
 mod dns;
 mod engine;
 mod queue_engine;
+mod smtp_door;
 mod smtp_sink;
 mod transport;
