@@ -3,5 +3,6 @@ mod dns;
 mod engine;
 mod outbound;
 mod queue_engine;
+mod smtp_door;
 mod smtp_sink;
 mod transport;
