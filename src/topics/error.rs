@@ -97,6 +97,9 @@ pub enum Error {
     /// The signing key could not be made or read.
     #[error("signing: {0}")]
     Signing(String),
+    /// The HTTP client could not be made.
+    #[error("http client: {0}")]
+    Client(String),
     /// A queue could not take a message for a reason of its own.
     #[error(transparent)]
     Queue(#[from] queues::Error),
