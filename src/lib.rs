@@ -1,8 +1,11 @@
 //! Postrider: Amazon SES, with the SNS and SQS under it, on your own machine.
+pub mod access;
 pub mod aws;
 pub mod base;
 pub mod config;
+pub mod mail;
 pub mod queues;
+pub mod smtp;
 pub mod store;
 pub mod topics;
 pub mod workers;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::protocol::form::Form;
-use crate::aws::protocol::{Blob, Names, Refusal, Time, form_decode, json, xml};
+use crate::aws::protocol::{Blob, Names, Refusal, Time, form_decode, json, json_encode, xml};
 use crate::base::Timestamp;
 
 const NAMES: Names = Names {
@@ -108,7 +108,7 @@ fn samples() -> impl Strategy<Value = Sample> {
 proptest! {
     #[test]
     fn json_and_query_decode_to_the_same_struct(sample in samples()) {
-        let body = json::encode(&sample).expect("JSON");
+        let body = json_encode::encode(&sample).expect("JSON");
         prop_assert_eq!(&json::decode::<Sample>(body.as_bytes()).expect("a sample"), &sample);
         let body = pairs(&sample);
         let form = Form::parse(body.as_bytes()).expect("a form");

@@ -1,7 +1,6 @@
-//! Decodes a JSON tree into a typed request, and encodes a typed result as JSON.
+//! Decodes a JSON tree into a typed request.
 use std::borrow::Cow;
 
-use serde::Serialize;
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
@@ -25,15 +24,6 @@ pub(crate) fn top(body: &[u8]) -> Result<Tree<'_>, Refusal> {
         map @ Tree::Map(_) => Ok(map),
         _ => Err(Refusal::Malformed("the body must be a JSON object".to_owned())),
     }
-}
-
-/// Encodes a result. A result without members is `{}`.
-///
-/// # Errors
-/// An encoder's error, which only a type that JSON cannot hold can cause.
-pub fn encode<T: Serialize>(result: &T) -> Result<String, serde_json::Error> {
-    let body = serde_json::to_string(result)?;
-    Ok(if body == "null" { "{}".to_owned() } else { body })
 }
 
 /// Decodes one value. Rules of AWS JSON: `null` is an absent member, unknown members are ignored, types are not guessed.

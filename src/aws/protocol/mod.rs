@@ -4,6 +4,7 @@ mod equivalence_tests;
 pub mod form;
 pub mod form_decode;
 pub mod json;
+pub mod json_encode;
 pub mod names;
 pub mod refusal;
 pub mod reply;

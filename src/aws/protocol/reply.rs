@@ -2,7 +2,7 @@
 use serde::Serialize;
 
 use crate::aws::error::{ErrorShape, Failure};
-use crate::aws::protocol::{json, xml};
+use crate::aws::protocol::{json_encode, xml};
 use crate::aws::service::{Api, Protocol};
 
 /// A reply without what HTTP itself adds.
@@ -36,7 +36,7 @@ impl Writer<'_> {
     pub fn result<O: Serialize>(&self, operation: &str, result: &O) -> Reply {
         let body = match self.protocol {
             Protocol::Query => self.xml_result(operation, result).map_err(|e| e.to_string()),
-            Protocol::Json | Protocol::RestJson => json::encode(result).map_err(|e| e.to_string()),
+            Protocol::Json | Protocol::RestJson => json_encode::encode(result).map_err(|e| e.to_string()),
         };
         match body {
             Ok(body) => {

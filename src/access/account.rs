@@ -1,0 +1,44 @@
+//! Accounts, as `postrider admin` makes them.
+use rand::Rng;
+
+use crate::access::Error;
+use crate::base::AccountId;
+use crate::store::Store;
+use crate::store::access::{self, Account};
+
+/// More accounts than a list shows.
+const LISTED_MAX: u32 = 10_000;
+
+/// Makes an account called `name`, with the number `id` or a random free one.
+///
+/// # Errors
+/// [`Error::AccountExists`] when the number is taken, [`Error::Internal`].
+pub async fn create_account(store: &Store, id: Option<AccountId>, name: &str) -> Result<AccountId, Error> {
+    let name = name.to_owned();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Some(id) = id {
+                    let new = access::insert_account(tx, &id, &name).await?;
+                    return if new { Ok(id) } else { Err(Error::AccountExists(id)) };
+                }
+                loop {
+                    // A number in the range of AWS's own; a clash is possible and harmless.
+                    let number = rand::rng().random_range(100_000_000_000_u64..1_000_000_000_000);
+                    let Ok(id) = number.to_string().parse::<AccountId>() else { continue };
+                    if access::insert_account(tx, &id, &name).await? {
+                        return Ok(id);
+                    }
+                }
+            })
+        })
+        .await
+}
+
+/// All accounts, oldest first.
+///
+/// # Errors
+/// [`Error::Internal`].
+pub async fn list_accounts(store: &Store) -> Result<Vec<Account>, Error> {
+    store.read(|tx| Box::pin(async move { Ok(access::list_accounts(tx, LISTED_MAX).await?) })).await
+}

@@ -1,0 +1,138 @@
+//! Access keys: made, listed, switched off, and looked up for every request.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::access::Error;
+use crate::base::{AccountId, Clock, Secret, Timestamp, ids};
+use crate::store::Store;
+use crate::store::access::{self, AccessKey};
+
+/// Active keys per account. AWS allows two per user; an account here has no users, so it gets room for its programs.
+const ACTIVE_KEYS_MAX: usize = 100;
+/// How long a looked-up key is believed: so long may a key that was switched off on another node still work here.
+const BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// How many looked-up keys are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Whose credentials are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// A developer's machine: anybody's, without looking at the signature.
+    Anybody,
+    /// Only those of known, active keys, and only with a right signature.
+    KnownKeys,
+}
+
+/// Looks up who calls. Cheap to clone; clones share what is remembered.
+#[derive(Clone)]
+pub struct Access {
+    store: Store,
+    clock: Clock,
+    trust: Trust,
+    remembered: Arc<Mutex<HashMap<String, (AccessKey, Timestamp)>>>,
+}
+
+impl Access {
+    /// Looks up in `store`, and trusts as `trust` says.
+    pub fn new(store: Store, clock: Clock, trust: Trust) -> Self {
+        Self { store, clock, trust, remembered: Arc::default() }
+    }
+
+    /// Whose credentials are taken.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// The active key called `id`; `None` when there is none, or it is switched off. Within a few seconds of a change
+    /// elsewhere the answer may be the old one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn key(&self, id: &str) -> Result<Option<AccessKey>, Error> {
+        let now = self.clock.now();
+        {
+            let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((key, _)) = remembered.get(id).filter(|(_, until)| now < *until) {
+                return Ok(Some(key.clone()));
+            }
+        }
+        let wanted = id.to_owned();
+        let found: Result<_, Error> =
+            self.store.read(move |tx| Box::pin(async move { Ok(access::find_key(tx, &wanted).await?) })).await;
+        let found = found?.filter(|key| key.active);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        match &found {
+            Some(key) => {
+                if remembered.len() >= REMEMBERED_MAX {
+                    remembered.clear();
+                }
+                remembered.insert(id.to_owned(), (key.clone(), now + BELIEVED_FOR));
+            }
+            None => {
+                remembered.remove(id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The account that a key id names where anybody is trusted: 12 digits name the account, anything else is account
+    /// 000000000000.
+    pub fn account_named_by(key_id: &str) -> AccountId {
+        key_id.parse().unwrap_or_else(|_| AccountId::development())
+    }
+}
+
+/// Makes a key for an account; gives its id and its secret, which is shown this once.
+///
+/// # Errors
+/// [`Error::AccountMissing`], [`Error::TooManyKeys`], [`Error::Internal`].
+pub async fn create_key(store: &Store, account: &AccountId) -> Result<(String, Secret), Error> {
+    let account = account.clone();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                if !access::lock_account(tx, &account).await? {
+                    return Err(Error::AccountMissing(account));
+                }
+                let active = access::list_keys(tx, &account).await?.iter().filter(|key| key.active).count();
+                if active >= ACTIVE_KEYS_MAX {
+                    return Err(Error::TooManyKeys(account, active));
+                }
+                loop {
+                    let (id, secret) = ids::access_key();
+                    let secret = Secret::new(secret);
+                    if access::insert_key(tx, &id, &account, &secret).await? {
+                        return Ok((id, secret));
+                    }
+                }
+            })
+        })
+        .await
+}
+
+/// An account's keys, oldest first, those switched off too.
+///
+/// # Errors
+/// [`Error::Internal`].
+pub async fn list_keys(store: &Store, account: &AccountId) -> Result<Vec<AccessKey>, Error> {
+    let account = account.clone();
+    store.read(move |tx| Box::pin(async move { Ok(access::list_keys(tx, &account).await?) })).await
+}
+
+/// Switches a key off. Running servers notice within seconds.
+///
+/// # Errors
+/// [`Error::KeyMissing`], [`Error::Internal`].
+pub async fn deactivate_key(store: &Store, id: &str) -> Result<(), Error> {
+    let id = id.to_owned();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let Some(key) = access::find_key(tx, &id).await? else { return Err(Error::KeyMissing(id)) };
+                access::update_key(tx, &id, &key.secret, false).await?;
+                Ok(())
+            })
+        })
+        .await
+}
