@@ -4,12 +4,21 @@ use crate::aws::error::Failure;
 use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::base::Clock;
+use crate::mail::content::ConfigurationSets;
+use crate::mail::identity::Identities;
+use crate::mail::sending::Sending;
 
 /// What the operations work with: one handle per core. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Services {
     /// The time.
     pub clock: Clock,
+    /// The accept door for mail.
+    pub sending: Sending,
+    /// The domains and addresses that accounts send from.
+    pub identities: Identities,
+    /// Rules for mails, and where their events go.
+    pub configuration_sets: ConfigurationSets,
 }
 
 /// How a request and its reply are written.
@@ -55,7 +64,7 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] = &[&crate::aws::sts::API];
+pub static APIS: &[&Api] = &[&crate::aws::sts::API, &crate::aws::sesv2::API, &crate::aws::ses::API];
 
 impl Api {
     /// The operation called `name`.
