@@ -4,7 +4,7 @@ use crate::aws::error::Failure;
 use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::base::Clock;
-use crate::mail::content::configuration_set::ConfigurationSets;
+use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::Identities;
 use crate::mail::receiving::Receiving;
 use crate::mail::sending::Sending;
@@ -104,7 +104,13 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] = &[&crate::aws::sqs::API, &crate::aws::sns::API, &crate::aws::sts::API];
+pub static APIS: &[&Api] = &[
+    &crate::aws::sqs::API,
+    &crate::aws::sns::API,
+    &crate::aws::sesv2::API,
+    &crate::aws::ses::API,
+    &crate::aws::sts::API,
+];
 
 impl Api {
     /// The operation called `name`.
