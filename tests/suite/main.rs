@@ -2,5 +2,8 @@
 mod dns;
 mod engine;
 mod queue_engine;
+mod receipt_rules;
+mod receiving;
+mod receiving_checks;
 mod smtp_sink;
 mod transport;
