@@ -1,9 +1,11 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod dns;
 mod engine;
+mod outbound;
 mod queue_engine;
 mod receipt_rules;
 mod receiving;
 mod receiving_checks;
+mod smtp_door;
 mod smtp_sink;
 mod transport;
