@@ -136,7 +136,7 @@ impl Bench {
     pub async fn topic(&self, name: &str) -> Arn {
         let Owner { account, region } = self.owner.clone();
         let scope = Scope { account: account.clone(), region: region.clone() };
-        self.queues.create(&scope, name, BTreeMap::new()).await.expect("a queue");
+        self.queues.create(&scope, name, BTreeMap::new(), BTreeMap::new()).await.expect("a queue");
         let new = NewTopic {
             account: account.clone(),
             region: region.clone(),
