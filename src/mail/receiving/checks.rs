@@ -169,11 +169,7 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
         connection.port = address.port();
         connection
     };
-    NameServerConfig::new(
-        address.ip(),
-        true,
-        vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())],
-    )
+    NameServerConfig::new(address.ip(), true, vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())])
 }
 
 /// What is told when nothing could be looked up, or there was nothing to look up.

@@ -25,8 +25,7 @@ pub fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdic
 
 /// The client's name as one word without anything that means something in a header.
 fn word(helo: &str) -> String {
-    let word: String =
-        helo.chars().filter(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(*c)).take(255).collect();
+    let word: String = helo.chars().filter(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(*c)).take(255).collect();
     if word.is_empty() { "unknown".to_owned() } else { word }
 }
 

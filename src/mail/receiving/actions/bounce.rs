@@ -118,8 +118,7 @@ fn text_part(recipients: &[&EmailAddress], words: Words<'_>) -> String {
         text.push_str(&format!("    {recipient}\r\n"));
     }
     text.push_str(&format!("\r\n{}\r\n", words.message));
-    let mut part =
-        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n".to_owned();
+    let mut part = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n".to_owned();
     let encoded = STANDARD.encode(text);
     let mut rest = encoded.as_str();
     while !rest.is_empty() {
