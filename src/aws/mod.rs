@@ -4,6 +4,7 @@ pub mod error;
 pub mod operation;
 pub mod protocol;
 pub mod service;
+pub mod sqs;
 pub mod sts;
 
 pub use call::{Call, Caller, Request};

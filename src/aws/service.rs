@@ -4,12 +4,15 @@ use crate::aws::error::Failure;
 use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::base::Clock;
+use crate::queues::Queues;
 
 /// What the operations work with: one handle per core. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Services {
     /// The time.
     pub clock: Clock,
+    /// SQS's queues.
+    pub queues: Queues,
 }
 
 /// How a request and its reply are written.
@@ -55,7 +58,7 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] = &[&crate::aws::sts::API];
+pub static APIS: &[&Api] = &[&crate::aws::sqs::API, &crate::aws::sts::API];
 
 impl Api {
     /// The operation called `name`.
