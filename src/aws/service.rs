@@ -1,8 +1,8 @@
 //! The services behind the endpoint: what they stand on, what they are called, and which one a request means.
-use crate::aws::call::Request;
-use crate::aws::error::Failure;
+use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
+use crate::aws::request::Request;
 use crate::base::Clock;
 
 /// What the operations work with: one handle per core. Cheap to clone.
@@ -48,6 +48,8 @@ pub struct Api {
     pub empty_detail: bool,
     /// The member that a Query request may give as its path instead (`QueueUrl`); empty for most.
     pub path_member: &'static str,
+    /// The operations that may be called without a signature, with a secret token of their own instead.
+    pub anonymous: &'static [&'static str],
     /// What it offers.
     pub operations: &'static [Operation],
     /// How it answers a request that cannot be decoded.
@@ -58,6 +60,25 @@ pub struct Api {
 pub static APIS: &[&Api] = &[&crate::aws::sts::API];
 
 impl Api {
+    /// A service with nothing special about it, to be named and given its operations:
+    /// `Api { name: "sns", operations: OPERATIONS, ..Api::PLAIN }`.
+    pub const PLAIN: Self = Self {
+        name: "",
+        signing_names: &[],
+        version: "",
+        target: "",
+        namespace: "",
+        json_namespace: "",
+        names: &Names { flat: &[], entries: &[] },
+        body_max: 10 * 1024 * 1024,
+        query_compatible: false,
+        empty_detail: false,
+        path_member: "",
+        anonymous: &[],
+        operations: &[],
+        refuse: refuse_plainly,
+    };
+
     /// The operation called `name`.
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name)
@@ -92,4 +113,17 @@ pub fn find_by_action(version: Option<&str>, action: &str) -> Option<&'static Ap
         Some(version) => queries.find(|api| api.version == version),
         None => queries.find(|api| api.operation(action).is_some()),
     }
+}
+
+/// AWS's answer of most services to a request that cannot be decoded.
+fn refuse_plainly(refusal: &Refusal) -> Failure {
+    let shape = match refusal {
+        Refusal::Malformed(_) | Refusal::WrongType { .. } => {
+            ErrorShape::sender("com.amazon.coral.service#SerializationException", 400).query("MalformedInput", 400)
+        }
+        Refusal::TooMuch(_) | Refusal::Missing(_) | Refusal::NotInEnum { .. } => {
+            ErrorShape::sender("com.amazon.coral.validate#ValidationException", 400).query("ValidationError", 400)
+        }
+    };
+    Failure::new(shape, refusal.validation_text())
 }
