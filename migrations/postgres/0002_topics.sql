@@ -26,6 +26,7 @@ CREATE TABLE subscriptions (
     endpoint TEXT NOT NULL,
     -- 0 waits for confirmation, 1 is confirmed, 2 was unsubscribed and may be restored with its token.
     state BIGINT NOT NULL,
+    -- 1 when messages come without an envelope, and so without a signature.
     raw BIGINT NOT NULL,
     -- JSON object of the attributes that were set (RawMessageDelivery, RedrivePolicy, DeliveryPolicy ...).
     attributes TEXT NOT NULL,
@@ -38,6 +39,8 @@ CREATE TABLE subscriptions (
 );
 -- Publishing reads a topic's confirmed subscriptions; listing walks them in order of id.
 CREATE INDEX subscriptions_by_topic ON subscriptions (topic_id, state, id);
+-- Publishing asks first which protocols need a signature.
+CREATE INDEX subscriptions_to_sign ON subscriptions (topic_id, state, raw, protocol);
 CREATE INDEX subscriptions_by_owner ON subscriptions (owner, id);
 -- The sweep of expired, never confirmed subscriptions.
 CREATE INDEX subscriptions_by_expiry ON subscriptions (state, token_expires_at);
@@ -45,7 +48,6 @@ CREATE INDEX subscriptions_by_expiry ON subscriptions (state, token_expires_at);
 -- A published message, kept once while jobs of the delivery queue still refer to it.
 CREATE TABLE publications (
     message_id TEXT NOT NULL PRIMARY KEY,
-    topic_id BIGINT NOT NULL,
     -- JSON of the publication: message per protocol, subject, attributes, timestamp, signature.
     content TEXT NOT NULL,
     -- Deliveries that have not ended yet; the row goes with the last of them.
@@ -80,8 +82,8 @@ CREATE TABLE signing_keys (
     -- X.509 in PEM.
     certificate TEXT NOT NULL,
     -- 1 for the key that signs, 0 for those before it.
-    current BIGINT NOT NULL,
+    active BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
 -- Of two nodes that make the first key at the same time, one wins and both use it.
-CREATE UNIQUE INDEX signing_keys_current ON signing_keys (current) WHERE current = 1;
+CREATE UNIQUE INDEX signing_keys_active ON signing_keys (active) WHERE active = 1;

@@ -17,6 +17,7 @@ CREATE TABLE identities (
     configuration_set  TEXT,             -- the default one for what this identity sends
     feedback_forwarding INTEGER NOT NULL DEFAULT 1,
     dkim_signing       INTEGER NOT NULL DEFAULT 1,
+    tags               TEXT    NOT NULL, -- JSON list of [name, value]
     PRIMARY KEY (account, region, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identities_due ON identities (next_check_at) WHERE next_check_at IS NOT NULL;

@@ -3,13 +3,23 @@
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
 pub mod access;
+pub mod configuration_sets;
 pub mod dialect;
 mod error;
+pub mod identities;
+pub mod inbound_mails;
 mod lane;
+pub mod mails;
 pub mod messages;
 mod open;
+pub mod publications;
 pub mod queues;
+pub mod receipt_rules;
+pub mod sending_accounts;
+pub mod signing_keys;
 pub mod sql;
+pub mod subscriptions;
+pub mod topics;
 mod tx;
 mod wake;
 

@@ -28,13 +28,7 @@ pub struct Candidate {
 }
 
 /// Stores a new rule set; false when the name is taken.
-pub async fn insert(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    name: &str,
-    rules: &str,
-) -> Result<bool, Error> {
+pub async fn insert(tx: &mut Tx, account: &AccountId, region: &Region, name: &str, rules: &str) -> Result<bool, Error> {
     let now = tx.now();
     let rows = tx
         .run(
@@ -113,14 +107,14 @@ pub async fn deactivate(tx: &mut Tx, account: &AccountId, region: &Region) -> Re
     Ok(())
 }
 
-/// Who may receive for `domain`: accounts where it is verified and a rule set is active, the oldest identity first
+/// Who may receive for `domain`: accounts where it is verified and a rule set is active, in the order of verification
 /// (index `identities_by_name`). At most 20.
 pub async fn candidates(tx: &mut Tx, domain: &str) -> Result<Vec<Candidate>, Error> {
     let sql = "SELECT i.account, i.region, i.name, s.rules FROM identities i \
                JOIN receipt_active_rule_sets a ON a.account = i.account AND a.region = i.region \
                JOIN receipt_rule_sets s ON s.account = a.account AND s.region = a.region AND s.name = a.rule_set \
                WHERE i.name = $1 AND i.status = 'SUCCESS' AND i.kind = 'DOMAIN' \
-               ORDER BY i.created_at, i.account, i.region LIMIT 20";
+               ORDER BY i.verified_at, i.account, i.region LIMIT 20";
     tx.all(sql, args![domain]).await?.iter().map(candidate).collect()
 }
 

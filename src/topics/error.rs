@@ -20,9 +20,12 @@ pub enum Error {
     /// CreateTopic named a topic that exists with other tags.
     #[error("topic exists with different tags")]
     TagsDiffer,
-    /// More than 50 tags, or a tag with an empty or too long key or value.
-    #[error("tags are not valid: {0}")]
-    Tags(&'static str),
+    /// More than 50 tags.
+    #[error("too many tags")]
+    TooManyTags,
+    /// A tag with an empty key, a key of more than 128 or a value of more than 256 characters.
+    #[error("tag is not valid")]
+    Tag,
     /// No such attribute of topics or subscriptions, or one that cannot be set.
     #[error("unknown attribute {0}")]
     AttributeName(String),
@@ -47,6 +50,9 @@ pub enum Error {
     /// A FIFO queue cannot subscribe to a standard topic.
     #[error("a fifo queue cannot subscribe to a standard topic")]
     EndpointFifo,
+    /// A queue of another account than the topic's.
+    #[error("the queue belongs to another account")]
+    EndpointForeign,
     /// Subscribe without an endpoint.
     #[error("endpoint is missing")]
     EndpointMissing,
@@ -122,8 +128,6 @@ pub enum AttributeFault {
     OtherKind(String),
     /// The value of a `Number` is no number, or has too many digits.
     Number(String),
-    /// The value of a `String.Array` is no JSON array of strings, numbers, booleans and nulls.
-    Array,
 }
 
 /// What is wrong with a batch as a whole.

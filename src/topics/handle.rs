@@ -44,7 +44,8 @@ impl Topics {
         &self.0.queues
     }
 
-    pub(in crate::topics) fn public_url(&self) -> &str {
-        &self.0.public_url
+    /// Where links start: what the caller named, or the configured address.
+    pub(in crate::topics) fn base_url(&self, named: Option<&str>) -> String {
+        named.unwrap_or(&self.0.public_url).trim_end_matches('/').to_owned()
     }
 }

@@ -1,12 +1,12 @@
 //! What is published: message, subject and attributes, with SNS's limits.
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::queues::message_attributes;
 use crate::topics::endpoint::Protocol;
 use crate::topics::error::AttributeFault;
-use crate::topics::Error;
+use crate::topics::{Attribute, Error, Value};
 
 /// The most bytes that message and attributes (name, type and value) may have together (SNS quotas: 256 KiB).
 pub const MAX_BYTES: usize = 262_144;
@@ -28,35 +28,10 @@ pub struct Publication {
     pub base_url: Option<String>,
 }
 
-/// A message attribute: its data type (`String`, `String.Array`, `Number`, `Binary`) and value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attribute {
-    /// The data type as the publisher named it.
-    pub data_type: String,
-    /// The value.
-    pub value: Value,
-}
-
-/// An attribute's value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Value {
-    /// Of every type but `Binary`.
-    Text(String),
-    /// Of type `Binary`.
-    Binary(Vec<u8>),
-}
-
 impl Publication {
     /// The bytes that count against [`MAX_BYTES`].
     pub fn bytes(&self) -> usize {
-        let attribute = |(name, attribute): (&String, &Attribute)| {
-            let value = match &attribute.value {
-                Value::Text(text) => text.len(),
-                Value::Binary(bytes) => bytes.len(),
-            };
-            name.len() + attribute.data_type.len() + value
-        };
-        self.message.len() + self.attributes.iter().map(attribute).sum::<usize>()
+        self.message.len() + message_attributes::size(&self.attributes)
     }
 
     /// Checks everything that can be checked without the topic, and finds the wording for each protocol.
@@ -101,7 +76,7 @@ impl Wordings {
         let Some(Json::String(default)) = object.remove("default") else {
             return Err(Error::StructureDefault);
         };
-        let own = |(key, value)| match (Protocol::parse(&key), value) {
+        let own = |(key, value): (String, Json)| match (Protocol::parse(&key), value) {
             (Some(protocol), Json::String(text)) => Some((protocol, text)),
             _ => None,
         };

@@ -22,7 +22,11 @@ pub struct HeadersRecord {
 
 impl HeadersRecord {
     /// Takes as many of the headers as the limit allows.
-    pub fn new(source: Option<String>, destination: Vec<String>, headers: impl IntoIterator<Item = HeaderLine>) -> Self {
+    pub fn new(
+        source: Option<String>,
+        destination: Vec<String>,
+        headers: impl IntoIterator<Item = HeaderLine>,
+    ) -> Self {
         let mut record = Self { source, destination, ..Self::default() };
         let mut room = HEADERS_LIMIT;
         for line in headers {
@@ -50,9 +54,14 @@ impl HeadersRecord {
     /// The `commonHeaders` object: the usual headers, address lists split, and SES's message id.
     pub fn common_headers(&self, message_id: &str) -> Value {
         let mut common = Map::new();
-        for (header, member) in
-            [("From", "from"), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply-To", "replyTo"), ("Sender", "sender")]
-        {
+        for (header, member) in [
+            ("From", "from"),
+            ("To", "to"),
+            ("Cc", "cc"),
+            ("Bcc", "bcc"),
+            ("Reply-To", "replyTo"),
+            ("Sender", "sender"),
+        ] {
             let all: Vec<String> = self.values(header).flat_map(split_list).collect();
             if !all.is_empty() {
                 common.insert(member.to_owned(), json!(all));
@@ -105,7 +114,8 @@ mod tests {
 
     #[test]
     fn common_headers_split_lists_and_leave_out_what_is_not_there() {
-        let lines = [line("From", "\"A, B\" <a@x.example>"), line("to", "b@x.example, C <c@x.example>"), line("Subject", "hi")];
+        let lines =
+            [line("From", "\"A, B\" <a@x.example>"), line("to", "b@x.example, C <c@x.example>"), line("Subject", "hi")];
         let record = HeadersRecord::new(None, vec![], lines);
         let common = record.common_headers("id-1");
         assert_eq!(

@@ -4,6 +4,6 @@ pub mod event;
 pub mod headers_record;
 pub mod publish;
 
-pub use configuration_set::{ConfigurationSets, EventDestination};
+pub use configuration_set::{ConfigurationSets, EVENT_TYPES, Error, EventDestination};
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
 pub use publish::publish_event;

@@ -16,8 +16,19 @@ const TYPE_LIMIT: usize = 78;
 const DESCRIPTION_LIMIT: usize = 1000;
 /// Headers that the composer or the accept door writes.
 const RESERVED: &[&str] = &[
-    "bcc", "cc", "date", "from", "message-id", "mime-version", "reply-to", "return-path", "sender", "subject", "to",
-    "dkim-signature", "received",
+    "bcc",
+    "cc",
+    "date",
+    "from",
+    "message-id",
+    "mime-version",
+    "reply-to",
+    "return-path",
+    "sender",
+    "subject",
+    "to",
+    "dkim-signature",
+    "received",
 ];
 
 /// A message in its parts, before it is one.

@@ -286,9 +286,6 @@ mod tests {
         let parameters = [("a", "x.pdf"), ("b", "my file.pdf"), ("c", "Ünï.pdf")];
         with_parameters(&mut out, "Content-Disposition", "attachment", &parameters).expect("good");
         let text = String::from_utf8(out).expect("ascii").replace("\r\n", "");
-        assert_eq!(
-            text,
-            "Content-Disposition: attachment; a=x.pdf; b=\"my file.pdf\"; c*=utf-8''%C3%9Cn%C3%AF.pdf"
-        );
+        assert_eq!(text, "Content-Disposition: attachment; a=x.pdf; b=\"my file.pdf\"; c*=utf-8''%C3%9Cn%C3%AF.pdf");
     }
 }

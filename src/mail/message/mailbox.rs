@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn address_headers_are_read_with_names_groups_and_folds() {
-        let list = Mailbox::parse_list("Ann <a@b.example>,\r\n c@d.example, G: e@f.example, g@h.example;").expect("good");
+        let list =
+            Mailbox::parse_list("Ann <a@b.example>,\r\n c@d.example, G: e@f.example, g@h.example;").expect("good");
         let list: Vec<&str> = list.iter().map(EmailAddress::as_str).collect();
         assert_eq!(list, ["a@b.example", "c@d.example", "e@f.example", "g@h.example"]);
         assert!(Mailbox::parse_list("Ann <not an address>").is_err());

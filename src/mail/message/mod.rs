@@ -1,9 +1,11 @@
 //! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
 pub mod compose;
+pub mod dkim;
 mod error;
 pub mod headers;
 pub mod mailbox;
 pub mod mime;
+pub mod parse;
 pub mod rewrite;
 
 pub use compose::{Attachment, Disposition, Draft, compose};

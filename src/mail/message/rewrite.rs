@@ -179,7 +179,9 @@ pub fn author(message: &[u8]) -> Result<EmailAddress, Error> {
 fn tags(value: &str) -> Result<Vec<(String, String)>, Error> {
     let pairs = value.split(',').map(str::trim).filter(|pair| !pair.is_empty());
     pairs
-        .map(|pair| pair.split_once('=').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())).ok_or(Error::BrokenTags))
+        .map(|pair| {
+            pair.split_once('=').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())).ok_or(Error::BrokenTags)
+        })
         .collect()
 }
 

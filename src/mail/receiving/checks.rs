@@ -169,15 +169,11 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
         connection.port = address.port();
         connection
     };
-    NameServerConfig::new(
-        address.ip(),
-        true,
-        vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())],
-    )
+    NameServerConfig::new(address.ip(), true, vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())])
 }
 
 /// What is told when nothing could be looked up, or there was nothing to look up.
-fn unchecked(failed: bool) -> Verdicts {
+pub(in crate::mail::receiving) fn unchecked(failed: bool) -> Verdicts {
     let verdict = if failed { Verdict::ProcessingFailed } else { Verdict::Gray };
     Verdicts {
         spam: Verdict::Disabled,

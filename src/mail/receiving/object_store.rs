@@ -14,10 +14,14 @@ use crate::base::{Secret, ids};
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
     /// The bucket's name breaks S3's rules.
-    #[error("a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, and starts and ends with a letter or digit")]
+    #[error(
+        "a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, and starts and ends with a letter or digit"
+    )]
     Bucket,
     /// The key is empty, too long, or could leave its bucket.
-    #[error("an object key has 1 to 1024 octets in segments of 1 to 255, none of them '.' or '..', and no backslash or control character")]
+    #[error(
+        "an object key has 1 to 1024 octets in segments of 1 to 255, none of them '.' or '..', and no backslash or control character"
+    )]
     Key,
     /// The folder could not be written.
     #[error("cannot write the object: {0}")]
@@ -193,7 +197,8 @@ mod tests {
         }
         let long = "a".repeat(256);
         let deep = "a/".repeat(512) + "a";
-        for bad in ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a\\b", "a\0b", "a\nb", &long, &deep]
+        for bad in
+            ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a\\b", "a\0b", "a\nb", &long, &deep]
         {
             assert!(check_key(bad).is_err(), "{bad:?}");
         }

@@ -22,7 +22,8 @@ impl Receiving {
     /// a verified identity, and whose active rule set has an enabled rule for it. `None`: nobody, and SMTP refuses.
     ///
     /// The nearest domain wins over one above it. Of several accounts and regions that have verified the same domain
-    /// and have a rule for the recipient, the one that created the identity first wins; the others receive nothing.
+    /// and have a rule for the recipient, the one that verified it first wins, so that nobody can take another's mail by
+    /// verifying later; the others receive nothing.
     ///
     /// Rules with TlsPolicy `Require` do not count when `tls` is false. `postmaster` is an address like any other: it
     /// follows the rules too. One query per level of the domain.

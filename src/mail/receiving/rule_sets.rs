@@ -35,10 +35,12 @@ impl Receiving {
                 Box::pin(async move {
                     let Owner { account, region } = &owner;
                     let rules = match original {
-                        Some(original) => receipt_rules::find(tx, account, region, &original)
-                            .await?
-                            .ok_or(Error::RuleSetMissing(original))?
-                            .rules,
+                        Some(original) => {
+                            receipt_rules::find(tx, account, region, &original)
+                                .await?
+                                .ok_or(Error::RuleSetMissing(original))?
+                                .rules
+                        }
                         None => "[]".to_owned(),
                     };
                     let count = receipt_rules::count(tx, account, region).await?;

@@ -160,9 +160,8 @@ fn check_action(action: &Action) -> Result<(), Error> {
 
 /// A bounce tells of a failure, so its codes begin with 4 or 5 and agree.
 fn check_bounce(reply_code: &str, status: Option<&str>, message: &str) -> Result<(), Error> {
-    let digits = |text: &str, most: usize| {
-        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
+    let digits =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let class = reply_code.bytes().next();
     if !digits(reply_code, 3) || reply_code.len() != 3 || !matches!(class, Some(b'4' | b'5')) {
         return Err(Error::Invalid(format!("not a reply code of a bounce: {}", one_line(reply_code))));

@@ -1,0 +1,112 @@
+//! One pass of a mail through the rules of the active rule set, in order.
+use bytes::Bytes;
+
+use crate::base::{Arn, Clock, EmailAddress};
+use crate::mail::receiving::actions::bounce::Bounce;
+use crate::mail::receiving::actions::{add_header, bounce, s3, sns, stop};
+use crate::mail::receiving::matching;
+use crate::mail::receiving::notification::{ActionTaken, Facts, write};
+use crate::mail::receiving::object_store::Objects;
+use crate::mail::receiving::rules::{Action, Rule};
+use crate::workers::Reason;
+
+/// A change that commits with the end of the job.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Publish a notification.
+    Publish {
+        /// The topic.
+        topic: Arn,
+        /// The notification.
+        message: String,
+    },
+    /// Send a bounce.
+    Bounce(Box<Bounce>),
+}
+
+/// An action that did not do its work.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Why, for the queue.
+    pub reason: Reason,
+    /// Why, for people.
+    pub text: String,
+    /// Whether another attempt may do better.
+    pub temporary: bool,
+}
+
+/// What the actions of one mail share.
+pub struct Run<'a> {
+    /// What is told of the mail.
+    pub facts: &'a Facts,
+    /// The message as it was accepted.
+    pub raw: &'a Bytes,
+    /// Header fields on top of it: ours, then those of AddHeader actions.
+    pub fields: String,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// This server's name.
+    pub hostname: &'a str,
+    /// Where objects go.
+    pub objects: &'a Objects,
+    /// The time.
+    pub clock: &'a Clock,
+    /// What commits with the end of the job.
+    pub effects: Vec<Effect>,
+    /// What did not work. The actions after it run all the same.
+    pub failures: Vec<Failure>,
+    /// How many rules were for this mail.
+    pub matched: usize,
+}
+
+impl Run<'_> {
+    /// The whole message as the actions pass it on.
+    pub fn message(&self) -> Bytes {
+        let mut message = Vec::with_capacity(self.fields.len() + self.raw.len());
+        message.extend_from_slice(self.fields.as_bytes());
+        message.extend_from_slice(self.raw);
+        message.into()
+    }
+
+    /// Tells the topic what was done, without the mail itself.
+    pub fn tell(&mut self, topic: &Arn, recipients: &[&EmailAddress], action: &ActionTaken) {
+        match write(self.facts, recipients, action, self.clock.now(), None) {
+            Ok(message) => self.effects.push(Effect::Publish { topic: topic.clone(), message }),
+            Err(error) => self.fail(Reason::Internal, format!("cannot write the notification: {error}"), false),
+        }
+    }
+
+    /// Keeps a failure.
+    pub fn fail(&mut self, reason: Reason, text: String, temporary: bool) {
+        self.failures.push(Failure { reason, text, temporary });
+    }
+}
+
+/// Runs the actions of every rule that is for one of the recipients, in order, until a Stop action or the end.
+pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
+    let all = &run.facts.destination;
+    for rule in rules {
+        let recipients = matching::matched(rule, all, run.tls);
+        if recipients.is_empty() {
+            continue;
+        }
+        run.matched += 1;
+        for action in &rule.actions {
+            match action {
+                Action::S3 { bucket, prefix, topic, .. } => {
+                    s3::run(run, &recipients, bucket, prefix.as_deref(), topic.as_ref()).await;
+                }
+                Action::Sns { topic, encoding } => sns::run(run, &recipients, topic, *encoding),
+                Action::Bounce { reply_code, status, message, sender, topic } => {
+                    let words = bounce::Words { reply_code, status: status.as_deref(), message };
+                    bounce::run(run, &recipients, words, sender, topic.as_ref());
+                }
+                Action::AddHeader { name, value } => add_header::run(run, name, value),
+                Action::Stop { topic } => {
+                    stop::run(run, &recipients, topic.as_ref());
+                    return;
+                }
+            }
+        }
+    }
+}

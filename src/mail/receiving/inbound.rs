@@ -1,0 +1,224 @@
+//! The inbound worker: takes an accepted mail, checks it, and runs the rules of the active rule set.
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+use crate::base::{Clock, EmailAddress};
+use crate::mail::message::parse;
+use crate::mail::receiving::accept::InboundJob;
+use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules};
+use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
+use crate::mail::receiving::notification::Facts;
+use crate::mail::receiving::object_store::Objects;
+use crate::mail::receiving::rules::Rule;
+use crate::mail::receiving::{Error, Owner, effects, rule_sets, trace};
+use crate::store;
+use crate::store::inbound_mails::{InboundMail, State};
+use crate::store::{Store, Tx, inbound_mails};
+use crate::topics::Topics;
+use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
+
+/// How often a mail is tried whose actions fail for now: about nine hours.
+const MAX_ATTEMPTS: u32 = 25;
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
+
+/// How the worker behaves.
+#[derive(Clone, Debug)]
+pub struct InboundSettings {
+    /// This server's name, for the header fields and the bounces.
+    pub hostname: String,
+    /// How often a mail waits for DNS that fails for now, before its verdicts say PROCESSING_FAILED.
+    pub dns_retries: u32,
+}
+
+/// Works on the inbound queue.
+pub struct Inbound {
+    store: Store,
+    clock: Clock,
+    topics: Topics,
+    objects: Objects,
+    checks: Checks,
+    settings: InboundSettings,
+}
+
+/// A mail with all that a pass through the rules needs.
+struct Loaded {
+    mail: InboundMail,
+    raw: Bytes,
+    rules: Option<Vec<Rule>>,
+}
+
+impl Inbound {
+    /// Makes the worker.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        topics: Topics,
+        objects: Objects,
+        checks: Checks,
+        settings: InboundSettings,
+    ) -> Self {
+        Self { store, clock, topics, objects, checks, settings }
+    }
+
+    async fn process(&self, claim: &Claim) -> Finish {
+        let Ok(job) = serde_json::from_str::<InboundJob>(&claim.body) else {
+            tracing::error!(job.body = %claim.body, "an inbound job cannot be read");
+            return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
+        };
+        let loaded = match self.load(&job.mail).await {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => {
+                tracing::error!(message.id = %job.mail, "an accepted mail is gone");
+                return Finish::plain(Outcome::GiveUp(Reason::Missing));
+            }
+            Err(error) => {
+                tracing::error!(message.id = %job.mail, %error, "cannot load an accepted mail");
+                return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
+            }
+        };
+        if loaded.mail.state != State::Waiting {
+            return Finish::plain(Outcome::Done);
+        }
+        self.run(claim, loaded).await
+    }
+
+    async fn run(&self, claim: &Claim, loaded: Loaded) -> Finish {
+        let Loaded { mail, raw, rules } = loaded;
+        let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
+            return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
+        };
+        let verdicts = self.check(&mail, &raw).await;
+        if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
+            return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Unreachable));
+        }
+        let fields = trace::fields(&mail, &recipients, &verdicts, &self.settings.hostname);
+        let facts = facts(&mail, recipients, &fields, &raw, verdicts);
+        let mut run = Run {
+            facts: &facts,
+            raw: &raw,
+            fields,
+            tls: mail.tls,
+            hostname: &self.settings.hostname,
+            objects: &self.objects,
+            clock: &self.clock,
+            effects: Vec::new(),
+            failures: Vec::new(),
+            matched: 0,
+        };
+        run_rules(&mut run, rules.as_deref().unwrap_or_default()).await;
+        let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
+        let (effects, missing) = match self.without_missing_topics(effects).await {
+            Ok(parted) => parted,
+            Err(error) => {
+                tracing::error!(message.id = %mail.id, %error, "cannot look for topics");
+                return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
+            }
+        };
+        failures.extend(missing);
+        for failure in &failures {
+            tracing::error!(message.id = %mail.id, attempt = claim.attempt, cause = %failure.text, "a receipt action failed");
+        }
+        if failures.iter().any(|failure| failure.temporary) && claim.attempt < MAX_ATTEMPTS {
+            let reason = failures.iter().find(|failure| failure.temporary).map_or(Reason::Internal, |f| f.reason);
+            return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), reason));
+        }
+        match failures.first() {
+            Some(first) => self.give_up(mail, effects, first.reason, first.text.clone()),
+            None => self.done(mail, effects, matched),
+        }
+    }
+
+    /// Everything worked, or there was nothing to do.
+    fn done(&self, mail: InboundMail, effects: Vec<Effect>, matched: usize) -> Finish {
+        let note = if matched == 0 {
+            tracing::warn!(message.id = %mail.id, "no rule is for this mail any more");
+            "no rule matched"
+        } else {
+            tracing::info!(message.id = %mail.id, rules = matched, "received mail processed");
+            "processed"
+        };
+        self.finish(Outcome::Done, mail, effects, State::Done, note.to_owned())
+    }
+
+    /// Something failed for good. What worked is kept; the job goes to the dead letters, the raw message stays.
+    fn give_up(&self, mail: InboundMail, effects: Vec<Effect>, reason: Reason, note: String) -> Finish {
+        tracing::error!(message.id = %mail.id, cause = %note, "received mail given up; its raw message is kept");
+        self.finish(Outcome::GiveUp(reason), mail, effects, State::Failed, note)
+    }
+
+    fn finish(&self, outcome: Outcome, mail: InboundMail, effects: Vec<Effect>, state: State, note: String) -> Finish {
+        let topics = self.topics.clone();
+        let owner = Owner { account: mail.account, region: mail.region };
+        Finish::with(outcome, move |tx: &mut Tx| {
+            Box::pin(async move {
+                effects::commit(tx, &topics, &owner, effects).await?;
+                inbound_mails::finish(tx, &mail.id, state, &note).await?;
+                Ok(())
+            })
+        })
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Loaded>, Error> {
+        let id = id.to_owned();
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(mail) = inbound_mails::find(tx, &id).await? else { return Ok(None) };
+                    let Some(raw) = inbound_mails::raw(tx, &mail.raw_id).await? else { return Ok(None) };
+                    let owner = Owner { account: mail.account.clone(), region: mail.region.clone() };
+                    let rules = rule_sets::active(tx, &owner).await?.map(|set| set.rules);
+                    Ok(Some(Loaded { mail, raw: raw.into(), rules }))
+                })
+            })
+            .await
+    }
+
+    async fn check(&self, mail: &InboundMail, raw: &[u8]) -> Verdicts {
+        let peer: IpAddr = mail.peer.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let source = mail.source.as_deref().unwrap_or_default();
+        self.checks.check(Envelope { peer, helo: &mail.helo, source }, raw).await
+    }
+
+    /// Takes out what goes to topics that are gone since the rule was made: that fails for good, and the rest goes on.
+    async fn without_missing_topics(&self, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec<Failure>), store::Error> {
+        if effects.is_empty() {
+            return Ok((effects, vec![]));
+        }
+        self.store.read(move |tx| Box::pin(async move { effects::part(tx, effects).await })).await
+    }
+
+    fn later(&self, attempt: u32) -> crate::base::Timestamp {
+        self.clock.now() + backoff::jitter(backoff::doubling(attempt, FIRST_RETRY, LAST_RETRY))
+    }
+}
+
+impl Work for Inbound {
+    fn queue(&self) -> SystemQueue {
+        SystemQueue::Inbound
+    }
+
+    fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish> {
+        Box::pin(self.process(claim))
+    }
+}
+
+fn facts(mail: &InboundMail, destination: Vec<EmailAddress>, fields: &str, raw: &[u8], verdicts: Verdicts) -> Facts {
+    let source = mail.source.clone().unwrap_or_default();
+    let mut all = parse::header_fields(fields.as_bytes());
+    all.extend(parse::header_fields(raw));
+    let (headers, headers_truncated) = parse::shown(all);
+    Facts {
+        message_id: mail.id.clone(),
+        received_at: mail.received_at,
+        common_headers: parse::common_headers(raw, &source),
+        source,
+        destination,
+        headers,
+        headers_truncated,
+        verdicts,
+    }
+}

@@ -1,0 +1,189 @@
+//! The one door for mail that is to be sent: the API and SMTP submission both come through here, so that both have the same
+//! checks and the same result. What it says yes to is durable: message, recipients, jobs and the Send event commit together.
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::info;
+
+use crate::base::{AccountId, Clock, EmailAddress, Region, Timestamp, ids};
+use crate::mail::content::event::Event;
+use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::content::publish_event;
+use crate::mail::message::{Finished, Stamp, finish};
+use crate::mail::sending::SendError;
+use crate::mail::sending::checks::{self, Checked};
+use crate::mail::sending::quota::{self, Limits, Quota};
+use crate::store::mails::{self, Kind, Mail};
+use crate::store::{self, Store, Tx};
+use crate::topics::Topics;
+use crate::workers::{Job, SystemQueue, enqueue};
+
+/// SES: recipients of one message, To, Cc and Bcc together.
+pub const RECIPIENTS_MAX: usize = 50;
+/// SES: octets of a message through SESv2 and SMTP. The v1 API has its own, lower limit.
+pub const MESSAGE_MAX: usize = 40 * 1024 * 1024;
+
+/// How the door is set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What accounts without limits of their own may send.
+    pub limits: Limits,
+    /// Our host name: the right side of every Message-ID.
+    pub hostname: String,
+}
+
+/// A mail as it comes to the door.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Whose mail it is.
+    pub account: AccountId,
+    /// The region that it is sent in.
+    pub region: Region,
+    /// The access key or user: `ses:caller-identity`.
+    pub caller: String,
+    /// The caller's address.
+    pub source_ip: Option<IpAddr>,
+    /// The sender of the envelope.
+    pub source: EmailAddress,
+    /// The recipients of the envelope: 1 to 50. An address that stands there twice gets one mail.
+    pub recipients: Vec<EmailAddress>,
+    /// The complete message, up to 40 MB.
+    pub raw: Bytes,
+    /// The configuration set. `None`: that of the header X-SES-CONFIGURATION-SET, or the identity's.
+    pub configuration_set: Option<String>,
+    /// Tags. None: those of the header X-SES-MESSAGE-TAGS.
+    pub tags: Vec<(String, String)>,
+    /// Where bounces go. `None`: to the source.
+    pub return_path: Option<EmailAddress>,
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Sending {
+    store: Store,
+    clock: Clock,
+    topics: Topics,
+    settings: Arc<Settings>,
+}
+
+impl Sending {
+    /// A door to `store`; events go to `topics`.
+    pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
+        Self { store, clock, topics, settings: Arc::new(settings) }
+    }
+
+    /// Accepts a mail and returns its SES message id after everything about it is durable. A refusal changes nothing.
+    pub async fn accept(&self, submission: Submission) -> Result<String, SendError> {
+        let mut submission = submission;
+        let count = submission.recipients.len();
+        if count == 0 {
+            return Err(SendError::NoRecipients);
+        }
+        if count > RECIPIENTS_MAX {
+            return Err(SendError::TooManyRecipients(count));
+        }
+        if submission.raw.len() > MESSAGE_MAX {
+            return Err(SendError::TooLarge(MESSAGE_MAX));
+        }
+        submission.recipients = each_once(submission.recipients);
+        let now = self.clock.now();
+        let id = ids::ses_message_id(now);
+        let message_id = format!("<{id}@{}>", self.settings.hostname);
+        let finished = finish(&submission.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
+        submission.raw = Bytes::new();
+        // SES: tags of the call win over those of the header, and are not merged with them.
+        let tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
+        checks::tags(&tags)?;
+        let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
+        let default = self.settings.limits;
+        let (asked, authors) = (submission.clone(), finished.authors.clone());
+        let checked = self
+            .store
+            .read(move |tx| Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default).await }))
+            .await?;
+        let mail = mail_row(&id, now, &submission, &finished, &tags, &checked);
+        let topics = self.topics.clone();
+        let raw = finished.raw;
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let recipients = i64::try_from(submission.recipients.len()).unwrap_or(i64::MAX);
+                    quota::charge(tx, &submission.account, &submission.region, default, recipients).await?;
+                    insert(tx, &mail, raw, &submission.recipients).await?;
+                    publish_event(tx, &topics, &mail, &Event::Send).await?;
+                    Ok::<_, SendError>(())
+                })
+            })
+            .await?;
+        info!(message.id = %id, recipients = count, "mail accepted");
+        Ok(id)
+    }
+
+    /// The account's limits and what it has used of them.
+    pub async fn quota(&self, account: &AccountId, region: &Region) -> Result<Quota, SendError> {
+        let (account, region, default) = (account.clone(), region.clone(), self.settings.limits);
+        self.store
+            .read(move |tx| Box::pin(async move { Ok(quota::quota(tx, &account, &region, default).await?) }))
+            .await
+    }
+}
+
+/// Stores a mail and its jobs, one per recipient: in one transaction, so that there is never one without the other.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    mail: &Mail,
+    raw: Vec<u8>,
+    recipients: &[EmailAddress],
+) -> Result<(), store::Error> {
+    let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
+    mails::insert(tx, mail, raw, &addresses).await?;
+    let job = |(n, address): (usize, &EmailAddress)| Job {
+        body: serde_json::json!({ "mail": mail.id, "recipient": n }).to_string(),
+        group: Some(address.domain().to_string()),
+        visible_at: mail.accepted_at,
+    };
+    let jobs: Vec<Job> = recipients.iter().enumerate().map(job).collect();
+    enqueue(tx, SystemQueue::Outbound, &jobs).await
+}
+
+fn mail_row(
+    id: &str,
+    now: Timestamp,
+    submission: &Submission,
+    finished: &Finished,
+    tags: &[(String, String)],
+    checked: &Checked,
+) -> Mail {
+    let destination = submission.recipients.iter().map(EmailAddress::to_string).collect();
+    let headers = HeadersRecord::new(Some(finished.from.clone()), destination, finished.lines.iter().cloned());
+    Mail {
+        id: id.to_owned(),
+        account: submission.account.to_string(),
+        region: submission.region.to_string(),
+        caller: submission.caller.clone(),
+        source_ip: submission.source_ip.map(|ip| ip.to_string()),
+        source: submission.source.to_string(),
+        return_path: submission.return_path.as_ref().unwrap_or(&submission.source).to_string(),
+        configuration_set: checked.configuration_set.clone(),
+        tags: serde_json::to_string(tags).unwrap_or_default(),
+        headers: headers.write(),
+        identity: Some(checked.identity.clone()),
+        kind: Kind::User,
+        size: i64::try_from(finished.raw.len()).unwrap_or(i64::MAX),
+        recipient_count: i64::try_from(submission.recipients.len()).unwrap_or(i64::MAX),
+        accepted_at: now,
+        expires_at: now + checked.tried_for,
+    }
+}
+
+/// The list without repetitions, in order.
+fn each_once(list: Vec<EmailAddress>) -> Vec<EmailAddress> {
+    let mut once: Vec<EmailAddress> = Vec::with_capacity(list.len());
+    for address in list {
+        if !once.contains(&address) {
+            once.push(address);
+        }
+    }
+    once
+}

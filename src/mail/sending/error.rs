@@ -1,0 +1,50 @@
+//! Why a mail is not accepted for sending.
+use crate::base::Region;
+use crate::mail::message;
+use crate::store;
+
+/// A refusal of the accept door. The API and SMTP each have their own words for it.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Sending is switched off for the account.
+    #[error("sending is paused for the account")]
+    AccountPaused,
+    /// Sending is switched off for the configuration set.
+    #[error("sending is paused for configuration set {0}")]
+    ConfigurationSetPaused(String),
+    /// The configuration set that was named does not exist.
+    #[error("configuration set {0} does not exist")]
+    ConfigurationSetMissing(String),
+    /// Senders, or recipients in the sandbox, that are not verified.
+    #[error("not verified: {}", identities.join(", "))]
+    NotVerified {
+        /// The addresses.
+        identities: Vec<String>,
+        /// Where they were looked for.
+        region: Region,
+    },
+    /// More recipients in this second than the account may have.
+    #[error("maximum sending rate exceeded")]
+    RateExceeded,
+    /// More recipients in 24 hours than the account may have.
+    #[error("daily message quota exceeded")]
+    DailyQuotaExceeded,
+    /// Nobody to send to.
+    #[error("no recipients")]
+    NoRecipients,
+    /// More recipients than a message may have.
+    #[error("{0} recipients are more than {max}", max = crate::mail::sending::accept::RECIPIENTS_MAX)]
+    TooManyRecipients(usize),
+    /// A message larger than this many octets.
+    #[error("the message is longer than {0} octets")]
+    TooLarge(usize),
+    /// A tag whose name or value is not allowed.
+    #[error("{0:?} is not a message tag")]
+    BadTag(String),
+    /// The message itself is not acceptable.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+    /// The unexpected.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+}

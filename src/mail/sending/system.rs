@@ -1,0 +1,70 @@
+//! Our own mails: verification links, bounces of receipt rules. They count in no quota, have no events, and go out with the null
+//! sender, so that nothing answers them (RFC 3834; RFC 5321, 4.5.5).
+use std::time::Duration;
+
+use crate::base::{AccountId, EmailAddress, Region, ids};
+use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::{self, Stamp, finish};
+use crate::mail::sending::accept;
+use crate::store::mails::{Kind, Mail};
+use crate::store::{self, Tx};
+
+/// How long such a mail is tried.
+const TRIED_FOR: Duration = Duration::from_secs(50_400);
+
+/// A mail of our own.
+#[derive(Clone, Debug)]
+pub struct SystemMail {
+    /// The account that it is about.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+    /// The address in its From.
+    pub source: EmailAddress,
+    /// Who gets it.
+    pub recipient: EmailAddress,
+    /// The complete message; Date and Message-ID are stamped here.
+    pub raw: Vec<u8>,
+    /// The right side of its Message-ID.
+    pub hostname: String,
+}
+
+/// Why a mail of our own was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemMailError {
+    /// The message is not one.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+    /// The unexpected.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+}
+
+/// Queues a mail of our own in the caller's transaction and returns its id. Its `return_path` is empty: the null sender.
+pub async fn send_in(tx: &mut Tx, mail: SystemMail) -> Result<String, SystemMailError> {
+    let now = tx.now();
+    let id = ids::ses_message_id(now);
+    let message_id = format!("<{id}@{}>", mail.hostname);
+    let finished = finish(&mail.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
+    let headers = HeadersRecord::new(None, vec![mail.recipient.to_string()], finished.lines);
+    let row = Mail {
+        id: id.clone(),
+        account: mail.account.to_string(),
+        region: mail.region.to_string(),
+        caller: "postrider".to_owned(),
+        source_ip: None,
+        source: mail.source.to_string(),
+        return_path: String::new(),
+        configuration_set: None,
+        tags: "[]".to_owned(),
+        headers: headers.write(),
+        identity: None,
+        kind: Kind::System,
+        size: i64::try_from(finished.raw.len()).unwrap_or(i64::MAX),
+        recipient_count: 1,
+        accepted_at: now,
+        expires_at: now + TRIED_FOR,
+    };
+    accept::insert(tx, &row, finished.raw, std::slice::from_ref(&mail.recipient)).await?;
+    Ok(id)
+}

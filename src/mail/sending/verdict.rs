@@ -1,0 +1,364 @@
+//! The one place that judges how an attempt to deliver ended: delivered, to be tried again, or failed, in SES's words.
+use std::fmt;
+use std::time::Duration;
+
+use crate::mail::sending::resolver::LookupError;
+
+/// The longest text of a peer that is kept, in characters.
+const MAX_TEXT: usize = 1000;
+
+/// A peer's answer: the code and its text on one line, without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    code: u16,
+    text: String,
+}
+
+impl Reply {
+    /// Keeps an answer: control characters become spaces, a long text is cut.
+    pub fn new(code: u16, text: &str) -> Self {
+        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect();
+        Self { code, text }
+    }
+
+    /// The three digits (RFC 5321, 4.2).
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The enhanced status code at the start of the text, when it has the code's class (RFC 2034, 4).
+    fn enhanced(&self) -> Option<&str> {
+        let word = self.text.split_whitespace().next()?;
+        let mut parts = word.split('.');
+        let class: u16 = parts.next()?.parse().ok()?;
+        let numbers = |part: Option<&str>| part.is_some_and(|p| p.parse::<u16>().is_ok_and(|n| n < 1000));
+        (class == self.code / 100 && numbers(parts.next()) && numbers(parts.next()) && parts.next().is_none())
+            .then_some(word)
+    }
+
+    fn status(&self) -> String {
+        self.enhanced().map_or_else(|| format!("{}.0.0", self.code / 100), str::to_owned)
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.text)
+    }
+}
+
+/// How far the conversation had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The banner and EHLO.
+    Greeting,
+    /// STARTTLS.
+    Tls,
+    /// AUTH, with a smart host.
+    Login,
+    /// MAIL FROM.
+    Sender,
+    /// RCPT TO.
+    Recipient,
+    /// DATA, before any content was sent.
+    Data,
+    /// The content and the answer to its end: the peer may have the mail although we do not know it.
+    Content,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Greeting => "the greeting",
+            Stage::Tls => "STARTTLS",
+            Stage::Login => "AUTH",
+            Stage::Sender => "MAIL FROM",
+            Stage::Recipient => "RCPT TO",
+            Stage::Data => "DATA",
+            Stage::Content => "the end of the content",
+        })
+    }
+}
+
+/// How an attempt ended, as the transport saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer took the mail.
+    Accepted(Reply),
+    /// The peer answered 4xx or 5xx.
+    Refused(Stage, Reply),
+    /// No connection: refused, no route, no answer in time.
+    Unreachable(String),
+    /// Connected, but no answer within the step's limit.
+    TimedOut(Stage),
+    /// The connection broke, or what came was not SMTP.
+    Lost(Stage, String),
+    /// TLS is required and was not to be had: not offered, no handshake, a certificate that does not verify.
+    NoTls(String),
+    /// A local part outside ASCII, and a peer without SMTPUTF8 (RFC 6531, 3.2).
+    NoSmtpUtf8,
+    /// The DNS did not give a host or an address.
+    NoRoute(LookupError),
+}
+
+impl Ending {
+    /// Whether another mail host may be tried in the same round. Not once the content was sent and its fate is unknown
+    /// (the mail could arrive twice), and not after an answer about this mail that another host would only repeat.
+    pub fn tries_next_host(&self) -> bool {
+        match self {
+            Ending::Accepted(_) | Ending::TimedOut(Stage::Content) | Ending::Lost(Stage::Content, _) => false,
+            // RFC 5321, 3.1, lets a host say 554 to every client; the next one may well talk to us.
+            Ending::Refused(stage, reply) => reply.code < 500 || *stage < Stage::Sender,
+            Ending::NoRoute(LookupError::NullMx) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the conversation can go on with another mail after this.
+    pub fn keeps_connection(&self) -> bool {
+        match self {
+            Ending::Accepted(_) | Ending::NoSmtpUtf8 => true,
+            // RFC 5321, 3.8: the server closes after 421.
+            Ending::Refused(stage, reply) => *stage >= Stage::Sender && reply.code != 421,
+            _ => false,
+        }
+    }
+}
+
+impl PartialOrd for Stage {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some((*self as u8).cmp(&(*other as u8)))
+    }
+}
+
+/// What an ending means for the recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Delivered; the peer's answer, as the Delivery event's `smtpResponse` has it.
+    Delivered(String),
+    /// Try again later.
+    Deferred(Deferral),
+    /// Never try again.
+    Failed(Bounce),
+}
+
+/// A temporary failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferral {
+    /// The DeliveryDelay event's `delayType`.
+    pub delay_type: &'static str,
+    /// RFC 3463 status, class 4.
+    pub status: String,
+    /// `smtp; ` and what the peer said, or would have.
+    pub diagnostic: String,
+}
+
+/// A failure for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounce {
+    /// The Bounce event's `bounceType`: `Permanent` speaks of the address, `Transient` of this mail.
+    pub bounce_type: &'static str,
+    /// Its `bounceSubType`.
+    pub sub_type: &'static str,
+    /// RFC 3463 status.
+    pub status: String,
+    /// `smtp; ` and what the peer said, or would have.
+    pub diagnostic: String,
+}
+
+const PERMANENT: (&str, &str) = ("Permanent", "General");
+const ABOUT_THIS_MAIL: (&str, &str) = ("Transient", "General");
+const MAILBOX_FULL: (&str, &str) = ("Transient", "MailboxFull");
+const TOO_LARGE: (&str, &str) = ("Transient", "MessageTooLarge");
+const REJECTED: (&str, &str) = ("Transient", "ContentRejected");
+
+/// A refusal for good by its enhanced status; the first row that the status starts with. A refusal that is about the
+/// sender, the policy or the content is `Transient`: a `Permanent` bounce puts the recipient's address on the
+/// suppression list, and nothing is wrong with that.
+const BY_STATUS: [(&str, (&str, &str)); 12] = [
+    ("5.1.7", ABOUT_THIS_MAIL), // the sender's address
+    ("5.1.8", ABOUT_THIS_MAIL),
+    ("5.1.", PERMANENT),
+    ("5.2.2", MAILBOX_FULL),
+    ("5.2.3", TOO_LARGE),
+    ("5.2.", PERMANENT),
+    ("5.3.4", TOO_LARGE),
+    ("5.3.", ABOUT_THIS_MAIL),
+    ("5.4.", PERMANENT),
+    ("5.5.", ABOUT_THIS_MAIL),
+    ("5.6.", REJECTED),
+    ("5.7.", ABOUT_THIS_MAIL),
+];
+
+/// A deferral's `delayType` by its enhanced status; the first row that the status starts with.
+const DELAYS: [(&str, &str); 5] = [
+    ("4.2.2", "MailboxFull"),
+    ("4.3.", "RecipientServerError"),
+    ("4.4.", "TransientCommunicationFailure"),
+    ("4.7.28", "IPFailure"), // IANA: mail flood detected
+    ("4.", "General"),
+];
+
+/// Judges an ending.
+pub fn judge(ending: &Ending) -> Verdict {
+    match ending {
+        Ending::Accepted(reply) => Verdict::Delivered(reply.to_string()),
+        Ending::Refused(stage, reply) => judge_refusal(*stage, reply),
+        Ending::Unreachable(why) => communication(421, "4.4.1", &format!("unable to connect: {why}")),
+        Ending::TimedOut(stage) => communication(421, "4.4.2", &format!("no answer in time to {stage}")),
+        Ending::Lost(stage, why) => communication(421, "4.4.2", &format!("connection lost at {stage}: {why}")),
+        Ending::NoTls(why) => defer("General", 454, "4.7.5", &format!("a secure connection was not possible: {why}")),
+        Ending::NoSmtpUtf8 => fail(PERMANENT, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks"),
+        Ending::NoRoute(error) => match error {
+            LookupError::NoDomain => fail(PERMANENT, 550, "5.1.2", "domain does not exist"),
+            LookupError::NullMx => fail(PERMANENT, 556, "5.1.10", "domain accepts no mail"),
+            LookupError::NoRecord => fail(PERMANENT, 550, "5.4.4", "no mail host with an address"),
+            LookupError::Temporary(_) => communication(421, "4.4.3", &error.to_string()),
+        },
+    }
+}
+
+fn judge_refusal(stage: Stage, reply: &Reply) -> Verdict {
+    let (status, diagnostic) = (reply.status(), format!("smtp; {reply}"));
+    // A host that refuses to talk, or to let us in, has said nothing about the recipient.
+    if reply.code < 500 || stage < Stage::Sender {
+        let status = if status.starts_with('4') { status } else { "4.3.2".to_owned() };
+        let delay_type = match reply.code {
+            _ if stage == Stage::Login => "InternalFailure",
+            421 | 451 if reply.enhanced().is_none() => "RecipientServerError",
+            _ => first_row(&DELAYS, &status).unwrap_or("General"),
+        };
+        return Verdict::Deferred(Deferral { delay_type, status, diagnostic });
+    }
+    let (bounce_type, sub_type) = match (reply.enhanced(), reply.code, stage) {
+        (Some(enhanced), _, Stage::Content) if enhanced.starts_with("5.7.") => REJECTED,
+        (Some(enhanced), ..) => first_row(&BY_STATUS, enhanced).unwrap_or(PERMANENT),
+        // RFC 5321, 4.2.3: 552 is storage exceeded; before the recipient is named it is the size.
+        (None, 552, Stage::Recipient) => MAILBOX_FULL,
+        (None, 552, _) => TOO_LARGE,
+        (None, _, Stage::Recipient) => PERMANENT,
+        (None, _, Stage::Content) => REJECTED,
+        (None, ..) => ABOUT_THIS_MAIL,
+    };
+    Verdict::Failed(Bounce { bounce_type, sub_type, status, diagnostic })
+}
+
+fn first_row<T: Copy>(rows: &[(&str, T)], status: &str) -> Option<T> {
+    let fits = |key: &str| if key.ends_with('.') { status.starts_with(key) } else { status == key };
+    rows.iter().find(|(key, _)| fits(key)).map(|(_, value)| *value)
+}
+
+/// The bounce of a mail whose `lifetime` ended with `last`: SES's wording and type for it.
+pub fn expired(last: &Deferral, lifetime: Duration) -> Bounce {
+    let minutes = lifetime.as_secs() / 60;
+    let last = last.diagnostic.strip_prefix("smtp; ").unwrap_or(&last.diagnostic);
+    let text = format!("Message expired: unable to deliver in {minutes} minutes.<{last}>");
+    let (bounce_type, sub_type) = ABOUT_THIS_MAIL;
+    Bounce { bounce_type, sub_type, status: "4.4.7".to_owned(), diagnostic: format!("smtp; 550 4.4.7 {text}") }
+}
+
+fn communication(code: u16, status: &str, text: &str) -> Verdict {
+    defer("TransientCommunicationFailure", code, status, text)
+}
+
+fn defer(delay_type: &'static str, code: u16, status: &str, text: &str) -> Verdict {
+    let diagnostic = format!("smtp; {}", Reply::new(code, &format!("{status} {text}")));
+    Verdict::Deferred(Deferral { delay_type, status: status.to_owned(), diagnostic })
+}
+
+fn fail((bounce_type, sub_type): (&'static str, &'static str), code: u16, status: &str, text: &str) -> Verdict {
+    let diagnostic = format!("smtp; {code} {status} {text}");
+    Verdict::Failed(Bounce { bounce_type, sub_type, status: status.to_owned(), diagnostic })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(ending: &Ending) -> String {
+        match judge(ending) {
+            Verdict::Delivered(response) => format!("delivered {response}"),
+            Verdict::Deferred(d) => format!("deferred {} {}", d.delay_type, d.status),
+            Verdict::Failed(b) => format!("failed {}/{} {}", b.bounce_type, b.sub_type, b.status),
+        }
+    }
+
+    #[test]
+    fn each_reply_has_its_verdict() {
+        use Stage::{Content, Data, Greeting, Login, Recipient, Sender};
+        for (stage, code, text, verdict) in [
+            (Recipient, 550, "5.1.1 no such user", "failed Permanent/General 5.1.1"),
+            (Recipient, 550, "no such user", "failed Permanent/General 5.0.0"),
+            (Recipient, 552, "5.2.2 over quota", "failed Transient/MailboxFull 5.2.2"),
+            (Recipient, 552, "over quota", "failed Transient/MailboxFull 5.0.0"),
+            (Sender, 552, "too big", "failed Transient/MessageTooLarge 5.0.0"),
+            (Content, 552, "5.3.4 too big", "failed Transient/MessageTooLarge 5.3.4"),
+            (Content, 554, "5.7.1 spam", "failed Transient/ContentRejected 5.7.1"),
+            (Content, 554, "no", "failed Transient/ContentRejected 5.0.0"),
+            (Content, 550, "5.6.1 odd", "failed Transient/ContentRejected 5.6.1"),
+            (Recipient, 550, "5.7.1 relaying denied", "failed Transient/General 5.7.1"),
+            (Sender, 550, "who are you", "failed Transient/General 5.0.0"),
+            (Recipient, 550, "4.1.1 wrong class", "failed Permanent/General 5.0.0"),
+            (Recipient, 450, "4.2.2 full", "deferred MailboxFull 4.2.2"),
+            (Recipient, 450, "4.7.1 greylisted", "deferred General 4.7.1"),
+            (Content, 451, "4.3.0 later", "deferred RecipientServerError 4.3.0"),
+            (Sender, 421, "busy", "deferred RecipientServerError 4.0.0"),
+            (Data, 421, "4.7.28 slow down", "deferred IPFailure 4.7.28"),
+            (Greeting, 554, "go away", "deferred RecipientServerError 4.3.2"),
+            (Login, 535, "5.7.8 bad password", "deferred InternalFailure 4.3.2"),
+        ] {
+            assert_eq!(word(&Ending::Refused(stage, Reply::new(code, text))), verdict, "{stage} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn each_other_ending_has_its_verdict() {
+        for (ending, verdict) in [
+            (Ending::Accepted(Reply::new(250, "2.0.0 ok 1")), "delivered 250 2.0.0 ok 1"),
+            (Ending::Unreachable("refused".into()), "deferred TransientCommunicationFailure 4.4.1"),
+            (Ending::TimedOut(Stage::Data), "deferred TransientCommunicationFailure 4.4.2"),
+            (Ending::Lost(Stage::Content, "eof".into()), "deferred TransientCommunicationFailure 4.4.2"),
+            (Ending::NoTls("not offered".into()), "deferred General 4.7.5"),
+            (Ending::NoSmtpUtf8, "failed Permanent/General 5.6.7"),
+            (Ending::NoRoute(LookupError::NoDomain), "failed Permanent/General 5.1.2"),
+            (Ending::NoRoute(LookupError::NullMx), "failed Permanent/General 5.1.10"),
+            (Ending::NoRoute(LookupError::NoRecord), "failed Permanent/General 5.4.4"),
+            (
+                Ending::NoRoute(LookupError::Temporary("SERVFAIL".into())),
+                "deferred TransientCommunicationFailure 4.4.3",
+            ),
+        ] {
+            assert_eq!(word(&ending), verdict);
+        }
+    }
+
+    #[test]
+    fn the_next_host_is_tried_unless_the_mail_may_have_arrived_or_was_refused_for_good() {
+        let refused = |stage, code| Ending::Refused(stage, Reply::new(code, ""));
+        for (ending, next) in [
+            (refused(Stage::Greeting, 554), true),
+            (refused(Stage::Recipient, 450), true),
+            (refused(Stage::Recipient, 550), false),
+            (refused(Stage::Content, 451), true),
+            (Ending::Lost(Stage::Data, String::new()), true),
+            (Ending::Lost(Stage::Content, String::new()), false),
+            (Ending::TimedOut(Stage::Content), false),
+            (Ending::Unreachable(String::new()), true),
+        ] {
+            assert_eq!(ending.tries_next_host(), next, "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_mail_bounces_with_the_last_reason_and_replies_are_made_harmless() {
+        let Verdict::Deferred(last) = judge(&Ending::Refused(Stage::Recipient, Reply::new(450, "4.2.0 later\r\nX: y")))
+        else {
+            panic!("deferred")
+        };
+        let bounce = expired(&last, Duration::from_secs(14 * 3600));
+        assert_eq!((bounce.bounce_type, bounce.sub_type, bounce.status.as_str()), ("Transient", "General", "4.4.7"));
+        let text = "smtp; 550 4.4.7 Message expired: unable to deliver in 840 minutes.<450 4.2.0 later  X: y>";
+        assert_eq!(bounce.diagnostic, text);
+        assert_eq!(Reply::new(250, &"x".repeat(5000)).to_string().len(), 4 + MAX_TEXT);
+    }
+}

@@ -1,0 +1,259 @@
+//! One connection: carries bytes between the client and its session, and the session's questions to the floors below.
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{Clock, Timestamp};
+use crate::smtp::gate::Place;
+use crate::smtp::limits::Limits;
+use crate::smtp::reply;
+use crate::smtp::reply::Answer;
+use crate::smtp::session::{Event, Session, Site, Wants};
+use crate::smtp::tls::Tls;
+use crate::smtp::upstream::{Refusal, Upstream};
+
+/// Read buffers: small while a session waits for a command, larger within a message.
+const COMMAND_BUFFER: usize = 1024;
+const DATA_BUFFER: usize = 32 * 1024;
+/// Replies that wait are sent at the latest when there are so many octets of them.
+const OUTPUT_MAX: usize = 16 * 1024;
+
+/// What all connections of a listener share.
+pub(super) struct Shared<U> {
+    pub site: Arc<Site>,
+    pub tls: Option<Arc<Tls>>,
+    /// TLS from the first byte.
+    pub implicit_tls: bool,
+    pub upstream: Arc<U>,
+    pub stop: CancellationToken,
+}
+
+/// How a conversation ended, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Closed by the protocol.
+    Closed,
+    /// The client went away.
+    Gone,
+    /// The client asked for TLS.
+    StartTls,
+}
+
+pub(super) struct Connection<U: Upstream> {
+    shared: Arc<Shared<U>>,
+    session: Session<U::Route>,
+    place: Place,
+    id: String,
+    peer: IpAddr,
+    deadline: Timestamp,
+}
+
+impl<U: Upstream> Connection<U> {
+    pub fn new(shared: Arc<Shared<U>>, place: Place, peer: IpAddr, id: String) -> Self {
+        let session = Session::new(Arc::clone(&shared.site), peer, id.clone(), shared.implicit_tls);
+        let deadline = shared.site.clock.now() + shared.site.limits.session;
+        Self { shared, session, place, id, peer, deadline }
+    }
+
+    /// Talks until the end. The log gets one line.
+    pub async fn run<S>(mut self, mut stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let end = if self.shared.implicit_tls {
+            self.encrypt(stream).await
+        } else {
+            match self.converse(&mut stream).await {
+                End::StartTls => {
+                    self.session.tls_started();
+                    self.encrypt(stream).await
+                }
+                end => end,
+            }
+        };
+        let (session, peer, messages) = (&self.id, self.peer, self.session.messages());
+        tracing::info!(session.id = %session, %peer, messages, outcome = ?end, "smtp session ended");
+    }
+
+    async fn encrypt<S>(&mut self, stream: S) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let Some(tls) = self.shared.tls.clone() else { return End::Closed };
+        let handshake = Box::pin(tls.acceptor().accept(stream));
+        let within = self.limits().handshake_wait;
+        let stopped = self.shared.stop.clone();
+        let done = tokio::select! {
+            biased;
+            () = stopped.cancelled() => None,
+            done = self.clock().timeout(within, handshake) => done,
+        };
+        match done {
+            Some(Ok(mut stream)) => Box::pin(self.converse(&mut stream)).await,
+            Some(Err(error)) => {
+                tracing::info!(session.id = %self.id, peer = %self.peer, %error, "tls handshake failed");
+                End::Gone
+            }
+            None => End::Gone,
+        }
+    }
+
+    async fn converse<S>(&mut self, stream: &mut S) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        loop {
+            let sent = match self.session.next() {
+                Event::Read => match self.read(stream).await {
+                    Some(()) => continue,
+                    None => false,
+                },
+                Event::Close => {
+                    self.send(stream).await;
+                    let wait = self.limits().handshake_wait;
+                    self.clock().timeout(wait, stream.shutdown()).await;
+                    return End::Closed;
+                }
+                Event::StartTls => match self.send(stream).await {
+                    true => return End::StartTls,
+                    false => false,
+                },
+                question => {
+                    self.ask(question).await;
+                    self.session.waiting_output() < OUTPUT_MAX || self.send(stream).await
+                }
+            };
+            if !sent {
+                return End::Gone;
+            }
+        }
+    }
+
+    /// Sends the replies so far, all at once, then waits for more; `None` when the client is gone.
+    async fn read<S>(&mut self, stream: &mut S) -> Option<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        if !self.place.hold(self.session.held()) {
+            tracing::warn!(session.id = %self.id, "no memory left for message data, message put off");
+            self.session.shed();
+            self.place.hold(self.session.held());
+        }
+        if !self.send(stream).await {
+            return None;
+        }
+        let wants = self.session.wants();
+        let left = self.deadline.since(self.clock().now());
+        let (wait, size) = match wants {
+            Wants::Command => (self.limits().command_wait, COMMAND_BUFFER),
+            Wants::Data => (self.limits().data_wait, DATA_BUFFER),
+        };
+        if left.is_zero() {
+            // Said here too: who never stops sending would never run into the time-out below.
+            self.session.close(&reply::SESSION_TOO_LONG);
+            return Some(());
+        }
+        let mut buffer = vec![0; size];
+        let stop = self.shared.stop.clone();
+        let read = tokio::select! {
+            biased;
+            // Who is in the middle of a message may finish it.
+            () = stop.cancelled(), if wants == Wants::Command => {
+                self.session.shut_down();
+                return Some(());
+            }
+            read = self.clock().timeout(wait.min(left), stream.read(&mut buffer)) => read,
+        };
+        match read {
+            Some(Ok(n)) if n > 0 => self.session.feed(buffer.get(..n).unwrap_or_default()),
+            Some(_) => return None,
+            None if left <= wait => self.session.close(&reply::SESSION_TOO_LONG),
+            None => self.session.close(&reply::TIMED_OUT),
+        }
+        Some(())
+    }
+
+    /// Sends the replies; false when the client does not take them.
+    async fn send<S>(&mut self, stream: &mut S) -> bool
+    where
+        S: AsyncWrite + Unpin + Send,
+    {
+        let output = self.session.take_output();
+        if output.is_empty() {
+            return true;
+        }
+        let write = async {
+            stream.write_all(&output).await?;
+            stream.flush().await
+        };
+        matches!(self.clock().timeout(self.limits().data_wait, write).await, Some(Ok(())))
+    }
+
+    async fn ask(&mut self, question: Event<U::Route>) {
+        let upstream = Arc::clone(&self.shared.upstream);
+        match question {
+            Event::Route(address) => {
+                let answer = upstream.route(&address, self.session.is_tls()).await;
+                let answer = answer.map_err(|refusal| self.answer(refusal, &reply::LOCAL_ERROR, &self.id));
+                self.session.route_answer(answer);
+            }
+            Event::Authenticate(login) => {
+                let answer = upstream.authenticate(&login).await;
+                let answer = answer.map_err(|refusal| self.answer(refusal, &reply::AUTH_FAILED_FOR_NOW, &self.id));
+                if !matches!(answer, Ok(Some(_))) {
+                    tracing::info!(session.id = %self.id, peer = %self.peer, user = %login.user, "smtp login failed");
+                }
+                self.session.login_answer(answer);
+            }
+            Event::Receive(mail) => {
+                let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().now());
+                let answer = upstream.receive(mail).await;
+                self.message_done(&id, size, started, answer);
+            }
+            Event::Submit(mail) => {
+                let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().now());
+                let answer = upstream.submit(mail).await;
+                self.message_done(&id, size, started, answer);
+            }
+            Event::Read | Event::StartTls | Event::Close => {}
+        }
+    }
+
+    fn message_done(&mut self, id: &str, size: usize, started: Timestamp, answer: Result<String, Refusal>) {
+        let answer = answer.map_err(|refusal| self.answer(refusal, &reply::LOCAL_ERROR, id));
+        let took = self.clock().now().since(started);
+        let (outcome, message) = match &answer {
+            Ok(message) => (reply::MESSAGE_ACCEPTED.code, message.as_str()),
+            Err(answer) => (answer.row.code, ""),
+        };
+        let (peer, duration_ms) = (self.peer, millis(took));
+        tracing::info!(smtp.id = id, message.id = message, %peer, size, outcome, duration_ms, "smtp message");
+        self.session.message_answer(answer);
+    }
+
+    /// What the client is told of a refusal. Our own failures are logged here, once, and stay with us.
+    fn answer(&self, refusal: Refusal, bland: &'static reply::Reply, id: &str) -> Answer {
+        match refusal {
+            Refusal::Answer(answer) => answer,
+            Refusal::Failed(error) => {
+                tracing::error!(smtp.id = id, peer = %self.peer, %error, "smtp request failed");
+                bland.with(id.to_owned())
+            }
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.shared.site.clock
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.shared.site.limits
+    }
+}
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,25 @@
+//! The SMTP server: mail that comes in (`Inbound`, the MX) and mail that our own users hand over (`Submission`).
+//!
+//! The protocol does no I/O: [`session::Session`] is fed bytes and gives events, `connection` does what they ask for, and
+//! [`Upstream`] is all that either knows of the floors below.
+pub mod auth;
+pub mod command;
+mod connection;
+pub mod data;
+mod gate;
+pub mod limits;
+pub mod line;
+pub mod listener;
+pub mod parameters;
+pub mod reply;
+pub mod session;
+pub mod tls;
+pub mod trace;
+pub mod upstream;
+
+pub use auth::{Credentials, KeyHolder, Login, Principal};
+pub use limits::Limits;
+pub use listener::{Listener, Service};
+pub use session::Mode;
+pub use tls::Tls;
+pub use upstream::{InboundMessage, Refusal, SubmittedMessage, Upstream};

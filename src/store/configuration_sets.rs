@@ -1,0 +1,162 @@
+//! Configuration sets and their event destinations.
+use crate::base::{AccountId, Region, Timestamp};
+use crate::store::args;
+use crate::store::{Error, Row, Tx};
+
+/// A configuration set of an account in a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    /// The owner.
+    pub account: AccountId,
+    /// Where it is known.
+    pub region: Region,
+    /// Its name.
+    pub name: String,
+    /// Whether mails may be sent with it.
+    pub sending_enabled: bool,
+    /// `REQUIRE` or `OPTIONAL`.
+    pub tls_policy: Option<String>,
+    /// How long a mail is tried.
+    pub max_delivery_seconds: Option<i64>,
+    /// JSON: the other options, as they were given.
+    pub options: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where the events of a configuration set go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Its name.
+    pub name: String,
+    /// Whether it gets events.
+    pub enabled: bool,
+    /// Which: `SEND`, `BOUNCE`, ...
+    pub event_types: Vec<String>,
+    /// The SNS topic.
+    pub topic_arn: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Stores a new set; breaks the unique rule when the name is taken.
+pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
+    tx.run(
+        "INSERT INTO configuration_sets (account, region, name, sending_enabled, tls_policy, max_delivery_seconds, options, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        args![
+            &set.account,
+            &set.region,
+            &set.name,
+            set.sending_enabled,
+            set.tls_policy.clone(),
+            set.max_delivery_seconds,
+            &set.options,
+            set.created_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The set of this name.
+pub async fn find(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+) -> Result<Option<ConfigurationSet>, Error> {
+    let sql = "SELECT * FROM configuration_sets WHERE account = $1 AND region = $2 AND name = $3";
+    let row = tx.one(sql, args![account, region, name]).await?;
+    row.map(|row| set(&row)).transpose()
+}
+
+/// Up to `limit` names after the name `after`, in order.
+pub async fn names(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, Error> {
+    let sql =
+        "SELECT name FROM configuration_sets WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4";
+    let rows = tx.all(sql, args![account, region, after, limit]).await?;
+    rows.iter().map(|row| row.text("name")).collect()
+}
+
+/// How many sets the account has in the region.
+pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<i64, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM configuration_sets WHERE account = $1 AND region = $2";
+    tx.one(sql, args![account, region]).await?.map_or(Ok(0), |row| row.int("n"))
+}
+
+/// Removes a set with its destinations; false when there was none.
+pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
+    let destinations = "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3";
+    tx.run(destinations, args![account, region, name]).await?;
+    let sql = "DELETE FROM configuration_sets WHERE account = $1 AND region = $2 AND name = $3";
+    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+}
+
+/// Stores a new destination; breaks the unique rule when the name is taken.
+pub async fn insert_destination(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    set: &str,
+    d: &Destination,
+) -> Result<(), Error> {
+    let types = serde_json::to_string(&d.event_types).unwrap_or_default();
+    tx.run(
+        "INSERT INTO event_destinations (account, region, configuration_set, name, enabled, event_types, topic_arn, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        args![account, region, set, &d.name, d.enabled, types, &d.topic_arn, d.created_at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The destinations of a set, in the order of names: at most 10.
+pub async fn destinations(tx: &mut Tx, account: &str, region: &str, set: &str) -> Result<Vec<Destination>, Error> {
+    let sql = "SELECT * FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 \
+               ORDER BY name LIMIT 10";
+    let rows = tx.all(sql, args![account, region, set]).await?;
+    rows.iter().map(destination).collect()
+}
+
+/// Removes a destination; false when there was none.
+pub async fn delete_destination(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    set: &str,
+    name: &str,
+) -> Result<bool, Error> {
+    let sql =
+        "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 AND name = $4";
+    Ok(tx.run(sql, args![account, region, set, name]).await? > 0)
+}
+
+fn set(row: &Row) -> Result<ConfigurationSet, Error> {
+    Ok(ConfigurationSet {
+        account: row.parsed("account")?,
+        region: row.parsed("region")?,
+        name: row.text("name")?,
+        sending_enabled: row.flag("sending_enabled")?,
+        tls_policy: row.opt_text("tls_policy")?,
+        max_delivery_seconds: row.opt_int("max_delivery_seconds")?,
+        options: row.text("options")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn destination(row: &Row) -> Result<Destination, Error> {
+    Ok(Destination {
+        name: row.text("name")?,
+        enabled: row.flag("enabled")?,
+        event_types: serde_json::from_str(&row.text("event_types")?).map_err(Error::corrupt)?,
+        topic_arn: row.text("topic_arn")?,
+        created_at: row.time("created_at")?,
+    })
+}

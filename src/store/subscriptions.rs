@@ -1,0 +1,274 @@
+//! Subscriptions: who gets what is published to a topic.
+use crate::base::{AccountId, Region, Timestamp};
+use crate::store::{Error, Row, Tx, args};
+
+/// Whether a subscription gets messages. The numbers stand in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for its endpoint to confirm.
+    Pending = 0,
+    /// Gets messages.
+    Confirmed = 1,
+    /// Was ended; the token of its last message may restore it.
+    Unsubscribed = 2,
+}
+
+/// A subscription as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Grows with every new subscription.
+    pub id: i64,
+    /// The topic's id.
+    pub topic_id: i64,
+    /// The last part of its ARN.
+    pub uuid: String,
+    /// Who subscribed.
+    pub owner: AccountId,
+    /// `http`, `https`, `sqs`.
+    pub protocol: String,
+    /// A URL or an ARN.
+    pub endpoint: String,
+    /// Whether it gets messages.
+    pub state: State,
+    /// Whether messages come without an envelope.
+    pub raw: bool,
+    /// JSON object of the attributes that were set.
+    pub attributes: String,
+    /// What confirms it.
+    pub token: String,
+    /// Until when the token holds.
+    pub token_expires_at: Timestamp,
+    /// Whether only its owner may end it.
+    pub authenticated: bool,
+}
+
+/// A subscription to add.
+#[derive(Clone, Debug)]
+pub struct NewSubscription {
+    /// See [`Subscription::topic_id`].
+    pub topic_id: i64,
+    /// See [`Subscription::uuid`].
+    pub uuid: String,
+    /// See [`Subscription::owner`].
+    pub owner: AccountId,
+    /// See [`Subscription::protocol`].
+    pub protocol: &'static str,
+    /// See [`Subscription::endpoint`].
+    pub endpoint: String,
+    /// See [`Subscription::state`].
+    pub state: State,
+    /// See [`Subscription::raw`].
+    pub raw: bool,
+    /// See [`Subscription::attributes`].
+    pub attributes: String,
+    /// See [`Subscription::token`].
+    pub token: String,
+    /// See [`Subscription::token_expires_at`].
+    pub token_expires_at: Timestamp,
+}
+
+fn read(row: &Row) -> Result<Subscription, Error> {
+    let state = match row.int("state")? {
+        0 => State::Pending,
+        1 => State::Confirmed,
+        2 => State::Unsubscribed,
+        odd => return Err(Error::corrupt(format_args!("state is {odd}"))),
+    };
+    Ok(Subscription {
+        id: row.int("id")?,
+        topic_id: row.int("topic_id")?,
+        uuid: row.text("uuid")?,
+        owner: row.parsed("owner")?,
+        protocol: row.text("protocol")?,
+        endpoint: row.text("endpoint")?,
+        state,
+        raw: row.flag("raw")?,
+        attributes: row.text("attributes")?,
+        token: row.text("token")?,
+        token_expires_at: row.time("token_expires_at")?,
+        authenticated: row.flag("authenticated")?,
+    })
+}
+
+/// Adds a subscription. `false` when the endpoint is subscribed already.
+pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
+    let now = tx.now();
+    let added = tx
+        .run(
+            "INSERT INTO subscriptions (topic_id, uuid, owner, protocol, endpoint, state, raw, attributes, \
+             token, token_expires_at, authenticated, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11) \
+             ON CONFLICT (topic_id, protocol, endpoint) DO NOTHING",
+            args![
+                new.topic_id,
+                &new.uuid,
+                &new.owner,
+                new.protocol,
+                &new.endpoint,
+                new.state as i32,
+                new.raw,
+                &new.attributes,
+                &new.token,
+                new.token_expires_at,
+                now
+            ],
+        )
+        .await?;
+    Ok(added > 0)
+}
+
+/// Finds a subscription by the last part of its ARN.
+pub async fn by_uuid(tx: &mut Tx, uuid: &str) -> Result<Option<Subscription>, Error> {
+    let row = tx.one("SELECT * FROM subscriptions WHERE uuid = $1", args![uuid]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a subscription by its token.
+pub async fn by_token(tx: &mut Tx, token: &str) -> Result<Option<Subscription>, Error> {
+    let row = tx.one("SELECT * FROM subscriptions WHERE token = $1", args![token]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds a topic's subscription of an endpoint.
+pub async fn by_endpoint(
+    tx: &mut Tx,
+    topic_id: i64,
+    protocol: &str,
+    endpoint: &str,
+) -> Result<Option<Subscription>, Error> {
+    let row = tx
+        .one(
+            "SELECT * FROM subscriptions WHERE topic_id = $1 AND protocol = $2 AND endpoint = $3",
+            args![topic_id, protocol, endpoint],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// A topic's confirmed subscriptions after the one with id `after`, oldest first; `limit` at the most.
+pub async fn confirmed(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Result<Vec<Subscription>, Error> {
+    // Index: subscriptions_by_topic.
+    let rows = tx
+        .all(
+            "SELECT * FROM subscriptions WHERE topic_id = $1 AND state = 1 AND id > $2 ORDER BY id LIMIT $3",
+            args![topic_id, after, limit],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The protocols of a topic's confirmed subscriptions whose messages come in an envelope.
+pub async fn enveloped(tx: &mut Tx, topic_id: i64) -> Result<Vec<String>, Error> {
+    // Index: subscriptions_to_sign.
+    let rows = tx
+        .all(
+            "SELECT DISTINCT protocol FROM subscriptions WHERE topic_id = $1 AND state = 1 AND raw = 0",
+            args![topic_id],
+        )
+        .await?;
+    rows.iter().map(|row| row.text("protocol")).collect()
+}
+
+/// A topic's pending and confirmed subscriptions after the one with id `after`, oldest first; `limit` at the most.
+pub async fn of_topic(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Result<Vec<Subscription>, Error> {
+    let rows = tx
+        .all(
+            "SELECT * FROM subscriptions WHERE topic_id = $1 AND state < 2 AND id > $2 ORDER BY id LIMIT $3",
+            args![topic_id, after, limit],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// An account's pending and confirmed subscriptions in a region, after the one with id `after`, oldest first, with
+/// their topics' owners and names; `limit` at the most.
+pub async fn of_owner(
+    tx: &mut Tx,
+    owner: &AccountId,
+    region: &Region,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(Subscription, AccountId, String)>, Error> {
+    // Index: subscriptions_by_owner.
+    let rows = tx
+        .all(
+            "SELECT s.*, t.account AS topic_account, t.name AS topic_name FROM subscriptions s \
+             JOIN topics t ON t.id = s.topic_id \
+             WHERE s.owner = $1 AND t.region = $2 AND s.state < 2 AND s.id > $3 ORDER BY s.id LIMIT $4",
+            args![owner, region, after, limit],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((read(row)?, row.parsed("topic_account")?, row.text("topic_name")?))).collect()
+}
+
+/// How many subscriptions a topic has in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Waiting for confirmation.
+    pub pending: u32,
+    /// Confirmed.
+    pub confirmed: u32,
+    /// Ended, and not yet forgotten.
+    pub unsubscribed: u32,
+}
+
+/// Counts a topic's subscriptions.
+pub async fn counts(tx: &mut Tx, topic_id: i64) -> Result<Counts, Error> {
+    let rows = tx
+        .all("SELECT state, COUNT(*) AS n FROM subscriptions WHERE topic_id = $1 GROUP BY state", args![topic_id])
+        .await?;
+    let mut counts = Counts::default();
+    for row in &rows {
+        match row.int("state")? {
+            0 => counts.pending = row.count("n")?,
+            1 => counts.confirmed = row.count("n")?,
+            _ => counts.unsubscribed = row.count("n")?,
+        }
+    }
+    Ok(counts)
+}
+
+/// Confirms a subscription. `authenticated` says whether only its owner may end it.
+pub async fn confirm(tx: &mut Tx, id: i64, authenticated: bool) -> Result<u64, Error> {
+    tx.run("UPDATE subscriptions SET state = 1, authenticated = $1 WHERE id = $2", args![authenticated, id]).await
+}
+
+/// Moves the end of a pending subscription's token.
+pub async fn extend(tx: &mut Tx, id: i64, until: Timestamp) -> Result<u64, Error> {
+    tx.run("UPDATE subscriptions SET token_expires_at = $1 WHERE id = $2", args![until, id]).await
+}
+
+/// Ends a subscription, and keeps it for the one who may restore it with `token` until `until`.
+pub async fn unsubscribe(tx: &mut Tx, id: i64, token: &str, until: Timestamp) -> Result<u64, Error> {
+    tx.run(
+        "UPDATE subscriptions SET state = 2, token = $1, token_expires_at = $2 WHERE id = $3",
+        args![token, until, id],
+    )
+    .await
+}
+
+/// Replaces a subscription's attributes, and whether its messages come without an envelope.
+pub async fn set_attributes(tx: &mut Tx, id: i64, attributes: &str, raw: bool) -> Result<u64, Error> {
+    tx.run("UPDATE subscriptions SET attributes = $1, raw = $2 WHERE id = $3", args![attributes, raw, id]).await
+}
+
+/// Takes a subscription away.
+pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64, Error> {
+    tx.run("DELETE FROM subscriptions WHERE id = $1", args![id]).await
+}
+
+/// Takes all subscriptions of a topic away.
+pub async fn delete_of_topic(tx: &mut Tx, topic_id: i64) -> Result<u64, Error> {
+    tx.run("DELETE FROM subscriptions WHERE topic_id = $1", args![topic_id]).await
+}
+
+/// Takes up to `limit` subscriptions away that are not confirmed and whose token has ended. Gives how many.
+pub async fn expire(tx: &mut Tx, limit: u32) -> Result<u64, Error> {
+    let now = tx.now();
+    // Index: subscriptions_by_expiry.
+    tx.run(
+        "DELETE FROM subscriptions WHERE id IN (SELECT id FROM subscriptions \
+         WHERE state IN (0, 2) AND token_expires_at <= $1 LIMIT $2)",
+        args![now, limit],
+    )
+    .await
+}

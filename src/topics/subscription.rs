@@ -1,0 +1,285 @@
+//! Subscriptions: subscribe, unsubscribe, list, attributes.
+use std::time::Duration;
+
+use crate::base::{AccountId, Arn, Region, ids};
+use crate::store::subscriptions::{self, NewSubscription, State, Subscription};
+use crate::store::topics::Topic;
+use crate::store::{Tx, topics};
+use crate::topics::attributes::{self, Attributes};
+use crate::topics::confirmation::{self, Kind};
+use crate::topics::delivery::policy;
+use crate::topics::endpoint::{self, Protocol};
+use crate::topics::page::{self, Page};
+use crate::topics::topic::{self, find};
+use crate::topics::{Error, Topics};
+
+/// How long a token holds (SNS: two days).
+const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
+
+/// A wish to subscribe.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Who subscribes.
+    pub owner: AccountId,
+    /// To which topic.
+    pub topic: Arn,
+    /// SNS's name of the protocol.
+    pub protocol: String,
+    /// Where to deliver to.
+    pub endpoint: Option<String>,
+    /// Attributes to set.
+    pub attributes: Attributes,
+    /// `scheme://host` for the links in the confirmation; `None` for the configured public address.
+    pub base_url: Option<String>,
+}
+
+/// A subscription as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its ARN.
+    pub arn: Arn,
+    /// Whether it waits for confirmation.
+    pub pending: bool,
+    /// Who subscribed.
+    pub owner: AccountId,
+    /// SNS's name of the protocol.
+    pub protocol: String,
+    /// Where it delivers to.
+    pub endpoint: String,
+    /// Its topic.
+    pub topic: Arn,
+}
+
+/// Who ends a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Its owner, or the topic's owner, who has shown who they are.
+    Owner,
+    /// Whoever has the link.
+    Link,
+}
+
+impl Topics {
+    /// Subscribes an endpoint. A queue of the topic's own account is confirmed at once; an HTTP endpoint gets a message
+    /// that it has to confirm. An endpoint that is subscribed already keeps its subscription, unless `attributes` differ.
+    pub async fn subscribe(&self, wish: Wish) -> Result<Listed, Error> {
+        let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
+        let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
+        endpoint::check(protocol, &target)?;
+        // Whether a topic may fill another account's queue is that account's to say, and policies are not read yet.
+        if !protocol.is_web() && endpoint::queue(&target)?.account != wish.topic.account {
+            return Err(Error::EndpointForeign);
+        }
+        let mut kept = Attributes::new();
+        for (name, value) in &wish.attributes {
+            kept.insert(name.clone(), attributes::check_subscription(name, value, protocol, &wish.topic)?);
+        }
+        kept.retain(|_, value| !value.is_empty());
+        let base = self.base_url(wish.base_url.as_deref());
+        self.store()
+            .write(move |tx| Box::pin(async move { subscribe(tx, &wish, protocol, target, kept, base).await }))
+            .await
+    }
+
+    /// Ends a subscription. An HTTP endpoint is told, with a token that restores the subscription within two days. One
+    /// that is not there counts as ended.
+    pub async fn unsubscribe(&self, subscription: &Arn, by: By, base_url: Option<&str>) -> Result<(), Error> {
+        let (arn, base) = (subscription.clone(), self.base_url(base_url));
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (there, _) = match find_subscription(tx, &arn).await {
+                        Ok(found) => found,
+                        Err(Error::SubscriptionMissing) => return Ok(()),
+                        Err(error) => return Err(error),
+                    };
+                    if by == By::Link && there.authenticated {
+                        return Err(Error::UnsubscribeNeedsOwner);
+                    }
+                    if there.state != State::Confirmed || there.protocol == Protocol::Sqs.as_str() {
+                        subscriptions::delete(tx, there.id).await?;
+                        return Ok(());
+                    }
+                    let token = new_token();
+                    let until = tx.now() + TOKEN_VALID;
+                    subscriptions::unsubscribe(tx, there.id, &token, until).await?;
+                    confirmation::ask(tx, Kind::Unsubscribe, &there.uuid, &there.endpoint, &token, base).await
+                })
+            })
+            .await
+    }
+
+    /// An account's subscriptions to topics of a region, oldest first.
+    pub async fn subscriptions(
+        &self,
+        owner: &AccountId,
+        region: &Region,
+        token: Option<&str>,
+    ) -> Result<Page<Listed>, Error> {
+        let after = page::after(token)?;
+        let (owner, region) = (owner.clone(), region.clone());
+        let in_region = region.clone();
+        let rows = self
+            .store()
+            .read(|tx| Box::pin(async move { subscriptions::of_owner(tx, &owner, &region, after, page::ASK).await }))
+            .await?;
+        let listed = |(row, account, name): (Subscription, AccountId, String)| {
+            (row.id, listed(&row, &Arn::new("sns", &in_region, &account, name)))
+        };
+        Ok(Page::of(rows.into_iter().map(listed).collect()))
+    }
+
+    /// A topic's subscriptions, oldest first.
+    pub async fn subscriptions_of(&self, topic: &Arn, token: Option<&str>) -> Result<Page<Listed>, Error> {
+        let after = page::after(token)?;
+        let arn = topic.clone();
+        let rows = self
+            .store()
+            .read(|tx| {
+                Box::pin(async move {
+                    let topic = find(tx, &arn).await?;
+                    Ok::<_, Error>(subscriptions::of_topic(tx, topic.id, after, page::ASK).await?)
+                })
+            })
+            .await?;
+        Ok(Page::of(rows.iter().map(|row| (row.id, listed(row, topic))).collect()))
+    }
+
+    /// A subscription's attributes, as GetSubscriptionAttributes names them.
+    pub async fn subscription_attributes(&self, subscription: &Arn) -> Result<Attributes, Error> {
+        let arn = subscription.clone();
+        let (row, of) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &arn).await })).await?;
+        let mut all = attributes::read(&row.attributes)?;
+        let topic_attributes = attributes::read(&of.attributes)?;
+        let delivery = |all: &Attributes| {
+            let text = |attributes: &Attributes| attributes.get("DeliveryPolicy").cloned();
+            policy::describe_subscription(text(&topic_attributes).as_deref(), text(all).as_deref())
+        };
+        if row.protocol != Protocol::Sqs.as_str() {
+            let effective = delivery(&all);
+            all.insert("EffectiveDeliveryPolicy".to_owned(), effective);
+        }
+        let (pending, authenticated) = (row.state == State::Pending, row.authenticated);
+        for (name, value) in [
+            ("SubscriptionArn", subscription.to_string()),
+            ("TopicArn", topic::arn(&of).to_string()),
+            ("Owner", row.owner.to_string()),
+            ("Protocol", row.protocol.clone()),
+            ("Endpoint", row.endpoint.clone()),
+            ("PendingConfirmation", pending.to_string()),
+            ("ConfirmationWasAuthenticated", authenticated.to_string()),
+            ("SubscriptionPrincipal", format!("arn:aws:iam::{}:root", row.owner)),
+        ] {
+            all.insert(name.to_owned(), value);
+        }
+        all.entry("RawMessageDelivery".to_owned()).or_insert_with(|| "false".to_owned());
+        Ok(all)
+    }
+
+    /// Sets one attribute; an empty policy takes it away.
+    pub async fn set_subscription_attribute(&self, subscription: &Arn, name: &str, value: &str) -> Result<(), Error> {
+        let (arn, name, value) = (subscription.clone(), name.to_owned(), value.to_owned());
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (row, of) = find_subscription(tx, &arn).await?;
+                    let protocol =
+                        Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
+                    let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
+                    let mut all = attributes::read(&row.attributes)?;
+                    if value.is_empty() {
+                        drop(all.remove(&name))
+                    } else {
+                        drop(all.insert(name, value))
+                    }
+                    subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all)).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// Finds the subscription that an ARN names, and its topic. Ended ones are not found.
+pub(in crate::topics) async fn find_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
+    let (name, uuid) = arn.resource.split_once(':').ok_or(Error::SubscriptionMissing)?;
+    let row = subscriptions::by_uuid(tx, uuid).await?.ok_or(Error::SubscriptionMissing)?;
+    let topic = topics::by_id(tx, row.topic_id).await?.ok_or(Error::SubscriptionMissing)?;
+    let same = topic.name == name && topic.account == arn.account && topic.region == arn.region;
+    if same && arn.service == "sns" && row.state != State::Unsubscribed {
+        Ok((row, topic))
+    } else {
+        Err(Error::SubscriptionMissing)
+    }
+}
+
+/// The ARN of a topic's subscription.
+pub(in crate::topics) fn arn(topic: &Arn, uuid: &str) -> Arn {
+    Arn::new("sns", &topic.region, &topic.account, format!("{}:{uuid}", topic.resource))
+}
+
+fn listed(row: &Subscription, topic: &Arn) -> Listed {
+    Listed {
+        arn: arn(topic, &row.uuid),
+        pending: row.state == State::Pending,
+        owner: row.owner.clone(),
+        protocol: row.protocol.clone(),
+        endpoint: row.endpoint.clone(),
+        topic: topic.clone(),
+    }
+}
+
+async fn subscribe(
+    tx: &mut Tx,
+    wish: &Wish,
+    protocol: Protocol,
+    endpoint: String,
+    kept: Attributes,
+    base: String,
+) -> Result<Listed, Error> {
+    let topic = find(tx, &wish.topic).await?;
+    let until = tx.now() + TOKEN_VALID;
+    let there = subscriptions::by_endpoint(tx, topic.id, protocol.as_str(), &endpoint).await?;
+    match there {
+        Some(row) if row.state == State::Unsubscribed => drop(subscriptions::delete(tx, row.id).await?),
+        Some(row) => {
+            let set = attributes::read(&row.attributes)?;
+            if kept.iter().any(|(name, value)| set.get(name) != Some(value)) {
+                return Err(Error::SubscriptionDiffers);
+            }
+            if row.state == State::Pending {
+                subscriptions::extend(tx, row.id, until).await?;
+                confirmation::ask(tx, Kind::Subscribe, &row.uuid, &endpoint, &row.token, base).await?;
+            }
+            return Ok(listed(&row, &wish.topic));
+        }
+        None => {}
+    }
+    let new = NewSubscription {
+        topic_id: topic.id,
+        uuid: ids::uuid(),
+        owner: wish.owner.clone(),
+        protocol: protocol.as_str(),
+        endpoint,
+        state: if protocol.is_web() { State::Pending } else { State::Confirmed },
+        raw: raw(&kept),
+        attributes: attributes::write(&kept),
+        token: new_token(),
+        token_expires_at: until,
+    };
+    if subscriptions::insert(tx, &new).await? && protocol.is_web() {
+        confirmation::ask(tx, Kind::Subscribe, &new.uuid, &new.endpoint, &new.token, base).await?;
+    }
+    // Where another node subscribed the endpoint since we looked, this is its subscription.
+    let row = subscriptions::by_endpoint(tx, topic.id, new.protocol, &new.endpoint).await?;
+    row.map(|row| listed(&row, &wish.topic)).ok_or(Error::SubscriptionMissing)
+}
+
+fn raw(attributes: &Attributes) -> bool {
+    attributes.get("RawMessageDelivery").is_some_and(|value| value == "true")
+}
+
+/// A token that nobody can guess: 128 letters and digits.
+fn new_token() -> String {
+    ids::token(128)
+}

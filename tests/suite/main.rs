@@ -1,0 +1,6 @@
+//! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
+mod dns;
+mod engine;
+mod queue_engine;
+mod smtp_sink;
+mod transport;
