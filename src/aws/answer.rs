@@ -1,10 +1,10 @@
 //! The steps from a request to its reply: find the service, verify the signature, find and run the operation.
 use crate::aws::call::{Call, Caller, Target, writer};
-use crate::aws::error::{ErrorShape, Failure};
+use crate::aws::error::Failure;
 use crate::aws::protocol::reply::Reply;
 use crate::aws::request::Request;
-use crate::aws::service::Services;
-use crate::aws::sigv4::Gate;
+use crate::aws::service::{Protocol, Services, find_by_head};
+use crate::aws::sigv4::{Gate, too_large};
 use crate::base::{AccountId, Region};
 
 /// A reply, and what the log says about its request.
@@ -63,11 +63,15 @@ async fn steps(
     Ok(call.run(services, &caller).await)
 }
 
-/// The failure of a body larger than `max` bytes.
-pub fn too_large(max: usize) -> Failure {
-    let shape = ErrorShape::sender("com.amazon.coral.service#RequestEntityTooLargeException", 413);
-    let message = format!("The request body is larger than {max} bytes.");
-    Failure::new(shape.query("RequestEntityTooLarge", 413), message)
+/// The answer to a request that `failure` ended before its body was read.
+pub fn refuse(request: &Request, failure: Failure) -> Answer {
+    let head = find_by_head(request);
+    // Without a service, the kind of body tells the protocol.
+    let is_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
+    let protocol = head.map_or(if is_json { Protocol::Json } else { Protocol::Query }, |(_, protocol)| protocol);
+    let api = head.map(|(api, _)| api);
+    let reply = writer(api, protocol, request).failure(failure);
+    Answer { reply, service: api.map(|api| api.name), operation: None, caller: None }
 }
 
 #[cfg(test)]

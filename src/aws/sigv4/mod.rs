@@ -11,4 +11,5 @@ mod verify;
 mod vector_tests;
 
 pub use error::SignatureError;
-pub use verify::{Gate, Identity};
+pub use verify::{Allowance, Gate, Identity};
+pub(crate) use verify::too_large;

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Access, Trust};
+use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::request::Request;
-use crate::aws::service::Api;
+use crate::aws::service::{Api, find_by_head};
 use crate::aws::sigv4::authorization::{Claim, TERMINATOR};
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
 use crate::aws::sigv4::error::SignatureError;
@@ -15,6 +16,11 @@ use crate::base::{AccountId, Clock, Region, Timestamp};
 const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
 /// Sent by SDKs beside `user-agent`, without a meaning to us; not all of them sign it.
 const NEED_NOT_BE_SIGNED: &str = "x-amz-user-agent";
+
+/// Bytes of body that are read before anybody is known: enough for a confirmation, and to answer in the right words.
+const STRANGERS_BODY_MAX: usize = 256 * 1024;
+/// Bytes of body that are read on a developer's machine, where requests need not be signed.
+const DEVELOPERS_BODY_MAX: usize = 10 * 1024 * 1024;
 
 /// As whom a request was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +39,22 @@ impl Identity {
     }
 }
 
+/// How much body a request may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Bytes.
+    pub max: usize,
+    /// The answer to a request with more.
+    pub otherwise: Failure,
+}
+
+/// The failure of a body larger than `max` bytes.
+pub(crate) fn too_large(max: usize) -> Failure {
+    let shape = ErrorShape::sender("com.amazon.coral.service#RequestEntityTooLargeException", 413);
+    let message = format!("The request body is larger than {max} bytes.");
+    Failure::new(shape.query("RequestEntityTooLarge", 413), message)
+}
+
 /// Verifies signatures. Cheap to clone.
 #[derive(Clone)]
 pub struct Gate {
@@ -45,6 +67,27 @@ impl Gate {
     /// A gate that knows the keys of `access`.
     pub fn new(access: Access, clock: Clock) -> Self {
         Self { access, clock, keys: Arc::default() }
+    }
+
+    /// How much body to read for a request of which only the head is known: what the service takes from those who name
+    /// a key that there is, and little from anybody else.
+    ///
+    /// # Errors
+    /// The unexpected.
+    pub async fn allowance(&self, request: &Request) -> Result<Allowance, SignatureError> {
+        let of_service = find_by_head(request).map_or(STRANGERS_BODY_MAX, |(api, _)| api.body_max);
+        if self.access.trust() == Trust::Anybody {
+            let max = of_service.max(DEVELOPERS_BODY_MAX);
+            return Ok(Allowance { max, otherwise: too_large(max) });
+        }
+        let known = match request.scope() {
+            Some([key, ..]) => self.access.key(&key).await?.ok_or(SignatureError::UnknownKey),
+            None => Err(SignatureError::Missing),
+        };
+        Ok(match known {
+            Ok(_) => Allowance { max: of_service, otherwise: too_large(of_service) },
+            Err(error) => Allowance { max: of_service.min(STRANGERS_BODY_MAX), otherwise: error.into() },
+        })
     }
 
     /// Who sent `request`, which is for `api`. `anonymous` lets in requests without a signature, as nobody.

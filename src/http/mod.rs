@@ -1,0 +1,16 @@
+//! HTTP: the listener, the AWS endpoint on it, health and metrics; a router that others add their pages to.
+mod aws_endpoint;
+mod body;
+mod health;
+mod listener;
+#[cfg(test)]
+mod listener_tests;
+mod metrics;
+mod routes;
+mod stalled;
+
+pub use aws_endpoint::AwsEndpoint;
+pub use health::Health;
+pub use listener::{Listener, Peer};
+pub use metrics::Metrics;
+pub use routes::{Routes, json};
