@@ -86,8 +86,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Clock::system();
         let store = Store::open(&Database::Sqlite(dir.path().join("store.db")), clock.clone()).await.expect("a store");
-        let gate = Gate::new(Access::new(store, clock.clone(), trust), clock.clone());
-        answer(&Services { clock }, &gate, request).await.reply
+        let services = Services::for_tests(&store, &clock);
+        let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
+        answer(&services, &gate, request).await.reply
     }
 
     #[tokio::test]

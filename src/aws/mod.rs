@@ -7,6 +7,7 @@ pub mod protocol;
 pub mod request;
 pub mod service;
 pub mod sigv4;
+pub mod sqs;
 pub mod sts;
 
 pub use answer::{Answer, answer};

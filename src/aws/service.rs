@@ -4,12 +4,15 @@ use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::aws::request::Request;
 use crate::base::Clock;
+use crate::queues::Queues;
 
 /// What the operations work with: one handle per core. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Services {
     /// The time.
     pub clock: Clock,
+    /// SQS's queues.
+    pub queues: Queues,
 }
 
 /// How a request and its reply are written.
@@ -57,7 +60,7 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] = &[&crate::aws::sts::API];
+pub static APIS: &[&Api] = &[&crate::aws::sqs::API, &crate::aws::sts::API];
 
 impl Api {
     /// A service with nothing special about it, to be named and given its operations:
@@ -126,4 +129,12 @@ fn refuse_plainly(refusal: &Refusal) -> Failure {
         }
     };
     Failure::new(shape, refusal.validation_text())
+}
+
+#[cfg(test)]
+impl Services {
+    /// Services over a store of a test's.
+    pub(crate) fn for_tests(store: &crate::store::Store, clock: &Clock) -> Self {
+        Self { clock: clock.clone(), queues: Queues::new(store.clone(), clock.clone()) }
+    }
 }

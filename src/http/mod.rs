@@ -2,6 +2,7 @@
 mod aws_endpoint;
 mod body;
 mod health;
+pub mod inbox;
 mod listener;
 #[cfg(test)]
 mod listener_tests;

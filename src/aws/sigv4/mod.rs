@@ -11,5 +11,5 @@ mod verify;
 mod vector_tests;
 
 pub use error::SignatureError;
-pub use verify::{Allowance, Gate, Identity};
 pub(crate) use verify::too_large;
+pub use verify::{Allowance, Gate, Identity};
