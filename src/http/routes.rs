@@ -17,7 +17,7 @@ use crate::http::metrics::Metrics;
 
 type Page = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
-/// The pages of one server, to be added to until [`Routes::finish`].
+/// The pages of one server, with room for more until [`Routes::finish`].
 pub struct Routes {
     router: Router,
     home: Option<Page>,
@@ -32,7 +32,7 @@ impl Routes {
 
     /// Adds pages. Their paths must be their own: the root and everything that no page takes belong to AWS.
     #[must_use]
-    pub fn add(mut self, pages: Router) -> Self {
+    pub fn with(mut self, pages: Router) -> Self {
         self.router = self.router.merge(pages);
         self
     }
