@@ -41,7 +41,7 @@ pub async fn bench(engine: crate::engine::Engine) -> Bench {
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
     let queues = Queues::new(store.clone(), clock.clone());
-    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), "http://here.example");
+    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://here.example");
     let dns = TestDns::start().await;
     let settings = CheckSettings {
         servers: vec![dns.address],

@@ -27,6 +27,7 @@ pub static API: Api = Api {
     query_compatible: false,
     empty_detail: false,
     path_member: "",
+    anonymous: &[],
     operations: OPERATIONS,
     refuse: error::refuse,
 };

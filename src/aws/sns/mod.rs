@@ -24,6 +24,7 @@ pub static API: Api = Api {
     query_compatible: false,
     empty_detail: false,
     path_member: "",
+    anonymous: &["ConfirmSubscription", "Unsubscribe"],
     operations: OPERATIONS,
     refuse: error::refuse,
 };
