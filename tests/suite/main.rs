@@ -3,4 +3,6 @@ mod dns;
 mod engine;
 mod queue_engine;
 mod smtp_sink;
+mod topics;
 mod transport;
+mod webhook;
