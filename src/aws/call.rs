@@ -206,9 +206,6 @@ fn unknown_operation(status: u16) -> Failure {
 mod tests {
     use super::*;
     use crate::base::Clock;
-    use crate::queues::Queues;
-    use crate::store::{Database, Store};
-    use crate::topics::Topics;
 
     fn request(method: &str, target: &str, headers: &[(&'static str, &str)], body: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -227,13 +224,7 @@ mod tests {
     }
 
     async fn answer(request: &Request) -> Reply {
-        let dir = tempfile::tempdir().expect("a directory");
-        let clock = Clock::system();
-        let database = Database::Sqlite(dir.path().join("test.db"));
-        let store = Store::open(&database, clock.clone()).await.expect("a store");
-        let queues = Queues::new(store.clone(), clock.clone());
-        let topics = Topics::new(store, clock.clone(), queues, None, "http://localhost");
-        let services = Services { clock, topics };
+        let (services, _dir) = Services::for_test(Clock::system()).await;
         let caller = Caller {
             account: AccountId::development(),
             region: Region::default_region(),

@@ -5,6 +5,7 @@ pub mod operation;
 pub mod protocol;
 pub mod service;
 pub mod sns;
+pub mod sqs;
 pub mod sts;
 
 pub use call::{Call, Caller, Request};
