@@ -77,7 +77,8 @@ impl Bench {
     }
 
     async fn queue(&self, name: &str) -> String {
-        self.queues.create(&self.scope, name, map(&[("VisibilityTimeout", "43200")])).await.expect("the queue is made");
+        let attributes = map(&[("VisibilityTimeout", "43200")]);
+        self.queues.create(&self.scope, name, attributes, BTreeMap::new()).await.expect("the queue is made");
         Arn::new("sqs", &self.scope.region, &self.scope.account, name).to_string()
     }
 
