@@ -1,2 +1,3 @@
 //! Everything that HTTP serves.
 pub mod inbox;
+pub mod links;
