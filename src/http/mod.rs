@@ -15,3 +15,4 @@ pub use health::Health;
 pub use listener::{Listener, Peer};
 pub use metrics::Metrics;
 pub use routes::{Routes, json};
+pub mod links;

@@ -8,4 +8,6 @@ mod receiving;
 mod receiving_checks;
 mod smtp_door;
 mod smtp_sink;
+mod topics;
 mod transport;
+mod webhook;
