@@ -3,6 +3,7 @@ pub mod access;
 pub mod aws;
 pub mod base;
 pub mod config;
+pub mod http;
 pub mod mail;
 pub mod queues;
 pub mod smtp;

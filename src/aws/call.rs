@@ -205,7 +205,6 @@ fn unknown_operation(status: u16) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Clock;
 
     fn request(method: &str, target: &str, headers: &[(&'static str, &str)], body: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -224,7 +223,8 @@ mod tests {
     }
 
     async fn answer(request: &Request) -> Reply {
-        let services = Services { clock: Clock::system() };
+        let folder = tempfile::tempdir().expect("a folder");
+        let services = Services::for_test(folder.path()).await;
         let caller = Caller {
             account: AccountId::development(),
             region: Region::default_region(),

@@ -6,6 +6,7 @@ pub mod protocol;
 pub mod service;
 pub mod ses;
 pub mod sesv2;
+pub mod sqs;
 pub mod sts;
 
 pub use call::{Call, Caller, Request};

@@ -7,6 +7,7 @@ use crate::base::Clock;
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::Identities;
 use crate::mail::sending::Sending;
+use crate::queues::Queues;
 
 /// What the operations work with: one handle per core. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct Services {
     pub identities: Identities,
     /// Rules for mails, and where their events go.
     pub configuration_sets: ConfigurationSets,
+    /// SQS's queues.
+    pub queues: Queues,
 }
 
 /// How a request and its reply are written.
@@ -64,7 +67,8 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] = &[&crate::aws::sts::API, &crate::aws::sesv2::API, &crate::aws::ses::API];
+pub static APIS: &[&Api] =
+    &[&crate::aws::sqs::API, &crate::aws::sesv2::API, &crate::aws::ses::API, &crate::aws::sts::API];
 
 impl Api {
     /// The operation called `name`.
@@ -100,5 +104,34 @@ pub fn find_by_action(version: Option<&str>, action: &str) -> Option<&'static Ap
     match version {
         Some(version) => queries.find(|api| api.version == version),
         None => queries.find(|api| api.operation(action).is_some()),
+    }
+}
+
+#[cfg(test)]
+impl Services {
+    /// Everything over a new SQLite file in `folder`, as on a developer's machine.
+    pub(crate) async fn for_test(folder: &std::path::Path) -> Self {
+        use crate::mail::identity;
+        use crate::mail::sending::{Limits, Settings, resolver::Dns};
+        use crate::store::{Database, Store};
+        use crate::topics::Topics;
+
+        let clock = Clock::system();
+        let store = Store::open(&Database::Sqlite(folder.join("test.db")), clock.clone()).await.expect("a store");
+        let queues = Queues::new(store.clone(), clock.clone());
+        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), "http://localhost");
+        let hostname = "localhost".to_owned();
+        let settings = Settings { limits: Limits::Unlimited, hostname: hostname.clone() };
+        let identity_settings =
+            identity::Settings { at_once: true, link_base: "http://localhost".to_owned(), hostname };
+        let dns = Dns::new(&[([127, 0, 0, 1], 1).into()]).expect("a resolver");
+        let lookup = std::sync::Arc::new(dns);
+        Self {
+            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), settings),
+            identities: Identities::new(store.clone(), clock.clone(), identity_settings, lookup),
+            configuration_sets: ConfigurationSets::new(store, clock.clone(), topics),
+            queues,
+            clock,
+        }
     }
 }

@@ -106,7 +106,7 @@ impl<U: Upstream> Connection<U> {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         loop {
-            let sent = match self.session.next() {
+            let sent = match self.session.next_event() {
                 Event::Read => match self.read(stream).await {
                     Some(()) => continue,
                     None => false,

@@ -3,6 +3,7 @@
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
 pub mod access;
+pub mod captured;
 pub mod configuration_sets;
 pub mod dialect;
 mod error;

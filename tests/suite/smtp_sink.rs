@@ -36,6 +36,8 @@ impl SmtpSink {
 
     /// One that offers STARTTLS with a certificate that nobody vouches for.
     pub fn start_tls(place: &str) -> Self {
+        // More than one provider is linked into the tests, so that rustls does not choose by itself.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let certificate = rcgen::generate_simple_self_signed(vec!["sink.example".to_owned()]).expect("a certificate");
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();

@@ -21,7 +21,7 @@ fn transport(delivery: &str, dns: SocketAddr, mx_port: u16, clock: &Clock) -> Tr
 
 fn to(recipient: &str) -> Envelope {
     let sender = Some("a@sender.example".parse().expect("an address"));
-    Envelope { sender, recipient: recipient.parse().expect("an address") }
+    Envelope { sender, recipient: recipient.parse().expect("an address"), require_tls: false }
 }
 
 fn accepted(outcome: &Outcome) -> bool {
@@ -160,9 +160,11 @@ async fn broken_tls_falls_back_to_the_clear_without_a_login_and_a_login_needs_au
     let outcome = transport.deliver(&to("fine@x.example"), HELLO).await;
     assert!(accepted(&outcome) && !outcome.encrypted, "{outcome:?}");
     assert_eq!(faulty.connections(), 2);
+    let outcome = transport.deliver(&Envelope { require_tls: true, ..to("fine@x.example") }, HELLO).await;
+    assert!(matches!(outcome.ending, Ending::NoTls(_)), "{outcome:?}");
     let login = format!("relay://user:hunter2@{}", faulty.address);
     let outcome = self::transport(&login, faulty.address, 25, &clock).deliver(&to("fine@x.example"), HELLO).await;
-    assert!(matches!(outcome.ending, Ending::Refused(Stage::Login, _)), "{outcome:?}");
+    assert_eq!(outcome.ending, Ending::NoLogin);
     assert!(!outcome.transcript.contains("hunter2"));
 }
 

@@ -262,5 +262,8 @@ pub fn is_own_identity(caller: &Caller, arn: &str) -> bool {
 /// The text for an identity that the caller may not use.
 pub fn not_authorized(caller: &Caller, arn: &str) -> String {
     let arn: String = arn.chars().take(512).collect();
-    format!("User `arn:aws:iam::{}:root' is not authorized to perform `ses:SendEmail' on resource `{arn}'", caller.account)
+    format!(
+        "User `arn:aws:iam::{}:root' is not authorized to perform `ses:SendEmail' on resource `{arn}'",
+        caller.account
+    )
 }

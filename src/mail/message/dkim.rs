@@ -4,6 +4,8 @@ use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dkim::DkimSigner;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::mail::identity::SigningKey;
+
 /// The header fields that are signed where the message has them (RFC 6376, 5.4.1). `From` always is.
 const SIGNED: [&str; 18] = [
     "From",
@@ -31,20 +33,9 @@ const SIGNED: [&str; 18] = [
 #[error("cannot sign with dkim: {0}")]
 pub struct DkimError(#[from] mail_auth::Error);
 
-/// A domain's signing key.
-#[derive(Clone)]
-pub struct DkimKey {
-    /// The signing domain, `d=`.
-    pub domain: String,
-    /// The selector, `s=`: the public key is at `SELECTOR._domainkey.DOMAIN`.
-    pub selector: String,
-    /// The RSA key: PKCS #8, DER.
-    pub private_key: Vec<u8>,
-}
-
 /// The `DKIM-Signature` field for `message`, with CRLF at its end, to stand before the message. `message` has CRLF line
 /// ends only. The time in it is the machine's.
-pub fn signature(key: &DkimKey, message: &[u8]) -> Result<String, DkimError> {
+pub fn signature(key: &SigningKey, message: &[u8]) -> Result<String, DkimError> {
     let rsa =
         RsaKey::<Sha256>::from_key_der(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.private_key.as_slice())))?;
     let present = SIGNED.into_iter().filter(|name| *name == "From" || has_field(message, name));
@@ -107,13 +98,13 @@ mod tests {
         fn insert(&self, _name: Box<str>, _value: Txt, _valid_until: Instant) {}
     }
 
-    fn key() -> (DkimKey, OneKey) {
+    fn key() -> (SigningKey, OneKey) {
         let private = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).expect("a key");
         let public = private.to_public_key().to_public_key_der().expect("DER");
         let record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public.as_bytes()));
         let private_key = private.to_pkcs8_der().expect("DER").as_bytes().to_vec();
         let public = DomainKey::parse(record.as_bytes()).expect("a record");
-        (DkimKey { domain: "example.com".into(), selector: "sel".into(), private_key }, OneKey(Arc::new(public)))
+        (SigningKey { domain: "example.com".into(), selector: "sel".into(), private_key }, OneKey(Arc::new(public)))
     }
 
     async fn verifies(message: &[u8], key: &OneKey) -> bool {
@@ -165,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_broken_key_is_an_error() {
-        let key = DkimKey { domain: "a.example".into(), selector: "s".into(), private_key: b"nonsense".to_vec() };
+        let key = SigningKey { domain: "a.example".into(), selector: "s".into(), private_key: b"nonsense".to_vec() };
         assert!(signature(&key, b"From: a@a.example\r\n\r\n").is_err());
     }
 }

@@ -242,7 +242,10 @@ mod tests {
     fn recipients_are_read_from_to_cc_and_bcc_each_once() {
         let raw = b"From: a@x.example\nTo: b@y.example, B <b@y.example>\nCc: c@y.example\nBcc: d@y.example\n\nbody";
         let found = recipients(raw).expect("good");
-        assert_eq!(found.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["b@y.example", "c@y.example", "d@y.example"]);
+        assert_eq!(
+            found.iter().map(EmailAddress::as_str).collect::<Vec<_>>(),
+            ["b@y.example", "c@y.example", "d@y.example"]
+        );
         assert_eq!(author(raw).expect("good").as_str(), "a@x.example");
     }
 

@@ -1,8 +1,12 @@
 //! Sending: the one door for the API and SMTP submission, our own mails, and the way to the recipient's server.
+//! Sending: the one door for the API, SMTP submission and our own mails, and the way from there to the recipient's server.
 pub mod accept;
+pub mod capture;
 mod checks;
 mod error;
+pub mod outbound;
 pub mod quota;
+mod record;
 pub mod resolver;
 pub mod schedule;
 pub mod system;
@@ -11,4 +15,5 @@ pub mod verdict;
 
 pub use accept::{Sending, Settings, Submission};
 pub use error::SendError;
+pub use outbound::Outbound;
 pub use quota::{Limits, Quota};

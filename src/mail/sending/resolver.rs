@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -13,6 +14,7 @@ use hickory_resolver::{Resolver, TokioResolver, system_conf};
 use rand::seq::SliceRandom;
 
 use crate::base::Domain;
+use crate::mail::identity::{LookupFailed, TxtLookup};
 
 /// The most mail hosts that one delivery looks at; a domain with more is served by its best ones.
 pub const MAX_MAIL_HOSTS: usize = 16;
@@ -152,6 +154,17 @@ impl Dns {
             Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::NXDomain))) => Err(LookupError::NoDomain),
             Err(error) => Err(LookupError::Temporary(error.to_string())),
         }
+    }
+}
+
+impl TxtLookup for Dns {
+    fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, LookupFailed>> {
+        Box::pin(async move {
+            self.texts(name).await.map_err(|error| match error {
+                LookupError::Temporary(why) => LookupFailed::Unavailable(why),
+                _ => LookupFailed::NotFound,
+            })
+        })
     }
 }
 

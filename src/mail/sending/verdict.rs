@@ -2,6 +2,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::mail::content::BounceType;
 use crate::mail::sending::resolver::LookupError;
 
 /// The longest text of a peer that is kept, in characters.
@@ -19,6 +20,11 @@ impl Reply {
     pub fn new(code: u16, text: &str) -> Self {
         let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect();
         Self { code, text }
+    }
+
+    /// What a captured delivery answers, as a server would have.
+    pub fn captured() -> Self {
+        Self::new(250, "2.0.0 captured")
     }
 
     /// The three digits (RFC 5321, 4.2).
@@ -95,6 +101,10 @@ pub enum Ending {
     Lost(Stage, String),
     /// TLS is required and was not to be had: not offered, no handshake, a certificate that does not verify.
     NoTls(String),
+    /// A smart host that offers no AUTH that we know.
+    NoLogin,
+    /// The stored recipient is no address: another version of this program took it.
+    BadAddress,
     /// A local part outside ASCII, and a peer without SMTPUTF8 (RFC 6531, 3.2).
     NoSmtpUtf8,
     /// The DNS did not give a host or an address.
@@ -109,7 +119,7 @@ impl Ending {
             Ending::Accepted(_) | Ending::TimedOut(Stage::Content) | Ending::Lost(Stage::Content, _) => false,
             // RFC 5321, 3.1, lets a host say 554 to every client; the next one may well talk to us.
             Ending::Refused(stage, reply) => reply.code < 500 || *stage < Stage::Sender,
-            Ending::NoRoute(LookupError::NullMx) => false,
+            Ending::NoRoute(LookupError::NullMx) | Ending::BadAddress => false,
             _ => true,
         }
     }
@@ -157,7 +167,7 @@ pub struct Deferral {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounce {
     /// The Bounce event's `bounceType`: `Permanent` speaks of the address, `Transient` of this mail.
-    pub bounce_type: &'static str,
+    pub bounce_type: BounceType,
     /// Its `bounceSubType`.
     pub sub_type: &'static str,
     /// RFC 3463 status.
@@ -166,16 +176,19 @@ pub struct Bounce {
     pub diagnostic: String,
 }
 
-const PERMANENT: (&str, &str) = ("Permanent", "General");
-const ABOUT_THIS_MAIL: (&str, &str) = ("Transient", "General");
-const MAILBOX_FULL: (&str, &str) = ("Transient", "MailboxFull");
-const TOO_LARGE: (&str, &str) = ("Transient", "MessageTooLarge");
-const REJECTED: (&str, &str) = ("Transient", "ContentRejected");
+/// `bounceType` and `bounceSubType`.
+type Kind = (BounceType, &'static str);
+
+const PERMANENT: Kind = (BounceType::Permanent, "General");
+const ABOUT_THIS_MAIL: Kind = (BounceType::Transient, "General");
+const MAILBOX_FULL: Kind = (BounceType::Transient, "MailboxFull");
+const TOO_LARGE: Kind = (BounceType::Transient, "MessageTooLarge");
+const REJECTED: Kind = (BounceType::Transient, "ContentRejected");
 
 /// A refusal for good by its enhanced status; the first row that the status starts with. A refusal that is about the
 /// sender, the policy or the content is `Transient`: a `Permanent` bounce puts the recipient's address on the
 /// suppression list, and nothing is wrong with that.
-const BY_STATUS: [(&str, (&str, &str)); 12] = [
+const BY_STATUS: [(&str, Kind); 12] = [
     ("5.1.7", ABOUT_THIS_MAIL), // the sender's address
     ("5.1.8", ABOUT_THIS_MAIL),
     ("5.1.", PERMANENT),
@@ -208,6 +221,10 @@ pub fn judge(ending: &Ending) -> Verdict {
         Ending::TimedOut(stage) => communication(421, "4.4.2", &format!("no answer in time to {stage}")),
         Ending::Lost(stage, why) => communication(421, "4.4.2", &format!("connection lost at {stage}: {why}")),
         Ending::NoTls(why) => defer("General", 454, "4.7.5", &format!("a secure connection was not possible: {why}")),
+        Ending::NoLogin => {
+            defer("InternalFailure", 454, "4.7.0", "the smart host offers neither AUTH PLAIN nor AUTH LOGIN")
+        }
+        Ending::BadAddress => fail(PERMANENT, 501, "5.1.3", "not an address"),
         Ending::NoSmtpUtf8 => fail(PERMANENT, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks"),
         Ending::NoRoute(error) => match error {
             LookupError::NoDomain => fail(PERMANENT, 550, "5.1.2", "domain does not exist"),
@@ -266,7 +283,7 @@ fn defer(delay_type: &'static str, code: u16, status: &str, text: &str) -> Verdi
     Verdict::Deferred(Deferral { delay_type, status: status.to_owned(), diagnostic })
 }
 
-fn fail((bounce_type, sub_type): (&'static str, &'static str), code: u16, status: &str, text: &str) -> Verdict {
+fn fail((bounce_type, sub_type): Kind, code: u16, status: &str, text: &str) -> Verdict {
     let diagnostic = format!("smtp; {code} {status} {text}");
     Verdict::Failed(Bounce { bounce_type, sub_type, status: status.to_owned(), diagnostic })
 }
@@ -279,7 +296,7 @@ mod tests {
         match judge(ending) {
             Verdict::Delivered(response) => format!("delivered {response}"),
             Verdict::Deferred(d) => format!("deferred {} {}", d.delay_type, d.status),
-            Verdict::Failed(b) => format!("failed {}/{} {}", b.bounce_type, b.sub_type, b.status),
+            Verdict::Failed(b) => format!("failed {:?}/{} {}", b.bounce_type, b.sub_type, b.status),
         }
     }
 
@@ -319,6 +336,8 @@ mod tests {
             (Ending::TimedOut(Stage::Data), "deferred TransientCommunicationFailure 4.4.2"),
             (Ending::Lost(Stage::Content, "eof".into()), "deferred TransientCommunicationFailure 4.4.2"),
             (Ending::NoTls("not offered".into()), "deferred General 4.7.5"),
+            (Ending::NoLogin, "deferred InternalFailure 4.7.0"),
+            (Ending::BadAddress, "failed Permanent/General 5.1.3"),
             (Ending::NoSmtpUtf8, "failed Permanent/General 5.6.7"),
             (Ending::NoRoute(LookupError::NoDomain), "failed Permanent/General 5.1.2"),
             (Ending::NoRoute(LookupError::NullMx), "failed Permanent/General 5.1.10"),
@@ -356,7 +375,8 @@ mod tests {
             panic!("deferred")
         };
         let bounce = expired(&last, Duration::from_secs(14 * 3600));
-        assert_eq!((bounce.bounce_type, bounce.sub_type, bounce.status.as_str()), ("Transient", "General", "4.4.7"));
+        let kind = (bounce.bounce_type, bounce.sub_type, bounce.status.as_str());
+        assert_eq!(kind, (BounceType::Transient, "General", "4.4.7"));
         let text = "smtp; 550 4.4.7 Message expired: unable to deliver in 840 minutes.<450 4.2.0 later  X: y>";
         assert_eq!(bounce.diagnostic, text);
         assert_eq!(Reply::new(250, &"x".repeat(5000)).to_string().len(), 4 + MAX_TEXT);

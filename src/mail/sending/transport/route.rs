@@ -180,7 +180,7 @@ impl Transport {
         content: &[u8],
         round: &mut Round,
     ) {
-        let key = format!("{}:{}", host.name, host.port);
+        let key = format!("{}:{}{}", host.name, host.port, if envelope.require_tls { " (TLS)" } else { "" });
         if let Some(session) = self.pool.take(&key) {
             round.log.step(&format!("reuse {}", session.remote));
             let ending = self.over(session, &key, envelope, content, round).await;
@@ -200,7 +200,7 @@ impl Transport {
             }
             round.calls += 1;
             let address = SocketAddr::new(address, host.port);
-            match self.call(host, address, round).await {
+            match self.call(host, address, envelope.require_tls, round).await {
                 Ok(session) => {
                     let ending = self.over(session, &key, envelope, content, round).await;
                     return round.note(ending);
@@ -208,7 +208,7 @@ impl Transport {
                 Err(ending) => {
                     round.remote = Some(format!("{} [{}]:{}", host.name, address.ip(), address.port()));
                     (round.local, round.encrypted) = (None, false);
-                    let shut_out = matches!(ending, Ending::Refused(Stage::Login, _));
+                    let shut_out = matches!(ending, Ending::Refused(Stage::Login, _) | Ending::NoLogin);
                     round.note(ending);
                     if shut_out {
                         return;
@@ -218,8 +218,18 @@ impl Transport {
         }
     }
 
-    async fn call(&self, host: &Host<'_>, address: SocketAddr, round: &mut Round) -> Result<Session, Ending> {
-        let tls = if host.login.is_some() && !address.ip().is_loopback() { Tls::Verified } else { Tls::Opportunistic };
+    async fn call(
+        &self,
+        host: &Host<'_>,
+        address: SocketAddr,
+        require_tls: bool,
+        round: &mut Round,
+    ) -> Result<Session, Ending> {
+        let tls = match (host.login.is_some() && !address.ip().is_loopback(), require_tls) {
+            (true, _) => Tls::Verified,
+            (false, true) => Tls::Required,
+            (false, false) => Tls::Opportunistic,
+        };
         let dial = |tls| Dial {
             clock: &self.clock,
             limits: &self.options.limits,

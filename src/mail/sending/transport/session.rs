@@ -49,6 +49,8 @@ pub struct Envelope {
     pub sender: Option<EmailAddress>,
     /// The forward path.
     pub recipient: EmailAddress,
+    /// Deliver over TLS or not at all (`TlsPolicy` REQUIRE of SES). Any certificate will do.
+    pub require_tls: bool,
 }
 
 /// What to do about TLS.
@@ -58,6 +60,8 @@ pub(super) enum Tls {
     Opportunistic,
     /// Do not, because the handshake failed before.
     Off,
+    /// Only with it; any certificate will do.
+    Required,
     /// Only with it, and with a certificate that verifies.
     Verified,
 }
@@ -126,13 +130,13 @@ impl Dial<'_> {
     }
 
     async fn secure(&self, connection: &mut AsyncSmtpConnection, log: &mut Transcript) -> Result<(), Ending> {
-        let required = self.tls == Tls::Verified;
+        let (required, verified) = (matches!(self.tls, Tls::Required | Tls::Verified), self.tls == Tls::Verified);
         if self.tls == Tls::Off || !connection.can_starttls() {
             return if required { Err(Ending::NoTls("STARTTLS is not offered".to_owned())) } else { Ok(()) };
         }
         let parameters = TlsParameters::builder(self.host.to_owned())
-            .dangerous_accept_invalid_certs(!required)
-            .dangerous_accept_invalid_hostnames(!required)
+            .dangerous_accept_invalid_certs(!verified)
+            .dangerous_accept_invalid_hostnames(!verified)
             .build()
             .map_err(|error| Ending::NoTls(error.to_string()))?;
         log.said("STARTTLS");
@@ -155,7 +159,7 @@ impl Dial<'_> {
         let known = [Mechanism::Plain, Mechanism::Login];
         if connection.server_info().get_auth_mechanism(&known).is_none() {
             log.step("no AUTH mechanism in common");
-            return Err(Ending::Refused(Stage::Login, Reply::new(504, "AUTH PLAIN and AUTH LOGIN are not offered")));
+            return Err(Ending::NoLogin);
         }
         log.said("AUTH ***");
         let credentials = Credentials::new(login.user.clone(), login.password.reveal().to_owned());

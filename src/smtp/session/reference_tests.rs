@@ -46,7 +46,7 @@ impl Reference {
     }
 
     /// The code for `command`.
-    fn expect(&mut self, command: &'static str) -> u16 {
+    fn code_for(&mut self, command: &'static str) -> u16 {
         match command.split(['\r', '\n']).next().unwrap_or_default() {
             "EHLO x" | "HELO x" => {
                 self.hello = true;
@@ -125,7 +125,7 @@ proptest! {
         let mut reference = Reference::default();
         let (mut codes, mut text) = (vec![220], String::new());
         for command in commands {
-            let code = reference.expect(command);
+            let code = reference.code_for(command);
             codes.push(code);
             text.push_str(command);
             if code == 354 {

@@ -1,0 +1,247 @@
+//! The inbox of captured mail, for a developer's machine: as JSON under `/_postrider/inbox`, and in LocalStack's form
+//! under `/_aws/ses`. Never as HTML: what a mail holds must not run in a browser.
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::store;
+use crate::store::Store;
+use crate::store::captured::{self, Captured};
+
+/// How many mails a list has when nothing is asked.
+const DEFAULT_LIMIT: i64 = 100;
+/// How many it has at the most.
+const MAX_LIMIT: i64 = 1000;
+/// How many mails `/_aws/ses` reads at the most; each one is parsed.
+const MAX_PARSED: i64 = 200;
+/// How many header fields and attachments are shown.
+const MAX_PARTS: usize = 1000;
+
+/// The inbox's routes. Mount them only where mail is captured: whoever reaches them reads all of it.
+pub fn routes(store: Store) -> Router {
+    Router::new()
+        .route("/_postrider/inbox", get(list).delete(clear))
+        .route("/_postrider/inbox/{id}", get(show))
+        .route("/_postrider/inbox/{id}/raw", get(raw))
+        .route("/_aws/ses", get(localstack).delete(clear))
+        .with_state(store)
+}
+
+/// `?limit=100&before=ID`: the mails before (older than) that one.
+#[derive(Deserialize)]
+struct Page {
+    limit: Option<i64>,
+    before: Option<String>,
+}
+
+/// An answer that is no mail.
+enum Refusal {
+    NotFound,
+    BadLimit,
+    Internal,
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        tracing::error!(%error, "the inbox cannot be read");
+        Self::Internal
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "no such mail in the inbox"),
+            Self::BadLimit => (StatusCode::BAD_REQUEST, "limit must be a number from 1 to 1000"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "the inbox cannot be read"),
+        };
+        (status, answer(&json!({ "error": text }))).into_response()
+    }
+}
+
+fn answer(value: &Value) -> Response {
+    no_sniff(([(CONTENT_TYPE, "application/json")], value.to_string()))
+}
+
+fn no_sniff(body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The message id for the first recipient, and `ID.N` for the others: a mail to one recipient is found by the id that
+/// SendEmail answered.
+fn id_of(c: &Captured) -> String {
+    if c.n == 0 { c.mail_id.clone() } else { format!("{}.{}", c.mail_id, c.n) }
+}
+
+fn read_id(id: &str) -> (String, i64) {
+    let parts = id.rsplit_once('.').and_then(|(mail, n)| Some((mail.to_owned(), n.parse().ok()?)));
+    parts.unwrap_or_else(|| (id.to_owned(), 0))
+}
+
+fn summary(c: &Captured) -> Value {
+    json!({
+        "id": id_of(c),
+        "messageId": c.mail_id,
+        "from": c.source,
+        "to": c.recipient,
+        "subject": c.subject,
+        "date": c.captured_at.iso_millis(),
+        "size": c.size,
+    })
+}
+
+async fn list(State(store): State<Store>, Query(page): Query<Page>) -> Result<Response, Refusal> {
+    let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Refusal::BadLimit);
+    }
+    let before = page.before.as_deref().map(read_id);
+    let rows = store
+        .read(move |tx| {
+            Box::pin(async move {
+                let before = match before {
+                    None => i64::MAX,
+                    Some((mail, n)) => captured::find(tx, &mail, n).await?.ok_or(Refusal::NotFound)?.seq,
+                };
+                Ok::<_, Refusal>(captured::page(tx, before, limit).await?)
+            })
+        })
+        .await?;
+    Ok(answer(&rows.iter().map(summary).collect()))
+}
+
+async fn clear(State(store): State<Store>) -> Result<Response, Refusal> {
+    let removed = store.write(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::clear(tx).await?) })).await?;
+    Ok(answer(&json!({ "deleted": removed })))
+}
+
+async fn load(store: &Store, id: &str) -> Result<(Captured, Vec<u8>), Refusal> {
+    let (mail, n) = read_id(id);
+    let found = store
+        .read(move |tx| {
+            Box::pin(async move {
+                let row = captured::find(tx, &mail, n).await?;
+                Ok::<_, Refusal>(row.zip(captured::content(tx, &mail, n).await?))
+            })
+        })
+        .await?;
+    found.ok_or(Refusal::NotFound)
+}
+
+async fn show(State(store): State<Store>, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let (row, content) = load(&store, &id).await?;
+    let mut value = summary(&row);
+    if let (Some(value), Some(message)) = (value.as_object_mut(), MessageParser::default().parse(&content)) {
+        value.insert("headers".to_owned(), headers(&message));
+        value.insert("text".to_owned(), part(&message, false));
+        value.insert("html".to_owned(), part(&message, true));
+        value.insert("attachments".to_owned(), attachments(&message));
+    }
+    Ok(answer(&value))
+}
+
+async fn raw(State(store): State<Store>, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let (_, content) = load(&store, &id).await?;
+    let headers = [(CONTENT_TYPE, "message/rfc822"), (CONTENT_DISPOSITION, "attachment; filename=\"mail.eml\"")];
+    Ok(no_sniff((headers, content)))
+}
+
+/// The fields in their order, unfolded, encoded words as they are.
+fn headers(message: &Message<'_>) -> Value {
+    let fields = message.headers_raw().take(MAX_PARTS);
+    fields.map(|(name, value)| json!({ "name": name, "value": value.replace(['\r', '\n'], "").trim() })).collect()
+}
+
+/// The body in one of its forms, where the mail itself has that form (the parser would make the other one up).
+fn part(message: &Message<'_>, html: bool) -> Value {
+    let of_form = |n: usize| {
+        let wanted = match (html, &message.part(u32::try_from(n).ok()?)?.body) {
+            (true, PartType::Html(_)) => message.body_html(0),
+            (false, PartType::Text(_)) => message.body_text(0),
+            _ => None,
+        };
+        wanted.map(|text| Value::from(text.into_owned()))
+    };
+    let first = if html { message.html_body.first() } else { message.text_body.first() };
+    first.and_then(|n| of_form(usize::try_from(*n).ok()?)).unwrap_or(Value::Null)
+}
+
+fn attachments(message: &Message<'_>) -> Value {
+    let one = |part: &mail_parser::MessagePart<'_>| {
+        let content_type = part.content_type().map(|c| match c.subtype() {
+            Some(subtype) => format!("{}/{subtype}", c.ctype()),
+            None => c.ctype().to_owned(),
+        });
+        json!({
+            "name": part.attachment_name(),
+            "contentType": content_type.unwrap_or_else(|| "text/plain".to_owned()),
+            "contentId": part.content_id(),
+            "inline": part.content_disposition().is_some_and(|d| d.is_inline()),
+            "size": part.contents().len(),
+        })
+    };
+    message.attachments().take(MAX_PARTS).map(one).collect()
+}
+
+/// `?id=MESSAGE-ID` and `?email=SOURCE` as LocalStack has them.
+#[derive(Deserialize)]
+struct Filter {
+    id: Option<String>,
+    email: Option<String>,
+}
+
+async fn localstack(State(store): State<Store>, Query(filter): Query<Filter>) -> Result<Response, Refusal> {
+    let rows = store
+        .read(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::page(tx, i64::MAX, MAX_PARSED).await?) }))
+        .await?;
+    let mut mails: Vec<(Captured, Vec<String>)> = Vec::new();
+    // LocalStack lists the oldest first, and one message for all recipients.
+    for row in rows.into_iter().rev() {
+        let recipient = row.recipient.clone();
+        match mails.iter_mut().find(|(first, _)| first.mail_id == row.mail_id) {
+            Some((_, recipients)) => recipients.push(recipient),
+            None => mails.push((row, vec![recipient])),
+        }
+    }
+    let wanted = |c: &Captured| {
+        filter.id.as_ref().is_none_or(|id| *id == c.mail_id)
+            && filter.email.as_ref().is_none_or(|email| email.eq_ignore_ascii_case(&c.source))
+    };
+    let mut messages = Vec::new();
+    for (first, recipients) in mails.iter().filter(|(first, _)| wanted(first)) {
+        let (mail, n) = (first.mail_id.clone(), first.n);
+        let content = store
+            .read(move |tx| Box::pin(async move { Ok::<_, Refusal>(captured::content(tx, &mail, n).await?) }))
+            .await?;
+        messages.push(localstack_message(first, recipients, &content.unwrap_or_default()));
+    }
+    Ok(answer(&json!({ "messages": messages })))
+}
+
+fn localstack_message(c: &Captured, recipients: &[String], content: &[u8]) -> Value {
+    let message = MessageParser::default().parse(content).unwrap_or_default();
+    let named = |field: Option<&Address<'_>>| -> Vec<String> {
+        let addresses: Vec<String> =
+            field.into_iter().flat_map(Address::iter).filter_map(|a| a.address()).map(str::to_lowercase).collect();
+        recipients.iter().filter(|r| addresses.contains(&r.to_lowercase())).cloned().collect()
+    };
+    let (to, cc) = (named(message.to()), named(message.cc()));
+    let bcc: Vec<&String> = recipients.iter().filter(|r| !to.contains(r) && !cc.contains(r)).collect();
+    json!({
+        "Id": c.mail_id,
+        "Region": c.region,
+        "Source": c.source,
+        "Destination": { "ToAddresses": to, "CcAddresses": cc, "BccAddresses": bcc },
+        "Subject": c.subject,
+        "Body": { "text_part": part(&message, false), "html_part": part(&message, true) },
+        "Timestamp": c.captured_at.iso_millis(),
+    })
+}

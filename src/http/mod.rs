@@ -1,0 +1,2 @@
+//! Everything that HTTP serves.
+pub mod inbox;

@@ -1,0 +1,134 @@
+//! What is written when an attempt has ended: the recipient's state, the attempt, and the event. One transaction with the
+//! job's outcome. Each does nothing when the recipient was settled meanwhile.
+use crate::base::{Timestamp, ids};
+use crate::mail::content::event;
+use crate::mail::content::{BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event};
+use crate::mail::sending::schedule;
+use crate::mail::sending::transport::Outcome;
+use crate::mail::sending::verdict::{Bounce, Deferral};
+use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
+use crate::store::{Error, Tx};
+use crate::topics::Topics;
+
+/// An attempt that has ended.
+pub struct Attempted {
+    /// 1 for the first.
+    pub number: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// What the transport saw.
+    pub round: Outcome,
+    /// Our name.
+    pub hostname: String,
+}
+
+impl Attempted {
+    fn row(&self, outcome: &str, reply: &str) -> Attempt {
+        Attempt {
+            attempt: self.number,
+            started_at: self.started_at,
+            finished_at: self.ended_at,
+            outcome: outcome.to_owned(),
+            remote: self.round.remote.clone(),
+            tls: self.round.encrypted.then(|| "STARTTLS".to_owned()),
+            reply: Some(reply.to_owned()),
+            transcript: self.round.transcript.clone(),
+        }
+    }
+
+    /// Keeps the attempt and the recipient's new state; false when the recipient was settled before.
+    async fn keep(
+        &self,
+        tx: &mut Tx,
+        to: &Recipient,
+        status: Status,
+        outcome: &str,
+        reply: &str,
+    ) -> Result<bool, Error> {
+        if !mails::settle(tx, &to.mail_id, to.n, status, self.number, Some(reply)).await? {
+            return Ok(false);
+        }
+        mails::insert_attempt(tx, &to.mail_id, to.n, &self.row(outcome, reply)).await?;
+        Ok(true)
+    }
+}
+
+/// It was delivered.
+pub async fn delivered(
+    tx: &mut Tx,
+    topics: &Topics,
+    mail: &Mail,
+    to: &Recipient,
+    attempted: Attempted,
+    response: String,
+) -> Result<(), Error> {
+    if !attempted.keep(tx, to, Status::Delivered, "Delivered", &response).await? {
+        return Ok(());
+    }
+    let event = Event::Delivery(Delivery {
+        at: attempted.ended_at,
+        recipients: vec![to.address.clone()],
+        smtp_response: response,
+        reporting_mta: attempted.hostname,
+        outgoing_ip: attempted.round.local.map(|address| address.to_string()),
+    });
+    publish_event(tx, topics, mail, &event).await
+}
+
+/// It failed for good.
+pub async fn bounced(
+    tx: &mut Tx,
+    topics: &Topics,
+    mail: &Mail,
+    to: &Recipient,
+    attempted: Attempted,
+    bounce: Bounce,
+) -> Result<(), Error> {
+    if !attempted.keep(tx, to, Status::Bounced, "Bounced", &bounce.diagnostic).await? {
+        return Ok(());
+    }
+    let event = Event::Bounce(event::Bounce {
+        at: attempted.ended_at,
+        kind: bounce.bounce_type,
+        sub_type: bounce.sub_type,
+        recipients: vec![BouncedRecipient {
+            email_address: to.address.clone(),
+            action: Some("failed".to_owned()),
+            status: Some(bounce.status),
+            diagnostic_code: Some(bounce.diagnostic),
+        }],
+        feedback_id: ids::ses_message_id(attempted.ended_at),
+        reporting_mta: Some(format!("dns; {}", attempted.hostname)),
+    });
+    publish_event(tx, topics, mail, &event).await
+}
+
+/// It is to be tried again. The sender hears of it once, when the delay has lasted.
+pub async fn deferred(
+    tx: &mut Tx,
+    topics: &Topics,
+    mail: &Mail,
+    to: &Recipient,
+    attempted: Attempted,
+    deferral: Deferral,
+) -> Result<(), Error> {
+    let kept = attempted.keep(tx, to, Status::Pending, "Delayed", &deferral.diagnostic).await?;
+    if !kept || !schedule::reports_delay(mail.accepted_at, attempted.ended_at, to.delayed_at) {
+        return Ok(());
+    }
+    mails::mark_delayed(tx, &to.mail_id, to.n, attempted.ended_at).await?;
+    let event = Event::DeliveryDelay(DeliveryDelay {
+        at: attempted.ended_at,
+        delay_type: deferral.delay_type,
+        expires_at: mail.expires_at,
+        recipients: vec![DelayedRecipient {
+            email_address: to.address.clone(),
+            status: deferral.status,
+            diagnostic_code: deferral.diagnostic,
+        }],
+        reporting_mta: Some(attempted.hostname),
+    });
+    publish_event(tx, topics, mail, &event).await
+}
