@@ -224,7 +224,7 @@ mod tests {
     }
 
     async fn answer(request: &Request) -> Reply {
-        let services = Services { clock: Clock::system() };
+        let (services, _dir) = Services::for_test(Clock::system()).await;
         let caller = Caller {
             account: AccountId::development(),
             region: Region::default_region(),

@@ -4,6 +4,9 @@ pub mod error;
 pub mod operation;
 pub mod protocol;
 pub mod service;
+pub mod ses;
+pub mod sesv2;
+pub mod sns;
 pub mod sqs;
 pub mod sts;
 
