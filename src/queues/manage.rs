@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
+use crate::queues::tags::{self, Tags};
 use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope};
+use crate::store;
 use crate::store::queues::Settings;
 use crate::store::{Tx, messages, queues};
 
@@ -43,8 +45,11 @@ impl Queues {
         scope: &Scope,
         name: &str,
         attributes: BTreeMap<String, String>,
+        tags: Tags,
     ) -> Result<Queue, Error> {
         check_name(name)?;
+        tags::check(&tags)?;
+        let tags = serde_json::to_string(&tags).map_err(store::Error::corrupt)?;
         let own = Arn::new("sqs", &scope.region, &scope.account, name);
         let mut settings = Settings::default();
         apply(&mut settings, &own, &attributes)?;
@@ -53,7 +58,7 @@ impl Queues {
             .write(move |tx| {
                 Box::pin(async move {
                     check_dead_letter_queue(tx, &settings).await?;
-                    let inserted = queues::insert(tx, &scope.account, &scope.region, &name, &settings).await?;
+                    let inserted = queues::insert(tx, &scope.account, &scope.region, &name, &settings, &tags).await?;
                     let queue = find(tx, &scope, &name).await?;
                     match first_difference(&queue.settings, &settings, &attributes) {
                         Some(attribute) if inserted.is_none() => Err(Error::QueueExists(name, attribute)),

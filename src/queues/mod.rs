@@ -7,6 +7,7 @@ pub mod message_attributes;
 mod receive;
 mod retention;
 mod send;
+mod tags;
 
 use crate::base::{AccountId, Arn, Clock, Region};
 use crate::store::Store;

@@ -10,7 +10,7 @@ use crate::store::messages::{self, NewMessage};
 
 /// The largest batch, all its messages together, in bytes.
 const BATCH_SIZE_MAX: u32 = 1_048_576;
-const DELAY_MAX: u32 = 900;
+const DELAY_MAX: i64 = 900;
 /// AWS documents no limit for a trace header beyond its form, which fits well within this.
 const TRACE_HEADER_MAX: usize = 1_024;
 const GROUP_ID_MAX: usize = 128;
@@ -20,8 +20,8 @@ const GROUP_ID_MAX: usize = 128;
 pub struct Outgoing {
     /// The body, 1 byte to the queue's limit.
     pub body: String,
-    /// Seconds to hide it first, instead of the queue's own.
-    pub delay: Option<u32>,
+    /// Seconds to hide it first, 0 to 900, instead of the queue's own.
+    pub delay: Option<i64>,
     /// Message attributes.
     pub attributes: MessageAttributes,
     /// The system attribute AWSTraceHeader.
@@ -70,6 +70,14 @@ impl Queues {
             .await
     }
 
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`] and what is wrong with the message.
+    pub async fn send_one(&self, scope: &Scope, name: &str, message: Outgoing) -> Result<Sent, Error> {
+        self.send(scope, name, vec![message]).await?.into_iter().next().unwrap_or(Err(Error::BodyMissing))
+    }
+
     /// Adds one message inside the caller's transaction: how a topic delivers to a queue.
     ///
     /// # Errors
@@ -110,10 +118,10 @@ fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), 
     } else {
         Some(serde_json::to_string(&message.attributes).map_err(crate::store::Error::corrupt)?)
     };
-    let delay = message.delay.unwrap_or(queue.settings.delay);
+    let delay = message.delay.and_then(|d| u64::try_from(d).ok()).unwrap_or(u64::from(queue.settings.delay));
     let row = NewMessage {
         message_id: sent.message_id.clone(),
-        visible_at: tx.now() + Duration::from_secs(u64::from(delay)),
+        visible_at: tx.now() + Duration::from_secs(delay),
         group_id: message.group_id,
         sender: message.sender,
         attributes,
@@ -138,7 +146,7 @@ fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     if message_size(message) > queue.settings.message_size_max as usize {
         return Err(Error::MessageTooLong(queue.settings.message_size_max));
     }
-    if let Some(delay) = message.delay.filter(|delay| *delay > DELAY_MAX) {
+    if let Some(delay) = message.delay.filter(|delay| !(0..=DELAY_MAX).contains(delay)) {
         let reason = "DelaySeconds must be >= 0 and <= 900.";
         return Err(Error::Parameter { name: "DelaySeconds", value: delay.to_string(), reason });
     }

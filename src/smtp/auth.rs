@@ -1,6 +1,4 @@
 //! Who hands mail over: AUTH PLAIN and LOGIN (RFC 4616, RFC 4954) with SES's SMTP passwords.
-use std::future::Future;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -73,15 +71,6 @@ pub struct KeyHolder {
     pub caller: String,
     /// The secret access key; `None` lets every password in (a developer's machine).
     pub secret: Option<Secret>,
-}
-
-/// Finds access keys.
-pub trait Credentials: Send + Sync + 'static {
-    /// Who holds `access_key`; `None` when nobody does.
-    fn holder(
-        &self,
-        access_key: &str,
-    ) -> impl Future<Output = Result<Option<KeyHolder>, Box<dyn std::error::Error + Send + Sync>>> + Send;
 }
 
 /// Decides on a claim. `home` is the region of who has no password to name one, and one more that passwords may name.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::smtp::reply;
 use crate::smtp::reply::Reply;
 
-/// A message as it grows: our trace field, then what the client sends. Once something is wrong it holds nothing more.
+/// A message as it grows: our trace field if there is one, then what the client sends. Once something is wrong it holds nothing more.
 #[derive(Debug)]
 pub struct Body {
     octets: Vec<u8>,

@@ -2,8 +2,10 @@
 use super::*;
 use proptest::prelude::*;
 
+type Message = Result<Vec<u8>, &'static str>;
+
 /// Reads all of `chunks`: the message or the text of its refusal, and what is left after the end; `None` without an end.
-fn read(chunks: &[&[u8]]) -> Option<(Result<Vec<u8>, &'static str>, Vec<u8>)> {
+fn read(chunks: &[&[u8]]) -> Option<(Message, Vec<u8>)> {
     let (mut reader, mut body) = (DataReader::new(70), Body::new("Head: 1\r\n".to_owned(), 200));
     for (n, chunk) in chunks.iter().enumerate() {
         let (used, end) = reader.read(chunk, &mut body);
@@ -17,7 +19,7 @@ fn read(chunks: &[&[u8]]) -> Option<(Result<Vec<u8>, &'static str>, Vec<u8>)> {
     None
 }
 
-fn whole(text: &str) -> Option<(Result<Vec<u8>, &'static str>, String)> {
+fn whole(text: &str) -> Option<(Message, String)> {
     let (message, rest) = read(&[text.as_bytes()])?;
     Some((message, String::from_utf8_lossy(&rest).into_owned()))
 }

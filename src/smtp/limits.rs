@@ -1,6 +1,8 @@
 //! Every bound that a client can run into, in one place.
 use std::time::Duration;
 
+use crate::mail::receiving::MAX_HOPS;
+
 /// What a session, and all sessions of a listener together, may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -58,7 +60,7 @@ impl Default for Limits {
             refused_recipients: 100,
             failed_logins: 3,
             idle_commands: 100,
-            hops: 100,
+            hops: MAX_HOPS,
             sessions: 1000,
             sessions_per_peer: 50,
             data_in_flight: 512 * 1024 * 1024,

@@ -142,3 +142,7 @@ impl<U: Upstream> Listener<U> {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;

@@ -11,15 +11,17 @@ pub mod limits;
 pub mod line;
 pub mod listener;
 pub mod parameters;
+mod post_office;
 pub mod reply;
 pub mod session;
 pub mod tls;
 pub mod trace;
 pub mod upstream;
 
-pub use auth::{Credentials, KeyHolder, Login, Principal};
+pub use auth::{KeyHolder, Login, Principal};
 pub use limits::Limits;
 pub use listener::{Listener, Service};
+pub use post_office::PostOffice;
 pub use session::Mode;
 pub use tls::Tls;
 pub use upstream::{InboundMessage, Refusal, SubmittedMessage, Upstream};

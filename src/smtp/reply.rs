@@ -1,6 +1,8 @@
 //! The table of replies: every text that an SMTP client can get from us is a row here, with the rule that it follows.
 use std::borrow::Cow;
 
+use crate::mail::sending::SendError;
+
 /// One kind of reply. `{}` in the text stands for what an [`Answer`] adds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -140,6 +142,33 @@ pub fn write_keywords(host: &str, keywords: &[String], out: &mut Vec<u8>) {
     }
 }
 
+/// What a user is told whose mail was not taken, in SES's words (SES guide: "SMTP response codes"). `None` when it is our
+/// fault.
+pub fn not_sent(error: &SendError) -> Option<Answer> {
+    Some(match error {
+        SendError::Internal(_) => return None,
+        SendError::NotVerified { identities, region } => {
+            let (region, failed) = (region.as_str().to_uppercase(), identities.join(", "));
+            MESSAGE_REJECTED.with(format!(
+                "Email address is not verified. The following identities failed the check in region {region}: {failed}"
+            ))
+        }
+        SendError::RateExceeded => THROTTLED.with("Maximum sending rate exceeded."),
+        SendError::DailyQuotaExceeded => THROTTLED.with("Daily message quota exceeded."),
+        SendError::AccountPaused => MESSAGE_REJECTED.with("Sending paused for this account."),
+        SendError::ConfigurationSetPaused(name) => {
+            MESSAGE_REJECTED.with(format!("Sending paused for configuration set <{name}>."))
+        }
+        SendError::ConfigurationSetMissing(name) => {
+            MESSAGE_REJECTED.with(format!("Configuration set <{name}> does not exist."))
+        }
+        SendError::NoRecipients => Answer::from(&NO_VALID_RECIPIENTS),
+        SendError::TooManyRecipients(_) => Answer::from(&TOO_MANY_RECIPIENTS),
+        SendError::TooLarge(max) => TOO_BIG.with(max.to_string()),
+        SendError::BadTag(_) | SendError::Message(_) => TRANSACTION_FAILED.with(error.to_string()),
+    })
+}
+
 /// Takes out what could end the line or upset a terminal.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -172,6 +201,26 @@ mod tests {
         out.clear();
         MESSAGE_REJECTED.with("ü".repeat(600)).write(&mut out);
         assert!(out.len() <= 512 && out.ends_with(b"\r\n") && std::str::from_utf8(&out).is_ok());
+    }
+
+    #[test]
+    fn refusals_of_sending_are_in_the_words_of_ses() {
+        let say = |error| {
+            let mut out = vec![];
+            not_sent(&error).expect("the user's fault").write(&mut out);
+            String::from_utf8(out).expect("text")
+        };
+        let identities = vec!["a@x.example".to_owned(), "b@x.example".to_owned()];
+        let region = crate::base::Region::default_region();
+        assert_eq!(
+            say(SendError::NotVerified { identities, region }),
+            "554 5.7.1 Message rejected: Email address is not verified. The following identities failed the check in \
+             region US-EAST-1: a@x.example, b@x.example\r\n"
+        );
+        let throttled = "454 4.7.0 Throttling failure: Maximum sending rate exceeded.\r\n";
+        assert_eq!(say(SendError::RateExceeded), throttled);
+        assert_eq!(say(SendError::TooLarge(7)), "552 5.3.4 Message exceeds the size limit of 7 octets\r\n");
+        assert!(not_sent(&SendError::Internal(crate::store::Error::corrupt("x"))).is_none());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The trace field that goes on top of every message (RFC 5321, 4.4), and the count of those already there.
+//! The trace field on top of what our users hand over (RFC 5321, 4.4), and the count of those already in a message. Mail
+//! that comes in gets its field from the receiving floor, which knows its id there.
 use std::net::IpAddr;
 
 use crate::base::{EmailAddress, Timestamp};
@@ -12,12 +13,6 @@ pub struct Hop<'a> {
     pub peer: IpAddr,
     /// Our name.
     pub host: &'a str,
-    /// EHLO, not HELO.
-    pub extended: bool,
-    /// Under TLS.
-    pub tls: bool,
-    /// Logged in.
-    pub authenticated: bool,
     /// With SMTPUTF8.
     pub smtputf8: bool,
     /// Our name for this message, in the log too.
@@ -41,14 +36,9 @@ impl Hop<'_> {
         format!("Received: from {helo} ({peer})\r\n\tby {host} with {with}\r\n\tid {id}{only};\r\n\t{date}\r\n")
     }
 
-    /// The protocol's registered name (RFC 3848, RFC 6531 4.3).
-    fn protocol(&self) -> String {
-        let base = match (self.smtputf8, self.extended || self.tls) {
-            (true, _) => "UTF8SMTP",
-            (_, true) => "ESMTP",
-            _ => "SMTP",
-        };
-        format!("{base}{}{}", if self.tls { "S" } else { "" }, if self.authenticated { "A" } else { "" })
+    /// The protocol's registered name (RFC 3848; RFC 6531, 4.3): after TLS and AUTH there are only these two.
+    fn protocol(&self) -> &'static str {
+        if self.smtputf8 { "UTF8SMTPSA" } else { "ESMTPSA" }
     }
 }
 
@@ -82,9 +72,6 @@ mod tests {
             helo: "client.example",
             peer: "192.0.2.7".parse().expect("an address"),
             host: "mx.example",
-            extended: true,
-            tls: true,
-            authenticated: false,
             smtputf8: false,
             id: "abc.1",
             only: Some(&only),
@@ -92,16 +79,14 @@ mod tests {
         };
         assert_eq!(
             hop.field(),
-            "Received: from client.example ([192.0.2.7])\r\n\tby mx.example with ESMTPS\r\n\tid abc.1\r\n\tfor \
+            "Received: from client.example ([192.0.2.7])\r\n\tby mx.example with ESMTPSA\r\n\tid abc.1\r\n\tfor \
              <b@example.com>;\r\n\tFri, 02 Jan 2026 03:04:05 +0000\r\n"
         );
-        hop =
-            Hop { helo: "x)(;\"<y>", peer: "::1".parse().expect("an address"), only: None, authenticated: true, ..hop };
+        hop = Hop { helo: "x)(;\"<y>", peer: "::1".parse().expect("an address"), only: None, smtputf8: true, ..hop };
         assert!(
             hop.field()
-                .starts_with("Received: from x?????y? ([IPv6:::1])\r\n\tby mx.example with ESMTPSA\r\n\tid abc.1;")
+                .starts_with("Received: from x?????y? ([IPv6:::1])\r\n\tby mx.example with UTF8SMTPSA\r\n\tid abc.1;")
         );
-        assert_eq!(Hop { extended: false, tls: false, authenticated: false, ..hop }.protocol(), "SMTP");
     }
 
     #[test]

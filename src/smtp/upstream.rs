@@ -26,7 +26,7 @@ impl From<&'static Reply> for Refusal {
 /// Mail for our own recipients.
 #[derive(Debug)]
 pub struct InboundMessage<R> {
-    /// The session's name for it, also in its trace field and in the log.
+    /// The session's name for it, also in the log.
     pub id: String,
     /// Envelope sender; `None` is the null reverse path.
     pub source: Option<EmailAddress>,
@@ -38,7 +38,7 @@ pub struct InboundMessage<R> {
     pub peer: IpAddr,
     /// Whether it came under TLS.
     pub tls: bool,
-    /// Our trace field and the message, lines ending with CRLF.
+    /// The message as it was sent, lines ending with CRLF, no field of ours.
     pub data: Bytes,
 }
 

@@ -66,13 +66,14 @@ fn read(row: &Row) -> Result<Queue, Error> {
     })
 }
 
-/// Adds a queue and gives its id. `None` when the name is taken.
+/// Adds a queue with its tags, a JSON object, and gives its id. `None` when the name is taken.
 pub async fn insert(
     tx: &mut Tx,
     account: &AccountId,
     region: &Region,
     name: &str,
     settings: &Settings,
+    tags: &str,
 ) -> Result<Option<i64>, Error> {
     let now = tx.now();
     let s = settings;
@@ -80,7 +81,7 @@ pub async fn insert(
         .one(
             "INSERT INTO queues (account, region, name, visibility_timeout, delay, retention, message_size_max, \
              receive_wait, dead_letter_queue, receives_max, attributes, tags, created_at, modified_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '{}', $12, $12) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
              ON CONFLICT (account, region, name) DO NOTHING RETURNING id",
             args![
                 account,
@@ -94,6 +95,7 @@ pub async fn insert(
                 s.dead_letter_queue.clone(),
                 s.receives_max,
                 &s.attributes,
+                tags,
                 now
             ],
         )

@@ -36,7 +36,7 @@ fn attributes(given: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 impl Bench {
     async fn create(&self, name: &str, given: &[(&str, &str)]) {
-        self.queues.create(&self.scope, name, attributes(given)).await.expect("the queue is made");
+        self.queues.create(&self.scope, name, attributes(given), BTreeMap::new()).await.expect("the queue is made");
     }
 
     async fn send(&self, name: &str, body: &str) {

@@ -232,3 +232,129 @@ fn type_of(file_name: &str) -> &'static str {
 fn limit(what: &'static str, length: usize, limit: usize) -> Result<(), Error> {
     if length > limit { Err(Error::TooLong { what, limit }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{MessageParser, MimeHeaders};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft {
+            from: Mailbox::parse("Ann <ann@x.example>").expect("good"),
+            to: vec![Mailbox::parse("bob@y.example").expect("good")],
+            cc: Vec::new(),
+            reply_to: Vec::new(),
+            subject: "hello".to_owned(),
+            text: Some("text".to_owned()),
+            html: None,
+            attachments: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn attachment(file_name: &str, disposition: Disposition, content: &[u8]) -> Attachment {
+        Attachment {
+            content: content.to_vec(),
+            content_type: None,
+            file_name: file_name.to_owned(),
+            disposition,
+            content_id: (disposition == Disposition::Inline).then(|| "logo@x".to_owned()),
+            description: None,
+            encoding: Encoding::Base64,
+        }
+    }
+
+    fn shape(raw: &[u8]) -> Vec<String> {
+        let message = MessageParser::default().parse(raw).expect("a message");
+        let kind = |part: &mail_parser::MessagePart<'_>| {
+            part.content_type()
+                .map(|t| format!("{}/{}", t.ctype(), t.subtype().unwrap_or_default()))
+                .unwrap_or_default()
+        };
+        message.parts.iter().map(kind).collect()
+    }
+
+    #[test]
+    fn each_level_of_multipart_stands_only_where_it_is_needed() {
+        let mut d = draft();
+        assert_eq!(shape(&compose(&d).expect("a message")), ["text/plain"]);
+        d.html = Some("<p>html</p>".to_owned());
+        assert_eq!(shape(&compose(&d).expect("a message")), ["multipart/alternative", "text/plain", "text/html"]);
+        d.attachments = vec![
+            attachment("a.pdf", Disposition::Attachment, b"%PDF"),
+            attachment("logo.png", Disposition::Inline, b"png"),
+        ];
+        assert_eq!(
+            shape(&compose(&d).expect("a message")),
+            [
+                "multipart/mixed",
+                "multipart/related",
+                "multipart/alternative",
+                "text/plain",
+                "text/html",
+                "image/png",
+                "application/pdf"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_no_caller_may_set_is_refused() {
+        let with = |change: &dyn Fn(&mut Draft)| {
+            let mut d = draft();
+            change(&mut d);
+            compose(&d)
+        };
+        let header = |name: &str, value: &str| with(&|d| d.headers = vec![(name.to_owned(), value.to_owned())]);
+        assert!(header("X-Mine", "fine").is_ok());
+        for (name, value) in
+            [("Bcc", "x@y.example"), ("content-type", "x"), ("X-A\r\nBcc", "x"), ("X-A", "x\r\nBcc: y")]
+        {
+            assert!(header(name, value).is_err(), "{name:?}");
+        }
+        assert!(with(&|d| d.subject = "a\r\nBcc: x@y.example".to_owned()).is_err());
+        assert!(with(&|d| d.text = None).is_err());
+        assert!(with(&|d| d.headers = vec![("X-A".to_owned(), String::new()); 16]).is_err());
+        let file = |change: &dyn Fn(&mut Attachment)| {
+            let mut a = attachment("a.txt", Disposition::Inline, b"x");
+            change(&mut a);
+            with(&|d| d.attachments = vec![a.clone()])
+        };
+        assert!(file(&|a| a.content_type = Some("text/x-mine; charset=utf-8".to_owned())).is_ok());
+        assert!(file(&|a| a.file_name = "a\r\nb".to_owned()).is_err());
+        assert!(file(&|a| a.content_id = Some("a>\r\nb".to_owned())).is_err());
+        assert!(file(&|a| a.content_type = Some("multipart/mixed; boundary=x".to_owned())).is_err());
+        assert!(file(&|a| a.content_type = Some("text/plain\r\nX: y".to_owned())).is_err());
+    }
+
+    proptest! {
+        /// Whatever the texts are, an independent parser reads back what was put in, and no line is too long.
+        #[test]
+        fn a_parser_reads_back_what_was_composed(
+            subject in "[^\\p{C}]{0,120}", name in "[^\\p{C}]{1,60}", text in "[^\\p{C}]{0,40}(\n[^\\p{C}]{0,1200}){0,3}",
+            file in "[^\\p{C}]{1,100}", content in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let mut d = draft();
+            d.subject = subject.clone();
+            d.from.name = Some(name.clone());
+            d.text = Some(text.clone());
+            d.html = Some(format!("<p>{text}</p>"));
+            d.attachments = vec![attachment(&file, Disposition::Attachment, &content)];
+            let raw = compose(&d).expect("a message");
+            prop_assert!(raw.split(|b| *b == b'\n').all(|line| line.len() <= 999));
+            prop_assert!(raw.windows(2).all(|w| (w[1] == b'\n') == (w[0] == b'\r')));
+            prop_assert!(raw.is_ascii());
+            let parsed = MessageParser::default().parse(&raw).expect("a message");
+            prop_assert_eq!(parsed.subject().unwrap_or_default(), subject.trim_matches(' '));
+            let from = parsed.from().and_then(|from| from.first()).expect("a From");
+            prop_assert_eq!(from.address(), Some("ann@x.example"));
+            prop_assert_eq!(from.name().unwrap_or_default().trim_matches(' '), name.trim_matches(' '));
+            prop_assert_eq!(parsed.body_text(0).unwrap_or_default().replace("\r\n", "\n"), text);
+            let part = parsed.attachment(0).expect("the attachment");
+            prop_assert_eq!(part.contents(), content.as_slice());
+            prop_assert_eq!(part.attachment_name(), Some(file.as_str()));
+        }
+    }
+}

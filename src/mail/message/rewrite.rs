@@ -39,6 +39,8 @@ pub struct Finished {
     pub authors: Vec<EmailAddress>,
     /// From as it stands there.
     pub from: String,
+    /// Return-Path: SES takes it as the address for bounces.
+    pub return_path: Option<EmailAddress>,
     /// X-SES-CONFIGURATION-SET.
     pub configuration_set: Option<String>,
     /// X-SES-MESSAGE-TAGS.
@@ -118,6 +120,7 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         lines: Vec::with_capacity(fields.len() + 2),
         authors: Vec::new(),
         from: String::new(),
+        return_path: None,
         configuration_set: None,
         tags: Vec::new(),
     };
@@ -126,6 +129,8 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
             done.configuration_set = Some(field.value()).filter(|name| !name.is_empty());
         } else if field.is("X-SES-MESSAGE-TAGS") {
             done.tags.extend(tags(&field.value())?);
+        } else if field.is("Return-Path") {
+            done.return_path = Mailbox::parse_list(&field.value())?.into_iter().next();
         }
         let replaced = ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name));
         if replaced || field.is_ses() {
@@ -203,4 +208,93 @@ fn push_crlf(out: &mut Vec<u8>, bytes: &[u8]) {
         }
     }
     out.extend_from_slice(bytes.get(start..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STAMP: Stamp<'static> = Stamp { message_id: "<id@host>", date: "Fri, 02 Jan 2026 03:04:05 +0000" };
+
+    #[test]
+    fn the_header_is_stamped_and_cleaned_and_the_rest_stays() {
+        let raw = b"From: Ann\r\n <a@x.example>\r\nTo: b@y.example\r\nBCC: c@z.example,\r\n d@z.example\r\nDate: old\r\n\
+            message-id: <old@x>\r\nReturn-Path: <e@x.example>\r\nX-SES-CONFIGURATION-SET: set\r\nX-Ses-Message-Tags: k=v, k2=v2\r\nX-Odd:  two  spaces \r\n\r\n\
+            body\r\n.\r\n  \r\n";
+        let done = finish(raw, &STAMP).expect("good");
+        let text = String::from_utf8(done.raw).expect("ascii");
+        assert_eq!(
+            text,
+            "From: Ann\r\n <a@x.example>\r\nTo: b@y.example\r\nX-Odd:  two  spaces \r\n\
+             Date: Fri, 02 Jan 2026 03:04:05 +0000\r\nMessage-ID: <id@host>\r\n\r\nbody\r\n.\r\n  \r\n"
+        );
+        assert_eq!(done.configuration_set.as_deref(), Some("set"));
+        assert_eq!(done.tags, [("k".to_owned(), "v".to_owned()), ("k2".to_owned(), "v2".to_owned())]);
+        assert_eq!(done.from, "Ann <a@x.example>");
+        assert_eq!(done.authors.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["a@x.example"]);
+        assert_eq!(done.return_path.as_ref().map(EmailAddress::as_str), Some("e@x.example"));
+        assert_eq!(done.lines.len(), 5);
+    }
+
+    #[test]
+    fn recipients_are_read_from_to_cc_and_bcc_each_once() {
+        let raw = b"From: a@x.example\nTo: b@y.example, B <b@y.example>\nCc: c@y.example\nBcc: d@y.example\n\nbody";
+        let found = recipients(raw).expect("good");
+        assert_eq!(
+            found.iter().map(EmailAddress::as_str).collect::<Vec<_>>(),
+            ["b@y.example", "c@y.example", "d@y.example"]
+        );
+        assert_eq!(author(raw).expect("good").as_str(), "a@x.example");
+    }
+
+    #[test]
+    fn what_is_no_header_is_refused() {
+        for bad in [
+            &b""[..],
+            b"no colon\r\n\r\nbody",
+            b" folded first\r\n\r\n",
+            b"From a@x.example\r\n\r\n",
+            b": no name\r\n\r\n",
+            b"From: a@x.example\r\nX: bare\rcr\r\n\r\n",
+            b"From: a@x.example\r\nX: nul\0\r\n\r\n",
+            b"To: b@y.example\r\n\r\nno from",
+            b"From: not an address\r\n\r\n",
+            b"From: a@x.example\r\nX-SES-MESSAGE-TAGS: broken\r\n\r\n",
+        ] {
+            assert!(finish(bad, &STAMP).is_err(), "{:?}", String::from_utf8_lossy(bad));
+        }
+        let many = format!("{}From: a@x.example\r\n\r\n", "X: y\r\n".repeat(2000));
+        assert!(matches!(finish(many.as_bytes(), &STAMP), Err(Error::TooLong { .. })));
+        let long = format!("X: {}\r\nFrom: a@x.example\r\n\r\n", "y".repeat(300_000));
+        assert!(matches!(finish(long.as_bytes(), &STAMP), Err(Error::TooLong { .. })));
+    }
+
+    proptest! {
+        /// Any body with CRLF line ends comes out byte for byte.
+        #[test]
+        fn a_body_with_good_line_ends_is_not_touched(body in "([^\r\n]{0,80}\r\n){0,20}[^\r\n]{0,20}", more in any::<Vec<u8>>()) {
+            let more: Vec<u8> = more.into_iter().filter(|b| *b != b'\r' && *b != b'\n').collect();
+            let raw = [b"From: a@x.example\r\n\r\n".as_slice(), body.as_bytes(), &more].concat();
+            let done = finish(&raw, &STAMP).expect("good");
+            prop_assert!(done.raw.ends_with(&[b"\r\n\r\n".as_slice(), body.as_bytes(), &more].concat()));
+        }
+
+        /// Whatever comes in, no CR or LF stands alone in what goes out.
+        #[test]
+        fn no_line_end_stands_alone(body in "[a\r\n]{0,60}") {
+            let raw = [b"From: a@x.example\n\n".as_slice(), body.as_bytes()].concat();
+            let done = finish(&raw, &STAMP).expect("good");
+            let text = String::from_utf8(done.raw).expect("ascii").replace("\r\n", "");
+            prop_assert!(!text.contains(['\r', '\n']));
+        }
+
+        /// No bytes make it panic.
+        #[test]
+        fn any_bytes_are_read_or_refused(raw in any::<Vec<u8>>()) {
+            let _ = finish(&raw, &STAMP);
+            let _ = recipients(&raw);
+        }
+    }
 }

@@ -1,20 +1,14 @@
 //! What the actions of a mail leave to be committed with the end of its job: notifications and bounces.
-use std::time::Duration;
-
 use crate::base::Arn;
 use crate::mail::receiving::Owner;
 use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::{Effect, Failure};
 use crate::mail::receiving::notification::SUBJECT;
-use crate::store::mails::{Kind, Mail};
-use crate::store::{Error, Tx, mails, topics};
+use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
+use crate::store::{Error, Tx, topics};
 use crate::topics::Error as TopicError;
 use crate::topics::{Publication, Topics};
-use crate::workers;
-use crate::workers::{Job, Reason, SystemQueue};
-
-/// How long a bounce is tried.
-const BOUNCE_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+use crate::workers::Reason;
 
 /// Parts the effects into those that can be done and the failures of those whose topic does not exist any more.
 pub async fn part(tx: &mut Tx, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec<Failure>), Error> {
@@ -59,33 +53,22 @@ async fn publish(tx: &mut Tx, topics: &Topics, topic: &Arn, message: String) -> 
     }
 }
 
-/// Stores the bounce as a mail of our own with the null reverse path (an empty `return_path`) and its outbound job.
+/// Queues the bounce as a mail of our own, with the null reverse path.
 async fn enqueue_bounce(tx: &mut Tx, owner: &Owner, bounce: Bounce) -> Result<(), Error> {
-    let now = tx.now();
-    let recipient = bounce.recipient.to_string();
-    let mail = Mail {
-        id: bounce.id.clone(),
-        account: owner.account.to_string(),
-        region: owner.region.to_string(),
-        caller: "receipt-rule".to_owned(),
-        source_ip: None,
-        source: bounce.sender.to_string(),
-        return_path: String::new(),
-        configuration_set: None,
-        tags: "[]".to_owned(),
-        headers: "{}".to_owned(),
-        identity: None,
-        kind: Kind::System,
-        size: i64::try_from(bounce.message.len()).unwrap_or(i64::MAX),
-        recipient_count: 1,
-        accepted_at: now,
-        expires_at: now + BOUNCE_LIFETIME,
+    let mail = SystemMail {
+        account: owner.account.clone(),
+        region: owner.region.clone(),
+        source: bounce.sender,
+        recipient: bounce.recipient,
+        raw: bounce.message,
+        hostname: bounce.hostname,
     };
-    mails::insert(tx, &mail, bounce.message, &[recipient]).await?;
-    let job = Job {
-        body: serde_json::json!({ "mail": bounce.id, "recipient": 0 }).to_string(),
-        group: Some(bounce.recipient.domain().to_string()),
-        visible_at: now,
-    };
-    workers::enqueue(tx, SystemQueue::Outbound, &[job]).await
+    match send_in(tx, mail).await {
+        Ok(_) => Ok(()),
+        Err(SystemMailError::Internal(error)) => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "a bounce was not sent");
+            Ok(())
+        }
+    }
 }

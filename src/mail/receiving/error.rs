@@ -10,9 +10,12 @@ pub enum Error {
     /// No rule of this name in the rule set.
     #[error("rule {0} does not exist")]
     RuleMissing(String),
-    /// The name of a rule set, a rule or a filter is taken.
-    #[error("{0} already exists")]
-    AlreadyExists(String),
+    /// The name of a rule set is taken.
+    #[error("rule set {0} already exists")]
+    RuleSetExists(String),
+    /// The name of a rule is taken in its rule set.
+    #[error("rule {0} already exists")]
+    RuleExists(String),
     /// There would be too many of something; the text names the limit.
     #[error("limit exceeded: {0}")]
     LimitExceeded(String),

@@ -8,7 +8,8 @@ use object_store::ObjectStore as _;
 use object_store::aws::AmazonS3Builder;
 use tokio::io::AsyncWriteExt;
 
-use crate::base::{Secret, ids};
+use crate::base::{Region, Secret, ids};
+use crate::config;
 
 /// Why an object was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,25 @@ impl Objects {
     /// Buckets are those of an S3 endpoint; they must exist there.
     pub fn s3(endpoint: S3Endpoint) -> Self {
         Self(Arc::new(Backend::S3(endpoint)))
+    }
+
+    /// The store that the settings name: an S3 endpoint, or the folder `objects` in the data directory. Fails with a
+    /// line for the operator when the endpoint's keys are missing.
+    pub fn from_settings(settings: &config::Objects, data_dir: &Path) -> Result<Self, String> {
+        let Some(url) = settings.s3_endpoint.clone() else { return Ok(Self::folder(data_dir.join("objects"))) };
+        let (Some(access_key_id), Some(secret_access_key)) =
+            (settings.s3_access_key_id.clone(), settings.s3_secret_access_key.clone())
+        else {
+            return Err("s3-endpoint needs s3-access-key-id and s3-secret-access-key".to_owned());
+        };
+        Ok(Self::s3(S3Endpoint {
+            allow_http: url.starts_with("http://"),
+            url: Some(url),
+            region: settings.s3_region.clone().unwrap_or_else(|| Region::default_region().to_string()),
+            access_key_id,
+            secret_access_key,
+            path_style: true,
+        }))
     }
 
     /// Stores an object; one with the same key is replaced. Safe to repeat.

@@ -1,9 +1,10 @@
 //! Rule sets and their rules: making, changing, ordering, and choosing the active one.
-use crate::base::{Arn, Timestamp};
-use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
+use crate::base::{Arn, EmailAddress, Timestamp};
+use crate::mail::identity::IdentityName;
+use crate::mail::receiving::rules::{Action, MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
 use crate::mail::receiving::{Error, Owner, Receiving};
 use crate::store;
-use crate::store::{Tx, receipt_rules, topics};
+use crate::store::{Tx, identities, receipt_rules, topics};
 
 /// A rule set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Receiving {
                     if receipt_rules::insert(tx, account, region, &name, &rules).await? {
                         Ok(())
                     } else {
-                        Err(Error::AlreadyExists(name))
+                        Err(Error::RuleSetExists(name))
                     }
                 })
             })
@@ -131,10 +132,10 @@ impl Receiving {
     pub async fn create_rule(&self, owner: &Owner, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
         check(&rule)?;
         let after = after.map(str::to_owned);
-        let topics = topics_of(&rule);
-        self.change(owner, set, topics, move |rules| {
+        let needs = Needs::of(&rule);
+        self.change(owner, set, needs, move |rules| {
             if rules.iter().any(|known| known.name == rule.name) {
-                return Err(Error::AlreadyExists(rule.name));
+                return Err(Error::RuleExists(rule.name));
             }
             if rules.len() >= MAX_RULES {
                 return Err(Error::LimitExceeded(format!("a rule set can have at most {MAX_RULES} rules")));
@@ -149,8 +150,8 @@ impl Receiving {
     /// Replaces the rule of the same name; its place stays.
     pub async fn update_rule(&self, owner: &Owner, set: &str, rule: Rule) -> Result<(), Error> {
         check(&rule)?;
-        let topics = topics_of(&rule);
-        self.change(owner, set, topics, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
+        let needs = Needs::of(&rule);
+        self.change(owner, set, needs, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
             Some(known) => {
                 *known = rule;
                 Ok(())
@@ -163,7 +164,7 @@ impl Receiving {
     /// Removes a rule; one that does not exist is fine.
     pub async fn delete_rule(&self, owner: &Owner, set: &str, name: &str) -> Result<(), Error> {
         let name = name.to_owned();
-        self.change(owner, set, vec![], move |rules| {
+        self.change(owner, set, Needs::default(), move |rules| {
             rules.retain(|rule| rule.name != name);
             Ok(())
         })
@@ -179,7 +180,7 @@ impl Receiving {
     /// Moves a rule behind the rule `after`, or to the front where none is named.
     pub async fn move_rule(&self, owner: &Owner, set: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
         let (name, after) = (name.to_owned(), after.map(str::to_owned));
-        self.change(owner, set, vec![], move |rules| {
+        self.change(owner, set, Needs::default(), move |rules| {
             let Some(from) = rules.iter().position(|rule| rule.name == name) else {
                 return Err(Error::RuleMissing(name));
             };
@@ -196,7 +197,7 @@ impl Receiving {
 
     /// Orders the rules as `names` says, which must name each rule of the set once.
     pub async fn reorder_rules(&self, owner: &Owner, set: &str, names: Vec<String>) -> Result<(), Error> {
-        self.change(owner, set, vec![], move |rules| {
+        self.change(owner, set, Needs::default(), move |rules| {
             let mut ordered = Vec::with_capacity(rules.len());
             for name in names {
                 let Some(at) = rules.iter().position(|rule| rule.name == name) else {
@@ -213,12 +214,12 @@ impl Receiving {
         .await
     }
 
-    /// Changes a rule set's rules in one transaction that holds it. The topics must exist and belong to the owner.
+    /// Changes a rule set's rules in one transaction that holds it.
     async fn change(
         &self,
         owner: &Owner,
         set: &str,
-        topics: Vec<Arn>,
+        needs: Needs,
         change: impl FnOnce(&mut Vec<Rule>) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let (owner, set) = (owner.clone(), set.to_owned());
@@ -228,9 +229,7 @@ impl Receiving {
                     let Owner { account, region } = &owner;
                     let row = receipt_rules::hold(tx, account, region, &set).await?;
                     let mut rules = read_rules(&row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules)?;
-                    for topic in topics {
-                        check_topic(tx, &owner, &topic).await?;
-                    }
+                    needs.check(tx, &owner).await?;
                     change(&mut rules)?;
                     let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
                     Ok(receipt_rules::set_rules(tx, account, region, &set, &text).await?)
@@ -256,16 +255,44 @@ fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
     Ok(RuleSet { name: row.name, created_at: row.created_at, rules: read_rules(&row.rules)? })
 }
 
-fn topics_of(rule: &Rule) -> Vec<Arn> {
-    rule.actions.iter().filter_map(|action| action.topic().cloned()).collect()
+/// What a rule's actions need to exist.
+#[derive(Debug, Default)]
+struct Needs {
+    topics: Vec<Arn>,
+    senders: Vec<EmailAddress>,
 }
 
-async fn check_topic(tx: &mut Tx, owner: &Owner, topic: &Arn) -> Result<(), Error> {
-    let ours = topic.service == "sns" && topic.account == owner.account && topic.region == owner.region;
-    if ours && topics::find(tx, &topic.account, &topic.region, &topic.resource).await?.is_some() {
+impl Needs {
+    fn of(rule: &Rule) -> Self {
+        let sender = |action: &Action| match action {
+            Action::Bounce { sender, .. } => Some(sender.clone()),
+            _ => None,
+        };
+        Self {
+            topics: rule.actions.iter().filter_map(|action| action.topic().cloned()).collect(),
+            senders: rule.actions.iter().filter_map(sender).collect(),
+        }
+    }
+
+    /// The topics must exist and belong to the owner; who a bounce comes from must be verified by the owner.
+    async fn check(&self, tx: &mut Tx, owner: &Owner) -> Result<(), Error> {
+        for topic in &self.topics {
+            let ours = topic.service == "sns" && topic.account == owner.account && topic.region == owner.region;
+            if !ours || topics::find(tx, &topic.account, &topic.region, &topic.resource).await?.is_none() {
+                return Err(Error::InvalidTopic(topic.to_string()));
+            }
+        }
+        for sender in &self.senders {
+            let mut verified = false;
+            for name in IdentityName::covering(sender) {
+                let identity = identities::find(tx, &owner.account, &owner.region, &name).await?;
+                verified |= identity.is_some_and(|identity| identity.status == "SUCCESS");
+            }
+            if !verified {
+                return Err(Error::Invalid(format!("the sender of the bounce is not verified: {sender}")));
+            }
+        }
         Ok(())
-    } else {
-        Err(Error::InvalidTopic(topic.to_string()))
     }
 }
 

@@ -11,8 +11,10 @@ pub fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdic
     let source = mail.source.as_deref().unwrap_or_default();
     let protocol = if mail.tls { "ESMTPS" } else { "ESMTP" };
     let helo = word(&mail.helo);
+    // An address literal of RFC 5321, 4.1.3.
+    let peer = if mail.peer.contains(':') { format!("IPv6:{}", mail.peer) } else { mail.peer.clone() };
     let mut out = format!("Return-Path: <{source}>\r\n");
-    let _ = write!(out, "Received: from {helo} ([{}])\r\n by {hostname} with {protocol} id {}", mail.peer, mail.id);
+    let _ = write!(out, "Received: from {helo} ([{peer}])\r\n by {hostname} with {protocol} id {}", mail.id);
     if let [only] = recipients {
         let _ = write!(out, "\r\n for {only}");
     }

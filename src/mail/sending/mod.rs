@@ -1,4 +1,5 @@
 //! Sending: the one door for the API and SMTP submission, our own mails, and the way to the recipient's server.
+//! Sending: the one door for the API, SMTP submission and our own mails, and the way from there to the recipient's server.
 pub mod accept;
 pub mod capture;
 mod checks;

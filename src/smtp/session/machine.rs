@@ -148,7 +148,7 @@ impl<R> Session<R> {
     }
 
     /// What has to happen next.
-    pub fn next(&mut self) -> Event<R> {
+    pub fn next_event(&mut self) -> Event<R> {
         loop {
             let event = match &self.phase {
                 Phase::Data(_) => self.read_data(),

@@ -5,7 +5,7 @@ mod transfer;
 mod verbs;
 
 #[cfg(test)]
-mod reference;
+mod reference_tests;
 #[cfg(test)]
 mod tests;
 

@@ -32,7 +32,7 @@ impl Talk {
     pub fn say(&mut self, text: impl AsRef<[u8]>) -> String {
         self.session.feed(text.as_ref());
         loop {
-            match self.session.next() {
+            match self.session.next_event() {
                 Event::Read => break,
                 Event::Close => {
                     self.ended = true;
@@ -94,12 +94,7 @@ fn a_mail_comes_in_with_all_commands_in_one_piece() {
         (from, to.as_slice()),
         (&None, &["a@here.example/7".to_owned(), "postmaster@mx.here.example/7".to_owned()][..])
     );
-    assert!(
-        data.starts_with(
-            "Received: from client.example ([192.0.2.7])\r\n\tby mx.here.example with ESMTP\r\n\tid id.1;"
-        )
-    );
-    assert!(data.ends_with("\r\nSubject: x\r\n\r\n.dot\r\n"));
+    assert_eq!(data, "Subject: x\r\n\r\n.dot\r\n");
     assert!(talk.ended);
 }
 
@@ -201,7 +196,7 @@ fn chunks_make_a_message_and_a_refused_one_is_passed_over() {
         talk.codes(format!("{begin}BDAT 6\r\n.\r\n.\r\nBDAT 0\r\nBDAT 2 LAST\r\n..")),
         [250, 250, 250, 250, 250]
     );
-    assert!(talk.mails[0].2.ends_with("+0000\r\n.\r\n.\r\n.."));
+    assert_eq!(talk.mails[0].2, ".\r\n.\r\n..");
     assert_eq!(
         talk.codes(format!("{begin}BDAT 1\r\nxDATA\r\nRCPT TO:<a@here.example>\r\nMAIL FROM:<>\r\n")),
         [250, 250, 250, 503, 503, 503]

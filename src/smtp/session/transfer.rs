@@ -53,23 +53,19 @@ impl<R> Session<R> {
 
     fn begin_body(&mut self) {
         let id = self.message_id();
-        let Some(envelope) = &mut self.envelope else { return };
+        let Some(envelope) = self.envelope.as_mut().filter(|envelope| envelope.body.is_none()) else { return };
         let only = envelope.recipients.first().filter(|_| envelope.recipients.len() == 1);
-        let head = Hop {
+        let hop = Hop {
             helo: self.hello.as_ref().map_or("", |hello| &hello.host),
             peer: self.peer,
             host: &self.site.hostname,
-            extended: self.hello.as_ref().is_some_and(|hello| hello.extended),
-            tls: self.tls,
-            authenticated: self.principal.is_some(),
             smtputf8: envelope.smtputf8,
             id: &id,
             only,
             at: self.site.clock.now(),
         };
-        if envelope.body.is_none() {
-            envelope.body = Some(Body::new(head.field(), self.site.limits.message_size));
-        }
+        let head = if self.site.mode == Mode::Submission { hop.field() } else { String::new() };
+        envelope.body = Some(Body::new(head, self.site.limits.message_size));
     }
 
     pub(super) fn read_data(&mut self) -> Option<Event<R>> {
@@ -132,13 +128,11 @@ impl<R> Session<R> {
         self.phase = Phase::Command;
         let id = self.message_id();
         let (envelope, hello) = (self.envelope.take()?, self.hello.as_ref()?);
-        let body = envelope.body?;
-        // One of the fields is ours.
-        let octets = match body.finish() {
-            Ok(octets) if trace::hops(&octets) > self.site.limits.hops + 1 => Err(&reply::TOO_MANY_HOPS),
-            other => other,
-        };
-        let data = match octets {
+        let mut body = envelope.body?;
+        if trace::hops(body.sent()) > self.site.limits.hops {
+            body.fail(&reply::TOO_MANY_HOPS);
+        }
+        let data = match body.finish() {
             Ok(data) => data,
             Err(row) => {
                 let answer = if row == &reply::TOO_BIG { self.too_big() } else { Answer::from(row) };

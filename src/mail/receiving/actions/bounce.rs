@@ -14,14 +14,14 @@ const MAX_RETURNED_BYTES: usize = 8 * 1024;
 /// A bounce that is ready to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounce {
-    /// Its message id.
-    pub id: String,
     /// Who it comes from, as its `From` says; the reverse path is null.
     pub sender: EmailAddress,
     /// Who it goes to: the reverse path of the mail that bounces.
     pub recipient: EmailAddress,
-    /// The complete message.
+    /// The complete message; Date and Message-ID are stamped when it is queued.
     pub message: Vec<u8>,
+    /// The right side of its Message-ID.
+    pub hostname: String,
 }
 
 /// What the bounce says.
@@ -84,15 +84,11 @@ fn write(
     sender: &EmailAddress,
     recipient: &EmailAddress,
 ) -> Written<Bounce> {
-    let now = run.clock.now();
-    let id = ids::ses_message_id(now);
     let boundary = format!("=_{}", ids::token(30));
     let mut out = Vec::new();
     headers::mailboxes(&mut out, "From", [(Some("Mail Delivery System"), sender.as_str())])?;
     headers::mailboxes(&mut out, "To", [(None, recipient.as_str())])?;
     headers::unstructured(&mut out, "Subject", "Delivery Status Notification (Failure)")?;
-    headers::unstructured(&mut out, "Date", &now.rfc2822())?;
-    headers::unstructured(&mut out, "Message-ID", &format!("<{id}@{}>", run.hostname))?;
     if let Some(original) = run.facts.common_headers.message_id.as_deref().filter(|text| is_message_id(text)) {
         headers::unstructured(&mut out, "In-Reply-To", original)?;
     }
@@ -108,7 +104,8 @@ fn write(
     body.push_str(&returned_headers(run.raw));
     body.push_str(&format!("\r\n--{boundary}--\r\n"));
     out.extend_from_slice(body.as_bytes());
-    Ok(Bounce { id, sender: sender.clone(), recipient: recipient.clone(), message: out })
+    let hostname = run.hostname.to_owned();
+    Ok(Bounce { sender: sender.clone(), recipient: recipient.clone(), message: out, hostname })
 }
 
 /// The part for people. Base64, so that any text stands on short lines of ASCII.

@@ -1,0 +1,175 @@
+//! The receipt rule sets of SES v1: making, cloning, listing, activating, ordering.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::protocol::Time;
+use crate::aws::service::Services;
+use crate::aws::ses::receipt_error::ReceiptError;
+use crate::aws::ses::receipt_rules::ReceiptRule;
+use crate::mail::receiving::{Owner, RuleSet};
+
+/// CreateReceiptRuleSet, DescribeReceiptRuleSet and DeleteReceiptRuleSet have only a name.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RuleSetRequest {
+    rule_set_name: String,
+}
+
+/// SetActiveReceiptRuleSet's members.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetActiveReceiptRuleSetRequest {
+    rule_set_name: Option<String>,
+}
+
+/// CloneReceiptRuleSet's members.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CloneReceiptRuleSetRequest {
+    rule_set_name: String,
+    original_rule_set_name: String,
+}
+
+/// ReorderReceiptRuleSet's members.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReorderReceiptRuleSetRequest {
+    rule_set_name: String,
+    rule_names: Vec<String>,
+}
+
+/// No members.
+#[derive(Debug, Deserialize)]
+pub struct DescribeActiveReceiptRuleSetRequest {}
+
+/// ListReceiptRuleSets's members.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListReceiptRuleSetsRequest {
+    next_token: Option<String>,
+}
+
+/// A result without members.
+#[derive(Debug, Serialize)]
+pub struct Nothing {}
+
+/// A rule set's name and age.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReceiptRuleSetMetadata {
+    name: String,
+    created_timestamp: Time,
+}
+
+/// A rule set with its rules; without members where none is active.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeReceiptRuleSetResponse {
+    metadata: Option<ReceiptRuleSetMetadata>,
+    rules: Option<Vec<ReceiptRule>>,
+}
+
+/// All rule sets: there are never more than one page of them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListReceiptRuleSetsResponse {
+    rule_sets: Vec<ReceiptRuleSetMetadata>,
+}
+
+/// Whose rule sets a caller means.
+pub(in crate::aws::ses) fn owner(caller: &Caller) -> Owner {
+    Owner { account: caller.account.clone(), region: caller.region.clone() }
+}
+
+fn metadata(set: &RuleSet) -> ReceiptRuleSetMetadata {
+    ReceiptRuleSetMetadata { name: set.name.clone(), created_timestamp: Time(set.created_at) }
+}
+
+fn described(set: RuleSet) -> DescribeReceiptRuleSetResponse {
+    let metadata = Some(metadata(&set));
+    DescribeReceiptRuleSetResponse { metadata, rules: Some(set.rules.into_iter().map(ReceiptRule::from).collect()) }
+}
+
+/// Makes an empty rule set.
+pub async fn create_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    input: RuleSetRequest,
+) -> Result<Nothing, ReceiptError> {
+    services.receiving.create_rule_set(&owner(caller), &input.rule_set_name).await?;
+    Ok(Nothing {})
+}
+
+/// Makes a rule set with the rules of another.
+pub async fn clone_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    input: CloneReceiptRuleSetRequest,
+) -> Result<Nothing, ReceiptError> {
+    let original = input.original_rule_set_name;
+    services.receiving.clone_rule_set(&owner(caller), &input.rule_set_name, &original).await?;
+    Ok(Nothing {})
+}
+
+/// Tells a rule set with its rules.
+pub async fn describe_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    input: RuleSetRequest,
+) -> Result<DescribeReceiptRuleSetResponse, ReceiptError> {
+    Ok(described(services.receiving.rule_set(&owner(caller), &input.rule_set_name).await?))
+}
+
+/// Tells the active rule set; nothing where none is active.
+pub async fn describe_active_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    _: DescribeActiveReceiptRuleSetRequest,
+) -> Result<DescribeReceiptRuleSetResponse, ReceiptError> {
+    let active = services.receiving.active_rule_set(&owner(caller)).await?;
+    Ok(active.map_or(DescribeReceiptRuleSetResponse { metadata: None, rules: None }, described))
+}
+
+/// Lists the rule sets. No page token is ever given, so none is taken.
+pub async fn list_receipt_rule_sets(
+    services: &Services,
+    caller: &Caller,
+    input: ListReceiptRuleSetsRequest,
+) -> Result<ListReceiptRuleSetsResponse, ReceiptError> {
+    if input.next_token.is_some_and(|token| !token.is_empty()) {
+        return Err(ReceiptError::InvalidParameterValue("NextToken is not valid".to_owned()));
+    }
+    let sets = services.receiving.rule_sets(&owner(caller)).await?;
+    Ok(ListReceiptRuleSetsResponse { rule_sets: sets.iter().map(metadata).collect() })
+}
+
+/// Removes a rule set.
+pub async fn delete_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    input: RuleSetRequest,
+) -> Result<Nothing, ReceiptError> {
+    services.receiving.delete_rule_set(&owner(caller), &input.rule_set_name).await?;
+    Ok(Nothing {})
+}
+
+/// Chooses the active rule set; without a name, none is active.
+pub async fn set_active_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    input: SetActiveReceiptRuleSetRequest,
+) -> Result<Nothing, ReceiptError> {
+    let name = input.rule_set_name.filter(|name| !name.is_empty());
+    services.receiving.set_active_rule_set(&owner(caller), name.as_deref()).await?;
+    Ok(Nothing {})
+}
+
+/// Orders the rules of a set.
+pub async fn reorder_receipt_rule_set(
+    services: &Services,
+    caller: &Caller,
+    input: ReorderReceiptRuleSetRequest,
+) -> Result<Nothing, ReceiptError> {
+    services.receiving.reorder_rules(&owner(caller), &input.rule_set_name, input.rule_names).await?;
+    Ok(Nothing {})
+}

@@ -1,0 +1,111 @@
+//! Queue URLs: how they are written, and which queue one means.
+use crate::aws::call::Caller;
+use crate::aws::sqs::error::SqsError;
+use crate::base::{AccountId, Region};
+use crate::queues::Scope;
+
+/// The URL of a queue, at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
+/// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
+pub fn url(caller: &Caller, name: &str) -> String {
+    let (endpoint, region, account) = (&caller.endpoint, &caller.region, &caller.account);
+    if *region == Region::default_region() {
+        format!("{endpoint}/{account}/{name}")
+    } else {
+        format!("{endpoint}/queue/{region}/{account}/{name}")
+    }
+}
+
+/// The queues of the caller, in the region that it calls.
+pub fn scope(caller: &Caller) -> Scope {
+    Scope { account: caller.account.clone(), region: caller.region.clone() }
+}
+
+/// Which queue a URL means. Understands our own forms, AWS's hosts (`sqs.REGION.amazonaws.com`,
+/// `REGION.queue.amazonaws.com`), LocalStack's, and a bare name.
+///
+/// # Errors
+/// `InvalidAddress` for a text that is none of these; `AccessDenied` for a queue of another account.
+pub fn find(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
+    let invalid = || SqsError::InvalidAddress(url.chars().take(200).collect());
+    let (host, path) = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').ok_or_else(invalid)?,
+        None => ("", url.trim_start_matches('/')),
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let parts: Vec<&str> = path.split('/').collect();
+    let (region, account, name) = match parts[..] {
+        ["queue", region, account, name] => (Some(region), account, name),
+        [account, name] => (region_in_host(host), account, name),
+        [name] if host.is_empty() && !name.is_empty() => (None, caller.account.as_str(), name),
+        _ => return Err(invalid()),
+    };
+    let account: AccountId = account.parse().map_err(|_| invalid())?;
+    let region = match region {
+        Some(region) => region.parse().map_err(|_| invalid())?,
+        None => caller.region.clone(),
+    };
+    if account != caller.account {
+        return Err(SqsError::AccessDenied(url.chars().take(200).collect()));
+    }
+    Ok((Scope { account, region }, name.to_owned()))
+}
+
+fn region_in_host(host: &str) -> Option<&str> {
+    let host = host.split(':').next().unwrap_or(host);
+    let labels: Vec<&str> = host.split('.').collect();
+    match labels[..] {
+        ["sqs", region, "amazonaws", "com"] | [region, "queue", "amazonaws", "com"] => Some(region),
+        ["sqs", region, "localhost", "localstack", "cloud"] => Some(region),
+        [region, "queue", "localhost", "localstack", "cloud"] => Some(region),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(region: &str) -> Caller {
+        Caller {
+            account: AccountId::development(),
+            region: region.parse().expect("a region"),
+            access_key: "k".into(),
+            endpoint: "http://localhost:4566".into(),
+            request_id: "r".into(),
+            source_ip: [127, 0, 0, 1].into(),
+        }
+    }
+
+    #[test]
+    fn a_url_that_was_given_out_is_understood() {
+        for region in ["us-east-1", "eu-west-1"] {
+            let caller = caller(region);
+            let (scope, name) = find(&caller, &url(&caller, "jobs")).expect("our own form");
+            assert_eq!((scope.region.as_str(), name.as_str()), (region, "jobs"));
+        }
+    }
+
+    #[test]
+    fn the_forms_of_aws_and_localstack_are_understood() {
+        for (url, region) in [
+            ("https://sqs.eu-west-1.amazonaws.com/000000000000/q", "eu-west-1"),
+            ("https://eu-west-1.queue.amazonaws.com/000000000000/q", "eu-west-1"),
+            ("https://queue.amazonaws.com/000000000000/q", "us-east-1"),
+            ("http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/q", "eu-west-1"),
+            ("http://localhost:4566/queue/eu-west-1/000000000000/q", "eu-west-1"),
+            ("q", "us-east-1"),
+        ] {
+            let (scope, name) = find(&caller("us-east-1"), url).expect(url);
+            assert_eq!((scope.region.as_str(), name.as_str()), (region, "q"), "{url}");
+        }
+    }
+
+    #[test]
+    fn other_accounts_and_other_texts_are_refused() {
+        let find = |url: &str| find(&caller("us-east-1"), url);
+        assert!(matches!(find("http://localhost/111111111111/q"), Err(SqsError::AccessDenied(_))));
+        for bad in ["", "http://localhost", "http://localhost/q", "http://localhost/12/q", "http://h/a/b/c/d/e"] {
+            assert!(matches!(find(bad), Err(SqsError::InvalidAddress(_))), "{bad}");
+        }
+    }
+}

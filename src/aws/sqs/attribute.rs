@@ -1,0 +1,101 @@
+//! Message attributes on the wire, and which of them a receive asks for.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::protocol::Blob;
+use crate::aws::sqs::error::SqsError;
+use crate::queues::message_attributes::AttributeValue;
+use crate::queues::{Error, MessageAttribute, MessageAttributes};
+
+/// A message attribute, or a system attribute of a message to send.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MessageAttributeValue {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    string_value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binary_value: Option<Blob>,
+    data_type: String,
+}
+
+impl From<MessageAttribute> for MessageAttributeValue {
+    fn from(attribute: MessageAttribute) -> Self {
+        let (string_value, binary_value) = match attribute.value {
+            AttributeValue::Text(text) => (Some(text), None),
+            AttributeValue::Binary(bytes) => (None, Some(Blob(bytes))),
+        };
+        Self { string_value, binary_value, data_type: attribute.data_type }
+    }
+}
+
+/// Message attributes from the wire.
+///
+/// # Errors
+/// InvalidParameterValue for one without exactly one value.
+pub fn read(given: BTreeMap<String, MessageAttributeValue>) -> Result<MessageAttributes, SqsError> {
+    given.into_iter().map(|(name, value)| read_one(name, value)).collect()
+}
+
+fn read_one(name: String, given: MessageAttributeValue) -> Result<(String, MessageAttribute), SqsError> {
+    let value = match (given.string_value, given.binary_value) {
+        (Some(text), None) => AttributeValue::Text(text),
+        (None, Some(blob)) => AttributeValue::Binary(blob.0),
+        (Some(_), Some(_)) => {
+            let shown: String = name.chars().take(256).collect();
+            return Err(
+                Error::MessageAttribute(format!("Message (user) attribute '{shown}' has multiple values.")).into()
+            );
+        }
+        // The check of the attributes names what is missing.
+        (None, None) => AttributeValue::Text(String::new()),
+    };
+    Ok((name, MessageAttribute { data_type: given.data_type, value }))
+}
+
+const TRACE_HEADER: &str = "AWSTraceHeader";
+
+/// The trace header among the system attributes of a message to send.
+///
+/// # Errors
+/// InvalidParameterValue for any other system attribute.
+pub fn trace_header(given: BTreeMap<String, MessageAttributeValue>) -> Result<Option<String>, SqsError> {
+    let mut header = None;
+    for (name, value) in given {
+        if name != TRACE_HEADER || value.data_type != "String" {
+            let shown: String = name.chars().take(256).collect();
+            let text = format!("Message system attribute name '{shown}' is invalid.");
+            return Err(Error::MessageAttribute(text).into());
+        }
+        header = value.string_value;
+    }
+    Ok(header)
+}
+
+/// The MD5 of the system attributes, which so far can only be a trace header.
+pub fn trace_header_md5(header: Option<&str>) -> Option<String> {
+    let attribute =
+        |text: &str| MessageAttribute { data_type: "String".to_owned(), value: AttributeValue::Text(text.to_owned()) };
+    let one: MessageAttributes = header.map(|text| (TRACE_HEADER.to_owned(), attribute(text))).into_iter().collect();
+    crate::queues::message_attributes::md5(&one)
+}
+
+/// Whether a receive that lists `wanted` gets the attribute: by name, `All`, `.*`, or a prefix such as `order.*`.
+pub fn is_wanted(wanted: &[String], name: &str) -> bool {
+    wanted.iter().any(|w| match w.as_str() {
+        "All" | ".*" => true,
+        w => w == name || w.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_asked_for_by_name_prefix_or_all() {
+        let wanted = |list: &[&str], name| is_wanted(&list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), name);
+        assert!(wanted(&["All"], "a") && wanted(&[".*"], "a") && wanted(&["a"], "a") && wanted(&["or.*"], "or.x"));
+        assert!(!wanted(&[], "a") && !wanted(&["b"], "a") && !wanted(&["or.*"], "x.or"));
+    }
+}

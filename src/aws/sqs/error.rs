@@ -1,0 +1,153 @@
+//! SQS's error rows: shape, Query code, status and AWS's text for each.
+use std::fmt;
+
+use crate::aws::error::{ErrorShape, Failure, ServiceError};
+use crate::aws::protocol::Refusal;
+use crate::queues::Error as Core;
+
+/// An SQS error.
+#[derive(Debug)]
+pub enum SqsError {
+    /// The core refused.
+    Queue(Core),
+    /// The queue belongs to another account; holds its URL.
+    AccessDenied(String),
+    /// The URL is not a queue's; holds it.
+    InvalidAddress(String),
+    /// A batch has no entry; holds the entry's name.
+    EmptyBatch(&'static str),
+    /// A batch has more than ten entries; holds how many.
+    TooManyEntries(usize),
+    /// Two entries have this id.
+    RepeatedId(String),
+    /// An entry's id is not valid.
+    InvalidId,
+}
+
+impl From<Core> for SqsError {
+    fn from(error: Core) -> Self {
+        Self::Queue(error)
+    }
+}
+
+impl std::error::Error for SqsError {}
+
+const INVALID_VALUE: ErrorShape = ErrorShape::sender("com.amazon.coral.service#InvalidParameterValueException", 400)
+    .query("InvalidParameterValue", 400);
+const MISSING: ErrorShape = ErrorShape::sender("com.amazon.coral.service#MissingRequiredParameterException", 400)
+    .query("MissingParameter", 400);
+
+/// A row whose Query code has SQS's old prefix.
+macro_rules! prefixed {
+    ($name:literal, $query_status:literal) => {
+        ErrorShape::sender($name, 400).query(concat!("AWS.SimpleQueueService.", $name), $query_status)
+    };
+}
+
+impl ServiceError for SqsError {
+    fn shape(&self) -> ErrorShape {
+        let core = match self {
+            Self::Queue(core) => core,
+            Self::AccessDenied(_) => {
+                return ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403)
+                    .query("AccessDenied", 403);
+            }
+            Self::InvalidAddress(_) => return ErrorShape::sender("InvalidAddress", 400).query("InvalidAddress", 404),
+            Self::EmptyBatch(_) => return prefixed!("EmptyBatchRequest", 400),
+            Self::TooManyEntries(_) => return prefixed!("TooManyEntriesInBatchRequest", 400),
+            Self::RepeatedId(_) => return prefixed!("BatchEntryIdsNotDistinct", 400),
+            Self::InvalidId => return prefixed!("InvalidBatchEntryId", 400),
+        };
+        match core {
+            Core::QueueMissing(_) => {
+                ErrorShape::sender("QueueDoesNotExist", 400).query("AWS.SimpleQueueService.NonExistentQueue", 400)
+            }
+            Core::QueueExists(..) => ErrorShape::sender("QueueNameExists", 400).query("QueueAlreadyExists", 400),
+            Core::AttributeName(_) => ErrorShape::sender("InvalidAttributeName", 400),
+            Core::AttributeValue(..) => ErrorShape::sender("InvalidAttributeValue", 400),
+            Core::PurgeInProgress(_) => prefixed!("PurgeQueueInProgress", 403),
+            Core::BodyMissing => MISSING,
+            Core::BodyCharacters => ErrorShape::sender("InvalidMessageContents", 400),
+            Core::BatchTooLong(..) => prefixed!("BatchRequestTooLong", 400),
+            Core::ReceiptHandle(_) => {
+                ErrorShape::sender("ReceiptHandleIsInvalid", 400).query("ReceiptHandleIsInvalid", 404)
+            }
+            Core::NotInFlight => prefixed!("MessageNotInflight", 400),
+            Core::Unsupported(_) => prefixed!("UnsupportedOperation", 400),
+            Core::QueueName(_) | Core::MessageTooLong(_) | Core::MessageAttribute(_) | Core::Parameter { .. } => {
+                INVALID_VALUE
+            }
+            Core::Internal(_) => ErrorShape::internal("InternalFailure"),
+        }
+    }
+}
+
+impl fmt::Display for SqsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue(core) => write_core(core, f),
+            Self::AccessDenied(url) => write!(f, "Access to the resource {url} is denied."),
+            Self::InvalidAddress(url) => write!(f, "The address {url} is not valid for this endpoint."),
+            Self::EmptyBatch(entry) => write!(f, "There should be at least one {entry} in the request."),
+            Self::TooManyEntries(n) => {
+                write!(f, "Maximum number of entries per request are 10. You have sent {n}.")
+            }
+            Self::RepeatedId(id) => write!(f, "Id {id} repeated."),
+            Self::InvalidId => f.write_str(
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most \
+                 80 letters long.",
+            ),
+        }
+    }
+}
+
+fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match core {
+        Core::QueueMissing(_) => f.write_str("The specified queue does not exist."),
+        Core::QueueExists(_, attribute) => write!(
+            f,
+            "A queue already exists with the same name and a different value for attribute {attribute}"
+        ),
+        Core::QueueName(_) => f.write_str(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        ),
+        Core::AttributeName(name) => write!(f, "Unknown Attribute {name}."),
+        Core::AttributeValue(name, _) => write!(f, "Invalid value for the parameter {name}."),
+        Core::PurgeInProgress(name) => {
+            write!(f, "Only one PurgeQueue operation on {name} is allowed every 60 seconds.")
+        }
+        Core::BodyMissing => f.write_str("The request must contain the parameter MessageBody."),
+        Core::BodyCharacters => f.write_str("Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"),
+        Core::MessageTooLong(max) => {
+            write!(f, "One or more parameters are invalid. Reason: Message must be shorter than {max} bytes.")
+        }
+        Core::BatchTooLong(max, size) => {
+            write!(f, "Batch requests cannot be longer than {max} bytes. You have sent {size} bytes.")
+        }
+        Core::MessageAttribute(text) => f.write_str(text),
+        Core::Parameter { name, value, reason } => {
+            write!(f, "Value {value} for parameter {name} is invalid. Reason: {reason}")
+        }
+        Core::ReceiptHandle(handle) => {
+            write!(f, "The input receipt handle \"{handle}\" is not a valid receipt handle.")
+        }
+        Core::NotInFlight => f.write_str("The message referred to is not in flight."),
+        Core::Unsupported(what) => write!(f, "This server does not support {what} yet."),
+        Core::Internal(error) => write!(f, "{error}"),
+    }
+}
+
+/// The answer to a request that cannot be decoded.
+pub fn refuse(refusal: &Refusal) -> Failure {
+    match refusal {
+        Refusal::Missing(path) => {
+            let name = path.rsplit('.').next().unwrap_or(path);
+            Failure::new(MISSING, format!("The request must contain the parameter {name}."))
+        }
+        Refusal::NotInEnum { .. } => Failure::new(INVALID_VALUE, refusal.validation_text()),
+        Refusal::Malformed(_) | Refusal::WrongType { .. } | Refusal::TooMuch(_) => {
+            let shape = ErrorShape::sender("com.amazon.coral.service#SerializationException", 400);
+            Failure::new(shape.query("MalformedInput", 400), refusal.to_string())
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! SendMessage.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address::find;
+use crate::aws::sqs::attribute::{self, MessageAttributeValue};
+use crate::aws::sqs::error::SqsError;
+use crate::queues::{Error, Outgoing};
+
+/// See SendMessage in the SQS API reference.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendMessageRequest {
+    queue_url: String,
+    message_body: String,
+    delay_seconds: Option<i64>,
+    #[serde(default)]
+    message_attributes: BTreeMap<String, MessageAttributeValue>,
+    #[serde(default)]
+    message_system_attributes: BTreeMap<String, MessageAttributeValue>,
+    message_deduplication_id: Option<String>,
+    message_group_id: Option<String>,
+}
+
+/// See SendMessage.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendMessageResult {
+    #[serde(rename = "MD5OfMessageBody")]
+    md5_of_message_body: String,
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    md5_of_message_attributes: Option<String>,
+    #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
+    md5_of_message_system_attributes: Option<String>,
+    message_id: String,
+}
+
+/// What one message to send says, alone or in a batch.
+pub(super) struct Given {
+    pub body: String,
+    pub delay: Option<i64>,
+    pub attributes: BTreeMap<String, MessageAttributeValue>,
+    pub system_attributes: BTreeMap<String, MessageAttributeValue>,
+    pub deduplication_id: Option<String>,
+    pub group_id: Option<String>,
+}
+
+impl Given {
+    /// The message for the core.
+    pub fn outgoing(self, caller: &Caller) -> Result<Outgoing, SqsError> {
+        if let Some(id) = self.deduplication_id {
+            let reason = "The request include parameter that is not valid for this queue type.";
+            return Err(Error::Parameter {
+                name: "MessageDeduplicationId",
+                value: id.chars().take(256).collect(),
+                reason,
+            }
+            .into());
+        }
+        Ok(Outgoing {
+            body: self.body,
+            delay: self.delay,
+            attributes: attribute::read(self.attributes)?,
+            trace_header: attribute::trace_header(self.system_attributes)?,
+            group_id: self.group_id,
+            sender: Some(caller.account.to_string()),
+        })
+    }
+}
+
+/// Sends a message; it is durable when this returns.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidMessageContents, InvalidParameterValue, MissingParameter.
+pub async fn send_message(
+    services: &Services,
+    caller: &Caller,
+    input: SendMessageRequest,
+) -> Result<SendMessageResult, SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    let given = Given {
+        body: input.message_body,
+        delay: input.delay_seconds,
+        attributes: input.message_attributes,
+        system_attributes: input.message_system_attributes,
+        deduplication_id: input.message_deduplication_id,
+        group_id: input.message_group_id,
+    };
+    let outgoing = given.outgoing(caller)?;
+    let md5_of_message_system_attributes = attribute::trace_header_md5(outgoing.trace_header.as_deref());
+    let sent = services.queues.send_one(&scope, &name, outgoing).await?;
+    Ok(SendMessageResult {
+        md5_of_message_body: sent.body_md5,
+        md5_of_message_attributes: sent.attributes_md5,
+        md5_of_message_system_attributes,
+        message_id: sent.message_id,
+    })
+}

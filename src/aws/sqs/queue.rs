@@ -1,0 +1,201 @@
+//! Queues: CreateQueue, GetQueueUrl, ListQueues, attributes, PurgeQueue, DeleteQueue.
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address::{find, scope, url};
+use crate::aws::sqs::error::SqsError;
+use crate::queues;
+
+/// See CreateQueue in the SQS API reference, and so on below.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateQueueRequest {
+    queue_name: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+    // The model writes this one small.
+    #[serde(default, rename = "tags", alias = "Tags")]
+    tags: BTreeMap<String, String>,
+}
+
+/// The URL of a queue: the result of CreateQueue and of GetQueueUrl.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct QueueUrlResult {
+    queue_url: String,
+}
+
+/// Makes a queue.
+///
+/// # Errors
+/// QueueNameExists, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue.
+pub async fn create_queue(
+    services: &Services,
+    caller: &Caller,
+    input: CreateQueueRequest,
+) -> Result<QueueUrlResult, SqsError> {
+    let queue = services.queues.create(&scope(caller), &input.queue_name, input.attributes, input.tags).await?;
+    Ok(QueueUrlResult { queue_url: url(caller, &queue.name) })
+}
+
+/// A request that names a queue and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct QueueRequest {
+    pub(super) queue_url: String,
+}
+
+/// Takes a queue and its messages away.
+///
+/// # Errors
+/// QueueDoesNotExist.
+pub async fn delete_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(services.queues.delete(&scope, &name).await?)
+}
+
+/// Takes all messages of a queue away.
+///
+/// # Errors
+/// QueueDoesNotExist, PurgeQueueInProgress.
+pub async fn purge_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(services.queues.purge(&scope, &name).await?)
+}
+
+/// See GetQueueUrl.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetQueueUrlRequest {
+    queue_name: String,
+    #[serde(rename = "QueueOwnerAWSAccountId")]
+    queue_owner_aws_account_id: Option<String>,
+}
+
+/// The URL of a queue of the caller's.
+///
+/// # Errors
+/// QueueDoesNotExist, also for a queue of another account: whether it is there is not the caller's to know.
+pub async fn get_queue_url(
+    services: &Services,
+    caller: &Caller,
+    input: GetQueueUrlRequest,
+) -> Result<QueueUrlResult, SqsError> {
+    if input.queue_owner_aws_account_id.is_some_and(|owner| owner != caller.account.as_str()) {
+        return Err(queues::Error::QueueMissing(input.queue_name).into());
+    }
+    let queue = services.queues.get(&scope(caller), &input.queue_name).await?;
+    Ok(QueueUrlResult { queue_url: url(caller, &queue.name) })
+}
+
+/// See ListQueues.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListQueuesRequest {
+    #[serde(default)]
+    queue_name_prefix: String,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
+
+/// See ListQueues.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListQueuesResult {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queue_urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// The most that one page holds, and the page of who does not ask for pages.
+const PAGE_MAX: u32 = 1_000;
+
+/// Lists the caller's queues by name. Only who gives MaxResults gets a token for the next page, as in AWS.
+///
+/// # Errors
+/// InvalidParameterValue for MaxResults or NextToken.
+pub async fn list_queues(
+    services: &Services,
+    caller: &Caller,
+    input: ListQueuesRequest,
+) -> Result<ListQueuesResult, SqsError> {
+    let parameter = |name, value, reason| queues::Error::Parameter { name, value, reason };
+    let limit = match input.max_results {
+        None => PAGE_MAX,
+        Some(n) => u32::try_from(n).ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
+            parameter("MaxResults", n.to_string(), "MaxResults must be an integer between 1 and 1000.")
+        })?,
+    };
+    let after = match &input.next_token {
+        None => String::new(),
+        Some(token) => {
+            URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+                parameter("NextToken", token.chars().take(200).collect(), "Invalid or expired next token.")
+            })?
+        }
+    };
+    let names = services.queues.list(&scope(caller), &input.queue_name_prefix, &after, limit).await?;
+    let full = names.len() == limit as usize;
+    let next_token =
+        names.last().filter(|_| full && input.max_results.is_some()).map(|last| URL_SAFE_NO_PAD.encode(last));
+    let queue_urls = names.iter().map(|name| url(caller, name)).collect();
+    Ok(ListQueuesResult { queue_urls, next_token })
+}
+
+/// See GetQueueAttributes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetQueueAttributesRequest {
+    queue_url: String,
+    #[serde(default)]
+    attribute_names: Vec<String>,
+}
+
+/// See GetQueueAttributes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetQueueAttributesResult {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
+}
+
+/// The attributes that are asked for.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidAttributeName.
+pub async fn get_queue_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: GetQueueAttributesRequest,
+) -> Result<GetQueueAttributesResult, SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    let attributes = services.queues.attributes(&scope, &name, &input.attribute_names).await?;
+    Ok(GetQueueAttributesResult { attributes })
+}
+
+/// See SetQueueAttributes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetQueueAttributesRequest {
+    queue_url: String,
+    attributes: BTreeMap<String, String>,
+}
+
+/// Changes attributes.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidAttributeName, InvalidAttributeValue.
+pub async fn set_queue_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: SetQueueAttributesRequest,
+) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(services.queues.set_attributes(&scope, &name, input.attributes).await?)
+}

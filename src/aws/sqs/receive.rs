@@ -1,0 +1,162 @@
+//! ReceiveMessage, DeleteMessage, ChangeMessageVisibility.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address::find;
+use crate::aws::sqs::attribute::{MessageAttributeValue, is_wanted};
+use crate::aws::sqs::error::SqsError;
+use crate::queues::message_attributes::{body_md5, md5};
+use crate::queues::{Error, MessageAttributes, Receive, Received};
+
+/// See ReceiveMessage in the SQS API reference, and so on below. ReceiveRequestAttemptId matters to FIFO queues only.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReceiveMessageRequest {
+    queue_url: String,
+    #[serde(default)]
+    attribute_names: Vec<String>,
+    #[serde(default)]
+    message_system_attribute_names: Vec<String>,
+    #[serde(default)]
+    message_attribute_names: Vec<String>,
+    max_number_of_messages: Option<i64>,
+    visibility_timeout: Option<i64>,
+    wait_time_seconds: Option<i64>,
+}
+
+/// See ReceiveMessage.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReceiveMessageResult {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<Message>,
+}
+
+/// A received message.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Message {
+    message_id: String,
+    receipt_handle: String,
+    #[serde(rename = "MD5OfBody")]
+    md5_of_body: String,
+    body: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'static str, String>,
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    md5_of_message_attributes: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    message_attributes: BTreeMap<String, MessageAttributeValue>,
+}
+
+const SYSTEM_ATTRIBUTES: [&str; 9] = [
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+];
+
+/// Receives messages, and waits for the first as long as asked.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidAttributeName, InvalidParameterValue.
+pub async fn receive_message(
+    services: &Services,
+    caller: &Caller,
+    input: ReceiveMessageRequest,
+) -> Result<ReceiveMessageResult, SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    let mut system = input.attribute_names;
+    system.extend(input.message_system_attribute_names);
+    // AttributeNames, the older member, also lists queue attributes in some clients; SQS passes over these.
+    let known = |w: &&String| {
+        w.as_str() == "All"
+            || SYSTEM_ATTRIBUTES.contains(&w.as_str())
+            || crate::queues::ATTRIBUTE_NAMES.contains(&w.as_str())
+    };
+    if let Some(unknown) = system.iter().find(|w| !known(w)) {
+        return Err(Error::AttributeName(unknown.chars().take(256).collect()).into());
+    }
+    let wanted = Receive {
+        count_max: input.max_number_of_messages,
+        visibility_timeout: input.visibility_timeout,
+        wait: input.wait_time_seconds,
+    };
+    let received = services.queues.receive(&scope, &name, wanted).await?;
+    let messages = received.into_iter().map(|m| message(m, &system, &input.message_attribute_names)).collect();
+    Ok(ReceiveMessageResult { messages })
+}
+
+fn message(received: Received, system: &[String], wanted: &[String]) -> Message {
+    let attributes: MessageAttributes =
+        received.attributes.into_iter().filter(|(name, _)| is_wanted(wanted, name)).collect();
+    let all = [
+        ("SenderId", received.sender),
+        ("SentTimestamp", Some(received.sent_at.millis().to_string())),
+        ("ApproximateReceiveCount", Some(received.receive_count.to_string())),
+        ("ApproximateFirstReceiveTimestamp", Some(received.first_received_at.millis().to_string())),
+        ("MessageGroupId", received.group_id),
+        ("AWSTraceHeader", received.trace_header),
+        ("DeadLetterQueueSourceArn", received.dead_letter_source),
+    ];
+    let listed = |name: &str| system.iter().any(|w| w == "All" || w == name);
+    Message {
+        md5_of_body: body_md5(&received.body),
+        md5_of_message_attributes: md5(&attributes),
+        message_id: received.message_id,
+        receipt_handle: received.receipt_handle,
+        body: received.body,
+        attributes: all.into_iter().filter(|(name, _)| listed(name)).filter_map(|(n, v)| Some((n, v?))).collect(),
+        message_attributes: attributes.into_iter().map(|(name, a)| (name, a.into())).collect(),
+    }
+}
+
+/// See DeleteMessage.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteMessageRequest {
+    queue_url: String,
+    receipt_handle: String,
+}
+
+/// Takes a received message away.
+///
+/// # Errors
+/// QueueDoesNotExist, ReceiptHandleIsInvalid.
+pub async fn delete_message(services: &Services, caller: &Caller, input: DeleteMessageRequest) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    let answers = services.queues.delete_messages(&scope, &name, vec![input.receipt_handle]).await?;
+    Ok(answers.into_iter().collect::<Result<(), Error>>()?)
+}
+
+/// See ChangeMessageVisibility.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ChangeMessageVisibilityRequest {
+    queue_url: String,
+    receipt_handle: String,
+    visibility_timeout: i64,
+}
+
+/// Hides a received message for another time.
+///
+/// # Errors
+/// QueueDoesNotExist, ReceiptHandleIsInvalid, MessageNotInflight, InvalidParameterValue.
+pub async fn change_message_visibility(
+    services: &Services,
+    caller: &Caller,
+    input: ChangeMessageVisibilityRequest,
+) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    let change = vec![(input.receipt_handle, input.visibility_timeout)];
+    let answers = services.queues.change_visibility(&scope, &name, change).await?;
+    Ok(answers.into_iter().collect::<Result<(), Error>>()?)
+}

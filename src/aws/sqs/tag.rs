@@ -1,0 +1,65 @@
+//! Tags: TagQueue, UntagQueue, ListQueueTags.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address::find;
+use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::queue::QueueRequest;
+
+/// See TagQueue in the SQS API reference, and so on below.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagQueueRequest {
+    queue_url: String,
+    tags: BTreeMap<String, String>,
+}
+
+/// Adds tags.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidParameterValue.
+pub async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequest) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(services.queues.tag(&scope, &name, input.tags).await?)
+}
+
+/// See UntagQueue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UntagQueueRequest {
+    queue_url: String,
+    tag_keys: Vec<String>,
+}
+
+/// Takes tags away.
+///
+/// # Errors
+/// QueueDoesNotExist.
+pub async fn untag_queue(services: &Services, caller: &Caller, input: UntagQueueRequest) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(services.queues.untag(&scope, &name, input.tag_keys).await?)
+}
+
+/// See ListQueueTags.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListQueueTagsResult {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+/// A queue's tags.
+///
+/// # Errors
+/// QueueDoesNotExist.
+pub async fn list_queue_tags(
+    services: &Services,
+    caller: &Caller,
+    input: QueueRequest,
+) -> Result<ListQueueTagsResult, SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(ListQueueTagsResult { tags: services.queues.tags(&scope, &name).await? })
+}

@@ -1,0 +1,79 @@
+//! The real floors below: receiving, sending and access, as the SMTP server asks for them.
+use crate::access::{Access, Trust};
+use crate::base::{EmailAddress, Region};
+use crate::mail::receiving::{self, InboundMail, Receiving, Route};
+use crate::mail::sending::{Sending, Submission};
+use crate::smtp::auth;
+use crate::smtp::auth::{KeyHolder, Login, Principal};
+use crate::smtp::reply;
+use crate::smtp::upstream::{InboundMessage, Refusal, SubmittedMessage, Upstream};
+
+/// Receiving, sending and access behind one counter.
+pub struct PostOffice {
+    receiving: Receiving,
+    sending: Sending,
+    access: Access,
+    home: Region,
+}
+
+impl PostOffice {
+    /// A counter in front of these. `home` is the region of who logs in without a password that names one.
+    pub fn new(receiving: Receiving, sending: Sending, access: Access, home: Region) -> Self {
+        Self { receiving, sending, access, home }
+    }
+}
+
+impl Upstream for PostOffice {
+    type Route = Route;
+
+    async fn route(&self, to: &EmailAddress, tls: bool) -> Result<Route, Refusal> {
+        let route = self.receiving.route(to, tls).await.map_err(failed)?;
+        route.ok_or_else(|| Refusal::from(&reply::NO_SUCH_MAILBOX))
+    }
+
+    async fn authenticate(&self, login: &Login) -> Result<Option<Principal>, Refusal> {
+        let caller = login.user.clone();
+        let holder = match self.access.trust() {
+            Trust::Anybody => Some(KeyHolder { account: Access::account_named_by(&caller), caller, secret: None }),
+            Trust::KnownKeys => {
+                let key = self.access.key(&caller).await.map_err(failed)?;
+                key.map(|key| KeyHolder { account: key.account, caller, secret: Some(key.secret) })
+            }
+        };
+        Ok(auth::judge(login, holder, &self.home))
+    }
+
+    async fn receive(&self, mail: InboundMessage<Route>) -> Result<String, Refusal> {
+        let InboundMessage { id: _, source, recipients, helo, peer, tls, data } = mail;
+        let taken = self.receiving.accept(InboundMail { source, recipients, helo, peer, tls, data }).await;
+        taken.map_err(|error| match error {
+            receiving::Error::TooManyHops => Refusal::from(&reply::TOO_MANY_HOPS),
+            other => failed(other),
+        })
+    }
+
+    async fn submit(&self, mail: SubmittedMessage) -> Result<String, Refusal> {
+        let Principal { account, region, caller } = mail.principal;
+        let submission = Submission {
+            account,
+            region,
+            caller,
+            source_ip: Some(mail.peer),
+            source: mail.source,
+            recipients: mail.recipients,
+            raw: mail.data,
+            // What the message's X-SES-* fields say counts.
+            configuration_set: None,
+            tags: Vec::new(),
+            return_path: None,
+        };
+        self.sending.accept(submission).await.map_err(|error| match reply::not_sent(&error) {
+            Some(answer) => Refusal::Answer(answer),
+            None => failed(error),
+        })
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Refusal {
+    Refusal::Failed(Box::new(error))
+}

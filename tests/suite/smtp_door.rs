@@ -1,0 +1,208 @@
+//! Mail through the SMTP listeners into the store: received for verified domains, sent for users with SES passwords.
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::address::Envelope;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls as ClientTls, TlsParameters};
+use lettre::transport::smtp::response::Response;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use postrider::access::{Access, Trust, create_account, create_key};
+use postrider::base::{Clock, Region, Secret, Timestamp};
+use postrider::mail::receiving::rules::{Action, Rule, TlsPolicy};
+use postrider::mail::receiving::{Owner, Receiving};
+use postrider::mail::sending::{Limits as SendingLimits, Sending, Settings};
+use postrider::queues::Queues;
+use postrider::smtp::{Limits, Listener, Mode, PostOffice, Service, Tls, auth};
+use postrider::store::identities::Identity;
+use postrider::store::{Error, Store, identities, inbound_mails, mails};
+use postrider::topics::Topics;
+use tokio_util::sync::CancellationToken;
+
+use crate::both_engines;
+use crate::engine::TestDatabase;
+
+struct Bench {
+    store: Store,
+    owner: Owner,
+    key: String,
+    secret: Secret,
+    inbound: u16,
+    submission: u16,
+    submissions: u16,
+    stop: CancellationToken,
+    _database: TestDatabase,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
+    let database = TestDatabase::new(engine).await;
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
+    let receiving = Receiving::new(store.clone(), clock.clone());
+    let topics = Topics::new(store.clone(), clock.clone(), Queues::new(store.clone(), clock.clone()), None, "http://x");
+    let settings = Settings { limits: SendingLimits::Unlimited, hostname: "mx.our.example".to_owned() };
+    let sending = Sending::new(store.clone(), clock.clone(), topics, settings);
+    let account = create_account(&store, None, "test").await.expect("an account");
+    let (key, secret) = create_key(&store, &account).await.expect("a key");
+    let access = Access::new(store.clone(), clock.clone(), trust);
+    let office = Arc::new(PostOffice::new(receiving.clone(), sending, access, Region::default_region()));
+    let tls = Arc::new(Tls::own(database.dir.path(), "mx.our.example").expect("a certificate"));
+    let stop = CancellationToken::new();
+    let mut ports = vec![];
+    for (mode, implicit_tls) in [(Mode::Inbound, false), (Mode::Submission, false), (Mode::Submission, true)] {
+        let service = Service {
+            mode,
+            hostname: "mx.our.example".to_owned(),
+            limits: Limits::default(),
+            tls: Some(Arc::clone(&tls)),
+            implicit_tls,
+            clock: clock.clone(),
+            upstream: Arc::clone(&office),
+        };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), service).await.expect("a free port");
+        ports.push(listener.address().port());
+        tokio::spawn(listener.serve(stop.clone(), Duration::ZERO));
+    }
+    let owner = Owner { account, region: "us-west-2".parse().expect("a region") };
+    verify(&store, &owner, "our.example").await;
+    receive_all(&receiving, &owner).await;
+    let (inbound, submission, submissions) = (ports[0], ports[1], ports[2]);
+    Bench { store, owner, key, secret, inbound, submission, submissions, stop, _database: database }
+}
+
+async fn verify(store: &Store, owner: &Owner, domain: &str) {
+    let identity = Identity {
+        account: owner.account.clone(),
+        region: owner.region.clone(),
+        name: domain.to_owned(),
+        kind: "DOMAIN".to_owned(),
+        status: "SUCCESS".to_owned(),
+        created_at: Timestamp::from_secs(1),
+        verified_at: Some(Timestamp::from_secs(1)),
+        checked_at: None,
+        next_check_at: None,
+        link_token: None,
+        link_expires_at: None,
+        configuration_set: None,
+        feedback_forwarding: true,
+        dkim_signing: true,
+        tags: "[]".to_owned(),
+    };
+    let insert = store.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await }));
+    insert.await.expect("an identity");
+}
+
+async fn receive_all(receiving: &Receiving, owner: &Owner) {
+    let rule = Rule {
+        name: "all".to_owned(),
+        enabled: true,
+        tls: TlsPolicy::Optional,
+        recipients: vec![],
+        scan: false,
+        actions: vec![Action::Stop { topic: None }],
+    };
+    receiving.create_rule_set(owner, "set").await.expect("a rule set");
+    receiving.create_rule(owner, "set", rule, None).await.expect("a rule");
+    receiving.set_active_rule_set(owner, Some("set")).await.expect("active");
+}
+
+impl Bench {
+    async fn send(&self, port: u16, user: Option<(&str, &str)>, from: &str, to: &str) -> Result<String, String> {
+        let parameters = TlsParameters::builder("mx.our.example".to_owned()).dangerous_accept_invalid_certs(true);
+        let parameters = parameters.build().expect("parameters");
+        let tls = match () {
+            () if port == self.submissions => ClientTls::Wrapper(parameters),
+            () if port == self.submission => ClientTls::Required(parameters),
+            () => ClientTls::None,
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(port).tls(tls);
+        if let Some((user, password)) = user {
+            builder = builder.credentials(Credentials::new(user.to_owned(), password.to_owned()));
+        }
+        let address = |text: &str| text.parse().expect("an address");
+        let envelope = Envelope::new(Some(address(from)), vec![address(to)]).expect("an envelope");
+        let message = format!("From: {from}\r\nTo: {to}\r\nSubject: x\r\n\r\n.hidden");
+        let sent: Result<Response, _> = builder.build().send_raw(&envelope, message.as_bytes()).await;
+        sent.map(|yes| yes.first_line().unwrap_or_default().replace("2.0.0 Ok ", "")).map_err(|no| no.to_string())
+    }
+
+    async fn inbound_mail(&self, id: String) -> (inbound_mails::InboundMail, Vec<u8>) {
+        let read = self.store.read(move |tx| {
+            Box::pin(async move {
+                let mail = inbound_mails::find(tx, &id).await?.expect("the mail");
+                let raw = inbound_mails::raw(tx, &mail.raw_id).await?.expect("its message");
+                Ok::<_, Error>((mail, raw))
+            })
+        });
+        read.await.expect("the store")
+    }
+
+    async fn sent_mail(&self, id: String) -> (mails::Mail, String) {
+        let read = self.store.read(move |tx| {
+            Box::pin(async move {
+                let mail = mails::find(tx, &id).await?.expect("the mail");
+                let raw = mails::raw(tx, &id).await?.expect("its message");
+                Ok::<_, Error>((mail, String::from_utf8_lossy(&raw).into_owned()))
+            })
+        });
+        read.await.expect("the store")
+    }
+}
+
+both_engines! {
+    async fn mail_for_a_verified_domain_is_received_and_no_other(engine: Engine) {
+        let bench = bench(engine, Trust::KnownKeys).await;
+        let id = bench.send(bench.inbound, None, "a@b.example", "me@sub.our.example").await.expect("accepted");
+        let (mail, raw) = bench.inbound_mail(id).await;
+        assert_eq!((mail.account, mail.region), (bench.owner.account.clone(), bench.owner.region.clone()));
+        assert_eq!((mail.source.as_deref(), mail.peer.as_str(), mail.tls), (Some("a@b.example"), "127.0.0.1", false));
+        assert_eq!(raw, b"From: a@b.example\r\nTo: me@sub.our.example\r\nSubject: x\r\n\r\n.hidden\r\n");
+        let no = bench.send(bench.inbound, None, "a@our.example", "someone@else.example").await.expect_err("no relay");
+        assert!(no.contains("550") && no.contains("5.1.1 No such mailbox here"), "{no}");
+    }
+
+    async fn users_with_ses_passwords_send_in_the_region_of_the_password(engine: Engine) {
+        let bench = bench(engine, Trust::KnownKeys).await;
+        let password = auth::smtp_password(&bench.secret, "us-west-2");
+        let user = Some((bench.key.as_str(), password.reveal()));
+        for port in [bench.submission, bench.submissions] {
+            let id = bench.send(port, user, "me@our.example", "someone@else.example").await.expect("accepted");
+            let (mail, raw) = bench.sent_mail(id).await;
+            assert_eq!((mail.account.as_str(), mail.region.as_str()), (bench.owner.account.as_str(), "us-west-2"));
+            assert_eq!((mail.caller.as_str(), mail.source_ip.as_deref()), (bench.key.as_str(), Some("127.0.0.1")));
+            assert!(raw.contains("with ESMTPSA\r\n") && raw.ends_with("\r\n\r\n.hidden\r\n"), "{raw}");
+        }
+    }
+
+    async fn others_do_not_send(engine: Engine) {
+        let bench = bench(engine, Trust::KnownKeys).await;
+        let east = auth::smtp_password(&bench.secret, "us-east-1");
+        let user = Some((bench.key.as_str(), east.reveal()));
+        let no = bench.send(bench.submission, user, "me@our.example", "x@else.example").await.expect_err("not there");
+        assert!(no.contains("554") && no.contains("Email address is not verified."), "{no}");
+        assert!(no.contains("check in region US-EAST-1: me@our.example"), "{no}");
+        for user in [("AKIAUNKNOWN", east.reveal()), (bench.key.as_str(), bench.secret.reveal()), (bench.key.as_str(), "")] {
+            let no = bench.send(bench.submission, Some(user), "me@our.example", "x@else.example").await;
+            let no = no.expect_err("a wrong password");
+            assert!(no.contains("5.7.8 Authentication Credentials Invalid"), "{no}");
+        }
+        let no = bench.send(bench.submission, None, "me@our.example", "x@else.example").await.expect_err("no login");
+        assert!(no.contains("530") || no.contains("5.7.0"), "{no}");
+    }
+
+    async fn a_developers_machine_takes_any_password(engine: Engine) {
+        let bench = bench(engine, Trust::Anybody).await;
+        let user = Some((bench.owner.account.as_str(), "any"));
+        let no = bench.send(bench.submission, user, "me@our.example", "x@else.example").await.expect_err("not there");
+        assert!(no.contains("check in region US-EAST-1: me@our.example"), "{no}");
+        verify(&bench.store, &Owner { region: Region::default_region(), ..bench.owner.clone() }, "our.example").await;
+        let id = bench.send(bench.submission, user, "me@our.example", "x@else.example").await.expect("accepted");
+        assert_eq!(bench.sent_mail(id).await.0.account, bench.owner.account.as_str());
+    }
+}
