@@ -6,7 +6,10 @@ pub mod operation;
 pub mod protocol;
 pub mod request;
 pub mod service;
+pub mod ses;
+pub mod sesv2;
 pub mod sigv4;
+pub mod sns;
 pub mod sqs;
 pub mod sts;
 

@@ -4,7 +4,12 @@ use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::aws::request::Request;
 use crate::base::Clock;
+use crate::mail::content::ConfigurationSets;
+use crate::mail::identity::Identities;
+use crate::mail::receiving::Receiving;
+use crate::mail::sending::Sending;
 use crate::queues::Queues;
+use crate::topics::Topics;
 
 /// What the operations work with: one handle per core. Cheap to clone.
 #[derive(Clone)]
@@ -13,6 +18,16 @@ pub struct Services {
     pub clock: Clock,
     /// SQS's queues.
     pub queues: Queues,
+    /// SNS's topics and subscriptions.
+    pub topics: Topics,
+    /// SES's identities.
+    pub identities: Identities,
+    /// SES's configuration sets and event destinations.
+    pub configuration_sets: ConfigurationSets,
+    /// The door for mail that is sent.
+    pub sending: Sending,
+    /// SES's receipt rules, and the door for mail that comes in.
+    pub receiving: Receiving,
 }
 
 /// How a request and its reply are written.
@@ -60,7 +75,13 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] = &[&crate::aws::sqs::API, &crate::aws::sts::API];
+pub static APIS: &[&Api] = &[
+    &crate::aws::sqs::API,
+    &crate::aws::sns::API,
+    &crate::aws::sesv2::API,
+    &crate::aws::ses::API,
+    &crate::aws::sts::API,
+];
 
 impl Api {
     /// A service with nothing special about it, to be named and given its operations:
@@ -133,8 +154,31 @@ fn refuse_plainly(refusal: &Refusal) -> Failure {
 
 #[cfg(test)]
 impl Services {
-    /// Services over a store of a test's.
-    pub(crate) fn for_tests(store: &crate::store::Store, clock: &Clock) -> Self {
-        Self { clock: clock.clone(), queues: Queues::new(store.clone(), clock.clone()) }
+    /// All services over a new, empty store in a folder that lives as long as the test holds it.
+    pub(crate) async fn for_test(clock: Clock) -> (Self, tempfile::TempDir) {
+        use crate::mail::sending::resolver::Dns;
+        use crate::mail::{identity, sending};
+        use crate::store::{Database, Store};
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let database = Database::Sqlite(dir.path().join("test.db"));
+        let store = Store::open(&database, clock.clone()).await.expect("a store");
+        let queues = Queues::new(store.clone(), clock.clone());
+        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://localhost");
+        let hostname = "localhost".to_owned();
+        let link_base = "http://localhost".to_owned();
+        let settings = identity::Settings { at_once: true, link_base, hostname: hostname.clone() };
+        let dns = Dns::new(&["127.0.0.1:9".parse().expect("an address")]).expect("a resolver");
+        let door = sending::Settings { limits: sending::Limits::Unlimited, hostname };
+        let services = Self {
+            clock: clock.clone(),
+            queues,
+            topics: topics.clone(),
+            identities: Identities::new(store.clone(), clock.clone(), settings, std::sync::Arc::new(dns)),
+            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
+            sending: Sending::new(store.clone(), clock.clone(), topics, door),
+            receiving: Receiving::new(store, clock),
+        };
+        (services, dir)
     }
 }
