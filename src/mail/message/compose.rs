@@ -269,7 +269,9 @@ mod tests {
     fn shape(raw: &[u8]) -> Vec<String> {
         let message = MessageParser::default().parse(raw).expect("a message");
         let kind = |part: &mail_parser::MessagePart<'_>| {
-            part.content_type().map(|t| format!("{}/{}", t.ctype(), t.subtype().unwrap_or_default())).unwrap_or_default()
+            part.content_type()
+                .map(|t| format!("{}/{}", t.ctype(), t.subtype().unwrap_or_default()))
+                .unwrap_or_default()
         };
         message.parts.iter().map(kind).collect()
     }
@@ -307,7 +309,9 @@ mod tests {
         };
         let header = |name: &str, value: &str| with(&|d| d.headers = vec![(name.to_owned(), value.to_owned())]);
         assert!(header("X-Mine", "fine").is_ok());
-        for (name, value) in [("Bcc", "x@y.example"), ("content-type", "x"), ("X-A\r\nBcc", "x"), ("X-A", "x\r\nBcc: y")] {
+        for (name, value) in
+            [("Bcc", "x@y.example"), ("content-type", "x"), ("X-A\r\nBcc", "x"), ("X-A", "x\r\nBcc: y")]
+        {
             assert!(header(name, value).is_err(), "{name:?}");
         }
         assert!(with(&|d| d.subject = "a\r\nBcc: x@y.example".to_owned()).is_err());
