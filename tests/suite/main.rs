@@ -2,6 +2,8 @@
 mod access;
 mod dns;
 mod engine;
+mod front_door;
+mod house;
 mod outbound;
 mod queue_engine;
 mod receipt_rules;
