@@ -6,6 +6,7 @@ mod queue_engine;
 mod receipt_rules;
 mod receiving;
 mod receiving_checks;
+mod receiving_objects;
 mod smtp_door;
 mod smtp_sink;
 mod transport;
