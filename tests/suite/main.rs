@@ -1,4 +1,5 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
+mod access;
 mod dns;
 mod engine;
 mod outbound;
@@ -7,6 +8,11 @@ mod receipt_rules;
 mod receiving;
 mod receiving_checks;
 mod receiving_objects;
+mod ses_accept;
+mod ses_bench;
+mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
+mod topics;
 mod transport;
+mod webhook;

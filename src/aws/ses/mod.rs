@@ -9,7 +9,6 @@ mod receipt_rules;
 pub mod sending;
 
 use crate::aws::operation::{Operation, operations};
-use crate::aws::protocol::Names;
 use crate::aws::service::Api;
 
 /// The service on the wire.
@@ -18,17 +17,16 @@ pub static API: Api = Api {
     // Older programs sign with the host's prefix.
     signing_names: &["ses", "email"],
     version: "2010-12-01",
-    target: "",
     namespace: "http://ses.amazonaws.com/doc/2010-12-01/",
-    json_namespace: "",
-    names: &Names { flat: &[], entries: &[] },
     // 10 MB of message in base64, percent-encoded.
     body_max: 48 * 1024 * 1024,
     query_compatible: false,
     empty_detail: false,
     path_member: "",
+    anonymous: &[],
     operations: OPERATIONS,
     refuse: error::refuse,
+    ..Api::PLAIN
 };
 
 static OPERATIONS: &[Operation] = operations! {
