@@ -9,6 +9,7 @@ mod queue_engine;
 mod receipt_rules;
 mod receiving;
 mod receiving_checks;
+mod receiving_objects;
 mod ses_accept;
 mod ses_bench;
 mod ses_identities;
