@@ -36,7 +36,8 @@ def main():
         finally:
             world.end()
         if failures:
-            print("--- the server's last lines:\n" + world.server.log_tail(60))
+            lines = [line for line in world.server.log().splitlines() if " WARN " in line or " ERROR " in line]
+            print("--- what the server warned of:\n" + "\n".join(lines[-20:]))
     print(f"{given.mode}: {failures} failed, {time.monotonic() - begun:.0f} s")
     sys.exit(1 if failures else 0)
 
