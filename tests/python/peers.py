@@ -119,7 +119,7 @@ def _data(kind, value):
 
 
 def _name(host):
-    return b"".join(bytes([len(label)]) + label.encode() for label in host.rstrip(".").split(".")) + b"\0"
+    return b"".join(bytes([len(label)]) + label.encode() for label in host.split(".") if label) + b"\0"
 
 
 class Mail(collections.namedtuple("Mail", "sender recipient data")):
