@@ -203,10 +203,11 @@ class Events:
     def __init__(self, world, url, keys):
         self.world, self.url, self.keys, self.seen = world, url, keys, []
 
-    def of(self, message_id, kind, within=20):
-        """The first event of this type for this mail, waiting for it."""
+    def of(self, message_id, kind, within=20, about=""):
+        """The first event of this type for this mail, waiting for it; its own object names the address `about`."""
         def found():
-            hits = [e for e in self.seen if e["mail"]["messageId"] == message_id and e["eventType"] == kind]
+            hits = [e for e in self.seen if e["mail"]["messageId"] == message_id and e["eventType"] == kind
+                    and about in json.dumps(e[kind[0].lower() + kind[1:]])]
             if not hits:
                 got = self.world.client("sqs", self.keys).receive_message(
                     QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
