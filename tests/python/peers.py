@@ -45,7 +45,10 @@ class Webhook:
             def log_message(self, *_):
                 pass
 
-        self.server = _serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 512
+
+        self.server = _serve(Server(("127.0.0.1", 0), Handler))
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
 
     def of_type(self, path, kind):
@@ -141,8 +144,11 @@ class SmtpSink:
             def handle(self):
                 sink._session(self.rfile, self.wfile)
 
-        socketserver.ThreadingTCPServer.allow_reuse_address = True
-        self.server = _serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
+        class Server(socketserver.ThreadingTCPServer):
+            # Two hundred mails may come at once.
+            request_queue_size = 512
+
+        self.server = _serve(Server(("127.0.0.1", 0), Handler))
         self.port = self.server.server_address[1]
 
     def to(self, recipient):
