@@ -1,6 +1,7 @@
 """The world around Postrider: a webhook receiver, a DNS server and an SMTP receiver, each of our own and each in a thread."""
 import base64
 import collections
+import contextlib
 import json
 import socket
 import socketserver
@@ -31,7 +32,13 @@ class Webhook:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
+                with contextlib.suppress(ConnectionError):
+                    self.take()
+
+            def take(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if len(body) < int(self.headers.get("Content-Length", 0)):
+                    return
                 if hook.fail[self.path] > 0:
                     hook.fail[self.path] -= 1
                     hook.failed[self.path] += 1
@@ -142,7 +149,13 @@ class SmtpSink:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
-                sink._session(self.rfile, self.wfile)
+                # A client that is killed is part of the story.
+                with contextlib.suppress(ConnectionError):
+                    sink._session(self.rfile, self.wfile)
+
+            def finish(self):
+                with contextlib.suppress(ConnectionError):
+                    super().finish()
 
         class Server(socketserver.ThreadingTCPServer):
             # Two hundred mails may come at once.

@@ -15,6 +15,7 @@ mod ses_bench;
 mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
+mod story;
 mod topics;
 mod transport;
 mod webhook;

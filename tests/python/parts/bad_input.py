@@ -139,19 +139,21 @@ def check_header_injection(world):
             "charset": lambda: dict(Content={"Simple": {"Subject": {"Data": "s", "Charset": bad},
                                                         "Body": {"Text": {"Data": "t", "Charset": bad}}}}),
         }
-        accepted = 0
+        accepted = []
         for name, field in fields.items():
             call = {"FromEmailAddress": f"a@{SENDING}", "Destination": {"ToAddresses": [to]}, "Content": simple(),
                     **field()}
             try:
                 ses.send_email(**call)
-                accepted += 1
+                accepted.append(name)
             except ses.exceptions.ClientError as error:
                 assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, (name, error.response)
         refused(("InvalidParameterValue",), lambda: v1.send_email(
             Source=f"a@{SENDING}", Destination={"ToAddresses": [to]},
             Message={"Subject": {"Data": bad}, "Body": {"Text": {"Data": "t"}}}), 400)
-        for raw in world.delivered(to, count=accepted) if accepted else []:
+        # All text is written as UTF-8, so a charset is not looked at.
+        assert accepted == ["charset"], accepted
+        for raw in world.delivered(to):
             head = raw.split(b"\r\n\r\n")[0]
             assert b"\r\nX-Evil" not in head and b"\r\nBcc" not in head and b"\n" not in head.replace(b"\r\n", b""), head
     if world.dev:
