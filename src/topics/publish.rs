@@ -148,14 +148,14 @@ impl Fan<'_> {
                     subscription.endpoint.as_str(),
                 ));
             } else {
-                self.to_queue(tx, subscription).await?;
+                self.send_to_queue(tx, subscription).await?;
             }
         }
         self.posts += u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         if jobs.is_empty() { Ok(()) } else { Ok(job::enqueue(tx, &jobs).await?) }
     }
 
-    async fn to_queue(&mut self, tx: &mut Tx, subscription: &Subscription) -> Result<(), Error> {
+    async fn send_to_queue(&mut self, tx: &mut Tx, subscription: &Subscription) -> Result<(), Error> {
         let Some(notification) = self.ready.get_mut(&Protocol::Sqs) else { return Ok(()) };
         let mut outgoing = Outgoing {
             group_id: self.draft.publication.group.clone(),
