@@ -39,6 +39,8 @@ pub struct Finished {
     pub authors: Vec<EmailAddress>,
     /// From as it stands there.
     pub from: String,
+    /// Return-Path: SES takes it as the address for bounces.
+    pub return_path: Option<EmailAddress>,
     /// X-SES-CONFIGURATION-SET.
     pub configuration_set: Option<String>,
     /// X-SES-MESSAGE-TAGS.
@@ -118,6 +120,7 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         lines: Vec::with_capacity(fields.len() + 2),
         authors: Vec::new(),
         from: String::new(),
+        return_path: None,
         configuration_set: None,
         tags: Vec::new(),
     };
@@ -126,6 +129,8 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
             done.configuration_set = Some(field.value()).filter(|name| !name.is_empty());
         } else if field.is("X-SES-MESSAGE-TAGS") {
             done.tags.extend(tags(&field.value())?);
+        } else if field.is("Return-Path") {
+            done.return_path = Mailbox::parse_list(&field.value())?.into_iter().next();
         }
         let replaced = ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name));
         if replaced || field.is_ses() {
@@ -216,7 +221,7 @@ mod tests {
     #[test]
     fn the_header_is_stamped_and_cleaned_and_the_rest_stays() {
         let raw = b"From: Ann\r\n <a@x.example>\r\nTo: b@y.example\r\nBCC: c@z.example,\r\n d@z.example\r\nDate: old\r\n\
-            message-id: <old@x>\r\nX-SES-CONFIGURATION-SET: set\r\nX-Ses-Message-Tags: k=v, k2=v2\r\nX-Odd:  two  spaces \r\n\r\n\
+            message-id: <old@x>\r\nReturn-Path: <e@x.example>\r\nX-SES-CONFIGURATION-SET: set\r\nX-Ses-Message-Tags: k=v, k2=v2\r\nX-Odd:  two  spaces \r\n\r\n\
             body\r\n.\r\n  \r\n";
         let done = finish(raw, &STAMP).expect("good");
         let text = String::from_utf8(done.raw).expect("ascii");
@@ -229,6 +234,7 @@ mod tests {
         assert_eq!(done.tags, [("k".to_owned(), "v".to_owned()), ("k2".to_owned(), "v2".to_owned())]);
         assert_eq!(done.from, "Ann <a@x.example>");
         assert_eq!(done.authors.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["a@x.example"]);
+        assert_eq!(done.return_path.as_ref().map(EmailAddress::as_str), Some("e@x.example"));
         assert_eq!(done.lines.len(), 5);
     }
 

@@ -54,7 +54,7 @@ pub struct Submission {
     pub configuration_set: Option<String>,
     /// Tags. None: those of the header X-SES-MESSAGE-TAGS.
     pub tags: Vec<(String, String)>,
-    /// Where bounces go. `None`: to the source.
+    /// Where bounces go. `None`: to the address in Return-Path, or else to the source.
     pub return_path: Option<EmailAddress>,
 }
 
@@ -92,6 +92,7 @@ impl Sending {
         let message_id = format!("<{id}@{}>", self.settings.hostname);
         let finished = finish(&submission.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
         submission.raw = Bytes::new();
+        submission.return_path = submission.return_path.or_else(|| finished.return_path.clone());
         // SES: tags of the call win over those of the header, and are not merged with them.
         let tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
         checks::tags(&tags)?;

@@ -1,0 +1,139 @@
+//! The error rows of SES's first API, and the texts that both APIs share.
+use crate::aws::error::{ErrorShape, Failure, ServiceError};
+use crate::aws::protocol::Refusal;
+use crate::base::address::AddressError;
+use crate::mail::sending::SendError;
+use crate::mail::{identity, message};
+use crate::store;
+
+/// What can go wrong. Each variant's text is AWS's.
+#[derive(Debug, thiserror::Error)]
+pub enum SesError {
+    /// Not accepted for sending.
+    #[error("{0}")]
+    MessageRejected(String),
+    /// A parameter that cannot be.
+    #[error("{0}")]
+    InvalidParameterValue(String),
+    /// No configuration set of this name.
+    #[error("Configuration set <{0}> does not exist.")]
+    ConfigurationSetDoesNotExist(String),
+    /// Sending is off for the configuration set.
+    #[error("Email sending is disabled for configuration set <{0}>.")]
+    ConfigurationSetSendingPaused(String),
+    /// Sending is off for the account.
+    #[error("{SENDING_PAUSED}")]
+    AccountSendingPaused,
+    /// Over the quota or the rate.
+    #[error("{0}")]
+    Throttling(&'static str),
+    /// As many as there may be.
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// The unexpected.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+    /// The unexpected, in making an identity.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// The text for an account whose sending is off.
+pub const SENDING_PAUSED: &str = "Email sending is disabled for this account.";
+/// The texts of SES's guide for a call over the rate, and over the quota of the day.
+pub const RATE_EXCEEDED: &str = "Maximum sending rate exceeded.";
+/// See [`RATE_EXCEEDED`].
+pub const QUOTA_EXCEEDED: &str = "Daily message quota exceeded.";
+
+impl ServiceError for SesError {
+    fn shape(&self) -> ErrorShape {
+        match self {
+            Self::MessageRejected(_) => ErrorShape::sender("MessageRejected", 400),
+            Self::InvalidParameterValue(_) => ErrorShape::sender("InvalidParameterValue", 400),
+            Self::ConfigurationSetDoesNotExist(_) => ErrorShape::sender("ConfigurationSetDoesNotExist", 400),
+            Self::ConfigurationSetSendingPaused(_) => ErrorShape::sender("ConfigurationSetSendingPausedException", 400),
+            Self::AccountSendingPaused => ErrorShape::sender("AccountSendingPausedException", 400),
+            Self::Throttling(_) => ErrorShape::sender("Throttling", 400),
+            Self::LimitExceeded(_) => ErrorShape::sender("LimitExceeded", 400),
+            Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalFailure"),
+        }
+    }
+}
+
+impl From<SendError> for SesError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::NotVerified { identities, region } => {
+                Self::MessageRejected(not_verified(&identities, region.as_str()))
+            }
+            SendError::ConfigurationSetMissing(name) => Self::ConfigurationSetDoesNotExist(name),
+            SendError::ConfigurationSetPaused(name) => Self::ConfigurationSetSendingPaused(name),
+            SendError::AccountPaused => Self::AccountSendingPaused,
+            SendError::RateExceeded => Self::Throttling(RATE_EXCEEDED),
+            SendError::DailyQuotaExceeded => Self::Throttling(QUOTA_EXCEEDED),
+            SendError::NoRecipients => Self::InvalidParameterValue("Missing required header 'To'.".to_owned()),
+            SendError::TooManyRecipients(_) => Self::InvalidParameterValue("Recipient count exceeds 50.".to_owned()),
+            SendError::TooLarge(limit) => {
+                Self::InvalidParameterValue(format!("Message length is more than {limit} bytes long."))
+            }
+            SendError::BadTag(tag) => Self::InvalidParameterValue(bad_tag(&tag)),
+            SendError::Message(error) => error.into(),
+            SendError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<message::Error> for SesError {
+    fn from(error: message::Error) -> Self {
+        Self::InvalidParameterValue(message_text(&error))
+    }
+}
+
+impl From<identity::Error> for SesError {
+    fn from(error: identity::Error) -> Self {
+        match error {
+            identity::Error::Name(name) => Self::InvalidParameterValue(format!("Invalid email address<{name}>.")),
+            identity::Error::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
+            identity::Error::Internal(error) => Self::Internal(error),
+            other => Self::Unexpected(other.to_string()),
+        }
+    }
+}
+
+/// The text for senders or recipients that are not verified.
+pub fn not_verified(identities: &[String], region: &str) -> String {
+    format!(
+        "Email address is not verified. The following identities failed the check in region {}: {}",
+        region.to_uppercase(),
+        identities.join(", ")
+    )
+}
+
+/// The text for a tag that is not one.
+pub fn bad_tag(tag: &str) -> String {
+    format!("Invalid tag <{tag}>: only alphanumeric ASCII characters, '_', and '-' are allowed.")
+}
+
+/// The text for a message, or a part of one, that is not acceptable.
+pub fn message_text(error: &message::Error) -> String {
+    match error {
+        message::Error::Address { why, .. } => match why {
+            AddressError::NoLocalPart => "Missing final '@domain'".to_owned(),
+            AddressError::LocalPartTooLong => "Local address is too long".to_owned(),
+            AddressError::LocalPartCharacter => "Local address contains control or whitespace".to_owned(),
+            AddressError::Domain => "Domain contains illegal character".to_owned(),
+        },
+        message::Error::NoFrom => "Missing required header 'From'.".to_owned(),
+        other => {
+            let text = other.to_string();
+            let mut letters = text.chars();
+            let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+            format!("{first}{}.", letters.as_str())
+        }
+    }
+}
+
+/// The answer to a request that cannot be decoded.
+pub fn refuse(refusal: &Refusal) -> Failure {
+    Failure::new(ErrorShape::sender("ValidationError", 400), refusal.validation_text())
+}

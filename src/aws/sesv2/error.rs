@@ -1,0 +1,133 @@
+//! The error rows of SES's second API.
+use crate::aws::error::{ErrorShape, Failure, ServiceError};
+use crate::aws::protocol::Refusal;
+use crate::aws::ses::error::{QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, message_text, not_verified};
+use crate::mail::sending::SendError;
+use crate::mail::{content, identity, message};
+use crate::store;
+
+/// What can go wrong. Each variant's text is AWS's.
+#[derive(Debug, thiserror::Error)]
+pub enum SesV2Error {
+    /// A request that cannot be.
+    #[error("{0}")]
+    BadRequest(String),
+    /// What is named does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is to be made exists.
+    #[error("{0}")]
+    AlreadyExists(String),
+    /// As many as there may be.
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// Not accepted for sending.
+    #[error("{0}")]
+    MessageRejected(String),
+    /// Sending is off.
+    #[error("{0}")]
+    SendingPaused(String),
+    /// Over the quota or the rate.
+    #[error("{0}")]
+    TooManyRequests(&'static str),
+    /// The unexpected.
+    #[error(transparent)]
+    Internal(#[from] store::Error),
+    /// The unexpected, in making an identity.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+impl ServiceError for SesV2Error {
+    fn shape(&self) -> ErrorShape {
+        match self {
+            Self::BadRequest(_) => ErrorShape::sender("BadRequestException", 400),
+            Self::NotFound(_) => ErrorShape::sender("NotFoundException", 404),
+            Self::AlreadyExists(_) => ErrorShape::sender("AlreadyExistsException", 400),
+            Self::LimitExceeded(_) => ErrorShape::sender("LimitExceededException", 400),
+            Self::MessageRejected(_) => ErrorShape::sender("MessageRejected", 400),
+            Self::SendingPaused(_) => ErrorShape::sender("SendingPausedException", 400),
+            Self::TooManyRequests(_) => ErrorShape::sender("TooManyRequestsException", 429),
+            Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
+        }
+    }
+}
+
+impl From<SendError> for SesV2Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::NotVerified { identities, region } => {
+                Self::MessageRejected(not_verified(&identities, region.as_str()))
+            }
+            SendError::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
+            SendError::ConfigurationSetPaused(name) => {
+                Self::SendingPaused(format!("Email sending is disabled for configuration set <{name}>."))
+            }
+            SendError::AccountPaused => Self::SendingPaused(SENDING_PAUSED.to_owned()),
+            SendError::RateExceeded => Self::TooManyRequests(RATE_EXCEEDED),
+            SendError::DailyQuotaExceeded => Self::TooManyRequests(QUOTA_EXCEEDED),
+            SendError::NoRecipients => Self::BadRequest("Missing required header 'To'.".to_owned()),
+            SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
+            SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
+            SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::Message(error) => error.into(),
+            SendError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<message::Error> for SesV2Error {
+    fn from(error: message::Error) -> Self {
+        Self::BadRequest(message_text(&error))
+    }
+}
+
+impl From<identity::Error> for SesV2Error {
+    fn from(error: identity::Error) -> Self {
+        use identity::Error as E;
+        match error {
+            E::Name(name) => Self::BadRequest(format!("Invalid email identity <{name}>.")),
+            E::Exists(name) => Self::AlreadyExists(format!("Email identity {name} already exist.")),
+            E::Missing(name) => Self::NotFound(format!("Email identity {name} does not exist.")),
+            E::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
+            E::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
+            E::Internal(error) => Self::Internal(error),
+            other @ (E::Mail(_) | E::SystemMail(_) | E::Key(_)) => Self::Unexpected(other.to_string()),
+        }
+    }
+}
+
+impl From<content::Error> for SesV2Error {
+    fn from(error: content::Error) -> Self {
+        use content::Error as E;
+        match error {
+            E::Name(name) => Self::BadRequest(format!(
+                "Invalid name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, 64 at most."
+            )),
+            E::Exists(name) => Self::AlreadyExists(format!("Configuration set <{name}> already exists.")),
+            E::Missing(name) => Self::NotFound(set_missing(&name)),
+            E::DestinationExists(name) => Self::AlreadyExists(format!("Event destination <{name}> already exists.")),
+            E::DestinationMissing(name) => Self::NotFound(format!("Event destination <{name}> does not exist.")),
+            E::TooMany(max) => Self::LimitExceeded(format!("There may be no more than {max} of them.")),
+            E::EventType(name) if name.is_empty() => {
+                Self::BadRequest("MatchingEventTypes must name at least one event type.".to_owned())
+            }
+            E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
+            E::Topic(topic) => Self::BadRequest(format!("SNS topic <{topic}> not found.")),
+            E::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+fn set_missing(name: &str) -> String {
+    format!("Configuration set <{name}> does not exist.")
+}
+
+/// The answer to a request that cannot be decoded.
+pub fn refuse(refusal: &Refusal) -> Failure {
+    let code = match refusal {
+        Refusal::Malformed(_) | Refusal::WrongType { .. } => "SerializationException",
+        _ => "BadRequestException",
+    };
+    Failure::new(ErrorShape::sender(code, 400), refusal.validation_text())
+}

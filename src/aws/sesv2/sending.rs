@@ -1,0 +1,224 @@
+//! SendEmail of the second API: simple and raw content.
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::protocol::Blob;
+use crate::aws::service::Services;
+use crate::aws::ses::sending::{
+    Body, Content, Destination, MessageTag, Recipients, is_own_identity, not_authorized, pairs, return_path,
+};
+use crate::aws::sesv2::error::SesV2Error;
+use crate::base::EmailAddress;
+use crate::mail::message::mime::Encoding;
+use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
+use crate::mail::sending::Submission;
+
+/// A header of the caller's own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MessageHeader {
+    name: String,
+    value: String,
+}
+
+/// A file that goes with the message.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Attachment {
+    raw_content: Blob,
+    content_disposition: Option<String>,
+    file_name: String,
+    content_description: Option<String>,
+    content_id: Option<String>,
+    content_transfer_encoding: Option<String>,
+    content_type: Option<String>,
+}
+
+impl Attachment {
+    fn part(self) -> Result<Part, SesV2Error> {
+        let none = |what: &str, given: &str| Err(SesV2Error::BadRequest(format!("{given:?} is not a {what}.")));
+        let disposition = match self.content_disposition.as_deref() {
+            None | Some("ATTACHMENT") => Disposition::Attachment,
+            Some("INLINE") => Disposition::Inline,
+            Some(other) => return none("ContentDisposition", other),
+        };
+        let encoding = match self.content_transfer_encoding.as_deref() {
+            None | Some("BASE64") => Encoding::Base64,
+            Some("QUOTED_PRINTABLE") => Encoding::QuotedPrintable,
+            Some("SEVEN_BIT") => Encoding::SevenBit,
+            Some(other) => return none("ContentTransferEncoding", other),
+        };
+        Ok(Part {
+            content: self.raw_content.0,
+            content_type: self.content_type,
+            file_name: self.file_name,
+            disposition,
+            content_id: self.content_id,
+            description: self.content_description,
+            encoding,
+        })
+    }
+}
+
+/// A message in its parts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Message {
+    subject: Content,
+    body: Body,
+    #[serde(default)]
+    headers: Vec<MessageHeader>,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+}
+
+/// A complete message.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RawMessage {
+    data: Blob,
+}
+
+/// A template's name.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Template {
+    template_name: Option<String>,
+}
+
+/// One of three kinds of content.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EmailContent {
+    simple: Option<Message>,
+    raw: Option<RawMessage>,
+    template: Option<Template>,
+}
+
+/// A reference to a contact list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListManagementOptions {
+    contact_list_name: String,
+}
+
+/// The mail to send.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendEmailRequest {
+    from_email_address: Option<String>,
+    from_email_address_identity_arn: Option<String>,
+    #[serde(default)]
+    destination: Destination,
+    #[serde(default)]
+    reply_to_addresses: Vec<String>,
+    feedback_forwarding_email_address: Option<String>,
+    feedback_forwarding_email_address_identity_arn: Option<String>,
+    content: EmailContent,
+    #[serde(default)]
+    email_tags: Vec<MessageTag>,
+    configuration_set_name: Option<String>,
+    endpoint_id: Option<String>,
+    tenant_name: Option<String>,
+    list_management_options: Option<ListManagementOptions>,
+}
+
+/// The id of the accepted mail.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendEmailResponse {
+    message_id: String,
+}
+
+/// Accepts a mail, composed here or complete.
+///
+/// # Errors
+/// Those of [`Sending::accept`](crate::mail::sending::Sending::accept); broken addresses; content that this server does
+/// not have.
+pub async fn send_email(
+    services: &Services,
+    caller: &Caller,
+    input: SendEmailRequest,
+) -> Result<SendEmailResponse, SesV2Error> {
+    refuse_lacking(caller, &input)?;
+    let from = input.from_email_address.as_deref().map(Mailbox::parse).transpose()?;
+    let recipients = input.destination.read()?;
+    let return_path = return_path(input.feedback_forwarding_email_address.as_deref())?;
+    let reply_to = input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
+    let (source, recipients, raw) = match (input.content.simple, input.content.raw) {
+        (Some(simple), None) => {
+            let from = from.ok_or(message::Error::NoFrom)?;
+            let source = from.address.clone();
+            let all = recipients.all.clone();
+            (source, all, compose(&draft(simple, from, recipients, reply_to)?)?)
+        }
+        (None, Some(raw)) => envelope(raw.data.0, from, recipients.all)?,
+        _ => return Err(SesV2Error::BadRequest("Content has exactly one of Simple, Raw and Template.".to_owned())),
+    };
+    let submission = Submission {
+        account: caller.account.clone(),
+        region: caller.region.clone(),
+        caller: caller.access_key.clone(),
+        source_ip: Some(caller.source_ip),
+        source,
+        recipients,
+        raw: Bytes::from(raw),
+        configuration_set: input.configuration_set_name,
+        tags: pairs(input.email_tags),
+        return_path,
+    };
+    Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
+}
+
+/// What SES has and this server does not: refused by name, never ignored.
+fn refuse_lacking(caller: &Caller, input: &SendEmailRequest) -> Result<(), SesV2Error> {
+    if let Some(template) = &input.content.template {
+        let Some(name) = &template.template_name else {
+            return Err(SesV2Error::BadRequest("Templates are not supported.".to_owned()));
+        };
+        return Err(SesV2Error::NotFound(format!("Template {name} does not exist.")));
+    }
+    if let Some(list) = &input.list_management_options {
+        return Err(SesV2Error::NotFound(format!("List with name: {} doesn't exist.", list.contact_list_name)));
+    }
+    if let Some(tenant) = &input.tenant_name {
+        return Err(SesV2Error::NotFound(format!("Tenant {tenant} does not exist.")));
+    }
+    if input.endpoint_id.is_some() {
+        return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
+    }
+    let arns = [&input.from_email_address_identity_arn, &input.feedback_forwarding_email_address_identity_arn];
+    match arns.into_iter().flatten().find(|arn| !is_own_identity(caller, arn)) {
+        Some(arn) => Err(SesV2Error::MessageRejected(not_authorized(caller, arn))),
+        None => Ok(()),
+    }
+}
+
+fn draft(simple: Message, from: Mailbox, to: Recipients, reply_to: Vec<Mailbox>) -> Result<Draft, SesV2Error> {
+    Ok(Draft {
+        from,
+        to: to.to,
+        cc: to.cc,
+        reply_to,
+        subject: simple.subject.data,
+        text: simple.body.text.map(|content| content.data),
+        html: simple.body.html.map(|content| content.data),
+        attachments: simple.attachments.into_iter().map(Attachment::part).collect::<Result<_, _>>()?,
+        headers: simple.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+    })
+}
+
+/// The envelope of a complete message: what the call says, or else what its header says.
+fn envelope(
+    raw: Vec<u8>,
+    from: Option<Mailbox>,
+    given: Vec<EmailAddress>,
+) -> Result<(EmailAddress, Vec<EmailAddress>, Vec<u8>), SesV2Error> {
+    let source = match from {
+        Some(from) => from.address,
+        None => rewrite::author(&raw)?,
+    };
+    let recipients = if given.is_empty() { rewrite::recipients(&raw)? } else { given };
+    Ok((source, recipients, raw))
+}
