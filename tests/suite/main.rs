@@ -13,5 +13,7 @@ mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
 mod topics;
+mod topics_bench;
+mod topics_http;
 mod transport;
 mod webhook;
