@@ -132,6 +132,15 @@ impl App {
                 }
             }
         });
+        let topics = self.parts.services.topics.clone();
+        tick(&self.stop, clock, "topics", SWEEP_EVERY, move || {
+            let topics = topics.clone();
+            async move {
+                if let Err(error) = topics.sweep().await {
+                    tracing::error!(%error, "cannot take away what topics keep no longer");
+                }
+            }
+        });
         let identities = self.parts.services.identities.clone();
         tick(&self.stop, clock, "identities", IDENTITIES_EVERY, move || {
             let identities = identities.clone();
