@@ -16,5 +16,7 @@ mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
 mod topics;
+mod topics_bench;
+mod topics_http;
 mod transport;
 mod webhook;
