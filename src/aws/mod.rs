@@ -1,16 +1,23 @@
 //! The wire: AWS's services over AWS's protocols, from one set of typed requests and results.
+pub mod answer;
 pub mod call;
 pub mod error;
 pub mod operation;
 pub mod protocol;
+pub mod request;
 pub mod service;
 pub mod ses;
 pub mod sesv2;
+pub mod sigv4;
+pub mod sns;
 pub mod sqs;
 pub mod sts;
 
-pub use call::{Call, Caller, Request};
+pub use answer::{Answer, answer};
+pub use call::{Call, Caller};
 pub use error::{ErrorShape, Failure, Fault, ServiceError};
 pub use operation::{Operation, operations};
 pub use protocol::{Blob, Names, Refusal, Time};
+pub use request::Request;
 pub use service::{Api, Services};
+pub use sigv4::Gate;

@@ -1,27 +1,33 @@
 //! The services behind the endpoint: what they stand on, what they are called, and which one a request means.
-use crate::aws::call::Request;
-use crate::aws::error::Failure;
+use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
+use crate::aws::request::Request;
 use crate::base::Clock;
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::Identities;
+use crate::mail::receiving::Receiving;
 use crate::mail::sending::Sending;
 use crate::queues::Queues;
+use crate::topics::Topics;
 
 /// What the operations work with: one handle per core. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
     /// The time.
     pub clock: Clock,
-    /// The accept door for mail.
-    pub sending: Sending,
-    /// The domains and addresses that accounts send from.
-    pub identities: Identities,
-    /// Rules for mails, and where their events go.
-    pub configuration_sets: ConfigurationSets,
     /// SQS's queues.
     pub queues: Queues,
+    /// SNS's topics and subscriptions.
+    pub topics: Topics,
+    /// SES's identities.
+    pub identities: Identities,
+    /// SES's configuration sets and event destinations.
+    pub configuration_sets: ConfigurationSets,
+    /// The door for mail that is sent.
+    pub sending: Sending,
+    /// SES's receipt rules, and the door for mail that comes in.
+    pub receiving: Receiving,
 }
 
 /// How a request and its reply are written.
@@ -60,6 +66,8 @@ pub struct Api {
     pub empty_detail: bool,
     /// The member that a Query request may give as its path instead (`QueueUrl`); empty for most.
     pub path_member: &'static str,
+    /// The operations that may be called without a signature, with a secret token of their own instead.
+    pub anonymous: &'static [&'static str],
     /// What it offers.
     pub operations: &'static [Operation],
     /// How it answers a request that cannot be decoded.
@@ -67,10 +75,34 @@ pub struct Api {
 }
 
 /// Every service. REST-JSON is found by its paths, AWS JSON by its target, Query by scope, version and action.
-pub static APIS: &[&Api] =
-    &[&crate::aws::sqs::API, &crate::aws::sesv2::API, &crate::aws::ses::API, &crate::aws::sts::API];
+pub static APIS: &[&Api] = &[
+    &crate::aws::sqs::API,
+    &crate::aws::sns::API,
+    &crate::aws::sesv2::API,
+    &crate::aws::ses::API,
+    &crate::aws::sts::API,
+];
 
 impl Api {
+    /// A service with nothing special about it, to be named and given its operations:
+    /// `Api { name: "sns", operations: OPERATIONS, ..Api::PLAIN }`.
+    pub const PLAIN: Self = Self {
+        name: "",
+        signing_names: &[],
+        version: "",
+        target: "",
+        namespace: "",
+        json_namespace: "",
+        names: &Names { flat: &[], entries: &[] },
+        body_max: 10 * 1024 * 1024,
+        query_compatible: false,
+        empty_detail: false,
+        path_member: "",
+        anonymous: &[],
+        operations: &[],
+        refuse: refuse_plainly,
+    };
+
     /// The operation called `name`.
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name)
@@ -107,31 +139,41 @@ pub fn find_by_action(version: Option<&str>, action: &str) -> Option<&'static Ap
     }
 }
 
+/// AWS's answer of most services to a request that cannot be decoded.
+fn refuse_plainly(refusal: &Refusal) -> Failure {
+    let shape = match refusal {
+        Refusal::Malformed(_) | Refusal::WrongType { .. } => {
+            ErrorShape::sender("com.amazon.coral.service#SerializationException", 400).query("MalformedInput", 400)
+        }
+        Refusal::TooMuch(_) | Refusal::Missing(_) | Refusal::NotInEnum { .. } => {
+            ErrorShape::sender("com.amazon.coral.validate#ValidationException", 400).query("ValidationError", 400)
+        }
+    };
+    Failure::new(shape, refusal.validation_text())
+}
+
 #[cfg(test)]
 impl Services {
-    /// Everything over a new SQLite file in `folder`, as on a developer's machine.
-    pub(crate) async fn for_test(folder: &std::path::Path) -> Self {
-        use crate::mail::identity;
-        use crate::mail::sending::{Limits, Settings, resolver::Dns};
-        use crate::store::{Database, Store};
-        use crate::topics::Topics;
+    /// Services over a store of a test's.
+    pub(crate) fn for_tests(store: &crate::store::Store, clock: &Clock) -> Self {
+        use crate::mail::sending::resolver::Dns;
+        use crate::mail::{identity, sending};
 
-        let clock = Clock::system();
-        let store = Store::open(&Database::Sqlite(folder.join("test.db")), clock.clone()).await.expect("a store");
         let queues = Queues::new(store.clone(), clock.clone());
-        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), "http://localhost");
+        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://localhost");
         let hostname = "localhost".to_owned();
-        let settings = Settings { limits: Limits::Unlimited, hostname: hostname.clone() };
-        let identity_settings =
-            identity::Settings { at_once: true, link_base: "http://localhost".to_owned(), hostname };
-        let dns = Dns::new(&[([127, 0, 0, 1], 1).into()]).expect("a resolver");
-        let lookup = std::sync::Arc::new(dns);
+        let link_base = "http://localhost".to_owned();
+        let settings = identity::Settings { at_once: true, link_base, hostname: hostname.clone() };
+        let dns = Dns::new(&["127.0.0.1:9".parse().expect("an address")]).expect("a resolver");
+        let door = sending::Settings { limits: sending::Limits::Unlimited, hostname };
         Self {
-            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), settings),
-            identities: Identities::new(store.clone(), clock.clone(), identity_settings, lookup),
-            configuration_sets: ConfigurationSets::new(store, clock.clone(), topics),
+            clock: clock.clone(),
             queues,
-            clock,
+            topics: topics.clone(),
+            identities: Identities::new(store.clone(), clock.clone(), settings, std::sync::Arc::new(dns)),
+            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
+            sending: Sending::new(store.clone(), clock.clone(), topics, door),
+            receiving: Receiving::new(store.clone(), clock.clone()),
         }
     }
 }

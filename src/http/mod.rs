@@ -1,2 +1,18 @@
-//! Everything that HTTP serves.
+//! HTTP: the listener, the AWS endpoint on it, health and metrics; a router that others add their pages to.
+mod aws_endpoint;
+mod body;
+mod health;
 pub mod inbox;
+mod listener;
+#[cfg(test)]
+mod listener_tests;
+mod metrics;
+mod routes;
+mod stalled;
+
+pub use aws_endpoint::AwsEndpoint;
+pub use health::Health;
+pub use listener::{Listener, Peer};
+pub use metrics::Metrics;
+pub use routes::{Routes, json};
+pub mod links;

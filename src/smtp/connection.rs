@@ -21,6 +21,9 @@ const DATA_BUFFER: usize = 32 * 1024;
 /// Replies that wait are sent at the latest when there are so many octets of them.
 const OUTPUT_MAX: usize = 16 * 1024;
 
+/// How long a client may go on sending after our last words.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// What all connections of a listener share.
 pub(super) struct Shared<U> {
     pub site: Arc<Site>,
@@ -112,9 +115,7 @@ impl<U: Upstream> Connection<U> {
                     None => false,
                 },
                 Event::Close => {
-                    self.send(stream).await;
-                    let wait = self.limits().handshake_wait;
-                    self.clock().timeout(wait, stream.shutdown()).await;
+                    self.part(stream).await;
                     return End::Closed;
                 }
                 Event::StartTls => match self.send(stream).await {
@@ -192,6 +193,28 @@ impl<U: Upstream> Connection<U> {
         matches!(self.clock().timeout(self.limits().data_wait, write).await, Some(Ok(())))
     }
 
+    /// Says the last words and closes. A close while the client still sends would reset the connection and could take our
+    /// last reply with it, so what it sends is read away for a moment.
+    async fn part<S>(&mut self, stream: &mut S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        if !self.send(stream).await {
+            return;
+        }
+        let stop = self.shared.stop.clone();
+        let farewell = async {
+            stream.shutdown().await?;
+            let mut rest = [0; COMMAND_BUFFER];
+            while stream.read(&mut rest).await? > 0 {}
+            std::io::Result::Ok(())
+        };
+        tokio::select! {
+            _ = self.clock().timeout(FAREWELL, farewell) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
     async fn ask(&mut self, question: Event<U::Route>) {
         let upstream = Arc::clone(&self.shared.upstream);
         match question {
@@ -204,7 +227,7 @@ impl<U: Upstream> Connection<U> {
                 let answer = upstream.authenticate(&login).await;
                 let answer = answer.map_err(|refusal| self.answer(refusal, &reply::AUTH_FAILED_FOR_NOW, &self.id));
                 if !matches!(answer, Ok(Some(_))) {
-                    tracing::info!(session.id = %self.id, peer = %self.peer, user = %login.user, "smtp login failed");
+                    tracing::info!(session.id = %self.id, peer = %self.peer, user = ?login.user, "smtp login failed");
                 }
                 self.session.login_answer(answer);
             }

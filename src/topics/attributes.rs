@@ -7,6 +7,7 @@ use crate::base::Arn;
 use crate::store;
 use crate::topics::Error;
 use crate::topics::delivery::policy;
+use crate::topics::endpoint;
 use crate::topics::endpoint::Protocol;
 use crate::topics::signing::Version;
 
@@ -83,15 +84,13 @@ pub(in crate::topics) fn dead_letter_queue(redrive: &str, topic: &Arn) -> Result
     let wrong = |why: &str| Error::AttributeValue("RedrivePolicy", why.to_owned());
     let json: Json = serde_json::from_str(redrive).map_err(|_| wrong("failed to parse JSON."))?;
     let arn = json.get("deadLetterTargetArn").and_then(Json::as_str).unwrap_or_default();
-    let arn: Arn = arn.parse().map_err(|_| wrong("deadLetterTargetArn is an invalid arn"))?;
-    if arn.service != "sqs" || arn.resource.contains(':') {
-        return Err(wrong("deadLetterTargetArn is an invalid arn"));
-    }
+    let arn = match endpoint::queue(arn) {
+        Ok(arn) => arn,
+        Err(Error::EndpointFifo) => return Err(wrong("deadLetterTargetArn must be a standard queue")),
+        Err(_) => return Err(wrong("deadLetterTargetArn is an invalid arn")),
+    };
     if arn.account != topic.account || arn.region != topic.region {
         return Err(wrong("deadLetterTargetArn must be in the account and region of the topic"));
-    }
-    if arn.resource.ends_with(".fifo") {
-        return Err(wrong("deadLetterTargetArn must be a standard queue"));
     }
     Ok(arn)
 }

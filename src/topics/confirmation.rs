@@ -46,6 +46,9 @@ impl Topics {
     /// Confirms the subscription that a token belongs to, and gives its ARN. Confirming twice does nothing more. A token
     /// from an UnsubscribeConfirmation restores the subscription. With `authenticated` only the owner may end it later.
     pub async fn confirm(&self, topic: &Arn, token: &str, authenticated: bool) -> Result<Arn, Error> {
+        if !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(Error::Token);
+        }
         let (arn, token) = (topic.clone(), token.to_owned());
         self.store()
             .write(move |tx| {

@@ -60,10 +60,12 @@ pub fn web(protocol: Protocol, endpoint: &str) -> Result<Url, Error> {
 /// The ARN of a queue endpoint. FIFO queues are refused, since topics are standard ones (SNS developer guide).
 pub fn queue(endpoint: &str) -> Result<Arn, Error> {
     let arn: Arn = endpoint.parse().map_err(|_| Error::EndpointQueue)?;
-    if arn.service != "sqs" || arn.resource.contains(':') {
+    let (name, fifo) = arn.resource.strip_suffix(".fifo").map_or((arn.resource.as_str(), false), |name| (name, true));
+    let name_ok = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if arn.service != "sqs" || !name_ok || arn.resource.len() > 80 {
         return Err(Error::EndpointQueue);
     }
-    if arn.resource.ends_with(".fifo") { Err(Error::EndpointFifo) } else { Ok(arn) }
+    if fifo { Err(Error::EndpointFifo) } else { Ok(arn) }
 }
 
 #[cfg(test)]

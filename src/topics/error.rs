@@ -91,12 +91,12 @@ pub enum Error {
     /// The message group is empty, longer than 128 characters, or has other than letters, digits and punctuation.
     #[error("message group is not valid")]
     Group,
-    /// A batch without entries, with more than ten, with a bad or a repeated id, or longer than 256 KiB.
-    #[error("batch is not valid: {0:?}")]
-    Batch(BatchFault),
     /// The signing key could not be made or read.
     #[error("signing: {0}")]
     Signing(String),
+    /// The HTTP client could not be made.
+    #[error("http client: {0}")]
+    Client(String),
     /// A queue could not take a message for a reason of its own.
     #[error(transparent)]
     Queue(#[from] queues::Error),
@@ -128,19 +128,4 @@ pub enum AttributeFault {
     OtherKind(String),
     /// The value of a `Number` is no number, or has too many digits.
     Number(String),
-}
-
-/// What is wrong with a batch as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BatchFault {
-    /// No entries.
-    Empty,
-    /// More than ten.
-    TooMany,
-    /// Two entries with this id.
-    SameId(String),
-    /// An id that is empty, longer than 80, or has other than letters, digits, hyphens and underscores.
-    Id(String),
-    /// All entries together are longer than 256 KiB.
-    TooLong,
 }

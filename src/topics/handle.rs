@@ -1,4 +1,5 @@
 //! The door to topics: what every operation needs, in one handle that is cheap to clone.
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Clock;
@@ -15,16 +16,23 @@ struct Inner {
     clock: Clock,
     queues: Queues,
     signer: Signer,
-    public_url: String,
+    public_url: Option<String>,
+    bound_url: String,
 }
 
 impl Topics {
-    /// Makes the handle. `public_url` (`scheme://host[:port]`, no slash at its end) is where endpoints outside can reach
-    /// this server: links and certificate addresses start with it where no caller named another.
-    pub fn new(store: Store, clock: Clock, queues: Queues, public_url: impl Into<String>) -> Self {
+    /// Makes the handle. Links in messages start with `public_url` (`scheme://host[:port]`) where it is configured, else
+    /// with the address that the caller named, else with `bound_url`, the address that HTTP is bound to.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        queues: Queues,
+        public_url: Option<String>,
+        bound_url: impl Into<String>,
+    ) -> Self {
         let signer = Signer::new(store.clone(), clock.clone());
-        let public_url = public_url.into().trim_end_matches('/').to_owned();
-        Self(Arc::new(Inner { store, clock, queues, signer, public_url }))
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        Self(Arc::new(Inner { store, clock, queues, signer, public_url, bound_url: bound_url.into() }))
     }
 
     /// Signs messages, and knows the certificates.
@@ -44,8 +52,15 @@ impl Topics {
         &self.0.queues
     }
 
-    /// Where links start: what the caller named, or the configured address.
+    /// Where links start, for a caller who named this server `named`.
     pub(in crate::topics) fn base_url(&self, named: Option<&str>) -> String {
-        named.unwrap_or(&self.0.public_url).trim_end_matches('/').to_owned()
+        let url = self.0.public_url.as_deref().or(named).unwrap_or(&self.0.bound_url);
+        url.trim_end_matches('/').to_owned()
+    }
+}
+
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Topics")
     }
 }

@@ -24,7 +24,7 @@ pub struct Publication {
     pub structure_json: bool,
     /// The message group, carried to standard queues for fairness.
     pub group: Option<String>,
-    /// `scheme://host` for the links in the message; `None` for the configured public address.
+    /// `scheme://host` as the caller named this server, for the links in the message; `None` where there is no caller.
     pub base_url: Option<String>,
 }
 

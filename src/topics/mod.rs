@@ -12,6 +12,7 @@ pub mod page;
 pub mod publish;
 pub mod signing;
 pub mod subscription;
+mod sweep;
 pub mod topic;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};

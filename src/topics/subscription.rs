@@ -29,7 +29,7 @@ pub struct Wish {
     pub endpoint: Option<String>,
     /// Attributes to set.
     pub attributes: Attributes,
-    /// `scheme://host` for the links in the confirmation; `None` for the configured public address.
+    /// `scheme://host` as the caller named this server, for the links in the confirmation.
     pub base_url: Option<String>,
 }
 
@@ -203,6 +203,9 @@ impl Topics {
 /// Finds the subscription that an ARN names, and its topic. Ended ones are not found.
 pub(in crate::topics) async fn find_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
     let (name, uuid) = arn.resource.split_once(':').ok_or(Error::SubscriptionMissing)?;
+    if !uuid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
+        return Err(Error::SubscriptionMissing);
+    }
     let row = subscriptions::by_uuid(tx, uuid).await?.ok_or(Error::SubscriptionMissing)?;
     let topic = topics::by_id(tx, row.topic_id).await?.ok_or(Error::SubscriptionMissing)?;
     let same = topic.name == name && topic.account == arn.account && topic.region == arn.region;

@@ -159,7 +159,8 @@ impl Topics {
 
 /// Finds the topic that an ARN names.
 pub(in crate::topics) async fn find(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
-    if arn.service != "sns" {
+    // What cannot be a name is not looked for: PostgreSQL would not even read a NUL.
+    if arn.service != "sns" || !name_ok(&arn.resource) {
         return Err(Error::TopicMissing);
     }
     topics::find(tx, &arn.account, &arn.region, &arn.resource).await?.ok_or(Error::TopicMissing)

@@ -29,6 +29,8 @@ pub enum Reason {
     Unreachable,
     /// The other side refused for good.
     Refused,
+    /// Our own rules forbid it: an address that may not be reached.
+    Forbidden,
     /// It was tried as often, or as long, as allowed.
     Exhausted,
     /// The job's text is not one that this version understands.
@@ -46,6 +48,7 @@ impl Reason {
             Self::Deferred => "deferred",
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
+            Self::Forbidden => "forbidden",
             Self::Exhausted => "exhausted",
             Self::Unreadable => "unreadable",
             Self::Missing => "missing",

@@ -45,7 +45,7 @@ async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> B
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
     let queues = Queues::new(store.clone(), clock.clone());
-    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), "http://127.0.0.1:4566");
+    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://127.0.0.1:4566");
     let dns = TestDns::start().await;
     let resolver = Dns::new(&[dns.address]).expect("a resolver");
     let settings = IdentitySettings {

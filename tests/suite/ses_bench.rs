@@ -49,7 +49,7 @@ pub async fn bench(engine: Engine, limits: Limits) -> Bench {
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
     let queues = Queues::new(store.clone(), clock.clone());
-    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), "http://127.0.0.1:4566");
+    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://127.0.0.1:4566");
     let hostname = "out.example".to_owned();
     let identity_settings = IdentitySettings {
         at_once: limits == Limits::Unlimited,

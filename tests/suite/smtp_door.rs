@@ -45,7 +45,7 @@ async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
     let receiving = Receiving::new(store.clone(), clock.clone());
-    let topics = Topics::new(store.clone(), clock.clone(), Queues::new(store.clone(), clock.clone()), "http://x");
+    let topics = Topics::new(store.clone(), clock.clone(), Queues::new(store.clone(), clock.clone()), None, "http://x");
     let settings = Settings { limits: SendingLimits::Unlimited, hostname: "mx.our.example".to_owned() };
     let sending = Sending::new(store.clone(), clock.clone(), topics, settings);
     let account = create_account(&store, None, "test").await.expect("an account");

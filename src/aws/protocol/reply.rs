@@ -18,6 +18,13 @@ pub struct Reply {
     pub failure: Option<Failure>,
 }
 
+impl Reply {
+    /// A reply without anything.
+    pub fn empty() -> Self {
+        Self { status: 200, headers: Vec::new(), body: String::new(), failure: None }
+    }
+}
+
 /// Who asks and how, as far as a reply's form depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer<'a> {

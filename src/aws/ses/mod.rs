@@ -2,10 +2,13 @@
 mod account;
 pub mod error;
 mod identities;
+mod receipt_actions;
+mod receipt_error;
+mod receipt_rule_sets;
+mod receipt_rules;
 pub mod sending;
 
 use crate::aws::operation::{Operation, operations};
-use crate::aws::protocol::Names;
 use crate::aws::service::Api;
 
 /// The service on the wire.
@@ -14,17 +17,12 @@ pub static API: Api = Api {
     // Older programs sign with the host's prefix.
     signing_names: &["ses", "email"],
     version: "2010-12-01",
-    target: "",
     namespace: "http://ses.amazonaws.com/doc/2010-12-01/",
-    json_namespace: "",
-    names: &Names { flat: &[], entries: &[] },
     // 10 MB of message in base64, percent-encoded.
     body_max: 48 * 1024 * 1024,
-    query_compatible: false,
-    empty_detail: false,
-    path_member: "",
     operations: OPERATIONS,
     refuse: error::refuse,
+    ..Api::PLAIN
 };
 
 static OPERATIONS: &[Operation] = operations! {
@@ -35,4 +33,17 @@ static OPERATIONS: &[Operation] = operations! {
     GetIdentityVerificationAttributes => identities::get_identity_verification_attributes,
     DeleteIdentity => identities::delete_identity,
     GetSendQuota => account::get_send_quota,
+    CreateReceiptRuleSet => receipt_rule_sets::create_receipt_rule_set,
+    CloneReceiptRuleSet => receipt_rule_sets::clone_receipt_rule_set,
+    DescribeReceiptRuleSet => receipt_rule_sets::describe_receipt_rule_set,
+    DescribeActiveReceiptRuleSet => receipt_rule_sets::describe_active_receipt_rule_set,
+    ListReceiptRuleSets => receipt_rule_sets::list_receipt_rule_sets,
+    DeleteReceiptRuleSet => receipt_rule_sets::delete_receipt_rule_set,
+    SetActiveReceiptRuleSet => receipt_rule_sets::set_active_receipt_rule_set,
+    ReorderReceiptRuleSet => receipt_rule_sets::reorder_receipt_rule_set,
+    CreateReceiptRule => receipt_rules::create_receipt_rule,
+    UpdateReceiptRule => receipt_rules::update_receipt_rule,
+    DescribeReceiptRule => receipt_rules::describe_receipt_rule,
+    DeleteReceiptRule => receipt_rules::delete_receipt_rule,
+    SetReceiptRulePosition => receipt_rules::set_receipt_rule_position,
 };

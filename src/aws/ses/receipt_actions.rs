@@ -250,7 +250,8 @@ mod tests {
         let workmail = WorkmailAction { topic_arn: None, organization_arn: "arn:o".to_owned() };
         let wire = ReceiptAction { workmail_action: Some(workmail), ..ReceiptAction::default() };
         assert!(matches!(Action::try_from(wire), Err(ReceiptError::InvalidParameterValue(_))));
-        let encrypted = S3Action { bucket_name: "b-1".to_owned(), kms_key_arn: Some("k".to_owned()), ..S3Action::default() };
+        let encrypted =
+            S3Action { bucket_name: "b-1".to_owned(), kms_key_arn: Some("k".to_owned()), ..S3Action::default() };
         let wire = ReceiptAction { s3_action: Some(encrypted), ..ReceiptAction::default() };
         assert!(matches!(Action::try_from(wire), Err(ReceiptError::InvalidS3Configuration(..))));
         assert!(Action::try_from(ReceiptAction::default()).is_err());

@@ -40,24 +40,14 @@ pub enum ReceiptError {
 impl ServiceError for ReceiptError {
     fn shape(&self) -> ErrorShape {
         match self {
-            Self::RuleSetDoesNotExist(_) => {
-                ErrorShape::sender("RuleSetDoesNotExistException", 400).query("RuleSetDoesNotExist", 400)
-            }
-            Self::RuleDoesNotExist(_) => {
-                ErrorShape::sender("RuleDoesNotExistException", 400).query("RuleDoesNotExist", 400)
-            }
-            Self::AlreadyExists(..) => ErrorShape::sender("AlreadyExistsException", 400).query("AlreadyExists", 400),
-            Self::LimitExceeded(_) => ErrorShape::sender("LimitExceededException", 400).query("LimitExceeded", 400),
-            Self::CannotDelete(_) => ErrorShape::sender("CannotDeleteException", 400).query("CannotDelete", 400),
-            Self::InvalidSnsTopic(_) => {
-                ErrorShape::sender("InvalidSnsTopicException", 400).query("InvalidSnsTopic", 400)
-            }
-            Self::InvalidS3Configuration(..) => {
-                ErrorShape::sender("InvalidS3ConfigurationException", 400).query("InvalidS3Configuration", 400)
-            }
-            Self::InvalidLambdaFunction(_) => {
-                ErrorShape::sender("InvalidLambdaFunctionException", 400).query("InvalidLambdaFunction", 400)
-            }
+            Self::RuleSetDoesNotExist(_) => ErrorShape::sender("RuleSetDoesNotExist", 400),
+            Self::RuleDoesNotExist(_) => ErrorShape::sender("RuleDoesNotExist", 400),
+            Self::AlreadyExists(..) => ErrorShape::sender("AlreadyExists", 400),
+            Self::LimitExceeded(_) => ErrorShape::sender("LimitExceeded", 400),
+            Self::CannotDelete(_) => ErrorShape::sender("CannotDelete", 400),
+            Self::InvalidSnsTopic(_) => ErrorShape::sender("InvalidSnsTopic", 400),
+            Self::InvalidS3Configuration(..) => ErrorShape::sender("InvalidS3Configuration", 400),
+            Self::InvalidLambdaFunction(_) => ErrorShape::sender("InvalidLambdaFunction", 400),
             Self::InvalidParameterValue(_) => ErrorShape::sender("InvalidParameterValue", 400),
             Self::Internal(_) => ErrorShape::internal("InternalFailure"),
         }

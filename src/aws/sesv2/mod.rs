@@ -8,25 +8,17 @@ mod page;
 mod sending;
 
 use crate::aws::operation::{Operation, operations};
-use crate::aws::protocol::Names;
 use crate::aws::service::Api;
 
 /// The service on the wire.
 pub static API: Api = Api {
     name: "sesv2",
     signing_names: &["ses", "email"],
-    version: "",
-    target: "",
-    namespace: "",
-    json_namespace: "",
-    names: &Names { flat: &[], entries: &[] },
     // 40 MB of message in base64.
     body_max: 56 * 1024 * 1024,
-    query_compatible: false,
-    empty_detail: false,
-    path_member: "",
     operations: OPERATIONS,
     refuse: error::refuse,
+    ..Api::PLAIN
 };
 
 // Lists have two routes: older SDKs GET, newer ones POST.

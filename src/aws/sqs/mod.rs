@@ -28,6 +28,7 @@ pub static API: Api = Api {
     path_member: "QueueUrl",
     operations: OPERATIONS,
     refuse: error::refuse,
+    ..Api::PLAIN
 };
 
 static OPERATIONS: &[Operation] = operations! {

@@ -3,7 +3,6 @@ mod error;
 mod identity;
 
 use crate::aws::operation::{Operation, operations};
-use crate::aws::protocol::Names;
 use crate::aws::service::Api;
 
 /// The service on the wire.
@@ -11,16 +10,10 @@ pub static API: Api = Api {
     name: "sts",
     signing_names: &["sts"],
     version: "2011-06-15",
-    target: "",
     namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
-    json_namespace: "",
-    names: &Names { flat: &[], entries: &[] },
     body_max: 64 * 1024,
-    query_compatible: false,
-    empty_detail: false,
-    path_member: "",
     operations: OPERATIONS,
-    refuse: error::refuse,
+    ..Api::PLAIN
 };
 
 static OPERATIONS: &[Operation] = operations! {

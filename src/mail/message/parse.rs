@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_shown_has_a_limit() {
         let field = |n: usize| HeaderField { name: "X-Long".to_owned(), value: "v".repeat(n) };
-        assert_eq!(shown(vec![field(10), field(20)]).1, false);
+        assert!(!shown(vec![field(10), field(20)]).1);
         let (some, truncated) = shown(vec![field(6_000), field(6_000)]);
         assert_eq!((some.len(), truncated), (1, true));
         let many = format!("To: {}x@y.example\r\n\r\n", "a@b.example, ".repeat(20_000));

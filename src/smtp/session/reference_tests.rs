@@ -116,7 +116,60 @@ impl Reference {
     }
 }
 
+/// Words that lead deep into the session, among bytes that do not.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let words: Vec<Vec<u8>> = COMMANDS.iter().map(|word| word.as_bytes().to_vec()).collect();
+    let more = [
+        "AUTH LOGIN\r\n",
+        "AUTH PLAIN AHUAcA==\r\n",
+        "dQ==\r\n",
+        "cA==\r\n",
+        "*\r\n",
+        "STARTTLS\r\n",
+        ".\r\n",
+        "BDAT 9",
+    ];
+    let more = more.map(|word| word.as_bytes().to_vec());
+    let piece = prop_oneof![
+        6 => prop::sample::select(words),
+        3 => prop::sample::select(more.to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..30),
+    ];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
 proptest! {
+    #[test]
+    fn any_bytes_get_well_formed_replies_however_they_are_cut(
+        bytes in noise(),
+        submission in any::<bool>(),
+        tls in any::<bool>(),
+        size in 1_usize..40,
+    ) {
+        let mode = if submission { super::Mode::Submission } else { super::Mode::Inbound };
+        let limits = || crate::smtp::limits::Limits { message_size: 60, data_line: 50, command_line: 80, ..Default::default() };
+        let mut whole = Talk::new(mode, tls, limits());
+        let said = whole.say(&bytes);
+        for line in said.split_terminator("\r\n") {
+            prop_assert!(line.len() <= 510 && !line.contains(['\r', '\n', '\0']));
+            prop_assert!(line.as_bytes().iter().take(3).all(u8::is_ascii_digit) && [Some(&b' '), Some(&b'-')].contains(&line.as_bytes().get(3)));
+        }
+        for (_, to, data) in &whole.mails {
+            prop_assert!(!to.is_empty() && (submission || data.len() <= 60));
+            prop_assert!(!data.replace("\r\n", "").contains(['\r', '\n']));
+        }
+        // What comes with STARTTLS is thrown away, so there the cut does make a difference.
+        if whole.handshakes == 0 {
+            let mut cut = Talk::new(mode, tls, limits());
+            let mut pieces = String::new();
+            for piece in bytes.chunks(size) {
+                pieces.push_str(&if cut.ended { String::new() } else { cut.say(piece) });
+            }
+            prop_assert_eq!(if bytes.is_empty() { cut.say("") } else { pieces }, said);
+            prop_assert_eq!(cut.mails, whole.mails);
+        }
+    }
+
     #[test]
     fn a_session_does_what_the_reference_says(
         commands in prop::collection::vec(prop::sample::select(COMMANDS), 0..40),

@@ -53,7 +53,7 @@ impl<R> Session<R> {
 
     fn begin_body(&mut self) {
         let id = self.message_id();
-        let Some(envelope) = &mut self.envelope else { return };
+        let Some(envelope) = self.envelope.as_mut().filter(|envelope| envelope.body.is_none()) else { return };
         let only = envelope.recipients.first().filter(|_| envelope.recipients.len() == 1);
         let hop = Hop {
             helo: self.hello.as_ref().map_or("", |hello| &hello.host),
@@ -64,10 +64,8 @@ impl<R> Session<R> {
             only,
             at: self.site.clock.now(),
         };
-        if envelope.body.is_none() {
-            let head = if self.site.mode == Mode::Submission { hop.field() } else { String::new() };
-            envelope.body = Some(Body::new(head, self.site.limits.message_size));
-        }
+        let head = if self.site.mode == Mode::Submission { hop.field() } else { String::new() };
+        envelope.body = Some(Body::new(head, self.site.limits.message_size));
     }
 
     pub(super) fn read_data(&mut self) -> Option<Event<R>> {

@@ -1,0 +1,136 @@
+//! The steps from a request to its reply: find the service, verify the signature, find and run the operation.
+use crate::aws::call::{Call, Caller, Target, writer};
+use crate::aws::error::Failure;
+use crate::aws::protocol::reply::Reply;
+use crate::aws::request::Request;
+use crate::aws::service::{Protocol, Services, find_by_head};
+use crate::aws::sigv4::{Gate, too_large};
+use crate::base::{AccountId, Region};
+
+/// A reply, and what the log says about its request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The reply.
+    pub reply: Reply,
+    /// The service, as far as it was found.
+    pub service: Option<&'static str>,
+    /// The operation, as far as it was found.
+    pub operation: Option<&'static str>,
+    /// Who called, as far as it was verified.
+    pub caller: Option<(AccountId, Region)>,
+}
+
+/// Answers a request.
+pub async fn answer(services: &Services, gate: &Gate, request: &Request) -> Answer {
+    let mut answer = Answer { reply: Reply::empty(), service: None, operation: None, caller: None };
+    let target = match Target::find(request) {
+        Ok(target) => target,
+        Err((protocol, failure)) => {
+            answer.reply = writer(None, protocol, request).failure(failure);
+            return answer;
+        }
+    };
+    answer.service = Some(target.api.name);
+    answer.reply = match steps(services, gate, request, target, &mut answer).await {
+        Ok(reply) => reply,
+        Err(failure) => target.writer(request).failure(failure),
+    };
+    answer
+}
+
+async fn steps(
+    services: &Services,
+    gate: &Gate,
+    request: &Request,
+    target: Target,
+    answer: &mut Answer,
+) -> Result<Reply, Failure> {
+    if request.body.len() > target.api.body_max {
+        return Err(too_large(target.api.body_max));
+    }
+    let identity = gate.identify(request, target.api, target.is_anonymous(request)).await?;
+    answer.caller = Some((identity.account.clone(), identity.region.clone()));
+    let call = Call::find(target, request)?;
+    answer.operation = Some(call.operation.name);
+    let caller = Caller {
+        account: identity.account,
+        region: identity.region,
+        access_key: identity.access_key,
+        endpoint: request.endpoint(),
+        request_id: request.id.clone(),
+        source_ip: request.peer,
+    };
+    Ok(call.run(services, &caller).await)
+}
+
+/// The answer to a request that `failure` ended before its body was read.
+pub fn refuse(request: &Request, failure: Failure) -> Answer {
+    let head = find_by_head(request);
+    // Without a service, the kind of body tells the protocol.
+    let is_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
+    let protocol = head.map_or(if is_json { Protocol::Json } else { Protocol::Query }, |(_, protocol)| protocol);
+    let api = head.map(|(api, _)| api);
+    let reply = writer(api, protocol, request).failure(failure);
+    Answer { reply, service: api.map(|api| api.name), operation: None, caller: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Access, Trust};
+    use crate::aws::request::sample::{STS, request};
+    use crate::base::Clock;
+    use crate::store::{Database, Store};
+
+    async fn reply(request: &Request, trust: Trust) -> Reply {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Clock::system();
+        let store = Store::open(&Database::Sqlite(dir.path().join("store.db")), clock.clone()).await.expect("a store");
+        let services = Services::for_tests(&store, &clock);
+        let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
+        answer(&services, &gate, request).await.reply
+    }
+
+    #[tokio::test]
+    async fn a_query_operation_answers_in_xml() {
+        let asked = request("POST", "/", &[("authorization", STS)], "Action=GetCallerIdentity&Version=2011-06-15");
+        let answered = reply(&asked, Trust::Anybody).await;
+        assert_eq!(
+            (answered.status, answered.body.as_str()),
+            (
+                200,
+                "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+                 <GetCallerIdentityResult><UserId>000000000000</UserId><Account>000000000000</Account>\
+                 <Arn>arn:aws:iam::000000000000:root</Arn></GetCallerIdentityResult><ResponseMetadata>\
+                 <RequestId>id-1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+            )
+        );
+        let unsigned = request("GET", "/?Action=GetCallerIdentity", &[], "");
+        assert_eq!(reply(&unsigned, Trust::Anybody).await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_operation_of_ours_is_refused_in_its_own_protocol() {
+        let no_action =
+            reply(&request("POST", "/", &[("authorization", STS)], "Version=2011-06-15"), Trust::Anybody).await;
+        assert!(no_action.status == 400 && no_action.body.contains("<Code>MissingAction</Code>"), "{no_action:?}");
+        let unknown =
+            reply(&request("POST", "/", &[("authorization", STS)], "Action=AssumeRole"), Trust::Anybody).await;
+        assert!(unknown.status == 400 && unknown.body.contains("<Code>InvalidAction</Code>"), "{unknown:?}");
+        let broken = reply(&request("POST", "/", &[("authorization", STS)], "Action=\u{e4}"), Trust::Anybody).await;
+        assert!(broken.body.contains("<Code>MalformedQueryString</Code>"), "{broken:?}");
+        let json = reply(&request("POST", "/", &[("x-amz-target", "Nothing.Here")], "{}"), Trust::Anybody).await;
+        assert!(json.body.contains("com.amazon.coral.service#UnknownOperationException"), "{json:?}");
+        let rest = reply(&request("GET", "/v2/email/nothing", &[], ""), Trust::Anybody).await;
+        assert_eq!(rest.status, 404);
+        assert!(rest.headers.contains(&("x-amzn-errortype", "UnknownOperationException".to_owned())), "{rest:?}");
+    }
+
+    #[tokio::test]
+    async fn a_production_server_lets_nobody_in_without_a_signature() {
+        let asked = request("POST", "/", &[], "Action=GetCallerIdentity");
+        let refused = reply(&asked, Trust::KnownKeys).await;
+        assert_eq!(refused.status, 403);
+        assert!(refused.body.contains("<Code>MissingAuthenticationToken</Code>"), "{refused:?}");
+    }
+}

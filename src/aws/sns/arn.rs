@@ -1,0 +1,50 @@
+//! ARNs in requests: read, and whether the caller may use what they name.
+use crate::aws::call::Caller;
+use crate::aws::sns::error::SnsError;
+use crate::base::Arn;
+
+/// Reads the ARN of a topic that the caller owns, in the caller's region. `member` and `action` go into the error.
+pub fn own_topic(caller: &Caller, member: &str, text: &str, action: &str) -> Result<Arn, SnsError> {
+    let arn = read(member, text)?;
+    if arn.service != "sns" || arn.resource.contains(':') || arn.region != caller.region {
+        return Err(SnsError::parameter(member));
+    }
+    owned(caller, arn, action)
+}
+
+/// Reads the ARN of a topic, whoever owns it: confirming needs the token only.
+pub fn any_topic(text: &str) -> Result<Arn, SnsError> {
+    let arn = read("TopicArn", text)?;
+    if arn.service != "sns" || arn.resource.contains(':') { Err(SnsError::parameter("Topic")) } else { Ok(arn) }
+}
+
+/// Reads the ARN of a subscription to a topic that the caller owns.
+pub fn own_subscription(caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsError> {
+    owned(caller, any_subscription(text)?, action)
+}
+
+/// Reads the ARN of a subscription, whoever owns it: its link works for whoever has it.
+pub fn any_subscription(text: &str) -> Result<Arn, SnsError> {
+    let arn = read("SubscriptionArn", text)?;
+    if arn.service != "sns" || !arn.resource.contains(':') {
+        return Err(SnsError::parameter("SubscriptionId"));
+    }
+    Ok(arn)
+}
+
+fn read(member: &str, text: &str) -> Result<Arn, SnsError> {
+    let parts = text.split(':').count();
+    if parts < 6 {
+        let why = format_args!("{member} Reason: An ARN must have at least 6 elements, not {parts}").to_string();
+        return Err(SnsError::parameter(why));
+    }
+    text.parse().map_err(|_| SnsError::parameter(member))
+}
+
+fn owned(caller: &Caller, arn: Arn, action: &str) -> Result<Arn, SnsError> {
+    if arn.account == caller.account {
+        Ok(arn)
+    } else {
+        Err(SnsError::unauthorized(caller.account.as_str(), action, &arn.to_string()))
+    }
+}

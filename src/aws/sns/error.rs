@@ -1,0 +1,170 @@
+//! SNS's error rows and the texts that clients see. Texts were seen on AWS where LocalStack's recorded tests show them.
+use crate::aws::error::{ErrorShape, Failure, ServiceError};
+use crate::aws::protocol::Refusal;
+use crate::topics;
+use crate::topics::error::AttributeFault;
+
+const INVALID_PARAMETER: ErrorShape = ErrorShape::sender("InvalidParameter", 400);
+const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 400);
+const NOT_FOUND: ErrorShape = ErrorShape::sender("NotFound", 404);
+const AUTHORIZATION: ErrorShape = ErrorShape::sender("AuthorizationError", 403);
+const TAG_LIMIT: ErrorShape = ErrorShape::sender("TagLimitExceeded", 400);
+const INTERNAL: ErrorShape = ErrorShape::internal("InternalError");
+
+/// Why an SNS operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SnsError {
+    /// The caller's fault, with AWS's row and text.
+    #[error("{1}")]
+    Refused(ErrorShape, String),
+    /// Ours.
+    #[error(transparent)]
+    Internal(topics::Error),
+}
+
+impl ServiceError for SnsError {
+    fn shape(&self) -> ErrorShape {
+        match self {
+            Self::Refused(shape, _) => *shape,
+            Self::Internal(_) => INTERNAL,
+        }
+    }
+}
+
+impl SnsError {
+    /// `InvalidParameter` with this text after `Invalid parameter: `.
+    pub fn parameter(what: impl std::fmt::Display) -> Self {
+        Self::Refused(INVALID_PARAMETER, format!("Invalid parameter: {what}"))
+    }
+
+    /// The caller may not do `action` to `resource`.
+    pub fn unauthorized(account: &str, action: &str, resource: &str) -> Self {
+        let text = format!(
+            "User: arn:aws:iam::{account}:root is not authorized to perform: SNS:{action} on resource: {resource} because \
+             no resource-based policy allows the SNS:{action} action"
+        );
+        Self::Refused(AUTHORIZATION, text)
+    }
+
+    /// `NotFound`.
+    pub fn not_found(text: &str) -> Self {
+        Self::Refused(NOT_FOUND, text.to_owned())
+    }
+
+    /// `ResourceNotFound`, of the tag operations.
+    pub fn no_resource() -> Self {
+        Self::Refused(ErrorShape::sender("ResourceNotFound", 404), "Resource does not exist".to_owned())
+    }
+
+    /// A batch that is refused as a whole, under this code.
+    pub fn batch(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Refused(ErrorShape::sender(code, 400), text.into())
+    }
+
+    /// The same error, for an operation that takes attributes in a map named `Attributes`.
+    #[must_use]
+    pub fn in_attributes(error: topics::Error) -> Self {
+        match error {
+            topics::Error::AttributeName(name) => {
+                Self::parameter(format_args!("Attributes Reason: Unknown attribute: {name}"))
+            }
+            topics::Error::AttributeValue(name, why) => {
+                Self::parameter(format_args!("Attributes Reason: {name}: {why}"))
+            }
+            other => Self::from(other),
+        }
+    }
+}
+
+impl From<topics::Error> for SnsError {
+    fn from(error: topics::Error) -> Self {
+        use topics::Error as E;
+        match error {
+            E::TopicMissing => Self::not_found("Topic does not exist"),
+            E::TopicName => Self::parameter("Topic Name"),
+            E::Fifo => Self::parameter("Attributes Reason: FIFO topics are not supported by this server"),
+            E::TopicDiffers => Self::parameter("Attributes Reason: Topic already exists with different attributes"),
+            E::TagsDiffer => Self::parameter("Tags Reason: Topic already exists with different tags"),
+            E::TooManyTags => {
+                Self::Refused(TAG_LIMIT, "Could not complete request: tag quota of per resource exceeded".to_owned())
+            }
+            E::Tag => Self::parameter("Tags"),
+            E::AttributeName(_) => Self::parameter("AttributeName"),
+            E::AttributeValue(name, why) => Self::parameter(format_args!("{name}: {why}")),
+            E::SubscriptionMissing => Self::not_found("Subscription does not exist"),
+            E::SubscriptionDiffers => {
+                Self::parameter("Attributes Reason: Subscription already exists with different attributes")
+            }
+            E::Protocol(name) => {
+                let shown: String = name.chars().take(100).collect();
+                Self::parameter(format_args!("Amazon SNS does not support this protocol string: {shown}"))
+            }
+            E::EndpointScheme => Self::parameter("Endpoint must match the specified protocol"),
+            E::EndpointQueue => Self::parameter("SQS endpoint ARN"),
+            E::EndpointFifo => Self::parameter(
+                "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
+            ),
+            E::EndpointForeign => {
+                Self::parameter("Endpoint Reason: The queue must belong to the account that owns the topic")
+            }
+            E::EndpointMissing => Self::not_found("Endpoint not specified in subscription"),
+            E::Token => Self::parameter("Token"),
+            E::UnsubscribeNeedsOwner => {
+                let text = "Only the owner of this subscription may end it: it was confirmed with \
+                            AuthenticateOnUnsubscribe";
+                Self::Refused(AUTHORIZATION, text.to_owned())
+            }
+            E::PageToken => Self::parameter("NextToken"),
+            E::MessageEmpty => Self::parameter("Empty message"),
+            E::MessageTooLong => Self::parameter("Message too long"),
+            E::Subject => Self::parameter("Subject"),
+            E::StructureSyntax => Self::parameter("Message Structure - JSON message body failed to parse"),
+            E::StructureDefault => Self::parameter("Message Structure - No default entry in JSON message body"),
+            E::MessageAttribute { name, why } => Self::Refused(PARAMETER_VALUE, attribute_text(&name, &why)),
+            E::Group => Self::parameter("MessageGroupId"),
+            E::Signing(_) | E::Client(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
+        }
+    }
+}
+
+fn attribute_text(name: &str, why: &AttributeFault) -> String {
+    let shown: String = name.chars().take(256).collect();
+    match why {
+        AttributeFault::NameEmpty => "The message attribute name must not be empty.".to_owned(),
+        AttributeFault::NameTooLong => "Length of message attribute name must be less than 256 bytes.".to_owned(),
+        AttributeFault::NameStartsWithDot => {
+            "Invalid message attribute name starting with character '.' was found.".to_owned()
+        }
+        AttributeFault::NameEndsWithDot => {
+            "Invalid message attribute name ending with character '.' was found.".to_owned()
+        }
+        AttributeFault::NameHasTwoDots => "Message attribute name can not have successive '.' character.".to_owned(),
+        AttributeFault::NameCharacter(odd) => format!(
+            "Invalid non-alphanumeric character '#x{:X}' was found in the message attribute name. Can only include \
+             alphanumeric characters, hyphens, underscores, or dots.",
+            u32::from(*odd)
+        ),
+        AttributeFault::DataType(_) => format!(
+            "The message attribute '{shown}' has an invalid message attribute type, the set of supported type prefixes \
+             is Binary, Number, and String."
+        ),
+        AttributeFault::Empty(kind) => format!(
+            "The message attribute '{shown}' must contain non-empty message attribute value for message attribute type \
+             '{kind}'."
+        ),
+        AttributeFault::OtherKind(kind) => {
+            let field = if kind.starts_with("Binary") { "Binary" } else { "String" };
+            format!("The message attribute '{shown}' with type '{kind}' must use field '{field}'.")
+        }
+        AttributeFault::Number(_) => format!("Could not cast message attribute '{shown}' value to number."),
+    }
+}
+
+/// The answer to a request that cannot be decoded.
+pub fn refuse(refusal: &Refusal) -> Failure {
+    let shape = match refusal {
+        Refusal::Missing(_) | Refusal::NotInEnum { .. } => ErrorShape::sender("ValidationError", 400),
+        _ => INVALID_PARAMETER,
+    };
+    Failure::new(shape, refusal.validation_text())
+}

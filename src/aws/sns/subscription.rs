@@ -1,0 +1,208 @@
+//! Subscribe, ConfirmSubscription, Unsubscribe, and what shows and changes subscriptions.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sns::arn::{any_subscription, any_topic, own_subscription, own_topic};
+use crate::aws::sns::error::SnsError;
+use crate::topics::{Attributes, By, Listed, Page, Wish};
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SubscribeInput {
+    topic_arn: String,
+    protocol: String,
+    endpoint: Option<String>,
+    #[serde(default)]
+    attributes: Attributes,
+    #[serde(default)]
+    return_subscription_arn: bool,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SubscribeResponse {
+    subscription_arn: String,
+}
+
+/// Subscribes an endpoint, or finds its subscription.
+pub async fn subscribe(
+    services: &Services,
+    caller: &Caller,
+    input: SubscribeInput,
+) -> Result<SubscribeResponse, SnsError> {
+    let wish = Wish {
+        owner: caller.account.clone(),
+        topic: own_topic(caller, "TopicArn", &input.topic_arn, "Subscribe")?,
+        protocol: input.protocol,
+        endpoint: input.endpoint,
+        attributes: input.attributes,
+        base_url: Some(caller.endpoint.clone()),
+    };
+    let listed = services.topics.subscribe(wish).await.map_err(SnsError::in_attributes)?;
+    let hidden = listed.pending && !input.return_subscription_arn;
+    let subscription_arn = if hidden { "pending confirmation".to_owned() } else { listed.arn.to_string() };
+    Ok(SubscribeResponse { subscription_arn })
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConfirmSubscriptionInput {
+    topic_arn: String,
+    token: String,
+    authenticate_on_unsubscribe: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConfirmSubscriptionResponse {
+    subscription_arn: String,
+}
+
+/// Confirms with the token that the endpoint got. Needs no signature, unless only the owner shall be able to unsubscribe.
+pub async fn confirm_subscription(
+    services: &Services,
+    caller: &Caller,
+    input: ConfirmSubscriptionInput,
+) -> Result<ConfirmSubscriptionResponse, SnsError> {
+    let topic = any_topic(&input.topic_arn)?;
+    let authenticated = input.authenticate_on_unsubscribe.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if authenticated && caller.access_key.is_empty() {
+        return Err(SnsError::unauthorized("anonymous", "ConfirmSubscription", &topic.to_string()));
+    }
+    let arn = services.topics.confirm(&topic, &input.token, authenticated).await?;
+    Ok(ConfirmSubscriptionResponse { subscription_arn: arn.to_string() })
+}
+
+/// Names a subscription: the input of several operations.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SubscriptionInput {
+    subscription_arn: String,
+}
+
+/// Ends a subscription, for its owner or for whoever has its link.
+pub async fn unsubscribe(services: &Services, caller: &Caller, input: SubscriptionInput) -> Result<(), SnsError> {
+    let (arn, by) = if caller.access_key.is_empty() {
+        (any_subscription(&input.subscription_arn)?, By::Link)
+    } else {
+        (own_subscription(caller, &input.subscription_arn, "Unsubscribe")?, By::Owner)
+    };
+    Ok(services.topics.unsubscribe(&arn, by, Some(&caller.endpoint)).await?)
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSubscriptionsInput {
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSubscriptionsResponse {
+    subscriptions: Vec<Subscription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Subscription {
+    subscription_arn: String,
+    owner: String,
+    protocol: String,
+    endpoint: String,
+    topic_arn: String,
+}
+
+impl From<Listed> for Subscription {
+    fn from(listed: Listed) -> Self {
+        let arn = if listed.pending { "PendingConfirmation".to_owned() } else { listed.arn.to_string() };
+        Self {
+            subscription_arn: arn,
+            owner: listed.owner.to_string(),
+            protocol: listed.protocol,
+            endpoint: listed.endpoint,
+            topic_arn: listed.topic.to_string(),
+        }
+    }
+}
+
+impl From<Page<Listed>> for ListSubscriptionsResponse {
+    fn from(page: Page<Listed>) -> Self {
+        Self { subscriptions: page.items.into_iter().map(Subscription::from).collect(), next_token: page.next }
+    }
+}
+
+/// Lists the caller's subscriptions, 100 at a time.
+pub async fn list_subscriptions(
+    services: &Services,
+    caller: &Caller,
+    input: ListSubscriptionsInput,
+) -> Result<ListSubscriptionsResponse, SnsError> {
+    let page = services.topics.subscriptions(&caller.account, &caller.region, input.next_token.as_deref()).await?;
+    Ok(page.into())
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSubscriptionsByTopicInput {
+    topic_arn: String,
+    next_token: Option<String>,
+}
+
+/// Lists a topic's subscriptions, 100 at a time.
+pub async fn list_subscriptions_by_topic(
+    services: &Services,
+    caller: &Caller,
+    input: ListSubscriptionsByTopicInput,
+) -> Result<ListSubscriptionsResponse, SnsError> {
+    let topic = own_topic(caller, "TopicArn", &input.topic_arn, "ListSubscriptionsByTopic")?;
+    Ok(services.topics.subscriptions_of(&topic, input.next_token.as_deref()).await?.into())
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSubscriptionAttributesResponse {
+    attributes: Attributes,
+}
+
+/// A subscription's attributes.
+pub async fn get_subscription_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: SubscriptionInput,
+) -> Result<GetSubscriptionAttributesResponse, SnsError> {
+    let arn = own_subscription(caller, &input.subscription_arn, "GetSubscriptionAttributes")?;
+    Ok(GetSubscriptionAttributesResponse { attributes: services.topics.subscription_attributes(&arn).await? })
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetSubscriptionAttributesInput {
+    subscription_arn: String,
+    attribute_name: String,
+    #[serde(default)]
+    attribute_value: String,
+}
+
+/// Sets one attribute.
+pub async fn set_subscription_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: SetSubscriptionAttributesInput,
+) -> Result<(), SnsError> {
+    let arn = own_subscription(caller, &input.subscription_arn, "SetSubscriptionAttributes")?;
+    let (name, value) = (&input.attribute_name, &input.attribute_value);
+    Ok(services.topics.set_subscription_attribute(&arn, name, value).await?)
+}

@@ -1,0 +1,132 @@
+//! CreateTopic, DeleteTopic, ListTopics, GetTopicAttributes, SetTopicAttributes.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sns::arn::own_topic;
+use crate::aws::sns::error::SnsError;
+use crate::aws::sns::tag::{Tag, tags};
+use crate::topics::{Attributes, NewTopic};
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateTopicInput {
+    name: String,
+    #[serde(default)]
+    attributes: Attributes,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    data_protection_policy: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateTopicResponse {
+    topic_arn: String,
+}
+
+/// Makes a topic, or finds the same one.
+pub async fn create_topic(
+    services: &Services,
+    caller: &Caller,
+    input: CreateTopicInput,
+) -> Result<CreateTopicResponse, SnsError> {
+    if input.data_protection_policy.is_some_and(|policy| !policy.is_empty()) {
+        return Err(SnsError::parameter("DataProtectionPolicy Reason: not supported by this server"));
+    }
+    let new = NewTopic {
+        account: caller.account.clone(),
+        region: caller.region.clone(),
+        name: input.name,
+        attributes: input.attributes,
+        tags: tags(input.tags),
+    };
+    let arn = services.topics.create(new).await.map_err(SnsError::in_attributes)?;
+    Ok(CreateTopicResponse { topic_arn: arn.to_string() })
+}
+
+/// Names a topic: the input of several operations.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TopicInput {
+    topic_arn: String,
+}
+
+/// Takes a topic and its subscriptions away.
+pub async fn delete_topic(services: &Services, caller: &Caller, input: TopicInput) -> Result<(), SnsError> {
+    let arn = own_topic(caller, "TopicArn", &input.topic_arn, "DeleteTopic")?;
+    Ok(services.topics.delete(&arn).await?)
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListTopicsInput {
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListTopicsResponse {
+    topics: Vec<Topic>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Topic {
+    topic_arn: String,
+}
+
+/// Lists the caller's topics, 100 at a time.
+pub async fn list_topics(
+    services: &Services,
+    caller: &Caller,
+    input: ListTopicsInput,
+) -> Result<ListTopicsResponse, SnsError> {
+    let page = services.topics.list(&caller.account, &caller.region, input.next_token.as_deref()).await?;
+    let topics = page.items.iter().map(|arn| Topic { topic_arn: arn.to_string() }).collect();
+    Ok(ListTopicsResponse { topics, next_token: page.next })
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetTopicAttributesResponse {
+    attributes: Attributes,
+}
+
+/// A topic's attributes.
+pub async fn get_topic_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: TopicInput,
+) -> Result<GetTopicAttributesResponse, SnsError> {
+    let arn = own_topic(caller, "TopicArn", &input.topic_arn, "GetTopicAttributes")?;
+    Ok(GetTopicAttributesResponse { attributes: services.topics.attributes(&arn).await? })
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetTopicAttributesInput {
+    topic_arn: String,
+    attribute_name: String,
+    #[serde(default)]
+    attribute_value: String,
+}
+
+/// Sets one attribute.
+pub async fn set_topic_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: SetTopicAttributesInput,
+) -> Result<(), SnsError> {
+    let arn = own_topic(caller, "TopicArn", &input.topic_arn, "SetTopicAttributes")?;
+    Ok(services.topics.set_attribute(&arn, &input.attribute_name, &input.attribute_value).await?)
+}

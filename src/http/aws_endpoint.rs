@@ -1,0 +1,127 @@
+//! The AWS endpoint: reads and limits the body, has the request answered, writes one line to the log.
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::body::Body;
+use axum::extract::Request as Incoming;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::aws::answer::{Answer, answer, refuse};
+use crate::aws::error::{ErrorShape, Failure};
+use crate::aws::protocol::reply::Reply;
+use crate::aws::{Gate, Request, Services};
+use crate::base::{Clock, Timestamp, ids};
+use crate::http::body::{self, BodyError};
+use crate::http::listener::Peer;
+
+/// Everything that an AWS client may ask. Cheap to clone.
+#[derive(Clone)]
+pub struct AwsEndpoint {
+    services: Services,
+    gate: Gate,
+    clock: Clock,
+}
+
+impl AwsEndpoint {
+    /// Answers with `services` to those whom `gate` lets in.
+    pub fn new(services: Services, gate: Gate, clock: Clock) -> Self {
+        Self { services, gate, clock }
+    }
+
+    /// Serves one request.
+    pub(super) async fn serve(&self, incoming: Incoming) -> Response {
+        let began = self.clock.now();
+        let (head, body) = incoming.into_parts();
+        let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let mut request = Request {
+            method: head.method.as_str().to_owned(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            body: Bytes::new(),
+            peer,
+            id: ids::uuid(),
+        };
+        let allowance = match self.gate.allowance(&request).await {
+            Ok(allowance) => allowance,
+            Err(error) => return self.finish(&request, began, refuse(&request, error.into())),
+        };
+        let answered = match body::read(&request.headers, body, allowance.max, &self.clock).await {
+            Ok(body) => {
+                request.body = body;
+                answer(&self.services, &self.gate, &request).await
+            }
+            Err(error) => refuse(&request, body_failure(error, allowance.otherwise)),
+        };
+        self.finish(&request, began, answered)
+    }
+
+    fn finish(&self, request: &Request, began: Timestamp, answered: Answer) -> Response {
+        self.log(request, began, &answered);
+        let Reply { status, headers, body, .. } = answered.reply;
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let out = response.headers_mut();
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                out.insert(HeaderName::from_static(name), value);
+            }
+        }
+        if let Ok(id) = HeaderValue::from_str(&request.id) {
+            out.insert("x-amzn-requestid", id.clone());
+            out.insert("x-amz-request-id", id);
+        }
+        if answered.operation.is_none() && !(200..300).contains(&status) {
+            // What is left of the body, if anything, is not read.
+            out.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// One line per request; the cause of an internal error stands only here.
+    fn log(&self, request: &Request, began: Timestamp, answered: &Answer) {
+        let took = self.clock.now().since(began);
+        let status = answered.reply.status;
+        let service = answered.service.unwrap_or("none");
+        let operation = answered.operation.unwrap_or("none");
+        let labels =
+            [("service", service.to_owned()), ("operation", operation.to_owned()), ("status", status.to_string())];
+        metrics::counter!("postrider_requests_total", &labels).increment(1);
+        metrics::histogram!("postrider_request_seconds", &labels[..2]).record(took.as_secs_f64());
+        let account = answered.caller.as_ref().map_or("none", |(account, _)| account.as_str());
+        let failure = answered.reply.failure.as_ref();
+        let error = failure.map_or("none", |failure| failure.shape.query_code);
+        macro_rules! line {
+            ($level:expr, $($more:tt)*) => {
+                tracing::event!($level, request.id = %request.id, service, operation, account, peer = %request.peer,
+                    status, error, duration_ms = took.as_millis() as u64, bytes_in = request.body.len(),
+                    bytes_out = answered.reply.body.len(), $($more)*)
+            };
+        }
+        match failure.and_then(|failure| failure.cause.as_deref()) {
+            Some(cause) => line!(tracing::Level::ERROR, cause, "request failed"),
+            None => line!(tracing::Level::INFO, "request"),
+        }
+    }
+}
+
+fn body_failure(error: BodyError, too_large: Failure) -> Failure {
+    match error {
+        BodyError::TooLarge => too_large,
+        BodyError::TooSlow => {
+            let text = "The request body did not arrive in time.";
+            Failure::new(
+                ErrorShape::sender("com.amazon.coral.service#RequestTimeout", 408).query("RequestTimeout", 408),
+                text,
+            )
+        }
+        BodyError::Broken => {
+            let text = "The request body could not be read.";
+            Failure::new(
+                ErrorShape::sender("com.amazon.coral.service#IncompleteBody", 400).query("IncompleteBody", 400),
+                text,
+            )
+        }
+    }
+}

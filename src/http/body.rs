@@ -1,0 +1,92 @@
+//! Reads a request's body within a size and a time.
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use http::HeaderMap;
+
+use crate::base::Clock;
+
+/// How long a client may take for a whole body.
+const BODY_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// It is larger than it may be.
+    TooLarge,
+    /// It did not come in time.
+    TooSlow,
+    /// The client broke off.
+    Broken,
+}
+
+/// Reads a body of at most `max` bytes.
+pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize, clock: &Clock) -> Result<Bytes, BodyError> {
+    let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|text| text.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > max) {
+        return Err(BodyError::TooLarge);
+    }
+    clock.timeout(BODY_TIME_MAX, collect(body, announced, max)).await.unwrap_or(Err(BodyError::TooSlow))
+}
+
+async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Bytes, BodyError> {
+    let mut pieces = body.into_data_stream();
+    let mut whole: Option<BytesMut> = None;
+    let mut first = Bytes::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| BodyError::Broken)?;
+        // Most bodies come in one piece, which need not be copied.
+        if first.is_empty() && whole.is_none() {
+            first = piece;
+        } else {
+            let whole = whole.get_or_insert_with(|| {
+                // Room for what was announced, but not before there is more of it than one piece.
+                let mut room = BytesMut::with_capacity(announced.unwrap_or(0).min(1024 * 1024));
+                room.extend_from_slice(&first);
+                room
+            });
+            whole.extend_from_slice(&piece);
+        }
+        if whole.as_ref().map_or(first.len(), BytesMut::len) > max {
+            return Err(BodyError::TooLarge);
+        }
+    }
+    Ok(whole.map_or(first, BytesMut::freeze))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Timestamp;
+    use futures::stream;
+    use std::io;
+
+    fn pieces(pieces: &[&'static str]) -> Body {
+        let pieces: Vec<Result<&'static str, io::Error>> = pieces.iter().map(|p| Ok(*p)).collect();
+        Body::from_stream(stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn bodies_are_put_together_and_bounded() {
+        let (clock, none) = (Clock::system(), HeaderMap::new());
+        assert_eq!(read(&none, pieces(&[]), 5, &clock).await, Ok(Bytes::new()));
+        assert_eq!(read(&none, pieces(&["abc"]), 3, &clock).await, Ok(Bytes::from("abc")));
+        assert_eq!(read(&none, pieces(&["ab", "c", "de"]), 5, &clock).await, Ok(Bytes::from("abcde")));
+        assert_eq!(read(&none, pieces(&["ab", "c", "de"]), 4, &clock).await, Err(BodyError::TooLarge));
+        let announced = HeaderMap::from_iter([(http::header::CONTENT_LENGTH, "6".parse().expect("a header"))]);
+        assert_eq!(read(&announced, pieces(&[]), 5, &clock).await, Err(BodyError::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_hangs_is_given_up() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let hanging = Body::from_stream(stream::pending::<Result<&'static str, io::Error>>());
+        let headers = HeaderMap::new();
+        let reading = read(&headers, hanging, 5, &clock);
+        let (read, ()) = tokio::join!(reading, async { clock.advance(BODY_TIME_MAX) });
+        assert_eq!(read, Err(BodyError::TooSlow));
+    }
+}

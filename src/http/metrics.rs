@@ -1,0 +1,44 @@
+//! `GET /metrics`, in Prometheus' text form.
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::routing::get;
+use http::header::CONTENT_TYPE;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Seconds at which requests are counted: a long poll takes up to 20.
+const REQUEST_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
+
+/// What the process has counted. There is one per process, shared by all servers in it.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// The process's metrics, recorded from the first call on.
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<Metrics> = OnceLock::new();
+        GLOBAL.get_or_init(|| {
+            let builder = PrometheusBuilder::new();
+            let recorder = builder.set_buckets(REQUEST_SECONDS).unwrap_or_else(|_| PrometheusBuilder::new());
+            let recorder = recorder.build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                // Somebody else records in this process; our page stays empty, nothing else changes.
+                tracing::warn!("metrics are recorded elsewhere");
+            }
+            Self(handle)
+        })
+    }
+
+    /// Sorts what was recorded since the last time into its buckets. Without it, memory would grow until somebody
+    /// reads the page.
+    pub fn tidy(&self) {
+        self.0.run_upkeep();
+    }
+
+    pub(super) fn router(&self) -> Router {
+        let handle = self.0.clone();
+        let page = move || async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()) };
+        Router::new().route("/metrics", get(page))
+    }
+}

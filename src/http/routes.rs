@@ -1,0 +1,91 @@
+//! Which page a path means. What nobody else takes is the AWS endpoint's.
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::any;
+use futures::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::http::aws_endpoint::AwsEndpoint;
+use crate::http::health::Health;
+use crate::http::metrics::Metrics;
+
+type Page = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// The pages of one server, with room for more until [`Routes::finish`].
+pub struct Routes {
+    router: Router,
+    home: Option<Page>,
+}
+
+impl Routes {
+    /// Health and metrics.
+    pub fn new(health: &Health) -> Self {
+        let router = Router::new().merge(health.router()).merge(Metrics::global().router());
+        Self { router, home: None }
+    }
+
+    /// Adds pages. Their paths must be their own: the root and everything that no page takes belong to AWS.
+    #[must_use]
+    pub fn with(mut self, pages: Router) -> Self {
+        self.router = self.router.merge(pages);
+        self
+    }
+
+    /// Sets the page that a browser gets at `/`. AWS's clients use the same path and still reach the AWS endpoint.
+    #[must_use]
+    pub fn home<F, R>(mut self, page: F) -> Self
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = Response> + Send + 'static,
+    {
+        self.home = Some(Arc::new(move |request| Box::pin(page(request))));
+        self
+    }
+
+    /// All pages, with `endpoint` for the rest.
+    pub fn finish(self, endpoint: AwsEndpoint) -> Router {
+        let Self { router, home } = self;
+        let (rest, root) = (endpoint.clone(), endpoint);
+        let root = move |request: Request| {
+            let (home, endpoint) = (home.clone(), root.clone());
+            async move {
+                match home {
+                    Some(page) if is_browsing(&request) => page(request).await,
+                    _ => endpoint.serve(request).await,
+                }
+            }
+        };
+        let rest = move |request: Request| {
+            let endpoint = rest.clone();
+            async move { endpoint.serve(request).await }
+        };
+        router.route("/", any(root)).fallback(rest)
+    }
+}
+
+/// Whether a request for `/` is a browser's: AWS's clients name an action, a target or a signature.
+fn is_browsing(request: &Request) -> bool {
+    let headers = request.headers();
+    matches!(request.method().as_str(), "GET" | "HEAD")
+        && !headers.contains_key("authorization")
+        && !headers.contains_key("x-amz-target")
+        && !request.uri().query().is_some_and(|query| query.contains("Action=") || query.contains("X-Amz-"))
+}
+
+/// A JSON page.
+pub fn json(status: u16, page: &impl Serialize) -> Response {
+    let (status, body) = match serde_json::to_vec(page) {
+        Ok(body) => (StatusCode::from_u16(status).unwrap_or_default(), body),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, b"{}".to_vec()),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,50 @@
+//! What an endpoint's answer means: the one place that judges it. Pure. Source: SNS developer guide, "Message delivery
+//! retries" and "Amazon SNS message delivery over HTTP": 2xx is delivered; 4xx is the endpoint's own fault and final;
+//! everything else is tried again.
+use crate::topics::delivery::post::Posted;
+use crate::workers::Reason;
+
+/// What becomes of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The endpoint has it.
+    Delivered,
+    /// It is tried again, as long as the retry policy has retries.
+    Again(Reason),
+    /// It is not tried again.
+    Final(Reason),
+}
+
+/// Judges one POST. 429 says "not now" and is tried again; a redirect is final, because following it would lead to where
+/// nobody subscribed.
+pub fn judge(posted: &Posted) -> Verdict {
+    match posted {
+        Posted::Answer(200..=299, _) => Verdict::Delivered,
+        Posted::Answer(429, _) => Verdict::Again(Reason::Deferred),
+        Posted::Answer(300..=499, _) => Verdict::Final(Reason::Refused),
+        Posted::Answer(..) => Verdict::Again(Reason::Deferred),
+        Posted::Silent | Posted::Unreachable(_) => Verdict::Again(Reason::Unreachable),
+        Posted::Forbidden => Verdict::Final(Reason::Forbidden),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_judged_as_sns_judges_them() {
+        let answer = |status| judge(&Posted::Answer(status, String::new()));
+        for status in [200, 202, 204] {
+            assert_eq!(answer(status), Verdict::Delivered);
+        }
+        for status in [301, 307, 400, 401, 403, 404, 410, 499] {
+            assert_eq!(answer(status), Verdict::Final(Reason::Refused), "{status}");
+        }
+        for status in [100, 429, 500, 502, 503, 599] {
+            assert_eq!(answer(status), Verdict::Again(Reason::Deferred), "{status}");
+        }
+        assert_eq!(judge(&Posted::Silent), Verdict::Again(Reason::Unreachable));
+        assert_eq!(judge(&Posted::Forbidden), Verdict::Final(Reason::Forbidden));
+    }
+}

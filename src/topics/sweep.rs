@@ -1,0 +1,30 @@
+//! What is forgotten with time: subscriptions that nobody confirmed, old attempts, publications that nothing refers to.
+use std::time::Duration;
+
+use crate::store::{publications, subscriptions};
+use crate::topics::{Error, Topics};
+
+/// How long attempts are kept for an operator to read.
+const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How long a publication is kept at the most. Longer than any message waits in a queue (14 days), so that a job that was
+/// given up can still be tried by hand.
+const PUBLICATIONS_KEPT: Duration = Duration::from_secs(15 * 86_400);
+/// How many rows of each kind go at a time, so that nobody waits long for the transaction.
+const AT_ONCE: u32 = 500;
+
+impl Topics {
+    /// One round of the sweep. Gives how many rows went; when it is more than zero, another round may find more.
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let now = tx.now();
+                    let subscriptions = subscriptions::expire(tx, AT_ONCE).await?;
+                    let attempts = publications::expire_attempts(tx, now - ATTEMPTS_KEPT, AT_ONCE).await?;
+                    let messages = publications::expire(tx, now - PUBLICATIONS_KEPT, AT_ONCE).await?;
+                    Ok(subscriptions + attempts + messages)
+                })
+            })
+            .await
+    }
+}
