@@ -83,10 +83,9 @@ mod tests {
     use crate::store::{Database, Store};
 
     async fn reply(request: &Request, trust: Trust) -> Reply {
-        let dir = tempfile::tempdir().expect("a directory");
         let clock = Clock::system();
-        let store = Store::open(&Database::Sqlite(dir.path().join("store.db")), clock.clone()).await.expect("a store");
-        let services = Services::for_tests(&store, &clock);
+        let (services, dir) = Services::for_test(clock.clone()).await;
+        let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
         answer(&services, &gate, request).await.reply
     }

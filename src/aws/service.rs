@@ -154,11 +154,15 @@ fn refuse_plainly(refusal: &Refusal) -> Failure {
 
 #[cfg(test)]
 impl Services {
-    /// Services over a store of a test's.
-    pub(crate) fn for_tests(store: &crate::store::Store, clock: &Clock) -> Self {
+    /// All services over a new, empty store in a folder that lives as long as the test holds it.
+    pub(crate) async fn for_test(clock: Clock) -> (Self, tempfile::TempDir) {
         use crate::mail::sending::resolver::Dns;
         use crate::mail::{identity, sending};
+        use crate::store::{Database, Store};
 
+        let dir = tempfile::tempdir().expect("a folder");
+        let database = Database::Sqlite(dir.path().join("test.db"));
+        let store = Store::open(&database, clock.clone()).await.expect("a store");
         let queues = Queues::new(store.clone(), clock.clone());
         let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://localhost");
         let hostname = "localhost".to_owned();
@@ -166,14 +170,15 @@ impl Services {
         let settings = identity::Settings { at_once: true, link_base, hostname: hostname.clone() };
         let dns = Dns::new(&["127.0.0.1:9".parse().expect("an address")]).expect("a resolver");
         let door = sending::Settings { limits: sending::Limits::Unlimited, hostname };
-        Self {
+        let services = Self {
             clock: clock.clone(),
             queues,
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), settings, std::sync::Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics, door),
-            receiving: Receiving::new(store.clone(), clock.clone()),
-        }
+            receiving: Receiving::new(store, clock),
+        };
+        (services, dir)
     }
 }

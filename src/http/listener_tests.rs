@@ -21,11 +21,11 @@ struct House {
 }
 
 async fn house(trust: Trust) -> House {
-    let dir = tempfile::tempdir().expect("a directory");
     let clock = Clock::system();
-    let store = Store::open(&Database::Sqlite(dir.path().join("store.db")), clock.clone()).await.expect("a store");
-    let gate = Gate::new(Access::new(store.clone(), clock.clone(), trust), clock.clone());
-    let endpoint = AwsEndpoint::new(Services::for_tests(&store, &clock), gate, clock.clone());
+    let (services, dir) = Services::for_test(clock.clone()).await;
+    let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
+    let gate = Gate::new(Access::new(store, clock.clone(), trust), clock.clone());
+    let endpoint = AwsEndpoint::new(services, gate, clock.clone());
     let health = Health::default();
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
     let (address, stop) = (listener.address(), CancellationToken::new());

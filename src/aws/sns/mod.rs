@@ -15,18 +15,18 @@ pub static API: Api = Api {
     name: "sns",
     signing_names: &["sns"],
     version: "2010-03-31",
-    target: "",
     namespace: "http://sns.amazonaws.com/doc/2010-03-31/",
-    json_namespace: "",
     names: &Names { flat: &[], entries: &[("MessageAttributes", "Name", "Value")] },
     // A batch of 256 KiB whose every byte is percent-encoded, and what stands around it.
     body_max: 1024 * 1024,
     query_compatible: false,
     empty_detail: false,
     path_member: "",
+    // Their token says enough: the links in confirmations and notifications are not signed.
     anonymous: &["ConfirmSubscription", "Unsubscribe"],
     operations: OPERATIONS,
     refuse: error::refuse,
+    ..Api::PLAIN
 };
 
 static OPERATIONS: &[Operation] = operations! {
