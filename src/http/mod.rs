@@ -3,16 +3,17 @@ mod aws_endpoint;
 mod body;
 mod health;
 pub mod inbox;
+pub mod links;
 mod listener;
 #[cfg(test)]
 mod listener_tests;
 mod metrics;
 mod routes;
 mod stalled;
+pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
 pub use health::Health;
 pub use listener::{Listener, Peer};
 pub use metrics::Metrics;
 pub use routes::{Routes, json};
-pub mod links;
