@@ -6,6 +6,8 @@ mod event_destinations;
 mod identities;
 mod page;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use crate::aws::operation::{Operation, operations};
 use crate::aws::service::Api;
