@@ -1,5 +1,6 @@
 //! Postrider: Amazon SES, with the SNS and SQS under it, on your own machine.
 pub mod access;
+pub mod app;
 pub mod aws;
 pub mod base;
 pub mod config;

@@ -1,2 +1,120 @@
-//! The command line.
-fn main() {}
+//! The command line: `postrider dev`, `postrider serve`, `postrider admin …`.
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use postrider::app::admin::{Admin, AdminError};
+use postrider::app::{App, StartError};
+use postrider::base::Clock;
+use postrider::config::{Mode, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use cli::{AccountCommand, AdminCommand, Cli, Command, KeyCommand};
+
+/// Exit code for flags and settings that cannot be used.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &format!("cannot start: {error}")),
+    };
+    let end = runtime.block_on(run(cli));
+    // Nothing of ours runs any more; a stuck thread of a library must not keep the process.
+    runtime.shutdown_background();
+    end
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    let (mode, flags, command) = match cli.command {
+        Command::Dev(flags) => (Mode::Dev, flags, None),
+        Command::Serve(flags) => (Mode::Serve, flags, None),
+        Command::Admin(admin) => (Mode::Serve, admin.flags, Some(admin.command)),
+    };
+    let given = match flags.config {
+        Some(path) => flags.given.or_from_file(&path),
+        None => Ok(flags.given),
+    };
+    let settings = match given.and_then(|given| Settings::resolve(mode, given)) {
+        Ok(settings) => settings,
+        Err(problem) => return fail(USAGE, &problem.to_string()),
+    };
+    // Every TLS connection, also those of the libraries, uses this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match command {
+        Some(command) => administer(&settings, command).await,
+        None => serve(settings).await,
+    }
+}
+
+async fn serve(settings: Settings) -> ExitCode {
+    start_log(&settings);
+    let shown = settings.clone();
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return fail(1, "cannot listen for signals");
+    };
+    let app = match App::start(settings, Clock::system(), true).await {
+        Ok(app) => app,
+        Err(error @ StartError::Settings(_)) => return fail(USAGE, &error.to_string()),
+        Err(error) => return fail(1, &error.to_string()),
+    };
+    print!("{}", cli::greeting(&shown, &app));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = app.stop() => {}
+        // A second Ctrl-C does not wait. What is in flight is found again at the next start.
+        _ = interrupt.recv() => return ExitCode::FAILURE,
+    }
+    ExitCode::SUCCESS
+}
+
+fn start_log(settings: &Settings) {
+    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if settings.log_json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.with_target(false).init();
+    }
+}
+
+async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
+    match carry_out(settings, command).await {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &error.to_string()),
+    }
+}
+
+async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<String>, AdminError> {
+    let admin = Admin::open(settings).await?;
+    match command {
+        AdminCommand::Account(AccountCommand::Create { name, id }) => admin.create_account(id, &name).await,
+        AdminCommand::Account(AccountCommand::List) => admin.list_accounts().await,
+        AdminCommand::Key(KeyCommand::Create { account }) => admin.create_key(&account).await,
+        AdminCommand::Key(KeyCommand::List { account }) => admin.list_keys(&account).await,
+        AdminCommand::Key(KeyCommand::Deactivate { id }) => admin.deactivate_key(&id).await,
+        AdminCommand::SmtpCredentials { key, region } => admin.smtp_credentials(&key, &region).await,
+        AdminCommand::GrantProduction { account, region, max_24_hour, max_per_second } => {
+            admin.grant_production(&account, &region, max_24_hour, max_per_second).await
+        }
+        AdminCommand::DnsRecords { domain, account, region } => {
+            admin.dns_records(&account, &region, domain.as_str()).await
+        }
+    }
+}
+
+fn fail(code: u8, line: &str) -> ExitCode {
+    eprintln!("postrider: {line}");
+    ExitCode::from(code)
+}

@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["smtp", "http"],
     &["console"],
     &["app"],
-    &["lib", "main"],
+    &["lib", "main", "cli"],
 ];
 /// Beside the order: who may not use whom, although it stands below.
 const FORBIDDEN: &[(&str, &str)] = &[("smtp", "aws"), ("smtp", "http"), ("http", "smtp")];

@@ -20,6 +20,8 @@ const DEFAULT_LIMIT: i64 = 100;
 const MAX_LIMIT: i64 = 1000;
 /// How many mails `/_aws/ses` reads at the most; each one is parsed.
 const MAX_PARSED: i64 = 200;
+/// Octets of mail that `/_aws/ses` reads at the most: the newest mails that fit.
+const MAX_PARSED_SIZE: i64 = 64 * 1024 * 1024;
 /// How many header fields and attachments are shown.
 const MAX_PARTS: usize = 1000;
 
@@ -203,6 +205,12 @@ async fn localstack(State(store): State<Store>, Query(filter): Query<Filter>) ->
         .read(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::page(tx, i64::MAX, MAX_PARSED).await?) }))
         .await?;
     let mut mails: Vec<(Captured, Vec<String>)> = Vec::new();
+    let mut size = 0;
+    let fits = |row: &Captured| {
+        size += row.size;
+        size <= MAX_PARSED_SIZE
+    };
+    let rows: Vec<Captured> = rows.into_iter().take_while(fits).collect();
     // LocalStack lists the oldest first, and one message for all recipients.
     for row in rows.into_iter().rev() {
         let recipient = row.recipient.clone();
@@ -244,4 +252,38 @@ fn localstack_message(c: &Captured, recipients: &[String], content: &[u8]) -> Va
         "Body": { "text_part": part(&message, false), "html_part": part(&message, true) },
         "Timestamp": c.captured_at.iso_millis(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_shown_with_the_parts_that_it_has_and_no_others() {
+        let html_only = b"Subject: x\r\nContent-Type: text/html\r\n\r\n<b>hi</b>\r\n";
+        let message = MessageParser::default().parse(html_only).expect("a mail");
+        assert_eq!((part(&message, true), part(&message, false)), ("<b>hi</b>\r\n".into(), Value::Null));
+        let mixed = "Content-Type: multipart/mixed; boundary=m\r\n\r\n\
+            --m\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n\
+            --a\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
+            --a\r\nContent-Type: text/html\r\n\r\n<p>hello</p>\r\n--a--\r\n\
+            --m\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\
+            Content-Disposition: attachment; filename=\"a.pdf\"\r\n\r\nAAECAw==\r\n\
+            --m\r\nContent-Type: image/png; name=dot.png\r\nContent-ID: <dot>\r\nContent-Disposition: inline\r\n\r\nx\r\n\
+            --m--\r\n";
+        let message = MessageParser::default().parse(mixed.as_bytes()).expect("a mail");
+        assert_eq!((part(&message, false), part(&message, true)), ("hello".into(), "<p>hello</p>".into()));
+        let expected = json!([
+            { "name": "a.pdf", "contentType": "application/pdf", "contentId": null, "inline": false, "size": 4 },
+            { "name": "dot.png", "contentType": "image/png", "contentId": "dot", "inline": true, "size": 1 },
+        ]);
+        assert_eq!(attachments(&message), expected);
+    }
+
+    #[test]
+    fn the_first_recipient_is_found_by_the_message_id_alone() {
+        assert_eq!(read_id("0100-abc-000000"), ("0100-abc-000000".to_owned(), 0));
+        assert_eq!(read_id("0100-abc-000000.12"), ("0100-abc-000000".to_owned(), 12));
+        assert_eq!(read_id("no.number"), ("no.number".to_owned(), 0));
+    }
 }

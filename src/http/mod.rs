@@ -3,12 +3,14 @@ mod aws_endpoint;
 mod body;
 mod health;
 pub mod inbox;
+pub mod links;
 mod listener;
 #[cfg(test)]
 mod listener_tests;
 mod metrics;
 mod routes;
 mod stalled;
+pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
 pub use health::Health;

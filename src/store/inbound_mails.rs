@@ -39,7 +39,7 @@ pub enum State {
     Waiting,
     /// Its rules have run.
     Done,
-    /// Given up after too many attempts; the raw message is kept.
+    /// Given up after too many attempts. The raw message is kept, and a job that is put back runs the rules again.
     Failed,
 }
 
@@ -98,12 +98,26 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<InboundMail>, Error> {
     row.map(|row| mail(&row)).transpose()
 }
 
-/// Sets how a mail that still waits has ended; false when it had ended before.
+/// Sets how a mail has ended; false when its rules had run before.
 pub async fn finish(tx: &mut Tx, id: &str, state: State, note: &str) -> Result<bool, Error> {
     let now = tx.now();
-    let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE id = $4 AND state = $5";
-    let rows = tx.run(sql, args![state.as_str(), note, now, id, State::Waiting.as_str()]).await?;
+    let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE id = $4 AND state <> $5";
+    let rows = tx.run(sql, args![state.as_str(), note, now, id, State::Done.as_str()]).await?;
     Ok(rows == 1)
+}
+
+/// Removes up to `limit` mails that ended in `state` and came before `before`, and the raw messages that no mail needs
+/// any more (indexes `inbound_mails_by_time` and `inbound_mails_by_raw`). Gives how many mails there were.
+pub async fn expire(tx: &mut Tx, state: State, before: Timestamp, limit: i64) -> Result<usize, Error> {
+    let sql = "DELETE FROM inbound_mails WHERE id IN (SELECT id FROM inbound_mails \
+               WHERE received_at < $1 AND state = $2 ORDER BY received_at LIMIT $3) RETURNING raw_id";
+    let gone = tx.all(sql, args![before, state.as_str(), limit]).await?;
+    for row in &gone {
+        let sql = "DELETE FROM raw_messages WHERE id = $1 \
+                   AND NOT EXISTS (SELECT 1 FROM inbound_mails WHERE raw_id = $1)";
+        tx.run(sql, args![row.text("raw_id")?]).await?;
+    }
+    Ok(gone.len())
 }
 
 fn mail(row: &Row) -> Result<InboundMail, Error> {

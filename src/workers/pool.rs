@@ -46,6 +46,11 @@ impl Pool {
         Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max }
     }
 
+    /// The queue's name, for logs.
+    pub fn name(&self) -> &'static str {
+        self.work.queue().name()
+    }
+
     /// Gives back what this node held when it died. Call before the loop starts.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ pub static API: Api = Api {
     names: &Names { flat: &[], entries: &[("MessageAttributes", "Name", "Value")] },
     // A batch of 256 KiB whose every byte is percent-encoded, and what stands around it.
     body_max: 1024 * 1024,
+    query_compatible: false,
+    empty_detail: false,
+    path_member: "",
     // Their token says enough: the links in confirmations and notifications are not signed.
     anonymous: &["ConfirmSubscription", "Unsubscribe"],
     operations: OPERATIONS,

@@ -12,6 +12,7 @@ use mail_auth::{MessageAuthenticator, ReceivedSpf, SpfOutput, SpfResult};
 use serde::Serialize;
 
 use crate::base::Clock;
+use crate::config::{Mode, Settings};
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
@@ -75,6 +76,18 @@ pub struct CheckSettings {
     pub hostname: String,
     /// How long all checks of one mail may take.
     pub deadline: Duration,
+}
+
+impl CheckSettings {
+    /// What the settings say. On a developer's machine a DNS that does not answer is not waited for.
+    pub fn from_settings(settings: &Settings) -> Self {
+        let seconds = if settings.mode == Mode::Dev { 3 } else { 20 };
+        Self {
+            servers: settings.dns.clone(),
+            hostname: settings.hostname.to_string(),
+            deadline: Duration::from_secs(seconds),
+        }
+    }
 }
 
 /// What is checked.

@@ -1,6 +1,13 @@
 //! The door to receiving: one handle for SMTP and for the receipt rule operations, cheap to clone.
+use std::time::Duration;
+
 use crate::base::{AccountId, Clock, Region};
-use crate::store::Store;
+use crate::mail::receiving::Error;
+use crate::store::inbound_mails::State;
+use crate::store::{Store, inbound_mails};
+
+/// How many old mails one sweep removes of each kind, so that it does not hold the store for long.
+const SWEEP_MAX: i64 = 500;
 
 /// Decides who receives, accepts mail, and keeps the receipt rules. The operations stand in the rooms of this part.
 #[derive(Clone)]
@@ -22,6 +29,23 @@ impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
         Self { store, clock }
+    }
+
+    /// Removes old mails: those whose rules ran after three days, those that failed after 14, as long as SQS keeps a
+    /// message at most. One round of the ticker; gives how many were removed.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let now = self.clock.now();
+        let removed = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let done = inbound_mails::expire(tx, State::Done, now - DAY * 3, SWEEP_MAX).await?;
+                    Ok::<_, Error>(done + inbound_mails::expire(tx, State::Failed, now - DAY * 14, SWEEP_MAX).await?)
+                })
+            })
+            .await?;
+        Ok(removed)
     }
 
     pub(in crate::mail::receiving) fn store(&self) -> &Store {

@@ -1,11 +1,14 @@
 //! The inbound worker: takes an accepted mail, checks it, and runs the rules of the active rule set.
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::base::{Clock, EmailAddress};
+use crate::base::{Clock, EmailAddress, Timestamp};
+use crate::config::{Mode, Settings};
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules};
@@ -32,6 +35,14 @@ pub struct InboundSettings {
     pub hostname: String,
     /// How often a mail waits for DNS that fails for now, before its verdicts say PROCESSING_FAILED.
     pub dns_retries: u32,
+}
+
+impl InboundSettings {
+    /// What the settings say. On a developer's machine nothing waits for a DNS that is not there.
+    pub fn from_settings(settings: &Settings) -> Self {
+        let dns_retries = if settings.mode == Mode::Dev { 0 } else { 4 };
+        Self { hostname: settings.hostname.to_string(), dns_retries }
+    }
 }
 
 /// Works on the inbound queue.
@@ -80,7 +91,7 @@ impl Inbound {
                 return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
             }
         };
-        if loaded.mail.state != State::Waiting {
+        if loaded.mail.state == State::Done {
             return Finish::plain(Outcome::Done);
         }
         self.run(claim, loaded).await
@@ -95,6 +106,8 @@ impl Inbound {
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
             return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Unreachable));
         }
+        // The checks saw the message as it was sent; the actions see it without what only we may say.
+        let raw = trace::without_claims(raw, &self.settings.hostname);
         let fields = trace::fields(&mail, &recipients, &verdicts, &self.settings.hostname);
         let facts = facts(&mail, recipients, &fields, &raw, verdicts);
         let mut run = Run {
@@ -191,7 +204,7 @@ impl Inbound {
         self.store.read(move |tx| Box::pin(async move { effects::part(tx, effects).await })).await
     }
 
-    fn later(&self, attempt: u32) -> crate::base::Timestamp {
+    fn later(&self, attempt: u32) -> Timestamp {
         self.clock.now() + backoff::jitter(backoff::doubling(attempt, FIRST_RETRY, LAST_RETRY))
     }
 }
@@ -202,7 +215,18 @@ impl Work for Inbound {
     }
 
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish> {
-        Box::pin(self.process(claim))
+        // Anyone can send anything here. A fault in a parser must cost this one mail an attempt, and not the worker.
+        Box::pin(async move {
+            let done = AssertUnwindSafe(self.process(claim)).catch_unwind().await;
+            done.unwrap_or_else(|_| {
+                tracing::error!(job.body = %claim.body, attempt = claim.attempt, "processing a received mail panicked");
+                Finish::plain(if claim.attempt < MAX_ATTEMPTS {
+                    Outcome::RetryAt(self.later(claim.attempt), Reason::Internal)
+                } else {
+                    Outcome::GiveUp(Reason::Internal)
+                })
+            })
+        })
     }
 }
 

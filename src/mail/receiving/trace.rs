@@ -1,7 +1,10 @@
 //! The header fields that a received mail gets on top, as SES writes them: where it came from and what the checks said.
 use std::fmt::Write;
 
+use bytes::Bytes;
+
 use crate::base::EmailAddress;
+use crate::mail::message::parse;
 use crate::mail::receiving::checks::Verdicts;
 use crate::store::inbound_mails::InboundMail;
 
@@ -31,12 +34,67 @@ fn word(helo: &str) -> String {
     if word.is_empty() { "unknown".to_owned() } else { word }
 }
 
+/// The message without header fields that pretend to be ours: `Authentication-Results` in our name (RFC 8601, 5) and
+/// SES's scan verdicts. Most mails have none and are passed on as they are.
+pub fn without_claims(raw: Bytes, hostname: &str) -> Bytes {
+    let section = parse::header_section(&raw);
+    let mut kept = Vec::new();
+    let mut dropping = false;
+    let mut dropped = false;
+    for line in section.split_inclusive(|byte| *byte == b'\n') {
+        if !matches!(line.first(), Some(b' ' | b'\t')) {
+            dropping = is_claim(&String::from_utf8_lossy(line), hostname);
+        }
+        dropped |= dropping;
+        if !dropping {
+            kept.extend_from_slice(line);
+        }
+    }
+    if !dropped {
+        return raw;
+    }
+    kept.extend_from_slice(raw.get(section.len()..).unwrap_or_default());
+    kept.into()
+}
+
+fn is_claim(line: &str, hostname: &str) -> bool {
+    let Some((name, value)) = line.split_once(':') else { return false };
+    match name.trim_end().to_ascii_lowercase().as_str() {
+        "x-ses-spam-verdict" | "x-ses-virus-verdict" => true,
+        // The name may stand on the next line, or after a comment: such a field is not worth keeping either.
+        "authentication-results" => {
+            let id = value.trim().split([';', ' ', '\t']).next().unwrap_or_default();
+            id.is_empty() || id.starts_with('(') || id.eq_ignore_ascii_case(hostname)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::{AccountId, Region, Timestamp};
     use crate::mail::receiving::checks;
     use crate::store::inbound_mails::State;
+
+    #[test]
+    fn what_only_we_may_say_is_taken_out() {
+        let kept = |raw: &'static str| {
+            let bytes = without_claims(Bytes::from_static(raw.as_bytes()), "mx.host.example");
+            String::from_utf8(bytes.to_vec()).expect("text")
+        };
+        let clean = "Subject: a\r\nAuthentication-Results: other.example; spf=pass\r\n\r\nX-SES-Spam-Verdict: PASS\r\n";
+        assert_eq!(kept(clean), clean);
+        assert_eq!(
+            kept(
+                "authentication-results : MX.host.example;\r\n\tspf=pass\r\nSubject: a\r\n b\r\n\
+                 Authentication-Results:\r\n mx.host.example; dkim=pass\r\nX-SES-Virus-Verdict: PASS\r\n\r\nbody\r\n"
+            ),
+            "Subject: a\r\n b\r\n\r\nbody\r\n"
+        );
+        assert_eq!(kept("X-SES-Spam-Verdict: PASS"), "");
+        assert_eq!(kept("\r\nbody"), "\r\nbody");
+    }
 
     #[test]
     fn the_client_cannot_write_into_the_header() {

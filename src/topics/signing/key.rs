@@ -105,3 +105,28 @@ fn certificate(pem: &str, now: Timestamp) -> Result<String, rcgen::Error> {
 fn failed(why: impl std::fmt::Display) -> Error {
     Error::Signing(why.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rsa::pkcs1v15::{Signature, VerifyingKey};
+    use rsa::signature::{Keypair, Verifier};
+
+    #[test]
+    fn a_made_key_is_read_again_and_its_signatures_verify() {
+        let made = Key::make(Timestamp::from_secs(1_800_000_000)).expect("a key");
+        let key = Key::read("abc", &made.private_key, &made.certificate).expect("the same key");
+        assert_eq!(key.url("http://host"), "http://host/SimpleNotificationService-abc.pem");
+        assert!(key.certificate().starts_with("-----BEGIN CERTIFICATE-----\n"));
+        let verifies = |signature: String, good: &dyn Fn(&Signature) -> bool| {
+            let bytes = STANDARD.decode(signature).expect("base64");
+            good(&Signature::try_from(bytes.as_slice()).expect("a signature"))
+        };
+        let one: VerifyingKey<Sha1> = key.sha1.verifying_key();
+        let two: VerifyingKey<Sha256> = key.sha256.verifying_key();
+        let signed = |version| key.sign(version, "text").expect("signed");
+        assert!(verifies(signed(Version::Sha1), &|s| one.verify(b"text", s).is_ok()));
+        assert!(verifies(signed(Version::Sha256), &|s| two.verify(b"text", s).is_ok()));
+        assert!(!verifies(signed(Version::Sha1), &|s| one.verify(b"other", s).is_ok()));
+    }
+}

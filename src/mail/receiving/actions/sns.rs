@@ -14,10 +14,10 @@ const MAX_MAIL_BYTES: usize = 150 * 1024;
 
 /// Publishes the mail. One that is too large, or whose notification would be too large for SNS, bounces as SES says.
 pub fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], topic: &Arn, encoding: Encoding) {
-    let message = run.message();
-    if message.len() > MAX_MAIL_BYTES {
+    if run.fields.len() + run.raw.len() > MAX_MAIL_BYTES {
         return bounce::too_large(run, recipients);
     }
+    let message = run.message();
     let content = match encoding {
         Encoding::Utf8 => String::from_utf8_lossy(&message).into_owned(),
         Encoding::Base64 => STANDARD.encode(&message),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::{ClientId, Extension};
 use lettre::transport::smtp::response::Response;
 use tokio::net::{TcpSocket, TcpStream};
@@ -134,7 +134,9 @@ impl Dial<'_> {
         if self.tls == Tls::Off || !connection.can_starttls() {
             return if required { Err(Ending::NoTls("STARTTLS is not offered".to_owned())) } else { Ok(()) };
         }
+        let roots = if verified { CertificateStore::Default } else { CertificateStore::None };
         let parameters = TlsParameters::builder(self.host.to_owned())
+            .certificate_store(roots)
             .dangerous_accept_invalid_certs(!verified)
             .dangerous_accept_invalid_hostnames(!verified)
             .build()

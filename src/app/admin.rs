@@ -1,0 +1,141 @@
+//! What an operator does with accounts: `postrider admin …`. Each function gives the lines to print.
+use crate::access;
+use crate::base::{AccountId, Clock, Region};
+use crate::config::Settings;
+use crate::mail::identity;
+use crate::smtp::auth;
+use crate::store::identities;
+use crate::store::sending_accounts::{self, SendingAccount};
+use crate::store::{self, Database, Store};
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The store cannot be opened or failed.
+    #[error("store: {0}")]
+    Store(#[from] store::Error),
+    /// Accounts and keys refused.
+    #[error("{0}")]
+    Access(#[from] access::Error),
+    /// The database URL is not one.
+    #[error("{0}")]
+    Settings(String),
+    /// No active key of this id.
+    #[error("there is no active access key {0}")]
+    NoKey(String),
+    /// No identity of this name.
+    #[error("there is no domain identity {0} in this account and region")]
+    NoIdentity(String),
+}
+
+/// The operator's view of the store.
+pub struct Admin {
+    store: Store,
+    clock: Clock,
+}
+
+impl Admin {
+    /// Opens the store that the settings name; a server may be running on it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open(settings: &Settings) -> Result<Self, AdminError> {
+        let database: Database = settings.database_url.parse().map_err(AdminError::Settings)?;
+        let clock = Clock::system();
+        Ok(Self { store: Store::open(&database, clock.clone()).await?, clock })
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// When the number is taken.
+    pub async fn create_account(&self, id: Option<AccountId>, name: &str) -> Result<Vec<String>, AdminError> {
+        Ok(vec![access::create_account(&self.store, id, name).await?.to_string()])
+    }
+
+    /// Lists accounts: number and name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_accounts(&self) -> Result<Vec<String>, AdminError> {
+        let accounts = access::list_accounts(&self.store).await?;
+        Ok(accounts.into_iter().map(|account| format!("{} {}", account.id, account.name)).collect())
+    }
+
+    /// Makes an access key and prints it in the form of AWS's shared credentials file. The secret is shown this once.
+    ///
+    /// # Errors
+    /// When there is no such account, or it has too many keys.
+    pub async fn create_key(&self, account: &AccountId) -> Result<Vec<String>, AdminError> {
+        let (id, secret) = access::create_key(&self.store, account).await?;
+        Ok(vec![format!("aws_access_key_id = {id}"), format!("aws_secret_access_key = {}", secret.reveal())])
+    }
+
+    /// Lists an account's access keys.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_keys(&self, account: &AccountId) -> Result<Vec<String>, AdminError> {
+        let keys = access::list_keys(&self.store, account).await?;
+        let state = |active| if active { "active" } else { "inactive" };
+        Ok(keys.into_iter().map(|key| format!("{} {}", key.id, state(key.active))).collect())
+    }
+
+    /// Switches an access key off. Servers may believe it for some seconds more.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn deactivate_key(&self, id: &str) -> Result<Vec<String>, AdminError> {
+        access::deactivate_key(&self.store, id).await?;
+        Ok(vec![])
+    }
+
+    /// The SMTP user and password that belong to an access key, in one region.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn smtp_credentials(&self, key_id: &str, region: &Region) -> Result<Vec<String>, AdminError> {
+        let access = access::Access::new(self.store.clone(), self.clock.clone(), access::Trust::KnownKeys);
+        let key = access.key(key_id).await?.ok_or_else(|| AdminError::NoKey(key_id.to_owned()))?;
+        let password = auth::smtp_password(&key.secret, region.as_str());
+        Ok(vec![format!("user = {}", key.id), format!("password = {}", password.reveal())])
+    }
+
+    /// Takes an account out of the sandbox in a region, with limits of its own; -1 means none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn grant_production(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        max_24_hour: i64,
+        max_per_second: i64,
+    ) -> Result<Vec<String>, AdminError> {
+        let limits = SendingAccount { sending_enabled: true, production_access: true, max_24_hour, max_per_second };
+        let (account, region) = (account.clone(), region.clone());
+        self.store
+            .write(move |tx| Box::pin(async move { sending_accounts::put(tx, &account, &region, limits).await }))
+            .await?;
+        Ok(vec![])
+    }
+
+    /// The DNS records that prove a domain identity and let receivers check its signatures.
+    ///
+    /// # Errors
+    /// When the store fails, or there is no such identity.
+    pub async fn dns_records(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        domain: &str,
+    ) -> Result<Vec<String>, AdminError> {
+        let tx = &mut self.store.reader().await?;
+        let keys = identities::keys(tx, account, region, domain).await?;
+        let records = identity::dns_records(domain, &keys);
+        if records.is_empty() {
+            return Err(AdminError::NoIdentity(domain.to_owned()));
+        }
+        Ok(records.into_iter().map(|r| format!("{} {} \"{}\"", r.name, r.kind, r.value)).collect())
+    }
+}

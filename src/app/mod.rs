@@ -1,0 +1,8 @@
+//! Builds everything, starts it and stops it.
+pub mod admin;
+mod data_dir;
+mod parts;
+mod start;
+
+pub use parts::Parts;
+pub use start::{Addresses, App, StartError};

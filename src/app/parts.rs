@@ -1,0 +1,110 @@
+//! The cores, built over the store: what the listeners and the workers stand on.
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{Access, Trust};
+use crate::app::start::StartError;
+use crate::aws::Services;
+use crate::base::Clock;
+use crate::config::{Mode, Settings};
+use crate::mail::content::ConfigurationSets;
+use crate::mail::identity::{self, Identities};
+use crate::mail::receiving::checks::{CheckSettings, Checks};
+use crate::mail::receiving::object_store::Objects;
+use crate::mail::receiving::{Inbound, InboundSettings, Receiving};
+use crate::mail::sending::outbound::Outbound;
+use crate::mail::sending::resolver::Dns;
+use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
+use crate::mail::sending::{self, Limits, Sending};
+use crate::queues::Queues;
+use crate::store::Store;
+use crate::topics::Topics;
+use crate::topics::delivery::{Deliverer, Poster, Reach};
+use crate::workers::Pool;
+
+/// How many mails are on their way out at once. Most wait for the network, so there may be many.
+const OUTBOUND_AT_ONCE: usize = 200;
+/// How many received mails are worked on at once. This costs processor and memory: each is held whole.
+const INBOUND_AT_ONCE: usize = 16;
+/// How many HTTP deliveries are under way at once.
+const TOPIC_DELIVERIES_AT_ONCE: usize = 100;
+/// How long the checks of one received mail may take, DNS included.
+const CHECKS_DEADLINE: Duration = Duration::from_secs(20);
+/// How often a received mail waits for a DNS that fails for now.
+const DNS_RETRIES: u32 = 3;
+
+/// Everything that the listeners and workers share.
+pub struct Parts {
+    /// What the AWS operations work with.
+    pub services: Services,
+    /// Who may call.
+    pub access: Access,
+    /// Delivers mail; here to close idle connections.
+    pub transport: Arc<Transport>,
+    /// The workers of each system queue.
+    pub pools: Vec<Pool>,
+    /// Whether mail is captured, so that there is an inbox.
+    pub captures: bool,
+}
+
+impl Parts {
+    /// Builds the parts. `bound_url` is where HTTP listens.
+    pub(super) fn build(
+        settings: &Settings,
+        store: &Store,
+        clock: &Clock,
+        node: &str,
+        bound_url: &str,
+    ) -> Result<Self, StartError> {
+        let wrong = |line: String| StartError::Settings(line);
+        let dev = settings.mode == Mode::Dev;
+        let hostname = settings.hostname.to_string();
+        let queues = Queues::new(store.clone(), clock.clone());
+        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
+        let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
+        let delivery: Delivery = settings.delivery.parse().map_err(|e: transport::BadDelivery| wrong(e.to_string()))?;
+        let captures = delivery == Delivery::Capture;
+        let options = TransportOptions {
+            delivery,
+            mx_port: settings.mx_port,
+            hostname: hostname.clone(),
+            source: None,
+            limits: transport::Limits::default(),
+        };
+        let transport = Arc::new(Transport::new(options, dns.clone(), clock.clone()));
+
+        let identity_settings = identity::Settings {
+            at_once: dev,
+            link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
+            hostname: hostname.clone(),
+        };
+        let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
+        let door = sending::Settings { limits, hostname: hostname.clone() };
+        let services = Services {
+            clock: clock.clone(),
+            queues,
+            topics: topics.clone(),
+            identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
+            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
+            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
+            receiving: Receiving::new(store.clone(), clock.clone()),
+        };
+
+        let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
+        let checks =
+            CheckSettings { servers: settings.dns.clone(), hostname: hostname.clone(), deadline: CHECKS_DEADLINE };
+        let checks = Checks::new(checks, clock.clone()).map_err(wrong)?;
+        let inbound_settings = InboundSettings { hostname, dns_retries: DNS_RETRIES };
+        let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
+        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
+        let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));
+        let deliverer = Deliverer::new(topics, poster.map_err(|e| wrong(e.to_string()))?);
+        let pools = vec![
+            Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound),
+            Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
+            Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer),
+        ];
+        let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
+        Ok(Self { services, access: Access::new(store.clone(), clock.clone(), trust), transport, pools, captures })
+    }
+}

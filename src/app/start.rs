@@ -1,0 +1,243 @@
+//! Starting in order (data directory, store, listeners, workers) and stopping in two steps.
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{self, RootKey, ensure_root};
+use crate::app::data_dir::DataDir;
+use crate::app::parts::Parts;
+use crate::aws::Gate;
+use crate::base::{Clock, Region};
+use crate::config::{Mode, Settings};
+use crate::http;
+use crate::http::{AwsEndpoint, Health, Routes, inbox, links, verification};
+use crate::smtp::tls::TlsError;
+use crate::smtp::{self, Limits, PostOffice, Tls};
+use crate::store::{self, Database, Store};
+use crate::workers::{Pool, Stop, tick};
+
+/// How long work in flight may go on after the stop has begun.
+const GRACE: Duration = Duration::from_secs(10);
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
+const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
+
+/// Why the server does not start: one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// The data directory cannot be used.
+    #[error("data directory {0}: {1}")]
+    DataDir(PathBuf, io::Error),
+    /// The store cannot be opened.
+    #[error("cannot open the store: {0}")]
+    Store(#[from] store::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {0} for {1}: {2}")]
+    Listen(SocketAddr, &'static str, io::Error),
+    /// The certificate cannot be used.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
+    /// The root key cannot be set up.
+    #[error("root access key: {0}")]
+    Root(#[from] access::Error),
+}
+
+/// Where the server listens, ports filled in.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The AWS endpoint, health, metrics, inbox.
+    pub http: SocketAddr,
+    /// Incoming mail.
+    pub smtp: SocketAddr,
+    /// Submission with STARTTLS.
+    pub submission: SocketAddr,
+    /// Submission with TLS from the first byte.
+    pub submissions: SocketAddr,
+}
+
+/// A running server.
+pub struct App {
+    addresses: Addresses,
+    root_key: Option<RootKey>,
+    health: Health,
+    parts: Parts,
+    store: Store,
+    stop: Stop,
+    _data_dir: DataDir,
+}
+
+impl App {
+    /// Starts the listeners, and with `workers` the workers too; without them [`App::round`] does their work.
+    ///
+    /// # Errors
+    /// A [`StartError`]; nothing is left running then.
+    pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
+        let data_dir =
+            DataDir::open(&settings.data_dir).map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
+        let database: Database = settings.database_url.parse().map_err(StartError::Settings)?;
+        let store = Store::open(&database, clock.clone()).await?;
+        let listener = http::Listener::bind(settings.http).await;
+        let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
+        let bound_url = format!("http://{}", listener.address());
+        let parts = Parts::build(&settings, &store, &clock, &data_dir.node, &bound_url)?;
+        let root_key = match settings.mode {
+            Mode::Dev => None,
+            Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
+        };
+        let smtp = SmtpListeners::bind(&settings, &parts, &clock).await?;
+        let addresses = Addresses {
+            http: listener.address(),
+            smtp: smtp.inbound.address(),
+            submission: smtp.submission.address(),
+            submissions: smtp.submissions.address(),
+        };
+
+        let stop = Stop::new(clock.clone());
+        let health = Health::default();
+        let router = pages(&parts, &store, &health).finish(AwsEndpoint::new(
+            parts.services.clone(),
+            Gate::new(parts.access.clone(), clock.clone()),
+            clock.clone(),
+        ));
+        let soft = stop.soft().clone();
+        stop.spawn("http", listener.serve(router, clock.clone(), soft, GRACE));
+        smtp.serve(&stop);
+        let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
+        if workers {
+            app.start_workers(&clock).await?;
+        }
+        app.health.ready();
+        Ok(app)
+    }
+
+    async fn start_workers(&self, clock: &Clock) -> Result<(), StartError> {
+        for pool in &self.parts.pools {
+            pool.recover().await?;
+            self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
+        }
+        let queues = self.parts.services.queues.clone();
+        tick(&self.stop, clock, "sweep", SWEEP_EVERY, move || {
+            let queues = queues.clone();
+            async move {
+                if let Err(error) = queues.sweep_expired().await {
+                    tracing::error!(%error, "cannot take expired messages away");
+                }
+                if let Err(error) = queues.sweep_deleted().await {
+                    tracing::error!(%error, "cannot take the messages of deleted queues away");
+                }
+            }
+        });
+        let identities = self.parts.services.identities.clone();
+        tick(&self.stop, clock, "identities", IDENTITIES_EVERY, move || {
+            let identities = identities.clone();
+            async move {
+                if let Err(error) = identities.check_pending().await {
+                    tracing::error!(%error, "cannot check identities that wait for their verification");
+                }
+            }
+        });
+        let transport = self.parts.transport.clone();
+        tick(&self.stop, clock, "idle-connections", IDLE_CONNECTIONS_EVERY, move || {
+            let transport = transport.clone();
+            async move { transport.close_idle() }
+        });
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// How the root account got its key; `None` in `dev`, where nobody needs one.
+    pub fn root_key(&self) -> Option<&RootKey> {
+        self.root_key.as_ref()
+    }
+
+    /// The store, for what the operator does beside the listeners.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The cores.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// One round of every worker. Gives how many jobs were worked.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn round(&self) -> Result<usize, store::Error> {
+        let rounds = self.parts.pools.iter().map(Pool::round);
+        let worked: Vec<usize> = futures::future::try_join_all(rounds).await?;
+        Ok(worked.into_iter().sum())
+    }
+
+    /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
+    pub async fn stop(self) {
+        self.health.stopping();
+        self.stop.finish(GRACE).await;
+    }
+}
+
+fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
+    let services = &parts.services;
+    let routes = Routes::new(health)
+        .with(links::routes(services.topics.clone()))
+        .with(verification::routes(services.identities.clone()));
+    // Whoever reaches the inbox reads all of it, so it is there only where mail is captured.
+    if parts.captures { routes.with(inbox::routes(store.clone())) } else { routes }
+}
+
+struct SmtpListeners {
+    inbound: smtp::Listener<PostOffice>,
+    submission: smtp::Listener<PostOffice>,
+    submissions: smtp::Listener<PostOffice>,
+}
+
+impl SmtpListeners {
+    async fn bind(settings: &Settings, parts: &Parts, clock: &Clock) -> Result<Self, StartError> {
+        let hostname = settings.hostname.to_string();
+        let tls = Arc::new(match &settings.tls {
+            Some((certificate, key)) => Tls::from_files(certificate, key)?,
+            None => Tls::own(&settings.data_dir, &hostname)?,
+        });
+        let services = &parts.services;
+        let upstream = Arc::new(PostOffice::new(
+            services.receiving.clone(),
+            services.sending.clone(),
+            parts.access.clone(),
+            Region::default_region(),
+        ));
+        let service = |mode, implicit_tls| smtp::Service {
+            mode,
+            hostname: hostname.clone(),
+            limits: Limits::default(),
+            tls: Some(tls.clone()),
+            implicit_tls,
+            clock: clock.clone(),
+            upstream: upstream.clone(),
+        };
+        let bind = async |address, name, service| {
+            smtp::Listener::bind(address, service).await.map_err(|e| StartError::Listen(address, name, e))
+        };
+        Ok(Self {
+            inbound: bind(settings.smtp, "smtp", service(smtp::Mode::Inbound, false)).await?,
+            submission: bind(settings.submission, "submission", service(smtp::Mode::Submission, false)).await?,
+            submissions: bind(settings.submissions, "submissions", service(smtp::Mode::Submission, true)).await?,
+        })
+    }
+
+    fn serve(self, stop: &Stop) {
+        let named = [("smtp", self.inbound), ("submission", self.submission), ("submissions", self.submissions)];
+        for (name, listener) in named {
+            stop.spawn(name, listener.serve(stop.soft().clone(), GRACE));
+        }
+    }
+}

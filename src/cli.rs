@@ -1,0 +1,144 @@
+//! The flags and commands, and what is printed at the start.
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use postrider::access::RootKey;
+use postrider::app::App;
+use postrider::base::{AccountId, Domain, Region};
+use postrider::config::{Given, Mode, Settings};
+
+/// Amazon SES, with the SNS and SQS under it, on your own machine.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, parsed once")]
+pub enum Command {
+    /// For a developer's machine: loopback, any credentials, identities verify at once, mail is captured
+    Dev(Flags),
+    /// For production: signatures checked, sandbox on, identities verify by DNS or by mail
+    Serve(Flags),
+    /// Accounts, access keys, production access, SMTP credentials, DNS records
+    Admin(AdminFlags),
+}
+
+#[derive(Args)]
+pub struct Flags {
+    #[command(flatten)]
+    pub given: Given,
+
+    /// TOML file with any of these settings, same names [default: none]
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct AdminFlags {
+    #[command(flatten)]
+    pub flags: Flags,
+
+    #[command(subcommand)]
+    pub command: AdminCommand,
+}
+
+#[derive(Subcommand)]
+pub enum AdminCommand {
+    /// Make and list accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Make, list and switch off access keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Print the SMTP user and password that belong to an access key
+    SmtpCredentials {
+        /// Access key id
+        key: String,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
+    /// Take an account out of the sandbox
+    GrantProduction {
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+        /// Recipients in 24 hours; -1: no limit
+        #[arg(long, default_value_t = 50_000, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+        max_24_hour: i64,
+        /// Recipients per second; -1: no limit
+        #[arg(long, default_value_t = 14, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+        max_per_second: i64,
+    },
+    /// Print the DNS records that verify a domain identity
+    DnsRecords {
+        domain: Domain,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AccountCommand {
+    /// Make an account and print its number
+    Create {
+        name: String,
+        /// 12 digits [default: random]
+        #[arg(long)]
+        id: Option<AccountId>,
+    },
+    /// List accounts
+    List,
+}
+
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make an access key and print it; the secret is shown this once
+    Create { account: AccountId },
+    /// List an account's access keys
+    List { account: AccountId },
+    /// Switch an access key off
+    Deactivate { id: String },
+}
+
+/// What is printed once the server takes work: where to reach it, and a line to try.
+pub fn greeting(settings: &Settings, app: &App) -> String {
+    let a = app.addresses();
+    let endpoint = format!("http://{}", a.http);
+    let mut text = String::new();
+    let dev = settings.mode == Mode::Dev;
+    let kind = if dev { "dev: any credentials, identities verify at once" } else { "serve" };
+    let mail = if app.parts().captures { "mail is captured, nothing is sent" } else { "mail is delivered" };
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "Postrider {} ({kind}; {mail})", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "  endpoint    {endpoint}  (SES, SNS, SQS, STS)");
+    let _ = writeln!(
+        text,
+        "  smtp        {} in, {} submission (STARTTLS), {} submission (TLS)",
+        a.smtp, a.submission, a.submissions
+    );
+    if app.parts().captures {
+        let _ = writeln!(text, "  inbox       {endpoint}/_postrider/inbox");
+    }
+    let _ = writeln!(text, "  data        {}", settings.data_dir.display());
+    match app.root_key() {
+        Some(RootKey::Written(path)) => {
+            let _ = writeln!(text, "  root key    written to {} (AWS shared-credentials format)", path.display());
+        }
+        Some(RootKey::Given) => text.push_str("  root key    as given\n"),
+        Some(RootKey::Kept) => text.push_str("  root key    as at the first start\n"),
+        None => {}
+    }
+    if dev {
+        let _ = writeln!(
+            text,
+            "try: AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev AWS_DEFAULT_REGION=us-east-1 \\\n     aws --endpoint-url {endpoint} sqs create-queue --queue-name hello"
+        );
+    }
+    text
+}
