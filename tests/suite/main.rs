@@ -15,3 +15,4 @@ mod smtp_sink;
 mod topics;
 mod transport;
 mod webhook;
+mod wire;
