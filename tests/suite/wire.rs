@@ -3,6 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use postrider::access::{create_account, create_key};
 use postrider::app::App;
 use postrider::base::{Clock, Secret};
 use postrider::config::{Given, Mode, Settings};
@@ -47,8 +48,8 @@ async fn run_python(arguments: Vec<String>) {
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
 }
 
-fn sqs(app: &App, secret: &str) -> aws_sdk_sqs::Client {
-    let credentials = Credentials::new(KEY, secret, None, None, "test");
+fn sqs(app: &App, key: &str, secret: &str) -> aws_sdk_sqs::Client {
+    let credentials = Credentials::new(key, secret, None, None, "test");
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
@@ -77,7 +78,7 @@ both_engines! {
     async fn what_the_rust_sdk_signs_is_let_in(engine: Engine) {
         let database = TestDatabase::new(engine).await;
         let app = start(Mode::Serve, &database).await;
-        let client = sqs(&app, SECRET);
+        let client = sqs(&app, KEY, SECRET);
         let made = client.create_queue().queue_name("jobs").send().await.expect("a queue");
         let queue = made.queue_url().expect("a URL").to_owned();
         assert_eq!(queue, format!("{}/queue/eu-west-1/000000000000/jobs", endpoint(&app)));
@@ -86,8 +87,29 @@ both_engines! {
         assert_eq!(received.messages().first().and_then(|m| m.body()), Some("hello"));
         let gone = client.get_queue_url().queue_name("nowhere").send().await.expect_err("no queue").into_service_error();
         assert!(gone.is_queue_does_not_exist(), "{gone:?}");
-        let refused = sqs(&app, "another-secret").list_queues().send().await.expect_err("a wrong signature");
+        let refused = sqs(&app, KEY, "another-secret").list_queues().send().await.expect_err("a wrong signature");
         assert_eq!(refused.into_service_error().meta().code(), Some("SignatureDoesNotMatch"));
+        app.stop().await;
+    }
+
+    async fn accounts_cannot_see_each_other(engine: Engine) {
+        let database = TestDatabase::new(engine).await;
+        let app = start(Mode::Serve, &database).await;
+        let shop = create_account(app.store(), None, "shop").await.expect("an account");
+        let (key, secret) = create_key(app.store(), &shop).await.expect("a key");
+        let (ours, theirs) = (sqs(&app, KEY, SECRET), sqs(&app, &key, secret.reveal()));
+        let made = ours.create_queue().queue_name("jobs").send().await.expect("a queue");
+        let queue = made.queue_url().expect("a URL").to_owned();
+        assert!(theirs.list_queues().send().await.expect("a list").queue_urls().is_empty());
+        let gone = theirs.get_queue_url().queue_name("jobs").send().await.expect_err("no queue of theirs");
+        assert!(gone.into_service_error().is_queue_does_not_exist());
+        let denied = theirs.send_message().queue_url(&queue).message_body("x").send().await.expect_err("denied");
+        assert_eq!(denied.into_service_error().meta().code(), Some("AccessDenied"));
+        let denied = theirs.delete_queue().queue_url(&queue).send().await.expect_err("denied");
+        assert_eq!(denied.into_service_error().meta().code(), Some("AccessDenied"));
+        // The same name is another queue in another account.
+        let made = theirs.create_queue().queue_name("jobs").send().await.expect("a queue");
+        assert_eq!(made.queue_url(), Some(&*queue.replace("000000000000", shop.as_str())));
         app.stop().await;
     }
 }
