@@ -1,6 +1,7 @@
 //! The command line: `postrider dev`, `postrider serve`, `postrider admin …`.
 mod cli;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -79,6 +80,7 @@ async fn serve(settings: Settings) -> ExitCode {
 fn start_log(settings: &Settings) {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if settings.log_json {
         log.json().flatten_event(true).init();
     } else {

@@ -113,7 +113,8 @@ impl Given {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|e| Problem::new(format!("cannot read {shown}: {e}")))?;
         let file: Given = toml::from_str(&text).map_err(|e| {
-            let place = e.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let place = before.matches('\n').count() + 1;
             Problem::new(format!("{shown}, line {place}: {}", e.message()))
         })?;
         let (file_objects, mut objects) = (file.objects, self.objects);

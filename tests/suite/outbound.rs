@@ -13,9 +13,9 @@ use postrider::mail::sending::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
 use postrider::mail::sending::{Outbound, Sending, Settings, Submission, quota};
 use postrider::queues::{Queues, Receive, Scope};
+use postrider::store::Store;
 use postrider::store::configuration_sets::ConfigurationSet;
 use postrider::store::mails::{self, Attempt, Recipient, Status};
-use postrider::store::{Error as StoreError, Store};
 use postrider::topics::{NewTopic, Topics, Wish};
 use postrider::workers::{Job, Pool, SystemQueue, enqueue};
 use serde_json::Value;
@@ -320,7 +320,7 @@ both_engines! {
         let jobs = [again, gone, "nonsense".to_owned()].map(|body| Job { body, group: None, visible_at: at });
         b.store
             .write(move |tx| {
-                Box::pin(async move { enqueue(tx, SystemQueue::Outbound, &jobs).await.map_err(StoreError::from) })
+                Box::pin(async move { enqueue(tx, SystemQueue::Outbound, &jobs).await })
             })
             .await
             .expect("enqueued");

@@ -3,6 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use postrider::base::{Clock, Timestamp};
+use postrider::mail::identity::TxtLookup;
 use postrider::mail::sending::resolver::{Dns, LookupError};
 use postrider::mail::sending::transport::{Delivery, Envelope, Limits, Outcome, Transport, TransportOptions};
 use postrider::mail::sending::verdict::{Ending, Stage, Verdict, judge};
@@ -259,6 +260,11 @@ async fn texts_and_preferences_are_read() {
     let asker = Dns::new(&[dns.address]).expect("a resolver");
     assert_eq!(asker.texts("sel._domainkey.x.example").await, Ok(vec![long]));
     assert_eq!(asker.texts("nothing.x.example").await, Err(LookupError::NoDomain));
+    dns.txt("new.x.example", "one");
+    assert_eq!(asker.txt("new.x.example").await, Ok(vec!["one".to_owned()]));
+    dns.txt("new.x.example", "two");
+    assert_eq!(asker.texts("new.x.example").await, Ok(vec!["one".to_owned()]), "answers are kept for their time");
+    assert_eq!(asker.txt("new.x.example").await.map(|texts| texts.len()), Ok(2), "a verification asks anew");
     let domain = "x.example".parse().expect("a domain");
     let mut seconds = std::collections::HashSet::new();
     for _ in 0..60 {

@@ -160,6 +160,8 @@ impl Dns {
 impl TxtLookup for Dns {
     fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, LookupFailed>> {
         Box::pin(async move {
+            // Whoever waits for a verification has just set the record: an answer from before does not count.
+            self.0.clear_lookup_cache(absolute(name).map_err(|_| LookupFailed::NotFound)?, RecordType::TXT);
             self.texts(name).await.map_err(|error| match error {
                 LookupError::Temporary(why) => LookupFailed::Unavailable(why),
                 _ => LookupFailed::NotFound,
