@@ -177,6 +177,7 @@ impl App {
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
     pub async fn stop(self) {
         self.health.stopping();
+        self.parts.services.queues.end_waiting();
         self.stop.finish(GRACE).await;
     }
 }

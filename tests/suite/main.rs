@@ -20,3 +20,4 @@ mod topics_bench;
 mod topics_http;
 mod transport;
 mod webhook;
+mod wire;
