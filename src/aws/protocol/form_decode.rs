@@ -102,8 +102,12 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         let (key, value) = self.names.entry(self.flat.unwrap_or(self.member));
-        let items = self.items("entry").into_iter();
-        visitor.visit_map(Entries { decoder: self, items, key, value, held: None })
+        let mut items = self.items("entry");
+        // SQS takes a flat map of one without its number, as its API reference writes it: `Attribute.Name=a`.
+        if items.is_empty() && self.flat.is_some() && self.level.level(key).is_some() {
+            items.push(self.level);
+        }
+        visitor.visit_map(Entries { decoder: self, items: items.into_iter(), key, value, held: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
