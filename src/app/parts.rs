@@ -1,6 +1,5 @@
 //! The cores, built over the store: what the listeners and the workers stand on.
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::access::{Access, Trust};
 use crate::app::start::StartError;
@@ -28,10 +27,6 @@ const OUTBOUND_AT_ONCE: usize = 200;
 const INBOUND_AT_ONCE: usize = 16;
 /// How many HTTP deliveries are under way at once.
 const TOPIC_DELIVERIES_AT_ONCE: usize = 100;
-/// How long the checks of one received mail may take, DNS included.
-const CHECKS_DEADLINE: Duration = Duration::from_secs(20);
-/// How often a received mail waits for a DNS that fails for now.
-const DNS_RETRIES: u32 = 3;
 
 /// Everything that the listeners and workers share.
 pub struct Parts {
@@ -91,10 +86,8 @@ impl Parts {
         };
 
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
-        let checks =
-            CheckSettings { servers: settings.dns.clone(), hostname: hostname.clone(), deadline: CHECKS_DEADLINE };
-        let checks = Checks::new(checks, clock.clone()).map_err(wrong)?;
-        let inbound_settings = InboundSettings { hostname, dns_retries: DNS_RETRIES };
+        let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
+        let inbound_settings = InboundSettings::from_settings(settings);
         let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
         let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));

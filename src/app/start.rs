@@ -20,6 +20,8 @@ use crate::workers::{Pool, Stop, tick};
 
 /// How long work in flight may go on after the stop has begun.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often received mail that is done is looked through for what is old.
+const RECEIVED_MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
@@ -138,6 +140,15 @@ impl App {
             async move {
                 if let Err(error) = topics.sweep().await {
                     tracing::error!(%error, "cannot take away what topics keep no longer");
+                }
+            }
+        });
+        let receiving = self.parts.services.receiving.clone();
+        tick(&self.stop, clock, "received-mail", RECEIVED_MAIL_EVERY, move || {
+            let receiving = receiving.clone();
+            async move {
+                if let Err(error) = receiving.sweep().await {
+                    tracing::error!(%error, "cannot take old received mail away");
                 }
             }
         });

@@ -1,7 +1,9 @@
 //! The claim loop: claim a few, work them outside any transaction, write each outcome only if the claim still holds.
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 
@@ -19,6 +21,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(20);
 const CLAIM_MAX: usize = 64;
 /// How long the loop trusts wake-ups before it looks into the queue by itself: another node may have added a job.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+const PANIC_FIRST_RETRY: Duration = Duration::from_secs(10);
+const PANIC_LAST_RETRY: Duration = Duration::from_secs(3_600);
 
 /// What the jobs of one system queue mean.
 pub trait Work: Send + Sync + 'static {
@@ -153,7 +158,12 @@ impl Pool {
     }
 
     async fn work_one(&self, claim: Claim) {
-        let finish = self.work.work(&claim).await;
+        // A panic costs one attempt of one job: without this, the claim would be renewed for ever.
+        let finish = AssertUnwindSafe(self.work.work(&claim)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(queue.name = self.name(), job.id = claim.id, attempt = claim.attempt, "a worker panicked");
+            let delay = backoff::doubling(claim.attempt, PANIC_FIRST_RETRY, PANIC_LAST_RETRY);
+            Finish::plain(Outcome::RetryAt(self.clock.now() + delay, Reason::Internal))
+        });
         self.settle(claim.id, claim.receipt, finish).await;
     }
 

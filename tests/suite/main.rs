@@ -2,11 +2,14 @@
 mod access;
 mod dns;
 mod engine;
+mod front_door;
+mod house;
 mod outbound;
 mod queue_engine;
 mod receipt_rules;
 mod receiving;
 mod receiving_checks;
+mod receiving_objects;
 mod ses_accept;
 mod ses_bench;
 mod ses_identities;

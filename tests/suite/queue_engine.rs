@@ -219,6 +219,19 @@ both_engines! {
         assert_eq!(attempts.load(Ordering::SeqCst), 3);
     }
 
+    async fn a_worker_that_panics_costs_an_attempt_and_no_more(engine: Engine) {
+        let b = bench(engine).await;
+        let pool = Pool::new(b.store.clone(), b.clock.clone(), "node-1", 10, Panicking);
+        b.store.write(|tx| Box::pin(async move {
+            let job = Job { body: "work".to_owned(), group: None, visible_at: tx.now() };
+            enqueue(tx, SystemQueue::Inbound, &[job]).await
+        })).await.expect("enqueued");
+        assert_eq!(pool.round().await.expect("a round"), 1);
+        assert_eq!(pool.round().await.expect("a round"), 0, "it waits");
+        b.clock.advance(Duration::from_secs(11));
+        assert_eq!(pool.round().await.expect("a round"), 1, "it comes again");
+    }
+
     async fn what_a_dead_node_held_is_released_without_counting(engine: Engine) {
         let b = bench(engine).await;
         b.store.write(|tx| Box::pin(async move {
@@ -273,5 +286,18 @@ impl Work for Hanging {
 
     fn work<'a>(&'a self, _: &'a Claim) -> BoxFuture<'a, Finish> {
         Box::pin(std::future::pending())
+    }
+}
+
+/// Has a fault.
+struct Panicking;
+
+impl Work for Panicking {
+    fn queue(&self) -> SystemQueue {
+        SystemQueue::Inbound
+    }
+
+    fn work<'a>(&'a self, _: &'a Claim) -> BoxFuture<'a, Finish> {
+        Box::pin(async { panic!("a fault of this worker") })
     }
 }

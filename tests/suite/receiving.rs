@@ -14,7 +14,7 @@ use postrider::store::identities::Identity;
 use postrider::store::inbound_mails::State;
 use postrider::store::{self, Store, identities, inbound_mails, messages};
 use postrider::topics::{NewTopic, Topics, Wish};
-use postrider::workers::{Pool, SystemQueue};
+use postrider::workers::{self, Job, Pool, SystemQueue};
 
 use crate::both_engines;
 use crate::dns::TestDns;
@@ -199,7 +199,7 @@ impl Bench {
     async fn waiting(&self, queue_id: i64) -> i64 {
         let counts = self.store.read(move |tx| Box::pin(async move { messages::counts(tx, queue_id).await })).await;
         let counts: messages::Counts = counts.map_err(|e: store::Error| e).expect("the store reads");
-        i64::try_from(counts.visible + counts.delayed).expect("few")
+        i64::from(counts.visible + counts.delayed)
     }
 
     /// The text of the object, if it is there.
@@ -394,6 +394,36 @@ both_engines! {
         assert_eq!(b.state(&id).await.0, State::Failed);
         assert_eq!(b.told("mail").await.len(), 1, "the other action still ran, once");
         assert_eq!(b.waiting(SystemQueue::Inbound.dead_letters_id()).await, 2);
+    }
+
+    async fn a_job_that_is_put_back_runs_the_rules_again_and_old_mails_go(engine: Engine) {
+        let b = bench(engine).await;
+        let (gone, topic) = (b.topic("gone").await, b.topic("mail").await);
+        b.activate(&b.owner, vec![rule("all", &[], vec![sns(&gone), sns(&topic)])]).await;
+        b.topics.delete(&gone).await.expect("deleted");
+        let failed = b.accept(Some("ann@there.example"), &["bob@here.example"], HELLO).await.expect("accepted");
+        b.round().await;
+        assert_eq!(b.told("mail").await.len(), 1);
+        b.receiving.update_rule(&b.owner, "set", rule("all", &[], vec![sns(&topic)])).await.expect("mended");
+        let job = Job { body: format!("{{\"mail\":\"{failed}\"}}"), group: None, visible_at: b.clock.now() };
+        let jobs = [job.clone(), job];
+        b.write(move |tx| Box::pin(async move { workers::enqueue(tx, SystemQueue::Inbound, &jobs).await })).await;
+        assert_eq!(b.round().await, 2);
+        assert_eq!(b.state(&failed).await.0, State::Done);
+        assert!(!b.told("mail").await.is_empty());
+        // Done is done, whatever job comes.
+        let job = Job { body: format!("{{\"mail\":\"{failed}\"}}"), group: None, visible_at: b.clock.now() };
+        b.write(move |tx| Box::pin(async move { workers::enqueue(tx, SystemQueue::Inbound, &[job]).await })).await;
+        assert_eq!(b.round().await, 1);
+        assert!(b.told("mail").await.is_empty());
+
+        let waiting = b.accept(Some("ann@there.example"), &["bob@here.example"], HELLO).await.expect("accepted");
+        assert_eq!(b.receiving.sweep().await.expect("swept"), 0);
+        b.clock.advance(Duration::from_secs(15 * 24 * 3600));
+        assert_eq!(b.receiving.sweep().await.expect("swept"), 1);
+        assert_eq!(b.state(&waiting).await.0, State::Waiting, "what waits is never swept");
+        b.round().await;
+        assert_eq!(b.told("mail").await.len(), 1);
     }
 
     async fn the_bounce_action_answers_people_and_never_programs(engine: Engine) {

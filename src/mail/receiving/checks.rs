@@ -81,7 +81,7 @@ pub struct CheckSettings {
 impl CheckSettings {
     /// What the settings say. On a developer's machine a DNS that does not answer is not waited for.
     pub fn from_settings(settings: &Settings) -> Self {
-        let seconds = if settings.mode == Mode::Dev { 3 } else { 20 };
+        let seconds = if settings.mode == Mode::Dev { 2 } else { 20 };
         Self {
             servers: settings.dns.clone(),
             hostname: settings.hostname.to_string(),

@@ -1,0 +1,120 @@
+//! A whole server for one test: its own database and free ports, a clock that the test moves, clients of AWS's making.
+use std::net::SocketAddr;
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
+use postrider::access;
+use postrider::app::App;
+use postrider::base::{AccountId, Clock, Secret};
+use postrider::config::{Given, Mode, Settings};
+
+use crate::engine::{Engine, TestDatabase};
+
+/// The root account's key in `serve`.
+pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// A running server. Its workers work only when [`House::work`] says so.
+pub struct House {
+    pub app: App,
+    pub clock: Clock,
+    _database: TestDatabase,
+}
+
+impl House {
+    /// In `serve`: signatures checked, the sandbox on, mail captured.
+    pub async fn serve(engine: Engine) -> Self {
+        Self::start(Mode::Serve, engine, Given::default()).await
+    }
+
+    /// In `dev`.
+    pub async fn dev(engine: Engine) -> Self {
+        Self::start(Mode::Dev, engine, Given::default()).await
+    }
+
+    /// In `mode`, with some settings of the test's own.
+    pub async fn start(mode: Mode, engine: Engine, given: Given) -> Self {
+        let database = TestDatabase::new(engine).await;
+        let free: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let given = Given {
+            http: Some(free),
+            smtp: Some(free),
+            submission: Some(free),
+            submissions: Some(free),
+            data_dir: Some(database.dir.path().join("data")),
+            database_url: Some(database.url.clone()),
+            delivery: given.delivery.or(Some("capture".to_owned())),
+            hostname: Some("mx.postrider.example".to_owned()),
+            // Nobody answers there, and no test may ask the machine's own.
+            dns: given.dns.or(Some(vec![([127, 0, 0, 1], 9).into()])),
+            webhook_allow: Some(vec!["127.0.0.0/8".parse().expect("a network")]),
+            root_access_key_id: Some(KEY.to_owned()),
+            root_secret_access_key: Some(Secret::new(SECRET)),
+            ..given
+        };
+        let settings = Settings::resolve(mode, given).expect("good settings");
+        // AWS's clients sign with the machine's time, so the clock starts there.
+        let clock = Clock::manual(Clock::system().now());
+        let app = App::start(settings, clock.clone(), false).await.expect("the server starts");
+        Self { app, clock, _database: database }
+    }
+
+    /// Works until nothing is left that could be done now.
+    pub async fn work(&self) {
+        while self.app.round().await.expect("the store works") > 0 {}
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.app.addresses().http)
+    }
+
+    /// Another account with a key of its own.
+    pub async fn other_account(&self) -> (AccountId, Credentials) {
+        let store = self.app.store();
+        let account = access::create_account(store, None, "other").await.expect("an account");
+        let (id, secret) = access::create_key(store, &account).await.expect("a key");
+        (account, credentials(&id, secret.reveal()))
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        self.sqs_as(credentials(KEY, SECRET))
+    }
+
+    pub fn sqs_as(&self, credentials: Credentials) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(self.endpoint())
+            .http_client(http_client())
+            .credentials_provider(credentials);
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        let config = aws_sdk_sns::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(self.endpoint())
+            .http_client(http_client())
+            .credentials_provider(credentials(KEY, SECRET));
+        aws_sdk_sns::Client::from_conf(config.build())
+    }
+
+    pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
+        let config = aws_sdk_sesv2::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(self.endpoint())
+            .http_client(http_client())
+            .credentials_provider(credentials(KEY, SECRET));
+        aws_sdk_sesv2::Client::from_conf(config.build())
+    }
+}
+
+pub fn credentials(id: &str, secret: &str) -> Credentials {
+    Credentials::new(id, secret, None, None, "test")
+}
+
+/// Plain HTTP: the server is on this machine.
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_http()
+}
