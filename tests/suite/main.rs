@@ -15,6 +15,7 @@ mod ses_bench;
 mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
+mod sns;
 mod topics;
 mod topics_bench;
 mod topics_http;
