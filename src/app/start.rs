@@ -122,41 +122,25 @@ impl App {
             pool.recover().await?;
             self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
         }
-        let queues = self.parts.services.queues.clone();
-        tick(&self.stop, clock, "sweep", SWEEP_EVERY, move || {
-            let queues = queues.clone();
-            async move {
-                if let Err(error) = queues.sweep_expired().await {
-                    tracing::error!(%error, "cannot take expired messages away");
-                }
-                if let Err(error) = queues.sweep_deleted().await {
-                    tracing::error!(%error, "cannot take the messages of deleted queues away");
-                }
-            }
+        let (stop, services) = (&self.stop, self.parts.services.clone());
+        tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
+            queues.sweep_expired().await?;
+            queues.sweep_deleted().await
         });
-        let receiving = self.parts.services.receiving.clone();
-        tick(&self.stop, clock, "received-mail", RECEIVED_MAIL_EVERY, move || {
-            let receiving = receiving.clone();
-            async move {
-                if let Err(error) = receiving.sweep().await {
-                    tracing::error!(%error, "cannot take old received mail away");
-                }
-            }
-        });
-        let identities = self.parts.services.identities.clone();
-        tick(&self.stop, clock, "identities", IDENTITIES_EVERY, move || {
-            let identities = identities.clone();
-            async move {
-                if let Err(error) = identities.check_pending().await {
-                    tracing::error!(%error, "cannot check identities that wait for their verification");
-                }
-            }
-        });
-        let transport = self.parts.transport.clone();
-        tick(&self.stop, clock, "idle-connections", IDLE_CONNECTIONS_EVERY, move || {
-            let transport = transport.clone();
-            async move { transport.close_idle() }
-        });
+        tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |i| i.check_pending().await);
+        tick(stop, clock, "received mail", RECEIVED_MAIL_EVERY, services.receiving, async |r| r.sweep().await);
+        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| topics.sweep().await);
+        tick(
+            stop,
+            clock,
+            "idle connections",
+            IDLE_CONNECTIONS_EVERY,
+            self.parts.transport.clone(),
+            async |transport| {
+                transport.close_idle();
+                Ok::<_, store::Error>(())
+            },
+        );
         Ok(())
     }
 
@@ -193,6 +177,7 @@ impl App {
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
     pub async fn stop(self) {
         self.health.stopping();
+        self.parts.services.queues.end_waiting();
         self.stop.finish(GRACE).await;
     }
 }

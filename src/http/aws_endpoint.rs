@@ -72,10 +72,6 @@ impl AwsEndpoint {
             out.insert("x-amzn-requestid", id.clone());
             out.insert("x-amz-request-id", id);
         }
-        if answered.operation.is_none() && !(200..300).contains(&status) {
-            // What is left of the body, if anything, is not read.
-            out.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-        }
         response
     }
 

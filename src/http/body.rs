@@ -1,15 +1,22 @@
 //! Reads a request's body within a size and a time.
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, EXPECT};
 
 use crate::base::Clock;
 
 /// How long a client may take for a whole body.
 const BODY_TIME_MAX: Duration = Duration::from_secs(120);
+/// Bytes of room that are made because a client announced them.
+const ROOM_MAX: usize = 1024 * 1024;
+/// Bytes of a body that is too large which are read and thrown away.
+const DISCARDED_MAX: usize = 128 * 1024 * 1024;
+/// How long to wait for the next piece of such a body.
+const DISCARD_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,18 +29,27 @@ pub(super) enum BodyError {
     Broken,
 }
 
-/// Reads a body of at most `max` bytes.
+/// Reads a body of at most `max` bytes. What is larger is still taken off the wire, within bounds: a client that is
+/// cut off while it sends would not read the reply that tells why.
 pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize, clock: &Clock) -> Result<Bytes, BodyError> {
-    let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|text| text.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > max) {
-        return Err(BodyError::TooLarge);
+    let mut pieces = body.into_data_stream();
+    let result = match announced {
+        Some(length) if length > max => Err(BodyError::TooLarge),
+        _ => {
+            let whole = collect(&mut pieces, announced, max);
+            clock.timeout(BODY_TIME_MAX, whole).await.unwrap_or(Err(BodyError::TooSlow))
+        }
+    };
+    // Who asked first whether to send need not be sent through all of it.
+    if result == Err(BodyError::TooLarge) && !headers.contains_key(EXPECT) {
+        discard(&mut pieces, clock).await;
     }
-    clock.timeout(BODY_TIME_MAX, collect(body, announced, max)).await.unwrap_or(Err(BodyError::TooSlow))
+    result
 }
 
-async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Bytes, BodyError> {
-    let mut pieces = body.into_data_stream();
+async fn collect(pieces: &mut BodyDataStream, announced: Option<usize>, max: usize) -> Result<Bytes, BodyError> {
     let mut whole: Option<BytesMut> = None;
     let mut first = Bytes::new();
     while let Some(piece) = pieces.next().await {
@@ -43,8 +59,8 @@ async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Byt
             first = piece;
         } else {
             let whole = whole.get_or_insert_with(|| {
-                // Room for what was announced, but not before there is more of it than one piece.
-                let mut room = BytesMut::with_capacity(announced.unwrap_or(0).min(1024 * 1024));
+                // Room for what was announced, within reason: it may never come.
+                let mut room = BytesMut::with_capacity(announced.unwrap_or(0).min(ROOM_MAX));
                 room.extend_from_slice(&first);
                 room
             });
@@ -55,6 +71,16 @@ async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Byt
         }
     }
     Ok(whole.map_or(first, BytesMut::freeze))
+}
+
+async fn discard(pieces: &mut BodyDataStream, clock: &Clock) {
+    let mut left = DISCARDED_MAX;
+    while let Some(Some(Ok(piece))) = clock.timeout(DISCARD_PAUSE_MAX, pieces.next()).await {
+        match left.checked_sub(piece.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +102,7 @@ mod tests {
         assert_eq!(read(&none, pieces(&["abc"]), 3, &clock).await, Ok(Bytes::from("abc")));
         assert_eq!(read(&none, pieces(&["ab", "c", "de"]), 5, &clock).await, Ok(Bytes::from("abcde")));
         assert_eq!(read(&none, pieces(&["ab", "c", "de"]), 4, &clock).await, Err(BodyError::TooLarge));
-        let announced = HeaderMap::from_iter([(http::header::CONTENT_LENGTH, "6".parse().expect("a header"))]);
+        let announced = HeaderMap::from_iter([(CONTENT_LENGTH, "6".parse().expect("a header"))]);
         assert_eq!(read(&announced, pieces(&[]), 5, &clock).await, Err(BodyError::TooLarge));
     }
 

@@ -68,7 +68,8 @@ async fn pages_and_the_endpoint_share_a_port() {
 #[tokio::test]
 async fn what_is_too_large_or_no_http_is_refused() {
     let house = house(Trust::Anybody).await;
-    let large = house.ask("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 99999999\r\n\r\n").await;
+    let large =
+        house.ask("POST / HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 99999999\r\n\r\n").await;
     assert!(large.starts_with("HTTP/1.1 413") && large.contains("RequestEntityTooLarge"), "{large}");
     assert!(house.ask("EHLO you\r\n\r\n").await.starts_with("HTTP/1.1 400"));
     let heads = "x: y\r\n".repeat(200);
@@ -79,7 +80,8 @@ async fn what_is_too_large_or_no_http_is_refused() {
 async fn a_production_server_reads_little_from_strangers() {
     let house = house(Trust::KnownKeys).await;
     let target = "x-amz-target: AmazonSQS.SendMessage";
-    let large = format!("POST / HTTP/1.1\r\nhost: h\r\n{target}\r\ncontent-length: 999999\r\n\r\n");
+    let large =
+        format!("POST / HTTP/1.1\r\nhost: h\r\n{target}\r\nexpect: 100-continue\r\ncontent-length: 999999\r\n\r\n");
     let refused = house.ask(&large).await;
     assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("MissingAuthenticationToken"), "{refused}");
 }

@@ -9,6 +9,8 @@ mod retention;
 mod send;
 mod tags;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::base::{AccountId, Arn, Clock, Region};
 use crate::store::Store;
 
@@ -24,6 +26,8 @@ pub use send::{Outgoing, Sent};
 pub struct Queues {
     store: Store,
     clock: Clock,
+    /// Cancelled when nobody may wait for a message any more.
+    closing: CancellationToken,
 }
 
 /// Whose queues, and where: names are unique within this.
@@ -38,7 +42,12 @@ pub struct Scope {
 impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, closing: CancellationToken::new() }
+    }
+
+    /// Ends all waiting for messages, and lets nobody wait from now on: the server stops.
+    pub fn end_waiting(&self) {
+        self.closing.cancel();
     }
 }
 

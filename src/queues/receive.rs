@@ -127,7 +127,7 @@ impl Queues {
         loop {
             let taken = self.take(queue, count, hidden).await?;
             let now = self.clock.now();
-            if !taken.is_empty() || now >= deadline {
+            if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
                 waiter.satisfied();
                 return Ok(taken);
             }
@@ -136,6 +136,7 @@ impl Queues {
             tokio::select! {
                 () = waiter.rung() => {}
                 () = self.clock.sleep_until(look) => {}
+                () = self.closing.cancelled() => {}
             }
         }
     }

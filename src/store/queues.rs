@@ -124,7 +124,7 @@ pub async fn list(
         .all(
             "SELECT name FROM queues WHERE account = $1 AND region = $2 \
              AND substr(name, 1, CAST($3 AS INTEGER)) = $4 AND name > $5 ORDER BY name LIMIT $6",
-            args![account, region, prefix.len() as i64, prefix, after, limit],
+            args![account, region, prefix.chars().count() as i64, prefix, after, limit],
         )
         .await?;
     rows.iter().map(|row| row.text("name")).collect()

@@ -9,6 +9,7 @@ use crate::topics::Error;
 use crate::topics::delivery::policy;
 use crate::topics::endpoint;
 use crate::topics::endpoint::Protocol;
+use crate::topics::filter_policy::{Fault, FilterPolicy, Scope};
 use crate::topics::signing::Version;
 
 /// Attributes by name.
@@ -75,7 +76,27 @@ pub(in crate::topics) fn check_subscription(
             dead_letter_queue(value, topic)?;
             Ok(value.to_owned())
         }
+        // An empty object lets everything pass, as no policy does.
+        "FilterPolicy" if value.trim() == "{}" => Ok(String::new()),
+        "FilterPolicy" => Ok(value.to_owned()),
+        "FilterPolicyScope" if Scope::parse(value).is_none() => wrong(
+            "FilterPolicyScope",
+            &format!("Invalid value [{value}]. Please use either MessageBody or MessageAttributes"),
+        ),
+        "FilterPolicyScope" => Ok(value.to_owned()),
         _ => Err(Error::AttributeName(name.to_owned())),
+    }
+}
+
+/// The filter policy among a subscription's attributes, with its scope. Which policies are good depends on the scope, so
+/// both are checked together.
+pub(in crate::topics) fn filter_policy(attributes: &Attributes) -> Result<Option<(FilterPolicy, Scope)>, Error> {
+    let Some(policy) = attributes.get("FilterPolicy") else { return Ok(None) };
+    let scope = attributes.get("FilterPolicyScope").and_then(|text| Scope::parse(text)).unwrap_or_default();
+    match FilterPolicy::parse(policy, scope) {
+        Ok(policy) => Ok(Some((policy, scope))),
+        Err(Fault::Nested) => Err(Error::FilterPolicyNested),
+        Err(Fault::Other(why)) => Err(Error::AttributeValue("FilterPolicy", why)),
     }
 }
 

@@ -32,6 +32,9 @@ pub enum Error {
     /// An attribute's value cannot be taken; the second part says why.
     #[error("attribute {0} is not valid: {1}")]
     AttributeValue(&'static str, String),
+    /// A filter policy for attributes has names within names.
+    #[error("a filter policy for attributes cannot be nested")]
+    FilterPolicyNested,
     /// The ARN names no subscription, or one of another account.
     #[error("subscription does not exist")]
     SubscriptionMissing,

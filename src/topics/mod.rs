@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod envelope;
 pub mod error;
+pub mod filter_policy;
 mod handle;
 mod job;
 pub mod message;

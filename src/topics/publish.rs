@@ -8,6 +8,7 @@ use crate::store::{self, Tx, publications};
 use crate::topics::attributes;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::Notification;
+use crate::topics::filter_policy::{Facts, Scope};
 use crate::topics::job::{self, Job};
 use crate::topics::message::Wordings;
 use crate::topics::signing::{Signer, Version};
@@ -109,6 +110,7 @@ impl Topics {
             version: version(&row.attributes)?,
             draft,
             ready: BTreeMap::new(),
+            sieve: Sieve::default(),
             posts: 0,
         };
         let mut after = 0;
@@ -132,6 +134,7 @@ struct Fan<'a> {
     version: Version,
     draft: Draft,
     ready: BTreeMap<Protocol, Notification>,
+    sieve: Sieve,
     posts: u32,
 }
 
@@ -140,6 +143,9 @@ impl Fan<'_> {
         let mut jobs = Vec::new();
         for subscription in subscriptions {
             let Some(protocol) = Protocol::parse(&subscription.protocol) else { continue };
+            if !self.sieve.lets_pass(subscription, protocol, &self.draft)? {
+                continue;
+            }
             self.ready.entry(protocol).or_insert_with(|| self.draft.notification(protocol, self.topic, self.version));
             if protocol.is_web() {
                 let (message, subscription_id) = (self.draft.id.clone(), subscription.uuid.clone());
@@ -148,14 +154,14 @@ impl Fan<'_> {
                     subscription.endpoint.as_str(),
                 ));
             } else {
-                self.to_queue(tx, subscription).await?;
+                self.send_to_queue(tx, subscription).await?;
             }
         }
         self.posts += u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         if jobs.is_empty() { Ok(()) } else { Ok(job::enqueue(tx, &jobs).await?) }
     }
 
-    async fn to_queue(&mut self, tx: &mut Tx, subscription: &Subscription) -> Result<(), Error> {
+    async fn send_to_queue(&mut self, tx: &mut Tx, subscription: &Subscription) -> Result<(), Error> {
         let Some(notification) = self.ready.get_mut(&Protocol::Sqs) else { return Ok(()) };
         let mut outgoing = Outgoing {
             group_id: self.draft.publication.group.clone(),
@@ -194,6 +200,37 @@ impl Fan<'_> {
             publications::insert(tx, &self.draft.id, &content, self.posts).await?;
         }
         Ok(self.draft.id)
+    }
+}
+
+/// What filter policies look at, read once per publication and only when a policy asks.
+#[derive(Default)]
+struct Sieve {
+    attributes: Option<Facts>,
+    bodies: BTreeMap<Protocol, Option<Facts>>,
+}
+
+impl Sieve {
+    /// Whether the subscription's filter policy lets the message pass. A policy for bodies lets no body pass that is no
+    /// JSON object.
+    fn lets_pass(&mut self, of: &Subscription, protocol: Protocol, draft: &Draft) -> Result<bool, Error> {
+        // Most subscriptions have no policy, and then their attributes need not be read.
+        if !of.attributes.contains("FilterPolicy") {
+            return Ok(true);
+        }
+        let Some((policy, scope)) = attributes::filter_policy(&attributes::read(&of.attributes)?)? else {
+            return Ok(true);
+        };
+        let facts = match scope {
+            Scope::Attributes => {
+                Some(&*self.attributes.get_or_insert_with(|| Facts::of_attributes(&draft.publication.attributes)))
+            }
+            Scope::Body => {
+                let body = || Facts::of_body(draft.wordings.of(protocol));
+                self.bodies.entry(protocol).or_insert_with(body).as_ref()
+            }
+        };
+        Ok(facts.is_some_and(|facts| policy.matches(facts)))
     }
 }
 

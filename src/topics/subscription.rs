@@ -75,6 +75,7 @@ impl Topics {
             kept.insert(name.clone(), attributes::check_subscription(name, value, protocol, &wish.topic)?);
         }
         kept.retain(|_, value| !value.is_empty());
+        attributes::filter_policy(&kept)?;
         let base = self.base_url(wish.base_url.as_deref());
         self.store()
             .write(move |tx| Box::pin(async move { subscribe(tx, &wish, protocol, target, kept, base).await }))
@@ -173,6 +174,9 @@ impl Topics {
             all.insert(name.to_owned(), value);
         }
         all.entry("RawMessageDelivery".to_owned()).or_insert_with(|| "false".to_owned());
+        if all.contains_key("FilterPolicy") {
+            all.entry("FilterPolicyScope".to_owned()).or_insert_with(|| "MessageAttributes".to_owned());
+        }
         Ok(all)
     }
 
@@ -192,6 +196,7 @@ impl Topics {
                     } else {
                         drop(all.insert(name, value))
                     }
+                    attributes::filter_policy(&all)?;
                     subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all)).await?;
                     Ok(())
                 })

@@ -1,15 +1,19 @@
 //! Work that comes round by time: retention, expiry, verification.
+use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
 use crate::base::Clock;
 use crate::workers::Stop;
 
-/// Runs `round` every `period`, the first time at once, until the stop begins. A round that fails logs it itself; the next comes all the same.
-pub fn tick<F, R>(stop: &Stop, clock: &Clock, name: &'static str, period: Duration, mut round: F)
+/// Runs `round` on `state` every `period`, the first time at once, until the stop begins. A round that fails is logged; the next
+/// one comes all the same.
+pub fn tick<S, F, R, T, E>(stop: &Stop, clock: &Clock, name: &'static str, period: Duration, state: S, round: F)
 where
-    F: FnMut() -> R + Send + 'static,
-    R: Future<Output = ()> + Send,
+    S: Clone + Send + 'static,
+    F: Fn(S) -> R + Send + 'static,
+    R: Future<Output = Result<T, E>> + Send,
+    E: Display,
 {
     let (clock, soft) = (clock.clone(), stop.soft().clone());
     stop.spawn(name, async move {
@@ -17,7 +21,11 @@ where
             tokio::select! {
                 biased;
                 () = soft.cancelled() => return,
-                () = round() => {}
+                done = round(state.clone()) => {
+                    if let Err(error) = done {
+                        tracing::error!(round = name, %error, "a round of regular work failed");
+                    }
+                }
             }
             tokio::select! {
                 biased;

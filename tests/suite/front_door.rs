@@ -82,6 +82,15 @@ both_engines! {
         assert_eq!(batch.failed()[0].code(), "InvalidMessageContents");
         assert_eq!(drain(&sqs, &url).await, ["two"]);
 
+        queue(&sqs, "jobs-2").await;
+        queue(&sqs, "other").await;
+        let mut pages = sqs.list_queues().queue_name_prefix("jobs").max_results(1).into_paginator().send();
+        let mut listed = vec![];
+        while let Some(page) = pages.next().await {
+            listed.extend(page.expect("a page").queue_urls().to_vec());
+        }
+        assert!(listed.len() == 2 && listed[0].ends_with("/jobs") && listed[1].ends_with("/jobs-2"), "{listed:?}");
+
         let missing = sqs.get_queue_url().queue_name("nothing").send().await.expect_err("no such queue");
         assert!(missing.as_service_error().expect("of the service").is_queue_does_not_exist());
         let wrong = sqs.receive_message().queue_url(&url).max_number_of_messages(11).send().await.expect_err("too many");

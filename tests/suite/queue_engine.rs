@@ -57,6 +57,15 @@ impl Bench {
 }
 
 both_engines! {
+    async fn nobody_waits_for_a_message_once_the_server_stops(engine: Engine) {
+        let b = bench(engine).await;
+        b.create("q", &[]).await;
+        let wanted = Receive { wait: Some(20), ..Receive::default() };
+        // The clock stands still, so only the end of the waiting can end the receive.
+        let (received, ()) = tokio::join!(b.queues.receive(&b.scope, "q", wanted), async { b.queues.end_waiting() });
+        assert!(received.expect("an answer").is_empty());
+    }
+
     async fn a_received_message_is_hidden_then_comes_back_and_is_gone_once_deleted(engine: Engine) {
         let b = bench(engine).await;
         b.create("q", &[("VisibilityTimeout", "10")]).await;

@@ -116,7 +116,13 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         members: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        visitor.visit_map(Members { decoder: self, structure, members: members.iter(), held: None })
+        visitor.visit_map(Members {
+            decoder: self,
+            structure,
+            members: members.iter(),
+            flat_seen: Vec::new(),
+            held: None,
+        })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -181,6 +187,8 @@ struct Members<'a> {
     decoder: Decoder<'a>,
     structure: &'static str,
     members: std::slice::Iter<'static, &'static str>,
+    /// Flat names that were read: a member and its alias may have the same one.
+    flat_seen: Vec<&'static str>,
     held: Option<Decoder<'a>>,
 }
 
@@ -190,7 +198,11 @@ impl<'de> MapAccess<'de> for Members<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
         for member in self.members.by_ref() {
             let flat = self.decoder.names.flat(self.structure, member);
+            if flat.is_some_and(|name| self.flat_seen.contains(&name)) {
+                continue;
+            }
             if let Some(level) = self.decoder.level.level(flat.unwrap_or(member)) {
+                self.flat_seen.extend(flat);
                 self.held = Some(Decoder { level, names: self.decoder.names, member, flat });
                 return seed.deserialize(StrDeserializer::new(member)).map(Some);
             }

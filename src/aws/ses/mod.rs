@@ -20,10 +20,6 @@ pub static API: Api = Api {
     namespace: "http://ses.amazonaws.com/doc/2010-12-01/",
     // 10 MB of message in base64, percent-encoded.
     body_max: 48 * 1024 * 1024,
-    query_compatible: false,
-    empty_detail: false,
-    path_member: "",
-    anonymous: &[],
     operations: OPERATIONS,
     refuse: error::refuse,
     ..Api::PLAIN

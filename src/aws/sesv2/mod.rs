@@ -6,6 +6,8 @@ mod event_destinations;
 mod identities;
 mod page;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use crate::aws::operation::{Operation, operations};
 use crate::aws::service::Api;
@@ -16,10 +18,6 @@ pub static API: Api = Api {
     signing_names: &["ses", "email"],
     // 40 MB of message in base64.
     body_max: 56 * 1024 * 1024,
-    query_compatible: false,
-    empty_detail: false,
-    path_member: "",
-    anonymous: &[],
     operations: OPERATIONS,
     refuse: error::refuse,
     ..Api::PLAIN

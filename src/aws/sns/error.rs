@@ -9,6 +9,7 @@ const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 
 const NOT_FOUND: ErrorShape = ErrorShape::sender("NotFound", 404);
 const AUTHORIZATION: ErrorShape = ErrorShape::sender("AuthorizationError", 403);
 const TAG_LIMIT: ErrorShape = ErrorShape::sender("TagLimitExceeded", 400);
+const NESTED: &str = "Filter policy scope MessageAttributes does not support nested filter policy";
 const INTERNAL: ErrorShape = ErrorShape::internal("InternalError");
 
 /// Why an SNS operation failed.
@@ -71,6 +72,7 @@ impl SnsError {
             topics::Error::AttributeValue(name, why) => {
                 Self::parameter(format_args!("Attributes Reason: {name}: {why}"))
             }
+            topics::Error::FilterPolicyNested => Self::parameter(format_args!("Attributes Reason: {NESTED}")),
             other => Self::from(other),
         }
     }
@@ -91,6 +93,7 @@ impl From<topics::Error> for SnsError {
             E::Tag => Self::parameter("Tags"),
             E::AttributeName(_) => Self::parameter("AttributeName"),
             E::AttributeValue(name, why) => Self::parameter(format_args!("{name}: {why}")),
+            E::FilterPolicyNested => Self::parameter(NESTED),
             E::SubscriptionMissing => Self::not_found("Subscription does not exist"),
             E::SubscriptionDiffers => {
                 Self::parameter("Attributes Reason: Subscription already exists with different attributes")

@@ -5,6 +5,8 @@ mod publish;
 mod subscription;
 mod tag;
 mod topic;
+#[cfg(test)]
+mod wire_tests;
 
 use crate::aws::operation::{Operation, operations};
 use crate::aws::protocol::Names;

@@ -266,3 +266,117 @@ fn set(object: &mut Value, name: &str, value: Option<String>) {
         object.insert(name.to_owned(), value.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::mails::Kind;
+
+    const AT: Timestamp = Timestamp::from_micros(1_800_000_002_500_000);
+
+    fn mail() -> Mail {
+        Mail {
+            id: "id-1".to_owned(),
+            account: "123456789012".to_owned(),
+            region: "eu-west-1".to_owned(),
+            caller: "AKID".to_owned(),
+            source_ip: None,
+            source: "ann@x.example".to_owned(),
+            return_path: "ann@x.example".to_owned(),
+            configuration_set: Some("set".to_owned()),
+            tags: r#"[["k","v"],["k","w"]]"#.to_owned(),
+            headers: HeadersRecord::new(None, vec!["b@y.example".to_owned()], []).write(),
+            identity: Some("x.example".to_owned()),
+            kind: Kind::User,
+            size: 1,
+            recipient_count: 1,
+            accepted_at: Timestamp::from_secs(1_800_000_000),
+            expires_at: AT,
+        }
+    }
+
+    /// The record without its `mail`, and the tags.
+    fn record(event: &Event) -> (Value, Value) {
+        let mut record: Value = serde_json::from_str(&event.record(&mail())).expect("JSON");
+        let mail = record.as_object_mut().and_then(|r| r.remove("mail")).expect("a mail object");
+        (record, mail["tags"].clone())
+    }
+
+    #[test]
+    fn a_delivery_tells_its_time_and_the_answer() {
+        let event = Event::Delivery(Delivery {
+            at: AT,
+            recipients: vec!["b@y.example".to_owned()],
+            smtp_response: "250 ok".to_owned(),
+            reporting_mta: "out.example".to_owned(),
+            outgoing_ip: Some("192.0.2.1".to_owned()),
+        });
+        let (record, tags) = record(&event);
+        let wanted = json!({"eventType": "Delivery", "delivery": {
+            "timestamp": "2027-01-15T08:00:02.500Z", "processingTimeMillis": 2500, "recipients": ["b@y.example"],
+            "smtpResponse": "250 ok", "reportingMTA": "out.example"}});
+        assert_eq!(record, wanted);
+        let wanted = json!({"k": ["v", "w"], "ses:configuration-set": ["set"], "ses:from-domain": ["x.example"],
+            "ses:caller-identity": ["AKID"], "ses:outgoing-ip": ["192.0.2.1"]});
+        assert_eq!(tags, wanted);
+    }
+
+    #[test]
+    fn a_bounce_tells_its_kind_and_its_recipients() {
+        let event = Event::Bounce(Bounce {
+            at: AT,
+            kind: BounceType::Permanent,
+            sub_type: "General",
+            recipients: vec![BouncedRecipient {
+                email_address: "b@y.example".to_owned(),
+                action: Some("failed".to_owned()),
+                status: Some("5.1.1".to_owned()),
+                diagnostic_code: Some("smtp; 550 5.1.1 no".to_owned()),
+            }],
+            feedback_id: "fb-1".to_owned(),
+            reporting_mta: Some("dns; out.example".to_owned()),
+        });
+        let wanted = json!({"eventType": "Bounce", "bounce": {
+        "bounceType": "Permanent", "bounceSubType": "General", "timestamp": "2027-01-15T08:00:02.500Z",
+        "feedbackId": "fb-1", "reportingMTA": "dns; out.example", "bouncedRecipients": [
+            {"emailAddress": "b@y.example", "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 no"}
+        ]}});
+        assert_eq!(record(&event).0, wanted);
+    }
+
+    #[test]
+    fn a_delay_a_complaint_and_a_reject_have_their_objects() {
+        let delay = Event::DeliveryDelay(DeliveryDelay {
+            at: AT,
+            delay_type: "MailboxFull",
+            expires_at: AT,
+            recipients: vec![DelayedRecipient {
+                email_address: "b@y.example".to_owned(),
+                status: "4.2.2".to_owned(),
+                diagnostic_code: "smtp; 452 full".to_owned(),
+            }],
+            reporting_mta: None,
+        });
+        let wanted = json!({"eventType": "DeliveryDelay", "deliveryDelay": {
+            "timestamp": "2027-01-15T08:00:02.500Z", "delayType": "MailboxFull",
+            "expirationTime": "2027-01-15T08:00:02.500Z",
+            "delayedRecipients": [{"emailAddress": "b@y.example", "status": "4.2.2", "diagnosticCode": "smtp; 452 full"}]}});
+        assert_eq!(record(&delay).0, wanted);
+        let complaint = Event::Complaint(Complaint {
+            at: AT,
+            recipients: vec!["b@y.example".to_owned()],
+            feedback_id: "fb-2".to_owned(),
+            sub_type: None,
+            user_agent: Some("agent/1".to_owned()),
+            feedback_type: Some("abuse".to_owned()),
+            arrival: Some(AT),
+        });
+        let wanted = json!({"eventType": "Complaint", "complaint": {
+            "complainedRecipients": [{"emailAddress": "b@y.example"}], "timestamp": "2027-01-15T08:00:02.500Z",
+            "feedbackId": "fb-2", "complaintSubType": null, "userAgent": "agent/1", "complaintFeedbackType": "abuse",
+            "arrivalDate": "2027-01-15T08:00:02.500Z"}});
+        assert_eq!(record(&complaint).0, wanted);
+        let reject = Event::Reject { reason: "Bad content".to_owned() };
+        assert_eq!(record(&reject).0, json!({"eventType": "Reject", "reject": {"reason": "Bad content"}}));
+    }
+}

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::mail::message::HeaderLine;
+use crate::mail::message::mailbox::decode_words;
 
 /// The headers in a record hold at most 10 KB; the rest is left out and `headersTruncated` says so (SES guide).
 const HEADERS_LIMIT: usize = 10 * 1024;
@@ -51,7 +52,7 @@ impl HeadersRecord {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The `commonHeaders` object: the usual headers, address lists split, and SES's message id.
+    /// The `commonHeaders` object: the usual headers, decoded, address lists split, and SES's message id.
     pub fn common_headers(&self, message_id: &str) -> Value {
         let mut common = Map::new();
         for (header, member) in [
@@ -62,14 +63,14 @@ impl HeadersRecord {
             ("Reply-To", "replyTo"),
             ("Sender", "sender"),
         ] {
-            let all: Vec<String> = self.values(header).flat_map(split_list).collect();
+            let all: Vec<String> = self.values(header).flat_map(split_list).map(|a| decode_words(&a)).collect();
             if !all.is_empty() {
                 common.insert(member.to_owned(), json!(all));
             }
         }
         for (header, member) in [("Date", "date"), ("Subject", "subject")] {
             if let Some(value) = self.values(header).next() {
-                common.insert(member.to_owned(), value.into());
+                common.insert(member.to_owned(), decode_words(value).into());
             }
         }
         common.insert("messageId".to_owned(), message_id.into());
@@ -114,13 +115,16 @@ mod tests {
 
     #[test]
     fn common_headers_split_lists_and_leave_out_what_is_not_there() {
-        let lines =
-            [line("From", "\"A, B\" <a@x.example>"), line("to", "b@x.example, C <c@x.example>"), line("Subject", "hi")];
+        let lines = [
+            line("From", "\"A, B\" <a@x.example>"),
+            line("to", "b@x.example, C <c@x.example>"),
+            line("Subject", "=?UTF-8?B?SsO8cmdlbg==?= hi"),
+        ];
         let record = HeadersRecord::new(None, vec![], lines);
         let common = record.common_headers("id-1");
         assert_eq!(
             common,
-            json!({"from": ["\"A, B\" <a@x.example>"], "to": ["b@x.example", "C <c@x.example>"], "subject": "hi",
+            json!({"from": ["\"A, B\" <a@x.example>"], "to": ["b@x.example", "C <c@x.example>"], "subject": "Jürgen hi",
                    "messageId": "id-1"})
         );
     }

@@ -177,8 +177,11 @@ fn attached_part(a: &Attachment) -> Result<Part<'_>, Error> {
     Ok(Part::Leaf { headers: fields, content: &a.content, encoding: a.encoding })
 }
 
+/// The parameters of a content type: names and values.
+type Parameters<'a> = Vec<(&'a str, &'a str)>;
+
 /// The type's `type/subtype` and its parameters.
-fn content_type(a: &Attachment) -> Result<(String, Vec<(&str, &str)>), Error> {
+fn content_type(a: &Attachment) -> Result<(String, Parameters<'_>), Error> {
     let Some(given) = a.content_type.as_deref() else { return Ok((type_of(&a.file_name).to_owned(), Vec::new())) };
     limit("content type", given.len(), TYPE_LIMIT)?;
     let wrong = || Error::ContentType(given.to_owned());

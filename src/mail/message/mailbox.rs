@@ -68,11 +68,14 @@ fn display_name(text: &str) -> Option<String> {
     if text.contains(['<', '>', ',', ';', '@', '"']) {
         return None;
     }
-    Some(if text.contains("=?") { decode_words(text) } else { text.to_owned() })
+    Some(decode_words(text))
 }
 
-/// Decodes encoded words (RFC 2047); what cannot be decoded stays as it is.
-fn decode_words(text: &str) -> String {
+/// Decodes encoded words (RFC 2047); what cannot be decoded stays as it is. Control characters become spaces.
+pub fn decode_words(text: &str) -> String {
+    if !text.contains("=?") {
+        return text.to_owned();
+    }
     let line = format!("{text}\r\n");
     let decoded = MessageStream::new(line.as_bytes()).parse_unstructured().into_text().map(String::from);
     decoded.map_or_else(|| text.to_owned(), |text| text.replace(char::is_control, " "))

@@ -1,0 +1,217 @@
+"""Checks the wire with AWS's own client library: python3 wire.py ENDPOINT ACCESS_KEY SECRET_KEY.
+
+The keys must be good ones. Where the server trusts anybody, say so with a fourth argument, `anybody`.
+"""
+import datetime
+import hashlib
+import json
+import socket
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import xml.etree.ElementTree as ElementTree
+
+import boto3
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ENDPOINT, KEY, SECRET = sys.argv[1:4]
+ANYBODY = sys.argv[4:] == ["anybody"]
+SQS_NAMESPACE = "{http://queue.amazonaws.com/doc/2012-11-05/}"
+
+
+def client(service, key=KEY, secret=SECRET, region="us-east-1", **more):
+    config = Config(retries={"max_attempts": 0}, **more.pop("config", {}))
+    return boto3.client(service, endpoint_url=ENDPOINT, region_name=region, aws_access_key_id=key,
+                        aws_secret_access_key=secret, config=config, **more)
+
+
+def refused(call, code, status, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        answer = error.response
+        found = (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"])
+        assert found == (code, status), (found, answer)
+        assert answer["ResponseMetadata"]["RequestId"], answer
+        return answer["Error"]
+    raise AssertionError(f"not refused: {code}")
+
+
+def http(method, target, body=b"", headers=None, service=None, key=KEY, secret=SECRET, region="us-east-1"):
+    """Status, headers and body of a request, signed for `service` if there is one."""
+    request = botocore.awsrequest.AWSRequest(method=method, url=ENDPOINT + target, data=body, headers=headers or {})
+    if service:
+        credentials = botocore.credentials.Credentials(key, secret)
+        botocore.auth.SigV4Auth(credentials, service, region).add_auth(request)
+    plain = urllib.request.Request(request.url, data=body or None, headers=dict(request.headers), method=method)
+    try:
+        with urllib.request.urlopen(plain) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def query(service, version, action, target="/", **parameters):
+    """A request in the Query protocol, the way SDKs before JSON wrote it."""
+    pairs = {"Action": action, "Version": version, **parameters}
+    form = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    return http("POST", target, urllib.parse.urlencode(pairs).encode(), form, service)
+
+
+def sqs_json():
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName="wire-json", Attributes={"VisibilityTimeout": "45"}, tags={"team": "a"})["QueueUrl"]
+    assert url == f"{ENDPOINT}/000000000000/wire-json", url
+    assert sqs.get_queue_url(QueueName="wire-json")["QueueUrl"] == url
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"team": "a"}
+    attributes = {
+        "a": {"DataType": "Number", "StringValue": "1"},
+        "b": {"DataType": "Binary", "BinaryValue": b"\0\1"},
+        "c": {"DataType": "String.custom", "StringValue": "x"},
+    }
+    body = "grüße <&> \r\n\t \U0001f4ee"
+    sent = sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+    # boto3 checks MD5OfMessageBody itself.
+    assert sent["MD5OfMessageAttributes"] == "dcfb54bfe506cdb07aed8daf2c8493b7", sent
+    got = sqs.receive_message(QueueUrl=url, AttributeNames=["All"], MessageAttributeNames=["All"], WaitTimeSeconds=5)
+    (message,) = got["Messages"]
+    assert message["Body"] == body and message["MessageAttributes"] == attributes, message
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1", message
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+    (again,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert "MessageAttributes" not in again and "Attributes" not in again, again
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"])
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    entries = [{"Id": f"m{n}", "MessageBody": str(n)} for n in range(10)]
+    entries[3]["MessageBody"] = "\0"
+    batch = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert len(batch["Successful"]) == 9 and [f["Id"] for f in batch["Failed"]] == ["m3"], batch
+    assert batch["Failed"][0]["Code"] == "InvalidMessageContents" and batch["Failed"][0]["SenderFault"], batch
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessages"] == "9" and counts["VisibilityTimeout"] == "45", counts
+    missing = "AWS.SimpleQueueService.NonExistentQueue"
+    error = refused(sqs.get_queue_url, missing, 400, QueueName="nowhere")
+    assert error.get("QueryErrorCode") == "QueueDoesNotExist" and error["Type"] == "Sender", error
+    refused(sqs.send_message_batch, "AWS.SimpleQueueService.EmptyBatchRequest", 400, QueueUrl=url, Entries=[])
+    refused(sqs.delete_message, "ReceiptHandleIsInvalid", 404, QueueUrl=url, ReceiptHandle="x")
+    refused(sqs.set_queue_attributes, "InvalidAttributeName", 400, QueueUrl=url, Attributes={"Nothing": "1"})
+    refused(sqs.receive_message, "InvalidParameterValue", 400, QueueUrl=url, MaxNumberOfMessages=11)
+    sqs.purge_queue(QueueUrl=url)
+    refused(sqs.purge_queue, "AWS.SimpleQueueService.PurgeQueueInProgress", 403, QueueUrl=url)
+    sqs.delete_queue(QueueUrl=url)
+    refused(sqs.send_message, missing, 400, QueueUrl=url, MessageBody="x")
+
+
+def sqs_regions():
+    west = client("sqs", region="eu-west-1")
+    url = west.create_queue(QueueName="wire-west")["QueueUrl"]
+    assert url == f"{ENDPOINT}/queue/eu-west-1/000000000000/wire-west", url
+    assert west.list_queues(QueueNamePrefix="wire-west")["QueueUrls"] == [url]
+    assert "QueueUrls" not in client("sqs").list_queues(QueueNamePrefix="wire-west")
+    west.send_message(QueueUrl=url, MessageBody="x")
+    west.delete_queue(QueueUrl=url)
+
+
+def sqs_query():
+    def ask(action, target="/", **parameters):
+        status, headers, body = query("sqs", "2012-11-05", action, target, **parameters)
+        assert headers["content-type"] == "text/xml" and headers["x-amzn-RequestId"], headers
+        return status, ElementTree.fromstring(body)
+
+    def text(tree, *path):
+        return tree.findtext("/".join(SQS_NAMESPACE + part for part in path))
+
+    create = {"QueueName": "wire-query", "Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "0", "Tag.1.Key": "k",
+              "Tag.1.Value": "v"}
+    status, tree = ask("CreateQueue", **create)
+    assert status == 200 and tree.tag == SQS_NAMESPACE + "CreateQueueResponse", ElementTree.tostring(tree)
+    url = text(tree, "CreateQueueResult", "QueueUrl")
+    assert text(tree, "ResponseMetadata", "RequestId")
+    path = urllib.parse.urlsplit(url).path
+    # Old clients name the queue by the path alone.
+    attribute = {"MessageAttribute.1.Name": "k", "MessageAttribute.1.Value.DataType": "String",
+                 "MessageAttribute.1.Value.StringValue": "v"}
+    status, tree = ask("SendMessage", path, MessageBody="hello", **attribute)
+    result = "SendMessageResult"
+    assert status == 200 and text(tree, result, "MD5OfMessageBody") == "5d41402abc4b2a76b9719d911017c592"
+    assert text(tree, result, "MD5OfMessageAttributes") == "0a77b0642718c3d9dd47090567d11e0d"
+    status, tree = ask("ReceiveMessage", QueueUrl=url, AttributeName="All", **{"MessageAttributeName.1": "All"})
+    message = ["ReceiveMessageResult", "Message"]
+    assert text(tree, *message, "Body") == "hello", ElementTree.tostring(tree)
+    assert text(tree, *message, "MessageAttribute", "Value", "StringValue") == "v"
+    assert text(tree, *message, "Attribute", "Name")
+    entry = {"DeleteMessageBatchRequestEntry.1.Id": "a",
+             "DeleteMessageBatchRequestEntry.1.ReceiptHandle": text(tree, *message, "ReceiptHandle"),
+             "DeleteMessageBatchRequestEntry.2.Id": "b", "DeleteMessageBatchRequestEntry.2.ReceiptHandle": "bad"}
+    status, tree = ask("DeleteMessageBatch", path, **entry)
+    result = "DeleteMessageBatchResult"
+    assert text(tree, result, "DeleteMessageBatchResultEntry", "Id") == "a", ElementTree.tostring(tree)
+    assert text(tree, result, "BatchResultErrorEntry", "Code") == "ReceiptHandleIsInvalid"
+    status, tree = ask("DeleteQueue", path)
+    assert status == 200 and tree.find(SQS_NAMESPACE + "DeleteQueueResult") is None
+    status, tree = ask("SendMessage", path, MessageBody="hello")
+    assert status == 400 and text(tree, "Error", "Code") == "AWS.SimpleQueueService.NonExistentQueue"
+    assert tree.find(f"{SQS_NAMESPACE}Error/{SQS_NAMESPACE}Detail") is not None
+    assert text(tree, "Error", "Type") == "Sender"
+    status, tree = ask("NoSuchAction")
+    assert status == 400 and text(tree, "Error", "Code") == "InvalidAction"
+    status, tree = ask("GetQueueUrl")
+    assert status == 400 and text(tree, "Error", "Code") == "MissingParameter"
+
+
+def bad_bodies():
+    target = {"x-amz-target": "AmazonSQS.SendMessage", "content-type": "application/x-amz-json-1.0"}
+
+    def kind(body, headers=target):
+        status, headers, answer = http("POST", "/", body, headers, "sqs")
+        return status, json.loads(answer)["__type"].split("#")[1]
+
+    for body in (b"{", b"[]", b'{"QueueUrl":1}', b"\xff", b'{"QueueUrl":"\\ud800"}', b"[" * 10000,
+                 b'{"QueueUrl":"u","MessageBody":{}}'):
+        assert kind(body) == (400, "SerializationException"), (body[:50], kind(body))
+    assert kind(b"{}") == (400, "MissingRequiredParameterException")
+    assert kind(b"{}", {**target, "x-amz-target": "AmazonSQS.Nothing"}) == (400, "UnknownOperationException")
+    status, _, answer = http("POST", "/", b"Action=\xff", {}, "sqs")
+    assert b"MalformedQueryString" in answer, answer
+    status, _, answer = http("POST", "/", b"x" * (11 << 20), target, "sqs")
+    assert status == 413, (status, answer)
+
+
+def identity():
+    arn = client("sts").get_caller_identity()["Arn"]
+    assert arn == "arn:aws:iam::000000000000:root", arn
+
+
+def signatures():
+    for service, operation, unknown, mismatch in [
+        ("sqs", "list_queues", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+        ("sns", "list_topics", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+        ("sts", "get_caller_identity", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+        ("ses", "get_send_quota", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+        # REST-JSON has other names for the same errors.
+        ("sesv2", "get_account", "UnrecognizedClientException", "InvalidSignatureException"),
+    ]:
+        getattr(client(service), operation)()
+        refused(getattr(client(service, key="AKIANOBODYKNOWSME"), operation), unknown, 403)
+        refused(getattr(client(service, secret="wrong" * 8), operation), mismatch, 403)
+        session = client(service, aws_session_token="token")
+        refused(getattr(session, operation), unknown, 403)
+    status, _, body = http("POST", "/", b"Action=ListQueues&Version=2012-11-05")
+    assert status == 403 and b"MissingAuthenticationToken" in body, (status, body)
+    status, _, body = http("POST", "/", b"Action=ListQueues&Version=2012-11-05", service="sns")
+    assert status == 403 or b"InvalidAction" in body, (status, body)
+    presigned = client("sns").generate_presigned_url("list_topics", ExpiresIn=60, HttpMethod="GET")
+    status, _, body = http("GET", presigned.removeprefix(ENDPOINT))
+    assert status == 200 and b"ListTopicsResponse" in body, (status, body)
+    status, _, body = http("GET", presigned.removeprefix(ENDPOINT) + "&Extra=1")
+    assert status == 403 and b"SignatureDoesNotMatch" in body, (status, body)
+
+
+for check in [identity, sqs_json, sqs_regions, sqs_query, bad_bodies] + ([] if ANYBODY else [signatures]):
+    check()
+    print(check.__name__, "ok")

@@ -1,0 +1,166 @@
+//! A bench for topics: the core over a new store, a clock that is moved by hand, one round of deliveries at a time.
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use postrider::base::{AccountId, Arn, Clock, Region, Timestamp};
+use postrider::queues::{Queues, Receive, Received, Scope};
+use postrider::store::signing_keys::{self, SigningKey};
+use postrider::store::{self, Store, publications};
+use postrider::topics::delivery::{Deliverer, Poster, Reach};
+use postrider::topics::signing::key::{Key, Made};
+use postrider::topics::{Attributes, NewTopic, Publication, Topics, Wish};
+use postrider::workers::Pool;
+use serde_json::Value as Json;
+
+use crate::engine::TestDatabase;
+use crate::webhook::Webhook;
+
+/// The core and what it stands on.
+pub struct Bench {
+    pub topics: Topics,
+    pub queues: Queues,
+    pub store: Store,
+    pub clock: Clock,
+    pub pool: Pool,
+    pub scope: Scope,
+    _database: TestDatabase,
+}
+
+pub fn loopback() -> Reach {
+    Reach::new(vec!["127.0.0.0/8".parse().expect("a network"), "::1/128".parse().expect("a network")])
+}
+
+pub async fn bench(engine: crate::engine::Engine) -> Bench {
+    bench_reaching(engine, loopback()).await
+}
+
+pub async fn bench_reaching(engine: crate::engine::Engine, reach: Reach) -> Bench {
+    let database = TestDatabase::new(engine).await;
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
+    seed_key(&store).await;
+    let queues = Queues::new(store.clone(), clock.clone());
+    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://postrider.example");
+    let poster = Poster::new(clock.clone(), reach).expect("a client");
+    let pool = Pool::new(store.clone(), clock.clone(), "node", 16, Deliverer::new(topics.clone(), poster));
+    let scope = Scope { account: AccountId::development(), region: Region::default_region() };
+    Bench { topics, queues, store, clock, pool, scope, _database: database }
+}
+
+/// One key for all tests of this process: making one takes its time.
+pub async fn seed_key(store: &Store) {
+    static KEY: OnceLock<Made> = OnceLock::new();
+    let made = KEY.get_or_init(|| Key::make(Timestamp::from_secs(1_800_000_000)).expect("a key"));
+    let key = SigningKey {
+        id: "0123456789abcdef0123456789abcdef".to_owned(),
+        private_key: made.private_key.clone(),
+        certificate: made.certificate.clone(),
+    };
+    let kept: Result<bool, store::Error> =
+        store.write(move |tx| Box::pin(async move { signing_keys::insert_current(tx, &key).await })).await;
+    assert!(kept.expect("the key is kept"));
+}
+
+impl Bench {
+    pub async fn topic(&self, name: &str, attributes: &[(&str, &str)]) -> Arn {
+        let new = NewTopic {
+            account: self.scope.account.clone(),
+            region: self.scope.region.clone(),
+            name: name.to_owned(),
+            attributes: map(attributes),
+            tags: Attributes::new(),
+        };
+        self.topics.create(new).await.expect("the topic is made")
+    }
+
+    pub async fn queue(&self, name: &str) -> String {
+        let attributes = map(&[("VisibilityTimeout", "43200")]);
+        self.queues.create(&self.scope, name, attributes, BTreeMap::new()).await.expect("the queue is made");
+        Arn::new("sqs", &self.scope.region, &self.scope.account, name).to_string()
+    }
+
+    pub async fn subscribe(&self, topic: &Arn, protocol: &str, endpoint: &str, attributes: &[(&str, &str)]) -> Arn {
+        let listed = self.topics.subscribe(self.wish(topic, protocol, endpoint, attributes)).await;
+        listed.expect("the endpoint is subscribed").arn
+    }
+
+    pub fn wish(&self, topic: &Arn, protocol: &str, endpoint: &str, attributes: &[(&str, &str)]) -> Wish {
+        Wish {
+            owner: self.scope.account.clone(),
+            topic: topic.clone(),
+            protocol: protocol.to_owned(),
+            endpoint: Some(endpoint.to_owned()),
+            attributes: map(attributes),
+            base_url: None,
+        }
+    }
+
+    /// Subscribes a webhook and confirms it. Gives the subscription's ARN.
+    pub async fn hook(&self, topic: &Arn, hook: &Webhook, attributes: &[(&str, &str)]) -> Arn {
+        self.subscribe(topic, "http", &hook.url("/hook"), attributes).await;
+        self.round().await;
+        let asked = hook.arrived().last().expect("the endpoint is asked").json();
+        self.topics.confirm(topic, text(&asked, "Token"), false).await.expect("confirmed")
+    }
+
+    pub async fn publish(&self, topic: &Arn, message: &str) -> String {
+        let publication = Publication { message: message.to_owned(), ..Publication::default() };
+        self.topics.publish(topic, publication).await.expect("published")
+    }
+
+    pub async fn received(&self, queue: &str) -> Vec<Received> {
+        let wanted = Receive { count_max: Some(10), ..Receive::default() };
+        self.queues.receive(&self.scope, queue, wanted).await.expect("the queue is there")
+    }
+
+    pub async fn round(&self) -> usize {
+        self.pool.round().await.expect("a round")
+    }
+
+    pub async fn attempts(&self, subscription: &Arn) -> Vec<(u32, Option<u32>, String)> {
+        let (_, uuid) = subscription.resource.split_once(':').expect("a subscription's ARN");
+        let uuid = uuid.to_owned();
+        let rows: Result<_, store::Error> =
+            self.store.read(|tx| Box::pin(async move { publications::attempts(tx, &uuid, 100).await })).await;
+        rows.expect("attempts").into_iter().rev().map(|row| (row.attempt, row.status, row.outcome)).collect()
+    }
+
+    pub async fn kept(&self, message_id: &str) -> bool {
+        let id = message_id.to_owned();
+        let content: Result<_, store::Error> =
+            self.store.read(|tx| Box::pin(async move { publications::content(tx, &id).await })).await;
+        content.expect("an answer").is_some()
+    }
+
+    /// Verifies a message with Python's `cryptography`, against the certificate that its link names.
+    pub async fn verify(&self, message: &Json) -> bool {
+        let url = text(message, "SigningCertURL");
+        let id = url.rsplit_once("SimpleNotificationService-").expect("the usual name").1.trim_end_matches(".pem");
+        let certificate = self.topics.signer().certificate(id).await.expect("an answer").expect("a certificate");
+        let python = std::env::var("POSTRIDER_TEST_PYTHON").expect("start the tests with ./tests/run");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/sns_signature.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Python starts");
+        let input = serde_json::json!([message, certificate]).to_string();
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
+        child.wait().expect("it ends").success()
+    }
+}
+
+pub fn map(pairs: &[(&str, &str)]) -> Attributes {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+pub fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json[key].as_str().unwrap_or_else(|| panic!("{key} in {json}"))
+}
+
+pub fn body(message: &Received) -> Json {
+    serde_json::from_str(&message.body).expect("a JSON body")
+}
