@@ -8,7 +8,7 @@ import socket
 import ssl
 
 from expect import refused
-from peers import A, MX
+from peers import TXT
 from server import wait_for
 from world import HOSTNAME, RECEIVING
 
@@ -248,3 +248,52 @@ def check_pipelining(world):
         assert [lines.readline()[:3] for _ in range(2)] == [b"250", b"221"]
     [got] = world.take(world.kept)
     assert json.loads(got["Body"])["mail"]["commonHeaders"]["subject"] == "pipelined"
+
+
+def check_cut_off_and_limits(world):
+    """Half a mail is no mail; and there is an end to everything that a client may send."""
+    def session(*commands):
+        raw = socket.create_connection(("127.0.0.1", world.server.port("smtp")), timeout=10)
+        lines = raw.makefile("rb")
+        lines.readline()
+        answer = b""
+        for command in (b"EHLO x.example", *commands):
+            raw.sendall(command + b"\r\n")
+            while (answer := lines.readline())[3:4] == b"-":
+                pass
+        return raw, lines, answer
+    keep = b"RCPT TO:<keep@%s>" % RECEIVING.encode()
+    for half in (b"Subject: half\r\n\r\nhalf", b"Subject: half\r\n\r\nhalf\r\n.\r", b"Subject: half\r\n\r\n.\n"):
+        raw, _, answer = session(b"MAIL FROM:<ann@stranger.example>", keep, b"DATA")
+        assert answer.startswith(b"354"), answer
+        raw.sendall(half)
+        raw.close()
+    raw, lines, answer = session(b"MAIL FROM:<ann@stranger.example>", keep, b"DATA")
+    raw.sendall(b"Subject: long line\r\n\r\n" + b"x" * 100_000 + b"\r\n.\r\n")
+    assert lines.readline()[:3] in (b"500", b"554"), "a line has a limit"
+    rule(world, "many", [f"many.{RECEIVING}"], [{"StopAction": {"Scope": "RuleSet"}}])
+    recipients = [b"RCPT TO:<u%d@many.%s>" % (n, RECEIVING.encode()) for n in range(100)]
+    raw, lines, answer = session(b"MAIL FROM:<ann@stranger.example>", *recipients)
+    assert answer.startswith(b"250"), answer
+    raw.sendall(keep + b"\r\n")
+    assert lines.readline().startswith(b"452"), "a mail has at most 100 recipients"
+    raw, lines, answer = session(b"MAIL FROM:<ann@stranger.example>", keep, b"DATA")
+    raw.sendall(b"".join(b"Received: from a by b; now\r\n" for _ in range(150)) + b"\r\nround and round\r\n.\r\n")
+    assert lines.readline().startswith(b"554"), "a mail that goes in circles"
+    with connect(world) as smtp:
+        smtp.sendmail("ann@stranger.example", [f"keep@{RECEIVING}"], mail_to(f"keep@{RECEIVING}", "only this"))
+    [only] = world.take(world.kept)
+    assert json.loads(only["Body"])["mail"]["commonHeaders"]["subject"] == "only this", only
+
+
+def check_authentication_verdicts(world):
+    """SPF is looked up for the sender's domain, and its verdict stands in the notification."""
+    good, bad = f"{world.name('spf')}.example", f"{world.name('spf')}.example"
+    world.dns.set(good, TXT, ["v=spf1 ip4:127.0.0.1 -all"])
+    world.dns.set(bad, TXT, ["v=spf1 -all"])
+    with connect(world) as smtp:
+        for domain in (good, bad):
+            smtp.sendmail(f"ann@{domain}", [f"keep@{RECEIVING}"], mail_to(f"keep@{RECEIVING}", domain, sender=f"ann@{domain}"))
+    notes = [json.loads(message["Body"]) for message in world.take(world.kept, 2, within=40)]
+    verdicts = {note["mail"]["commonHeaders"]["subject"]: note["receipt"]["spfVerdict"]["status"] for note in notes}
+    assert verdicts == {good: "PASS", bad: "FAIL"}, verdicts
