@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, PgConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::base::Clock;
@@ -163,7 +164,14 @@ async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
     };
-    let writers = pool(POSTGRES_LANES as u32).await?;
+    let writers = match pool(POSTGRES_LANES as u32).await {
+        // It tried until its time was over and does not say why; one more connection does.
+        Err(sqlx::Error::PoolTimedOut) => {
+            PgConnection::connect_with(&options).await?.close().await?;
+            return Err(sqlx::Error::PoolTimedOut.into());
+        }
+        opened => opened?,
+    };
     sqlx::migrate!("migrations/postgres").run(&writers).await?;
     Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?)))
 }
