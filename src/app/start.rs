@@ -187,8 +187,7 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
     let routes = Routes::new(health)
         .with(links::routes(services.topics.clone()))
         .with(verification::routes(services.identities.clone()));
-    // Whoever reaches the inbox reads all of it, so it is there only where mail is captured.
-    if parts.captures { routes.with(inbox::routes(store.clone())) } else { routes }
+    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
 }
 
 struct SmtpListeners {
