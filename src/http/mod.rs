@@ -8,6 +8,7 @@ mod listener;
 #[cfg(test)]
 mod listener_tests;
 mod metrics;
+mod places;
 mod routes;
 mod stalled;
 pub mod verification;
