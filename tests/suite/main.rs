@@ -16,6 +16,7 @@ mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
 mod sns;
+mod strange;
 mod topics;
 mod topics_bench;
 mod topics_http;
