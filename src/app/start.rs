@@ -189,8 +189,7 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
         .with(verification::routes(services.identities.clone()));
     let dev = parts.access.trust() == Trust::Anybody;
     let routes = if dev { routes.with(peek::routes(services.queues.clone())) } else { routes };
-    // Whoever reaches the inbox reads all of it, so it is there only where mail is captured.
-    if parts.captures { routes.with(inbox::routes(store.clone())) } else { routes }
+    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
 }
 
 struct SmtpListeners {

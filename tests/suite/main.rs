@@ -17,6 +17,7 @@ mod smtp_door;
 mod smtp_sink;
 mod sns;
 mod story;
+mod strange;
 mod topics;
 mod topics_bench;
 mod topics_http;
