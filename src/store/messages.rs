@@ -241,14 +241,9 @@ pub async fn move_to(
     Ok(moved)
 }
 
-/// Keeps a worker's claims: hides everything that `holder` still holds until `until`.
-pub async fn renew(tx: &mut Tx, queue_id: i64, holder: &str, until: Timestamp) -> Result<u64, Error> {
-    let now = tx.now();
-    tx.run(
-        "UPDATE messages SET visible_at = $1 WHERE queue_id = $2 AND visible_at > $3 AND holder = $4",
-        args![until, queue_id, now, holder],
-    )
-    .await
+/// Keeps a worker's claim: hides the message until `until`, if it still carries this receipt.
+pub async fn renew(tx: &mut Tx, id: i64, receipt: i64, until: Timestamp) -> Result<u64, Error> {
+    tx.run("UPDATE messages SET visible_at = $1 WHERE id = $2 AND receipt = $3", args![until, id, receipt]).await
 }
 
 /// Gives back what a node held when it died: visible at once, the attempt not counted. `None` means every holder.

@@ -1,6 +1,7 @@
 //! The claim loop: claim a few, work them outside any transaction, write each outcome only if the claim still holds.
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -43,12 +44,23 @@ pub struct Pool {
     work: Arc<dyn Work>,
     node: Arc<str>,
     at_once_max: usize,
+    /// Id and receipt of each claim that is being worked.
+    held: Arc<Mutex<BTreeSet<(i64, i64)>>>,
+}
+
+/// A claim that is being worked, for as long as this lives.
+struct Held<'a>(&'a Pool, (i64, i64));
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held().remove(&self.1);
+    }
 }
 
 impl Pool {
     /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
     pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
-        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max }
+        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, held: Arc::default() }
     }
 
     /// The queue's name, for logs.
@@ -127,6 +139,7 @@ impl Pool {
             let (pool, hard) = (self.clone(), stop.hard().clone());
             running.spawn(async move {
                 let (id, receipt) = (claim.id, claim.receipt);
+                let _held = pool.hold(id, receipt);
                 tokio::select! {
                     biased;
                     () = pool.work_one(claim) => {}
@@ -223,19 +236,36 @@ impl Pool {
             .await;
     }
 
+    fn held(&self) -> MutexGuard<'_, BTreeSet<(i64, i64)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hold(&self, id: i64, receipt: i64) -> Held<'_> {
+        self.held().insert((id, receipt));
+        Held(self, (id, receipt))
+    }
+
+    /// Renews what is being worked, and nothing else that the store says this node holds: a claim whose answer was
+    /// lost, or whose outcome could not be written, must come back when its lease ends.
     async fn renew(&self) {
-        let (queue, node) = (self.work.queue(), self.node.clone());
+        let held: Vec<(i64, i64)> = self.held().iter().copied().collect();
+        if held.is_empty() {
+            return;
+        }
         let renewed = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let until = tx.now() + LEASE;
-                    messages::renew(tx, queue.id(), &node, until).await
+                    for (id, receipt) in held {
+                        messages::renew(tx, id, receipt, until).await?;
+                    }
+                    Ok::<_, store::Error>(())
                 })
             })
             .await;
         if let Err(error) = renewed {
-            tracing::error!(queue.name = queue.name(), %error, "cannot renew claims");
+            tracing::error!(queue.name = self.name(), %error, "cannot renew claims");
         }
     }
 
