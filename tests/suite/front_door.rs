@@ -64,6 +64,21 @@ async fn verified(house: &House, name: &str) {
 }
 
 both_engines! {
+    async fn what_shows_everything_to_anybody_is_there_in_dev_only(engine: Engine) {
+        let status = async |house: &House, page: &str| {
+            let asked = reqwest::get(format!("{}{page}", house.endpoint())).await;
+            asked.expect("an answer").status().as_u16()
+        };
+        let (dev, serve) = (House::dev(engine).await, House::serve(engine).await);
+        let queue = "/_aws/sqs/messages?QueueUrl=http://h/000000000000/jobs";
+        queue_of_anybody(&dev, "jobs").await;
+        for page in ["/_postrider/inbox", "/_aws/ses", queue] {
+            assert_eq!(status(&dev, page).await, 200, "{page}");
+            // Mail is captured there too.
+            assert_eq!(status(&serve, page).await, 400, "{page}");
+        }
+    }
+
     async fn a_queue_serves_the_sdk_with_attributes_batches_and_errors(engine: Engine) {
         let house = House::serve(engine).await;
         let sqs = house.sqs();
@@ -205,19 +220,4 @@ async fn in_dev_anybody_may_call_and_an_identity_verifies_at_once() {
     assert_eq!(drain(&sqs, &url).await, ["seen"], "looking takes nothing");
     let made = house.sesv2().create_email_identity().email_identity("a@example.com").send().await.expect("made");
     assert!(made.verified_for_sending_status());
-
-    async fn what_shows_everything_to_anybody_is_there_in_dev_only(engine: Engine) {
-        let status = async |house: &House, page: &str| {
-            let asked = reqwest::get(format!("{}{page}", house.endpoint())).await;
-            asked.expect("an answer").status().as_u16()
-        };
-        let (dev, serve) = (House::dev(engine).await, House::serve(engine).await);
-        let queue = "/_aws/sqs/messages?QueueUrl=http://h/000000000000/jobs";
-        queue_of_anybody(&dev, "jobs").await;
-        for page in ["/_postrider/inbox", "/_aws/ses", queue] {
-            assert_eq!(status(&dev, page).await, 200, "{page}");
-            // Mail is captured there too.
-            assert_eq!(status(&serve, page).await, 400, "{page}");
-        }
-    }
 }
