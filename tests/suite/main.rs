@@ -10,6 +10,7 @@ mod receipt_rules;
 mod receiving;
 mod receiving_checks;
 mod receiving_objects;
+mod retention;
 mod ses_accept;
 mod ses_bench;
 mod ses_identities;
