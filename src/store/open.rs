@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -21,6 +22,8 @@ const JOBS_WAITING_MAX: usize = 4_096;
 const JOBS_PER_COMMIT_MAX: usize = 256;
 /// Writer lanes, and so write connections, to PostgreSQL.
 const POSTGRES_LANES: usize = 12;
+/// How long a connection to PostgreSQL may wait and still be taken without a test.
+const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// Connections for reading.
 const READERS_MAX: u32 = 8;
 
@@ -66,6 +69,7 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer lanes.
     pub async fn open(database: &Database, clock: Clock) -> Result<Store, Error> {
+        let wakes = Arc::new(Wakes::default());
         let (writers, readers, engine, lanes) = match database {
             Database::Sqlite(path) => {
                 let (writers, readers) = open_sqlite(path).await?;
@@ -78,7 +82,6 @@ impl Store {
         };
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
         let (waiting, writers) = (Arc::new(Mutex::new(waiting)), Arc::new(writers));
-        let wakes = Arc::new(Wakes::default());
         for _ in 0..lanes {
             let lane = Lane {
                 jobs: waiting.clone(),
@@ -86,6 +89,7 @@ impl Store {
                 clock: clock.clone(),
                 wakes: wakes.clone(),
                 jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
+                begins_max: if engine == Engine::Sqlite { 1 } else { POSTGRES_LANES + 1 },
             };
             // A lane ends by itself when the last clone of the store is dropped.
             tokio::spawn(lane.run());
@@ -160,6 +164,15 @@ async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
         PgPoolOptions::new()
             .max_connections(max)
             .test_before_acquire(false)
+            // The server may have closed a connection while it waited. Under load none waits, and none is tested.
+            .before_acquire(|connection, waited| {
+                Box::pin(async move {
+                    if waited.idle_for > IDLE_TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
     };

@@ -1,6 +1,7 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
 mod dns;
+mod durability;
 mod engine;
 mod front_door;
 mod house;
@@ -17,6 +18,7 @@ mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
 mod sns;
+mod together;
 mod topics;
 mod topics_bench;
 mod topics_http;
