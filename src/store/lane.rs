@@ -9,8 +9,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::{Postgres, Sqlite};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::DropGuard;
 
 use crate::base::Clock;
+use crate::store::hints::Hints;
 use crate::store::tx::Connection;
 use crate::store::wake::Wakes;
 use crate::store::{Error, Tx};
@@ -92,6 +94,10 @@ pub(super) struct Lane {
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
     pub(super) wakes: Arc<Wakes>,
+    /// Where other nodes may wait for messages too.
+    pub(super) hints: Option<Arc<Hints>>,
+    /// The tasks beside the lanes end with the last lane.
+    pub(super) _alive: Arc<DropGuard>,
     pub(super) jobs_per_commit_max: usize,
     /// How often a transaction is begun on another connection, when the one at hand is broken.
     pub(super) begins_max: usize,
@@ -137,6 +143,9 @@ impl Lane {
 
     fn ring(&self, queue_id: i64, messages: usize) {
         self.wakes.ring(queue_id, messages);
+        if let Some(hints) = &self.hints {
+            hints.tell(queue_id, messages);
+        }
     }
 
     /// Begins a transaction. PostgreSQL may have closed connections while they waited (a restart, a failover): one that

@@ -10,7 +10,7 @@ use postrider::store::{Error as StoreError, Store};
 use postrider::topics::{NewTopic, Topics};
 
 use crate::both_engines;
-use crate::engine::TestDatabase;
+use crate::engine::{Engine as OneOf, TestDatabase};
 use crate::topics_bench::seed_key;
 
 /// A node on a database that others may use too.
@@ -170,5 +170,26 @@ both_engines! {
             c.expect("purged");
             n.clock.advance(Duration::from_secs(61));
         }
+    }
+}
+
+/// The clock of the node that waits stands still, so only a hint of the other node can wake it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_wakes_for_what_another_one_commits() {
+    let database = TestDatabase::new(OneOf::Postgres).await;
+    let (here, there) = (node(&database).await, node(&database).await);
+    here.create("q").await;
+    let waiting = |node: &Node| {
+        let (queues, scope) = (node.queues.clone(), node.scope.clone());
+        let wanted = Receive { wait: Some(20), ..Receive::default() };
+        tokio::spawn(async move { queues.receive(&scope, "q", wanted).await.expect("answers").len() })
+    };
+    for _ in 0..3 {
+        let received = waiting(&here);
+        there.send("q", 1).await;
+        assert_eq!(received.await.expect("ends"), 1);
+        let received = waiting(&there);
+        here.send("q", 1).await;
+        assert_eq!(received.await.expect("ends"), 1);
     }
 }
