@@ -4,6 +4,7 @@ mod error;
 mod handle;
 mod manage;
 pub mod message_attributes;
+mod peek;
 mod receive;
 mod retention;
 mod send;

@@ -18,6 +18,8 @@ mod ses_identities;
 mod smtp_door;
 mod smtp_sink;
 mod sns;
+mod story;
+mod strange;
 mod together;
 mod topics;
 mod topics_bench;
