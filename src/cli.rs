@@ -106,6 +106,12 @@ pub enum KeyCommand {
     Deactivate { id: String },
 }
 
+/// Whether what clap has to say is help, not a complaint.
+pub fn is_help(error: &clap::Error) -> bool {
+    let kind = error.kind();
+    !error.use_stderr() || kind == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
 /// What is wrong with the command line, in one line.
 pub fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();

@@ -20,9 +20,9 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() => return fail(USAGE, &cli::first_line(&error)),
-        // Help and version.
-        Err(error) => error.exit(),
+        // Help, version, and help for a command that is not finished.
+        Err(error) if cli::is_help(&error) => error.exit(),
+        Err(error) => return fail(USAGE, &cli::first_line(&error)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
