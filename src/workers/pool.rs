@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::base::{Clock, Timestamp, ids};
 use crate::store;
+use crate::store::messages::Groups;
 use crate::store::{Store, messages};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
@@ -35,6 +36,19 @@ pub trait Work: Send + Sync + 'static {
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish>;
 }
 
+/// What a claim is known by when its outcome is written.
+struct Held {
+    id: i64,
+    receipt: i64,
+    group: Option<String>,
+}
+
+impl Held {
+    fn by(claim: &Claim) -> Self {
+        Self { id: claim.id, receipt: claim.receipt, group: claim.group.clone() }
+    }
+}
+
 /// The workers of one queue on this node.
 #[derive(Clone)]
 pub struct Pool {
@@ -43,12 +57,19 @@ pub struct Pool {
     work: Arc<dyn Work>,
     node: Arc<str>,
     at_once_max: usize,
+    per_group_max: Option<u32>,
 }
 
 impl Pool {
     /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
     pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
-        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max }
+        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None }
+    }
+
+    /// The same, with at most `max` jobs of one group at a time, on all nodes together: so a group whose jobs take long
+    /// cannot fill all places.
+    pub fn per_group(self, max: u32) -> Self {
+        Self { per_group_max: Some(max), ..self }
     }
 
     /// The queue's name, for logs.
@@ -126,11 +147,11 @@ impl Pool {
         for claim in claims {
             let (pool, hard) = (self.clone(), stop.hard().clone());
             running.spawn(async move {
-                let (id, receipt) = (claim.id, claim.receipt);
+                let held = Held::by(&claim);
                 tokio::select! {
                     biased;
                     () = pool.work_one(claim) => {}
-                    () = hard.cancelled() => pool.settle(id, receipt, Finish::plain(Outcome::Release)).await,
+                    () = hard.cancelled() => pool.settle(held, Finish::plain(Outcome::Release)).await,
                 }
             });
         }
@@ -139,6 +160,7 @@ impl Pool {
 
     async fn claim(&self, limit: usize) -> Result<Vec<Claim>, store::Error> {
         let (queue, node) = (self.work.queue(), self.node.clone());
+        let groups = Groups::Turns(self.per_group_max);
         let claimed = self
             .store
             .write(move |tx| {
@@ -149,6 +171,7 @@ impl Pool {
                         hidden_until: tx.now() + LEASE,
                         receipt: ids::nonce(),
                         holder: Some(&node),
+                        groups,
                     };
                     messages::claim(tx, claim).await
                 })
@@ -164,12 +187,14 @@ impl Pool {
             let delay = backoff::doubling(claim.attempt, PANIC_FIRST_RETRY, PANIC_LAST_RETRY);
             Finish::plain(Outcome::RetryAt(self.clock.now() + delay, Reason::Internal))
         });
-        self.settle(claim.id, claim.receipt, finish).await;
+        self.settle(Held::by(&claim), finish).await;
     }
 
     /// Writes the outcome and what belongs to it in one transaction, if the claim still holds.
-    async fn settle(&self, id: i64, receipt: i64, finish: Finish) {
+    async fn settle(&self, held: Held, finish: Finish) {
         let queue = self.work.queue();
+        let Held { id, receipt, group } = held;
+        let resting = group.filter(|_| self.per_group_max.is_some());
         let outcome = finish.outcome.clone();
         let held = self
             .store
@@ -188,6 +213,9 @@ impl Pool {
                             messages::release(tx, id, receipt, now, false, None).await?
                         }
                     };
+                    if let Some(group) = resting {
+                        messages::let_go(tx, queue.id(), &group).await?;
+                    }
                     if rows > 0
                         && let Some(record) = finish.record
                     {
