@@ -11,7 +11,8 @@ UPDATE messages SET grouped = 1 WHERE group_id IS NOT NULL;
 DROP INDEX messages_by_visibility;
 CREATE INDEX messages_by_visibility ON messages (queue_id, visible_at, id, receipt) WHERE grouped = 0;
 CREATE INDEX messages_of_group ON messages (queue_id, group_id, visible_at, id) WHERE grouped = 1;
-CREATE INDEX messages_in_order ON messages (queue_id, group_id, id) WHERE grouped = 2;
+-- `id + 0`, so that the primary key does not offer itself for this order: it would walk over other groups.
+CREATE INDEX messages_in_order ON messages (queue_id, group_id, (id + 0)) WHERE grouped = 2;
 -- Serves retention and purge of messages in groups.
 CREATE INDEX messages_grouped_by_age ON messages (queue_id, sent_at, id) WHERE grouped > 0;
 -- What workers hold: as many rows as they have places.

@@ -48,7 +48,7 @@ impl Counting {
     pub(super) async fn has_room(&self, store: &Store, queue_id: i64) -> Result<bool, Error> {
         let flight = self.flight(queue_id);
         let left = self.in_flight_max.saturating_sub(flight.counted);
-        if flight.claimed_since < (left / 2).max(1) {
+        if flight.claimed_since < left / 2 {
             return Ok(flight.counted.saturating_add(flight.claimed_since) < self.in_flight_max);
         }
         let tx = &mut store.reader().await?;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::messages::{Claim, Claimed};
+use crate::store::claims::Claim;
+use crate::store::messages::Claimed;
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// Groups in one statement. Few sizes of statements stay prepared, and a receive takes ten messages at the most.
@@ -239,13 +240,7 @@ pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error
 /// Takes the rows of groups away that have no message left.
 pub(super) async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
     for chunk in groups.chunks(AT_ONCE) {
-        let empty = |count| {
-            format!(
-                "queue_id = $1 AND group_id IN ({}) AND NOT EXISTS (SELECT 1 FROM messages m \
-                 WHERE m.queue_id = message_groups.queue_id AND m.group_id = message_groups.group_id AND m.grouped = 1)",
-                marks(2, count)
-            )
-        };
+        let empty = |count| format!("queue_id = $1 AND group_id IN ({}) AND {NEXT} IS NULL", marks(2, count));
         let mut alone = chunk.to_vec();
         if tx.engine().has_other_writers() {
             let sql = format!("SELECT group_id FROM message_groups WHERE {}", empty(chunk.len()));

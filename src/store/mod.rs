@@ -5,6 +5,7 @@
 pub mod access;
 mod backlog;
 pub mod captured;
+mod claims;
 pub mod configuration_sets;
 pub mod deduplication;
 pub mod dialect;

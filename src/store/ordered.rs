@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::claims::Claim;
 use crate::store::groups::{AT_ONCE, ids, lock, marks, with_groups};
-use crate::store::messages::{Claim, Claimed};
+use crate::store::messages::Claimed;
 use crate::store::{Error, Tx, args};
 
 /// So many messages of a group are received at once at the most.
@@ -59,7 +60,7 @@ async fn heads(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<
     let arm = |n: usize| {
         format!(
             "SELECT * FROM (SELECT id, group_id, visible_at, receipt FROM messages WHERE queue_id = $1 \
-             AND group_id = ${} AND grouped = 2 ORDER BY id LIMIT {HEADS}) AS g{n}",
+             AND group_id = ${} AND grouped = 2 ORDER BY id + 0 LIMIT {HEADS}) AS g{n}",
             n + 2
         )
     };
