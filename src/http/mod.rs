@@ -9,6 +9,7 @@ mod listener;
 mod listener_tests;
 mod metrics;
 pub mod peek;
+mod places;
 mod routes;
 mod stalled;
 pub mod verification;

@@ -20,9 +20,7 @@ pub(super) async fn repeat(
 ) -> Result<Option<Vec<Claimed>>, Error> {
     let Some(attempt) = receive_attempts::find(tx, queue.id, attempt_id).await? else { return Ok(None) };
     let ids: Vec<i64> = serde_json::from_str(&attempt.messages).map_err(store::Error::corrupt)?;
-    for id in &ids {
-        messages::hold_group_of(tx, queue.id, *id).await?;
-    }
+    messages::hold_groups_of(tx, queue.id, &ids).await?;
     let found = receive_attempts::untouched(tx, queue.id, &attempt, &ids).await?;
     if found.len() < ids.len() || ids.is_empty() || attempt.hidden_until <= tx.now() {
         return Ok(None);

@@ -17,7 +17,7 @@ const ENTRIES_MAX: usize = 20_000;
 #[derive(Default)]
 pub(super) struct Cache {
     rows: Mutex<HashMap<Scope, HashMap<String, Entry>>>,
-    /// Queues that got messages in groups from this node.
+    /// Queues that were seen with messages in groups. Such a queue is looked through for them from then on.
     grouped: Mutex<HashSet<i64>>,
 }
 
@@ -47,6 +47,9 @@ impl Queues {
         // First the generation: a change between it and the read makes the entry stale, not wrong.
         let generation = self.store.queue_generation();
         let queue = Arc::new(find(&mut self.store.reader().await?, scope, name).await?);
+        if queue.has_groups {
+            self.remember_groups(queue.id);
+        }
         let entry = Entry { queue: queue.clone(), generation, until: self.clock.now() + GOOD_FOR };
         let mut rows = lock(&self.cache.rows);
         if rows.values().map(HashMap::len).sum::<usize>() >= ENTRIES_MAX {
@@ -67,10 +70,14 @@ impl Queues {
     /// Notes that a message in a group is about to be added. Call before, so that no receive overlooks it.
     pub(super) fn note_groups(&self, queue: &Queue) {
         if !queue.has_groups {
-            let mut grouped = lock(&self.cache.grouped);
-            if grouped.len() < ENTRIES_MAX {
-                grouped.insert(queue.id);
-            }
+            self.remember_groups(queue.id);
+        }
+    }
+
+    fn remember_groups(&self, queue_id: i64) {
+        let mut grouped = lock(&self.cache.grouped);
+        if grouped.len() < ENTRIES_MAX {
+            grouped.insert(queue_id);
         }
     }
 

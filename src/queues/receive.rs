@@ -13,6 +13,9 @@ use crate::store::{Tx, queues};
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
 /// How long a waiting receive trusts wake-ups before it looks by itself: another node may have added a message.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long it rests when something is due that it did not get, at first and at the most.
+const PAUSE_FIRST: Duration = Duration::from_millis(1);
+const PAUSE_LAST: Duration = Duration::from_millis(500);
 
 /// What to receive.
 #[derive(Clone, Debug, Default)]
@@ -141,17 +144,22 @@ impl Queues {
         let id = queue.id;
         // Before the first look, so that no message can come between the look and the wait.
         let mut waiter = self.store.waiter(id);
+        let mut pause = PAUSE_FIRST;
         let (scope, name) = (Scope { account: queue.account.clone(), region: queue.region.clone() }, &queue.name);
         loop {
             // Read again each time: how the queue behaves may change while somebody waits.
             let taken = self.take(&self.queue(&scope, name).await?, taking.clone()).await?;
             let now = self.clock.now();
             if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
-                waiter.satisfied();
+                if !taken.is_empty() {
+                    waiter.satisfied();
+                }
                 return Ok(taken);
             }
             let next = messages::next_visible_at(&mut self.store.reader().await?, id).await?;
-            let look = next.unwrap_or(deadline).max(now + Duration::from_millis(1)).min(now + LOOK_EVERY).min(deadline);
+            // Something is due and was not given out: others have it just now, or as much is in flight as may be.
+            pause = if next.is_some_and(|at| at <= now) { (pause * 2).min(PAUSE_LAST) } else { PAUSE_FIRST };
+            let look = next.unwrap_or(deadline).max(now + pause).min(now + LOOK_EVERY).min(deadline);
             tokio::select! {
                 () = waiter.rung() => {}
                 () = self.clock.sleep_until(look) => {}
@@ -207,14 +215,24 @@ impl Queues {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let mut answers = Vec::with_capacity(handles.len());
-                    for text in handles {
-                        answers.push(match delete(tx, &queue, text).await {
-                            Err(Error::Internal(error)) => return Err(Error::Internal(error)),
-                            own => own,
-                        });
+                    let handles: Vec<_> =
+                        handles.into_iter().map(|text| (Handle::decode(&text, queue.id), text)).collect();
+                    let ids: Vec<i64> = handles.iter().filter_map(|(h, _)| h.as_ref().ok().map(|h| h.id)).collect();
+                    if queue.settings.fifo.is_some() {
+                        messages::hold_groups_of(tx, queue.id, &ids).await?;
                     }
-                    Ok(answers)
+                    let mut answers: Vec<(usize, Result<(), Error>)> = vec![];
+                    let mut handles: Vec<_> = handles.into_iter().enumerate().collect();
+                    // In one order for all: two who take the same messages must not wait for each other.
+                    handles.sort_by_key(|(_, (handle, _))| handle.as_ref().ok().map(|h| h.id));
+                    for (n, (handle, text)) in handles {
+                        match delete(tx, &queue, handle, text).await {
+                            Err(Error::Internal(error)) => return Err(Error::Internal(error)),
+                            own => answers.push((n, own)),
+                        }
+                    }
+                    answers.sort_by_key(|(n, _)| *n);
+                    Ok(answers.into_iter().map(|(_, own)| own).collect())
                 })
             })
             .await
@@ -234,22 +252,32 @@ impl Queues {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    let ids: Vec<i64> = changes
+                        .iter()
+                        .filter_map(|(text, _)| Handle::decode(text, queue.id).ok())
+                        .map(|h| h.id)
+                        .collect();
+                    messages::hold_groups_of(tx, queue.id, &ids).await?;
+                    let mut changes: Vec<_> = changes.into_iter().enumerate().collect();
+                    // In the order of ids, as for deletes.
+                    changes.sort_by_cached_key(|(_, (text, _))| Handle::decode(text, queue.id).ok().map(|h| h.id));
                     let mut answers = Vec::with_capacity(changes.len());
-                    for (text, seconds) in changes {
-                        answers.push(match hide(tx, &queue, &text, seconds).await {
+                    for (n, (text, seconds)) in changes {
+                        match hide(tx, &queue, &text, seconds).await {
                             Err(Error::Internal(error)) => return Err(Error::Internal(error)),
-                            own => own,
-                        });
+                            own => answers.push((n, own)),
+                        }
                     }
-                    Ok(answers)
+                    answers.sort_by_key(|(n, _)| *n);
+                    Ok(answers.into_iter().map(|(_, own)| own).collect())
                 })
             })
             .await
     }
 }
 
-async fn delete(tx: &mut Tx, queue: &Queue, text: String) -> Result<(), Error> {
-    let handle = Handle::decode(&text, queue.id)?;
+async fn delete(tx: &mut Tx, queue: &Queue, handle: Result<Handle, Error>, text: String) -> Result<(), Error> {
+    let handle = handle?;
     if queue.settings.fifo.is_none() {
         messages::delete(tx, queue.id, handle.id, handle.receipt).await?;
         return Ok(());
@@ -265,9 +293,6 @@ async fn hide(tx: &mut Tx, queue: &Queue, handle: &str, seconds: i64) -> Result<
     let handle = Handle::decode(handle, queue_id)?;
     let reason = "VisibilityTimeout must be an integer between 0 and 43200";
     let seconds = within("VisibilityTimeout", Some(seconds), 0, (0, 43_200), reason)?;
-    if queue.settings.fifo.is_some() {
-        messages::hold_group_of(tx, queue_id, handle.id).await?;
-    }
     let since = messages::in_flight_since(tx, queue_id, handle.id, handle.receipt).await?;
     let since = since.ok_or(Error::NotInFlight)?;
     let until = tx.now() + Duration::from_secs(u64::from(seconds));

@@ -78,38 +78,38 @@ pub async fn peek(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<Vec<Claimed>
     tx.all(AssertSqlSafe(sql), args![queue_id, limit]).await?.iter().map(Claimed::read).collect()
 }
 
-/// Takes up to `limit` of a queue's messages away that are not newer than `before`. Gives how many.
-pub async fn purge(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    let gone = tx
-        .run(
-            "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE queue_id = $1 AND grouped = 0 \
-             AND sent_at <= $2 LIMIT $3)",
-            args![queue_id, before, limit],
-        )
-        .await?;
+/// Takes up to `limit` of a queue's messages away that are not newer than `before`. Gives how many. With `pass_over`
+/// those that another transaction holds are left: who waits for several may meet one who waits for him.
+pub async fn purge(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32, pass_over: bool) -> Result<u64, Error> {
+    let how = if pass_over { tx.engine().skip_locked() } else { "" };
+    let sql = format!(
+        "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE queue_id = $1 \
+         AND grouped = 0 AND sent_at <= $2 LIMIT $3 {how})"
+    );
+    let gone = tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await?;
     let rest = limit.saturating_sub(u32::try_from(gone).unwrap_or(limit));
-    Ok(gone + remove_grouped(tx, queue_id, before, rest).await?)
+    Ok(gone + remove_grouped(tx, queue_id, before, rest, how).await?)
 }
 
 /// Takes up to `limit` messages away that are older than `before`. Gives how many.
 pub async fn expire(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -> Result<u64, Error> {
     // A message in no group that nobody has touched since then; one that was touched is dropped when it is claimed.
-    let gone = tx
-        .run(
-            "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE queue_id = $1 AND grouped = 0 \
-             AND visible_at < $2 LIMIT $3)",
-            args![queue_id, before, limit],
-        )
-        .await?;
+    // Whoever holds a row just now has touched it.
+    let how = tx.engine().skip_locked();
+    let sql = format!(
+        "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE queue_id = $1 \
+         AND grouped = 0 AND visible_at < $2 LIMIT $3 {how})"
+    );
+    let gone = tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await?;
     let rest = limit.saturating_sub(u32::try_from(gone).unwrap_or(limit));
-    Ok(gone + remove_grouped(tx, queue_id, before, rest).await?)
+    Ok(gone + remove_grouped(tx, queue_id, before, rest, how).await?)
 }
 
 /// So many are removed in one statement.
 const AT_ONCE: usize = 500;
 
 /// Index: messages_grouped_by_age.
-async fn remove_grouped(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -> Result<u64, Error> {
+async fn remove_grouped(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32, how: &str) -> Result<u64, Error> {
     if limit == 0 {
         return Ok(0);
     }
@@ -129,7 +129,10 @@ async fn remove_grouped(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u3
     ordered::hold(tx, queue_id, &order).await?;
     let mut gone = 0;
     for chunk in rows.chunks(AT_ONCE) {
-        let sql = format!("DELETE FROM messages WHERE queue_id = $1 AND id IN ({})", marks(2, chunk.len()));
+        let sql = format!(
+            "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE id IN ({}) {how})",
+            marks(2, chunk.len())
+        );
         let mut values = args![queue_id];
         for row in chunk {
             values.extend(args![row.int("id")?]);

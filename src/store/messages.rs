@@ -9,7 +9,7 @@ use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
 pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
 pub use crate::store::claims::{Claim, Groups, claim};
 pub use crate::store::groups::let_go;
-pub use crate::store::ordered::{hold_group_of, move_to as move_in_order};
+pub use crate::store::ordered::{hold_groups_of, move_to as move_in_order};
 
 /// A message to add.
 #[derive(Clone, Debug)]
@@ -235,9 +235,10 @@ pub enum DeletedInOrder {
     Expired,
 }
 
-/// Takes a message away that keeps the order of its group, if it is in flight under this receipt.
+/// Takes a message away that keeps the order of its group, if it is in flight under this receipt. The group is held:
+/// [`hold_groups_of`].
 pub async fn delete_in_order(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<DeletedInOrder, Error> {
-    let Some(group) = ordered::hold_group_of(tx, queue_id, id).await? else { return Ok(DeletedInOrder::Gone) };
+    let Some(group) = ordered::group_of(tx, queue_id, id).await? else { return Ok(DeletedInOrder::Gone) };
     let now = tx.now();
     let sql = "DELETE FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 AND visible_at > $4";
     if tx.run(sql, args![id, queue_id, receipt, now]).await? == 0 {
@@ -326,14 +327,9 @@ pub async fn move_to(
     Ok(moved.len() as u64)
 }
 
-/// Keeps a worker's claims: hides everything that `holder` still holds until `until`.
-pub async fn renew(tx: &mut Tx, queue_id: i64, holder: &str, until: Timestamp) -> Result<u64, Error> {
-    let now = tx.now();
-    tx.run(
-        "UPDATE messages SET visible_at = $1 WHERE queue_id = $2 AND visible_at > $3 AND holder IS NOT NULL AND holder = $4",
-        args![until, queue_id, now, holder],
-    )
-    .await
+/// Keeps a worker's claim: hides the message until `until`, if it still carries this receipt.
+pub async fn renew(tx: &mut Tx, id: i64, receipt: i64, until: Timestamp) -> Result<u64, Error> {
+    tx.run("UPDATE messages SET visible_at = $1 WHERE id = $2 AND receipt = $3", args![until, id, receipt]).await
 }
 
 /// Gives back what a node held when it died: visible at once, the attempt not counted. `None` means every holder.

@@ -11,6 +11,7 @@ pub mod deduplication;
 pub mod dialect;
 mod error;
 mod groups;
+mod hints;
 pub mod identities;
 pub mod inbound_mails;
 mod lane;

@@ -169,15 +169,28 @@ pub(super) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String
     Ok(())
 }
 
-/// The group of a message that keeps the order of its group, taken for this transaction. `None` for other messages,
-/// and for one that is gone.
-pub async fn hold_group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Option<String>, Error> {
+/// Takes the groups of these messages for this transaction, all in one order, so that two who change several messages
+/// do not wait for each other. Does nothing where there are no other writers.
+pub async fn hold_groups_of(tx: &mut Tx, queue_id: i64, messages: &[i64]) -> Result<(), Error> {
+    if !tx.engine().has_other_writers() || messages.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT DISTINCT group_id FROM messages WHERE queue_id = $1 AND grouped > 0 AND id IN ({})",
+        marks(2, messages.len())
+    );
+    let mut values = args![queue_id];
+    messages.iter().for_each(|id| values.extend(args![*id]));
+    let groups = ids(&tx.all(AssertSqlSafe(sql), values).await?)?;
+    hold(tx, queue_id, &groups.into_iter().collect()).await
+}
+
+/// The group of a message that keeps the order of its group. `None` for other messages, and for one that is gone.
+pub(super) async fn group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Option<String>, Error> {
     let row = tx
         .one("SELECT group_id FROM messages WHERE id = $1 AND queue_id = $2 AND grouped = 2", args![id, queue_id])
         .await?;
-    let Some(group) = row.map(|row| row.text("group_id")).transpose()? else { return Ok(None) };
-    hold(tx, queue_id, &BTreeSet::from([group.clone()])).await?;
-    Ok(Some(group))
+    row.map(|row| row.text("group_id")).transpose()
 }
 
 /// Moves a message to another queue that keeps order. It becomes a new row there: the last of its group, sent now.

@@ -1,6 +1,7 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
 mod dns;
+mod durability;
 mod engine;
 mod fair;
 mod fifo;
@@ -14,6 +15,7 @@ mod receipt_rules;
 mod receiving;
 mod receiving_checks;
 mod receiving_objects;
+mod retention;
 mod ses_accept;
 mod ses_bench;
 mod ses_identities;
@@ -21,6 +23,9 @@ mod smtp_door;
 mod smtp_sink;
 mod sns;
 mod sqs_fifo;
+mod story;
+mod strange;
+mod together;
 mod topics;
 mod topics_bench;
 mod topics_http;
