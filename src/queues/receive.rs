@@ -257,7 +257,9 @@ impl Queues {
                         .filter_map(|(text, _)| Handle::decode(text, queue.id).ok())
                         .map(|h| h.id)
                         .collect();
-                    messages::hold_groups_of(tx, queue.id, &ids).await?;
+                    if queue.settings.fifo.is_some() || queue.has_groups {
+                        messages::hold_groups_of(tx, queue.id, &ids).await?;
+                    }
                     let mut changes: Vec<_> = changes.into_iter().enumerate().collect();
                     // In the order of ids, as for deletes.
                     changes.sort_by_cached_key(|(_, (text, _))| Handle::decode(text, queue.id).ok().map(|h| h.id));
