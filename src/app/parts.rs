@@ -23,10 +23,14 @@ use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many.
 const OUTBOUND_AT_ONCE: usize = 200;
+/// How many of them go to one domain, so that one that is slow or dead cannot take all places.
+const OUTBOUND_PER_DOMAIN: u32 = 20;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
 const INBOUND_AT_ONCE: usize = 16;
 /// How many HTTP deliveries are under way at once.
 const TOPIC_DELIVERIES_AT_ONCE: usize = 100;
+/// How many of them go to one host.
+const TOPIC_DELIVERIES_PER_HOST: u32 = 10;
 
 /// Everything that the listeners and workers share.
 pub struct Parts {
@@ -96,9 +100,10 @@ impl Parts {
         let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));
         let deliverer = Deliverer::new(topics, poster.map_err(|e| wrong(e.to_string()))?);
         let pools = vec![
-            Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound),
+            Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
-            Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer),
+            Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
+                .per_group(TOPIC_DELIVERIES_PER_HOST),
         ];
         let inbox = captures && dev;
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::base::Arn;
-use crate::queues::{Error, Queue, arn};
+use crate::queues::{Error, Queue, arn, fifo};
 use crate::store::messages::Counts;
 use crate::store::queues::Settings;
 
@@ -44,6 +44,7 @@ impl Default for Settings {
             dead_letter_queue: None,
             receives_max: None,
             attributes: "{}".to_owned(),
+            fifo: None,
         }
     }
 }
@@ -73,7 +74,7 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
             "MaximumMessageSize" => settings.message_size_max = within(1_024, 1_048_576)?,
             "ReceiveMessageWaitTimeSeconds" => settings.receive_wait = within(0, 20)?,
             "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own, wrong)?,
-            "FifoQueue" if value == "true" => return Err(Error::Unsupported("a FIFO queue")),
+            name if fifo::ATTRIBUTES.contains(&name) => fifo::set(settings, name, value)?,
             "Policy" | "RedriveAllowPolicy" if value.is_empty() => {}
             "Policy" => return Err(Error::Unsupported("a queue policy")),
             "KmsMasterKeyId" if !value.is_empty() => return Err(Error::Unsupported("encryption with a KMS key")),
@@ -82,7 +83,7 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
             _ => return Err(Error::AttributeName(name.clone())),
         }
     }
-    Ok(())
+    fifo::check_settings(settings, given)
 }
 
 type DeadLetters = (Option<String>, Option<u32>);
@@ -129,6 +130,7 @@ pub(super) fn all(queue: &Queue, counts: Counts) -> BTreeMap<String, String> {
         let policy = serde_json::json!({ "deadLetterTargetArn": target, "maxReceiveCount": receives });
         all.insert("RedrivePolicy", policy.to_string());
     }
+    all.extend(s.fifo.iter().flat_map(fifo::attributes));
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -143,6 +145,7 @@ pub(super) fn first_difference(now: &Settings, wanted: &Settings, given: &BTreeM
         "RedrivePolicy" => {
             (&now.dead_letter_queue, now.receives_max) != (&wanted.dead_letter_queue, wanted.receives_max)
         }
+        name if fifo::ATTRIBUTES.contains(&name) => now.fifo != wanted.fifo,
         _ => false,
     };
     given.keys().find(|name| differs(name)).cloned()

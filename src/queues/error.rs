@@ -57,6 +57,21 @@ pub enum Error {
     /// Something of SQS that is not built; the text names it.
     #[error("{0} is not supported")]
     Unsupported(&'static str),
+    /// A FIFO queue's name ends with `.fifo`.
+    #[error("queue name {0:?} is not valid for a FIFO queue")]
+    FifoQueueName(String),
+    /// A message for a FIFO queue names no group.
+    #[error("message has no group")]
+    GroupMissing,
+    /// A message for a FIFO queue has no deduplication id, and the queue makes none from the body.
+    #[error("message has no deduplication id")]
+    DeduplicationMissing,
+    /// The handle names a receive whose time is over, so a message of a FIFO queue stays.
+    #[error("receipt handle {0:?} has expired")]
+    HandleExpired(String),
+    /// As many messages are in flight as may be.
+    #[error("too many messages are in flight")]
+    OverLimit,
     /// The store failed. Peers learn nothing but that.
     #[error(transparent)]
     Internal(#[from] store::Error),

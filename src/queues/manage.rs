@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::{Arn, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
 use crate::queues::tags::{self, Tags};
-use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope};
+use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope, fifo};
 use crate::store;
 use crate::store::queues::Settings;
 use crate::store::{Tx, messages, queues};
@@ -24,11 +24,8 @@ pub(super) async fn find(tx: &mut Tx, scope: &Scope, name: &str) -> Result<Queue
     queue.ok_or_else(|| Error::QueueMissing(name.to_owned()))
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if name.ends_with(".fifo") {
-        return Err(Error::Unsupported("a FIFO queue"));
-    }
     if (1..=80).contains(&name.len()) && name.bytes().all(fine) {
         Ok(())
     } else {
@@ -49,11 +46,11 @@ impl Queues {
         attributes: BTreeMap<String, String>,
         tags: Tags,
     ) -> Result<Queue, Error> {
-        check_name(name)?;
+        let fifo = fifo::for_new_queue(name, &attributes)?;
         tags::check(&tags)?;
         let tags = serde_json::to_string(&tags).map_err(store::Error::corrupt)?;
         let own = Arn::new("sqs", &scope.region, &scope.account, name);
-        let mut settings = Settings::default();
+        let mut settings = Settings { fifo, ..Settings::default() };
         apply(&mut settings, &own, &attributes)?;
         let (scope, name) = (scope.clone(), name.to_owned());
         self.store
@@ -76,7 +73,7 @@ impl Queues {
     /// # Errors
     /// [`Error::QueueMissing`].
     pub async fn get(&self, scope: &Scope, name: &str) -> Result<Queue, Error> {
-        find(&mut self.store.reader().await?, scope, name).await
+        Ok((*self.queue(scope, name).await?).clone())
     }
 
     /// Lists names of queues that start with `prefix` and come after `after`, at most `limit`.
@@ -107,7 +104,7 @@ impl Queues {
         let queue = find(tx, scope, name).await?;
         // Counting walks the queue, so it is done only for those who ask.
         let counting = wanted.iter().any(|w| w == "All" || w.starts_with("Approximate"));
-        let counts = if counting { messages::counts(tx, queue.id).await? } else { Default::default() };
+        let counts = if counting { self.counting.counts(tx, queue.id).await? } else { Default::default() };
         let mut found = all(&queue, counts);
         if !wanted.iter().any(|w| w == "All") {
             found.retain(|name, _| wanted.contains(name));

@@ -1,6 +1,10 @@
 //! The rules of SQS over the one queue engine: queues, send, receive and long poll, visibility, delete, redrive.
+mod attempts;
 mod attributes;
+mod cache;
+mod counting;
 mod error;
+mod fifo;
 mod handle;
 mod manage;
 pub mod message_attributes;
@@ -10,9 +14,13 @@ mod retention;
 mod send;
 mod tags;
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::base::{AccountId, Arn, Clock, Region};
+use crate::queues::cache::Cache;
+use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
 use crate::store::Store;
 
 pub use crate::store::queues::Queue;
@@ -27,6 +35,8 @@ pub use send::{Outgoing, Sent};
 pub struct Queues {
     store: Store,
     clock: Clock,
+    cache: Arc<Cache>,
+    counting: Arc<Counting>,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
 }
@@ -43,7 +53,13 @@ pub struct Scope {
 impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, closing: CancellationToken::new() }
+        let counting = Arc::new(Counting::new(IN_FLIGHT_MAX));
+        Self { store, clock, cache: Arc::default(), counting, closing: CancellationToken::new() }
+    }
+
+    /// The same, with another limit on the messages of a queue that are in flight.
+    pub fn with_in_flight_max(self, max: u32) -> Self {
+        Self { counting: Arc::new(Counting::new(max)), ..self }
     }
 
     /// Ends all waiting for messages, and lets nobody wait from now on: the server stops.

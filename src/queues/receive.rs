@@ -1,21 +1,24 @@
 //! Receiving: claims messages, waits for them if asked to, and what may be done with a receipt handle.
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Timestamp, ids};
 use crate::queues::handle::Handle;
-use crate::queues::manage::find;
-use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn};
+use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, attempts, fifo};
 use crate::store;
-use crate::store::messages::{self, Claim, Claimed};
+use crate::store::messages::{self, Claim, Claimed, DeletedInOrder, Groups};
 use crate::store::{Tx, queues};
 
 /// The longest time that a message can stay hidden after one receive.
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
 /// How long a waiting receive trusts wake-ups before it looks by itself: another node may have added a message.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long it rests when something is due that it did not get, at first and at the most.
+const PAUSE_FIRST: Duration = Duration::from_millis(1);
+const PAUSE_LAST: Duration = Duration::from_millis(500);
 
 /// What to receive.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Receive {
     /// At the most so many messages, 1 to 10; one if not given.
     pub count_max: Option<i64>,
@@ -23,6 +26,16 @@ pub struct Receive {
     pub visibility_timeout: Option<i64>,
     /// Seconds to wait for the first, 0 to 20; the queue's own if not given.
     pub wait: Option<i64>,
+    /// For FIFO queues: under which id this receive can be repeated.
+    pub attempt_id: Option<String>,
+}
+
+/// How to claim for a receive.
+#[derive(Clone)]
+struct Taking {
+    count: u32,
+    hidden: Duration,
+    attempt_id: Option<String>,
 }
 
 /// A received message.
@@ -44,8 +57,12 @@ pub struct Received {
     pub receive_count: u32,
     /// When it was received for the first time.
     pub first_received_at: Timestamp,
-    /// The tenant of a fair queue.
+    /// The tenant of a fair queue; in a FIFO queue, what keeps its order.
     pub group_id: Option<String>,
+    /// What a FIFO queue knows it by.
+    pub deduplication_id: Option<String>,
+    /// Its place in a FIFO queue.
+    pub sequence_number: Option<String>,
     /// AWSTraceHeader.
     pub trace_header: Option<String>,
     /// ARN of the queue that it was moved from.
@@ -67,6 +84,8 @@ pub(super) fn received(queue_id: i64, message: Claimed) -> Result<Received, Erro
         receive_count: message.receive_count,
         first_received_at: message.first_received_at,
         group_id: message.group_id,
+        sequence_number: message.deduplication_id.as_ref().map(|_| fifo::sequence_number(message.id)),
+        deduplication_id: message.deduplication_id,
         trace_header: message.trace_header,
         dead_letter_source: message.dead_letter_source,
     })
@@ -91,9 +110,10 @@ impl Queues {
     /// Receives messages; waits for the first one as long as asked.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]; [`Error::Parameter`] for a number out of its range.
+    /// [`Error::QueueMissing`]; [`Error::Parameter`] for a number out of its range; [`Error::OverLimit`] when too many
+    /// messages of a standard queue are in flight.
     pub async fn receive(&self, scope: &Scope, name: &str, wanted: Receive) -> Result<Vec<Received>, Error> {
-        let queue = self.get(scope, name).await?;
+        let queue = self.queue(scope, name).await?;
         let s = &queue.settings;
         let count =
             within("MaxNumberOfMessages", wanted.count_max, 1, (1, 10), "Must be between 1 and 10, if provided.")?;
@@ -107,25 +127,28 @@ impl Queues {
         let wait =
             within("WaitTimeSeconds", wanted.wait, s.receive_wait, (0, 20), "Must be >= 0 and <= 20, if provided.")?;
         let hidden = Duration::from_secs(u64::from(hidden));
+        if let Some(id) = wanted.attempt_id.as_ref().filter(|id| s.fifo.is_none() || !fifo::id_ok(id)) {
+            let reason = "The request include parameter that is not valid for this queue type";
+            let value = id.chars().take(256).collect();
+            return Err(Error::Parameter { name: "ReceiveRequestAttemptId", value, reason });
+        }
+        let taking = Taking { count, hidden, attempt_id: wanted.attempt_id };
         if wait == 0 {
-            return self.take(&queue, count, hidden).await;
+            return self.take(&queue, taking).await;
         }
         let deadline = self.clock.now() + Duration::from_secs(u64::from(wait));
-        self.wait_for(&queue, count, hidden, deadline).await
+        self.wait_for(queue, taking, deadline).await
     }
 
-    async fn wait_for(
-        &self,
-        queue: &Queue,
-        count: u32,
-        hidden: Duration,
-        deadline: Timestamp,
-    ) -> Result<Vec<Received>, Error> {
+    async fn wait_for(&self, queue: Arc<Queue>, taking: Taking, deadline: Timestamp) -> Result<Vec<Received>, Error> {
         let id = queue.id;
         // Before the first look, so that no message can come between the look and the wait.
         let mut waiter = self.store.waiter(id);
+        let mut pause = PAUSE_FIRST;
+        let (scope, name) = (Scope { account: queue.account.clone(), region: queue.region.clone() }, &queue.name);
         loop {
-            let taken = self.take(queue, count, hidden).await?;
+            // Read again each time: how the queue behaves may change while somebody waits.
+            let taken = self.take(&self.queue(&scope, name).await?, taking.clone()).await?;
             let now = self.clock.now();
             if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
                 if !taken.is_empty() {
@@ -134,7 +157,9 @@ impl Queues {
                 return Ok(taken);
             }
             let next = messages::next_visible_at(&mut self.store.reader().await?, id).await?;
-            let look = next.unwrap_or(deadline).max(now + Duration::from_millis(1)).min(now + LOOK_EVERY).min(deadline);
+            // Something is due and was not given out: others have it just now, or as much is in flight as may be.
+            pause = if next.is_some_and(|at| at <= now) { (pause * 2).min(PAUSE_LAST) } else { PAUSE_FIRST };
+            let look = next.unwrap_or(deadline).max(now + pause).min(now + LOOK_EVERY).min(deadline);
             tokio::select! {
                 () = waiter.rung() => {}
                 () = self.clock.sleep_until(look) => {}
@@ -143,36 +168,71 @@ impl Queues {
         }
     }
 
-    async fn take(&self, queue: &Queue, count: u32, hidden: Duration) -> Result<Vec<Received>, Error> {
-        let queue = queue.clone();
+    async fn take(&self, queue: &Arc<Queue>, taking: Taking) -> Result<Vec<Received>, Error> {
         let id = queue.id;
-        let taken = self.store.write(move |tx| Box::pin(async move { claim(tx, &queue, count, hidden).await })).await?;
+        if !self.counting.has_room(&self.store, id).await? {
+            // A FIFO queue says nothing (SQS developer guide, "Quotas for messages").
+            return if queue.settings.fifo.is_some() { Ok(vec![]) } else { Err(Error::OverLimit) };
+        }
+        let groups = match queue.settings.fifo {
+            Some(_) => Groups::Order,
+            None if self.has_groups(queue) => Groups::Turns(None),
+            None => Groups::None,
+        };
+        let queue = queue.clone();
+        let taken = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Some(attempt) = &taking.attempt_id else {
+                        return claim(tx, &queue, groups, taking.count, taking.hidden).await;
+                    };
+                    if let Some(again) = attempts::repeat(tx, &queue, attempt, taking.hidden).await? {
+                        return Ok(again);
+                    }
+                    let taken = claim(tx, &queue, groups, taking.count, taking.hidden).await?;
+                    attempts::note(tx, &queue, attempt, taking.hidden, &taken).await?;
+                    Ok(taken)
+                })
+            })
+            .await?;
+        self.counting.claimed(id, taken.len());
         taken.into_iter().map(|message| received(id, message)).collect()
     }
 
     /// Takes received messages away. A message that is gone already is no error, as in SQS.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]. [`Error::ReceiptHandle`] is the entry of a handle that this queue never gave out.
+    /// [`Error::QueueMissing`]. [`Error::HandleExpired`] is the entry of a message of a FIFO queue that is not in flight
+    /// under this handle any more. [`Error::ReceiptHandle`] is the entry of a handle that this queue never gave out.
     pub async fn delete_messages(
         &self,
         scope: &Scope,
         name: &str,
         handles: Vec<String>,
     ) -> Result<Vec<Result<(), Error>>, Error> {
-        let (scope, name) = (scope.clone(), name.to_owned());
+        let queue = self.queue(scope, name).await?;
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let queue = find(tx, &scope, &name).await?;
-                    let handles: Vec<_> = handles.iter().map(|text| Handle::decode(text, queue.id)).collect();
-                    let mut good: Vec<Handle> = handles.iter().filter_map(|h| h.as_ref().ok().copied()).collect();
-                    // In one order for all: two who take the same messages must not wait for each other.
-                    good.sort_unstable_by_key(|handle| handle.id);
-                    for handle in good {
-                        messages::delete(tx, queue.id, handle.id, handle.receipt).await?;
+                    let handles: Vec<_> =
+                        handles.into_iter().map(|text| (Handle::decode(&text, queue.id), text)).collect();
+                    let ids: Vec<i64> = handles.iter().filter_map(|(h, _)| h.as_ref().ok().map(|h| h.id)).collect();
+                    if queue.settings.fifo.is_some() {
+                        messages::hold_groups_of(tx, queue.id, &ids).await?;
                     }
-                    Ok(handles.into_iter().map(|handle| handle.map(|_| ())).collect())
+                    let mut answers: Vec<(usize, Result<(), Error>)> = vec![];
+                    let mut handles: Vec<_> = handles.into_iter().enumerate().collect();
+                    // In one order for all: two who take the same messages must not wait for each other.
+                    handles.sort_by_key(|(_, (handle, _))| handle.as_ref().ok().map(|h| h.id));
+                    for (n, (handle, text)) in handles {
+                        match delete(tx, &queue, handle, text).await {
+                            Err(Error::Internal(error)) => return Err(Error::Internal(error)),
+                            own => answers.push((n, own)),
+                        }
+                    }
+                    answers.sort_by_key(|(n, _)| *n);
+                    Ok(answers.into_iter().map(|(_, own)| own).collect())
                 })
             })
             .await
@@ -188,17 +248,24 @@ impl Queues {
         name: &str,
         changes: Vec<(String, i64)>,
     ) -> Result<Vec<Result<(), Error>>, Error> {
-        let (scope, name) = (scope.clone(), name.to_owned());
+        let queue = self.queue(scope, name).await?;
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let queue = find(tx, &scope, &name).await?;
+                    let ids: Vec<i64> = changes
+                        .iter()
+                        .filter_map(|(text, _)| Handle::decode(text, queue.id).ok())
+                        .map(|h| h.id)
+                        .collect();
+                    if queue.settings.fifo.is_some() || queue.has_groups {
+                        messages::hold_groups_of(tx, queue.id, &ids).await?;
+                    }
                     let mut changes: Vec<_> = changes.into_iter().enumerate().collect();
                     // In the order of ids, as for deletes.
                     changes.sort_by_cached_key(|(_, (text, _))| Handle::decode(text, queue.id).ok().map(|h| h.id));
                     let mut answers = Vec::with_capacity(changes.len());
                     for (n, (text, seconds)) in changes {
-                        match hide(tx, queue.id, &text, seconds).await {
+                        match hide(tx, &queue, &text, seconds).await {
                             Err(Error::Internal(error)) => return Err(Error::Internal(error)),
                             own => answers.push((n, own)),
                         }
@@ -211,7 +278,20 @@ impl Queues {
     }
 }
 
-async fn hide(tx: &mut Tx, queue_id: i64, handle: &str, seconds: i64) -> Result<(), Error> {
+async fn delete(tx: &mut Tx, queue: &Queue, handle: Result<Handle, Error>, text: String) -> Result<(), Error> {
+    let handle = handle?;
+    if queue.settings.fifo.is_none() {
+        messages::delete(tx, queue.id, handle.id, handle.receipt).await?;
+        return Ok(());
+    }
+    match messages::delete_in_order(tx, queue.id, handle.id, handle.receipt).await? {
+        DeletedInOrder::Yes | DeletedInOrder::Gone => Ok(()),
+        DeletedInOrder::Expired => Err(Error::HandleExpired(text)),
+    }
+}
+
+async fn hide(tx: &mut Tx, queue: &Queue, handle: &str, seconds: i64) -> Result<(), Error> {
+    let queue_id = queue.id;
     let handle = Handle::decode(handle, queue_id)?;
     let reason = "VisibilityTimeout must be an integer between 0 and 43200";
     let seconds = within("VisibilityTimeout", Some(seconds), 0, (0, 43_200), reason)?;
@@ -228,20 +308,32 @@ async fn hide(tx: &mut Tx, queue_id: i64, handle: &str, seconds: i64) -> Result<
 
 /// Claims up to `count` messages that may be given out. Those that are too old are dropped, those received too often
 /// move to the dead-letter queue; both in this transaction.
-async fn claim(tx: &mut Tx, queue: &Queue, count: u32, hidden: Duration) -> Result<Vec<Claimed>, Error> {
+async fn claim(
+    tx: &mut Tx,
+    queue: &Queue,
+    groups: Groups,
+    count: u32,
+    hidden: Duration,
+) -> Result<Vec<Claimed>, Error> {
     let mut taken = Vec::new();
     loop {
         let limit = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
         let now = tx.now();
-        let request =
-            Claim { queue_id: queue.id, limit, hidden_until: now + hidden, receipt: ids::nonce(), holder: None };
+        let request = Claim {
+            queue_id: queue.id,
+            limit,
+            hidden_until: now + hidden,
+            receipt: ids::nonce(),
+            holder: None,
+            groups,
+        };
         let claimed = messages::claim(tx, request).await?;
         let full = claimed.len() == limit as usize;
         let before = taken.len();
         for message in claimed {
             let age = now.since(message.sent_at);
             if age > Duration::from_secs(u64::from(queue.settings.retention)) {
-                messages::drop_claimed(tx, message.id).await?;
+                messages::drop_claimed(tx, queue.id, &message).await?;
             } else if queue.settings.receives_max.is_some_and(|max| message.receive_count > max) {
                 if !move_to_dead_letters(tx, queue, &message).await? {
                     taken.push(message);
@@ -269,6 +361,11 @@ async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, message: &Claimed) -> 
         return Ok(false);
     };
     let source = arn(queue).to_string();
-    messages::move_to(tx, message.id, message.receipt, dead.id, Some(&source), "received too often").await?;
+    let why = "received too often";
+    if message.deduplication_id.is_some() {
+        messages::move_in_order(tx, message, queue.id, dead.id, Some(&source), why).await?;
+    } else {
+        messages::move_to(tx, message.id, message.receipt, dead.id, Some(&source), why).await?;
+    }
     Ok(true)
 }

@@ -27,6 +27,6 @@ impl Queues {
                 }
             }
         }
-        Ok(())
+        self.sweep_deduplication().await
     }
 }

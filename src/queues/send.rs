@@ -2,9 +2,8 @@
 use std::time::Duration;
 
 use crate::base::{Arn, ids};
-use crate::queues::manage::find;
 use crate::queues::message_attributes::{self, MessageAttributes};
-use crate::queues::{Error, Queue, Queues, Scope};
+use crate::queues::{Error, Queue, Queues, Scope, fifo};
 use crate::store::Tx;
 use crate::store::messages::{self, NewMessage};
 
@@ -13,7 +12,6 @@ const BATCH_SIZE_MAX: u32 = 1_048_576;
 const DELAY_MAX: i64 = 900;
 /// AWS documents no limit for a trace header beyond its form, which fits well within this.
 const TRACE_HEADER_MAX: usize = 1_024;
-const GROUP_ID_MAX: usize = 128;
 
 /// A message to send.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +24,10 @@ pub struct Outgoing {
     pub attributes: MessageAttributes,
     /// The system attribute AWSTraceHeader.
     pub trace_header: Option<String>,
-    /// The tenant of a fair queue.
+    /// The tenant of a fair queue; in a FIFO queue, what keeps its order.
     pub group_id: Option<String>,
+    /// What a FIFO queue knows it by.
+    pub deduplication_id: Option<String>,
     /// Who sends it, for SenderId.
     pub sender: Option<String>,
 }
@@ -41,6 +41,8 @@ pub struct Sent {
     pub body_md5: String,
     /// MD5 of the attributes, in hex, if there are any.
     pub attributes_md5: Option<String>,
+    /// Its place in a FIFO queue: grows within its group.
+    pub sequence_number: Option<String>,
 }
 
 impl Queues {
@@ -59,15 +61,11 @@ impl Queues {
         if outgoing.len() > 1 && size > BATCH_SIZE_MAX as usize {
             return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
         }
-        let (scope, name) = (scope.clone(), name.to_owned());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let queue = find(tx, &scope, &name).await?;
-                    insert(tx, &queue, outgoing).await
-                })
-            })
-            .await
+        let queue = self.queue(scope, name).await?;
+        if outgoing.iter().any(|message| message.group_id.is_some()) {
+            self.note_groups(&queue);
+        }
+        self.store.write(move |tx| Box::pin(async move { insert(tx, &queue, outgoing).await })).await
     }
 
     /// Sends one message.
@@ -84,13 +82,19 @@ impl Queues {
     /// [`Error::QueueMissing`] and what a sender's message can be refused for. The transaction can go on.
     pub async fn deliver(&self, tx: &mut Tx, queue: &Arn, message: Outgoing) -> Result<Sent, Error> {
         let scope = Scope { account: queue.account.clone(), region: queue.region.clone() };
-        let queue = find(tx, &scope, &queue.resource).await?;
+        let queue = self.queue_in(tx, &scope, &queue.resource).await?;
+        if message.group_id.is_some() {
+            self.note_groups(&queue);
+        }
         let sent = insert(tx, &queue, vec![message]).await?;
         sent.into_iter().next().unwrap_or(Err(Error::BodyMissing))
     }
 }
 
 async fn insert(tx: &mut Tx, queue: &Queue, outgoing: Vec<Outgoing>) -> Result<Vec<Result<Sent, Error>>, Error> {
+    if queue.settings.fifo.is_some() {
+        return fifo::insert(tx, queue, outgoing).await;
+    }
     let mut rows = Vec::with_capacity(outgoing.len());
     let mut answers = Vec::with_capacity(outgoing.len());
     for message in outgoing {
@@ -107,11 +111,12 @@ async fn insert(tx: &mut Tx, queue: &Queue, outgoing: Vec<Outgoing>) -> Result<V
     Ok(answers)
 }
 
-fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), Error> {
+pub(super) fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), Error> {
     let sent = Sent {
         message_id: ids::uuid(),
         body_md5: message_attributes::body_md5(&message.body),
         attributes_md5: message_attributes::md5(&message.attributes),
+        sequence_number: None,
     };
     let attributes = if message.attributes.is_empty() {
         None
@@ -123,6 +128,7 @@ fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), 
         message_id: sent.message_id.clone(),
         visible_at: tx.now() + Duration::from_secs(delay),
         group_id: message.group_id,
+        deduplication_id: message.deduplication_id,
         sender: message.sender,
         attributes,
         trace_header: message.trace_header,
@@ -135,7 +141,7 @@ fn message_size(message: &Outgoing) -> usize {
     message.body.len() + message_attributes::size(&message.attributes)
 }
 
-fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
+pub(super) fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     if message.body.is_empty() {
         return Err(Error::BodyMissing);
     }
@@ -150,18 +156,11 @@ fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
         let reason = "DelaySeconds must be >= 0 and <= 900.";
         return Err(Error::Parameter { name: "DelaySeconds", value: delay.to_string(), reason });
     }
-    if let Some(id) = message.group_id.as_ref().filter(|id| !group_id_ok(id)) {
-        let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
-        return Err(Error::Parameter { name: "MessageGroupId", value: id.chars().take(256).collect(), reason });
-    }
+    fifo::check_message(queue, message)?;
     if message.trace_header.as_ref().is_some_and(|header| header.len() > TRACE_HEADER_MAX || !header.is_ascii()) {
         return Err(Error::MessageAttribute("AWSTraceHeader is not valid.".to_owned()));
     }
     Ok(())
-}
-
-fn group_id_ok(id: &str) -> bool {
-    (1..=GROUP_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The characters that a body may hold (SendMessage in the SQS API reference).

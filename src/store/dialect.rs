@@ -27,6 +27,28 @@ impl Engine {
         }
     }
 
+    /// What ends a select of groups whose turn has come. It does not wait for others, nor for those who only keep
+    /// a group from being taken away ([`Engine::keep_row`]).
+    pub fn skip_locked_for_turn(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// What ends a select of rows that must not be taken away until this transaction ends, though they may change.
+    pub fn keep_row(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR KEY SHARE",
+        }
+    }
+
+    /// Whether others change rows while a transaction runs. Where nobody does, locks need no statement of their own.
+    pub fn has_other_writers(self) -> bool {
+        self == Self::Postgres
+    }
+
     /// Starts a transaction that will write. SQLite takes the write lock at once, so that it cannot fail half way.
     pub(super) fn begin(self) -> &'static str {
         match self {

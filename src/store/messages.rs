@@ -1,8 +1,15 @@
 //! Messages: the rows of the one queue engine. SQS queues and the system's queues claim them by the same queries.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::{Error, Row, Tx, Value, args};
+use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
+
+pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
+pub use crate::store::claims::{Claim, Groups, claim};
+pub use crate::store::groups::let_go;
+pub use crate::store::ordered::{hold_groups_of, move_to as move_in_order};
 
 /// A message to add.
 #[derive(Clone, Debug)]
@@ -11,8 +18,10 @@ pub struct NewMessage {
     pub message_id: String,
     /// When it may first be received.
     pub visible_at: Timestamp,
-    /// Its group: a tenant of a fair queue, the destination of a mail.
+    /// Its group: a tenant of a fair queue, the destination of a mail, or what keeps its order.
     pub group_id: Option<String>,
+    /// What tells it from another in a queue that keeps order. With it, the message keeps the order of its group.
+    pub deduplication_id: Option<String>,
     /// Who sent it: an account id.
     pub sender: Option<String>,
     /// JSON: its message attributes.
@@ -21,6 +30,17 @@ pub struct NewMessage {
     pub trace_header: Option<String>,
     /// The message itself.
     pub body: String,
+}
+
+impl NewMessage {
+    /// How its group matters: the column `grouped`.
+    fn grouped(&self) -> i64 {
+        match (&self.deduplication_id, &self.group_id) {
+            (Some(_), _) => 2,
+            (None, Some(_)) => 1,
+            (None, None) => 0,
+        }
+    }
 }
 
 /// A message that somebody has claimed.
@@ -40,6 +60,8 @@ pub struct Claimed {
     pub message_id: String,
     /// See [`NewMessage::group_id`].
     pub group_id: Option<String>,
+    /// See [`NewMessage::deduplication_id`].
+    pub deduplication_id: Option<String>,
     /// See [`NewMessage::sender`].
     pub sender: Option<String>,
     /// ARN of the queue that it was moved from as a dead letter.
@@ -52,51 +74,91 @@ pub struct Claimed {
     pub body: String,
 }
 
-fn read(row: &Row) -> Result<Claimed, Error> {
-    Ok(Claimed {
-        id: row.int("id")?,
-        receipt: row.int("receipt")?,
-        receive_count: row.count("receive_count")?,
-        sent_at: row.time("sent_at")?,
-        first_received_at: row.time("first_received_at")?,
-        message_id: row.text("message_id")?,
-        group_id: row.opt_text("group_id")?,
-        sender: row.opt_text("sender")?,
-        dead_letter_source: row.opt_text("dead_letter_source")?,
-        attributes: row.opt_text("attributes")?,
-        trace_header: row.opt_text("trace_header")?,
-        body: row.text("body")?,
-    })
+impl Claimed {
+    pub(super) fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.int("id")?,
+            receipt: row.int("receipt")?,
+            receive_count: row.count("receive_count")?,
+            sent_at: row.time("sent_at")?,
+            first_received_at: row.time("first_received_at")?,
+            message_id: row.text("message_id")?,
+            group_id: row.opt_text("group_id")?,
+            deduplication_id: row.opt_text("deduplication_id")?,
+            sender: row.opt_text("sender")?,
+            dead_letter_source: row.opt_text("dead_letter_source")?,
+            attributes: row.opt_text("attributes")?,
+            trace_header: row.opt_text("trace_header")?,
+            body: row.text("body")?,
+        })
+    }
 }
 
 /// Rows in one INSERT. A few fixed sizes, so that the statements stay prepared.
 const INSERT_SIZES: [usize; 5] = [64, 16, 8, 4, 1];
-const INSERT_COLUMNS: usize = 9;
+const INSERT_COLUMNS: usize = 11;
 
-/// Adds messages and wakes who waits for them, once the transaction is durable.
+/// Adds messages and wakes who waits for them, once the transaction is durable. Those that keep the order of their
+/// group are for [`insert_in_order`].
 pub async fn insert(tx: &mut Tx, queue_id: i64, messages: &[NewMessage]) -> Result<(), Error> {
     let now = tx.now();
-    let mut rest = messages;
-    for size in INSERT_SIZES {
-        while rest.len() >= size {
-            let (now_in, later) = rest.split_at(size);
-            rest = later;
-            tx.run(AssertSqlSafe(insert_sql(size)), insert_args(queue_id, now, now_in)).await?;
-        }
+    for chunk in chunks(messages) {
+        tx.run(AssertSqlSafe(insert_sql(chunk.len(), "")), insert_args(queue_id, now, chunk)).await?;
+    }
+    let groups = groups_of(messages);
+    if !groups.is_empty() {
+        groups::open(tx, queue_id, &groups).await?;
     }
     tx.ring(queue_id, messages.len());
     Ok(())
 }
 
-fn insert_sql(rows: usize) -> String {
-    let row = |n: usize| {
-        let marks: Vec<String> = (1..=INSERT_COLUMNS).map(|c| format!("${}", n * INSERT_COLUMNS + c)).collect();
-        format!("({})", marks.join(", "))
-    };
+/// Adds messages that keep the order of their group, and gives their row ids.
+pub async fn insert_in_order(tx: &mut Tx, queue_id: i64, messages: &[NewMessage]) -> Result<Vec<i64>, Error> {
+    let now = tx.now();
+    ordered::open(tx, queue_id, &groups_of(messages)).await?;
+    let mut ids = HashMap::new();
+    for chunk in chunks(messages) {
+        let sql = insert_sql(chunk.len(), "RETURNING id, message_id");
+        for row in tx.all(AssertSqlSafe(sql), insert_args(queue_id, now, chunk)).await? {
+            ids.insert(row.text("message_id")?, row.int("id")?);
+        }
+    }
+    tx.ring(queue_id, messages.len());
+    let id = |m: &NewMessage| ids.get(&m.message_id).copied().ok_or_else(|| Error::corrupt("an insert gave no id"));
+    messages.iter().map(id).collect()
+}
+
+fn chunks(messages: &[NewMessage]) -> Vec<&[NewMessage]> {
+    let (mut chunks, mut rest) = (vec![], messages);
+    for size in INSERT_SIZES {
+        while rest.len() >= size {
+            let (chunk, later) = rest.split_at(size);
+            chunks.push(chunk);
+            rest = later;
+        }
+    }
+    chunks
+}
+
+/// The groups of new messages, with the time when the first of each is visible.
+fn groups_of(messages: &[NewMessage]) -> BTreeMap<String, Timestamp> {
+    let mut groups = BTreeMap::new();
+    for message in messages {
+        if let Some(group) = &message.group_id {
+            let at = groups.entry(group.clone()).or_insert(message.visible_at);
+            *at = (*at).min(message.visible_at);
+        }
+    }
+    groups
+}
+
+fn insert_sql(rows: usize, end: &str) -> String {
+    let row = |n: usize| format!("({})", groups::marks(n * INSERT_COLUMNS + 1, INSERT_COLUMNS));
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
-        "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, group_id, sender, attributes, trace_header, \
-         body) VALUES {}",
+        "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, group_id, deduplication_id, grouped, sender, \
+         attributes, trace_header, body) VALUES {} {end}",
         rows.join(", ")
     )
 }
@@ -109,6 +171,8 @@ fn insert_args(queue_id: i64, now: Timestamp, messages: &[NewMessage]) -> Vec<Va
             now,
             &m.message_id,
             m.group_id.clone(),
+            m.deduplication_id.clone(),
+            m.grouped(),
             m.sender.clone(),
             m.attributes.clone(),
             m.trace_header.clone(),
@@ -118,65 +182,80 @@ fn insert_args(queue_id: i64, now: Timestamp, messages: &[NewMessage]) -> Vec<Va
     messages.iter().flat_map(row).collect()
 }
 
-/// How to claim.
-#[derive(Clone, Copy, Debug)]
-pub struct Claim<'a> {
-    /// From which queue.
-    pub queue_id: i64,
-    /// At the most so many.
-    pub limit: u32,
-    /// Until when the claimed messages stay hidden.
-    pub hidden_until: Timestamp,
-    /// What the receipt of this claim is.
-    pub receipt: i64,
-    /// The node that claims for a worker of its own.
-    pub holder: Option<&'a str>,
+/// What a change has to set right in the groups of the messages it changed.
+async fn regroup(tx: &mut Tx, rows: &[Row]) -> Result<(), Error> {
+    let mut in_order: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    let mut in_turns: BTreeMap<i64, BTreeMap<String, Timestamp>> = BTreeMap::new();
+    for row in rows {
+        let (queue_id, group) = (row.int("queue_id")?, row.opt_text("group_id")?);
+        match (row.int("grouped")?, group) {
+            (2, Some(group)) => drop(in_order.entry(queue_id).or_default().insert(group)),
+            (1, Some(group)) => {
+                let (groups, at) = (in_turns.entry(queue_id).or_default(), row.time("visible_at")?);
+                let first = groups.entry(group).or_insert(at);
+                *first = (*first).min(at);
+            }
+            _ => {}
+        }
+    }
+    for (queue_id, groups) in in_order {
+        ordered::refresh(tx, queue_id, &groups).await?;
+    }
+    for (queue_id, groups) in in_turns {
+        groups::open(tx, queue_id, &groups).await?;
+    }
+    Ok(())
 }
 
-/// Claims messages that are visible now, those that became visible first before others.
-pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error> {
-    let now = tx.now();
-    // Index: messages_by_visibility.
-    let sql = format!(
-        "UPDATE messages SET visible_at = $1, receipt = $2, holder = $3, received_at = $4, \
-         receive_count = receive_count + 1, first_received_at = COALESCE(first_received_at, $4) \
-         WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND visible_at <= $4 \
-         ORDER BY visible_at, id LIMIT $6 {}) RETURNING *",
-        tx.engine().skip_locked()
-    );
-    let rows = tx
-        .all(
-            AssertSqlSafe(sql),
-            args![claim.hidden_until, claim.receipt, claim.holder, now, claim.queue_id, claim.limit],
-        )
-        .await?;
-    let mut claimed = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    // RETURNING promises no order; the order of sending is the best one to give.
-    claimed.sort_by_key(|m| m.id);
-    Ok(claimed)
-}
-
-/// Reads up to `limit` messages of a queue without claiming them, oldest first.
-pub async fn peek(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<Vec<Claimed>, Error> {
-    let rows = tx
-        .all(
-            "SELECT id, 0 AS receipt, receive_count, sent_at, COALESCE(first_received_at, sent_at) AS first_received_at, \
-             message_id, group_id, sender, dead_letter_source, attributes, trace_header, body \
-             FROM messages WHERE queue_id = $1 ORDER BY visible_at, id LIMIT $2",
-            args![queue_id, limit],
-        )
-        .await?;
-    rows.iter().map(read).collect()
-}
-
-/// Takes a message away, if it still carries this receipt. Gives the number of rows: 1 or 0.
+/// Takes a message away, if it still carries this receipt. Gives the number of rows: 1 or 0. Those that keep the order
+/// of their group are for [`delete_in_order`].
 pub async fn delete(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<u64, Error> {
-    tx.run("DELETE FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3", args![id, queue_id, receipt]).await
+    let rows = tx
+        .all(
+            "DELETE FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 RETURNING group_id",
+            args![id, queue_id, receipt],
+        )
+        .await?;
+    for row in &rows {
+        if let Some(group) = row.opt_text("group_id")? {
+            groups::close_empty(tx, queue_id, &[group]).await?;
+        }
+    }
+    Ok(rows.len() as u64)
 }
 
-/// Takes messages away that are claimed but must not be given out: they are too old.
-pub async fn drop_claimed(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    tx.run("DELETE FROM messages WHERE id = $1", args![id]).await
+/// How a delete in a queue that keeps order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedInOrder {
+    /// It is gone now.
+    Yes,
+    /// It was gone before.
+    Gone,
+    /// It is there, but is not in flight under this receipt any more.
+    Expired,
+}
+
+/// Takes a message away that keeps the order of its group, if it is in flight under this receipt. The group is held:
+/// [`hold_groups_of`].
+pub async fn delete_in_order(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<DeletedInOrder, Error> {
+    let Some(group) = ordered::group_of(tx, queue_id, id).await? else { return Ok(DeletedInOrder::Gone) };
+    let now = tx.now();
+    let sql = "DELETE FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 AND visible_at > $4";
+    if tx.run(sql, args![id, queue_id, receipt, now]).await? == 0 {
+        return Ok(DeletedInOrder::Expired);
+    }
+    ordered::refresh(tx, queue_id, &BTreeSet::from([group])).await?;
+    Ok(DeletedInOrder::Yes)
+}
+
+/// Takes a message away that is claimed but must not be given out: it is too old.
+pub async fn drop_claimed(tx: &mut Tx, queue_id: i64, message: &Claimed) -> Result<(), Error> {
+    if message.deduplication_id.is_none() {
+        delete(tx, queue_id, message.id, message.receipt).await?;
+        return Ok(());
+    }
+    tx.run("DELETE FROM messages WHERE id = $1", args![message.id]).await?;
+    ordered::refresh(tx, queue_id, &message.group_id.iter().cloned().collect()).await
 }
 
 /// When a message that carries this receipt and is in flight was received. `None` when it is not in flight.
@@ -194,13 +273,15 @@ pub async fn in_flight_since(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) 
 /// Hides a message until `at`, if it still carries this receipt. Gives the number of rows: 1 or 0.
 pub async fn set_visible_at(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64, at: Timestamp) -> Result<u64, Error> {
     let changed = tx
-        .run(
-            "UPDATE messages SET visible_at = $1 WHERE id = $2 AND queue_id = $3 AND receipt = $4",
+        .all(
+            "UPDATE messages SET visible_at = $1 WHERE id = $2 AND queue_id = $3 AND receipt = $4 \
+             RETURNING queue_id, group_id, grouped, visible_at",
             args![at, id, queue_id, receipt],
         )
         .await?;
+    regroup(tx, &changed).await?;
     tx.ring(queue_id, 1);
-    Ok(changed)
+    Ok(changed.len() as u64)
 }
 
 /// Gives a worker's claim back: visible again at `at`. `counted` says whether this receive counts as an attempt.
@@ -212,15 +293,19 @@ pub async fn release(
     counted: bool,
     why: Option<&str>,
 ) -> Result<u64, Error> {
-    tx.run(
-        "UPDATE messages SET visible_at = $1, holder = NULL, why = $2, receive_count = receive_count - $3, receipt = 0 \
-         WHERE id = $4 AND receipt = $5",
-        args![at, why, !counted, id, receipt],
-    )
-    .await
+    let released = tx
+        .all(
+            "UPDATE messages SET visible_at = $1, holder = NULL, why = $2, receive_count = receive_count - $3, \
+             receipt = 0 WHERE id = $4 AND receipt = $5 RETURNING queue_id, group_id, grouped, visible_at",
+            args![at, why, !counted, id, receipt],
+        )
+        .await?;
+    regroup(tx, &released).await?;
+    Ok(released.len() as u64)
 }
 
-/// Moves a message to another queue, where it is visible at once.
+/// Moves a message to another queue, where it is visible at once. Those that keep the order of their group are for
+/// [`move_in_order`].
 pub async fn move_to(
     tx: &mut Tx,
     id: i64,
@@ -231,14 +316,15 @@ pub async fn move_to(
 ) -> Result<u64, Error> {
     let now = tx.now();
     let moved = tx
-        .run(
+        .all(
             "UPDATE messages SET queue_id = $1, visible_at = $2, receipt = 0, holder = NULL, dead_letter_source = $3, \
-             why = $4 WHERE id = $5 AND receipt = $6",
+             why = $4 WHERE id = $5 AND receipt = $6 RETURNING queue_id, group_id, grouped, visible_at",
             args![queue_id, now, source, why, id, receipt],
         )
         .await?;
+    regroup(tx, &moved).await?;
     tx.ring(queue_id, 1);
-    Ok(moved)
+    Ok(moved.len() as u64)
 }
 
 /// Keeps a worker's claim: hides the message until `until`, if it still carries this receipt.
@@ -250,68 +336,14 @@ pub async fn renew(tx: &mut Tx, id: i64, receipt: i64, until: Timestamp) -> Resu
 pub async fn release_held(tx: &mut Tx, queue_id: i64, holder: Option<&str>) -> Result<u64, Error> {
     let now = tx.now();
     let released = tx
-        .run(
+        .all(
             "UPDATE messages SET visible_at = $1, receive_count = receive_count - 1, receipt = 0, holder = NULL \
-             WHERE queue_id = $2 AND visible_at > $1 AND holder IS NOT NULL AND (holder = $3 OR $3 IS NULL)",
+             WHERE queue_id = $2 AND visible_at > $1 AND holder IS NOT NULL AND (holder = $3 OR $3 IS NULL) \
+             RETURNING queue_id, group_id, grouped, visible_at",
             args![now, queue_id, holder],
         )
         .await?;
-    tx.ring(queue_id, usize::try_from(released).unwrap_or(1));
-    Ok(released)
-}
-
-/// The approximate numbers of SQS: what can be received now, what is in flight, what is delayed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Visible now.
-    pub visible: u32,
-    /// Received and hidden.
-    pub in_flight: u32,
-    /// Never received, and hidden.
-    pub delayed: u32,
-}
-
-/// Counts the messages of a queue.
-pub async fn counts(tx: &mut Tx, queue_id: i64) -> Result<Counts, Error> {
-    let now = tx.now();
-    let row = tx
-        .one(
-            "SELECT COUNT(*) AS total, \
-             CAST(COALESCE(SUM(CASE WHEN visible_at > $1 AND receipt <> 0 THEN 1 ELSE 0 END), 0) AS BIGINT) AS in_flight, \
-             CAST(COALESCE(SUM(CASE WHEN visible_at > $1 AND receipt = 0 THEN 1 ELSE 0 END), 0) AS BIGINT) AS delayed \
-             FROM messages WHERE queue_id = $2",
-            args![now, queue_id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(Counts::default()) };
-    let (in_flight, delayed) = (row.count("in_flight")?, row.count("delayed")?);
-    Ok(Counts { visible: row.count("total")?.saturating_sub(in_flight + delayed), in_flight, delayed })
-}
-
-/// When the next hidden message becomes visible.
-pub async fn next_visible_at(tx: &mut Tx, queue_id: i64) -> Result<Option<Timestamp>, Error> {
-    let row = tx.one("SELECT MIN(visible_at) AS at FROM messages WHERE queue_id = $1", args![queue_id]).await?;
-    row.map_or(Ok(None), |row| row.opt_time("at"))
-}
-
-/// Takes up to `limit` of a queue's messages away that are not newer than `before`. Gives how many. With `pass_over`
-/// those that another transaction holds are left: who waits for several may meet one who waits for him.
-pub async fn purge(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32, pass_over: bool) -> Result<u64, Error> {
-    let sql = format!(
-        "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE queue_id = $1 \
-         AND sent_at <= $2 LIMIT $3 {})",
-        if pass_over { tx.engine().skip_locked() } else { "" }
-    );
-    tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await
-}
-
-/// Takes up to `limit` messages away that nobody has touched since `before`. Gives how many.
-pub async fn expire(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    // Whoever holds a row just now has touched it.
-    let sql = format!(
-        "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE queue_id = $1 \
-         AND visible_at < $2 LIMIT $3 {})",
-        tx.engine().skip_locked()
-    );
-    tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await
+    regroup(tx, &released).await?;
+    tx.ring(queue_id, released.len());
+    Ok(released.len() as u64)
 }

@@ -3,10 +3,14 @@
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
 pub mod access;
+mod backlog;
 pub mod captured;
+mod claims;
 pub mod configuration_sets;
+pub mod deduplication;
 pub mod dialect;
 mod error;
+mod groups;
 mod hints;
 pub mod identities;
 pub mod inbound_mails;
@@ -14,9 +18,11 @@ mod lane;
 pub mod mails;
 pub mod messages;
 mod open;
+mod ordered;
 pub mod publications;
 pub mod queues;
 pub mod receipt_rules;
+pub mod receive_attempts;
 pub mod sending_accounts;
 pub mod signing_keys;
 pub mod sql;

@@ -149,6 +149,11 @@ impl Store {
         self.wakes.waiter(queue_id)
     }
 
+    /// Grows whenever a queue's row has changed through this store: what was read before may be stale.
+    pub fn queue_generation(&self) -> u64 {
+        self.wakes.generation()
+    }
+
     /// Which engine is open.
     pub fn engine(&self) -> Engine {
         self.engine

@@ -1,4 +1,6 @@
 //! Queues: the rows that say how a queue behaves.
+use serde::{Deserialize, Serialize};
+
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::dialect::Engine;
 use crate::store::{Error, Row, Tx, args};
@@ -22,6 +24,8 @@ pub struct Queue {
     pub modified_at: Timestamp,
     /// When it was last purged.
     pub purged_at: Option<Timestamp>,
+    /// Whether messages in groups waited there when it was read.
+    pub has_groups: bool,
 }
 
 /// How a queue behaves. Times in seconds, sizes in bytes.
@@ -43,6 +47,19 @@ pub struct Settings {
     pub receives_max: Option<u32>,
     /// JSON object: attributes that are kept for the user.
     pub attributes: String,
+    /// What only a FIFO queue has.
+    pub fifo: Option<Fifo>,
+}
+
+/// How a FIFO queue behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fifo {
+    /// Whether a message without a deduplication id gets one from its body.
+    pub content_based: bool,
+    /// Whether two messages are the same only within a group.
+    pub deduplicates_per_group: bool,
+    /// What FifoThroughputLimit says. There is no limit here either way.
+    pub limit_per_group: bool,
 }
 
 fn read(row: &Row) -> Result<Queue, Error> {
@@ -60,10 +77,12 @@ fn read(row: &Row) -> Result<Queue, Error> {
             dead_letter_queue: row.opt_text("dead_letter_queue")?,
             receives_max: row.opt_int("receives_max")?.and_then(|n| u32::try_from(n).ok()),
             attributes: row.text("attributes")?,
+            fifo: row.opt_text("fifo")?.map(|json| serde_json::from_str(&json)).transpose().map_err(Error::corrupt)?,
         },
         created_at: row.time("created_at")?,
         modified_at: row.time("modified_at")?,
         purged_at: row.opt_time("purged_at")?,
+        has_groups: row.flag("has_groups")?,
     })
 }
 
@@ -81,8 +100,8 @@ pub async fn insert(
     let row = tx
         .one(
             "INSERT INTO queues (account, region, name, visibility_timeout, delay, retention, message_size_max, \
-             receive_wait, dead_letter_queue, receives_max, attributes, tags, created_at, modified_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
+             receive_wait, dead_letter_queue, receives_max, attributes, tags, created_at, modified_at, fifo) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) \
              ON CONFLICT (account, region, name) DO NOTHING RETURNING id",
             args![
                 account,
@@ -97,17 +116,26 @@ pub async fn insert(
                 s.receives_max,
                 &s.attributes,
                 tags,
-                now
+                now,
+                fifo_json(s)?
             ],
         )
         .await?;
     row.map(|row| row.int("id")).transpose()
 }
 
+fn fifo_json(settings: &Settings) -> Result<Option<String>, Error> {
+    settings.fifo.map(|fifo| serde_json::to_string(&fifo)).transpose().map_err(Error::corrupt)
+}
+
 /// Finds a queue by its name.
 pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<Queue>, Error> {
     let row = tx
-        .one("SELECT * FROM queues WHERE account = $1 AND region = $2 AND name = $3", args![account, region, name])
+        .one(
+            "SELECT q.*, CASE WHEN EXISTS (SELECT 1 FROM message_groups g WHERE g.queue_id = q.id) THEN 1 ELSE 0 END \
+             AS has_groups FROM queues q WHERE account = $1 AND region = $2 AND name = $3",
+            args![account, region, name],
+        )
         .await?;
     row.as_ref().map(read).transpose()
 }
@@ -145,9 +173,10 @@ pub async fn list(
 pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Error> {
     let now = tx.now();
     let s = settings;
+    tx.queue_changed();
     tx.run(
         "UPDATE queues SET visibility_timeout = $1, delay = $2, retention = $3, message_size_max = $4, \
-         receive_wait = $5, dead_letter_queue = $6, receives_max = $7, attributes = $8, modified_at = $9 WHERE id = $10",
+         receive_wait = $5, dead_letter_queue = $6, receives_max = $7, attributes = $8, modified_at = $9, fifo = $10 WHERE id = $11",
         args![
             s.visibility_timeout,
             s.delay,
@@ -158,6 +187,7 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
             s.receives_max,
             &s.attributes,
             now,
+            fifo_json(s)?,
             id
         ],
     )
@@ -167,6 +197,7 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
 /// Takes a queue away, and notes that its messages are to be taken away too.
 pub async fn delete(tx: &mut Tx, queue: &Queue) -> Result<(), Error> {
     let now = tx.now();
+    tx.queue_changed();
     tx.run("DELETE FROM queues WHERE id = $1", args![queue.id]).await?;
     // Another node may have deleted it at the same time.
     let sql = "INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2) ON CONFLICT (queue_id) DO NOTHING";

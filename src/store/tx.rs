@@ -6,6 +6,7 @@ use sqlx::{Postgres, SqlSafeStr, Sqlite};
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
 use crate::store::sql::{bind_postgres, bind_sqlite};
+use crate::store::wake::QUEUE_CHANGED;
 use crate::store::{Error, Row, Value};
 
 /// The connection that a closure given to [`Store::write`](crate::store::Store::write) or
@@ -120,6 +121,11 @@ impl Tx {
     /// Runs a query and gives its first row, if there is one.
     pub async fn one(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Option<Row>, Error> {
         Ok(self.all(sql, args).await?.into_iter().next())
+    }
+
+    /// Makes every node-local copy of a queue's row stale, once this transaction is durable.
+    pub(super) fn queue_changed(&mut self) {
+        self.rings.push((QUEUE_CHANGED, 0));
     }
 
     /// Wakes up to `messages` of those who wait on a queue, once this transaction is durable.

@@ -1,5 +1,6 @@
 //! Wakes those who wait for a message when one is committed to their queue.
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -8,7 +9,12 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(super) struct Wakes {
     bells: Mutex<HashMap<i64, Weak<Bell>>>,
+    /// How often rows of queues have changed.
+    generation: AtomicU64,
 }
+
+/// Rung in place of a queue's id when the row of a queue has changed. No queue has it.
+pub(super) const QUEUE_CHANGED: i64 = 0;
 
 struct Bell {
     queue_id: i64,
@@ -39,7 +45,15 @@ impl Wakes {
         Waiter { bell, rung: false }
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     pub(super) fn ring(&self, queue_id: i64, messages: usize) {
+        if queue_id == QUEUE_CHANGED {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            return;
+        }
         let bell = self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(&queue_id).and_then(Weak::upgrade);
         if let Some(bell) = bell {
             // More waiters than the bell has are not woken: Notify keeps one permit at the most.

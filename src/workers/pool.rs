@@ -10,6 +10,7 @@ use tokio::task::{Id, JoinSet};
 
 use crate::base::{Clock, Timestamp, ids};
 use crate::store;
+use crate::store::messages::Groups;
 use crate::store::{Store, messages};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
@@ -45,12 +46,19 @@ pub struct Pool {
     work: Arc<dyn Work>,
     node: Arc<str>,
     at_once_max: usize,
+    per_group_max: Option<u32>,
 }
 
 impl Pool {
     /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
     pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
-        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max }
+        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None }
+    }
+
+    /// The same, with at most `max` jobs of one group at a time, on all nodes together: so a group whose jobs take long
+    /// cannot fill all places.
+    pub fn per_group(self, max: u32) -> Self {
+        Self { per_group_max: Some(max), ..self }
     }
 
     /// The queue's name, for logs.
@@ -142,6 +150,7 @@ impl Pool {
 
     async fn claim(&self, limit: usize) -> Result<Vec<Claim>, store::Error> {
         let (queue, node) = (self.work.queue(), self.node.clone());
+        let groups = Groups::Turns(self.per_group_max);
         let claimed = self
             .store
             .write(move |tx| {
@@ -152,6 +161,7 @@ impl Pool {
                         hidden_until: tx.now() + LEASE,
                         receipt: ids::nonce(),
                         holder: Some(&node),
+                        groups,
                     };
                     messages::claim(tx, claim).await
                 })
@@ -176,6 +186,7 @@ impl Pool {
     async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
         let (id, receipt) = (claim.id, claim.receipt);
+        let resting = claim.group.clone().filter(|_| self.per_group_max.is_some());
         let outcome = finish.outcome.clone();
         let held = self
             .store
@@ -194,6 +205,9 @@ impl Pool {
                             messages::release(tx, id, receipt, now, false, None).await?
                         }
                     };
+                    if let Some(group) = resting {
+                        messages::let_go(tx, queue.id(), &group).await?;
+                    }
                     if rows > 0
                         && let Some(record) = finish.record
                     {

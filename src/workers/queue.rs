@@ -65,6 +65,7 @@ pub async fn enqueue(tx: &mut Tx, queue: SystemQueue, jobs: &[Job]) -> Result<()
             message_id: ids::uuid(),
             visible_at: job.visible_at,
             group_id: job.group.clone(),
+            deduplication_id: None,
             sender: None,
             attributes: None,
             trace_header: None,

@@ -131,6 +131,7 @@ both_engines! {
             message_id: "late".to_owned(),
             visible_at,
             group_id: None,
+            deduplication_id: None,
             sender: None,
             attributes: None,
             trace_header: None,

@@ -103,6 +103,8 @@ pub struct SendMessageBatchResultEntry {
     md5_of_message_attributes: Option<String>,
     #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
     md5_of_message_system_attributes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_number: Option<String>,
 }
 
 /// Sends up to ten messages; those in `Successful` are durable when this returns.
@@ -152,6 +154,7 @@ fn taken(id: String, sent: Sent, md5_of_message_system_attributes: Option<String
         md5_of_message_body: sent.body_md5,
         md5_of_message_attributes: sent.attributes_md5,
         md5_of_message_system_attributes,
+        sequence_number: sent.sequence_number,
     }
 }
 

@@ -73,6 +73,9 @@ impl ServiceError for SqsError {
                 ErrorShape::sender("ReceiptHandleIsInvalid", 400).query("ReceiptHandleIsInvalid", 404)
             }
             Core::NotInFlight => prefixed!("MessageNotInflight", 400),
+            Core::OverLimit => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
+            Core::GroupMissing => MISSING,
+            Core::FifoQueueName(_) | Core::DeduplicationMissing | Core::HandleExpired(_) => INVALID_VALUE,
             Core::Unsupported(_) => prefixed!("UnsupportedOperation", 400),
             Core::QueueName(_) | Core::MessageTooLong(_) | Core::MessageAttribute(_) | Core::Parameter { .. } => {
                 INVALID_VALUE
@@ -132,6 +135,19 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "The input receipt handle \"{handle}\" is not a valid receipt handle.")
         }
         Core::NotInFlight => f.write_str("The message referred to is not in flight."),
+        Core::FifoQueueName(_) => f.write_str(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with \
+             .fifo suffix and be 1 to 80 in length.",
+        ),
+        Core::GroupMissing => f.write_str("The request must contain the parameter MessageGroupId."),
+        Core::DeduplicationMissing => f.write_str(
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+        ),
+        Core::HandleExpired(handle) => write!(
+            f,
+            "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+        ),
+        Core::OverLimit => f.write_str("Too many messages in flight."),
         Core::Unsupported(what) => write!(f, "This server does not support {what} yet."),
         Core::Internal(error) => write!(f, "{error}"),
     }

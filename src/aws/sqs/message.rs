@@ -8,7 +8,7 @@ use crate::aws::service::Services;
 use crate::aws::sqs::address::find;
 use crate::aws::sqs::attribute::{self, MessageAttributeValue};
 use crate::aws::sqs::error::SqsError;
-use crate::queues::{Error, Outgoing};
+use crate::queues::Outgoing;
 
 /// See SendMessage in the SQS API reference.
 #[derive(Debug, Deserialize)]
@@ -36,6 +36,8 @@ pub struct SendMessageResult {
     #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
     md5_of_message_system_attributes: Option<String>,
     message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_number: Option<String>,
 }
 
 /// What one message to send says, alone or in a batch.
@@ -51,21 +53,13 @@ pub(super) struct Given {
 impl Given {
     /// The message for the core.
     pub fn outgoing(self, caller: &Caller) -> Result<Outgoing, SqsError> {
-        if let Some(id) = self.deduplication_id {
-            let reason = "The request include parameter that is not valid for this queue type.";
-            return Err(Error::Parameter {
-                name: "MessageDeduplicationId",
-                value: id.chars().take(256).collect(),
-                reason,
-            }
-            .into());
-        }
         Ok(Outgoing {
             body: self.body,
             delay: self.delay,
             attributes: attribute::read(self.attributes)?,
             trace_header: attribute::trace_header(self.system_attributes)?,
             group_id: self.group_id,
+            deduplication_id: self.deduplication_id,
             sender: Some(caller.account.to_string()),
         })
     }
@@ -97,5 +91,6 @@ pub async fn send_message(
         md5_of_message_attributes: sent.attributes_md5,
         md5_of_message_system_attributes,
         message_id: sent.message_id,
+        sequence_number: sent.sequence_number,
     })
 }

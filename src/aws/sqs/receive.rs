@@ -11,7 +11,7 @@ use crate::aws::sqs::error::SqsError;
 use crate::queues::message_attributes::{body_md5, md5};
 use crate::queues::{Error, MessageAttributes, Receive, Received};
 
-/// See ReceiveMessage in the SQS API reference, and so on below. ReceiveRequestAttemptId matters to FIFO queues only.
+/// See ReceiveMessage in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReceiveMessageRequest {
@@ -25,6 +25,7 @@ pub struct ReceiveMessageRequest {
     max_number_of_messages: Option<i64>,
     visibility_timeout: Option<i64>,
     wait_time_seconds: Option<i64>,
+    receive_request_attempt_id: Option<String>,
 }
 
 /// See ReceiveMessage.
@@ -89,6 +90,7 @@ pub async fn receive_message(
         count_max: input.max_number_of_messages,
         visibility_timeout: input.visibility_timeout,
         wait: input.wait_time_seconds,
+        attempt_id: input.receive_request_attempt_id,
     };
     let received = services.queues.receive(&scope, &name, wanted).await?;
     let messages = received.into_iter().map(|m| message(m, &system, &input.message_attribute_names)).collect();
@@ -103,6 +105,8 @@ fn message(received: Received, system: &[String], wanted: &[String]) -> Message 
         ("SentTimestamp", Some(received.sent_at.millis().to_string())),
         ("ApproximateReceiveCount", Some(received.receive_count.to_string())),
         ("ApproximateFirstReceiveTimestamp", Some(received.first_received_at.millis().to_string())),
+        ("SequenceNumber", received.sequence_number),
+        ("MessageDeduplicationId", received.deduplication_id),
         ("MessageGroupId", received.group_id),
         ("AWSTraceHeader", received.trace_header),
         ("DeadLetterQueueSourceArn", received.dead_letter_source),

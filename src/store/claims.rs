@@ -1,0 +1,85 @@
+//! Claiming messages: hides them until a time, and gives them to who claims. The queue engine turns on this.
+use sqlx::AssertSqlSafe;
+
+use crate::base::Timestamp;
+use crate::store::messages::Claimed;
+use crate::store::{Error, Tx, Value, args, groups, ordered};
+
+/// How to claim.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// From which queue.
+    pub queue_id: i64,
+    /// At the most so many.
+    pub limit: u32,
+    /// Until when the claimed messages stay hidden.
+    pub hidden_until: Timestamp,
+    /// What the receipt of this claim is.
+    pub receipt: i64,
+    /// The node that claims for a worker of its own.
+    pub holder: Option<&'a str>,
+    /// Which groups the queue has.
+    pub groups: Groups,
+}
+
+/// Which groups a queue has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// None: its messages are in no group.
+    None,
+    /// Groups that take turns. With a number, workers hold at the most so many messages of one group.
+    Turns(Option<u32>),
+    /// Groups that keep their order: every message is in one.
+    Order,
+}
+
+impl Claim<'_> {
+    /// How every claim begins; what to claim follows. Its parameters: [`Claim::take_args`].
+    pub(super) const TAKE: &'static str = "UPDATE messages SET visible_at = $1, receipt = $2, holder = $3, \
+        received_at = $4, receive_count = receive_count + 1, first_received_at = COALESCE(first_received_at, $4)";
+
+    pub(super) fn take_args(&self, now: Timestamp) -> Vec<Value> {
+        args![self.hidden_until, self.receipt, self.holder, now]
+    }
+}
+
+/// Claims messages that are visible now: those that became visible first before others, and group by group.
+pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error> {
+    let limit = claim.limit as usize;
+    let mut claimed = match claim.groups {
+        Groups::None => claim_ungrouped(tx, &claim, limit).await?,
+        Groups::Order => ordered::claim(tx, &claim).await?,
+        Groups::Turns(per_group_max) => {
+            // Messages without a group get half, so that neither they nor the groups can wait for ever. For an odd
+            // place the receipt, a random number, says whose it is.
+            let half = (limit + usize::from(claim.receipt % 2 == 0)) / 2;
+            let mut claimed = claim_ungrouped(tx, &claim, half).await?;
+            let used_up = claimed.len() < half;
+            claimed.extend(groups::claim(tx, &claim, limit - claimed.len(), per_group_max).await?);
+            if claimed.len() < limit && !used_up && (claimed.is_empty() || claim.hidden_until > tx.now()) {
+                let rest = limit - claimed.len();
+                claimed.extend(claim_ungrouped(tx, &claim, rest).await?);
+            }
+            claimed
+        }
+    };
+    // RETURNING promises no order; the order of sending is the best one to give.
+    claimed.sort_by_key(|m| m.id);
+    Ok(claimed)
+}
+
+/// Index: messages_by_visibility.
+async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result<Vec<Claimed>, Error> {
+    if limit == 0 {
+        return Ok(vec![]);
+    }
+    let sql = format!(
+        "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND grouped = 0 AND visible_at <= $4 \
+         ORDER BY visible_at, id LIMIT $6 {}) RETURNING *",
+        Claim::TAKE,
+        tx.engine().skip_locked()
+    );
+    let mut values = claim.take_args(tx.now());
+    values.extend(args![claim.queue_id, limit as i64]);
+    tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::read).collect()
+}

@@ -1,0 +1,259 @@
+//! Message groups that take turns: no group waits for the backlog of another, and a group may have a limit.
+//!
+//! A group that has messages has a row, and its turn comes at the row's `ready_at`. After a turn the row goes to the
+//! back: `ready_at` becomes the time of that turn, or, when nothing more is visible, the time when something will be.
+//! So a claim costs the same however many messages or groups wait.
+//!
+//! Locks, where there are other writers. Who makes a message visible only keeps the group's row
+//! ([`Engine::keep_row`](crate::store::dialect::Engine::keep_row)), so that senders do not wait for each other. Who
+//! sets `ready_at` into the future because nothing is visible, or takes the row away, needs the row alone, and looks
+//! again once it has it: the message of a sender who was quicker is then committed, and seen.
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+
+use crate::base::Timestamp;
+use crate::store::claims::Claim;
+use crate::store::messages::Claimed;
+use crate::store::{Error, Row, Tx, Value, args};
+
+/// Groups in one statement. Few sizes of statements stay prepared, and a receive takes ten messages at the most.
+pub(super) const AT_ONCE: usize = 10;
+/// Claims look for ready groups that often, so that groups found empty cannot hold one up for long.
+const ROUNDS_MAX: usize = 50;
+/// How long a group at its limit rests, unless one of its messages is settled before: then it has a turn again.
+const REST: Duration = Duration::from_secs(5);
+
+/// `$from, $from+1, …`: `count` parameters.
+pub(super) fn marks(from: usize, count: usize) -> String {
+    let marks: Vec<String> = (from..from + count).map(|n| format!("${n}")).collect();
+    marks.join(", ")
+}
+
+pub(super) fn with_groups(mut first: Vec<Value>, groups: &[String]) -> Vec<Value> {
+    first.extend(groups.iter().map(Value::from));
+    first
+}
+
+pub(super) fn ids(rows: &[Row]) -> Result<Vec<String>, Error> {
+    rows.iter().map(|row| row.text("group_id")).collect()
+}
+
+/// Sees to it that each group has a turn at its time or before. Call after its messages are written.
+pub(super) async fn open(tx: &mut Tx, queue_id: i64, groups: &BTreeMap<String, Timestamp>) -> Result<(), Error> {
+    let groups: Vec<(&String, Timestamp)> = groups.iter().map(|(group, at)| (group, *at)).collect();
+    for chunk in groups.chunks(AT_ONCE) {
+        let ready = if tx.engine().has_other_writers() { keep_ready(tx, queue_id, chunk).await? } else { vec![] };
+        let missing: Vec<_> = chunk.iter().filter(|(group, _)| !ready.contains(group)).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let rows: Vec<String> = (0..missing.len()).map(|n| format!("($1, ${}, ${})", 2 * n + 2, 2 * n + 3)).collect();
+        let sql = format!(
+            "INSERT INTO message_groups (queue_id, group_id, ready_at) VALUES {} ON CONFLICT (queue_id, group_id) \
+             DO UPDATE SET ready_at = excluded.ready_at WHERE excluded.ready_at < message_groups.ready_at",
+            rows.join(", ")
+        );
+        let mut values = args![queue_id];
+        missing.into_iter().for_each(|(group, at)| values.extend(args![*group, *at]));
+        tx.run(AssertSqlSafe(sql), values).await?;
+    }
+    Ok(())
+}
+
+async fn keep_ready(tx: &mut Tx, queue_id: i64, groups: &[(&String, Timestamp)]) -> Result<Vec<String>, Error> {
+    let now = tx.now();
+    let sql = format!(
+        "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 AND group_id IN ({}) \
+         ORDER BY group_id {}",
+        marks(3, groups.len()),
+        tx.engine().keep_row()
+    );
+    let mut values = args![queue_id, now];
+    values.extend(groups.iter().map(|(group, _)| Value::from(*group)));
+    ids(&tx.all(AssertSqlSafe(sql), values).await?)
+}
+
+/// Claims up to `limit` messages of the groups whose turn has come, each its share. With `per_group_max`, a group's
+/// messages that workers hold are never more than that.
+pub(super) async fn claim(
+    tx: &mut Tx,
+    claim: &Claim<'_>,
+    limit: usize,
+    per_group_max: Option<u32>,
+) -> Result<Vec<Claimed>, Error> {
+    let mut taken = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        let left = limit.saturating_sub(taken.len());
+        let groups = if left == 0 { vec![] } else { pick(tx, claim.queue_id, left.min(AT_ONCE)).await? };
+        if groups.is_empty() {
+            break;
+        }
+        let held = match per_group_max {
+            Some(_) => held(tx, claim.queue_id, &groups).await?,
+            None => HashMap::new(),
+        };
+        let room = |group: &String, more: usize| {
+            let held = held.get(group).copied().unwrap_or(0) + more;
+            per_group_max.map_or(usize::MAX, |max| (max as usize).saturating_sub(held))
+        };
+        let share = |n: usize| left / groups.len() + usize::from(n < left % groups.len());
+        let shares: Vec<usize> = groups.iter().enumerate().map(|(n, group)| share(n).min(room(group, 0))).collect();
+        let claimed = take(tx, claim, &groups, &shares).await?;
+        pass_on(tx, claim.queue_id, &groups).await?;
+        let of_group = |group: &String| claimed.iter().filter(|m| m.group_id.as_ref() == Some(group)).count();
+        let full: Vec<String> = groups.iter().filter(|group| room(group, of_group(group)) == 0).cloned().collect();
+        rest(tx, claim.queue_id, &full).await?;
+        taken.extend(claimed);
+        // Messages that stay visible would be claimed again.
+        if claim.hidden_until <= tx.now() && !taken.is_empty() {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+/// The groups whose turn is next. Index: message_groups_by_turn.
+async fn pick(tx: &mut Tx, queue_id: i64, limit: usize) -> Result<Vec<String>, Error> {
+    let now = tx.now();
+    let sql = format!(
+        "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
+         ORDER BY ready_at, served, group_id LIMIT $3 {}",
+        tx.engine().skip_locked_for_turn()
+    );
+    ids(&tx.all(AssertSqlSafe(sql), args![queue_id, now, limit as i64]).await?)
+}
+
+/// How many messages of each group workers hold. Index: messages_held.
+async fn held(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<String, usize>, Error> {
+    let now = tx.now();
+    let sql = format!(
+        "SELECT group_id, COUNT(*) AS held FROM messages WHERE queue_id = $1 AND visible_at > $2 AND holder IS NOT NULL \
+         AND group_id IN ({}) GROUP BY group_id",
+        marks(3, groups.len())
+    );
+    let rows = tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], groups)).await?;
+    rows.iter().map(|row| Ok((row.text("group_id")?, row.count("held")? as usize))).collect()
+}
+
+/// Claims from each group its share. Index: messages_of_group.
+async fn take(tx: &mut Tx, claim: &Claim<'_>, groups: &[String], shares: &[usize]) -> Result<Vec<Claimed>, Error> {
+    let now = tx.now();
+    let arm = |n: usize| {
+        format!(
+            "SELECT id FROM (SELECT id FROM messages WHERE queue_id = $5 AND group_id = ${} AND grouped = 1 \
+             AND visible_at <= $4 ORDER BY visible_at, id LIMIT ${} {}) AS g{n}",
+            2 * n + 6,
+            2 * n + 7,
+            tx.engine().skip_locked()
+        )
+    };
+    let arms: Vec<String> = (0..groups.len()).map(arm).collect();
+    let sql = format!("{} WHERE id IN ({}) RETURNING *", Claim::TAKE, arms.join(" UNION ALL "));
+    let mut values = claim.take_args(now);
+    values.extend(args![claim.queue_id]);
+    groups.iter().zip(shares).for_each(|(group, share)| values.extend(args![group, *share as i64]));
+    let rows = tx.all(AssertSqlSafe(sql), values).await?;
+    rows.iter().map(Claimed::read).collect()
+}
+
+/// The earliest visible message of a group in `message_groups`.
+const NEXT: &str = "(SELECT m.visible_at FROM messages m WHERE m.queue_id = message_groups.queue_id \
+    AND m.group_id = message_groups.group_id AND m.grouped = 1 ORDER BY m.visible_at LIMIT 1)";
+
+/// Ends the turn of groups.
+async fn pass_on(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
+    let now = tx.now();
+    let mut alone = groups.to_vec();
+    if tx.engine().has_other_writers() {
+        alone = lock(tx, queue_id, groups, tx.engine().skip_locked()).await?;
+        let busy: Vec<String> = groups.iter().filter(|group| !alone.contains(group)).cloned().collect();
+        if !busy.is_empty() {
+            let sql = format!(
+                "UPDATE message_groups SET ready_at = $2, served = served + 1 WHERE queue_id = $1 AND group_id IN ({})",
+                marks(3, busy.len())
+            );
+            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], &busy)).await?;
+        }
+    }
+    if alone.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE message_groups SET served = served + 1, \
+         ready_at = COALESCE(CASE WHEN {NEXT} <= $2 THEN $2 ELSE {NEXT} END, -1) \
+         WHERE queue_id = $1 AND group_id IN ({}) RETURNING group_id, ready_at",
+        marks(3, alone.len())
+    );
+    let rows = tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], &alone)).await?;
+    let mut any_empty = false;
+    for row in &rows {
+        any_empty |= row.int("ready_at")? < 0;
+    }
+    if any_empty {
+        let sql = format!(
+            "DELETE FROM message_groups WHERE queue_id = $1 AND ready_at < 0 AND group_id IN ({})",
+            marks(2, alone.len())
+        );
+        tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &alone)).await?;
+    }
+    Ok(())
+}
+
+/// Takes the rows of these groups for this transaction alone, and says which it has.
+pub(super) async fn lock(tx: &mut Tx, queue_id: i64, groups: &[String], how: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT group_id FROM message_groups WHERE queue_id = $1 AND group_id IN ({}) ORDER BY group_id {how}",
+        marks(2, groups.len())
+    );
+    ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id], groups)).await?)
+}
+
+async fn rest(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let until = tx.now() + REST;
+    let sql = format!(
+        "UPDATE message_groups SET ready_at = $2 WHERE queue_id = $1 AND ready_at < $2 AND group_id IN ({})",
+        marks(3, groups.len())
+    );
+    tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, until], groups)).await.map(|_| ())
+}
+
+/// A worker let go of a message of this group: a group that rests has a turn again.
+pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let woken = tx
+        .run(
+            "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id = $3 AND ready_at > $1",
+            args![now, queue_id, group],
+        )
+        .await?;
+    if woken > 0 {
+        tx.ring(queue_id, 1);
+    }
+    Ok(())
+}
+
+/// Takes the rows of groups away that have no message left.
+pub(super) async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
+    for chunk in groups.chunks(AT_ONCE) {
+        let empty = |count| format!("queue_id = $1 AND group_id IN ({}) AND {NEXT} IS NULL", marks(2, count));
+        let mut alone = chunk.to_vec();
+        if tx.engine().has_other_writers() {
+            let sql = format!("SELECT group_id FROM message_groups WHERE {}", empty(chunk.len()));
+            alone = ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id], chunk)).await?)?;
+            if !alone.is_empty() {
+                // Who is in the way is a sender, or a claim that will find the group empty itself.
+                alone = lock(tx, queue_id, &alone, tx.engine().skip_locked()).await?;
+            }
+        }
+        if !alone.is_empty() {
+            let sql = format!("DELETE FROM message_groups WHERE {}", empty(alone.len()));
+            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &alone)).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Messages that keep the order of their group (FIFO): a group waits while one of its messages is in flight, or delayed.
+//!
+//! The row of a group says when it may be received from, `ready_at`. Everything that changes a group or its messages
+//! first takes that row for itself; so row ids grow within a group in the order of the commits, also when several
+//! nodes send. Messages that were received and came back are always the first of their group, ten at the most.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::AssertSqlSafe;
+
+use crate::base::Timestamp;
+use crate::store::claims::Claim;
+use crate::store::groups::{AT_ONCE, ids, lock, marks, with_groups};
+use crate::store::messages::Claimed;
+use crate::store::{Error, Tx, args};
+
+/// So many messages of a group are received at once at the most.
+const HEADS: usize = 10;
+/// See [`groups::claim`](crate::store::groups).
+const ROUNDS_MAX: usize = 50;
+
+/// Takes the groups for this transaction, and makes the rows of those that have none. Call before the messages get
+/// their ids.
+pub(super) async fn open(tx: &mut Tx, queue_id: i64, groups: &BTreeMap<String, Timestamp>) -> Result<(), Error> {
+    let groups: Vec<(&String, Timestamp)> = groups.iter().map(|(group, at)| (group, *at)).collect();
+    for chunk in groups.chunks(AT_ONCE) {
+        let rows: Vec<String> = (0..chunk.len()).map(|n| format!("($1, ${}, ${})", 2 * n + 2, 2 * n + 3)).collect();
+        // The update changes nothing: it locks the row.
+        let sql = format!(
+            "INSERT INTO message_groups (queue_id, group_id, ready_at) VALUES {} ON CONFLICT (queue_id, group_id) \
+             DO UPDATE SET ready_at = message_groups.ready_at",
+            rows.join(", ")
+        );
+        let mut values = args![queue_id];
+        chunk.iter().for_each(|(group, at)| values.extend(args![*group, *at]));
+        tx.run(AssertSqlSafe(sql), values).await?;
+    }
+    Ok(())
+}
+
+/// Takes groups that have messages for this transaction, waiting for whoever has them.
+pub(super) async fn hold(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String>) -> Result<(), Error> {
+    if tx.engine().has_other_writers() && !groups.is_empty() {
+        let groups: Vec<String> = groups.iter().cloned().collect();
+        for chunk in groups.chunks(AT_ONCE) {
+            lock(tx, queue_id, chunk, tx.engine().for_update()).await?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    id: i64,
+    visible_at: Timestamp,
+    received: bool,
+}
+
+/// The first messages of each group, in order. Index: messages_in_order.
+async fn heads(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<String, Vec<Head>>, Error> {
+    let arm = |n: usize| {
+        format!(
+            "SELECT * FROM (SELECT id, group_id, visible_at, receipt FROM messages WHERE queue_id = $1 \
+             AND group_id = ${} AND grouped = 2 ORDER BY id + 0 LIMIT {HEADS}) AS g{n}",
+            n + 2
+        )
+    };
+    let arms: Vec<String> = (0..groups.len()).map(arm).collect();
+    let mut heads: HashMap<String, Vec<Head>> = HashMap::new();
+    for row in tx.all(AssertSqlSafe(arms.join(" UNION ALL ")), with_groups(args![queue_id], groups)).await? {
+        let head = Head { id: row.int("id")?, visible_at: row.time("visible_at")?, received: row.int("receipt")? != 0 };
+        heads.entry(row.text("group_id")?).or_default().push(head);
+    }
+    heads.values_mut().for_each(|heads| heads.sort_by_key(|head| head.id));
+    Ok(heads)
+}
+
+/// Claims messages of the groups that may be received from: of each as many as fit, in order.
+pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>, Error> {
+    let now = tx.now();
+    let limit = claim.limit as usize;
+    let mut taken = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        let groups = if taken.len() < limit { pick(tx, claim, taken.is_empty()).await? } else { vec![] };
+        if groups.is_empty() {
+            break;
+        }
+        let heads = heads(tx, claim.queue_id, &groups).await?;
+        let (mut wanted, mut busy, mut other) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for group in groups {
+            let left = limit.saturating_sub(taken.len() + wanted.len());
+            let visible: Vec<i64> = heads
+                .get(&group)
+                .map(|heads| heads.iter().take_while(|head| head.visible_at <= now).map(|head| head.id).collect())
+                .unwrap_or_default();
+            if visible.is_empty() {
+                other.insert(group);
+            } else if left > 0 {
+                wanted.extend(visible.into_iter().take(left));
+                busy.push(group);
+            }
+        }
+        taken.extend(take(tx, claim, &wanted, &busy).await?);
+        refresh(tx, claim.queue_id, &other).await?;
+        // Messages that stay visible would be claimed again.
+        if claim.hidden_until <= now && !taken.is_empty() {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+/// The groups whose turn is next. Index: message_groups_by_turn.
+async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<String>, Error> {
+    let now = tx.now();
+    let sql = |lock: &str| {
+        AssertSqlSafe(format!(
+            "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
+             ORDER BY ready_at, served, group_id LIMIT $3 {lock}"
+        ))
+    };
+    let limit = i64::from(claim.limit).min(AT_ONCE as i64);
+    let free = tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?;
+    if free.is_empty() && first && tx.engine().has_other_writers() {
+        // A group that others send to all the time is never free; so wait for one, before holding any.
+        return ids(&tx.all(sql(tx.engine().for_update()), args![claim.queue_id, now, 1]).await?);
+    }
+    ids(&free)
+}
+
+async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String]) -> Result<Vec<Claimed>, Error> {
+    if wanted.is_empty() {
+        return Ok(vec![]);
+    }
+    let sql = format!("{} WHERE id IN ({}) RETURNING *", Claim::TAKE, marks(5, wanted.len()));
+    let mut values = claim.take_args(tx.now());
+    wanted.iter().for_each(|id| values.extend(args![*id]));
+    let rows = tx.all(AssertSqlSafe(sql), values).await?;
+    let sql = format!(
+        "UPDATE message_groups SET ready_at = $2, served = served + 1 WHERE queue_id = $1 AND group_id IN ({})",
+        marks(3, groups.len())
+    );
+    tx.run(AssertSqlSafe(sql), with_groups(args![claim.queue_id, claim.hidden_until], groups)).await?;
+    rows.iter().map(Claimed::read).collect()
+}
+
+/// Finds out anew when each group may be received from, and takes the rows of empty ones away. The groups are held.
+pub(super) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String>) -> Result<(), Error> {
+    let now = tx.now();
+    let groups: Vec<String> = groups.iter().cloned().collect();
+    for chunk in groups.chunks(AT_ONCE) {
+        let heads = heads(tx, queue_id, chunk).await?;
+        for group in chunk {
+            let Some(heads) = heads.get(group) else {
+                let sql = "DELETE FROM message_groups WHERE queue_id = $1 AND group_id = $2";
+                tx.run(sql, args![queue_id, group]).await?;
+                continue;
+            };
+            let first = heads.iter().take(1);
+            let blocking = first.chain(heads.iter().filter(|head| head.received)).map(|head| head.visible_at);
+            let ready_at = blocking.max().unwrap_or(now).max(now);
+            tx.run(
+                "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id = $3",
+                args![ready_at, queue_id, group],
+            )
+            .await?;
+        }
+    }
+    tx.ring(queue_id, groups.len());
+    Ok(())
+}
+
+/// Takes the groups of these messages for this transaction, all in one order, so that two who change several messages
+/// do not wait for each other. Does nothing where there are no other writers.
+pub async fn hold_groups_of(tx: &mut Tx, queue_id: i64, messages: &[i64]) -> Result<(), Error> {
+    if !tx.engine().has_other_writers() || messages.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT DISTINCT group_id FROM messages WHERE queue_id = $1 AND grouped > 0 AND id IN ({})",
+        marks(2, messages.len())
+    );
+    let mut values = args![queue_id];
+    messages.iter().for_each(|id| values.extend(args![*id]));
+    let groups = ids(&tx.all(AssertSqlSafe(sql), values).await?)?;
+    hold(tx, queue_id, &groups.into_iter().collect()).await
+}
+
+/// The group of a message that keeps the order of its group. `None` for other messages, and for one that is gone.
+pub(super) async fn group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Option<String>, Error> {
+    let row = tx
+        .one("SELECT group_id FROM messages WHERE id = $1 AND queue_id = $2 AND grouped = 2", args![id, queue_id])
+        .await?;
+    row.map(|row| row.text("group_id")).transpose()
+}
+
+/// Moves a message to another queue that keeps order. It becomes a new row there: the last of its group, sent now.
+pub async fn move_to(
+    tx: &mut Tx,
+    message: &Claimed,
+    queue_id: i64,
+    target: i64,
+    source: Option<&str>,
+    why: &str,
+) -> Result<u64, Error> {
+    let now = tx.now();
+    let Some(group) = &message.group_id else { return Ok(0) };
+    open(tx, target, &BTreeMap::from([(group.clone(), now)])).await?;
+    let moved = tx
+        .run(
+            "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, group_id, deduplication_id, grouped, \
+             sender, attributes, trace_header, body, receive_count, first_received_at, dead_letter_source, why) \
+             SELECT $1, $2, $2, message_id, group_id, message_id, grouped, sender, attributes, trace_header, body, \
+             receive_count, first_received_at, $3, $4 FROM messages WHERE id = $5 AND receipt = $6",
+            args![target, now, source, why, message.id, message.receipt],
+        )
+        .await?;
+    tx.run("DELETE FROM messages WHERE id = $1 AND receipt = $2", args![message.id, message.receipt]).await?;
+    refresh(tx, queue_id, &BTreeSet::from([group.clone()])).await?;
+    tx.ring(target, 1);
+    Ok(moved)
+}
