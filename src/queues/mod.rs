@@ -1,9 +1,13 @@
 //! The rules of SQS over the one queue engine: queues, send, receive and long poll, visibility, delete, redrive.
 mod attributes;
+mod dead_letters;
 mod error;
 mod handle;
+mod kept;
 mod manage;
 pub mod message_attributes;
+pub mod moves;
+mod moving;
 mod receive;
 mod retention;
 mod send;
@@ -14,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::{AccountId, Arn, Clock, Region};
 use crate::store::Store;
 
+pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
 pub use error::Error;
@@ -28,6 +33,8 @@ pub struct Queues {
     clock: Clock,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
+    /// Whether a deleted queue's name is free at once.
+    names_free_at_once: bool,
 }
 
 /// Whose queues, and where: names are unique within this.
@@ -42,7 +49,13 @@ pub struct Scope {
 impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, closing: CancellationToken::new() }
+        Self { store, clock, closing: CancellationToken::new(), names_free_at_once: false }
+    }
+
+    /// Lets a queue be made again as soon as it is deleted, not only after a minute: for a developer's machine, where
+    /// test suites delete and make queues in a row.
+    pub fn with_names_free_at_once(self, free: bool) -> Self {
+        Self { names_free_at_once: free, ..self }
     }
 
     /// Ends all waiting for messages, and lets nobody wait from now on: the server stops.

@@ -52,7 +52,7 @@ pub struct Received {
     pub dead_letter_source: Option<String>,
 }
 
-fn received(queue_id: i64, message: Claimed) -> Result<Received, Error> {
+pub(super) fn received(queue_id: i64, message: Claimed) -> Result<Received, Error> {
     let attributes = match &message.attributes {
         Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt)?,
         None => MessageAttributes::new(),
@@ -223,7 +223,7 @@ async fn hide(tx: &mut Tx, queue_id: i64, handle: &str, seconds: i64) -> Result<
 
 /// Claims up to `count` messages that may be given out. Those that are too old are dropped, those received too often
 /// move to the dead-letter queue; both in this transaction.
-async fn claim(tx: &mut Tx, queue: &Queue, count: u32, hidden: Duration) -> Result<Vec<Claimed>, Error> {
+pub(super) async fn claim(tx: &mut Tx, queue: &Queue, count: u32, hidden: Duration) -> Result<Vec<Claimed>, Error> {
     let mut taken = Vec::new();
     loop {
         let limit = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
@@ -237,7 +237,11 @@ async fn claim(tx: &mut Tx, queue: &Queue, count: u32, hidden: Duration) -> Resu
             let age = now.since(message.sent_at);
             if age > Duration::from_secs(u64::from(queue.settings.retention)) {
                 messages::drop_claimed(tx, message.id).await?;
-            } else if queue.settings.receives_max.is_some_and(|max| message.receive_count > max) {
+            } else if queue
+                .settings
+                .receives_max
+                .is_some_and(|max| message.receive_count - message.receives_before > max)
+            {
                 if !move_to_dead_letters(tx, queue, &message).await? {
                     taken.push(message);
                 }
@@ -264,6 +268,6 @@ async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, message: &Claimed) -> 
         return Ok(false);
     };
     let source = arn(queue).to_string();
-    messages::move_to(tx, message.id, message.receipt, dead.id, Some(&source), "received too often").await?;
+    messages::move_dead(tx, message, dead.id, &source).await?;
     Ok(true)
 }

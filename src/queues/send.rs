@@ -90,7 +90,11 @@ impl Queues {
     }
 }
 
-async fn insert(tx: &mut Tx, queue: &Queue, outgoing: Vec<Outgoing>) -> Result<Vec<Result<Sent, Error>>, Error> {
+pub(super) async fn insert(
+    tx: &mut Tx,
+    queue: &Queue,
+    outgoing: Vec<Outgoing>,
+) -> Result<Vec<Result<Sent, Error>>, Error> {
     let mut rows = Vec::with_capacity(outgoing.len());
     let mut answers = Vec::with_capacity(outgoing.len());
     for message in outgoing {

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod captured;
 pub mod configuration_sets;
+pub mod deleted_queues;
 pub mod dialect;
 mod error;
 pub mod identities;
@@ -12,6 +13,7 @@ pub mod inbound_mails;
 mod lane;
 pub mod mails;
 pub mod messages;
+pub mod move_tasks;
 mod open;
 pub mod publications;
 pub mod queues;
