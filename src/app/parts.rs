@@ -38,8 +38,11 @@ pub struct Parts {
     pub transport: Arc<Transport>,
     /// The workers of each system queue.
     pub pools: Vec<Pool>,
-    /// Whether mail is captured, so that there is an inbox.
+    /// Whether mail is captured and not sent.
     pub captures: bool,
+    /// Whether there is an inbox: where mail is captured, in `dev`. Whoever reaches it reads all mail of all accounts,
+    /// the links that verify addresses among it, and in `serve` even loopback may be a proxy's way in.
+    pub inbox: bool,
 }
 
 impl Parts {
@@ -97,7 +100,9 @@ impl Parts {
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer),
         ];
+        let inbox = captures && dev;
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
-        Ok(Self { services, access: Access::new(store.clone(), clock.clone(), trust), transport, pools, captures })
+        let access = Access::new(store.clone(), clock.clone(), trust);
+        Ok(Self { services, access, transport, pools, captures, inbox })
     }
 }

@@ -5,23 +5,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{self, RootKey, ensure_root};
+use crate::access::{self, RootKey, Trust, ensure_root};
 use crate::app::data_dir::DataDir;
 use crate::app::parts::Parts;
 use crate::aws::Gate;
 use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::http;
-use crate::http::{AwsEndpoint, Health, Routes, inbox, links, verification};
+use crate::http::{AwsEndpoint, Health, Routes, inbox, links, peek, verification};
+use crate::mail::{identity, receiving, sending};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
 use crate::store::{self, Database, Store};
-use crate::workers::{Pool, Stop, tick};
+use crate::topics;
+use crate::workers::{Pool, Stop, sweep_dead_letters, tick};
 
 /// How long work in flight may go on after the stop has begun.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often received mail that is done is looked through for what is old.
-const RECEIVED_MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often mail that is done, and jobs that were given up, are looked through for what is old.
+const MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon a move task begins, and in what steps it keeps its rate.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
@@ -131,9 +133,28 @@ impl App {
             queues.sweep_moves().await?;
             queues.sweep_deleted().await
         });
-        tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |i| i.check_pending().await);
-        tick(stop, clock, "received mail", RECEIVED_MAIL_EVERY, services.receiving, async |r| r.sweep().await);
-        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| topics.sweep().await);
+        // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
+        tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |identities| {
+            while identities.check_pending().await? > 0 {}
+            Ok::<_, identity::Error>(())
+        });
+        tick(stop, clock, "received mail", MAIL_EVERY, services.receiving, async |receiving| {
+            while receiving.sweep().await? > 0 {}
+            Ok::<_, receiving::Error>(())
+        });
+        tick(stop, clock, "sent mail", MAIL_EVERY, services.sending, async |sending| {
+            while sending.sweep().await? > 0 {}
+            Ok::<_, sending::SendError>(())
+        });
+        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| {
+            while topics.sweep().await? > 0 {}
+            Ok::<_, topics::Error>(())
+        });
+        let state = (self.store.clone(), clock.clone());
+        tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {
+            while sweep_dead_letters(&store, &clock).await? > 0 {}
+            Ok::<_, store::Error>(())
+        });
         tick(
             stop,
             clock,
@@ -192,8 +213,9 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
     let routes = Routes::new(health)
         .with(links::routes(services.topics.clone()))
         .with(verification::routes(services.identities.clone()));
-    // Whoever reaches the inbox reads all of it, so it is there only where mail is captured.
-    if parts.captures { routes.with(inbox::routes(store.clone())) } else { routes }
+    let dev = parts.access.trust() == Trust::Anybody;
+    let routes = if dev { routes.with(peek::routes(services.queues.clone())) } else { routes };
+    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
 }
 
 struct SmtpListeners {

@@ -8,6 +8,7 @@ mod manage;
 pub mod message_attributes;
 pub mod moves;
 mod moving;
+mod peek;
 mod receive;
 mod retention;
 mod send;

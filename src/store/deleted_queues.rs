@@ -7,7 +7,9 @@ use crate::store::{Error, Tx, args};
 pub async fn insert(tx: &mut Tx, queue: &Queue) -> Result<u64, Error> {
     let now = tx.now();
     tx.run(
-        "INSERT INTO deleted_queues (queue_id, deleted_at, account, region, name) VALUES ($1, $2, $3, $4, $5)",
+        // Another node may have deleted it at the same time.
+        "INSERT INTO deleted_queues (queue_id, deleted_at, account, region, name) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (queue_id) DO NOTHING",
         args![queue.id, now, &queue.account, &queue.region, &queue.name],
     )
     .await
@@ -31,13 +33,14 @@ pub async fn any_since(
     Ok(row.is_some())
 }
 
-/// Deleted queues, up to 100, those deleted first before others: the id of each, and when it was deleted.
-pub async fn list(tx: &mut Tx) -> Result<Vec<(i64, Timestamp)>, Error> {
-    let rows = tx.all("SELECT queue_id, deleted_at FROM deleted_queues ORDER BY deleted_at LIMIT 100", vec![]).await?;
-    rows.iter().map(|row| Ok((row.int("queue_id")?, row.time("deleted_at")?))).collect()
+/// Deleted queues whose messages may still be there, up to 1,000, those deleted first before others.
+pub async fn list(tx: &mut Tx) -> Result<Vec<i64>, Error> {
+    let rows = tx.all("SELECT queue_id FROM deleted_queues ORDER BY deleted_at LIMIT 1000", vec![]).await?;
+    rows.iter().map(|row| row.int("queue_id")).collect()
 }
 
-/// The messages of this deleted queue are gone and its name is free.
-pub async fn forget(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    tx.run("DELETE FROM deleted_queues WHERE queue_id = $1", args![id]).await
+/// The messages of this deleted queue are gone. It is forgotten if it was deleted before `before`: a send that found the
+/// queue may commit after the deletion, and its messages are to be taken away too.
+pub async fn forget(tx: &mut Tx, id: i64, before: Timestamp) -> Result<u64, Error> {
+    tx.run("DELETE FROM deleted_queues WHERE queue_id = $1 AND deleted_at < $2", args![id, before]).await
 }

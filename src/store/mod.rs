@@ -8,6 +8,7 @@ pub mod configuration_sets;
 pub mod deleted_queues;
 pub mod dialect;
 mod error;
+mod hints;
 pub mod identities;
 pub mod inbound_mails;
 mod lane;

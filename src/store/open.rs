@@ -1,4 +1,7 @@
 //! Opens the store: finds the engine, migrates, starts the writer lanes.
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,10 +10,13 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, PgConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::base::Clock;
 use crate::store::dialect::Engine;
+use crate::store::hints::{Hints, open_ear};
 use crate::store::lane::{Change, Job, Lane, Pool};
 use crate::store::wake::Wakes;
 use crate::store::{Error, Tx, Waiter};
@@ -21,6 +27,8 @@ const JOBS_WAITING_MAX: usize = 4_096;
 const JOBS_PER_COMMIT_MAX: usize = 256;
 /// Writer lanes, and so write connections, to PostgreSQL.
 const POSTGRES_LANES: usize = 12;
+/// How long a connection to PostgreSQL may wait and still be taken without a test.
+const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// Connections for reading.
 const READERS_MAX: u32 = 8;
 
@@ -66,26 +74,32 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer lanes.
     pub async fn open(database: &Database, clock: Clock) -> Result<Store, Error> {
-        let (writers, readers, engine, lanes) = match database {
+        let wakes = Arc::new(Wakes::default());
+        let alive = CancellationToken::new();
+        let (writers, readers, engine, lanes, hints) = match database {
             Database::Sqlite(path) => {
                 let (writers, readers) = open_sqlite(path).await?;
-                (writers, readers, Engine::Sqlite, 1)
+                (writers, readers, Engine::Sqlite, 1, None)
             }
             Database::Postgres(url) => {
-                let (writers, readers) = open_postgres(url).await?;
-                (writers, readers, Engine::Postgres, POSTGRES_LANES)
+                let (writers, readers, others) = open_postgres(url).await?;
+                let hints = start_hints(others, &wakes, &clock, &alive).await;
+                (writers, readers, Engine::Postgres, POSTGRES_LANES, Some(hints))
             }
         };
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
-        let (waiting, writers) = (Arc::new(Mutex::new(waiting)), Arc::new(writers));
-        let wakes = Arc::new(Wakes::default());
+        let (waiting, writers, alive) =
+            (Arc::new(Mutex::new(waiting)), Arc::new(writers), Arc::new(alive.drop_guard()));
         for _ in 0..lanes {
             let lane = Lane {
                 jobs: waiting.clone(),
                 pool: writers.clone(),
                 clock: clock.clone(),
                 wakes: wakes.clone(),
+                hints: hints.clone(),
+                _alive: alive.clone(),
                 jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
+                begins_max: if engine == Engine::Sqlite { 1 } else { POSTGRES_LANES + 1 },
             };
             // A lane ends by itself when the last clone of the store is dropped.
             tokio::spawn(lane.run());
@@ -132,7 +146,18 @@ impl Store {
     }
 }
 
+/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys. SQLite
+/// gives the files beside it the same mode.
+fn make_private(path: &PathBuf) -> Result<(), Error> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(sqlx::Error::Io(error).into()),
+        _ => Ok(()),
+    }
+}
+
 async fn open_sqlite(path: &PathBuf) -> Result<(Pool, Pool), Error> {
+    make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -154,16 +179,72 @@ async fn open_sqlite(path: &PathBuf) -> Result<(Pool, Pool), Error> {
     Ok((Pool::Sqlite(writers), Pool::Sqlite(readers)))
 }
 
-async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
+/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is
+/// tried again by and by: it is not needed to be right.
+async fn start_hints(
+    others: sqlx::Pool<sqlx::Postgres>,
+    wakes: &Arc<Wakes>,
+    clock: &Clock,
+    alive: &CancellationToken,
+) -> Arc<Hints> {
+    let ear = open_ear(&others).await.inspect_err(|error| {
+        tracing::warn!(%error, "does not hear of other nodes' messages; looks for them every few seconds");
+    });
+    let hints = Hints::new();
+    let (speaker, mouth, time, end) = (hints.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(speaker.speak(&mouth, &time)).await });
+    let (listener, wakes, clock, end) = (hints.clone(), wakes.clone(), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(listener.listen(ear.ok(), &others, &wakes, &clock)).await });
+    hints
+}
+
+async fn open_postgres(url: &str) -> Result<(Pool, Pool, sqlx::Pool<sqlx::Postgres>), Error> {
     let options = PgConnectOptions::from_str(url)?.application_name("postrider").statement_cache_capacity(512);
     let pool = |max| {
         PgPoolOptions::new()
             .max_connections(max)
             .test_before_acquire(false)
+            // The server may have closed a connection while it waited. Under load none waits, and none is tested.
+            .before_acquire(|connection, waited| {
+                Box::pin(async move {
+                    if waited.idle_for > IDLE_TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
     };
-    let writers = pool(POSTGRES_LANES as u32).await?;
+    let writers = match pool(POSTGRES_LANES as u32).await {
+        // It tried until its time was over and does not say why; one more connection does.
+        Err(sqlx::Error::PoolTimedOut) => {
+            PgConnection::connect_with(&options).await?.close().await?;
+            return Err(sqlx::Error::PoolTimedOut.into());
+        }
+        opened => opened?,
+    };
     sqlx::migrate!("migrations/postgres").run(&writers).await?;
-    Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?)))
+    // One connection hears, one speaks.
+    Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?), pool(2).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn nobody_else_can_read_the_database() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // The folder may be the operator's own, open to all.
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("its mode");
+        let database = Database::Sqlite(dir.path().join("test.db"));
+        let store = Store::open(&database, Clock::system()).await.expect("a store");
+        for file in ["test.db", "test.db-wal", "test.db-shm"] {
+            let mode = std::fs::metadata(dir.path().join(file)).expect(file).permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        drop(store);
+    }
 }

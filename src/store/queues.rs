@@ -1,5 +1,6 @@
 //! Queues: the rows that say how a queue behaves.
 use crate::base::{AccountId, Region, Timestamp};
+use crate::store::dialect::Engine;
 use crate::store::{Error, Row, Tx, args};
 
 /// A user's queue as it is stored.
@@ -111,6 +112,16 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
     row.as_ref().map(read).transpose()
 }
 
+/// Holds a queue that this transaction will change by what it reads: another change of it waits until the end.
+pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
+    // SQLite has one writer.
+    if tx.engine() == Engine::Postgres {
+        let sql = "SELECT id FROM queues WHERE account = $1 AND region = $2 AND name = $3 FOR UPDATE";
+        tx.one(sql, args![account, region, name]).await?;
+    }
+    Ok(())
+}
+
 /// Lists queues by name, after `after`, whose names start with `prefix`; `limit` at the most.
 pub async fn list(
     tx: &mut Tx,
@@ -122,8 +133,8 @@ pub async fn list(
 ) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
-            "SELECT name FROM queues WHERE account = $1 AND region = $2 AND substr(name, 1, CAST($3 AS INTEGER)) = $4 AND name > $5 \
-             ORDER BY name LIMIT $6",
+            "SELECT name FROM queues WHERE account = $1 AND region = $2 \
+             AND substr(name, 1, CAST($3 AS INTEGER)) = $4 AND name > $5 ORDER BY name LIMIT $6",
             args![account, region, prefix.chars().count() as i64, prefix, after, limit],
         )
         .await?;

@@ -21,6 +21,10 @@ async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
     (url, arn)
 }
 
+async fn queue_of_anybody(house: &House, name: &str) {
+    house.sqs_as(credentials("dev", "dev")).create_queue().queue_name(name).send().await.expect("a queue");
+}
+
 /// Takes all messages of a queue away and gives their bodies.
 async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     let mut bodies = vec![];
@@ -37,9 +41,12 @@ async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     }
 }
 
+fn parse(text: impl AsRef<str>) -> serde_json::Value {
+    serde_json::from_str(text.as_ref()).expect("JSON")
+}
+
 /// The `Message` of each SNS envelope, parsed.
 fn unwrapped(bodies: &[String]) -> Vec<serde_json::Value> {
-    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
     bodies.iter().map(|body| parse(parse(body)["Message"].as_str().expect("a message"))).collect()
 }
 
@@ -57,6 +64,21 @@ async fn verified(house: &House, name: &str) {
 }
 
 both_engines! {
+    async fn what_shows_everything_to_anybody_is_there_in_dev_only(engine: Engine) {
+        let status = async |house: &House, page: &str| {
+            let asked = reqwest::get(format!("{}{page}", house.endpoint())).await;
+            asked.expect("an answer").status().as_u16()
+        };
+        let (dev, serve) = (House::dev(engine).await, House::serve(engine).await);
+        let queue = "/_aws/sqs/messages?QueueUrl=http://h/000000000000/jobs";
+        queue_of_anybody(&dev, "jobs").await;
+        for page in ["/_postrider/inbox", "/_aws/ses", queue] {
+            assert_eq!(status(&dev, page).await, 200, "{page}");
+            // Mail is captured there too.
+            assert_eq!(status(&serve, page).await, 400, "{page}");
+        }
+    }
+
     async fn a_queue_serves_the_sdk_with_attributes_batches_and_errors(engine: Engine) {
         let house = House::serve(engine).await;
         let sqs = house.sqs();
@@ -190,6 +212,12 @@ async fn in_dev_anybody_may_call_and_an_identity_verifies_at_once() {
     let sqs = house.sqs_as(credentials("123456789012", "anything"));
     let (url, arn) = queue(&sqs, "q").await;
     assert!(url.ends_with("/123456789012/q") && arn.contains(":123456789012:"), "{url} {arn}");
+    sqs.send_message().queue_url(&url).message_body("seen").send().await.expect("sent");
+    let page = format!("{}/_aws/sqs/messages?QueueUrl={url}", house.endpoint());
+    let shown: serde_json::Value = reqwest::get(&page).await.expect("answers").text().await.map(parse).expect("a page");
+    let shown = &shown["ReceiveMessageResponse"]["ReceiveMessageResult"]["Message"];
+    assert_eq!((&shown[0]["Body"], &shown[1]), (&"seen".into(), &serde_json::Value::Null));
+    assert_eq!(drain(&sqs, &url).await, ["seen"], "looking takes nothing");
     let made = house.sesv2().create_email_identity().email_identity("a@example.com").send().await.expect("made");
     assert!(made.verified_for_sending_status());
 }
