@@ -26,6 +26,7 @@ pub mod subscriptions;
 pub mod topics;
 mod tx;
 mod wake;
+mod wal;
 
 pub use error::Error;
 pub use open::{Database, Store};
