@@ -61,7 +61,7 @@ impl Parts {
         let wrong = |line: String| StartError::Settings(line);
         let dev = settings.mode == Mode::Dev;
         let hostname = settings.hostname.to_string();
-        let queues = Queues::new(store.clone(), clock.clone());
+        let queues = Queues::new(store.clone(), clock.clone()).with_names_free_at_once(dev);
         let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let delivery: Delivery = settings.delivery.parse().map_err(|e: transport::BadDelivery| wrong(e.to_string()))?;

@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often mail that is done, and jobs that were given up, are looked through for what is old.
 const MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How soon a move task begins, and in what steps it keeps its rate.
+const MOVES_EVERY: Duration = Duration::from_millis(500);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
@@ -125,8 +127,10 @@ impl App {
             self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
         }
         let (stop, services) = (&self.stop, self.parts.services.clone());
+        tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
             queues.sweep_expired().await?;
+            queues.sweep_moves().await?;
             queues.sweep_deleted().await
         });
         // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
@@ -192,7 +196,8 @@ impl App {
     pub async fn round(&self) -> Result<usize, store::Error> {
         let rounds = self.parts.pools.iter().map(Pool::round);
         let worked: Vec<usize> = futures::future::try_join_all(rounds).await?;
-        Ok(worked.into_iter().sum())
+        let moved = self.parts.services.queues.move_round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.

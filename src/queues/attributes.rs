@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::base::Arn;
-use crate::queues::{Error, Queue, arn, fifo};
+use crate::queues::{Error, Queue, arn, dead_letters, fifo};
 use crate::store::messages::Counts;
 use crate::store::queues::Settings;
 
@@ -75,7 +75,8 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
             "ReceiveMessageWaitTimeSeconds" => settings.receive_wait = within(0, 20)?,
             "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own, wrong)?,
             name if fifo::ATTRIBUTES.contains(&name) => fifo::set(settings, name, value)?,
-            "Policy" | "RedriveAllowPolicy" if value.is_empty() => {}
+            "RedriveAllowPolicy" => dead_letters::set_allow_policy(settings, value)?,
+            "Policy" if value.is_empty() => {}
             "Policy" => return Err(Error::Unsupported("a queue policy")),
             "KmsMasterKeyId" if !value.is_empty() => return Err(Error::Unsupported("encryption with a KMS key")),
             "SqsManagedSseEnabled" if value == "false" => {}
@@ -110,7 +111,7 @@ fn redrive(value: &str, own: &Arn, wrong: impl Fn() -> Error) -> Result<DeadLett
 }
 
 /// All attributes of a queue, as GetQueueAttributes writes them.
-pub(super) fn all(queue: &Queue, counts: Counts) -> BTreeMap<String, String> {
+pub(super) fn all(queue: &Queue, counts: Counts) -> Result<BTreeMap<String, String>, Error> {
     let s = &queue.settings;
     let mut all = BTreeMap::from([
         ("ApproximateNumberOfMessages", counts.visible.to_string()),
@@ -131,7 +132,8 @@ pub(super) fn all(queue: &Queue, counts: Counts) -> BTreeMap<String, String> {
         all.insert("RedrivePolicy", policy.to_string());
     }
     all.extend(s.fifo.iter().flat_map(fifo::attributes));
-    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    all.extend(dead_letters::allow_policy(s)?.map(|policy| (dead_letters::ALLOW, policy)));
+    Ok(all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The first attribute named in `given` whose value in `now` is another than in `wanted`.
@@ -146,6 +148,8 @@ pub(super) fn first_difference(now: &Settings, wanted: &Settings, given: &BTreeM
             (&now.dead_letter_queue, now.receives_max) != (&wanted.dead_letter_queue, wanted.receives_max)
         }
         name if fifo::ATTRIBUTES.contains(&name) => now.fifo != wanted.fifo,
+        // What was kept can be read back: both were written by `apply`.
+        dead_letters::ALLOW => dead_letters::allow_policy(now).ok() != dead_letters::allow_policy(wanted).ok(),
         _ => false,
     };
     given.keys().find(|name| differs(name)).cloned()

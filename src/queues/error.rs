@@ -1,4 +1,5 @@
 //! What can be wrong with a request to a queue, in the words of queues; the AWS codes stand in `aws/sqs/error.rs`.
+use crate::queues::moves::MoveError;
 use crate::store;
 
 /// Why a queue did not do what was asked. Nothing was changed.
@@ -19,6 +20,12 @@ pub enum Error {
     /// The attribute cannot have this value: name, value.
     #[error("attribute {0} cannot be {1:?}")]
     AttributeValue(String, String),
+    /// A queue of this name was deleted less than 60 seconds ago.
+    #[error("queue {0} was deleted less than 60 seconds ago")]
+    DeletedRecently(String),
+    /// A move task cannot be started, listed or cancelled.
+    #[error(transparent)]
+    Move(#[from] MoveError),
     /// The queue was purged less than 60 seconds ago.
     #[error("queue {0} was purged less than 60 seconds ago")]
     PurgeInProgress(String),

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
+use crate::queues::dead_letters::check_target;
 use crate::queues::tags::{self, Tags};
 use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope, fifo};
 use crate::store;
 use crate::store::queues::Settings;
-use crate::store::{Tx, messages, queues};
+use crate::store::{Tx, deleted_queues, messages, queues};
 
+/// How long the name of a deleted queue is not free (CreateQueue in the SQS API reference).
+const NAME_TAKEN: Duration = Duration::from_secs(60);
 /// One PurgeQueue in this time.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a deleted queue is remembered: longer than any transaction that found it lasts.
@@ -38,7 +41,8 @@ impl Queues {
     ///
     /// # Errors
     /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::QueueExists`] when an
-    /// attribute that is given has another value there; [`Error::QueueMissing`] when the dead-letter queue is missing.
+    /// attribute that is given has another value there; [`Error::Parameter`] when the dead-letter queue cannot be one;
+    /// [`Error::DeletedRecently`] within a minute of a delete.
     pub async fn create(
         &self,
         scope: &Scope,
@@ -53,10 +57,17 @@ impl Queues {
         let mut settings = Settings { fifo, ..Settings::default() };
         apply(&mut settings, &own, &attributes)?;
         let (scope, name) = (scope.clone(), name.to_owned());
+        let free_at_once = self.names_free_at_once;
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    check_dead_letter_queue(tx, &settings).await?;
+                    check_target(tx, &settings, &own).await?;
+                    let since = tx.now() - NAME_TAKEN;
+                    if !free_at_once
+                        && deleted_queues::any_since(tx, &scope.account, &scope.region, &name, since).await?
+                    {
+                        return Err(Error::DeletedRecently(name));
+                    }
                     let inserted = queues::insert(tx, &scope.account, &scope.region, &name, &settings, &tags).await?;
                     let queue = find(tx, &scope, &name).await?;
                     match first_difference(&queue.settings, &settings, &attributes) {
@@ -105,7 +116,7 @@ impl Queues {
         // Counting walks the queue, so it is done only for those who ask.
         let counting = wanted.iter().any(|w| w == "All" || w.starts_with("Approximate"));
         let counts = if counting { self.counting.counts(tx, queue.id).await? } else { Default::default() };
-        let mut found = all(&queue, counts);
+        let mut found = all(&queue, counts)?;
         if !wanted.iter().any(|w| w == "All") {
             found.retain(|name, _| wanted.contains(name));
         }
@@ -115,7 +126,8 @@ impl Queues {
     /// Changes the attributes that are given.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`], also for the dead-letter queue; [`Error::AttributeName`], [`Error::AttributeValue`].
+    /// [`Error::QueueMissing`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::Parameter`] when the
+    /// dead-letter queue cannot be one.
     pub async fn set_attributes(
         &self,
         scope: &Scope,
@@ -130,7 +142,10 @@ impl Queues {
                     queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let mut queue = find(tx, &scope, &name).await?;
                     apply(&mut queue.settings, &own, &attributes)?;
-                    check_dead_letter_queue(tx, &queue.settings).await?;
+                    // Only when it is named now: it may have been deleted since it was set.
+                    if attributes.contains_key("RedrivePolicy") {
+                        check_target(tx, &queue.settings, &own).await?;
+                    }
                     queues::update(tx, queue.id, &queue.settings).await?;
                     Ok(())
                 })
@@ -170,7 +185,8 @@ impl Queues {
             .write(move |tx| {
                 Box::pin(async move {
                     let queue = find(tx, &scope, &name).await?;
-                    queues::delete(tx, &queue).await?;
+                    queues::delete(tx, queue.id).await?;
+                    deleted_queues::insert(tx, &queue).await?;
                     Ok(())
                 })
             })
@@ -183,12 +199,11 @@ impl Queues {
     /// # Errors
     /// Only when the store fails.
     pub async fn sweep_deleted(&self) -> Result<(), Error> {
-        let ids = queues::deleted(&mut self.store.reader().await?).await?;
-        for id in ids {
+        for id in deleted_queues::list(&mut self.store.reader().await?).await? {
             // Whatever another node's clock says of when they were sent.
             self.delete_messages_until(id, Timestamp::from_micros(i64::MAX)).await?;
             let before = self.clock.now() - DELETED_KEPT;
-            self.store.write(move |tx| Box::pin(async move { queues::forget_deleted(tx, id, before).await })).await?;
+            self.store.write(move |tx| Box::pin(async move { deleted_queues::forget(tx, id, before).await })).await?;
         }
         Ok(())
     }
@@ -210,12 +225,4 @@ impl Queues {
             })
             .await
     }
-}
-
-async fn check_dead_letter_queue(tx: &mut Tx, settings: &Settings) -> Result<(), Error> {
-    let Some(target) = settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<Arn>().ok()) else {
-        return Ok(());
-    };
-    let scope = Scope { account: target.account, region: target.region };
-    find(tx, &scope, &target.resource).await.map(|_| ())
 }

@@ -3,11 +3,15 @@ mod attempts;
 mod attributes;
 mod cache;
 mod counting;
+mod dead_letters;
 mod error;
 mod fifo;
 mod handle;
+mod kept;
 mod manage;
 pub mod message_attributes;
+pub mod moves;
+mod moving;
 mod peek;
 mod receive;
 mod retention;
@@ -23,6 +27,7 @@ use crate::queues::cache::Cache;
 use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
 use crate::store::Store;
 
+pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
 pub use error::Error;
@@ -39,6 +44,8 @@ pub struct Queues {
     counting: Arc<Counting>,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
+    /// Whether a deleted queue's name is free at once.
+    names_free_at_once: bool,
 }
 
 /// Whose queues, and where: names are unique within this.
@@ -54,12 +61,19 @@ impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
         let counting = Arc::new(Counting::new(IN_FLIGHT_MAX));
-        Self { store, clock, cache: Arc::default(), counting, closing: CancellationToken::new() }
+        let (cache, closing) = (Arc::default(), CancellationToken::new());
+        Self { store, clock, cache, counting, closing, names_free_at_once: false }
     }
 
     /// The same, with another limit on the messages of a queue that are in flight.
     pub fn with_in_flight_max(self, max: u32) -> Self {
         Self { counting: Arc::new(Counting::new(max)), ..self }
+    }
+
+    /// Lets a queue be made again as soon as it is deleted, not only after a minute: for a developer's machine, where
+    /// test suites delete and make queues in a row.
+    pub fn with_names_free_at_once(self, free: bool) -> Self {
+        Self { names_free_at_once: free, ..self }
     }
 
     /// Ends all waiting for messages, and lets nobody wait from now on: the server stops.

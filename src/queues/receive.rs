@@ -308,7 +308,7 @@ async fn hide(tx: &mut Tx, queue: &Queue, handle: &str, seconds: i64) -> Result<
 
 /// Claims up to `count` messages that may be given out. Those that are too old are dropped, those received too often
 /// move to the dead-letter queue; both in this transaction.
-async fn claim(
+pub(super) async fn claim(
     tx: &mut Tx,
     queue: &Queue,
     groups: Groups,
@@ -334,7 +334,11 @@ async fn claim(
             let age = now.since(message.sent_at);
             if age > Duration::from_secs(u64::from(queue.settings.retention)) {
                 messages::drop_claimed(tx, queue.id, &message).await?;
-            } else if queue.settings.receives_max.is_some_and(|max| message.receive_count > max) {
+            } else if queue
+                .settings
+                .receives_max
+                .is_some_and(|max| message.receive_count - message.receives_before > max)
+            {
                 if !move_to_dead_letters(tx, queue, &message).await? {
                     taken.push(message);
                 }
@@ -361,11 +365,10 @@ async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, message: &Claimed) -> 
         return Ok(false);
     };
     let source = arn(queue).to_string();
-    let why = "received too often";
     if message.deduplication_id.is_some() {
-        messages::move_in_order(tx, message, queue.id, dead.id, Some(&source), why).await?;
+        messages::move_in_order(tx, message, queue.id, dead.id, Some(&source), "received too often").await?;
     } else {
-        messages::move_to(tx, message.id, message.receipt, dead.id, Some(&source), why).await?;
+        messages::move_dead(tx, message, dead.id, &source).await?;
     }
     Ok(true)
 }

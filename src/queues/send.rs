@@ -91,7 +91,11 @@ impl Queues {
     }
 }
 
-async fn insert(tx: &mut Tx, queue: &Queue, outgoing: Vec<Outgoing>) -> Result<Vec<Result<Sent, Error>>, Error> {
+pub(super) async fn insert(
+    tx: &mut Tx,
+    queue: &Queue,
+    outgoing: Vec<Outgoing>,
+) -> Result<Vec<Result<Sent, Error>>, Error> {
     if queue.settings.fifo.is_some() {
         return fifo::insert(tx, queue, outgoing).await;
     }

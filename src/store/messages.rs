@@ -52,6 +52,8 @@ pub struct Claimed {
     pub receipt: i64,
     /// How often it has been received, this time included.
     pub receive_count: u32,
+    /// How often it had been received when it was moved into this queue.
+    pub receives_before: u32,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When it was received for the first time.
@@ -80,6 +82,7 @@ impl Claimed {
             id: row.int("id")?,
             receipt: row.int("receipt")?,
             receive_count: row.count("receive_count")?,
+            receives_before: row.count("receives_before")?,
             sent_at: row.time("sent_at")?,
             first_received_at: row.time("first_received_at")?,
             message_id: row.text("message_id")?,
@@ -325,6 +328,17 @@ pub async fn move_to(
     regroup(tx, &moved).await?;
     tx.ring(queue_id, 1);
     Ok(moved.len() as u64)
+}
+
+/// Moves a claimed message to a dead-letter queue, where it is visible at once. This claim does not count as a receive.
+pub async fn move_dead(tx: &mut Tx, message: &Claimed, queue_id: i64, source: &str) -> Result<u64, Error> {
+    let moved = move_to(tx, message.id, message.receipt, queue_id, Some(source), "received too often").await?;
+    tx.run(
+        "UPDATE messages SET receive_count = receive_count - 1, receives_before = receive_count - 1 WHERE id = $1",
+        args![message.id],
+    )
+    .await?;
+    Ok(moved)
 }
 
 /// Keeps a worker's claim: hides the message until `until`, if it still carries this receipt.

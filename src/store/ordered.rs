@@ -193,7 +193,8 @@ pub(super) async fn group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Opti
     row.map(|row| row.text("group_id")).transpose()
 }
 
-/// Moves a message to another queue that keeps order. It becomes a new row there: the last of its group, sent now.
+/// Moves a claimed message to a dead-letter queue that keeps order. It becomes a new row there: the last of its group,
+/// sent now. This claim does not count as a receive.
 pub async fn move_to(
     tx: &mut Tx,
     message: &Claimed,
@@ -208,9 +209,10 @@ pub async fn move_to(
     let moved = tx
         .run(
             "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, group_id, deduplication_id, grouped, \
-             sender, attributes, trace_header, body, receive_count, first_received_at, dead_letter_source, why) \
+             sender, attributes, trace_header, body, receive_count, receives_before, first_received_at, \
+             dead_letter_source, why) \
              SELECT $1, $2, $2, message_id, group_id, message_id, grouped, sender, attributes, trace_header, body, \
-             receive_count, first_received_at, $3, $4 FROM messages WHERE id = $5 AND receipt = $6",
+             receive_count - 1, receive_count - 1, first_received_at, $3, $4 FROM messages WHERE id = $5 AND receipt = $6",
             args![target, now, source, why, message.id, message.receipt],
         )
         .await?;

@@ -194,27 +194,21 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
     .await
 }
 
-/// Takes a queue away, and notes that its messages are to be taken away too.
-pub async fn delete(tx: &mut Tx, queue: &Queue) -> Result<(), Error> {
-    let now = tx.now();
+/// Takes a queue away.
+pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64, Error> {
     tx.queue_changed();
-    tx.run("DELETE FROM queues WHERE id = $1", args![queue.id]).await?;
-    // Another node may have deleted it at the same time.
-    let sql = "INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2) ON CONFLICT (queue_id) DO NOTHING";
-    tx.run(sql, args![queue.id, now]).await?;
-    Ok(())
+    tx.run("DELETE FROM queues WHERE id = $1", args![id]).await
 }
 
-/// Deleted queues whose messages may still be there.
-pub async fn deleted(tx: &mut Tx) -> Result<Vec<i64>, Error> {
-    let rows = tx.all("SELECT queue_id FROM deleted_queues ORDER BY deleted_at LIMIT 1000", vec![]).await?;
-    rows.iter().map(|row| row.int("queue_id")).collect()
-}
-
-/// The messages of this deleted queue are gone. It is forgotten if it was deleted before `before`: a send that found the
-/// queue may commit after the deletion, and its messages are to be taken away too.
-pub async fn forget_deleted(tx: &mut Tx, id: i64, before: Timestamp) -> Result<u64, Error> {
-    tx.run("DELETE FROM deleted_queues WHERE queue_id = $1 AND deleted_at < $2", args![id, before]).await
+/// The queues whose dead-letter queue has this ARN, by name, after `after`; `limit` at the most.
+pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: u32) -> Result<Vec<String>, Error> {
+    let rows = tx
+        .all(
+            "SELECT name FROM queues WHERE dead_letter_queue = $1 AND name > $2 ORDER BY name LIMIT $3",
+            args![target, after, limit],
+        )
+        .await?;
+    rows.iter().map(|row| row.text("name")).collect()
 }
 
 /// Notes that the queue was purged now.

@@ -107,6 +107,96 @@ def sqs_json():
     refused(sqs.send_message, missing, 400, QueueUrl=url, MessageBody="x")
 
 
+def sqs_dead_letters():
+    sqs = client("sqs")
+    dead = sqs.create_queue(QueueName="wire-dead")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:000000000000:wire-dead"
+    assert "queueUrls" in sqs.list_dead_letter_source_queues(QueueUrl=dead)
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    source = sqs.create_queue(QueueName="wire-source", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [source]
+    missing = "ResourceNotFoundException"
+    error = refused(sqs.start_message_move_task, missing, 404, SourceArn=arn + "-not")
+    assert error["Message"] == "The resource that you specified for the SourceArn parameter doesn't exist.", error
+    refused(sqs.start_message_move_task, "InvalidParameterValue", 400, SourceArn=arn, MaxNumberOfMessagesPerSecond=501)
+    handle = sqs.start_message_move_task(SourceArn=arn, MaxNumberOfMessagesPerSecond=1)["TaskHandle"]
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn)["Results"]
+    assert task.pop("StartedTimestamp") > 1_600_000_000_000, task
+    assert task == {"TaskHandle": handle, "Status": "RUNNING", "SourceArn": arn, "MaxNumberOfMessagesPerSecond": 1,
+                    "ApproximateNumberOfMessagesMoved": 0, "ApproximateNumberOfMessagesToMove": 0}, task
+
+    def ask(action, **parameters):
+        status, _, body = query("sqs", "2012-11-05", action, **parameters)
+        return status, ElementTree.fromstring(body)
+
+    def texts(tree, name):
+        return [element.text for element in tree.iter(SQS_NAMESPACE + name)]
+
+    status, tree = ask("ListDeadLetterSourceQueues", QueueUrl=dead)
+    assert status == 200 and texts(tree, "QueueUrl") == [source], ElementTree.tostring(tree)
+    status, tree = ask("ListMessageMoveTasks", SourceArn=arn, MaxResults="10")
+    entry = tree.find(f"{SQS_NAMESPACE}ListMessageMoveTasksResult/{SQS_NAMESPACE}ListMessageMoveTasksResultEntry")
+    assert status == 200 and texts(entry, "TaskHandle") == [handle], ElementTree.tostring(tree)
+    status, tree = ask("StartMessageMoveTask", SourceArn=arn)
+    assert status == 400 and texts(tree, "Code") == ["InvalidParameterValue"], ElementTree.tostring(tree)
+    status, tree = ask("CancelMessageMoveTask", TaskHandle=handle)
+    assert status == 200 and texts(tree, "ApproximateNumberOfMessagesMoved") == ["0"], ElementTree.tostring(tree)
+    status, tree = ask("CancelMessageMoveTask", TaskHandle=handle)
+    assert texts(tree, "Code") == ["AWS.SimpleQueueService.UnsupportedOperation"], ElementTree.tostring(tree)
+    status, tree = ask("CancelMessageMoveTask", TaskHandle="x")
+    assert texts(tree, "Message") == ["Value for parameter TaskHandle is invalid."], ElementTree.tostring(tree)
+    status, tree = ask("ListMessageMoveTasks", SourceArn=arn + "-not")
+    assert status == 404 and texts(tree, "Code") == [missing], ElementTree.tostring(tree)
+    for url in (source, dead):
+        sqs.delete_queue(QueueUrl=url)
+    if not ANYBODY:
+        error = refused(sqs.create_queue, "AWS.SimpleQueueService.QueueDeletedRecently", 400, QueueName="wire-dead")
+        status, tree = ask("CreateQueue", QueueName="wire-dead")
+        assert status == 400 and texts(tree, "Message") == [error["Message"]], ElementTree.tostring(tree)
+
+
+def sqs_visibility_batch():
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName="wire-visibility")["QueueUrl"]
+    sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": str(n)} for n in range(3)])
+    handles = [m["ReceiptHandle"] for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=handles[2])
+    expected = {"bad": "ReceiptHandleIsInvalid", "gone": "AWS.SimpleQueueService.MessageNotInflight",
+                "long": "InvalidParameterValue"}
+    entries = [{"Id": "fine", "ReceiptHandle": handles[0], "VisibilityTimeout": 0},
+               {"Id": "bad", "ReceiptHandle": "x", "VisibilityTimeout": 1},
+               {"Id": "gone", "ReceiptHandle": handles[2], "VisibilityTimeout": 1},
+               {"Id": "long", "ReceiptHandle": handles[1], "VisibilityTimeout": 43_201}]
+    answer = sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    assert [e["Id"] for e in answer["Successful"]] == ["fine"], answer
+    assert {e["Id"]: e["Code"] for e in answer["Failed"]} == expected, answer
+    assert len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]) == 1
+    prefix = "ChangeMessageVisibilityBatchRequestEntry"
+    form = {f"{prefix}.{n}.{key}": str(value) for n, entry in enumerate(entries[1:], 1) for key, value in entry.items()}
+    form.update({f"{prefix}.9.Id": "fine", f"{prefix}.9.ReceiptHandle": handles[1], f"{prefix}.9.VisibilityTimeout": "0"})
+    status, _, body = query("sqs", "2012-11-05", "ChangeMessageVisibilityBatch", QueueUrl=url, **form)
+    result = ElementTree.fromstring(body).find(SQS_NAMESPACE + "ChangeMessageVisibilityBatchResult")
+    failed = {e.findtext(SQS_NAMESPACE + "Id"): e.findtext(SQS_NAMESPACE + "Code")
+              for e in result.iter(SQS_NAMESPACE + "BatchResultErrorEntry")}
+    assert status == 200 and failed == expected, body
+    done = result.findtext(f"{SQS_NAMESPACE}ChangeMessageVisibilityBatchResultEntry/{SQS_NAMESPACE}Id")
+    assert done == "fine", body
+    batch = "AWS.SimpleQueueService."
+    for wrong, code in [([], "EmptyBatchRequest"), (entries[:1] * 11, "TooManyEntriesInBatchRequest"),
+                        (entries[:1] * 2, "BatchEntryIdsNotDistinct"), ([{**entries[0], "Id": "a b"}], "InvalidBatchEntryId")]:
+        refused(sqs.change_message_visibility_batch, batch + code, 400, QueueUrl=url, Entries=wrong)
+        refused(sqs.delete_message_batch, batch + code, 400, QueueUrl=url,
+                Entries=[{k: v for k, v in e.items() if k != "VisibilityTimeout"} for e in wrong])
+    refused(sqs.change_message_visibility, "ReceiptHandleIsInvalid", 404, QueueUrl=url, ReceiptHandle="x",
+            VisibilityTimeout=1)
+    refused(sqs.change_message_visibility, batch + "MessageNotInflight", 400, QueueUrl=url, ReceiptHandle=handles[2],
+            VisibilityTimeout=1)
+    sqs.delete_queue(QueueUrl=url)
+    gone = batch + "NonExistentQueue"
+    refused(sqs.change_message_visibility_batch, gone, 400, QueueUrl=url, Entries=entries[:1])
+    refused(sqs.list_dead_letter_source_queues, gone, 400, QueueUrl=url)
+
+
 def sqs_regions():
     west = client("sqs", region="eu-west-1")
     url = west.create_queue(QueueName="wire-west")["QueueUrl"]
@@ -212,6 +302,6 @@ def signatures():
     assert status == 403 and b"SignatureDoesNotMatch" in body, (status, body)
 
 
-for check in [identity, sqs_json, sqs_regions, sqs_query, bad_bodies] + ([] if ANYBODY else [signatures]):
+for check in [identity, sqs_json, sqs_dead_letters, sqs_visibility_batch, sqs_regions, sqs_query, bad_bodies] + ([] if ANYBODY else [signatures]):
     check()
     print(check.__name__, "ok")

@@ -4,6 +4,7 @@ use std::fmt;
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::queues::Error as Core;
+use crate::queues::moves::MoveError;
 
 /// An SQS error.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ pub enum SqsError {
     RepeatedId(String),
     /// An entry's id is not valid.
     InvalidId,
+    /// The parameter named here is not an ARN.
+    InvalidArn(&'static str),
+    /// The handle is not a move task's.
+    InvalidTaskHandle,
 }
 
 impl From<Core> for SqsError {
@@ -56,6 +61,7 @@ impl ServiceError for SqsError {
             Self::EmptyBatch(_) => return prefixed!("EmptyBatchRequest", 400),
             Self::TooManyEntries(_) => return prefixed!("TooManyEntriesInBatchRequest", 400),
             Self::RepeatedId(_) => return prefixed!("BatchEntryIdsNotDistinct", 400),
+            Self::InvalidArn(_) | Self::InvalidTaskHandle => return INVALID_VALUE,
             Self::InvalidId => return prefixed!("InvalidBatchEntryId", 400),
         };
         match core {
@@ -65,6 +71,8 @@ impl ServiceError for SqsError {
             Core::QueueExists(..) => ErrorShape::sender("QueueNameExists", 400).query("QueueAlreadyExists", 400),
             Core::AttributeName(_) => ErrorShape::sender("InvalidAttributeName", 400),
             Core::AttributeValue(..) => ErrorShape::sender("InvalidAttributeValue", 400),
+            Core::DeletedRecently(_) => prefixed!("QueueDeletedRecently", 400),
+            Core::Move(error) => move_shape(*error),
             Core::PurgeInProgress(_) => prefixed!("PurgeQueueInProgress", 403),
             Core::BodyMissing => MISSING,
             Core::BodyCharacters => ErrorShape::sender("InvalidMessageContents", 400),
@@ -96,6 +104,12 @@ impl fmt::Display for SqsError {
                 write!(f, "Maximum number of entries per request are 10. You have sent {n}.")
             }
             Self::RepeatedId(id) => write!(f, "Id {id} repeated."),
+            Self::InvalidArn(name) => write!(
+                f,
+                "You must use this format to specify the {name}: \
+                 arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+            ),
+            Self::InvalidTaskHandle => f.write_str("Value for parameter TaskHandle is invalid."),
             Self::InvalidId => f.write_str(
                 "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most \
                  80 letters long.",
@@ -116,6 +130,10 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ),
         Core::AttributeName(name) => write!(f, "Unknown Attribute {name}."),
         Core::AttributeValue(name, _) => write!(f, "Invalid value for the parameter {name}."),
+        Core::DeletedRecently(_) => f.write_str(
+            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+        ),
+        Core::Move(error) => write_move(*error, f),
         Core::PurgeInProgress(name) => {
             write!(f, "Only one PurgeQueue operation on {name} is allowed every 60 seconds.")
         }
@@ -150,6 +168,39 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Core::OverLimit => f.write_str("Too many messages in flight."),
         Core::Unsupported(what) => write!(f, "This server does not support {what} yet."),
         Core::Internal(error) => write!(f, "{error}"),
+    }
+}
+
+fn move_shape(error: MoveError) -> ErrorShape {
+    match error {
+        MoveError::Missing(_) | MoveError::TaskMissing => ErrorShape::sender("ResourceNotFoundException", 404),
+        MoveError::TooMany | MoveError::NotRunning => prefixed!("UnsupportedOperation", 400),
+        MoveError::NotDeadLetters
+        | MoveError::SameQueue
+        | MoveError::OtherType
+        | MoveError::AlreadyRunning
+        | MoveError::Number(..) => INVALID_VALUE,
+    }
+}
+
+fn write_move(error: MoveError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        MoveError::Missing(name) => {
+            write!(f, "The resource that you specified for the {name} parameter doesn't exist.")
+        }
+        MoveError::NotDeadLetters => f.write_str("Source queue must be configured as a Dead Letter Queue."),
+        MoveError::SameQueue => f.write_str("Source queue arn and destination queue arn cannot be the same."),
+        MoveError::OtherType => f.write_str("The source queue and destination queue must be of the same queue type."),
+        MoveError::AlreadyRunning => f.write_str(
+            "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+        ),
+        MoveError::TooMany => f.write_str("An account can have at most 100 active message move tasks."),
+        MoveError::Number(name, max) => write!(
+            f,
+            "Value for parameter {name} is invalid. Reason: You must enter a number that's between 1 and {max}."
+        ),
+        MoveError::TaskMissing => f.write_str("Task does not exist."),
+        MoveError::NotRunning => f.write_str("Only active tasks can be cancelled."),
     }
 }
 

@@ -2,6 +2,7 @@
 mod address;
 mod attribute;
 mod batch;
+mod dead_letter;
 mod error;
 mod message;
 mod queue;
@@ -32,6 +33,7 @@ pub static API: Api = Api {
 };
 
 static OPERATIONS: &[Operation] = operations! {
+    CancelMessageMoveTask => dead_letter::cancel_message_move_task,
     ChangeMessageVisibility => receive::change_message_visibility,
     ChangeMessageVisibilityBatch => batch::change_message_visibility_batch,
     CreateQueue => queue::create_queue,
@@ -40,6 +42,8 @@ static OPERATIONS: &[Operation] = operations! {
     DeleteQueue => queue::delete_queue,
     GetQueueAttributes => queue::get_queue_attributes,
     GetQueueUrl => queue::get_queue_url,
+    ListDeadLetterSourceQueues => dead_letter::list_dead_letter_source_queues,
+    ListMessageMoveTasks => dead_letter::list_message_move_tasks,
     ListQueueTags => tag::list_queue_tags,
     ListQueues => queue::list_queues,
     PurgeQueue => queue::purge_queue,
@@ -47,6 +51,7 @@ static OPERATIONS: &[Operation] = operations! {
     SendMessage => message::send_message,
     SendMessageBatch => batch::send_message_batch,
     SetQueueAttributes => queue::set_queue_attributes,
+    StartMessageMoveTask => dead_letter::start_message_move_task,
     TagQueue => tag::tag_queue,
     UntagQueue => tag::untag_queue,
 };
@@ -63,6 +68,8 @@ static NAMES: Names = Names {
         ("*", "Failed", "BatchResultErrorEntry"),
         ("*", "Messages", "Message"),
         ("*", "QueueUrls", "QueueUrl"),
+        ("*", "queueUrls", "QueueUrl"),
+        ("*", "Results", "ListMessageMoveTasksResultEntry"),
         ("*", "Attributes", "Attribute"),
         ("*", "AttributeNames", "AttributeName"),
         ("*", "MessageAttributes", "MessageAttribute"),

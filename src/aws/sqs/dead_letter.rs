@@ -1,0 +1,250 @@
+//! Dead-letter queues: ListDeadLetterSourceQueues, and the tasks that move messages out of one.
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address::{find, scope, url};
+use crate::aws::sqs::error::SqsError;
+use crate::base::Arn;
+use crate::queues::moves::{MoveFailure, status};
+use crate::queues::{Error, MoveTask};
+
+/// The most that one page of queues holds, and the page of who does not ask for pages.
+const PAGE_MAX: u32 = 1_000;
+
+/// See ListDeadLetterSourceQueues in the SQS API reference, and so on below.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListDeadLetterSourceQueuesRequest {
+    queue_url: String,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
+
+/// See ListDeadLetterSourceQueues. The list is there even when it is empty, and the model writes it small.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListDeadLetterSourceQueuesResult {
+    #[serde(rename = "queueUrls")]
+    queue_urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// Lists the queues whose dead-letter queue this is. Only who gives MaxResults gets a token for the next page.
+///
+/// # Errors
+/// QueueDoesNotExist; InvalidParameterValue for MaxResults or NextToken.
+pub async fn list_dead_letter_source_queues(
+    services: &Services,
+    caller: &Caller,
+    input: ListDeadLetterSourceQueuesRequest,
+) -> Result<ListDeadLetterSourceQueuesResult, SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    let wrong = |name, value, reason| Error::Parameter { name, value, reason };
+    let limit = match input.max_results {
+        None => PAGE_MAX,
+        Some(n) => u32::try_from(n)
+            .ok()
+            .filter(|n| (1..=PAGE_MAX).contains(n))
+            .ok_or_else(|| wrong("MaxResults", n.to_string(), "MaxResults must be an integer between 1 and 1000."))?,
+    };
+    let after = match &input.next_token {
+        None => String::new(),
+        Some(token) => decoded(URL_SAFE_NO_PAD.decode(token).ok())
+            .ok_or_else(|| wrong("NextToken", token.chars().take(200).collect(), "Invalid or expired next token."))?,
+    };
+    let mut names = services.queues.dead_letter_sources(&scope, &name, &after, limit + 1).await?;
+    let more = names.len() > limit as usize;
+    names.truncate(limit as usize);
+    let last = names.last().filter(|_| more && input.max_results.is_some());
+    let next_token = last.map(|last| URL_SAFE_NO_PAD.encode(last));
+    Ok(ListDeadLetterSourceQueuesResult {
+        queue_urls: names.iter().map(|name| url(caller, name)).collect(),
+        next_token,
+    })
+}
+
+fn decoded(bytes: Option<Vec<u8>>) -> Option<String> {
+    String::from_utf8(bytes?).ok()
+}
+
+fn queue_arn(parameter: &'static str, text: &str) -> Result<Arn, SqsError> {
+    let arn = text.parse::<Arn>().ok().filter(|arn| arn.service == "sqs");
+    arn.ok_or(SqsError::InvalidArn(parameter))
+}
+
+/// What the handle of a task says: base64 of this in JSON, as AWS writes it.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Handle {
+    task_id: String,
+    source_arn: String,
+}
+
+impl Handle {
+    fn encode(&self) -> String {
+        // Two texts always make JSON.
+        STANDARD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Result<Self, SqsError> {
+        let bytes = STANDARD.decode(text).map_err(|_| SqsError::InvalidTaskHandle)?;
+        serde_json::from_slice(&bytes).map_err(|_| SqsError::InvalidTaskHandle)
+    }
+}
+
+/// See StartMessageMoveTask.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartMessageMoveTaskRequest {
+    source_arn: String,
+    destination_arn: Option<String>,
+    max_number_of_messages_per_second: Option<i64>,
+}
+
+/// See StartMessageMoveTask.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartMessageMoveTaskResult {
+    task_handle: String,
+}
+
+/// Starts to move a dead-letter queue's messages.
+///
+/// # Errors
+/// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue.
+pub async fn start_message_move_task(
+    services: &Services,
+    caller: &Caller,
+    input: StartMessageMoveTaskRequest,
+) -> Result<StartMessageMoveTaskResult, SqsError> {
+    let source = queue_arn("SourceArn", &input.source_arn)?;
+    let destination = input.destination_arn.as_deref().map(|text| queue_arn("DestinationArn", text)).transpose()?;
+    let rate = input.max_number_of_messages_per_second;
+    let task_id = services.queues.start_move(&scope(caller), source, destination, rate).await?;
+    Ok(StartMessageMoveTaskResult { task_handle: Handle { task_id, source_arn: input.source_arn }.encode() })
+}
+
+/// See CancelMessageMoveTask.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CancelMessageMoveTaskRequest {
+    task_handle: String,
+}
+
+/// See CancelMessageMoveTask.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CancelMessageMoveTaskResult {
+    approximate_number_of_messages_moved: u32,
+}
+
+/// Stops a task; what has moved stays moved.
+///
+/// # Errors
+/// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue.
+pub async fn cancel_message_move_task(
+    services: &Services,
+    caller: &Caller,
+    input: CancelMessageMoveTaskRequest,
+) -> Result<CancelMessageMoveTaskResult, SqsError> {
+    let handle = Handle::decode(&input.task_handle)?;
+    let source = queue_arn("SourceArn", &handle.source_arn)?;
+    let moved = services.queues.cancel_move(&scope(caller), source, handle.task_id).await?;
+    Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: moved })
+}
+
+/// See ListMessageMoveTasks.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMessageMoveTasksRequest {
+    source_arn: String,
+    max_results: Option<i64>,
+}
+
+/// See ListMessageMoveTasks.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMessageMoveTasksResult {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    results: Vec<ListMessageMoveTasksResultEntry>,
+}
+
+/// A task. The handle is there only while there is something to cancel.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListMessageMoveTasksResultEntry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_handle: Option<String>,
+    status: String,
+    source_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_number_of_messages_per_second: Option<u32>,
+    approximate_number_of_messages_moved: u32,
+    approximate_number_of_messages_to_move: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<&'static str>,
+    /// Milliseconds since 1970.
+    started_timestamp: i64,
+}
+
+/// Lists the latest tasks of a source, the newest first.
+///
+/// # Errors
+/// ResourceNotFoundException, InvalidParameterValue.
+pub async fn list_message_move_tasks(
+    services: &Services,
+    caller: &Caller,
+    input: ListMessageMoveTasksRequest,
+) -> Result<ListMessageMoveTasksResult, SqsError> {
+    let source = queue_arn("SourceArn", &input.source_arn)?;
+    let tasks = services.queues.moves(&scope(caller), &source, input.max_results).await?;
+    Ok(ListMessageMoveTasksResult { results: tasks.into_iter().map(entry).collect() })
+}
+
+fn entry(task: MoveTask) -> ListMessageMoveTasksResultEntry {
+    let running = task.status == status::RUNNING;
+    let handle = Handle { task_id: task.task_id, source_arn: task.source.clone() };
+    ListMessageMoveTasksResultEntry {
+        task_handle: running.then(|| handle.encode()),
+        status: task.status,
+        source_arn: task.source,
+        destination_arn: task.destination,
+        max_number_of_messages_per_second: task.per_second,
+        approximate_number_of_messages_moved: task.moved,
+        approximate_number_of_messages_to_move: task.to_move,
+        failure_reason: task.failure.as_deref().and_then(MoveFailure::parse).map(reason),
+        started_timestamp: task.started_at.millis(),
+    }
+}
+
+/// AWS's word for a failure (SQS developer guide, "Troubleshooting dead-letter queue redrive"); for the last two none
+/// is documented.
+fn reason(failure: MoveFailure) -> &'static str {
+    match failure {
+        MoveFailure::QueueMissing => "AWS.SimpleQueueService.NonExistentQueue",
+        MoveFailure::NoSource => "CouldNotDetermineMessageSource",
+        MoveFailure::Refused => "InvalidParameterValue",
+        MoveFailure::TooLong => "TimedOut",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_survives_a_round_trip_and_other_texts_are_refused() {
+        let handle = Handle { task_id: "t".into(), source_arn: "arn:aws:sqs:us-east-1:000000000000:dead".into() };
+        let again = Handle::decode(&handle.encode()).expect("our own");
+        assert_eq!((again.task_id, again.source_arn), (handle.task_id, handle.source_arn));
+        for bad in ["", "x", "%%%", "e30="] {
+            assert!(matches!(Handle::decode(bad), Err(SqsError::InvalidTaskHandle)), "{bad}");
+        }
+    }
+}

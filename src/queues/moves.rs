@@ -1,0 +1,195 @@
+//! Move tasks: asking for one, looking at it, cancelling it. The moving itself is in `moving`.
+use crate::base::{Arn, ids};
+use crate::queues::dead_letters::is_fifo;
+use crate::queues::{Error, Queues, Scope};
+use crate::store::move_tasks::{self, MoveTask, NewTask};
+use crate::store::{Tx, messages, queues};
+
+/// StartMessageMoveTask in the SQS API reference.
+const PER_SECOND_MAX: i64 = 500;
+/// ListMessageMoveTasks in the SQS API reference.
+const LIST_MAX: i64 = 10;
+/// SQS developer guide, "Configuring a dead-letter queue redrive": 100 active tasks per account.
+const UNDER_WAY_MAX: u32 = 100;
+
+/// What a task can be.
+pub mod status {
+    /// It moves messages.
+    pub const RUNNING: &str = "RUNNING";
+    /// It has moved all.
+    pub const COMPLETED: &str = "COMPLETED";
+    /// It was cancelled and will stop in a moment.
+    pub const CANCELLING: &str = "CANCELLING";
+    /// It was cancelled; what had moved stays moved.
+    pub const CANCELLED: &str = "CANCELLED";
+    /// It could not go on.
+    pub const FAILED: &str = "FAILED";
+}
+
+/// Why a task could not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveFailure {
+    /// The source or the destination is gone.
+    QueueMissing,
+    /// A message was not moved into the source from another queue, so there is no way back.
+    NoSource,
+    /// The destination does not take a message: it is too long there.
+    Refused,
+    /// It took longer than 36 hours.
+    TooLong,
+}
+
+impl MoveFailure {
+    /// What is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueMissing => "queue missing",
+            Self::NoSource => "no source",
+            Self::Refused => "refused",
+            Self::TooLong => "too long",
+        }
+    }
+
+    /// Reads what was stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::QueueMissing, Self::NoSource, Self::Refused, Self::TooLong].into_iter().find(|f| f.as_str() == text)
+    }
+}
+
+/// Why a task cannot be started, listed or cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoveError {
+    /// The queue that the parameter names does not exist.
+    #[error("the queue of {0} does not exist")]
+    Missing(&'static str),
+    /// No queue names the source as its dead-letter queue.
+    #[error("source is nobody's dead-letter queue")]
+    NotDeadLetters,
+    /// Source and destination are one queue.
+    #[error("source and destination are the same")]
+    SameQueue,
+    /// One is FIFO, the other is not.
+    #[error("source and destination are not of the same type")]
+    OtherType,
+    /// A task is under way for this source.
+    #[error("a task is already running")]
+    AlreadyRunning,
+    /// The account has as many tasks under way as it may.
+    #[error("too many tasks are running")]
+    TooMany,
+    /// The number is out of its range: the parameter, and the largest that it may be.
+    #[error("{0} is not between 1 and {1}")]
+    Number(&'static str, i64),
+    /// No such task.
+    #[error("task does not exist")]
+    TaskMissing,
+    /// The task has ended, or is about to.
+    #[error("task is not running")]
+    NotRunning,
+}
+
+impl Queues {
+    /// Starts a task that moves the messages of `source` to `destination`, or each back to where it came from. Gives
+    /// the task's id. The moving happens later, in [`Queues::move_round`].
+    ///
+    /// # Errors
+    /// [`Error::Move`].
+    pub async fn start_move(
+        &self,
+        scope: &Scope,
+        source: Arn,
+        destination: Option<Arn>,
+        per_second: Option<i64>,
+    ) -> Result<String, Error> {
+        if per_second.is_some_and(|n| !(1..=PER_SECOND_MAX).contains(&n)) {
+            return Err(MoveError::Number("MaxNumberOfMessagesPerSecond", PER_SECOND_MAX).into());
+        }
+        // Counting walks the queue, so it is done before the transaction; the number is approximate in any case.
+        let to_move = {
+            let tx = &mut self.store.reader().await?;
+            let id = find(tx, scope, &source, "SourceArn").await?;
+            messages::counts(tx, id).await?.visible
+        };
+        let new = NewTask {
+            task_id: ids::uuid(),
+            account: scope.account.clone(),
+            source: source.to_string(),
+            destination: destination.as_ref().map(Arn::to_string),
+            per_second: per_second.and_then(|n| u32::try_from(n).ok()),
+            status: status::RUNNING,
+            to_move,
+        };
+        let scope = scope.clone();
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    find(tx, &scope, &source, "SourceArn").await?;
+                    if queues::dead_letter_sources(tx, &new.source, "", 1).await?.is_empty() {
+                        return Err(MoveError::NotDeadLetters.into());
+                    }
+                    if let Some(destination) = &destination {
+                        if *destination == source {
+                            return Err(MoveError::SameQueue.into());
+                        }
+                        find(tx, &scope, destination, "DestinationArn").await?;
+                        if is_fifo(&source.resource) != is_fifo(&destination.resource) {
+                            return Err(MoveError::OtherType.into());
+                        }
+                    }
+                    if move_tasks::count_under_way(tx, &scope.account).await? >= UNDER_WAY_MAX {
+                        return Err(MoveError::TooMany.into());
+                    }
+                    if !move_tasks::insert(tx, &new).await? {
+                        return Err(MoveError::AlreadyRunning.into());
+                    }
+                    Ok(new.task_id)
+                })
+            })
+            .await
+    }
+
+    /// The latest tasks of a source, the newest first; one if `count_max` is not given.
+    ///
+    /// # Errors
+    /// [`Error::Move`].
+    pub async fn moves(&self, scope: &Scope, source: &Arn, count_max: Option<i64>) -> Result<Vec<MoveTask>, Error> {
+        let limit = count_max.unwrap_or(1);
+        let limit = u32::try_from(limit).ok().filter(|_| (1..=LIST_MAX).contains(&limit));
+        let limit = limit.ok_or(MoveError::Number("MaxResults", LIST_MAX))?;
+        let tx = &mut self.store.reader().await?;
+        find(tx, scope, source, "SourceArn").await?;
+        Ok(move_tasks::latest(tx, &source.to_string(), limit).await?)
+    }
+
+    /// Stops a running task. What has moved stays moved. Gives how many messages that are.
+    ///
+    /// # Errors
+    /// [`Error::Move`].
+    pub async fn cancel_move(&self, scope: &Scope, source: Arn, task_id: String) -> Result<u32, Error> {
+        let scope = scope.clone();
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    find(tx, &scope, &source, "SourceArn").await?;
+                    let task = move_tasks::find(tx, &source.to_string(), &task_id).await?;
+                    let task = task.ok_or(MoveError::TaskMissing)?;
+                    if task.status != status::RUNNING {
+                        return Err(MoveError::NotRunning.into());
+                    }
+                    move_tasks::set_status(tx, task.id, status::CANCELLING).await?;
+                    Ok(task.moved)
+                })
+            })
+            .await
+    }
+}
+
+/// The number of the caller's own queue that `parameter` names.
+async fn find(tx: &mut Tx, scope: &Scope, arn: &Arn, parameter: &'static str) -> Result<i64, Error> {
+    let missing = MoveError::Missing(parameter);
+    if arn.account != scope.account || arn.region != scope.region {
+        return Err(missing.into());
+    }
+    let queue = queues::find(tx, &arn.account, &arn.region, &arn.resource).await?;
+    Ok(queue.ok_or(missing)?.id)
+}

@@ -1,0 +1,223 @@
+//! The moving of a move task: lot by lot, each in one transaction with the task's count, so that a crash between two
+//! lots loses nothing and repeats nothing. Nodes take turns by locking the task's row.
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::base::{Arn, Timestamp};
+use crate::queues::handle::Handle;
+use crate::queues::moves::{MoveFailure, status};
+use crate::queues::receive::{claim, received};
+use crate::queues::send::insert;
+use crate::queues::{Error, Outgoing, Queue, Queues, Received};
+use crate::store::messages::Groups;
+use crate::store::move_tasks::{self, MoveTask};
+use crate::store::{self, Tx, messages, queues};
+
+/// Messages in one transaction: few enough that senders and receivers beside it hardly notice.
+const LOT: u32 = 100;
+/// SQS developer guide: a task runs 36 hours at the most.
+const LONGEST: Duration = Duration::from_secs(36 * 3_600);
+/// A task that could not run for a while catches up on no more than this.
+const CREDIT: Duration = Duration::from_secs(1);
+/// Claimed messages leave the queue in the same transaction; only a fault would leave them claimed.
+const HIDDEN: Duration = Duration::from_secs(30);
+/// How long tasks that ended can be listed.
+const REMEMBERED: Duration = Duration::from_secs(14 * 86_400);
+
+impl Queues {
+    /// One round: moves what may move now, for every task. Called by the ticker. Gives how many messages moved.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn move_round(&self) -> Result<usize, store::Error> {
+        let mut moved = 0;
+        let mut due = move_tasks::due(&mut self.store.reader().await?).await?;
+        while !due.is_empty() {
+            let mut again = Vec::new();
+            // Turn by turn, so that a long task does not hold the others up.
+            for id in due {
+                let step = self.store.write(move |tx| Box::pin(async move { step(tx, id).await })).await;
+                match step {
+                    Ok(Some(count)) => {
+                        moved += count;
+                        again.push(id);
+                    }
+                    Ok(None) => {}
+                    Err(Error::Internal(error)) => return Err(error),
+                    Err(error) => tracing::error!(task.id = id, %error, "a move task cannot go on now"),
+                }
+            }
+            due = again;
+        }
+        Ok(moved)
+    }
+
+    /// Forgets tasks that ended long ago. Called by the ticker.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sweep_moves(&self) -> Result<(), store::Error> {
+        let before = self.clock.now() - REMEMBERED;
+        self.store.write(move |tx| Box::pin(async move { move_tasks::forget(tx, before).await })).await.map(drop)
+    }
+}
+
+/// Moves one lot. `None` when the task cannot move more now, or has ended.
+async fn step(tx: &mut Tx, id: i64) -> Result<Option<usize>, Error> {
+    let Some(task) = move_tasks::lock_due(tx, id).await? else { return Ok(None) };
+    if task.status == status::CANCELLING {
+        move_tasks::end(tx, id, status::CANCELLED, None).await?;
+        return Ok(None);
+    }
+    let Some(source) = by_arn(tx, &task.source).await? else {
+        return fail(tx, &task, MoveFailure::QueueMissing).await;
+    };
+    if tx.now().since(task.started_at) > LONGEST {
+        return fail(tx, &task, MoveFailure::TooLong).await;
+    }
+    let (wanted, from) = allowance(&task, tx.now());
+    // What comes in while the task runs, perhaps because the destination sends it back, is not its business.
+    let wanted = wanted.min(task.to_move.saturating_sub(task.moved));
+    let claimed = if wanted == 0 { vec![] } else { claim(tx, &source, groups(&source), wanted, HIDDEN).await? };
+    // One claim takes only a few messages of a group that keeps its order.
+    let complete = (claimed.is_empty() && wanted > 0) || task.moved + wanted == task.to_move;
+    let messages = claimed.into_iter().map(|m| received(source.id, m)).collect::<Result<Vec<_>, Error>>()?;
+    let (moved, failure) = move_lot(tx, &task, &source, messages).await?;
+    let next_at = match task.per_second {
+        Some(rate) => from + Duration::from_secs_f64(f64::from(moved) / f64::from(rate)),
+        None => task.next_at,
+    };
+    move_tasks::advance(tx, id, moved, next_at).await?;
+    match failure {
+        Some(failure) => return fail(tx, &task, failure).await.map(|_| None),
+        None if complete => {
+            move_tasks::end(tx, id, status::COMPLETED, None).await?;
+        }
+        None => {}
+    }
+    Ok(Some(moved as usize))
+}
+
+async fn fail(tx: &mut Tx, task: &MoveTask, failure: MoveFailure) -> Result<Option<usize>, Error> {
+    move_tasks::end(tx, task.id, status::FAILED, Some(failure.as_str())).await?;
+    Ok(None)
+}
+
+/// How many messages may move now, and from when the time for them counts.
+fn allowance(task: &MoveTask, now: Timestamp) -> (u32, Timestamp) {
+    let from = task.next_at.max(now - CREDIT);
+    let Some(rate) = task.per_second else { return (LOT, from) };
+    let earned = (now.since(from).as_secs_f64() * f64::from(rate)) as u32;
+    ((earned + 1).min(LOT), from)
+}
+
+/// Puts messages into their destinations as new ones and takes them out of the source. Gives how many moved, and why
+/// the others did not; those stay where they are.
+async fn move_lot(
+    tx: &mut Tx,
+    task: &MoveTask,
+    source: &Queue,
+    messages: Vec<Received>,
+) -> Result<(u32, Option<MoveFailure>), Error> {
+    let mut lots: HashMap<String, (Vec<Handle>, Vec<Outgoing>)> = HashMap::new();
+    let mut failure = None;
+    for message in messages {
+        let handle = Handle::decode(&message.receipt_handle, source.id)?;
+        match task.destination.clone().or_else(|| message.dead_letter_source.clone()) {
+            Some(to) => {
+                let (handles, outgoing) = lots.entry(to).or_default();
+                handles.push(handle);
+                outgoing.push(renewed(message));
+            }
+            None => {
+                stay(tx, handle).await?;
+                failure = Some(MoveFailure::NoSource);
+            }
+        }
+    }
+    let mut moved = 0;
+    for (to, (handles, outgoing)) in lots {
+        let answers = match by_arn(tx, &to).await? {
+            Some(destination) => insert(tx, &destination, outgoing).await?.into_iter().map(|a| a.is_ok()).collect(),
+            None => vec![],
+        };
+        failure = match (answers.is_empty(), answers.contains(&false)) {
+            (true, _) => Some(MoveFailure::QueueMissing),
+            (_, true) => Some(MoveFailure::Refused),
+            _ => failure,
+        };
+        for (n, handle) in handles.into_iter().enumerate() {
+            if answers.get(n) == Some(&true) {
+                messages::delete(tx, source.id, handle.id, handle.receipt).await?;
+                moved += 1;
+            } else {
+                stay(tx, handle).await?;
+            }
+        }
+    }
+    Ok((moved, failure))
+}
+
+/// What is sent in a message's place: a moved message is a new one, with a new id and time.
+fn renewed(message: Received) -> Outgoing {
+    Outgoing {
+        body: message.body,
+        attributes: message.attributes,
+        trace_header: message.trace_header,
+        group_id: message.group_id,
+        // As in AWS: what is sent again to a FIFO queue is known by its message id.
+        deduplication_id: message.deduplication_id.map(|_| message.message_id),
+        sender: message.sender,
+        ..Outgoing::default()
+    }
+}
+
+fn groups(queue: &Queue) -> Groups {
+    match queue.settings.fifo {
+        Some(_) => Groups::Order,
+        None if queue.has_groups => Groups::Turns(None),
+        None => Groups::None,
+    }
+}
+
+async fn stay(tx: &mut Tx, handle: Handle) -> Result<(), Error> {
+    let now = tx.now();
+    messages::release(tx, handle.id, handle.receipt, now, false, None).await?;
+    Ok(())
+}
+
+async fn by_arn(tx: &mut Tx, arn: &str) -> Result<Option<Queue>, Error> {
+    let Ok(arn) = arn.parse::<Arn>() else { return Ok(None) };
+    Ok(queues::find(tx, &arn.account, &arn.region, &arn.resource).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_kept_on_the_average_and_a_pause_earns_a_second_at_the_most() {
+        let start = Timestamp::from_secs(1_000);
+        let mut task = MoveTask {
+            id: 1,
+            task_id: String::new(),
+            source: String::new(),
+            destination: None,
+            per_second: Some(10),
+            status: status::RUNNING.to_owned(),
+            failure: None,
+            moved: 0,
+            to_move: 1_000,
+            started_at: start,
+            next_at: start,
+        };
+        assert_eq!(allowance(&task, start).0, 1);
+        assert_eq!(allowance(&task, start + Duration::from_millis(500)).0, 6);
+        let late = start + Duration::from_secs(60);
+        assert_eq!(allowance(&task, late), (11, late - CREDIT));
+        task.per_second = Some(500);
+        assert_eq!(allowance(&task, late).0, LOT);
+        task.per_second = None;
+        assert_eq!(allowance(&task, start).0, LOT);
+    }
+}
