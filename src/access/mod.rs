@@ -2,6 +2,7 @@
 mod account;
 mod error;
 mod key;
+pub mod policy;
 mod root;
 
 pub use account::{create_account, list_accounts};
