@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::{self, RootKey, ensure_root};
 use crate::app::data_dir::DataDir;
+use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::aws::Gate;
 use crate::base::{Clock, Region};
@@ -15,7 +16,7 @@ use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes, inbox, links, verification};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
-use crate::store::{self, Database, Store};
+use crate::store::{self, Store};
 use crate::workers::{Pool, Stop, tick};
 
 /// How long work in flight may go on after the stop has begun.
@@ -47,6 +48,15 @@ pub enum StartError {
     /// The root key cannot be set up.
     #[error("root access key: {0}")]
     Root(#[from] access::Error),
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Settings(line) => Self::Settings(line),
+            OpenError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// Where the server listens, ports filled in.
@@ -81,8 +91,8 @@ impl App {
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
         let data_dir =
             DataDir::open(&settings.data_dir).map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
-        let database: Database = settings.database_url.parse().map_err(StartError::Settings)?;
-        let store = Store::open(&database, clock.clone()).await?;
+        let store = open_store(&settings, clock.clone()).await?;
+        access::seal_secrets(&store).await?;
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
         let bound_url = format!("http://{}", listener.address());

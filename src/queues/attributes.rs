@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::base::Arn;
-use crate::queues::{Error, Queue, arn};
+use crate::queues::{Error, Queue, arn, protection};
 use crate::store::messages::Counts;
 use crate::store::queues::Settings;
 
@@ -74,15 +74,12 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
             "ReceiveMessageWaitTimeSeconds" => settings.receive_wait = within(0, 20)?,
             "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own, wrong)?,
             "FifoQueue" if value == "true" => return Err(Error::Unsupported("a FIFO queue")),
-            "Policy" | "RedriveAllowPolicy" if value.is_empty() => {}
-            "Policy" => return Err(Error::Unsupported("a queue policy")),
-            "KmsMasterKeyId" if !value.is_empty() => return Err(Error::Unsupported("encryption with a KMS key")),
-            "SqsManagedSseEnabled" if value == "false" => {}
-            "SqsManagedSseEnabled" => return Err(Error::Unsupported("encryption at rest")),
+            "RedriveAllowPolicy" if value.is_empty() => {}
+            name if protection::NAMES.contains(&name) => {}
             _ => return Err(Error::AttributeName(name.clone())),
         }
     }
-    Ok(())
+    protection::apply(settings, given)
 }
 
 type DeadLetters = (Option<String>, Option<u32>);
@@ -109,7 +106,7 @@ fn redrive(value: &str, own: &Arn, wrong: impl Fn() -> Error) -> Result<DeadLett
 }
 
 /// All attributes of a queue, as GetQueueAttributes writes them.
-pub(super) fn all(queue: &Queue, counts: Counts) -> BTreeMap<String, String> {
+pub(super) fn all(queue: &Queue, counts: Counts) -> Result<BTreeMap<String, String>, Error> {
     let s = &queue.settings;
     let mut all = BTreeMap::from([
         ("ApproximateNumberOfMessages", counts.visible.to_string()),
@@ -122,14 +119,14 @@ pub(super) fn all(queue: &Queue, counts: Counts) -> BTreeMap<String, String> {
         ("MessageRetentionPeriod", s.retention.to_string()),
         ("QueueArn", arn(queue).to_string()),
         ("ReceiveMessageWaitTimeSeconds", s.receive_wait.to_string()),
-        ("SqsManagedSseEnabled", "false".to_owned()),
         ("VisibilityTimeout", s.visibility_timeout.to_string()),
     ]);
+    all.extend(protection::shown(s)?);
     if let (Some(target), Some(receives)) = (&s.dead_letter_queue, s.receives_max) {
         let policy = serde_json::json!({ "deadLetterTargetArn": target, "maxReceiveCount": receives });
         all.insert("RedrivePolicy", policy.to_string());
     }
-    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    Ok(all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The first attribute named in `given` whose value in `now` is another than in `wanted`.
@@ -143,7 +140,7 @@ pub(super) fn first_difference(now: &Settings, wanted: &Settings, given: &BTreeM
         "RedrivePolicy" => {
             (&now.dead_letter_queue, now.receives_max) != (&wanted.dead_letter_queue, wanted.receives_max)
         }
-        _ => false,
+        _ => protection::differs(name, now, wanted),
     };
     given.keys().find(|name| differs(name)).cloned()
 }

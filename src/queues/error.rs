@@ -1,5 +1,6 @@
 //! What can be wrong with a request to a queue, in the words of queues; the AWS codes stand in `aws/sqs/error.rs`.
 use crate::store;
+use crate::store::vault::VaultError;
 
 /// Why a queue did not do what was asked. Nothing was changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -57,6 +58,25 @@ pub enum Error {
     /// Something of SQS that is not built; the text names it.
     #[error("{0} is not supported")]
     Unsupported(&'static str),
+    /// The queue's KMS key cannot be used.
+    #[error(transparent)]
+    Kms(VaultError),
+    /// A queue is encrypted in one way at a time.
+    #[error("a queue has either a KMS key or the encryption of SQS")]
+    TwoEncryptions,
+    /// More than AWS allows.
+    #[error("{count} {what}, {max} are allowed")]
+    TooMany {
+        /// Of what, with a capital letter.
+        what: &'static str,
+        /// How many there would be.
+        count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// The policy of the queue with this ARN does not let the topic send to it.
+    #[error("the policy of {0} does not allow it")]
+    Denied(String),
     /// The store failed. Peers learn nothing but that.
     #[error(transparent)]
     Internal(#[from] store::Error),

@@ -54,7 +54,8 @@ impl Queues {
         let mut settings = Settings::default();
         apply(&mut settings, &own, &attributes)?;
         let (scope, name) = (scope.clone(), name.to_owned());
-        self.store
+        let made = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     check_dead_letter_queue(tx, &settings).await?;
@@ -66,7 +67,9 @@ impl Queues {
                     }
                 })
             })
-            .await
+            .await;
+        self.policies.changed();
+        made
     }
 
     /// Finds a queue.
@@ -106,7 +109,7 @@ impl Queues {
         // Counting walks the queue, so it is done only for those who ask.
         let counting = wanted.iter().any(|w| w == "All" || w.starts_with("Approximate"));
         let counts = if counting { messages::counts(tx, queue.id).await? } else { Default::default() };
-        let mut found = all(&queue, counts);
+        let mut found = all(&queue, counts)?;
         if !wanted.iter().any(|w| w == "All") {
             found.retain(|name, _| wanted.contains(name));
         }
@@ -125,7 +128,8 @@ impl Queues {
     ) -> Result<(), Error> {
         let own = Arn::new("sqs", &scope.region, &scope.account, name);
         let (scope, name) = (scope.clone(), name.to_owned());
-        self.store
+        let done = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut queue = find(tx, &scope, &name).await?;
@@ -135,7 +139,9 @@ impl Queues {
                     Ok(())
                 })
             })
-            .await
+            .await;
+        self.policies.changed();
+        done
     }
 
     /// Takes every message of a queue away, those in flight too.
@@ -166,7 +172,8 @@ impl Queues {
     /// [`Error::QueueMissing`].
     pub async fn delete(&self, scope: &Scope, name: &str) -> Result<(), Error> {
         let (scope, name) = (scope.clone(), name.to_owned());
-        self.store
+        let done = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     let queue = find(tx, &scope, &name).await?;
@@ -174,7 +181,9 @@ impl Queues {
                     Ok(())
                 })
             })
-            .await
+            .await;
+        self.policies.changed();
+        done
     }
 
     /// One round of taking away the messages of deleted queues. Called by the ticker; a queue is gone at once, its

@@ -2,12 +2,18 @@
 mod attributes;
 mod error;
 mod handle;
+mod kept;
 mod manage;
 pub mod message_attributes;
+mod permission;
+mod protection;
 mod receive;
 mod retention;
+mod sealing;
 mod send;
 mod tags;
+
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +32,7 @@ pub use send::{Outgoing, Sent};
 pub struct Queues {
     store: Store,
     clock: Clock,
+    policies: Arc<permission::Policies>,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
 }
@@ -42,7 +49,7 @@ pub struct Scope {
 impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, closing: CancellationToken::new() }
+        Self { store, clock, policies: Arc::default(), closing: CancellationToken::new() }
     }
 
     /// Ends all waiting for messages, and lets nobody wait from now on: the server stops.

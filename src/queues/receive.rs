@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::base::{Timestamp, ids};
 use crate::queues::handle::Handle;
 use crate::queues::manage::find;
-use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn};
+use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, sealing};
 use crate::store;
 use crate::store::messages::{self, Claim, Claimed};
 use crate::store::{Tx, queues};
@@ -142,9 +142,11 @@ impl Queues {
     }
 
     async fn take(&self, queue: &Queue, count: u32, hidden: Duration) -> Result<Vec<Received>, Error> {
+        sealing::check(self.store.vault(), queue)?;
         let queue = queue.clone();
         let id = queue.id;
         let taken = self.store.write(move |tx| Box::pin(async move { claim(tx, &queue, count, hidden).await })).await?;
+        let taken = sealing::open_all(self.store.vault(), taken)?;
         taken.into_iter().map(|message| received(id, message)).collect()
     }
 

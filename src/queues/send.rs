@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::base::{Arn, ids};
 use crate::queues::manage::find;
 use crate::queues::message_attributes::{self, MessageAttributes};
-use crate::queues::{Error, Queue, Queues, Scope};
+use crate::queues::{Error, Queue, Queues, Scope, sealing};
 use crate::store::Tx;
 use crate::store::messages::{self, NewMessage};
 
@@ -90,7 +90,12 @@ impl Queues {
     }
 }
 
-async fn insert(tx: &mut Tx, queue: &Queue, outgoing: Vec<Outgoing>) -> Result<Vec<Result<Sent, Error>>, Error> {
+/// Adds messages to a queue that was found.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    queue: &Queue,
+    outgoing: Vec<Outgoing>,
+) -> Result<Vec<Result<Sent, Error>>, Error> {
     let mut rows = Vec::with_capacity(outgoing.len());
     let mut answers = Vec::with_capacity(outgoing.len());
     for message in outgoing {
@@ -128,7 +133,7 @@ fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), 
         trace_header: message.trace_header,
         body: message.body,
     };
-    Ok((row, sent))
+    Ok((sealing::seal(tx, queue, row)?, sent))
 }
 
 fn message_size(message: &Outgoing) -> usize {

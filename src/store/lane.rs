@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::base::Clock;
 use crate::store::tx::Connection;
+use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::{Error, Tx};
 
@@ -81,6 +82,7 @@ pub(super) struct Lane {
     pub(super) jobs: Jobs,
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
+    pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
     pub(super) jobs_per_commit_max: usize,
 }
@@ -101,7 +103,7 @@ impl Lane {
     async fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
         let outcome = match self.pool.connection().await {
             Ok(connection) => {
-                let mut tx = Tx::new(connection, self.clock.clone());
+                let mut tx = Tx::new(connection, self.clock.clone(), self.vault.clone());
                 let outcome = run_batch(&mut tx, &mut batch).await;
                 if outcome.is_err() {
                     // The transaction may still be open; a connection must not go back to the pool like that.

@@ -11,6 +11,7 @@ pub mod identities;
 pub mod inbound_mails;
 mod lane;
 pub mod mails;
+pub mod master_key;
 pub mod messages;
 mod open;
 pub mod publications;
@@ -22,6 +23,7 @@ pub mod sql;
 pub mod subscriptions;
 pub mod topics;
 mod tx;
+pub mod vault;
 mod wake;
 
 pub use error::Error;

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use crate::base::Clock;
 use crate::store::dialect::Engine;
 use crate::store::lane::{Change, Job, Lane, Pool};
+use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::{Error, Tx, Waiter};
 
@@ -60,12 +61,19 @@ pub struct Store {
     readers: Arc<Pool>,
     wakes: Arc<Wakes>,
     clock: Clock,
+    vault: Arc<Vault>,
     engine: Engine,
 }
 
 impl Store {
-    /// Opens the database, brings its schema up to date and starts the writer lanes.
+    /// Opens the database without a key: what is written to it is not encrypted. For tests and benchmarks.
     pub async fn open(database: &Database, clock: Clock) -> Result<Store, Error> {
+        Self::open_with(database, clock, Vault::default()).await
+    }
+
+    /// Opens the database, brings its schema up to date and starts the writer lanes. `vault` seals what is written.
+    pub async fn open_with(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
+        let vault = Arc::new(vault);
         let (writers, readers, engine, lanes) = match database {
             Database::Sqlite(path) => {
                 let (writers, readers) = open_sqlite(path).await?;
@@ -84,13 +92,14 @@ impl Store {
                 jobs: waiting.clone(),
                 pool: writers.clone(),
                 clock: clock.clone(),
+                vault: vault.clone(),
                 wakes: wakes.clone(),
                 jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
             };
             // A lane ends by itself when the last clone of the store is dropped.
             tokio::spawn(lane.run());
         }
-        Ok(Store { jobs, readers: Arc::new(readers), wakes, clock, engine })
+        Ok(Store { jobs, readers: Arc::new(readers), wakes, clock, vault, engine })
     }
 
     /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
@@ -118,12 +127,17 @@ impl Store {
 
     /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
     pub async fn reader(&self) -> Result<Tx, Error> {
-        Ok(Tx::new(self.readers.connection().await?, self.clock.clone()))
+        Ok(Tx::new(self.readers.connection().await?, self.clock.clone(), self.vault.clone()))
     }
 
     /// Someone who waits for messages of a queue.
     pub fn waiter(&self, queue_id: i64) -> Waiter {
         self.wakes.waiter(queue_id)
+    }
+
+    /// What opens texts that were sealed before they were written.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Which engine is open.

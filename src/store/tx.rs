@@ -1,4 +1,6 @@
 //! A transaction, or a plain connection for reading: what every function in `store` takes.
+use std::sync::Arc;
+
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, SqlSafeStr, Sqlite};
@@ -6,6 +8,7 @@ use sqlx::{Postgres, SqlSafeStr, Sqlite};
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
 use crate::store::sql::{bind_postgres, bind_sqlite};
+use crate::store::vault::Vault;
 use crate::store::{Error, Row, Value};
 
 /// The connection that a closure given to [`Store::write`](crate::store::Store::write) or
@@ -13,6 +16,7 @@ use crate::store::{Error, Row, Value};
 pub struct Tx {
     connection: Connection,
     clock: Clock,
+    vault: Arc<Vault>,
     pub(super) rings: Vec<(i64, usize)>,
 }
 
@@ -22,13 +26,18 @@ pub(super) enum Connection {
 }
 
 impl Tx {
-    pub(super) fn new(connection: Connection, clock: Clock) -> Self {
-        Self { connection, clock, rings: Vec::new() }
+    pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
+        Self { connection, clock, vault, rings: Vec::new() }
     }
 
     /// The time now, by the server's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What seals texts before they are written.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Which engine this is, for the dialect room.

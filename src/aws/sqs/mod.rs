@@ -4,6 +4,8 @@ mod attribute;
 mod batch;
 mod error;
 mod message;
+mod permission;
+mod permit;
 mod queue;
 mod receive;
 mod tag;
@@ -32,6 +34,7 @@ pub static API: Api = Api {
 };
 
 static OPERATIONS: &[Operation] = operations! {
+    AddPermission => permission::add_permission,
     ChangeMessageVisibility => receive::change_message_visibility,
     ChangeMessageVisibilityBatch => batch::change_message_visibility_batch,
     CreateQueue => queue::create_queue,
@@ -44,6 +47,7 @@ static OPERATIONS: &[Operation] = operations! {
     ListQueues => queue::list_queues,
     PurgeQueue => queue::purge_queue,
     ReceiveMessage => receive::receive_message,
+    RemovePermission => permission::remove_permission,
     SendMessage => message::send_message,
     SendMessageBatch => batch::send_message_batch,
     SetQueueAttributes => queue::set_queue_attributes,
@@ -60,6 +64,8 @@ static NAMES: Names = Names {
         ("SendMessageBatchResult", "Successful", "SendMessageBatchResultEntry"),
         ("DeleteMessageBatchResult", "Successful", "DeleteMessageBatchResultEntry"),
         ("ChangeMessageVisibilityBatchResult", "Successful", "ChangeMessageVisibilityBatchResultEntry"),
+        ("*", "AWSAccountIds", "AWSAccountId"),
+        ("*", "Actions", "ActionName"),
         ("*", "Failed", "BatchResultErrorEntry"),
         ("*", "Messages", "Message"),
         ("*", "QueueUrls", "QueueUrl"),
