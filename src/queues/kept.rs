@@ -1,22 +1,31 @@
-//! The queue attributes that the engine itself does not need: kept as a JSON object beside the others.
-use std::collections::BTreeMap;
+//! Attributes that only say what may be done with a queue: kept as one JSON object beside the columns.
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use crate::store::Error;
+use crate::queues::Error;
+use crate::store;
 use crate::store::queues::Settings;
 
-/// Attributes by name.
-pub(super) type Kept = BTreeMap<String, String>;
-
-/// Reads them.
-pub(super) fn read(settings: &Settings) -> Result<Kept, Error> {
-    if settings.attributes == "{}" {
-        return Ok(Kept::new());
-    }
-    serde_json::from_str(&settings.attributes).map_err(Error::corrupt)
+fn object(settings: &Settings) -> Result<Map<String, Value>, Error> {
+    Ok(serde_json::from_str(&settings.attributes).map_err(store::Error::corrupt)?)
 }
 
-/// Replaces them.
-pub(super) fn write(settings: &mut Settings, kept: &Kept) -> Result<(), Error> {
-    settings.attributes = serde_json::to_string(kept).map_err(Error::corrupt)?;
+/// The value of `name`, if it is set.
+pub(super) fn get<T: DeserializeOwned>(settings: &Settings, name: &str) -> Result<Option<T>, Error> {
+    let Some(value) = object(settings)?.remove(name) else { return Ok(None) };
+    Ok(Some(serde_json::from_value(value).map_err(store::Error::corrupt)?))
+}
+
+/// Sets `name`, or takes it away.
+pub(super) fn set<T: Serialize>(settings: &mut Settings, name: &str, value: Option<&T>) -> Result<(), Error> {
+    let mut all = object(settings)?;
+    match value {
+        Some(value) => {
+            all.insert(name.to_owned(), serde_json::to_value(value).map_err(store::Error::corrupt)?);
+        }
+        None => drop(all.remove(name)),
+    }
+    settings.attributes = Value::Object(all).to_string();
     Ok(())
 }

@@ -54,8 +54,7 @@ impl Queues {
         let mut settings = Settings::default();
         apply(&mut settings, &own, &attributes)?;
         let (scope, name) = (scope.clone(), name.to_owned());
-        let made = self
-            .store
+        self.store
             .write(move |tx| {
                 Box::pin(async move {
                     check_dead_letter_queue(tx, &settings).await?;
@@ -67,9 +66,7 @@ impl Queues {
                     }
                 })
             })
-            .await;
-        self.policies.changed();
-        made
+            .await
     }
 
     /// Finds a queue.
@@ -128,8 +125,7 @@ impl Queues {
     ) -> Result<(), Error> {
         let own = Arn::new("sqs", &scope.region, &scope.account, name);
         let (scope, name) = (scope.clone(), name.to_owned());
-        let done = self
-            .store
+        self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut queue = find(tx, &scope, &name).await?;
@@ -139,9 +135,7 @@ impl Queues {
                     Ok(())
                 })
             })
-            .await;
-        self.policies.changed();
-        done
+            .await
     }
 
     /// Takes every message of a queue away, those in flight too.
@@ -172,8 +166,7 @@ impl Queues {
     /// [`Error::QueueMissing`].
     pub async fn delete(&self, scope: &Scope, name: &str) -> Result<(), Error> {
         let (scope, name) = (scope.clone(), name.to_owned());
-        let done = self
-            .store
+        self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let queue = find(tx, &scope, &name).await?;
@@ -181,9 +174,7 @@ impl Queues {
                     Ok(())
                 })
             })
-            .await;
-        self.policies.changed();
-        done
+            .await
     }
 
     /// One round of taking away the messages of deleted queues. Called by the ticker; a queue is gone at once, its

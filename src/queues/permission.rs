@@ -1,12 +1,11 @@
 //! Who else may use a queue: its policy, permissions by label, and what topics of other accounts may do.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::access::policy::{Decision, Policy, Principal, Request, STATEMENTS_MAX};
-use crate::base::{AccountId, Arn, Clock, Timestamp};
+use crate::base::{AccountId, Arn, Clock};
 use crate::queues::manage::find;
 use crate::queues::send::{Sent, insert};
 use crate::queues::{Error, Outgoing, Queue, Queues, Scope, arn, protection};
@@ -27,27 +26,29 @@ const GRANTABLE: [&str; 9] = [
     "ReceiveMessage",
     "SendMessage",
 ];
-/// How long a policy that was read is believed. A change on this node counts at once, one on another within this time;
-/// AWS takes up to a minute.
-const BELIEVED_FOR: Duration = Duration::from_secs(5);
-/// How many policies are remembered.
-const REMEMBERED_MAX: usize = 10_000;
+/// How many policies are kept read.
+const READ_MAX: usize = 1_000;
 
-type Remembered = HashMap<(Scope, String), (Option<Arc<Policy>>, Timestamp)>;
-
-/// The policies that were read lately, so that not every message costs a reading.
+/// Policies that were read, by their text, so that not every message costs a reading.
 #[derive(Default)]
 pub(super) struct Policies {
-    /// How often something changed, and what is remembered since.
-    remembered: Mutex<(u64, Remembered)>,
+    read: Mutex<HashMap<String, Arc<Policy>>>,
 }
 
 impl Policies {
-    /// Forgets all: a queue was made, changed or deleted.
-    pub fn changed(&self) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.0 += 1;
-        remembered.1.clear();
+    /// The policy of a queue.
+    fn of(&self, queue: &Queue) -> Result<Option<Arc<Policy>>, Error> {
+        let Some(text) = protection::policy(&queue.settings)? else { return Ok(None) };
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = read.get(&text) {
+            return Ok(Some(policy.clone()));
+        }
+        let policy = Arc::new(Policy::read(&text).map_err(store::Error::corrupt)?);
+        if read.len() >= READ_MAX {
+            read.clear();
+        }
+        read.insert(text, policy.clone());
+        Ok(Some(policy))
     }
 }
 
@@ -57,30 +58,11 @@ impl Queues {
     /// # Errors
     /// Only when the store fails.
     pub async fn policy(&self, scope: &Scope, name: &str) -> Result<Option<Arc<Policy>>, Error> {
-        let key = (scope.clone(), name.to_owned());
-        let now = self.clock.now();
-        let generation = {
-            let remembered = self.policies.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((policy, _)) = remembered.1.get(&key).filter(|(_, until)| now < *until) {
-                return Ok(policy.clone());
-            }
-            remembered.0
-        };
-        let found = match self.get(scope, name).await {
-            Ok(queue) => read(&queue)?.map(Arc::new),
-            // Not remembered: names are endless.
-            Err(Error::QueueMissing(_)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut remembered = self.policies.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        // What changed while it was read may not be in it.
-        if remembered.0 == generation {
-            if remembered.1.len() >= REMEMBERED_MAX {
-                remembered.1.clear();
-            }
-            remembered.1.insert(key, (found.clone(), now + BELIEVED_FOR));
+        match self.get(scope, name).await {
+            Ok(queue) => self.policies.of(&queue),
+            Err(Error::QueueMissing(_)) => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(found)
     }
 
     /// Lets accounts use a queue, in a statement with this label.
@@ -143,8 +125,7 @@ impl Queues {
         change: impl FnOnce(&Queue, &mut Vec<Value>) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let (scope, name) = (scope.clone(), name.to_owned());
-        let done = self
-            .store
+        self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut queue = find(tx, &scope, &name).await?;
@@ -159,21 +140,19 @@ impl Queues {
                     };
                     change(&queue, &mut statements)?;
                     let text = if statements.is_empty() {
-                        None
+                        String::new()
                     } else {
                         if let Some(document) = document.as_object_mut() {
                             document.insert("Statement".to_owned(), Value::Array(statements));
                         }
-                        Some(document.to_string())
+                        document.to_string()
                     };
-                    protection::set_policy(&mut queue.settings, text)?;
+                    protection::set_policy(&mut queue.settings, &text)?;
                     queues::update(tx, queue.id, &queue.settings).await?;
                     Ok(())
                 })
             })
-            .await;
-        self.policies.changed();
-        done
+            .await
     }
 
     /// Adds one message for a topic inside the caller's transaction. A queue of the topic's own account takes it unless
@@ -204,7 +183,7 @@ impl Queues {
 
     fn lets(&self, found: &Queue, topic: &Arn, queue: &Arn) -> Result<bool, Error> {
         let own = queue.account == topic.account;
-        let Some(policy) = read(found)? else { return Ok(own) };
+        let Some(policy) = self.policies.of(found)? else { return Ok(own) };
         let decision = policy.decide(&asked_by_topic(topic, queue, &self.clock));
         Ok(decision == Decision::Allow || (own && decision == Decision::Silent))
     }
@@ -221,11 +200,6 @@ fn asked_by_topic(topic: &Arn, queue: &Arn, clock: &Clock) -> Request {
         region: queue.region.clone(),
         at: clock.now(),
     }
-}
-
-fn read(queue: &Queue) -> Result<Option<Policy>, store::Error> {
-    let text = protection::policy(&queue.settings)?;
-    text.map(|text| Policy::read(&text).map_err(store::Error::corrupt)).transpose()
 }
 
 fn check_permission(label: &str, accounts: &[String], actions: &[String]) -> Result<(), Error> {

@@ -2,10 +2,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::access::policy::Policy;
 use crate::queues::Error;
-use crate::queues::kept::{self, Kept};
-use crate::store;
+use crate::queues::kept;
 use crate::store::queues::Settings;
 
 /// The attributes of this room.
@@ -15,6 +16,8 @@ const POLICY: &str = "Policy";
 const KMS_KEY: &str = "KmsMasterKeyId";
 const KMS_REUSE: &str = "KmsDataKeyReusePeriodSeconds";
 const MANAGED: &str = "SqsManagedSseEnabled";
+/// Under this name encryption is kept; no attribute is called so.
+const CHOSEN: &str = "Encryption";
 /// The longest id of a key: an ARN with an alias of 256 bytes fits well.
 const KMS_KEY_MAX: usize = 2_048;
 const KMS_REUSE_DEFAULT: u32 = 300;
@@ -35,32 +38,50 @@ pub(super) enum Encryption {
     },
 }
 
-/// How the messages of a queue with these settings are encrypted.
-pub(super) fn encryption(settings: &Settings) -> Result<Encryption, store::Error> {
-    Ok(of(&kept::read(settings)?))
+/// What is kept of how a queue is encrypted.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Chosen {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    managed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reuse: Option<u32>,
 }
 
-fn of(kept: &Kept) -> Encryption {
-    match kept.get(KMS_KEY) {
-        Some(key) => Encryption::Kms { key: key.clone(), reuse: Duration::from_secs(u64::from(reuse(kept))) },
-        None if kept.get(MANAGED).is_some_and(|value| value == "false") => Encryption::None,
-        None => Encryption::Managed,
+impl Chosen {
+    fn of(settings: &Settings) -> Result<Self, Error> {
+        Ok(kept::get(settings, CHOSEN)?.unwrap_or_default())
     }
 }
 
-fn reuse(kept: &Kept) -> u32 {
-    kept.get(KMS_REUSE).and_then(|text| text.parse().ok()).unwrap_or(KMS_REUSE_DEFAULT)
+/// How the messages of a queue with these settings are encrypted.
+pub(super) fn encryption(settings: &Settings) -> Result<Encryption, Error> {
+    let chosen = Chosen::of(settings)?;
+    Ok(match (chosen.key, chosen.managed) {
+        (Some(key), _) => {
+            let reuse = chosen.reuse.unwrap_or(KMS_REUSE_DEFAULT);
+            Encryption::Kms { key, reuse: Duration::from_secs(u64::from(reuse)) }
+        }
+        (None, Some(false)) => Encryption::None,
+        (None, _) => Encryption::Managed,
+    })
 }
 
 /// The text of the queue's policy.
-pub(super) fn policy(settings: &Settings) -> Result<Option<String>, store::Error> {
-    Ok(kept::read(settings)?.remove(POLICY))
+pub(super) fn policy(settings: &Settings) -> Result<Option<String>, Error> {
+    kept::get(settings, POLICY)
 }
 
-/// Replaces the policy, or takes it away.
-pub(super) fn set_policy(settings: &mut Settings, text: Option<String>) -> Result<(), Error> {
-    let given = BTreeMap::from([(POLICY.to_owned(), text.unwrap_or_default())]);
-    apply(settings, &given)
+/// Replaces the policy, or takes it away with an empty text.
+///
+/// # Errors
+/// [`Error::AttributeValue`] for a text that is no policy.
+pub(super) fn set_policy(settings: &mut Settings, text: &str) -> Result<(), Error> {
+    if !text.is_empty() {
+        Policy::read(text).map_err(|_| Error::AttributeValue(POLICY.to_owned(), text.to_owned()))?;
+    }
+    kept::set(settings, POLICY, Some(text).filter(|text| !text.is_empty()).as_ref())
 }
 
 /// Sets those of `given` that belong to this room; the rest stays.
@@ -68,66 +89,56 @@ pub(super) fn set_policy(settings: &mut Settings, text: Option<String>) -> Resul
 /// # Errors
 /// [`Error::AttributeValue`]; [`Error::TwoEncryptions`].
 pub(super) fn apply(settings: &mut Settings, given: &BTreeMap<String, String>) -> Result<(), Error> {
-    if !NAMES.iter().any(|name| given.contains_key(*name)) {
-        return Ok(());
-    }
-    let mut kept = kept::read(settings)?;
     let set = |name: &str| given.get(name).map(String::as_str);
     let wrong = |name: &str, value: &str| Error::AttributeValue(name.to_owned(), value.to_owned());
     if let Some(text) = set(POLICY) {
-        if text.is_empty() {
-            kept.remove(POLICY);
-        } else {
-            Policy::read(text).map_err(|_| wrong(POLICY, text))?;
-            kept.insert(POLICY.to_owned(), text.to_owned());
-        }
+        set_policy(settings, text)?;
     }
-    if let Some(text) = set(KMS_REUSE) {
-        let fine = text.parse::<u32>().is_ok_and(|seconds| (60..=86_400).contains(&seconds));
-        if !fine {
-            return Err(wrong(KMS_REUSE, text));
-        }
-        kept.insert(KMS_REUSE.to_owned(), text.to_owned());
+    let (key, managed, reuse) = (set(KMS_KEY), set(MANAGED), set(KMS_REUSE));
+    if (key, managed, reuse) == (None, None, None) {
+        return Ok(());
     }
-    let managed = match set(MANAGED) {
+    let mut chosen = Chosen::of(settings)?;
+    if let Some(text) = reuse {
+        let seconds = text.parse().ok().filter(|seconds| (60..=86_400).contains(seconds));
+        chosen.reuse = Some(seconds.ok_or_else(|| wrong(KMS_REUSE, text))?);
+    }
+    let managed = match managed {
         None => None,
         Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
         Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
         Some(text) => return Err(wrong(MANAGED, text)),
     };
-    let key = set(KMS_KEY);
     if managed == Some(true) && key.is_some_and(|key| !key.is_empty()) {
         return Err(Error::TwoEncryptions);
     }
-    if let Some(managed) = managed {
-        kept.insert(MANAGED.to_owned(), managed.to_string());
-        if managed {
-            kept.remove(KMS_KEY);
-        }
+    if managed.is_some() {
+        chosen.managed = managed;
+    }
+    if managed == Some(true) {
+        chosen.key = None;
     }
     match key {
         None => {}
-        Some("") => drop(kept.remove(KMS_KEY)),
+        Some("") => chosen.key = None,
         // Whether there is such a key is asked when a message comes, as in AWS.
         Some(key) if key.len() <= KMS_KEY_MAX && key.bytes().all(|b| b.is_ascii_graphic()) => {
-            kept.insert(KMS_KEY.to_owned(), key.to_owned());
-            kept.insert(MANAGED.to_owned(), false.to_string());
+            (chosen.key, chosen.managed) = (Some(key.to_owned()), Some(false));
         }
         Some(key) => return Err(wrong(KMS_KEY, key)),
     }
-    Ok(kept::write(settings, &kept)?)
+    kept::set(settings, CHOSEN, Some(&chosen))
 }
 
 /// The attributes of this room, as GetQueueAttributes writes them.
-pub(super) fn shown(settings: &Settings) -> Result<BTreeMap<&'static str, String>, store::Error> {
-    let mut kept = kept::read(settings)?;
-    let encryption = of(&kept);
+pub(super) fn shown(settings: &Settings) -> Result<BTreeMap<&'static str, String>, Error> {
+    let encryption = encryption(settings)?;
     let mut shown = BTreeMap::from([(MANAGED, (encryption == Encryption::Managed).to_string())]);
-    if let Encryption::Kms { key, .. } = encryption {
+    if let Encryption::Kms { key, reuse } = encryption {
         shown.insert(KMS_KEY, key);
-        shown.insert(KMS_REUSE, reuse(&kept).to_string());
+        shown.insert(KMS_REUSE, reuse.as_secs().to_string());
     }
-    if let Some(policy) = kept.remove(POLICY) {
+    if let Some(policy) = policy(settings)? {
         shown.insert(POLICY, policy);
     }
     Ok(shown)

@@ -39,7 +39,7 @@ impl KmsKeys {
         self.check(id).map(|()| id)
     }
 
-    /// Whether the key of this id can be used. The empty id is no KMS key.
+    /// Whether the key of this id can be used.
     pub fn check(&self, id: &str) -> Result<(), VaultError> {
         if id == AWS_MANAGED {
             return Ok(());
