@@ -122,7 +122,7 @@ pub fn greeting(settings: &Settings, app: &App) -> String {
         "  smtp        {} in, {} submission (STARTTLS), {} submission (TLS)",
         a.smtp, a.submission, a.submissions
     );
-    if app.parts().captures {
+    if app.parts().inbox {
         let _ = writeln!(text, "  inbox       {endpoint}/_postrider/inbox");
     }
     let _ = writeln!(text, "  data        {}", settings.data_dir.display());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{self, RootKey, ensure_root};
+use crate::access::{self, RootKey, Trust, ensure_root};
 use crate::app::data_dir::DataDir;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
@@ -13,7 +13,7 @@ use crate::aws::Gate;
 use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::http;
-use crate::http::{AwsEndpoint, Health, Routes, inbox, links, verification};
+use crate::http::{AwsEndpoint, Health, Routes, inbox, links, peek, verification};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
 use crate::store::{self, Store};
@@ -197,8 +197,9 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
     let routes = Routes::new(health)
         .with(links::routes(services.topics.clone()))
         .with(verification::routes(services.identities.clone()));
-    // Whoever reaches the inbox reads all of it, so it is there only where mail is captured.
-    if parts.captures { routes.with(inbox::routes(store.clone())) } else { routes }
+    let dev = parts.access.trust() == Trust::Anybody;
+    let routes = if dev { routes.with(peek::routes(services.queues.clone())) } else { routes };
+    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
 }
 
 struct SmtpListeners {

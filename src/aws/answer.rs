@@ -126,6 +126,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_page_of_another_site_cannot_call_a_developers_server() {
+        let asked = request("POST", "/", &[("origin", "https://evil.example")], "Action=GetCallerIdentity");
+        let refused = reply(&asked, Trust::Anybody).await;
+        assert!(refused.status == 403 && refused.body.contains("<Code>AccessDenied</Code>"), "{refused:?}");
+    }
+
+    #[tokio::test]
     async fn a_production_server_lets_nobody_in_without_a_signature() {
         let asked = request("POST", "/", &[], "Action=GetCallerIdentity");
         let refused = reply(&asked, Trust::KnownKeys).await;

@@ -46,7 +46,8 @@ impl Domain {
 impl FromStr for Domain {
     type Err = AddressError;
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let text = text.strip_suffix('.').unwrap_or(text);
+        // In lower case first: a letter's lower case may be longer, or hold a mark that is no letter.
+        let text = text.strip_suffix('.').unwrap_or(text).to_lowercase();
         let label_ok = |label: &str| {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
@@ -56,7 +57,7 @@ impl FromStr for Domain {
         if text.is_empty() || text.len() > 253 || !text.split('.').all(label_ok) {
             return Err(AddressError::Domain);
         }
-        Ok(Self(text.to_lowercase()))
+        Ok(Self(text))
     }
 }
 
@@ -85,9 +86,11 @@ impl EmailAddress {
         Domain(self.text[self.at + 1..].to_owned())
     }
 
-    /// The address in lower case: identities, suppression and rules compare without regard to case, as SES does.
+    /// The address in lower case: identities, suppression and rules compare without regard to case, as SES does. Of the
+    /// local part only ASCII letters fold: other letters have lower cases in ASCII (U+212A, the kelvin sign, becomes
+    /// `k`), and a mailbox must not pass for another.
     pub fn folded(&self) -> String {
-        self.text.to_lowercase()
+        self.text.to_ascii_lowercase()
     }
 }
 
@@ -151,6 +154,8 @@ as_text!(EmailAddress, text);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -191,6 +196,25 @@ mod tests {
             long.as_str(),
         ] {
             assert!(text.parse::<EmailAddress>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_compare_without_case_but_no_letter_becomes_another() {
+        let folded = |text: &str| text.parse::<EmailAddress>().expect(text).folded();
+        assert_eq!(folded("KIM@Example.com"), "kim@example.com");
+        assert_eq!(folded("\u{212a}im@example.com"), "\u{212a}im@example.com");
+    }
+
+    proptest! {
+        /// What is written to the store is read back as the same.
+        #[test]
+        fn an_address_that_was_read_is_read_again(text in "(\\PC|[a.\"\\\\-]){0,6}@(\\PC|[aIİ.-]){0,6}\\.?") {
+            if let Ok(address) = text.parse::<EmailAddress>() {
+                prop_assert_eq!(address.as_str().parse::<EmailAddress>(), Ok(address.clone()));
+                prop_assert_eq!(address.domain().as_str().parse::<Domain>(), Ok(address.domain()));
+                prop_assert!(!address.as_str().contains(char::is_control));
+            }
         }
     }
 

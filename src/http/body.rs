@@ -15,8 +15,9 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(120);
 const ROOM_MAX: usize = 1024 * 1024;
 /// Bytes of a body that is too large which are read and thrown away.
 const DISCARDED_MAX: usize = 128 * 1024 * 1024;
-/// How long to wait for the next piece of such a body.
+/// How long to wait for the next piece of such a body, and how long all of it may take.
 const DISCARD_PAUSE_MAX: Duration = Duration::from_secs(1);
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, max: usize, clock: &Cl
     };
     // Who asked first whether to send need not be sent through all of it.
     if result == Err(BodyError::TooLarge) && !headers.contains_key(EXPECT) {
-        discard(&mut pieces, clock).await;
+        clock.timeout(DISCARD_TIME_MAX, discard(&mut pieces, clock)).await;
     }
     result
 }
@@ -104,6 +105,24 @@ mod tests {
         assert_eq!(read(&none, pieces(&["ab", "c", "de"]), 4, &clock).await, Err(BodyError::TooLarge));
         let announced = HeaderMap::from_iter([(CONTENT_LENGTH, "6".parse().expect("a header"))]);
         assert_eq!(read(&announced, pieces(&[]), 5, &clock).await, Err(BodyError::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_does_not_trickle_in_for_ever() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        // A piece each half second, so that no single one is late.
+        let ticking = clock.clone();
+        let trickle = stream::repeat_with(move || {
+            ticking.advance(Duration::from_millis(500));
+            Ok::<_, io::Error>("x")
+        });
+        let trickle = trickle.then(|piece| async {
+            tokio::task::yield_now().await;
+            piece
+        });
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, "6".parse().expect("a header"))]);
+        assert_eq!(read(&headers, Body::from_stream(trickle), 5, &clock).await, Err(BodyError::TooLarge));
+        assert!(clock.now() < Timestamp::from_secs(60), "{:?}", clock.now());
     }
 
     #[tokio::test]

@@ -18,10 +18,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::base::Clock;
 use crate::http::metrics::Metrics;
+use crate::http::places::Places;
 use crate::http::stalled::Impatient;
 
 /// Connections at a time; more wait in the machine's queue.
 const CONNECTIONS_MAX: usize = 4_096;
+/// Connections at a time from one address (IPv6: from one /64); more are closed. A proxy in front of us stays below.
+const CONNECTIONS_PER_PEER_MAX: usize = 2_048;
 /// How long a client may take for a request's head, and how long a kept-alive connection may be idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a client may take nothing of a reply.
@@ -67,7 +70,14 @@ impl Listener {
     pub async fn serve(self, router: Router, clock: Clock, stop: CancellationToken, grace: Duration) {
         let Self { socket, address } = self;
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let server = Server { router, clock, stop, cut: CancellationToken::new(), connections: TaskTracker::new() };
+        let server = Server {
+            router,
+            clock,
+            stop,
+            cut: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            peers: Places::new(CONNECTIONS_PER_PEER_MAX),
+        };
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { break };
             let accepted = tokio::select! {
@@ -105,10 +115,12 @@ struct Server {
     /// Ends connections that outlast the grace period.
     cut: CancellationToken,
     connections: TaskTracker,
+    peers: Arc<Places>,
 }
 
 impl Server {
     fn talk(&self, stream: TcpStream, peer: IpAddr, place: OwnedSemaphorePermit) {
+        let Some(of_peer) = self.peers.enter(peer) else { return };
         // Replies are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
@@ -125,7 +137,7 @@ impl Server {
             .serve_connection(TokioIo::new(stream), service);
         let (stop, cut) = (self.stop.clone(), self.cut.clone());
         self.connections.spawn(async move {
-            let _place = place;
+            let _places = (place, of_peer);
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,

@@ -8,6 +8,8 @@ mod listener;
 #[cfg(test)]
 mod listener_tests;
 mod metrics;
+pub mod peek;
+mod places;
 mod routes;
 mod stalled;
 pub mod verification;

@@ -5,6 +5,7 @@ mod handle;
 mod kept;
 mod manage;
 pub mod message_attributes;
+mod peek;
 mod permission;
 mod protection;
 mod receive;

@@ -52,7 +52,7 @@ pub struct Received {
     pub dead_letter_source: Option<String>,
 }
 
-fn received(queue_id: i64, message: Claimed) -> Result<Received, Error> {
+pub(super) fn received(queue_id: i64, message: Claimed) -> Result<Received, Error> {
     let attributes = match &message.attributes {
         Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt)?,
         None => MessageAttributes::new(),

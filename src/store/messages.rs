@@ -156,6 +156,19 @@ pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error>
     Ok(claimed)
 }
 
+/// Reads up to `limit` messages of a queue without claiming them, oldest first.
+pub async fn peek(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<Vec<Claimed>, Error> {
+    let rows = tx
+        .all(
+            "SELECT id, 0 AS receipt, receive_count, sent_at, COALESCE(first_received_at, sent_at) AS first_received_at, \
+             message_id, group_id, sender, dead_letter_source, attributes, trace_header, body \
+             FROM messages WHERE queue_id = $1 ORDER BY visible_at, id LIMIT $2",
+            args![queue_id, limit],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Takes a message away, if it still carries this receipt. Gives the number of rows: 1 or 0.
 pub async fn delete(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<u64, Error> {
     tx.run("DELETE FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3", args![id, queue_id, receipt]).await

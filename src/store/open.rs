@@ -1,4 +1,7 @@
 //! Opens the store: finds the engine, migrates, starts the writer lanes.
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,6 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, PgConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::base::Clock;
@@ -146,7 +150,18 @@ impl Store {
     }
 }
 
+/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys. SQLite
+/// gives the files beside it the same mode.
+fn make_private(path: &PathBuf) -> Result<(), Error> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(sqlx::Error::Io(error).into()),
+        _ => Ok(()),
+    }
+}
+
 async fn open_sqlite(path: &PathBuf) -> Result<(Pool, Pool), Error> {
+    make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -177,7 +192,34 @@ async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
     };
-    let writers = pool(POSTGRES_LANES as u32).await?;
+    let writers = match pool(POSTGRES_LANES as u32).await {
+        // It tried until its time was over and does not say why; one more connection does.
+        Err(sqlx::Error::PoolTimedOut) => {
+            PgConnection::connect_with(&options).await?.close().await?;
+            return Err(sqlx::Error::PoolTimedOut.into());
+        }
+        opened => opened?,
+    };
     sqlx::migrate!("migrations/postgres").run(&writers).await?;
     Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn nobody_else_can_read_the_database() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // The folder may be the operator's own, open to all.
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("its mode");
+        let database = Database::Sqlite(dir.path().join("test.db"));
+        let store = Store::open(&database, Clock::system()).await.expect("a store");
+        for file in ["test.db", "test.db-wal", "test.db-shm"] {
+            let mode = std::fs::metadata(dir.path().join(file)).expect(file).permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        drop(store);
+    }
 }

@@ -122,8 +122,8 @@ pub async fn list(
 ) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
-            "SELECT name FROM queues WHERE account = $1 AND region = $2 AND substr(name, 1, CAST($3 AS INTEGER)) = $4 AND name > $5 \
-             ORDER BY name LIMIT $6",
+            "SELECT name FROM queues WHERE account = $1 AND region = $2 \
+             AND substr(name, 1, CAST($3 AS INTEGER)) = $4 AND name > $5 ORDER BY name LIMIT $6",
             args![account, region, prefix.chars().count() as i64, prefix, after, limit],
         )
         .await?;

@@ -1,6 +1,7 @@
 """The world around Postrider: a webhook receiver, a DNS server and an SMTP receiver, each of our own and each in a thread."""
 import base64
 import collections
+import contextlib
 import json
 import socket
 import socketserver
@@ -31,7 +32,13 @@ class Webhook:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
+                with contextlib.suppress(ConnectionError):
+                    self.take()
+
+            def take(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if len(body) < int(self.headers.get("Content-Length", 0)):
+                    return
                 if hook.fail[self.path] > 0:
                     hook.fail[self.path] -= 1
                     hook.failed[self.path] += 1
@@ -45,7 +52,10 @@ class Webhook:
             def log_message(self, *_):
                 pass
 
-        self.server = _serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 512
+
+        self.server = _serve(Server(("127.0.0.1", 0), Handler))
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
 
     def of_type(self, path, kind):
@@ -119,7 +129,7 @@ def _data(kind, value):
 
 
 def _name(host):
-    return b"".join(bytes([len(label)]) + label.encode() for label in host.rstrip(".").split(".")) + b"\0"
+    return b"".join(bytes([len(label)]) + label.encode() for label in host.split(".") if label) + b"\0"
 
 
 class Mail(collections.namedtuple("Mail", "sender recipient data")):
@@ -139,10 +149,19 @@ class SmtpSink:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
-                sink._session(self.rfile, self.wfile)
+                # A client that is killed is part of the story.
+                with contextlib.suppress(ConnectionError):
+                    sink._session(self.rfile, self.wfile)
 
-        socketserver.ThreadingTCPServer.allow_reuse_address = True
-        self.server = _serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
+            def finish(self):
+                with contextlib.suppress(ConnectionError):
+                    super().finish()
+
+        class Server(socketserver.ThreadingTCPServer):
+            # Two hundred mails may come at once.
+            request_queue_size = 512
+
+        self.server = _serve(Server(("127.0.0.1", 0), Handler))
         self.port = self.server.server_address[1]
 
     def to(self, recipient):

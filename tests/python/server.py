@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 START_WITHIN = 60
+PORTS = ["http", "smtp", "submission", "submissions"]
 
 
 class Server:
@@ -27,16 +28,28 @@ class Server:
         self.addresses = None
         self.greeting = []
 
-    def start(self):
-        """Starts it and waits until it says where it is and its health is good."""
-        ports = ["http", "smtp", "submission", "submissions"]
-        at = self.addresses or dict.fromkeys(ports, "127.0.0.1:0")
-        listen = [word for port in ports for word in (f"--{port}", at[port])]
+    def launch(self):
+        """Starts the process and waits for nothing."""
+        at = self.addresses or dict.fromkeys(PORTS, "127.0.0.1:0")
+        listen = [word for port in PORTS for word in (f"--{port}", at[port])]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_") and k != "DATABASE_URL"}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, self.mode, *listen, *self.common, *self.flags],
                 stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=self.directory)
+
+    def die_starting(self, within):
+        """Starts it and kills it after so many seconds, whatever it has done by then."""
+        self.launch()
+        try:
+            raise AssertionError(f"it ended with {self.process.wait(timeout=within)}:\n" + self.log_tail())
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.process.stdout.close()
+
+    def start(self):
+        """Starts it and waits until it says where it is and its health is good."""
+        self.launch()
         lines = queue.Queue()
         threading.Thread(target=_pump, args=(self.process.stdout, lines), daemon=True).start()
         self.greeting = []
@@ -53,7 +66,7 @@ class Server:
         text = "".join(self.greeting)
         http = re.search(r"endpoint\s+http://(\S+)", text).group(1)
         smtp = re.search(r"smtp\s+(\S+) in, (\S+) submission \(STARTTLS\), (\S+) submission \(TLS\)", text)
-        self.addresses = dict(zip(ports, [http, *smtp.groups()]))
+        self.addresses = dict(zip(PORTS, [http, *smtp.groups()]))
         wait_for("good health", self.healthy, START_WITHIN)
         return self
 

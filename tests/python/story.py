@@ -6,6 +6,7 @@ Each part of the story is a module in `parts/` whose functions named `check_…`
 the others; the exit code says whether all passed."""
 import argparse
 import importlib
+import shutil
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ def main():
     arguments.add_argument("--binary", required=True)
     arguments.add_argument("--mode", choices=["dev", "serve"], required=True)
     arguments.add_argument("--database-url", help="default: SQLite in the data directory")
+    arguments.add_argument("--log", help="keep the server's log in this file")
     arguments.add_argument("parts", nargs="*", default=PARTS)
     given = arguments.parse_args()
     failures = 0
@@ -35,6 +37,8 @@ def main():
                 failures += run_one(f"at the end: {name}", check)
         finally:
             world.end()
+            if given.log:
+                shutil.copy(world.server.log_path, given.log)
         if failures:
             lines = [line for line in world.server.log().splitlines() if " WARN " in line or " ERROR " in line]
             print("--- what the server warned of:\n" + "\n".join(lines[-20:]))

@@ -37,9 +37,12 @@ async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     }
 }
 
+fn parse(text: impl AsRef<str>) -> serde_json::Value {
+    serde_json::from_str(text.as_ref()).expect("JSON")
+}
+
 /// The `Message` of each SNS envelope, parsed.
 fn unwrapped(bodies: &[String]) -> Vec<serde_json::Value> {
-    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
     bodies.iter().map(|body| parse(parse(body)["Message"].as_str().expect("a message"))).collect()
 }
 
@@ -190,6 +193,12 @@ async fn in_dev_anybody_may_call_and_an_identity_verifies_at_once() {
     let sqs = house.sqs_as(credentials("123456789012", "anything"));
     let (url, arn) = queue(&sqs, "q").await;
     assert!(url.ends_with("/123456789012/q") && arn.contains(":123456789012:"), "{url} {arn}");
+    sqs.send_message().queue_url(&url).message_body("seen").send().await.expect("sent");
+    let page = format!("{}/_aws/sqs/messages?QueueUrl={url}", house.endpoint());
+    let shown: serde_json::Value = reqwest::get(&page).await.expect("answers").text().await.map(parse).expect("a page");
+    let shown = &shown["ReceiveMessageResponse"]["ReceiveMessageResult"]["Message"];
+    assert_eq!((&shown[0]["Body"], &shown[1]), (&"seen".into(), &serde_json::Value::Null));
+    assert_eq!(drain(&sqs, &url).await, ["seen"], "looking takes nothing");
     let made = house.sesv2().create_email_identity().email_identity("a@example.com").send().await.expect("made");
     assert!(made.verified_for_sending_status());
 }

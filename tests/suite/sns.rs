@@ -36,7 +36,13 @@ both_engines! {
         let body: Json = serde_json::from_str(got[0].body().unwrap_or_default()).expect("JSON");
         assert_eq!(body["MessageId"].as_str(), id.as_deref());
 
-        assert_eq!(get(&link(&told, "UnsubscribeURL")).await, 200);
+        // Whoever has the link opens it; where the endpoint is then sent to is not theirs to say.
+        let leave = reqwest::Client::new().get(link(&told, "UnsubscribeURL")).header("host", "evil.example");
+        assert_eq!(leave.send().await.expect("an answer").status().as_u16(), 200);
+        house.work().await;
+        let farewell = hook.arrived()[2].json();
+        assert_eq!(farewell["Type"], "UnsubscribeConfirmation");
+        assert!(link(&farewell, "SubscribeURL").starts_with(&house.endpoint()), "{farewell}");
         let left = sns.list_subscriptions_by_topic().topic_arn(&topic).send().await.expect("listed");
         assert_eq!(left.subscriptions().len(), 1);
         // The links are the only thing that needs no signature.

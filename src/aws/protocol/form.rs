@@ -1,6 +1,7 @@
 //! The pairs of a Query request as a tree: `Tags.member.1.Key=a` is four levels.
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::aws::protocol::refusal::Refusal;
 use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX};
@@ -34,13 +35,22 @@ impl<'a> Form<'a> {
         if pairs.iter().any(|byte| *byte >= 0x80 || *byte < 0x20 && !matches!(byte, b'\r' | b'\n')) {
             return Err(Refusal::Malformed("the form is not URL-encoded".to_owned()));
         }
+        // Each level costs far more memory than the bytes that name it.
+        let mut levels_left = VALUES_MAX;
         for (name, value) in form_urlencoded::parse(pairs.trim_ascii()) {
             if name.matches('.').count() >= DEPTH_MAX {
                 return Err(Refusal::TooMuch("the request nests too deep"));
             }
             let mut level = &mut *self;
             for part in name.split('.') {
-                level = level.below.entry(part.to_owned()).or_default();
+                level = match level.below.entry(part.to_owned()) {
+                    Entry::Occupied(there) => there.into_mut(),
+                    Entry::Vacant(room) => {
+                        let left = levels_left.checked_sub(1);
+                        levels_left = left.ok_or(Refusal::TooMuch("the request holds too many values"))?;
+                        room.insert(Form::default())
+                    }
+                };
             }
             level.value = Some(value);
         }
@@ -94,5 +104,8 @@ mod tests {
         assert!(matches!(Form::parse(b"Name=\0"), Err(Refusal::Malformed(_))));
         assert!(matches!(Form::parse("a.".repeat(DEPTH_MAX).as_bytes()), Err(Refusal::TooMuch(_))));
         assert!(matches!(Form::parse("a=1&".repeat(VALUES_MAX).as_bytes()), Err(Refusal::TooMuch(_))));
+        let level = ".a".repeat(DEPTH_MAX - 2);
+        let deep: Vec<String> = (0..VALUES_MAX / 10).map(|n| format!("{n}{level}=1")).collect();
+        assert!(matches!(Form::parse(deep.join("&").as_bytes()), Err(Refusal::TooMuch(_))));
     }
 }

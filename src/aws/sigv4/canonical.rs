@@ -64,7 +64,9 @@ fn canonical_path(path: &str) -> String {
 /// The parameters, encoded one way and sorted by name and value; the signature itself is not among them.
 fn canonical_query(query: &str) -> String {
     let recode = |text: &str| {
-        let bytes: Vec<u8> = percent_decode_str(text).collect();
+        // A plus is read as a space everywhere else, so it must be signed as one: else `%2B` could be made `+` on the way.
+        let text = text.replace('+', " ");
+        let bytes: Vec<u8> = percent_decode_str(&text).collect();
         percent_encode(&bytes, ENCODED).to_string()
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
@@ -126,6 +128,7 @@ mod tests {
     #[test]
     fn parameters_are_sorted_as_encoded() {
         assert_eq!(canonical_query("b=2&a=%2f&a=%20&X-Amz-Signature=f&-=~&B"), "-=~&B=&a=%20&a=%2F&b=2");
+        assert_eq!(canonical_query("a=1+2&b=1%2B2"), "a=1%202&b=1%2B2");
         assert_eq!(canonical_query(""), "");
     }
 }

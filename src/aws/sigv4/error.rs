@@ -20,6 +20,9 @@ pub enum SignatureError {
     /// A presigned request was used after its time.
     #[error("Request has expired.")]
     Expired,
+    /// Another site's page sent the request with a developer's browser.
+    #[error("This server does not take requests from pages of other sites.")]
+    Elsewhere,
     /// The unexpected.
     #[error(transparent)]
     Internal(#[from] access::Error),
@@ -53,6 +56,7 @@ impl ServiceError for SignatureError {
                 both("com.amazon.coral.service#InvalidSignatureException", "SignatureDoesNotMatch", 403)
             }
             Self::Expired => both("com.amazon.coral.service#RequestExpired", "RequestExpired", 400),
+            Self::Elsewhere => both("com.amazon.coral.service#AccessDeniedException", "AccessDenied", 403),
             Self::Internal(_) => ErrorShape::internal("InternalFailure"),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Source of the rules: "Signature Version 4 signing process" in the AWS General Reference.
 mod authorization;
+mod browser;
 mod canonical;
 mod error;
 mod key;

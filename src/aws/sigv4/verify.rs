@@ -7,6 +7,7 @@ use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::request::Request;
 use crate::aws::service::{Api, find_by_head};
 use crate::aws::sigv4::authorization::{Claim, TERMINATOR};
+use crate::aws::sigv4::browser::is_from_elsewhere;
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
 use crate::aws::sigv4::error::SignatureError;
 use crate::aws::sigv4::key::{SigningKeys, is_signed};
@@ -96,7 +97,12 @@ impl Gate {
     /// What AWS answers.
     pub async fn identify(&self, request: &Request, api: &Api, anonymous: bool) -> Result<Identity, SignatureError> {
         if self.access.trust() == Trust::Anybody {
-            return Ok(named_by(request));
+            // A link with a token may be opened from anywhere, as from a mail that a browser shows.
+            return if !anonymous && is_from_elsewhere(request) {
+                Err(SignatureError::Elsewhere)
+            } else {
+                Ok(named_by(request))
+            };
         }
         let claim = match Claim::read(request)? {
             Some(claim) => claim,

@@ -142,8 +142,10 @@ impl Identities {
                 Box::pin(async move {
                     if let Some(identity) = identities::find(tx, &account, &region, name.as_str()).await?
                         && identity.status != "SUCCESS"
+                        && let IdentityName::Address(address) = &name
                     {
-                        verification::mail_link(tx, &settings, identity, &address).await?;
+                        // To the name that is verified, and no other spelling of it.
+                        verification::mail_link(tx, &settings, identity, address).await?;
                     }
                     Ok(())
                 })
@@ -153,7 +155,7 @@ impl Identities {
 
     /// The identity of this name.
     pub async fn get(&self, account: &AccountId, region: &Region, name: &str) -> Result<Found, Error> {
-        let (account, region, name) = (account.clone(), region.clone(), name.to_lowercase());
+        let (account, region, name) = (account.clone(), region.clone(), IdentityName::folded(name));
         self.store
             .read(move |tx| {
                 Box::pin(async move {
@@ -186,7 +188,7 @@ impl Identities {
 
     /// Removes an identity with its keys; `Missing` when there was none.
     pub async fn delete(&self, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-        let (account, region, name) = (account.clone(), region.clone(), name.to_lowercase());
+        let (account, region, name) = (account.clone(), region.clone(), IdentityName::folded(name));
         self.store
             .write(move |tx| {
                 Box::pin(async move {

@@ -15,17 +15,22 @@ impl IdentityName {
     /// Reads a name: with an `@` it is an address.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let wrong = || Error::Name(text.chars().take(320).collect());
-        let folded = text.to_lowercase();
-        if folded.contains('@') {
-            return folded.parse().map(Self::Address).map_err(|_| wrong());
+        if text.contains('@') {
+            let address: EmailAddress = text.parse().map_err(|_| wrong())?;
+            return address.folded().parse().map(Self::Address).map_err(|_| wrong());
         }
-        let domain: Domain = folded.parse().map_err(|_| wrong())?;
+        let domain: Domain = text.parse().map_err(|_| wrong())?;
         // A name without a dot is no domain that mail on the Internet could come from, but for a machine of one's own.
         if domain.as_str().contains('.') || domain.as_str() == "localhost" {
             Ok(Self::Domain(domain))
         } else {
             Err(wrong())
         }
+    }
+
+    /// The form in which the store has `text`; what is no name has none there, and is not found in any.
+    pub fn folded(text: &str) -> String {
+        Self::parse(text).map_or_else(|_| text.to_owned(), |name| name.as_str().to_owned())
     }
 
     /// The name as it stands in the store.
@@ -63,6 +68,14 @@ mod tests {
         for bad in ["", "nodot", "a b.example", "@x.example", "a@", "Ann <a@b.example>", "x.example\r\n"] {
             assert!(IdentityName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn no_letter_becomes_another() {
+        let kelvin = "\u{212a}im@x.example";
+        assert_eq!(IdentityName::parse(kelvin).expect("good").as_str(), kelvin);
+        assert_ne!(IdentityName::covering(&kelvin.parse().expect("good"))[0], "kim@x.example");
+        assert_eq!(IdentityName::folded("Ann@X.example."), "ann@x.example");
     }
 
     #[test]

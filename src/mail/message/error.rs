@@ -35,9 +35,13 @@ pub enum Error {
     /// A type that is not `type/subtype`, or one that an attachment cannot have.
     #[error("{0:?} is not a content type for an attachment")]
     ContentType(String),
-    /// The header of a raw message is not one: no colon, no name, a bare CR, a NUL.
+    /// The header of a raw message is not one: no colon, no name, a bare CR or another control
+    /// character.
     #[error("line {0} of the header is not a header field")]
     BrokenHeader(usize),
+    /// A field that may stand once stands twice.
+    #[error("duplicate header {0}")]
+    Twice(&'static str),
     /// No address stands in a raw message's From.
     #[error("the message has no From")]
     NoFrom,

@@ -29,7 +29,10 @@ pub fn check_value(name: &str, value: &str) -> Result<(), Error> {
 pub fn unstructured(out: &mut Vec<u8>, name: &str, text: &str) -> Result<(), Error> {
     check_name(name)?;
     check_value(name, text)?;
-    let text = text.trim_matches([' ', '\t']);
+    // A tab becomes a space: folded between long words it would stand on a line of its own, and a line of nothing but
+    // white space is the end of the header to some.
+    let text = text.replace('\t', " ");
+    let text = text.trim_matches(' ');
     let mut line = Line::start(out, name);
     if text.is_ascii() && text.split(' ').all(|word| word.len() < LONGEST_WORD) {
         line.words(text);
@@ -248,6 +251,14 @@ mod tests {
         let folded = subject(&long);
         assert!(folded.lines().all(|line| line.len() <= 78));
         assert_eq!(folded.replace("\r\n", ""), format!("Subject: {}", long.trim_end()));
+    }
+
+    #[test]
+    fn no_line_of_a_header_is_blank() {
+        let (a, b) = ("A".repeat(70), "B".repeat(75));
+        let folded = subject(&format!("{a} \t  {b}\t"));
+        assert!(folded.lines().all(|line| !line.trim().is_empty()), "{folded:?}");
+        assert!(folded.starts_with(&format!("Subject: {a}\r\n")) && folded.ends_with(&format!("{b}\r\n")));
     }
 
     #[test]

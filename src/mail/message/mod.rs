@@ -1,4 +1,5 @@
 //! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
+mod authors;
 pub mod compose;
 pub mod dkim;
 mod error;

@@ -1,6 +1,8 @@
 //! The header of a complete message: reading it within bounds, and what the accept door changes in it. SES overwrites
 //! Message-ID and Date and takes out Bcc, Return-Path and its own X-SES-* fields; all else, the body above all, stays as it is,
 //! but for line ends, which become CRLF (RFC 5321, 2.3.8: CR and LF go together only).
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::EmailAddress;
@@ -81,7 +83,8 @@ fn split(message: &[u8]) -> Result<(Vec<Field<'_>>, &[u8]), Error> {
         let line = rest.get(..end).unwrap_or_default();
         let content = line.strip_suffix(b"\n").unwrap_or(line);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
-        if content.contains(&b'\r') || content.contains(&0) {
+        // Some readers take a form feed or the like for a line end, and so a piece of a value for a field.
+        if content.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
             return Err(Error::BrokenHeader(number));
         }
         let folded = matches!(content.first(), Some(b' ' | b'\t'));
@@ -137,8 +140,12 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
             continue;
         }
         let value = field.value();
-        if field.is("From") || field.is("Sender") {
-            done.authors.extend(Mailbox::parse_list(&value)?);
+        for name in ["From", "Sender"].into_iter().filter(|name| field.is(name)) {
+            // Which of two counts, readers do not agree on (RFC 5322, 3.6: one of each at the most).
+            if done.lines.iter().any(|line| line.name.eq_ignore_ascii_case(name)) {
+                return Err(Error::Twice(name));
+            }
+            done.authors.extend(Mailbox::parse_authors(&value)?);
         }
         if field.is("From") {
             done.from.clone_from(&value);
@@ -162,13 +169,11 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
 /// The recipients that a message names in To, Cc and Bcc, in that order of appearance, each once.
 pub fn recipients(message: &[u8]) -> Result<Vec<EmailAddress>, Error> {
     let (fields, _) = split(message)?;
-    let mut all: Vec<EmailAddress> = Vec::new();
+    // A set beside the list: a header has room for tens of thousands.
+    let (mut all, mut seen) = (Vec::new(), HashSet::new());
     for field in fields.iter().filter(|f| f.is("To") || f.is("Cc") || f.is("Bcc")) {
-        for address in Mailbox::parse_list(&field.value())? {
-            if !all.contains(&address) {
-                all.push(address);
-            }
-        }
+        let addresses = Mailbox::parse_list(&field.value())?;
+        all.extend(addresses.into_iter().filter(|address| seen.insert(address.clone())));
     }
     Ok(all)
 }
@@ -177,7 +182,7 @@ pub fn recipients(message: &[u8]) -> Result<Vec<EmailAddress>, Error> {
 pub fn author(message: &[u8]) -> Result<EmailAddress, Error> {
     let (fields, _) = split(message)?;
     let from = fields.iter().find(|f| f.is("From")).ok_or(Error::NoFrom)?;
-    Mailbox::parse_list(&from.value())?.into_iter().next().ok_or(Error::NoFrom)
+    Mailbox::parse_authors(&from.value())?.into_iter().next().ok_or(Error::NoFrom)
 }
 
 /// `name=value, name=value` (SES guide, X-SES-MESSAGE-TAGS).
@@ -259,6 +264,11 @@ mod tests {
             b": no name\r\n\r\n",
             b"From: a@x.example\r\nX: bare\rcr\r\n\r\n",
             b"From: a@x.example\r\nX: nul\0\r\n\r\n",
+            b"From: a@x.example\r\nX: a\x0bFrom: b@y.example\r\n\r\n",
+            b"From: a@x.example\r\nX: a\x1cFrom: b@y.example\r\n\r\n",
+            b"From: a@x.example\r\nfrom: b@x.example\r\n\r\n",
+            b"From: a@x.example\r\nSender: b@x.example\r\nSENDER: c@x.example\r\n\r\n",
+            b"From: b@y.example <a@\r\n x.example>\r\n\r\n",
             b"To: b@y.example\r\n\r\nno from",
             b"From: not an address\r\n\r\n",
             b"From: a@x.example\r\nX-SES-MESSAGE-TAGS: broken\r\n\r\n",

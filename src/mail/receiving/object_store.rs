@@ -159,7 +159,8 @@ async fn put_file(root: &Path, bucket: &str, key: &str, data: &[u8]) -> Result<(
 }
 
 async fn write_draft(draft: &Path, data: &[u8]) -> std::io::Result<()> {
-    let mut file = tokio::fs::File::create_new(draft).await?;
+    // Mail is nobody else's, also where the operator's folder is open to all.
+    let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft).await?;
     file.write_all(data).await?;
     file.flush().await?;
     file.sync_all().await
@@ -196,6 +197,8 @@ fn client(endpoint: &S3Endpoint, bucket: &str) -> Result<impl object_store::Obje
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -233,6 +236,8 @@ mod tests {
             let read = std::fs::read_to_string(root.path().join("my-mail/in/new/id")).expect("the object");
             assert_eq!(read, text);
         }
+        let mode = std::fs::metadata(root.path().join("my-mail/in/new/id")).expect("its mode").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "for its owner only");
         assert_eq!(std::fs::read_dir(root.path().join(".incoming")).expect("drafts").count(), 0);
         assert!(objects.put("my-mail", "../up", Bytes::new()).await.is_err());
         assert!(objects.put("my-mail", "in/new", Bytes::new()).await.is_err(), "a folder stands there");

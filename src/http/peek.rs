@@ -1,0 +1,81 @@
+//! `GET /_aws/sqs/messages?QueueUrl=…`: what waits in a queue, as LocalStack shows it in JSON, for a developer's machine.
+//! Nobody signs here, so it is mounted in `dev` only.
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::base::Region;
+use crate::http::routes;
+use crate::queues::message_attributes::{AttributeValue, body_md5};
+use crate::queues::{Error, Queues, Received, Scope};
+
+/// How many messages are shown at the most.
+const SHOWN_MAX: u32 = 1_000;
+
+/// The page. Mount it only where anybody may read every queue.
+pub fn routes(queues: Queues) -> Router {
+    Router::new().route("/_aws/sqs/messages", get(messages)).with_state(queues)
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(rename = "QueueUrl", default)]
+    queue_url: String,
+}
+
+async fn messages(State(queues): State<Queues>, Query(asked): Query<Asked>) -> Response {
+    let Some((scope, name)) = find(&asked.queue_url) else {
+        return routes::json(400, &json!({ "error": "QueueUrl must end with ACCOUNT/NAME" }));
+    };
+    match queues.peek(&scope, &name, SHOWN_MAX).await {
+        Ok(messages) => {
+            let shown: Vec<Value> = messages.iter().map(show).collect();
+            let result = json!({ "ReceiveMessageResult": { "Message": shown } });
+            routes::json(200, &json!({ "ReceiveMessageResponse": result }))
+        }
+        Err(Error::QueueMissing(name)) => routes::json(404, &json!({ "error": format!("no queue {name}") })),
+        Err(error) => {
+            tracing::error!(%error, "a queue cannot be shown");
+            routes::json(500, &json!({ "error": "the queue cannot be shown" }))
+        }
+    }
+}
+
+/// Account, region and name from the end of a queue's URL: `ACCOUNT/NAME` or `queue/REGION/ACCOUNT/NAME`.
+fn find(url: &str) -> Option<(Scope, String)> {
+    let mut parts = url.trim_end_matches('/').rsplit('/');
+    let (name, account) = (parts.next()?, parts.next()?.parse().ok()?);
+    let region = match (parts.next(), parts.next()) {
+        (Some(region), Some("queue")) => region.parse().ok()?,
+        _ => Region::default_region(),
+    };
+    Some((Scope { account, region }, name.to_owned()))
+}
+
+fn show(message: &Received) -> Value {
+    let attributes: Map<String, Value> = message
+        .attributes
+        .iter()
+        .map(|(name, attribute)| {
+            let value = match &attribute.value {
+                AttributeValue::Text(text) => json!({ "DataType": attribute.data_type, "StringValue": text }),
+                AttributeValue::Binary(bytes) => json!({ "DataType": attribute.data_type, "Bytes": bytes.len() }),
+            };
+            (name.clone(), value)
+        })
+        .collect();
+    json!({
+        "MessageId": message.message_id,
+        "MD5OfBody": body_md5(&message.body),
+        "Body": message.body,
+        "Attributes": {
+            "SenderId": message.sender,
+            "SentTimestamp": message.sent_at.millis().to_string(),
+            "ApproximateReceiveCount": message.receive_count.to_string(),
+        },
+        "MessageAttributes": attributes,
+    })
+}

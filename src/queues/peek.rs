@@ -1,0 +1,19 @@
+//! Looking at what waits in a queue without receiving it, for a developer's machine.
+use crate::queues::manage::find;
+use crate::queues::receive::received;
+use crate::queues::{Error, Queues, Received, Scope, sealing};
+use crate::store::messages;
+
+impl Queues {
+    /// Up to `limit` messages, oldest first, hidden ones too. Nothing changes, so there are no receipt handles: the
+    /// ones in the answer take nothing away.
+    ///
+    /// # Errors
+    /// [`Error::QueueMissing`].
+    pub async fn peek(&self, scope: &Scope, name: &str, limit: u32) -> Result<Vec<Received>, Error> {
+        let tx = &mut self.store.reader().await?;
+        let queue = find(tx, scope, name).await?;
+        let messages = sealing::open_all(self.store.vault(), messages::peek(tx, queue.id, limit).await?)?;
+        messages.into_iter().map(|message| received(queue.id, message)).collect()
+    }
+}

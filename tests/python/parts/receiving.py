@@ -1,0 +1,299 @@
+"""Part 4: SES receiving: for whom the listener takes mail, and what the active receipt rule set does with it."""
+import base64
+import email
+import json
+import os
+import smtplib
+import socket
+import ssl
+
+from expect import refused
+from peers import TXT
+from server import wait_for
+from world import HOSTNAME, RECEIVING
+
+
+def connect(world):
+    return smtplib.SMTP("127.0.0.1", world.server.port("smtp"), timeout=15, local_hostname="client.example")
+
+
+def mail_to(recipient, subject="Hello", body="Hello.\r\n", sender="ann@stranger.example"):
+    return (f"From: Ann <{sender}>\r\nTo: {recipient}\r\nSubject: {subject}\r\nMessage-ID: <1@stranger.example>\r\n"
+            f"Date: Fri, 02 Jan 2026 03:04:05 +0000\r\n\r\n{body}").encode()
+
+
+def object_at(world, bucket, key):
+    """The object's content, or None: buckets are folders in the data directory."""
+    path = os.path.join(world.server.directory, "data", "objects", bucket, key)
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def after_trace(content, original):
+    """Fails unless `content` is the trace that we add (header fields), then the mail's own bytes, unchanged."""
+    assert content.endswith(original), (content[-300:], original[-300:])
+    trace = content[:-len(original)]
+    assert trace == b"" or trace.endswith(b"\r\n") and b"\r\n\r\n" not in trace, trace
+    return email.message_from_bytes(trace + b"\r\n")
+
+
+def rule(world, name, recipients, actions, after=None, **more):
+    place = {"After": after} if after else {}
+    world.client("ses").create_receipt_rule(RuleSetName=world.rule_set, **place, Rule={
+        "Name": name, "Enabled": True, "Recipients": recipients, "Actions": actions, **more})
+
+
+def check_no_active_rule_set(world):
+    with connect(world) as smtp:
+        smtp.ehlo()
+        assert {"pipelining", "8bitmime", "size", "starttls"} <= smtp.esmtp_features.keys(), smtp.esmtp_features
+        assert int(smtp.esmtp_features["size"]) >= 40 * 1024 * 1024
+        assert smtp.mail("ann@stranger.example")[0] == 250
+        assert smtp.rcpt(f"anyone@{RECEIVING}")[0] == 550
+
+
+def check_rule_sets(world):
+    ses = world.client("ses")
+    world.rule_set, other = world.name("rules"), world.name("rules")
+    ses.create_receipt_rule_set(RuleSetName=world.rule_set)
+    ses.create_receipt_rule_set(RuleSetName=other)
+    refused(("AlreadyExists", "AlreadyExistsException"), lambda: ses.create_receipt_rule_set(RuleSetName=other), 400)
+    assert "Metadata" not in ses.describe_active_receipt_rule_set()
+    ses.set_active_receipt_rule_set(RuleSetName=world.rule_set)
+    refused(("RuleSetDoesNotExist", "RuleSetDoesNotExistException"),
+            lambda: ses.set_active_receipt_rule_set(RuleSetName="missing"), 400)
+    refused(("CannotDelete", "CannotDeleteException"), lambda: ses.delete_receipt_rule_set(RuleSetName=world.rule_set))
+    active = ses.describe_active_receipt_rule_set()
+    assert active["Metadata"]["Name"] == world.rule_set and active["Rules"] == [], active
+    names = [one["Name"] for one in ses.list_receipt_rule_sets()["RuleSets"]]
+    assert {world.rule_set, other} <= set(names), names
+    refused(("InvalidSnsTopic", "InvalidSnsTopicException"), lambda: rule(
+        world, "bad", [], [{"SNSAction": {"TopicArn": f"arn:aws:sns:us-east-1:{world.account}:missing"}}]), 400)
+
+
+def check_s3_and_sns(world):
+    """One rule puts the mail into a bucket and tells a topic, publishes it to another topic, and stops there."""
+    ses, sns = world.client("ses"), world.client("sns")
+    stored, whole, never = (sns.create_topic(Name=world.name("inbound"))["TopicArn"] for _ in range(3))
+    queues = {}
+    for topic in (stored, whole, never):
+        queues[topic], arn = world.queue("inbound")
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    rule(world, "keep", [f"keep@{RECEIVING}"], [
+        {"S3Action": {"BucketName": "story-mail", "ObjectKeyPrefix": "in/", "TopicArn": stored}},
+        {"SNSAction": {"TopicArn": whole, "Encoding": "Base64"}},
+        {"StopAction": {"Scope": "RuleSet"}}])
+    rule(world, "after", [f"keep@{RECEIVING}"], [{"SNSAction": {"TopicArn": never}}], after="keep")
+    described = ses.describe_active_receipt_rule_set()["Rules"]
+    assert [one["Name"] for one in described] == ["keep", "after"], described
+    original = mail_to(f"keep@{RECEIVING}", "Bytes", "8 bits: Grüße\r\n.\r\n..two dots\r\n" + "x" * 900 + "\r\n\r\ntrailing \r\n")
+    with connect(world) as smtp:
+        smtp.ehlo()
+        assert smtp.mail("ann@stranger.example", ["BODY=8BITMIME", f"SIZE={len(original)}"])[0] == 250
+        assert smtp.rcpt(f"Keep@{RECEIVING.upper()}")[0] == 250
+        code, text = smtp.data(original)
+        assert code == 250, (code, text)
+    [told] = world.take(queues[stored])
+    note = json.loads(told["Body"])
+    assert note["notificationType"] == "Received" and "content" not in note, note
+    assert note["mail"]["source"] == "ann@stranger.example" and note["mail"]["commonHeaders"]["subject"] == "Bytes", note
+    message_id = note["mail"]["messageId"]
+    assert message_id.encode() in text, (message_id, text)
+    receipt = note["receipt"]
+    assert {"timestamp", "processingTimeMillis", "recipients", "spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict",
+            "dmarcVerdict", "action"} <= receipt.keys(), receipt
+    action = receipt["action"]
+    assert (action["type"], action["bucketName"], action["objectKeyPrefix"]) == ("S3", "story-mail", "in/"), action
+    assert action["objectKey"] == "in/" + message_id and action["topicArn"] == stored, action
+    content = object_at(world, "story-mail", action["objectKey"])
+    trace = after_trace(content, original)
+    assert "127.0.0.1" in trace["Received"] and HOSTNAME in trace["Received"], trace.as_string()
+    [published] = world.take(queues[whole])
+    note = json.loads(published["Body"])
+    assert note["receipt"]["action"]["type"] == "SNS" and note["receipt"]["action"]["encoding"] == "BASE64", note
+    after_trace(base64.b64decode(note["content"]), original)
+    assert "Messages" not in world.client("sqs").receive_message(QueueUrl=queues[never]), "the rule before stops"
+    world.kept = queues[stored]
+
+
+def check_who_gets_in(world):
+    """Only recipients that a rule is for, of verified domains; nothing is relayed."""
+    with connect(world) as smtp:
+        smtp.ehlo()
+        smtp.mail("ann@stranger.example")
+        for stranger in (f"nobody@{RECEIVING}", "someone@elsewhere.example", f"keep@sub.{RECEIVING}",
+                         f"keep%elsewhere.example@{RECEIVING}", f'"keep@elsewhere.example"@{RECEIVING}'):
+            assert smtp.rcpt(stranger)[0] == 550, stranger
+        assert smtp.docmd("DATA")[0] == 554 or smtp.docmd("DATA")[0] == 503
+        # With one good recipient among refused ones the mail goes to that one.
+        assert smtp.rcpt(f"keep@{RECEIVING}")[0] == 250
+        assert smtp.data(mail_to(f"keep@{RECEIVING}", "one of many"))[0] == 250
+        # A bounce has no sender; it comes in all the same.
+        assert smtp.mail("")[0] == 250 and smtp.rcpt(f"keep@{RECEIVING}")[0] == 250
+        assert smtp.data(mail_to(f"keep@{RECEIVING}", "null sender"))[0] == 250
+    notes = [json.loads(m["Body"]) for m in world.take(world.kept, 2)]
+    subjects = {note["mail"]["commonHeaders"]["subject"]: note for note in notes}
+    assert set(subjects) == {"one of many", "null sender"}, subjects.keys()
+    assert subjects["one of many"]["receipt"]["recipients"] == [f"keep@{RECEIVING}"], subjects
+    domain = f"{world.name('unverified')}.example"
+    if not world.dev:
+        world.client("sesv2").create_email_identity(EmailIdentity=domain)
+        rule(world, world.name("pending"), [f"a@{domain}"], [{"StopAction": {"Scope": "RuleSet"}}])
+        with connect(world) as smtp:
+            smtp.ehlo()
+            smtp.mail("ann@stranger.example")
+            assert smtp.rcpt(f"a@{domain}")[0] == 550, "its domain is not verified"
+
+
+def check_starttls(world):
+    rule(world, "secret", [f"secret@{RECEIVING}"], [
+        {"S3Action": {"BucketName": "story-secret"}}, {"StopAction": {"Scope": "RuleSet"}}], TlsPolicy="Require")
+    with connect(world) as smtp:
+        smtp.ehlo()
+        smtp.mail("ann@stranger.example")
+        assert smtp.rcpt(f"secret@{RECEIVING}")[0] == 550, "only with TLS"
+        smtp.rset()
+        assert smtp.starttls(context=ssl._create_unverified_context())[0] == 220
+        smtp.ehlo()
+        assert "starttls" not in smtp.esmtp_features and smtp.sock.version() in ("TLSv1.2", "TLSv1.3")
+        assert smtp.sendmail("ann@stranger.example", [f"secret@{RECEIVING}"],
+                             mail_to(f"secret@{RECEIVING}", "over TLS")) == {}
+    folder = os.path.join(world.server.directory, "data", "objects", "story-secret")
+    [name] = wait_for("the object", lambda: os.path.isdir(folder) and [n for n in os.listdir(folder) if n[0] != "."])
+    assert b"Subject: over TLS" in object_at(world, "story-secret", name)
+
+
+def check_starttls_drops_what_came_before(world):
+    """Commands that a stranger puts before the handshake are not taken for the client's (CVE-2011-0411)."""
+    with socket.create_connection(("127.0.0.1", world.server.port("smtp")), timeout=10) as plain:
+        lines = plain.makefile("rb")
+        assert lines.readline().startswith(b"220")
+        plain.sendall(b"EHLO x.example\r\n")
+        while lines.readline()[3:4] == b"-":
+            pass
+        plain.sendall(b"STARTTLS\r\nMAIL FROM:<evil@x.example>\r\nRCPT TO:<keep@%s>\r\n" % RECEIVING.encode())
+        answer = lines.readline()
+        if not answer.startswith(b"220"):
+            assert answer.startswith((b"5", b"4")), answer
+            return
+        try:
+            with ssl._create_unverified_context().wrap_socket(plain) as secure:
+                secure.sendall(b"NOOP\r\nDATA\r\n")
+                got = secure.makefile("rb")
+                assert got.readline().startswith(b"250") and got.readline().startswith(b"503")
+        except (ssl.SSLError, ConnectionError):
+            pass
+
+
+def check_bounce_action(world):
+    """The mail is taken, and its sender gets a delivery status notification with the null sender."""
+    sender = f"writer@{world.name('writer')}.example"
+    rule(world, "closed", [f"closed@{RECEIVING}"], [{"BounceAction": {
+        "SmtpReplyCode": "550", "StatusCode": "5.1.1", "Message": "Mailbox does not exist",
+        "Sender": f"mailer-daemon@{RECEIVING}"}}])
+    with connect(world) as smtp:
+        smtp.sendmail(sender, [f"closed@{RECEIVING}"], mail_to(f"closed@{RECEIVING}", "for nobody", sender=sender))
+    [raw] = world.delivered(sender)
+    bounce = email.message_from_bytes(raw)
+    assert bounce.get_content_type() == "multipart/report" and f"mailer-daemon@{RECEIVING}" in bounce["From"]
+    status = bounce.get_payload()[1]
+    assert status.get_content_type() == "message/delivery-status"
+    about = status.get_payload()[1]
+    assert about["Final-Recipient"] == f"rfc822; closed@{RECEIVING}" and about["Status"] == "5.1.1", about.as_string()
+    if not world.dev:
+        assert world.sink.to(sender)[0].sender == "", "a bounce has the null sender"
+
+
+def check_line_ends(world):
+    """A bare LF or CR never ends a line or the data: what looks like a second mail inside one is refused with it."""
+    for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r"):
+        with socket.create_connection(("127.0.0.1", world.server.port("smtp")), timeout=10) as raw:
+            lines = raw.makefile("rb")
+
+            def say(line, lines=lines, raw=raw):
+                raw.sendall(line)
+                while (answer := lines.readline())[3:4] == b"-":
+                    pass
+                return answer
+            assert lines.readline().startswith(b"220")
+            say(b"EHLO x.example\r\n")
+            say(b"MAIL FROM:<ann@stranger.example>\r\n")
+            say(b"RCPT TO:<keep@%s>\r\n" % RECEIVING.encode())
+            assert say(b"DATA\r\n").startswith(b"354")
+            smuggled = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<keep@%s>\r\nDATA\r\n" % RECEIVING.encode()
+            answer = say(b"Subject: outer\r\n\r\nx" + end + smuggled + b"Subject: smuggled\r\n\r\ny\r\n.\r\n")
+            assert answer.startswith(b"550 5.6.11"), (end, answer)
+            # One answer to one mail, and the session is where it should be.
+            assert say(b"NOOP\r\n").startswith(b"250"), end
+            assert say(b"RCPT TO:<keep@%s>\r\n" % RECEIVING.encode()).startswith(b"503"), end
+    with connect(world) as smtp:
+        smtp.sendmail("ann@stranger.example", [f"keep@{RECEIVING}"], mail_to(f"keep@{RECEIVING}", "the last one"))
+    [only] = world.take(world.kept)
+    assert json.loads(only["Body"])["mail"]["commonHeaders"]["subject"] == "the last one", only
+
+
+def check_pipelining(world):
+    with socket.create_connection(("127.0.0.1", world.server.port("smtp")), timeout=10) as raw:
+        lines = raw.makefile("rb")
+        assert lines.readline().startswith(b"220")
+        mail = b"MAIL FROM:<ann@stranger.example>\r\nRCPT TO:<nobody@%s>\r\nRCPT TO:<keep@%s>\r\nDATA\r\n" % (
+            (RECEIVING.encode(),) * 2)
+        raw.sendall(b"EHLO x.example\r\n" + mail)
+        while lines.readline()[3:4] == b"-":
+            pass
+        assert [lines.readline()[:3] for _ in range(4)] == [b"250", b"550", b"250", b"354"]
+        raw.sendall(mail_to(f"keep@{RECEIVING}", "pipelined") + b".\r\nQUIT\r\n")
+        assert [lines.readline()[:3] for _ in range(2)] == [b"250", b"221"]
+    [got] = world.take(world.kept)
+    assert json.loads(got["Body"])["mail"]["commonHeaders"]["subject"] == "pipelined"
+
+
+def check_cut_off_and_limits(world):
+    """Half a mail is no mail; and there is an end to everything that a client may send."""
+    def session(*commands):
+        raw = socket.create_connection(("127.0.0.1", world.server.port("smtp")), timeout=10)
+        lines = raw.makefile("rb")
+        lines.readline()
+        answer = b""
+        for command in (b"EHLO x.example", *commands):
+            raw.sendall(command + b"\r\n")
+            while (answer := lines.readline())[3:4] == b"-":
+                pass
+        return raw, lines, answer
+    keep = b"RCPT TO:<keep@%s>" % RECEIVING.encode()
+    for half in (b"Subject: half\r\n\r\nhalf", b"Subject: half\r\n\r\nhalf\r\n.\r", b"Subject: half\r\n\r\n.\n"):
+        raw, _, answer = session(b"MAIL FROM:<ann@stranger.example>", keep, b"DATA")
+        assert answer.startswith(b"354"), answer
+        raw.sendall(half)
+        raw.close()
+    raw, lines, answer = session(b"MAIL FROM:<ann@stranger.example>", keep, b"DATA")
+    raw.sendall(b"Subject: long line\r\n\r\n" + b"x" * 100_000 + b"\r\n.\r\n")
+    assert lines.readline()[:3] in (b"500", b"554"), "a line has a limit"
+    rule(world, "many", [f"many.{RECEIVING}"], [{"StopAction": {"Scope": "RuleSet"}}])
+    recipients = [b"RCPT TO:<u%d@many.%s>" % (n, RECEIVING.encode()) for n in range(100)]
+    raw, lines, answer = session(b"MAIL FROM:<ann@stranger.example>", *recipients)
+    assert answer.startswith(b"250"), answer
+    raw.sendall(keep + b"\r\n")
+    assert lines.readline().startswith(b"452"), "a mail has at most 100 recipients"
+    raw, lines, answer = session(b"MAIL FROM:<ann@stranger.example>", keep, b"DATA")
+    raw.sendall(b"".join(b"Received: from a by b; now\r\n" for _ in range(150)) + b"\r\nround and round\r\n.\r\n")
+    assert lines.readline().startswith(b"554"), "a mail that goes in circles"
+    with connect(world) as smtp:
+        smtp.sendmail("ann@stranger.example", [f"keep@{RECEIVING}"], mail_to(f"keep@{RECEIVING}", "only this"))
+    [only] = world.take(world.kept)
+    assert json.loads(only["Body"])["mail"]["commonHeaders"]["subject"] == "only this", only
+
+
+def check_authentication_verdicts(world):
+    """SPF is looked up for the sender's domain, and its verdict stands in the notification."""
+    good, bad = f"{world.name('spf')}.example", f"{world.name('spf')}.example"
+    world.dns.set(good, TXT, ["v=spf1 ip4:127.0.0.1 -all"])
+    world.dns.set(bad, TXT, ["v=spf1 -all"])
+    with connect(world) as smtp:
+        for domain in (good, bad):
+            smtp.sendmail(f"ann@{domain}", [f"keep@{RECEIVING}"], mail_to(f"keep@{RECEIVING}", domain, sender=f"ann@{domain}"))
+    notes = [json.loads(message["Body"]) for message in world.take(world.kept, 2, within=40)]
+    verdicts = {note["mail"]["commonHeaders"]["subject"]: note["receipt"]["spfVerdict"]["status"] for note in notes}
+    assert verdicts == {good: "PASS", bad: "FAIL"}, verdicts
