@@ -1,5 +1,4 @@
 //! The cores, built over the store: what the listeners and the workers stand on.
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::access::{Access, Trust};
@@ -41,8 +40,8 @@ pub struct Parts {
     pub pools: Vec<Pool>,
     /// Whether mail is captured and not sent.
     pub captures: bool,
-    /// Whether there is an inbox: where mail is captured, and only this machine can reach the pages. Whoever reaches the
-    /// inbox reads all mail of all accounts, the links that verify addresses among it.
+    /// Whether there is an inbox: where mail is captured, in `dev`. Whoever reaches it reads all mail of all accounts,
+    /// the links that verify addresses among it, and in `serve` even loopback may be a proxy's way in.
     pub inbox: bool,
 }
 
@@ -101,33 +100,9 @@ impl Parts {
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer),
         ];
-        let inbox = captures && is_private(settings.http);
+        let inbox = captures && dev;
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
         Ok(Self { services, access, transport, pools, captures, inbox })
-    }
-}
-
-/// Whether only this machine can reach what listens on `address`.
-fn is_private(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_is_private() {
-        for (address, private) in [
-            ("127.0.0.1:4566", true),
-            ("[::1]:4566", true),
-            ("[::ffff:127.0.0.1]:4566", true),
-            ("0.0.0.0:4566", false),
-            ("[::]:4566", false),
-            ("10.0.0.1:4566", false),
-        ] {
-            assert_eq!(is_private(address.parse().expect(address)), private, "{address}");
-        }
     }
 }

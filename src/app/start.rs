@@ -14,15 +14,17 @@ use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes, inbox, links, peek, verification};
+use crate::mail::{identity, receiving, sending};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
 use crate::store::{self, Store};
-use crate::workers::{Pool, Stop, tick};
+use crate::topics;
+use crate::workers::{Pool, Stop, sweep_dead_letters, tick};
 
 /// How long work in flight may go on after the stop has begun.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often received mail that is done is looked through for what is old.
-const RECEIVED_MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often mail that is done, and jobs that were given up, are looked through for what is old.
+const MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
@@ -137,9 +139,28 @@ impl App {
             queues.sweep_expired().await?;
             queues.sweep_deleted().await
         });
-        tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |i| i.check_pending().await);
-        tick(stop, clock, "received mail", RECEIVED_MAIL_EVERY, services.receiving, async |r| r.sweep().await);
-        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| topics.sweep().await);
+        // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
+        tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |identities| {
+            while identities.check_pending().await? > 0 {}
+            Ok::<_, identity::Error>(())
+        });
+        tick(stop, clock, "received mail", MAIL_EVERY, services.receiving, async |receiving| {
+            while receiving.sweep().await? > 0 {}
+            Ok::<_, receiving::Error>(())
+        });
+        tick(stop, clock, "sent mail", MAIL_EVERY, services.sending, async |sending| {
+            while sending.sweep().await? > 0 {}
+            Ok::<_, sending::SendError>(())
+        });
+        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| {
+            while topics.sweep().await? > 0 {}
+            Ok::<_, topics::Error>(())
+        });
+        let state = (self.store.clone(), clock.clone());
+        tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {
+            while sweep_dead_letters(&store, &clock).await? > 0 {}
+            Ok::<_, store::Error>(())
+        });
         tick(
             stop,
             clock,

@@ -13,6 +13,8 @@ use crate::store::{Tx, messages, queues};
 
 /// One PurgeQueue in this time.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a deleted queue is remembered: longer than any transaction that found it lasts.
+const DELETED_KEPT: Duration = Duration::from_secs(120);
 /// Rows deleted in one transaction: enough to be quick, few enough that others are not held up.
 const DELETE_BATCH: u32 = 5_000;
 
@@ -128,6 +130,7 @@ impl Queues {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let mut queue = find(tx, &scope, &name).await?;
                     apply(&mut queue.settings, &own, &attributes)?;
                     check_dead_letter_queue(tx, &queue.settings).await?;
@@ -185,22 +188,30 @@ impl Queues {
     pub async fn sweep_deleted(&self) -> Result<(), Error> {
         let ids = queues::deleted(&mut self.store.reader().await?).await?;
         for id in ids {
-            self.delete_messages_until(id, self.clock.now()).await?;
-            self.store.write(move |tx| Box::pin(async move { queues::forget_deleted(tx, id).await })).await?;
+            // Whatever another node's clock says of when they were sent.
+            self.delete_messages_until(id, Timestamp::from_micros(i64::MAX)).await?;
+            let before = self.clock.now() - DELETED_KEPT;
+            self.store.write(move |tx| Box::pin(async move { queues::forget_deleted(tx, id, before).await })).await?;
         }
         Ok(())
     }
 
     async fn delete_messages_until(&self, id: i64, until: Timestamp) -> Result<(), Error> {
         loop {
-            let gone = self
-                .store
-                .write(move |tx| Box::pin(async move { messages::purge(tx, id, until, DELETE_BATCH).await }))
-                .await?;
-            if gone < u64::from(DELETE_BATCH) {
+            if self.delete_batch_until(id, until, true).await? < u64::from(DELETE_BATCH) {
+                // What others held is left: a few at the most.
+                self.delete_batch_until(id, until, false).await?;
                 return Ok(());
             }
         }
+    }
+
+    async fn delete_batch_until(&self, id: i64, until: Timestamp, pass_over: bool) -> Result<u64, Error> {
+        self.store
+            .write(move |tx| {
+                Box::pin(async move { Ok(messages::purge(tx, id, until, DELETE_BATCH, pass_over).await?) })
+            })
+            .await
     }
 }
 

@@ -128,6 +128,7 @@ impl Queues {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let mut queue = find(tx, &scope, &name).await?;
                     let mut document = match protection::policy(&queue.settings)? {
                         Some(text) => serde_json::from_str(&text).map_err(store::Error::corrupt)?,

@@ -128,7 +128,9 @@ impl Queues {
             let taken = self.take(queue, count, hidden).await?;
             let now = self.clock.now();
             if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
-                waiter.satisfied();
+                if !taken.is_empty() {
+                    waiter.satisfied();
+                }
                 return Ok(taken);
             }
             let next = messages::next_visible_at(&mut self.store.reader().await?, id).await?;
@@ -165,15 +167,14 @@ impl Queues {
             .write(move |tx| {
                 Box::pin(async move {
                     let queue = find(tx, &scope, &name).await?;
-                    let mut answers = Vec::with_capacity(handles.len());
-                    for text in handles {
-                        let handle = Handle::decode(&text, queue.id);
-                        if let Ok(handle) = &handle {
-                            messages::delete(tx, queue.id, handle.id, handle.receipt).await?;
-                        }
-                        answers.push(handle.map(|_| ()));
+                    let handles: Vec<_> = handles.iter().map(|text| Handle::decode(text, queue.id)).collect();
+                    let mut good: Vec<Handle> = handles.iter().filter_map(|h| h.as_ref().ok().copied()).collect();
+                    // In one order for all: two who take the same messages must not wait for each other.
+                    good.sort_unstable_by_key(|handle| handle.id);
+                    for handle in good {
+                        messages::delete(tx, queue.id, handle.id, handle.receipt).await?;
                     }
-                    Ok(answers)
+                    Ok(handles.into_iter().map(|handle| handle.map(|_| ())).collect())
                 })
             })
             .await
@@ -194,14 +195,18 @@ impl Queues {
             .write(move |tx| {
                 Box::pin(async move {
                     let queue = find(tx, &scope, &name).await?;
+                    let mut changes: Vec<_> = changes.into_iter().enumerate().collect();
+                    // In the order of ids, as for deletes.
+                    changes.sort_by_cached_key(|(_, (text, _))| Handle::decode(text, queue.id).ok().map(|h| h.id));
                     let mut answers = Vec::with_capacity(changes.len());
-                    for (text, seconds) in changes {
-                        answers.push(match hide(tx, queue.id, &text, seconds).await {
+                    for (n, (text, seconds)) in changes {
+                        match hide(tx, queue.id, &text, seconds).await {
                             Err(Error::Internal(error)) => return Err(Error::Internal(error)),
-                            own => own,
-                        });
+                            own => answers.push((n, own)),
+                        }
                     }
-                    Ok(answers)
+                    answers.sort_by_key(|(n, _)| *n);
+                    Ok(answers.into_iter().map(|(_, own)| own).collect())
                 })
             })
             .await

@@ -56,6 +56,7 @@ impl Queues {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let queue = find(tx, &scope, &name).await?;
                     let mut tags = read(tx, queue.id).await?;
                     change(&mut tags)?;

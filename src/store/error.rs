@@ -13,6 +13,9 @@ pub enum Error {
     /// The store is shutting down; the change was not made.
     #[error("the store is closed")]
     Closed,
+    /// The code that made the change has a fault; the change was not made.
+    #[error("a change panicked")]
+    Panicked,
     /// A stored value is not what its room wrote: another program changed it, or an older version did.
     #[error("stored value is not valid: {0}")]
     Corrupt(String),

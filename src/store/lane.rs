@@ -2,13 +2,17 @@
 //!
 //! While one commit is on its way to the disk, the next jobs gather; so the cost of a commit falls as load grows, and
 //! a lone job does not wait for company.
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::{Postgres, Sqlite};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::DropGuard;
 
 use crate::base::Clock;
+use crate::store::hints::Hints;
 use crate::store::tx::Connection;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
@@ -18,6 +22,8 @@ use crate::store::{Error, Tx};
 pub(super) trait Job: Send {
     /// Makes the change. `false` when it must be undone.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool>;
+    /// Replaces what the change itself said: it was undone for this reason.
+    fn fail(&mut self, why: Error);
     /// Answers, once the transaction's end is known.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
 }
@@ -45,6 +51,12 @@ where
             self.result = Some(result);
             keep
         })
+    }
+
+    fn fail(&mut self, why: Error) {
+        if !matches!(self.result, Some(Err(_))) {
+            self.result = Some(Err(why.into()));
+        }
     }
 
     fn finish(self: Box<Self>, committed: Result<(), Error>) {
@@ -84,7 +96,13 @@ pub(super) struct Lane {
     pub(super) clock: Clock,
     pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
+    /// Where other nodes may wait for messages too.
+    pub(super) hints: Option<Arc<Hints>>,
+    /// The tasks beside the lanes end with the last lane.
+    pub(super) _alive: Arc<DropGuard>,
     pub(super) jobs_per_commit_max: usize,
+    /// How often a transaction is begun on another connection, when the one at hand is broken.
+    pub(super) begins_max: usize,
 }
 
 impl Lane {
@@ -101,51 +119,88 @@ impl Lane {
     }
 
     async fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
-        let outcome = match self.pool.connection().await {
-            Ok(connection) => {
-                let mut tx = Tx::new(connection, self.clock.clone(), self.vault.clone());
-                let outcome = run_batch(&mut tx, &mut batch).await;
-                if outcome.is_err() {
-                    // The transaction may still be open; a connection must not go back to the pool like that.
-                    let _ = tx.run("ROLLBACK", vec![]).await;
-                    tx.rings.clear();
+        let committed = match self.begin().await {
+            Ok(mut tx) => match run_batch(&mut tx, &mut batch).await {
+                Ok(()) => {
+                    std::mem::take(&mut tx.rings).into_iter().for_each(|(id, messages)| self.ring(id, messages));
+                    Ok(())
                 }
-                outcome.map(|()| std::mem::take(&mut tx.rings))
+                Err(error) => {
+                    tracing::error!(%error, changes = batch.len(), "a transaction failed");
+                    // It may still be open; such a connection must not go back to the pool.
+                    tx.close_on_drop();
+                    let _ = tx.control("ROLLBACK").await;
+                    Err(error)
+                }
+            },
+            Err(error) => {
+                tracing::error!(%error, changes = batch.len(), "cannot begin a transaction");
+                Err(error)
             }
-            Err(error) => Err(error),
-        };
-        let committed = match outcome {
-            Ok(rings) => {
-                rings.into_iter().for_each(|(queue_id, messages)| self.wakes.ring(queue_id, messages));
-                Ok(())
-            }
-            Err(error) => Err(error),
         };
         for job in batch {
             job.finish(committed.clone());
         }
     }
+
+    fn ring(&self, queue_id: i64, messages: usize) {
+        self.wakes.ring(queue_id, messages);
+        if let Some(hints) = &self.hints {
+            hints.tell(queue_id, messages);
+        }
+    }
+
+    /// Begins a transaction. PostgreSQL may have closed connections while they waited (a restart, a failover): one that
+    /// fails here has done nothing yet, so another one takes its place, until each that could have waited was tried.
+    async fn begin(&self) -> Result<Tx, Error> {
+        let mut left = self.begins_max;
+        loop {
+            let mut tx = Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone());
+            match tx.control(tx.engine().begin()).await {
+                Ok(()) => return Ok(tx),
+                Err(error) => {
+                    tx.close_on_drop();
+                    left = left.saturating_sub(1);
+                    if left == 0 {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
 }
 
 async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
-    tx.run(tx.engine().begin(), vec![]).await?;
     if let [only] = batch {
-        let keep = only.run(tx).await;
-        if !keep {
-            tx.rings.clear();
-        }
-        tx.run(if keep { "COMMIT" } else { "ROLLBACK" }, vec![]).await?;
-        return Ok(());
+        let keep = run_job(tx, only).await;
+        return tx.control(if keep { "COMMIT" } else { "ROLLBACK" }).await;
     }
     for job in batch {
-        let rings = tx.rings.len();
-        tx.run("SAVEPOINT job", vec![]).await?;
-        if !job.run(tx).await {
-            tx.rings.truncate(rings);
-            tx.run("ROLLBACK TO SAVEPOINT job", vec![]).await?;
+        tx.control("SAVEPOINT job").await?;
+        if !run_job(tx, job).await {
+            tx.control("ROLLBACK TO SAVEPOINT job").await?;
         }
-        tx.run("RELEASE SAVEPOINT job", vec![]).await?;
+        tx.control("RELEASE SAVEPOINT job").await?;
     }
-    tx.run("COMMIT", vec![]).await?;
-    Ok(())
+    tx.control("COMMIT").await
+}
+
+/// Runs one job. `false` when it must be undone: it says so itself, a statement of it failed (then it cannot say that all
+/// is well), or it panicked, which must cost this job alone and not the lane.
+async fn run_job(tx: &mut Tx, job: &mut Box<dyn Job>) -> bool {
+    let rings = tx.rings.len();
+    let mut keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a change panicked");
+        tx.close_on_drop();
+        job.fail(Error::Panicked);
+        false
+    });
+    if let Some(error) = tx.take_failure() {
+        job.fail(error);
+        keep = false;
+    }
+    if !keep {
+        tx.rings.truncate(rings);
+    }
+    keep
 }

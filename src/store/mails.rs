@@ -268,6 +268,34 @@ pub async fn recipients_since(tx: &mut Tx, account: &str, region: &str, after: T
     row.map_or(Ok(0), |row| row.int("total"))
 }
 
+/// Removes up to `limit` raw messages of mails that were accepted before `before`: no recipient waits for them, and the
+/// inbox does not show them (index `raw_messages_by_time`). Gives how many.
+pub async fn expire_raw(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, Error> {
+    tx.run(
+        "DELETE FROM raw_messages WHERE id IN (SELECT r.id FROM raw_messages r JOIN mails m ON m.id = r.id \
+         WHERE r.created_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM recipients p WHERE p.mail_id = r.id AND p.status = 'Pending') \
+         AND NOT EXISTS (SELECT 1 FROM captured c WHERE c.mail_id = r.id) ORDER BY r.created_at LIMIT $2)",
+        args![before, limit],
+    )
+    .await
+}
+
+/// Removes up to `limit` mails that were accepted before `before` and whose raw message is gone, with their recipients
+/// and attempts (index `mails_by_time`). Gives how many.
+pub async fn expire(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, Error> {
+    let sql = "DELETE FROM mails WHERE id IN (SELECT m.id FROM mails m WHERE m.accepted_at < $1 \
+               AND NOT EXISTS (SELECT 1 FROM raw_messages r WHERE r.id = m.id) ORDER BY m.accepted_at LIMIT $2) \
+               RETURNING id";
+    let gone = tx.all(sql, args![before, limit]).await?;
+    for row in &gone {
+        let id = row.text("id")?;
+        tx.run("DELETE FROM attempts WHERE mail_id = $1", args![&id]).await?;
+        tx.run("DELETE FROM recipients WHERE mail_id = $1", args![&id]).await?;
+    }
+    Ok(gone.len() as u64)
+}
+
 fn mail(row: &Row) -> Result<Mail, Error> {
     Ok(Mail {
         id: row.text("id")?,

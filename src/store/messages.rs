@@ -241,14 +241,9 @@ pub async fn move_to(
     Ok(moved)
 }
 
-/// Keeps a worker's claims: hides everything that `holder` still holds until `until`.
-pub async fn renew(tx: &mut Tx, queue_id: i64, holder: &str, until: Timestamp) -> Result<u64, Error> {
-    let now = tx.now();
-    tx.run(
-        "UPDATE messages SET visible_at = $1 WHERE queue_id = $2 AND visible_at > $3 AND holder = $4",
-        args![until, queue_id, now, holder],
-    )
-    .await
+/// Keeps a worker's claim: hides the message until `until`, if it still carries this receipt.
+pub async fn renew(tx: &mut Tx, id: i64, receipt: i64, until: Timestamp) -> Result<u64, Error> {
+    tx.run("UPDATE messages SET visible_at = $1 WHERE id = $2 AND receipt = $3", args![until, id, receipt]).await
 }
 
 /// Gives back what a node held when it died: visible at once, the attempt not counted. `None` means every holder.
@@ -299,20 +294,24 @@ pub async fn next_visible_at(tx: &mut Tx, queue_id: i64) -> Result<Option<Timest
     row.map_or(Ok(None), |row| row.opt_time("at"))
 }
 
-/// Takes up to `limit` of a queue's messages away that are not newer than `before`. Gives how many.
-pub async fn purge(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    tx.run(
-        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE queue_id = $1 AND sent_at <= $2 LIMIT $3)",
-        args![queue_id, before, limit],
-    )
-    .await
+/// Takes up to `limit` of a queue's messages away that are not newer than `before`. Gives how many. With `pass_over`
+/// those that another transaction holds are left: who waits for several may meet one who waits for him.
+pub async fn purge(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32, pass_over: bool) -> Result<u64, Error> {
+    let sql = format!(
+        "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE queue_id = $1 \
+         AND sent_at <= $2 LIMIT $3 {})",
+        if pass_over { tx.engine().skip_locked() } else { "" }
+    );
+    tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await
 }
 
 /// Takes up to `limit` messages away that nobody has touched since `before`. Gives how many.
 pub async fn expire(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    tx.run(
-        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE queue_id = $1 AND visible_at < $2 LIMIT $3)",
-        args![queue_id, before, limit],
-    )
-    .await
+    // Whoever holds a row just now has touched it.
+    let sql = format!(
+        "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE queue_id = $1 \
+         AND visible_at < $2 LIMIT $3 {})",
+        tx.engine().skip_locked()
+    );
+    tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await
 }

@@ -7,6 +7,7 @@ pub mod captured;
 pub mod configuration_sets;
 pub mod dialect;
 mod error;
+mod hints;
 pub mod identities;
 pub mod inbound_mails;
 mod lane;

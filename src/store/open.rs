@@ -12,9 +12,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::base::Clock;
 use crate::store::dialect::Engine;
+use crate::store::hints::{Hints, open_ear};
 use crate::store::lane::{Change, Job, Lane, Pool};
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
@@ -26,6 +28,8 @@ const JOBS_WAITING_MAX: usize = 4_096;
 const JOBS_PER_COMMIT_MAX: usize = 256;
 /// Writer lanes, and so write connections, to PostgreSQL.
 const POSTGRES_LANES: usize = 12;
+/// How long a connection to PostgreSQL may wait and still be taken without a test.
+const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// Connections for reading.
 const READERS_MAX: u32 = 8;
 
@@ -78,19 +82,22 @@ impl Store {
     /// Opens the database, brings its schema up to date and starts the writer lanes. `vault` seals what is written.
     pub async fn open_with(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
         let vault = Arc::new(vault);
-        let (writers, readers, engine, lanes) = match database {
+        let wakes = Arc::new(Wakes::default());
+        let alive = CancellationToken::new();
+        let (writers, readers, engine, lanes, hints) = match database {
             Database::Sqlite(path) => {
                 let (writers, readers) = open_sqlite(path).await?;
-                (writers, readers, Engine::Sqlite, 1)
+                (writers, readers, Engine::Sqlite, 1, None)
             }
             Database::Postgres(url) => {
-                let (writers, readers) = open_postgres(url).await?;
-                (writers, readers, Engine::Postgres, POSTGRES_LANES)
+                let (writers, readers, others) = open_postgres(url).await?;
+                let hints = start_hints(others, &wakes, &clock, &alive).await;
+                (writers, readers, Engine::Postgres, POSTGRES_LANES, Some(hints))
             }
         };
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
-        let (waiting, writers) = (Arc::new(Mutex::new(waiting)), Arc::new(writers));
-        let wakes = Arc::new(Wakes::default());
+        let (waiting, writers, alive) =
+            (Arc::new(Mutex::new(waiting)), Arc::new(writers), Arc::new(alive.drop_guard()));
         for _ in 0..lanes {
             let lane = Lane {
                 jobs: waiting.clone(),
@@ -98,7 +105,10 @@ impl Store {
                 clock: clock.clone(),
                 vault: vault.clone(),
                 wakes: wakes.clone(),
+                hints: hints.clone(),
+                _alive: alive.clone(),
                 jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
+                begins_max: if engine == Engine::Sqlite { 1 } else { POSTGRES_LANES + 1 },
             };
             // A lane ends by itself when the last clone of the store is dropped.
             tokio::spawn(lane.run());
@@ -183,12 +193,40 @@ async fn open_sqlite(path: &PathBuf) -> Result<(Pool, Pool), Error> {
     Ok((Pool::Sqlite(writers), Pool::Sqlite(readers)))
 }
 
-async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
+/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is
+/// tried again by and by: it is not needed to be right.
+async fn start_hints(
+    others: sqlx::Pool<sqlx::Postgres>,
+    wakes: &Arc<Wakes>,
+    clock: &Clock,
+    alive: &CancellationToken,
+) -> Arc<Hints> {
+    let ear = open_ear(&others).await.inspect_err(|error| {
+        tracing::warn!(%error, "does not hear of other nodes' messages; looks for them every few seconds");
+    });
+    let hints = Hints::new();
+    let (speaker, mouth, time, end) = (hints.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(speaker.speak(&mouth, &time)).await });
+    let (listener, wakes, clock, end) = (hints.clone(), wakes.clone(), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(listener.listen(ear.ok(), &others, &wakes, &clock)).await });
+    hints
+}
+
+async fn open_postgres(url: &str) -> Result<(Pool, Pool, sqlx::Pool<sqlx::Postgres>), Error> {
     let options = PgConnectOptions::from_str(url)?.application_name("postrider").statement_cache_capacity(512);
     let pool = |max| {
         PgPoolOptions::new()
             .max_connections(max)
             .test_before_acquire(false)
+            // The server may have closed a connection while it waited. Under load none waits, and none is tested.
+            .before_acquire(|connection, waited| {
+                Box::pin(async move {
+                    if waited.idle_for > IDLE_TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
     };
@@ -201,7 +239,8 @@ async fn open_postgres(url: &str) -> Result<(Pool, Pool), Error> {
         opened => opened?,
     };
     sqlx::migrate!("migrations/postgres").run(&writers).await?;
-    Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?)))
+    // One connection hears, one speaks.
+    Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?), pool(2).await?))
 }
 
 #[cfg(test)]

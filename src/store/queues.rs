@@ -1,5 +1,6 @@
 //! Queues: the rows that say how a queue behaves.
 use crate::base::{AccountId, Region, Timestamp};
+use crate::store::dialect::Engine;
 use crate::store::{Error, Row, Tx, args};
 
 /// A user's queue as it is stored.
@@ -111,6 +112,16 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
     row.as_ref().map(read).transpose()
 }
 
+/// Holds a queue that this transaction will change by what it reads: another change of it waits until the end.
+pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
+    // SQLite has one writer.
+    if tx.engine() == Engine::Postgres {
+        let sql = "SELECT id FROM queues WHERE account = $1 AND region = $2 AND name = $3 FOR UPDATE";
+        tx.one(sql, args![account, region, name]).await?;
+    }
+    Ok(())
+}
+
 /// Lists queues by name, after `after`, whose names start with `prefix`; `limit` at the most.
 pub async fn list(
     tx: &mut Tx,
@@ -157,19 +168,22 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
 pub async fn delete(tx: &mut Tx, queue: &Queue) -> Result<(), Error> {
     let now = tx.now();
     tx.run("DELETE FROM queues WHERE id = $1", args![queue.id]).await?;
-    tx.run("INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2)", args![queue.id, now]).await?;
+    // Another node may have deleted it at the same time.
+    let sql = "INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2) ON CONFLICT (queue_id) DO NOTHING";
+    tx.run(sql, args![queue.id, now]).await?;
     Ok(())
 }
 
 /// Deleted queues whose messages may still be there.
 pub async fn deleted(tx: &mut Tx) -> Result<Vec<i64>, Error> {
-    let rows = tx.all("SELECT queue_id FROM deleted_queues ORDER BY deleted_at LIMIT 100", vec![]).await?;
+    let rows = tx.all("SELECT queue_id FROM deleted_queues ORDER BY deleted_at LIMIT 1000", vec![]).await?;
     rows.iter().map(|row| row.int("queue_id")).collect()
 }
 
-/// The messages of this deleted queue are gone.
-pub async fn forget_deleted(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    tx.run("DELETE FROM deleted_queues WHERE queue_id = $1", args![id]).await
+/// The messages of this deleted queue are gone. It is forgotten if it was deleted before `before`: a send that found the
+/// queue may commit after the deletion, and its messages are to be taken away too.
+pub async fn forget_deleted(tx: &mut Tx, id: i64, before: Timestamp) -> Result<u64, Error> {
+    tx.run("DELETE FROM deleted_queues WHERE queue_id = $1 AND deleted_at < $2", args![id, before]).await
 }
 
 /// Notes that the queue was purged now.

@@ -77,6 +77,12 @@ fn encode_failed(source: sqlx::error::BoxDynError) -> Error {
     sqlx::Error::Encode(source).into()
 }
 
+/// PostgreSQL's TEXT cannot hold U+0000, and a statement with one fails. What comes from outside may have one where no
+/// rule forbids it (a decoded subject, an answer of another server), and must not keep its row from being written.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
 macro_rules! bind {
     ($name:ident, $arguments:ty) => {
         /// Puts the parameters into the engine's own form.
@@ -85,7 +91,7 @@ macro_rules! bind {
             for value in values {
                 match value {
                     Value::Int(v) => arguments.add(v),
-                    Value::Text(v) => arguments.add(v),
+                    Value::Text(v) => arguments.add(v.map(without_nul)),
                     Value::Blob(v) => arguments.add(v),
                 }
                 .map_err(encode_failed)?;

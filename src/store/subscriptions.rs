@@ -1,4 +1,6 @@
 //! Subscriptions: who gets what is published to a topic.
+use sqlx::AssertSqlSafe;
+
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::{Error, Row, Tx, args};
 
@@ -122,9 +124,17 @@ pub async fn by_uuid(tx: &mut Tx, uuid: &str) -> Result<Option<Subscription>, Er
     row.as_ref().map(read).transpose()
 }
 
-/// Finds a subscription by its token.
+/// Holds a subscription that this transaction will change by what it reads: another change of it waits until the end.
+pub async fn hold(tx: &mut Tx, uuid: &str) -> Result<(), Error> {
+    let sql = format!("SELECT id FROM subscriptions WHERE uuid = $1 {}", tx.engine().for_update());
+    tx.one(AssertSqlSafe(sql), args![uuid]).await?;
+    Ok(())
+}
+
+/// Finds a subscription by its token, to change it: another change of it waits until the end of the transaction.
 pub async fn by_token(tx: &mut Tx, token: &str) -> Result<Option<Subscription>, Error> {
-    let row = tx.one("SELECT * FROM subscriptions WHERE token = $1", args![token]).await?;
+    let sql = format!("SELECT * FROM subscriptions WHERE token = $1 {}", tx.engine().for_update());
+    let row = tx.one(AssertSqlSafe(sql), args![token]).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -264,10 +274,10 @@ pub async fn delete_of_topic(tx: &mut Tx, topic_id: i64) -> Result<u64, Error> {
 /// Takes up to `limit` subscriptions away that are not confirmed and whose token has ended. Gives how many.
 pub async fn expire(tx: &mut Tx, limit: u32) -> Result<u64, Error> {
     let now = tx.now();
-    // Index: subscriptions_by_expiry.
+    // Index: subscriptions_by_expiry. Twice the condition: it may not hold any more once a row's lock is had.
     tx.run(
-        "DELETE FROM subscriptions WHERE id IN (SELECT id FROM subscriptions \
-         WHERE state IN (0, 2) AND token_expires_at <= $1 LIMIT $2)",
+        "DELETE FROM subscriptions WHERE state IN (0, 2) AND token_expires_at <= $1 AND id IN \
+         (SELECT id FROM subscriptions WHERE state IN (0, 2) AND token_expires_at <= $1 LIMIT $2)",
         args![now, limit],
     )
     .await

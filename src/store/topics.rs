@@ -1,5 +1,6 @@
 //! Topics: their rows.
 use crate::base::{AccountId, Region};
+use crate::store::dialect::Engine;
 use crate::store::{Error, Row, Tx, args};
 
 /// A topic as it is stored.
@@ -56,6 +57,17 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
         .one("SELECT * FROM topics WHERE account = $1 AND region = $2 AND name = $3", args![account, region, name])
         .await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Holds a topic that this transaction will change by what it reads: another change of it waits until the end.
+pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
+    // SQLite has one writer.
+    if tx.engine() == Engine::Postgres {
+        // Subscribing takes a weaker lock on the topic, which may go on beside this one.
+        let sql = "SELECT id FROM topics WHERE account = $1 AND region = $2 AND name = $3 FOR NO KEY UPDATE";
+        tx.one(sql, args![account, region, name]).await?;
+    }
+    Ok(())
 }
 
 /// Finds a topic by its id.

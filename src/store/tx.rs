@@ -18,6 +18,8 @@ pub struct Tx {
     clock: Clock,
     vault: Arc<Vault>,
     pub(super) rings: Vec<(i64, usize)>,
+    in_transaction: bool,
+    failed: Option<Error>,
 }
 
 pub(super) enum Connection {
@@ -27,7 +29,30 @@ pub(super) enum Connection {
 
 impl Tx {
     pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
-        Self { connection, clock, vault, rings: Vec::new() }
+        Self { connection, clock, vault, rings: Vec::new(), in_transaction: false, failed: None }
+    }
+
+    /// A connection that the lane runs a transaction on.
+    pub(super) fn of_lane(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
+        Self { in_transaction: true, ..Self::new(connection, clock, vault) }
+    }
+
+    /// BEGIN, COMMIT and their like: they run also after a statement has failed.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+        self.execute(sql, vec![]).await.map(drop)
+    }
+
+    /// Why the change that ran until now must be undone, if a statement of it failed. The next change starts afresh.
+    pub(super) fn take_failure(&mut self) -> Option<Error> {
+        self.failed.take()
+    }
+
+    /// Closes the connection instead of giving it back: what state it is in is not known.
+    pub(super) fn close_on_drop(&mut self) {
+        match &mut self.connection {
+            Connection::Sqlite(c) => c.close_on_drop(),
+            Connection::Postgres(c) => c.close_on_drop(),
+        }
     }
 
     /// The time now, by the server's clock.
@@ -50,6 +75,33 @@ impl Tx {
 
     /// Runs a statement and says how many rows it changed.
     pub async fn run(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
+        self.check_whole()?;
+        let result = self.execute(sql, args).await;
+        self.note(result)
+    }
+
+    /// Runs a query and gives all rows. The query itself must bound how many there can be.
+    pub async fn all(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
+        self.check_whole()?;
+        let result = self.fetch(sql, args).await;
+        self.note(result)
+    }
+
+    /// A change one of whose statements failed cannot go on: PostgreSQL refuses every statement until the rollback, and
+    /// answers a COMMIT with a rollback that looks like success. SQLite would go on, in part even outside of the
+    /// transaction; so that both do the same, the change ends here.
+    fn check_whole(&self) -> Result<(), Error> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if let (true, Err(error)) = (self.in_transaction, &result) {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
+
+    async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.connection {
             Connection::Sqlite(c) => sqlx::query_with(sql, bind_sqlite(args)?).execute(&mut **c).await?.rows_affected(),
             Connection::Postgres(c) => {
@@ -58,8 +110,7 @@ impl Tx {
         })
     }
 
-    /// Runs a query and gives all rows. The query itself must bound how many there can be.
-    pub async fn all(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
+    async fn fetch(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         Ok(match &mut self.connection {
             Connection::Sqlite(c) => {
                 sqlx::query_with(sql, bind_sqlite(args)?).fetch(&mut **c).map_ok(Row::Sqlite).try_collect().await?

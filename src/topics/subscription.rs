@@ -104,7 +104,7 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let (there, _) = match find_subscription(tx, &arn).await {
+                    let (there, _) = match hold_subscription(tx, &arn).await {
                         Ok(found) => found,
                         Err(Error::SubscriptionMissing) => return Ok(()),
                         Err(error) => return Err(error),
@@ -201,7 +201,7 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let (row, of) = find_subscription(tx, &arn).await?;
+                    let (row, of) = hold_subscription(tx, &arn).await?;
                     let protocol =
                         Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
                     let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
@@ -234,6 +234,14 @@ pub(in crate::topics) async fn find_subscription(tx: &mut Tx, arn: &Arn) -> Resu
     } else {
         Err(Error::SubscriptionMissing)
     }
+}
+
+/// Finds the subscription that an ARN names, to change it.
+async fn hold_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
+    if let Some((_, uuid)) = arn.resource.split_once(':') {
+        subscriptions::hold(tx, uuid).await?;
+    }
+    find_subscription(tx, arn).await
 }
 
 /// The ARN of a topic's subscription.

@@ -117,7 +117,7 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let topic = find(tx, &arn).await?;
+                    let topic = hold(tx, &arn).await?;
                     let mut all = attributes::read(&topic.attributes)?;
                     if name == "DeliveryPolicy" && value.is_empty() {
                         all.remove(&name);
@@ -144,7 +144,7 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let topic = find(tx, &arn).await?;
+                    let topic = hold(tx, &arn).await?;
                     let mut tags = attributes::read(&topic.tags)?;
                     tags.extend(set);
                     remove.iter().for_each(|key| drop(tags.remove(key)));
@@ -164,6 +164,14 @@ pub(in crate::topics) async fn find(tx: &mut Tx, arn: &Arn) -> Result<Topic, Err
         return Err(Error::TopicMissing);
     }
     topics::find(tx, &arn.account, &arn.region, &arn.resource).await?.ok_or(Error::TopicMissing)
+}
+
+/// Finds the topic that an ARN names, to change it.
+async fn hold(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
+    if name_ok(&arn.resource) {
+        topics::hold(tx, &arn.account, &arn.region, &arn.resource).await?;
+    }
+    find(tx, arn).await
 }
 
 /// A topic's ARN.

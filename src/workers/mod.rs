@@ -3,11 +3,13 @@ pub mod backoff;
 mod outcome;
 mod pool;
 mod queue;
+mod retention;
 mod stop;
 mod ticker;
 
 pub use outcome::{Finish, Outcome, Reason, Record};
 pub use pool::{Pool, Work};
 pub use queue::{Claim, Job, SystemQueue, enqueue};
+pub use retention::sweep_dead_letters;
 pub use stop::Stop;
 pub use ticker::tick;

@@ -1,11 +1,12 @@
 //! The claim loop: claim a few, work them outside any transaction, write each outcome only if the claim still holds.
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use crate::base::{Clock, Timestamp, ids};
 use crate::store;
@@ -22,8 +23,9 @@ const CLAIM_MAX: usize = 64;
 /// How long the loop trusts wake-ups before it looks into the queue by itself: another node may have added a job.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-const PANIC_FIRST_RETRY: Duration = Duration::from_secs(10);
-const PANIC_LAST_RETRY: Duration = Duration::from_secs(3_600);
+/// After a fault of our own, a panic or an outcome that could not be written.
+const FAULT_FIRST_RETRY: Duration = Duration::from_secs(10);
+const FAULT_LAST_RETRY: Duration = Duration::from_secs(3_600);
 
 /// What the jobs of one system queue mean.
 pub trait Work: Send + Sync + 'static {
@@ -79,42 +81,42 @@ impl Pool {
     pub async fn round(&self) -> Result<usize, store::Error> {
         let claims = self.claim(self.at_once_max.min(CLAIM_MAX)).await?;
         let count = claims.len();
-        futures::future::join_all(claims.into_iter().map(|claim| self.work_one(claim))).await;
+        let one = async |claim: Claim| self.settle(&claim, self.work_one(&claim).await).await;
+        futures::future::join_all(claims.into_iter().map(one)).await;
         Ok(count)
     }
 
     /// Works until the stop begins, then waits for what it holds; what does not end in time is released.
     pub async fn run(self, stop: Stop) {
         let mut waiter = self.store.waiter(self.work.queue().id());
-        let mut running = JoinSet::new();
+        let mut running = Running::default();
         let mut renew_at = self.clock.now() + RENEW_EVERY;
-        while !stop.soft().is_cancelled() {
-            let free = self.at_once_max.saturating_sub(running.len()).min(CLAIM_MAX);
+        loop {
+            // Before the claim: where the machine slept, what runs here would look free, and be claimed again.
+            if self.clock.now() >= renew_at {
+                self.renew(&running).await;
+                renew_at = self.clock.now() + RENEW_EVERY;
+            }
+            let stopping = stop.soft().is_cancelled();
+            if stopping && running.is_empty() {
+                return;
+            }
+            let free = if stopping { 0 } else { self.at_once_max.saturating_sub(running.len()).min(CLAIM_MAX) };
             let claimed = if free == 0 { 0 } else { self.start(free, &stop, &mut running).await };
             if claimed > 0 && claimed == free {
                 continue;
             }
             tokio::select! {
-                () = stop.soft().cancelled() => {}
-                Some(_) = running.join_next(), if !running.is_empty() => {}
+                () = stop.soft().cancelled(), if !stopping => {}
+                () = running.ended(), if !running.is_empty() => {}
                 () = waiter.rung(), if free > 0 => {}
-                () = self.sleep_until_work() , if free > 0 => {}
+                () = self.sleep_until_work(), if free > 0 => {}
                 () = self.clock.sleep_until(renew_at) => {}
-            }
-            if self.clock.now() >= renew_at {
-                self.renew().await;
-                renew_at = self.clock.now() + RENEW_EVERY;
-            }
-        }
-        while !running.is_empty() {
-            tokio::select! {
-                _ = running.join_next() => {}
-                () = self.clock.sleep(RENEW_EVERY) => self.renew().await,
             }
         }
     }
 
-    async fn start(&self, free: usize, stop: &Stop, running: &mut JoinSet<()>) -> usize {
+    async fn start(&self, free: usize, stop: &Stop, running: &mut Running) -> usize {
         let claims = match self.claim(free).await {
             Ok(claims) => claims,
             Err(error) => {
@@ -125,13 +127,14 @@ impl Pool {
         let count = claims.len();
         for claim in claims {
             let (pool, hard) = (self.clone(), stop.hard().clone());
-            running.spawn(async move {
-                let (id, receipt) = (claim.id, claim.receipt);
-                tokio::select! {
+            running.start(claim.id, claim.receipt, async move {
+                // Only the work is cut off; an outcome that is on its way into the store gets there.
+                let finish = tokio::select! {
                     biased;
-                    () = pool.work_one(claim) => {}
-                    () = hard.cancelled() => pool.settle(id, receipt, Finish::plain(Outcome::Release)).await,
-                }
+                    finish = pool.work_one(&claim) => finish,
+                    () = hard.cancelled() => Finish::plain(Outcome::Release),
+                };
+                pool.settle(&claim, finish).await;
             });
         }
         count
@@ -157,19 +160,22 @@ impl Pool {
         Ok(claimed.into_iter().map(Claim::new).collect())
     }
 
-    async fn work_one(&self, claim: Claim) {
+    async fn work_one(&self, claim: &Claim) -> Finish {
         // A panic costs one attempt of one job: without this, the claim would be renewed for ever.
-        let finish = AssertUnwindSafe(self.work.work(&claim)).catch_unwind().await.unwrap_or_else(|_| {
+        AssertUnwindSafe(async { self.work.work(claim).await }).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(queue.name = self.name(), job.id = claim.id, attempt = claim.attempt, "a worker panicked");
-            let delay = backoff::doubling(claim.attempt, PANIC_FIRST_RETRY, PANIC_LAST_RETRY);
-            Finish::plain(Outcome::RetryAt(self.clock.now() + delay, Reason::Internal))
-        });
-        self.settle(claim.id, claim.receipt, finish).await;
+            Finish::plain(Outcome::RetryAt(self.after_a_fault(claim), Reason::Internal))
+        })
+    }
+
+    fn after_a_fault(&self, claim: &Claim) -> Timestamp {
+        self.clock.now() + backoff::doubling(claim.attempt, FAULT_FIRST_RETRY, FAULT_LAST_RETRY)
     }
 
     /// Writes the outcome and what belongs to it in one transaction, if the claim still holds.
-    async fn settle(&self, id: i64, receipt: i64, finish: Finish) {
+    async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
+        let (id, receipt) = (claim.id, claim.receipt);
         let outcome = finish.outcome.clone();
         let held = self
             .store
@@ -206,14 +212,15 @@ impl Pool {
             Ok(false) => tracing::warn!(queue.name = queue.name(), job.id = id, "the claim was lost; outcome not kept"),
             Err(error) => {
                 tracing::error!(queue.name = queue.name(), job.id = id, %error, "cannot write an outcome");
-                self.put_off(id, receipt).await;
+                self.put_off(claim).await;
             }
         }
     }
 
-    /// The outcome could not be written. The job comes back by itself when its lease ends, if this fails too.
-    async fn put_off(&self, id: i64, receipt: i64) {
-        let at = self.clock.now() + backoff::jitter(Duration::from_secs(5));
+    /// The outcome could not be written, so what was done is done again: each time later, since the cause may be in the
+    /// outcome itself. The job comes back by itself when its lease ends, if this fails too.
+    async fn put_off(&self, claim: &Claim) {
+        let (id, receipt, at) = (claim.id, claim.receipt, self.after_a_fault(claim));
         let why = Reason::Internal;
         let _ = self
             .store
@@ -223,19 +230,24 @@ impl Pool {
             .await;
     }
 
-    async fn renew(&self) {
-        let (queue, node) = (self.work.queue(), self.node.clone());
+    /// Keeps the claims of what runs here, row by row: a queue may hold any number of others that are hidden.
+    async fn renew(&self, running: &Running) {
+        let mut held: Vec<(i64, i64)> = running.held.values().copied().collect();
+        held.sort_unstable();
         let renewed = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let until = tx.now() + LEASE;
-                    messages::renew(tx, queue.id(), &node, until).await
+                    for (id, receipt) in held {
+                        messages::renew(tx, id, receipt, until).await?;
+                    }
+                    Ok::<_, store::Error>(())
                 })
             })
             .await;
         if let Err(error) = renewed {
-            tracing::error!(queue.name = queue.name(), %error, "cannot renew claims");
+            tracing::error!(queue.name = self.name(), %error, "cannot renew claims");
         }
     }
 
@@ -254,5 +266,37 @@ impl Pool {
 
     async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {
         messages::next_visible_at(&mut self.store.reader().await?, self.work.queue().id()).await
+    }
+}
+
+/// The jobs that run on this node, with the claims that they hold.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<()>,
+    held: HashMap<Id, (i64, i64)>,
+}
+
+impl Running {
+    fn start(&mut self, id: i64, receipt: i64, job: impl Future<Output = ()> + Send + 'static) {
+        let task = self.tasks.spawn(job);
+        self.held.insert(task.id(), (id, receipt));
+    }
+
+    /// Returns once a job has ended, and forgets all that have.
+    async fn ended(&mut self) {
+        let mut ended = self.tasks.join_next_with_id().await;
+        while let Some(task) = ended {
+            let id = task.map_or_else(|error| error.id(), |(id, ())| id);
+            self.held.remove(&id);
+            ended = self.tasks.try_join_next_with_id();
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
     }
 }

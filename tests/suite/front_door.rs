@@ -21,6 +21,10 @@ async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
     (url, arn)
 }
 
+async fn queue_of_anybody(house: &House, name: &str) {
+    house.sqs_as(credentials("dev", "dev")).create_queue().queue_name(name).send().await.expect("a queue");
+}
+
 /// Takes all messages of a queue away and gives their bodies.
 async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     let mut bodies = vec![];
@@ -60,6 +64,21 @@ async fn verified(house: &House, name: &str) {
 }
 
 both_engines! {
+    async fn what_shows_everything_to_anybody_is_there_in_dev_only(engine: Engine) {
+        let status = async |house: &House, page: &str| {
+            let asked = reqwest::get(format!("{}{page}", house.endpoint())).await;
+            asked.expect("an answer").status().as_u16()
+        };
+        let (dev, serve) = (House::dev(engine).await, House::serve(engine).await);
+        let queue = "/_aws/sqs/messages?QueueUrl=http://h/000000000000/jobs";
+        queue_of_anybody(&dev, "jobs").await;
+        for page in ["/_postrider/inbox", "/_aws/ses", queue] {
+            assert_eq!(status(&dev, page).await, 200, "{page}");
+            // Mail is captured there too.
+            assert_eq!(status(&serve, page).await, 400, "{page}");
+        }
+    }
+
     async fn a_queue_serves_the_sdk_with_attributes_batches_and_errors(engine: Engine) {
         let house = House::serve(engine).await;
         let sqs = house.sqs();

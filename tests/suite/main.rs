@@ -1,6 +1,7 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
 mod dns;
+mod durability;
 mod engine;
 mod front_door;
 mod house;
@@ -10,6 +11,7 @@ mod receipt_rules;
 mod receiving;
 mod receiving_checks;
 mod receiving_objects;
+mod retention;
 mod ses_accept;
 mod ses_bench;
 mod ses_identities;
@@ -20,6 +22,7 @@ mod sqs_encryption;
 mod sqs_policies;
 mod story;
 mod strange;
+mod together;
 mod topics;
 mod topics_bench;
 mod topics_http;

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use postrider::base::{AccountId, Clock, Region, Timestamp};
 use postrider::queues::{Error, Outgoing, Queues, Receive, Scope};
 use postrider::store::Store;
-use postrider::workers::{Claim, Finish, Job, Outcome, Pool, Reason, SystemQueue, Work, enqueue};
+use postrider::workers::{Claim, Finish, Job, Outcome, Pool, Reason, Stop, SystemQueue, Work, enqueue};
 
 use crate::both_engines;
 use crate::engine::TestDatabase;
@@ -249,7 +249,7 @@ both_engines! {
         })).await.expect("enqueued");
         let attempts = Arc::new(AtomicU32::new(0));
         let flaky = || Flaky { attempts: attempts.clone(), clock: b.clock.clone() };
-        let hanging = Pool::new(b.store.clone(), b.clock.clone(), "node-1", 10, Hanging);
+        let hanging = Pool::new(b.store.clone(), b.clock.clone(), "node-1", 10, Hanging(Arc::default()));
         let dying = tokio::spawn(async move { hanging.round().await });
         let pool = Pool::new(b.store.clone(), b.clock.clone(), "node-1", 10, flaky());
         // The hanging worker has it once nothing is left to claim; then its node dies.
@@ -259,6 +259,40 @@ both_engines! {
         dying.abort();
         assert_eq!(pool.round().await.expect("a round"), 1);
         assert_eq!(attempts.load(Ordering::SeqCst), 1, "the attempt of the dead node does not count");
+    }
+}
+
+both_engines! {
+    async fn a_claim_that_nobody_works_comes_back_when_its_lease_ends(engine: Engine) {
+        let b = bench(engine).await;
+        b.store.write(|tx| Box::pin(async move {
+            let job = Job { body: "work".to_owned(), group: None, visible_at: tx.now() };
+            enqueue(tx, SystemQueue::Inbound, &[job]).await
+        })).await.expect("enqueued");
+        b.create("none", &[]).await;
+        // Claimed in the name of this node, but the answer never came: what a lost connection to the database does.
+        let begun = Arc::new(tokio::sync::Notify::new());
+        let hanging = Pool::new(b.store.clone(), b.clock.clone(), "node-1", 10, Hanging(begun.clone()));
+        let claiming = tokio::spawn(async move { hanging.round().await });
+        begun.notified().await;
+        claiming.abort();
+        let attempts = Arc::new(AtomicU32::new(0));
+        let work = Flaky { attempts: attempts.clone(), clock: b.clock.clone() };
+        let pool = Pool::new(b.store.clone(), b.clock.clone(), "node-1", 10, work);
+        let stop = Stop::new(b.clock.clone());
+        stop.spawn("pool", pool.run(stop.clone()));
+        // Ten minutes, in steps in which the pool renews what it holds.
+        for _ in 0..60 {
+            b.clock.advance(Duration::from_secs(10));
+            for _ in 0..20 {
+                assert!(b.bodies("none", 1).await.is_empty(), "time for the pool");
+            }
+            if attempts.load(Ordering::SeqCst) > 0 {
+                break;
+            }
+        }
+        stop.soft().cancel();
+        assert!(attempts.load(Ordering::SeqCst) > 0, "the job is stuck");
     }
 }
 
@@ -286,7 +320,7 @@ impl Work for Flaky {
 }
 
 /// Never ends: a node that dies in the middle of its work.
-struct Hanging;
+struct Hanging(Arc<tokio::sync::Notify>);
 
 impl Work for Hanging {
     fn queue(&self) -> SystemQueue {
@@ -294,6 +328,7 @@ impl Work for Hanging {
     }
 
     fn work<'a>(&'a self, _: &'a Claim) -> BoxFuture<'a, Finish> {
+        self.0.notify_one();
         Box::pin(std::future::pending())
     }
 }

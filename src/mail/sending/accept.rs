@@ -61,7 +61,7 @@ pub struct Submission {
 /// The door. Cheap to clone.
 #[derive(Clone)]
 pub struct Sending {
-    store: Store,
+    pub(super) store: Store,
     clock: Clock,
     topics: Topics,
     settings: Arc<Settings>,

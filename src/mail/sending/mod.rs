@@ -8,6 +8,7 @@ pub mod outbound;
 pub mod quota;
 mod record;
 pub mod resolver;
+mod retention;
 pub mod schedule;
 pub mod system;
 pub mod transport;

@@ -1,0 +1,144 @@
+//! Hints between nodes that share a PostgreSQL database: who commits messages tells the others, so that they wake their
+//! waiters at once.
+//!
+//! A hint may be lost, or the server may have no LISTEN at all (poolers, compatible clusters). Whoever waits looks into
+//! the queue every few seconds all the same.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::Postgres;
+use sqlx::postgres::{PgListener, PgNotification};
+use tokio::sync::Notify;
+
+use crate::base::{Clock, ids};
+use crate::store::lane::Pool;
+use crate::store::wake::Wakes;
+use crate::store::{Error, Tx, args};
+
+const CHANNEL: &str = "postrider_wake";
+/// Queues in one notification. PostgreSQL takes less than 8000 octets, and one of these has 42 at the most.
+const QUEUES_MAX: usize = 180;
+/// After a failure: nobody needs hints so much that the server should be pressed for them.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What this node has to tell the others. What comes while a notification is on its way goes with the next one.
+pub(super) struct Hints {
+    /// Names this store, which needs no hints from itself.
+    origin: String,
+    news: Mutex<BTreeMap<i64, usize>>,
+    some: Notify,
+}
+
+impl Hints {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { origin: ids::uuid(), news: Mutex::default(), some: Notify::new() })
+    }
+
+    /// Notes that so many messages were committed to a queue.
+    pub(super) fn tell(&self, queue_id: i64, messages: usize) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = news.entry(queue_id).or_default();
+        *sum = sum.saturating_add(messages);
+        self.some.notify_one();
+    }
+
+    /// Tells the others, for ever.
+    pub(super) async fn speak(&self, pool: &Pool, clock: &Clock) {
+        loop {
+            self.some.notified().await;
+            let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
+            for text in texts(&self.origin, &news) {
+                if let Err(error) = notify(pool, clock, text).await {
+                    tracing::debug!(%error, "other nodes were not told of new messages");
+                    clock.sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Hears what others tell and wakes who waits here, for ever. `ear` is an ear that is open already.
+    pub(super) async fn listen(
+        &self,
+        mut ear: Option<PgListener>,
+        pool: &sqlx::Pool<Postgres>,
+        wakes: &Arc<Wakes>,
+        clock: &Clock,
+    ) {
+        loop {
+            let heard = match &mut ear {
+                Some(ear) => ear.recv().await.map_err(Error::from),
+                None => match open_ear(pool).await {
+                    Ok(opened) => {
+                        ear = Some(opened);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            match heard {
+                Ok(heard) => self.pass_on(&heard, wakes),
+                Err(error) => {
+                    tracing::debug!(%error, "does not hear of other nodes' messages");
+                    ear = None;
+                    clock.sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn pass_on(&self, heard: &PgNotification, wakes: &Arc<Wakes>) {
+        if let Some((origin, news)) = heard.payload().split_once(' ')
+            && origin != self.origin
+        {
+            read(news).for_each(|(queue_id, messages)| wakes.ring(queue_id, messages));
+        }
+    }
+}
+
+/// Begins to listen.
+pub(super) async fn open_ear(pool: &sqlx::Pool<Postgres>) -> Result<PgListener, Error> {
+    let mut ear = PgListener::connect_with(pool).await?;
+    ear.listen(CHANNEL).await?;
+    Ok(ear)
+}
+
+async fn notify(pool: &Pool, clock: &Clock, text: String) -> Result<(), Error> {
+    let mut tx = Tx::new(pool.connection().await?, clock.clone(), Arc::default());
+    tx.run("SELECT pg_notify($1, $2)", args![CHANNEL, text]).await.map(drop)
+}
+
+/// `ORIGIN ID:MESSAGES ID:MESSAGES …`
+fn texts(origin: &str, news: &BTreeMap<i64, usize>) -> Vec<String> {
+    let words: Vec<String> = news.iter().map(|(queue_id, messages)| format!("{queue_id}:{messages}")).collect();
+    words.chunks(QUEUES_MAX).map(|some| format!("{origin} {}", some.join(" "))).collect()
+}
+
+/// Another version may write more; what cannot be read is passed over.
+fn read(news: &str) -> impl Iterator<Item = (i64, usize)> {
+    news.split(' ').filter_map(|word| {
+        let (queue_id, messages) = word.split_once(':')?;
+        Some((queue_id.parse().ok()?, messages.parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_survive_a_round_trip_in_texts_that_postgresql_takes() {
+        let news: BTreeMap<i64, usize> = (0..450).map(|n| (i64::MIN + n, usize::MAX)).collect();
+        let texts = texts("0f8fad5b-d9cb-469f-a165-70867728950e", &news);
+        assert_eq!(texts.len(), 3);
+        let mut all = BTreeMap::new();
+        for text in &texts {
+            assert!(text.len() < 8_000, "{}", text.len());
+            let (origin, rest) = text.split_once(' ').expect("an origin");
+            assert_eq!(origin, "0f8fad5b-d9cb-469f-a165-70867728950e");
+            all.extend(read(rest));
+        }
+        assert_eq!(all, news);
+        assert_eq!(read("1:2 x y:1 3: 4:5").collect::<Vec<_>>(), [(1, 2), (4, 5)]);
+    }
+}
