@@ -42,10 +42,7 @@ impl Principals {
         self.count += 1;
         match kind {
             "AWS" if text == "*" => self.everybody = true,
-            "AWS" => match account_of(&text)? {
-                Some(account) => self.accounts.push(account),
-                None => {}
-            },
+            "AWS" => self.accounts.extend(account_of(&text)?),
             "Service" if text == "*" || is_host(&text) => self.services.push(text),
             "Federated" | "CanonicalUser" if !text.is_empty() => {}
             _ => return Err(Malformed::Principal),
