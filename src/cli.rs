@@ -106,6 +106,20 @@ pub enum KeyCommand {
     Deactivate { id: String },
 }
 
+/// Whether what clap has to say is help, not a complaint.
+pub fn is_help(error: &clap::Error) -> bool {
+    let kind = error.kind();
+    !error.use_stderr() || kind == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// What is wrong with the command line, in one line.
+pub fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let words: Vec<&str> = what.split_whitespace().collect();
+    format!("{} (see --help)", words.join(" "))
+}
+
 /// What is printed once the server takes work: where to reach it, and a line to try.
 pub fn greeting(settings: &Settings, app: &App) -> String {
     let a = app.addresses();
@@ -131,7 +145,12 @@ pub fn greeting(settings: &Settings, app: &App) -> String {
             let _ = writeln!(text, "  root key    written to {} (AWS shared-credentials format)", path.display());
         }
         Some(RootKey::Given) => text.push_str("  root key    as given\n"),
-        Some(RootKey::Kept) => text.push_str("  root key    as at the first start\n"),
+        Some(RootKey::Kept) => {
+            let file = settings.data_dir.join("credentials");
+            let place =
+                if file.exists() { format!("in {}", file.display()) } else { "as at the first start".to_owned() };
+            let _ = writeln!(text, "  root key    {place}");
+        }
         None => {}
     }
     if dev {

@@ -18,7 +18,12 @@ use cli::{AccountCommand, AdminCommand, Cli, Command, KeyCommand};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help, version, and help for a command that is not finished.
+        Err(error) if cli::is_help(&error) => error.exit(),
+        Err(error) => return fail(USAGE, &cli::first_line(&error)),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("cannot start: {error}")),
@@ -60,7 +65,9 @@ async fn serve(settings: Settings) -> ExitCode {
     };
     let app = match App::start(settings, Clock::system(), true).await {
         Ok(app) => app,
-        Err(error @ StartError::Settings(_)) => return fail(USAGE, &error.to_string()),
+        Err(error @ (StartError::Settings(_) | StartError::Tls(_) | StartError::DataDir(..))) => {
+            return fail(USAGE, &error.to_string());
+        }
         Err(error) => return fail(1, &error.to_string()),
     };
     print!("{}", cli::greeting(&shown, &app));

@@ -12,6 +12,8 @@ use crate::store::access::{self, AccessKey};
 const ACTIVE_KEYS_MAX: usize = 100;
 /// How long a looked-up key is believed: so long may a key that was switched off on another node still work here.
 const BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// Characters of a key's id.
+const KEY_ID_MAX: usize = 128;
 /// How many looked-up keys are remembered.
 const REMEMBERED_MAX: usize = 10_000;
 /// How many secrets are looked at in one transaction.
@@ -52,6 +54,10 @@ impl Access {
     /// # Errors
     /// [`Error::Internal`].
     pub async fn key(&self, id: &str) -> Result<Option<AccessKey>, Error> {
+        // What no key looks like is not looked up; PostgreSQL would fail at a NUL, for anybody who sends one.
+        if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
+            return Ok(None);
+        }
         let now = self.clock.now();
         {
             let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);

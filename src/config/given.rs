@@ -58,7 +58,7 @@ pub struct Given {
     #[arg(long, value_name = "NAME", env = "POSTRIDER_HOSTNAME")]
     pub hostname: Option<String>,
 
-    /// Base of the links in notifications and mails, such as http://mail.example.com:4566 [default: http:// and the
+    /// Base of the links in notifications and mails, such as <http://mail.example.com:4566> [default: http:// and the
     /// http address]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
     pub public_url: Option<String>,

@@ -8,7 +8,7 @@ use crate::base::Secret;
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Objects {
-    /// URL of an S3 service that holds the buckets, such as https://s3.eu-west-1.amazonaws.com [default: none; buckets
+    /// URL of an S3 service that holds the buckets, such as <https://s3.eu-west-1.amazonaws.com> [default: none; buckets
     /// are folders in the data directory]
     #[arg(long, value_name = "URL", env = "POSTRIDER_S3_ENDPOINT")]
     pub s3_endpoint: Option<String>,

@@ -32,6 +32,17 @@ impl Error {
         }
     }
 
+    /// Whether PostgreSQL will not run a statement that this connection prepared, since the schema has changed: a node of
+    /// a newer version was started. Only a new connection helps.
+    pub(super) fn is_stale_statement(&self) -> bool {
+        match self {
+            Self::Sql(source) => source
+                .as_database_error()
+                .is_some_and(|e| e.code().as_deref() == Some("0A000") && e.message().contains("cached plan")),
+            _ => false,
+        }
+    }
+
     /// A stored value that cannot be read, with what is wrong about it.
     pub fn corrupt(what: impl std::fmt::Display) -> Self {
         Self::Corrupt(what.to_string())

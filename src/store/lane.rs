@@ -16,6 +16,7 @@ use crate::store::hints::Hints;
 use crate::store::tx::Connection;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
+use crate::store::wal::Wal;
 use crate::store::{Error, Tx};
 
 /// A change to make in a transaction, and the one who waits for its answer.
@@ -98,6 +99,8 @@ pub(super) struct Lane {
     pub(super) wakes: Arc<Wakes>,
     /// Where other nodes may wait for messages too.
     pub(super) hints: Option<Arc<Hints>>,
+    /// SQLite's log, which this lane writes.
+    pub(super) wal: Option<Wal>,
     /// The tasks beside the lanes end with the last lane.
     pub(super) _alive: Arc<DropGuard>,
     pub(super) jobs_per_commit_max: usize,
@@ -107,7 +110,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Works until the store is dropped and the last job is answered.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut batch = Vec::new();
         loop {
             let taken = self.jobs.lock().await.recv_many(&mut batch, self.jobs_per_commit_max).await;
@@ -118,28 +121,31 @@ impl Lane {
         }
     }
 
-    async fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
-        let committed = match self.begin().await {
+    async fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let (committed, tx) = match self.begin().await {
             Ok(mut tx) => match run_batch(&mut tx, &mut batch).await {
                 Ok(()) => {
                     std::mem::take(&mut tx.rings).into_iter().for_each(|(id, messages)| self.ring(id, messages));
-                    Ok(())
+                    (Ok(()), Some(tx))
                 }
                 Err(error) => {
                     tracing::error!(%error, changes = batch.len(), "a transaction failed");
                     // It may still be open; such a connection must not go back to the pool.
                     tx.close_on_drop();
                     let _ = tx.control("ROLLBACK").await;
-                    Err(error)
+                    (Err(error), None)
                 }
             },
             Err(error) => {
                 tracing::error!(%error, changes = batch.len(), "cannot begin a transaction");
-                Err(error)
+                (Err(error), None)
             }
         };
         for job in batch {
             job.finish(committed.clone());
+        }
+        if let (Some(wal), Some(mut tx)) = (&mut self.wal, tx) {
+            wal.tidy(&mut tx).await;
         }
     }
 

@@ -26,6 +26,7 @@ pub mod topics;
 mod tx;
 pub mod vault;
 mod wake;
+mod wal;
 
 pub use error::Error;
 pub use open::{Database, Store};

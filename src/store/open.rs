@@ -2,7 +2,7 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use crate::store::hints::{Hints, open_ear};
 use crate::store::lane::{Change, Job, Lane, Pool};
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
+use crate::store::wal::Wal;
 use crate::store::{Error, Tx, Waiter};
 
 /// How many changes may wait for a lane before the next caller has to wait for room.
@@ -30,6 +31,9 @@ const JOBS_PER_COMMIT_MAX: usize = 256;
 const POSTGRES_LANES: usize = 12;
 /// How long a connection to PostgreSQL may wait and still be taken without a test.
 const IDLE_TRUSTED: Duration = Duration::from_secs(1);
+/// A server, or a database in it, may be set to answer commits before they are on the disk. We answer for them.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                       WHERE current_setting('synchronous_commit', true) = 'off'";
 /// Connections for reading.
 const READERS_MAX: u32 = 8;
 
@@ -95,6 +99,10 @@ impl Store {
                 (writers, readers, Engine::Postgres, POSTGRES_LANES, Some(hints))
             }
         };
+        let mut wal = match database {
+            Database::Sqlite(path) => Some(Wal::beside(path)),
+            Database::Postgres(_) => None,
+        };
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
         let (waiting, writers, alive) =
             (Arc::new(Mutex::new(waiting)), Arc::new(writers), Arc::new(alive.drop_guard()));
@@ -106,6 +114,7 @@ impl Store {
                 vault: vault.clone(),
                 wakes: wakes.clone(),
                 hints: hints.clone(),
+                wal: wal.take(),
                 _alive: alive.clone(),
                 jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
                 begins_max: if engine == Engine::Sqlite { 1 } else { POSTGRES_LANES + 1 },
@@ -162,7 +171,7 @@ impl Store {
 
 /// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys. SQLite
 /// gives the files beside it the same mode.
-fn make_private(path: &PathBuf) -> Result<(), Error> {
+fn make_private(path: &Path) -> Result<(), Error> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(sqlx::Error::Io(error).into()),
@@ -170,7 +179,7 @@ fn make_private(path: &PathBuf) -> Result<(), Error> {
     }
 }
 
-async fn open_sqlite(path: &PathBuf) -> Result<(Pool, Pool), Error> {
+pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
     make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -225,6 +234,12 @@ async fn open_postgres(url: &str) -> Result<(Pool, Pool, sqlx::Pool<sqlx::Postgr
                         connection.ping().await?;
                     }
                     Ok(true)
+                })
+            })
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute(DURABLE).await?;
+                    Ok(())
                 })
             })
             .acquire_timeout(Duration::from_secs(10))

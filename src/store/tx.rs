@@ -95,8 +95,13 @@ impl Tx {
     }
 
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
-        if let (true, Err(error)) = (self.in_transaction, &result) {
-            self.failed = Some(error.clone());
+        if let Err(error) = &result {
+            if error.is_stale_statement() {
+                self.close_on_drop();
+            }
+            if self.in_transaction {
+                self.failed = Some(error.clone());
+            }
         }
         result
     }

@@ -85,7 +85,9 @@ both_engines! {
         let (id, secret) = create_key(&bench.store, &shop).await.expect("a key");
         let known = bench.access.key(&id).await.expect("an answer").expect("the key");
         assert_eq!((known.account, known.secret), (shop.clone(), secret));
-        assert_eq!(bench.access.key("AKIANOBODY").await.expect("an answer"), None);
+        for nobody in ["AKIANOBODY", "", "AK\0", "AK\u{e4}", &"A".repeat(10_000)] {
+            assert_eq!(bench.access.key(nobody).await.expect("an answer"), None, "{nobody:?}");
+        }
 
         deactivate_key(&bench.store, &id).await.expect("switched off");
         bench.clock.advance(Duration::from_secs(5));

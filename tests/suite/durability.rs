@@ -194,6 +194,38 @@ async fn broken_connections_to_postgresql_cost_no_change() {
     assert_eq!(b.counts(SystemQueue::Inbound.id()).await.visible, 144);
 }
 
+/// While versions change, a newer node alters tables under an older one, which has statements prepared for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_schema_costs_each_connection_one_failure() {
+    let b = bench(crate::engine::Engine::Postgres).await;
+    let look = async || {
+        let all = async |tx: &mut Tx| tx.all("SELECT * FROM queues", vec![]).await.map(|rows| rows.len());
+        all(&mut b.store.reader().await?).await
+    };
+    join_all((0..16).map(|_| look())).await.into_iter().for_each(|seen| assert!(seen.is_ok(), "{seen:?}"));
+    let mut admin = PgConnection::connect(&b.database.url).await.expect("connected");
+    admin.execute("ALTER TABLE queues ADD COLUMN newer BIGINT").await.expect("altered");
+    let mut failed = 0;
+    for _ in 0..64 {
+        failed += u32::from(look().await.is_err());
+    }
+    assert!(failed <= 8, "{failed} failures");
+}
+
+/// An operator may have told the server to answer commits before they are on the disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_to_postgresql_are_durable_whatever_the_server_is_set_to() {
+    let database = TestDatabase::new(crate::engine::Engine::Postgres).await;
+    let mut admin = PgConnection::connect(&database.url).await.expect("connected");
+    let off =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
+    admin.execute(off).await.expect("set");
+    let store = Store::open(&database.database(), Clock::system()).await.expect("the store opens");
+    let row = store.write(|tx| Box::pin(async move { tx.one("SHOW synchronous_commit", vec![]).await })).await;
+    let row = row.expect("answers").expect("a row");
+    assert_eq!(row.text("synchronous_commit").expect("a text"), "on");
+}
+
 async fn read_count(store: &Store) -> Result<Counts, Error> {
     messages::counts(&mut store.reader().await?, SystemQueue::Inbound.id()).await
 }

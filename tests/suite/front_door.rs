@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use aws_sdk_sesv2::types::{
-    Attachment, Body, Content, Destination, EmailContent, EventDestinationDefinition, EventType, Message,
+    Attachment, Body, Content, Destination, EmailContent, EventDestinationDefinition, EventType, Message, RawMessage,
     SnsDestination,
 };
 use aws_sdk_sqs::error::ProvideErrorMetadata;
@@ -64,6 +64,30 @@ async fn verified(house: &House, name: &str) {
 }
 
 both_engines! {
+    async fn a_nul_is_refused_or_kept_but_breaks_nothing(engine: Engine) {
+        let (dev, serve) = (House::dev(engine).await, House::serve(engine).await);
+        let client = reqwest::Client::new();
+        let status = async |request: reqwest::RequestBuilder| request.send().await.expect("an answer").status().as_u16();
+        let (url, json) = (dev.endpoint(), "{\"QueueName\":\"\\u0000\"}");
+        let target = client.post(&url).header("x-amz-target", "AmazonSQS.GetQueueUrl");
+        assert_eq!(status(target.body(json)).await, 400);
+        let form = "Action=GetQueueUrl&Version=2012-11-05&QueueName=%00";
+        assert_eq!(status(client.post(&url).body(form)).await, 404);
+        assert_eq!(status(client.get(format!("{url}/v2/email/identities/%00"))).await, 400);
+        let claim = "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=%00/20260102/us-east-1/sqs/aws4_request";
+        assert_eq!(status(client.get(format!("{}{claim}", serve.endpoint()))).await, 400);
+
+        verified(&dev, "sender.example").await;
+        let raw = "From: ann@sender.example\r\nTo: b@there.example\r\nSubject: =?utf-8?q?a=00b?=\r\n\r\nx";
+        let raw = RawMessage::builder().data(aws_sdk_sesv2::primitives::Blob::new(raw)).build().expect("valid");
+        let content = EmailContent::builder().raw(raw).build();
+        dev.sesv2().send_email().content(content).send().await.expect("accepted");
+        dev.work().await;
+        let inbox = reqwest::get(format!("{url}/_postrider/inbox")).await.expect("an answer");
+        let inbox: serde_json::Value = serde_json::from_str(&inbox.text().await.expect("a text")).expect("JSON");
+        assert_eq!(inbox[0]["subject"], "a b");
+    }
+
     async fn what_shows_everything_to_anybody_is_there_in_dev_only(engine: Engine) {
         let status = async |house: &House, page: &str| {
             let asked = reqwest::get(format!("{}{page}", house.endpoint())).await;

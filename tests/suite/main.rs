@@ -1,5 +1,6 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
+mod command_line;
 mod dns;
 mod durability;
 mod engine;

@@ -38,6 +38,9 @@ impl<'a> Form<'a> {
         // Each level costs far more memory than the bytes that name it.
         let mut levels_left = VALUES_MAX;
         for (name, value) in form_urlencoded::parse(pairs.trim_ascii()) {
+            if name.contains('\0') || value.contains('\0') {
+                return Err(Refusal::Malformed("a value holds the character U+0000".to_owned()));
+            }
             if name.matches('.').count() >= DEPTH_MAX {
                 return Err(Refusal::TooMuch("the request nests too deep"));
             }
@@ -101,7 +104,9 @@ mod tests {
     #[test]
     fn broken_deep_and_crowded_forms_are_refused() {
         assert!(matches!(Form::parse("Name=ä".as_bytes()), Err(Refusal::Malformed(_))));
-        assert!(matches!(Form::parse(b"Name=\0"), Err(Refusal::Malformed(_))));
+        for nul in ["Name=\0", "Name=%00", "Na%00me=a"] {
+            assert!(matches!(Form::parse(nul.as_bytes()), Err(Refusal::Malformed(_))), "{nul}");
+        }
         assert!(matches!(Form::parse("a.".repeat(DEPTH_MAX).as_bytes()), Err(Refusal::TooMuch(_))));
         assert!(matches!(Form::parse("a=1&".repeat(VALUES_MAX).as_bytes()), Err(Refusal::TooMuch(_))));
         let level = ".a".repeat(DEPTH_MAX - 2);

@@ -64,6 +64,9 @@ pub fn decode<T: DeserializeOwned>(method: &str, labels: Labels, query: &str, bo
             }
         }
     }
+    if parameters.iter().any(|(name, values)| name.contains('\0') || values.iter().any(|value| value.contains('\0'))) {
+        return Err(Refusal::Malformed("a parameter holds the character U+0000".to_owned()));
+    }
     members.retain(|(name, _)| !parameters.iter().any(|(parameter, _)| parameter == name));
     members.extend(parameters.into_iter().map(|(name, values)| (name, Tree::Parameter(values))));
     T::deserialize(Decoder(Tree::Map(members)))
@@ -115,6 +118,10 @@ mod tests {
             deep: Some(false),
         };
         assert_eq!(got, wanted);
+        let nul = vec![("Name", "a\0".to_owned())];
+        for (labels, query) in [(nul, ""), (labels.clone(), "TagKeys=%00"), (labels.clone(), "%00=a")] {
+            assert!(matches!(decode::<Sample>("GET", labels, query, b""), Err(Refusal::Malformed(_))), "{query}");
+        }
         let wrong = decode::<Sample>("GET", labels, "PageSize=seven", b"");
         assert!(matches!(wrong, Err(Refusal::WrongType { path, .. }) if path == "PageSize"));
     }

@@ -104,7 +104,11 @@ impl<'de> Visitor<'de> for Bounded<'_> {
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Tree<'de>, E> {
         Ok(Tree::Text(Cow::Borrowed(value)))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Tree<'de>, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Tree<'de>, E> {
+        // Only as an escape can it stand in JSON. PostgreSQL keeps no text with it, and SQS and SNS take none.
+        if value.contains('\0') {
+            return Err(E::custom("a text holds the character U+0000"));
+        }
         Ok(Tree::Text(Cow::Owned(value.to_owned())))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tree<'de>, A::Error> {
@@ -139,7 +143,9 @@ mod tests {
 
     #[test]
     fn broken_deep_and_crowded_bodies_are_refused() {
-        for broken in ["", "{", "{\"a\":1}x", "{a:1}", "\u{feff}{}", "{\"a\":NaN}"] {
+        for broken in
+            ["", "{", "{\"a\":1}x", "{a:1}", "\u{feff}{}", "{\"a\":NaN}", "{\"a\":\"\\u0000\"}", "{\"\\u0000\":1}"]
+        {
             assert!(matches!(Tree::parse(broken.as_bytes()), Err(Refusal::Malformed(_))), "{broken}");
         }
         assert!(matches!(Tree::parse(b"{\"a\":\"\xff\"}"), Err(Refusal::Malformed(_))));

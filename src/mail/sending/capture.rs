@@ -21,7 +21,8 @@ pub fn row(mail: &Mail, recipient: &Recipient, prefix: Vec<u8>, raw: &[u8]) -> N
         region: mail.region.clone(),
         source: mail.source.clone(),
         recipient: recipient.address.clone(),
-        subject: subject.chars().take(MAX_SUBJECT).collect(),
+        // Encoded words can hold anything, also a NUL, which PostgreSQL keeps in no text.
+        subject: subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SUBJECT).collect(),
         size: i64::try_from(prefix.len() + raw.len()).unwrap_or(i64::MAX),
         prefix,
     }

@@ -1,0 +1,46 @@
+//! The command line: what is wrong is said in one line, with exit code 2.
+use std::process::{Command, Output};
+
+fn postrider(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command.args(arguments).env_clear().output().expect("it runs")
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data").display().to_string();
+    let file = dir.path().join("postrider.toml");
+    std::fs::write(&file, "mx-port = 25\nmx_prot = 1\n").expect("written");
+    let file = file.display().to_string();
+    for (arguments, said) in [
+        (vec!["dev", "--colour", "red"], "--colour"),
+        (vec!["dev", "--mx-port", "99999"], "99999"),
+        (vec!["dev", "--http", "0.0.0.0:0"], "dev listens on loopback only"),
+        (vec!["serve", "--delivery", "pigeon"], "delivery must be capture, mx, relay://"),
+        (vec!["serve", "--database-url", "mysql://x"], "sqlite: or postgres://"),
+        (vec!["serve", "--config", &file], "mx_prot"),
+        (vec!["serve", "--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
+    ] {
+        let mut arguments = arguments;
+        let free = ["--data-dir", &data, "--smtp", "127.0.0.1:0", "--submission", "127.0.0.1:0"];
+        arguments.extend(free);
+        if !arguments.contains(&"--http") {
+            arguments.extend(["--http", "127.0.0.1:0", "--submissions", "127.0.0.1:0"]);
+        }
+        let output = postrider(&arguments);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn help_and_version_are_there() {
+    for (arguments, said) in [(vec!["--version"], "postrider 0."), (vec!["serve", "--help"], "POSTRIDER_DATA_DIR")] {
+        let output = postrider(&arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(said), "{arguments:?}");
+    }
+}
