@@ -13,7 +13,7 @@ impl Queues {
     pub async fn peek(&self, scope: &Scope, name: &str, limit: u32) -> Result<Vec<Received>, Error> {
         let tx = &mut self.store.reader().await?;
         let queue = find(tx, scope, name).await?;
-        let messages = sealing::open_all(self.store.vault(), messages::peek(tx, queue.id, limit).await?)?;
-        messages.into_iter().map(|message| received(queue.id, message)).collect()
+        let messages = messages::peek(tx, queue.id, limit).await?;
+        sealing::readable(messages.into_iter().map(|message| received(self.store.vault(), queue.id, message)))
     }
 }

@@ -7,6 +7,7 @@ use crate::queues::manage::find;
 use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, sealing};
 use crate::store;
 use crate::store::messages::{self, Claim, Claimed};
+use crate::store::vault::Vault;
 use crate::store::{Tx, queues};
 
 /// The longest time that a message can stay hidden after one receive.
@@ -52,7 +53,8 @@ pub struct Received {
     pub dead_letter_source: Option<String>,
 }
 
-pub(super) fn received(queue_id: i64, message: Claimed) -> Result<Received, Error> {
+pub(super) fn received(vault: &Vault, queue_id: i64, message: Claimed) -> Result<Received, Error> {
+    let message = sealing::open(vault, message)?;
     let attributes = match &message.attributes {
         Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt)?,
         None => MessageAttributes::new(),
@@ -148,8 +150,7 @@ impl Queues {
         let queue = queue.clone();
         let id = queue.id;
         let taken = self.store.write(move |tx| Box::pin(async move { claim(tx, &queue, count, hidden).await })).await?;
-        let taken = sealing::open_all(self.store.vault(), taken)?;
-        taken.into_iter().map(|message| received(id, message)).collect()
+        sealing::readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
     }
 
     /// Takes received messages away. A message that is gone already is no error, as in SQS.

@@ -3,7 +3,7 @@
 //! Body, attributes and trace header are sealed together and stand in the body's column. The rest stays in clear,
 //! because the queue works with it: ids, times, counts, the sender, the group, the deduplication id.
 use crate::queues::protection::{Encryption, encryption};
-use crate::queues::{Error, Queue};
+use crate::queues::{Error, Queue, Received};
 use crate::store::messages::{Claimed, NewMessage};
 use crate::store::vault::{Lock, Opened, Vault, VaultError};
 use crate::store::{self, Tx};
@@ -40,31 +40,34 @@ pub(super) fn check(vault: &Vault, queue: &Queue) -> Result<(), Error> {
     }
 }
 
-/// Opens messages that were claimed. One that does not open, since its key was disabled or the text is damaged, is
-/// left out, so that it does not keep the others back; it stays claimed like any message that nobody deletes.
+/// Those messages that could be read. One that does not open, since its key was disabled or the text is damaged, is left
+/// out, so that it does not keep the others back; it stays claimed like any message that nobody deletes.
 ///
 /// # Errors
-/// When none of them opens, the reason of the first.
-pub(super) fn open_all(vault: &Vault, messages: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
-    let mut opened = Vec::with_capacity(messages.len());
+/// When none of them could be read, the reason of the first.
+pub(super) fn readable(messages: impl Iterator<Item = Result<Received, Error>>) -> Result<Vec<Received>, Error> {
+    let mut good = Vec::new();
     let mut first = None;
     for message in messages {
-        let id = message.message_id.clone();
-        match open(vault, message) {
-            Ok(message) => opened.push(message),
+        match message {
+            Ok(message) => good.push(message),
             Err(error) => {
-                tracing::error!(message.id = id, %error, "a message cannot be decrypted");
+                tracing::error!(%error, "a message cannot be read");
                 first.get_or_insert(error);
             }
         }
     }
     match first {
-        Some(error) if opened.is_empty() => Err(error),
-        _ => Ok(opened),
+        Some(error) if good.is_empty() => Err(error),
+        _ => Ok(good),
     }
 }
 
-fn open(vault: &Vault, mut message: Claimed) -> Result<Claimed, Error> {
+/// Opens a message that was read from the store.
+///
+/// # Errors
+/// [`Error::Kms`], when its key cannot be used; [`Error::Internal`], when it is damaged.
+pub(super) fn open(vault: &Vault, mut message: Claimed) -> Result<Claimed, Error> {
     match vault.open(PURPOSE, std::mem::take(&mut message.body)).map_err(failed)? {
         Opened::Plain(body) => message.body = body,
         Opened::Sealed(bytes) => {
