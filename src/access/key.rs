@@ -16,6 +16,8 @@ const BELIEVED_FOR: Duration = Duration::from_secs(5);
 const KEY_ID_MAX: usize = 128;
 /// How many looked-up keys are remembered.
 const REMEMBERED_MAX: usize = 10_000;
+/// How many secrets are looked at in one transaction.
+const SEALED_AT_ONCE: u32 = 1_000;
 
 /// Whose credentials are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,4 +143,21 @@ pub async fn deactivate_key(store: &Store, id: &str) -> Result<(), Error> {
             })
         })
         .await
+}
+
+/// Seals the secrets of keys that are in the store in clear or under an earlier master key. Called at the start.
+///
+/// # Errors
+/// [`Error::Internal`], when a secret does not open.
+pub async fn seal_secrets(store: &Store) -> Result<(), Error> {
+    let mut after = String::new();
+    loop {
+        let last: Result<_, Error> = store
+            .write(move |tx| Box::pin(async move { Ok(access::seal_secrets(tx, &after, SEALED_AT_ONCE).await?) }))
+            .await;
+        match last? {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! What an operator does with accounts: `postrider admin …`. Each function gives the lines to print.
 use crate::access;
+use crate::app::master_key::{OpenError, open_store};
 use crate::base::{AccountId, Clock, Region};
 use crate::config::Settings;
 use crate::mail::identity;
 use crate::smtp::auth;
 use crate::store::identities;
 use crate::store::sending_accounts::{self, SendingAccount};
-use crate::store::{self, Database, Store};
+use crate::store::{self, Store};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +41,12 @@ impl Admin {
     /// # Errors
     /// When it cannot be opened.
     pub async fn open(settings: &Settings) -> Result<Self, AdminError> {
-        let database: Database = settings.database_url.parse().map_err(AdminError::Settings)?;
         let clock = Clock::system();
-        Ok(Self { store: Store::open(&database, clock.clone()).await?, clock })
+        let store = open_store(settings, clock.clone()).await.map_err(|error| match error {
+            OpenError::Settings(line) => AdminError::Settings(line),
+            OpenError::Store(error) => AdminError::Store(error),
+        })?;
+        Ok(Self { store, clock })
     }
 
     /// Makes an account.

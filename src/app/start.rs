@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::{self, RootKey, Trust, ensure_root};
 use crate::app::data_dir::DataDir;
+use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::aws::Gate;
 use crate::base::{Clock, Region};
@@ -16,7 +17,7 @@ use crate::http::{AwsEndpoint, Health, Routes, inbox, links, peek, verification}
 use crate::mail::{identity, receiving, sending};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
-use crate::store::{self, Database, Store};
+use crate::store::{self, Store};
 use crate::topics;
 use crate::workers::{Pool, Stop, sweep_dead_letters, tick};
 
@@ -53,6 +54,15 @@ pub enum StartError {
     Root(#[from] access::Error),
 }
 
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Settings(line) => Self::Settings(line),
+            OpenError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Where the server listens, ports filled in.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
@@ -85,8 +95,8 @@ impl App {
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
         let data_dir =
             DataDir::open(&settings.data_dir).map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
-        let database: Database = settings.database_url.parse().map_err(StartError::Settings)?;
-        let store = Store::open(&database, clock.clone()).await?;
+        let store = open_store(&settings, clock.clone()).await?;
+        access::seal_secrets(&store).await?;
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
         let bound_url = format!("http://{}", listener.address());

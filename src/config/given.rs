@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::Secret;
-use crate::config::{Objects, Problem};
+use crate::config::{Encryption, Objects, Problem};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -97,6 +97,10 @@ pub struct Given {
     /// Where buckets are kept.
     #[command(flatten)]
     pub objects: Objects,
+
+    /// How what is stored is encrypted.
+    #[command(flatten)]
+    pub encryption: Encryption,
 }
 
 /// Takes each field from the second where the first has none.
@@ -118,10 +122,15 @@ impl Given {
             Problem::new(format!("{shown}, line {place}: {}", e.message()))
         })?;
         let (file_objects, mut objects) = (file.objects, self.objects);
+        let (mut encryption, flags) = (file.encryption, self.encryption);
+        // The key and its file are one setting: a flag wins over both of the file's.
+        if flags.master_key.is_some() || flags.master_key_file.is_some() {
+            (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
+        }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
             mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
-        Ok(Self { objects, ..self })
+        Ok(Self { objects, encryption, ..self })
     }
 }

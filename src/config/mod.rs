@@ -1,9 +1,11 @@
 //! Settings: what can be set, where it comes from, its default and its unit.
+mod encryption;
 mod given;
 mod hostname;
 mod objects;
 mod settings;
 
+pub use encryption::{Encryption, KmsKey, KmsState};
 pub use given::Given;
 pub use objects::Objects;
 pub use settings::{Mode, Problem, Settings};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Given, Objects, hostname};
+use crate::config::{Encryption, Given, Objects, hostname};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Settings {
     pub root_key: Option<(String, Secret)>,
     /// Where buckets are kept.
     pub objects: Objects,
+    /// How what is stored is encrypted.
+    pub encryption: Encryption,
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -116,6 +118,7 @@ impl Settings {
                 _ => return Err(Problem::new("root-access-key-id and root-secret-access-key go together")),
             },
             objects: given.objects,
+            encryption: given.encryption,
         };
         settings.check()?;
         Ok(settings)
@@ -136,7 +139,7 @@ impl Settings {
                 "{name} {addr}: dev listens on loopback only; use serve for other addresses"
             )));
         }
-        Ok(())
+        self.encryption.check()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::base::Arn;
-use crate::queues::{Error, Queue, arn, dead_letters, fifo};
+use crate::queues::{Error, Queue, arn, dead_letters, fifo, protection};
 use crate::store::messages::Counts;
 use crate::store::queues::Settings;
 
@@ -76,14 +76,11 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
             "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own, wrong)?,
             name if fifo::ATTRIBUTES.contains(&name) => fifo::set(settings, name, value)?,
             "RedriveAllowPolicy" => dead_letters::set_allow_policy(settings, value)?,
-            "Policy" if value.is_empty() => {}
-            "Policy" => return Err(Error::Unsupported("a queue policy")),
-            "KmsMasterKeyId" if !value.is_empty() => return Err(Error::Unsupported("encryption with a KMS key")),
-            "SqsManagedSseEnabled" if value == "false" => {}
-            "SqsManagedSseEnabled" => return Err(Error::Unsupported("encryption at rest")),
+            name if protection::NAMES.contains(&name) => {}
             _ => return Err(Error::AttributeName(name.clone())),
         }
     }
+    protection::apply(settings, given)?;
     fifo::check_settings(settings, given)
 }
 
@@ -124,9 +121,9 @@ pub(super) fn all(queue: &Queue, counts: Counts) -> Result<BTreeMap<String, Stri
         ("MessageRetentionPeriod", s.retention.to_string()),
         ("QueueArn", arn(queue).to_string()),
         ("ReceiveMessageWaitTimeSeconds", s.receive_wait.to_string()),
-        ("SqsManagedSseEnabled", "false".to_owned()),
         ("VisibilityTimeout", s.visibility_timeout.to_string()),
     ]);
+    all.extend(protection::shown(s)?);
     if let (Some(target), Some(receives)) = (&s.dead_letter_queue, s.receives_max) {
         let policy = serde_json::json!({ "deadLetterTargetArn": target, "maxReceiveCount": receives });
         all.insert("RedrivePolicy", policy.to_string());
@@ -150,7 +147,7 @@ pub(super) fn first_difference(now: &Settings, wanted: &Settings, given: &BTreeM
         name if fifo::ATTRIBUTES.contains(&name) => now.fifo != wanted.fifo,
         // What was kept can be read back: both were written by `apply`.
         dead_letters::ALLOW => dead_letters::allow_policy(now).ok() != dead_letters::allow_policy(wanted).ok(),
-        _ => false,
+        _ => protection::differs(name, now, wanted),
     };
     given.keys().find(|name| differs(name)).cloned()
 }

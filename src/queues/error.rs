@@ -1,6 +1,7 @@
 //! What can be wrong with a request to a queue, in the words of queues; the AWS codes stand in `aws/sqs/error.rs`.
 use crate::queues::moves::MoveError;
 use crate::store;
+use crate::store::vault::VaultError;
 
 /// Why a queue did not do what was asked. Nothing was changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -79,6 +80,25 @@ pub enum Error {
     /// As many messages are in flight as may be.
     #[error("too many messages are in flight")]
     OverLimit,
+    /// The queue's KMS key cannot be used.
+    #[error(transparent)]
+    Kms(VaultError),
+    /// A queue is encrypted in one way at a time.
+    #[error("a queue has either a KMS key or the encryption of SQS")]
+    TwoEncryptions,
+    /// More than AWS allows.
+    #[error("{count} {what}, {max} are allowed")]
+    TooMany {
+        /// Of what, with a capital letter.
+        what: &'static str,
+        /// How many there would be.
+        count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// The policy of the queue with this ARN does not let the topic send to it.
+    #[error("the policy of {0} does not allow it")]
+    Denied(String),
     /// The store failed. Peers learn nothing but that.
     #[error(transparent)]
     Internal(#[from] store::Error),

@@ -13,8 +13,11 @@ pub mod message_attributes;
 pub mod moves;
 mod moving;
 mod peek;
+mod permission;
+mod protection;
 mod receive;
 mod retention;
+mod sealing;
 mod send;
 mod tags;
 
@@ -42,6 +45,7 @@ pub struct Queues {
     clock: Clock,
     cache: Arc<Cache>,
     counting: Arc<Counting>,
+    policies: Arc<permission::Policies>,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
     /// Whether a deleted queue's name is free at once.
@@ -62,7 +66,7 @@ impl Queues {
     pub fn new(store: Store, clock: Clock) -> Self {
         let counting = Arc::new(Counting::new(IN_FLIGHT_MAX));
         let (cache, closing) = (Arc::default(), CancellationToken::new());
-        Self { store, clock, cache, counting, closing, names_free_at_once: false }
+        Self { store, clock, cache, counting, policies: Arc::default(), closing, names_free_at_once: false }
     }
 
     /// The same, with another limit on the messages of a queue that are in flight.

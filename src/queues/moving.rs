@@ -81,7 +81,8 @@ async fn step(tx: &mut Tx, id: i64) -> Result<Option<usize>, Error> {
     let claimed = if wanted == 0 { vec![] } else { claim(tx, &source, groups(&source), wanted, HIDDEN).await? };
     // One claim takes only a few messages of a group that keeps its order.
     let complete = (claimed.is_empty() && wanted > 0) || task.moved + wanted == task.to_move;
-    let messages = claimed.into_iter().map(|m| received(source.id, m)).collect::<Result<Vec<_>, Error>>()?;
+    let messages =
+        claimed.into_iter().map(|m| received(tx.vault(), source.id, m)).collect::<Result<Vec<_>, Error>>()?;
     let (moved, failure) = move_lot(tx, &task, &source, messages).await?;
     let next_at = match task.per_second {
         Some(rate) => from + Duration::from_secs_f64(f64::from(moved) / f64::from(rate)),

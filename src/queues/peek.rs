@@ -1,7 +1,7 @@
 //! Looking at what waits in a queue without receiving it, for a developer's machine.
 use crate::queues::manage::find;
 use crate::queues::receive::received;
-use crate::queues::{Error, Queues, Received, Scope};
+use crate::queues::{Error, Queues, Received, Scope, sealing};
 use crate::store::messages;
 
 impl Queues {
@@ -14,6 +14,6 @@ impl Queues {
         let tx = &mut self.store.reader().await?;
         let queue = find(tx, scope, name).await?;
         let messages = messages::peek(tx, queue.id, limit).await?;
-        messages.into_iter().map(|message| received(queue.id, message)).collect()
+        sealing::readable(messages.into_iter().map(|message| received(self.store.vault(), queue.id, message)))
     }
 }

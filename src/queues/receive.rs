@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::base::{Timestamp, ids};
 use crate::queues::handle::Handle;
-use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, attempts, fifo};
+use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, attempts, fifo, sealing};
 use crate::store;
 use crate::store::messages::{self, Claim, Claimed, DeletedInOrder, Groups};
+use crate::store::vault::Vault;
 use crate::store::{Tx, queues};
 
 /// The longest time that a message can stay hidden after one receive.
@@ -69,7 +70,8 @@ pub struct Received {
     pub dead_letter_source: Option<String>,
 }
 
-pub(super) fn received(queue_id: i64, message: Claimed) -> Result<Received, Error> {
+pub(super) fn received(vault: &Vault, queue_id: i64, message: Claimed) -> Result<Received, Error> {
+    let message = sealing::open(vault, message)?;
     let attributes = match &message.attributes {
         Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt)?,
         None => MessageAttributes::new(),
@@ -169,6 +171,7 @@ impl Queues {
     }
 
     async fn take(&self, queue: &Arc<Queue>, taking: Taking) -> Result<Vec<Received>, Error> {
+        sealing::check(self.store.vault(), queue)?;
         let id = queue.id;
         if !self.counting.has_room(&self.store, id).await? {
             // A FIFO queue says nothing (SQS developer guide, "Quotas for messages").
@@ -197,7 +200,7 @@ impl Queues {
             })
             .await?;
         self.counting.claimed(id, taken.len());
-        taken.into_iter().map(|message| received(id, message)).collect()
+        sealing::readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
     }
 
     /// Takes received messages away. A message that is gone already is no error, as in SQS.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::base::{Arn, ids};
 use crate::queues::message_attributes::{self, MessageAttributes};
-use crate::queues::{Error, Queue, Queues, Scope, fifo};
+use crate::queues::{Error, Queue, Queues, Scope, fifo, sealing};
 use crate::store::Tx;
 use crate::store::messages::{self, NewMessage};
 
@@ -91,6 +91,7 @@ impl Queues {
     }
 }
 
+/// Adds messages to a queue that was found.
 pub(super) async fn insert(
     tx: &mut Tx,
     queue: &Queue,
@@ -138,7 +139,7 @@ pub(super) fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessa
         trace_header: message.trace_header,
         body: message.body,
     };
-    Ok((row, sent))
+    Ok((sealing::seal(tx, queue, row)?, sent))
 }
 
 fn message_size(message: &Outgoing) -> usize {

@@ -1,6 +1,7 @@
 //! Accounts and access keys.
 use crate::base::{AccountId, Secret, Timestamp};
 use crate::store::sql::args;
+use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
 
 /// An account: the owner of queues, topics and identities.
@@ -33,11 +34,30 @@ fn read_account(row: &Row) -> Result<Account, Error> {
     Ok(Account { id: row.parsed("id")?, name: row.text("name")?, created_at: row.time("created_at")? })
 }
 
-fn read_key(row: &Row) -> Result<AccessKey, Error> {
+/// What a secret is sealed for: it opens only in the row of its own key.
+fn purpose(id: &str) -> String {
+    format!("access key {id}")
+}
+
+/// The secret as it is stored: sealed, where the store has a master key.
+fn stored(tx: &Tx, id: &str, secret: &Secret) -> Result<String, Error> {
+    let sealed = tx.vault().seal(&purpose(id), Lock::Own, secret.reveal().as_bytes(), tx.now());
+    Ok(sealed.map_err(Error::corrupt)?.unwrap_or_else(|| secret.reveal().to_owned()))
+}
+
+fn opened(vault: &Vault, id: &str, stored: String) -> Result<Secret, Error> {
+    match vault.open(&purpose(id), stored).map_err(Error::corrupt)? {
+        Opened::Plain(text) => Ok(Secret::new(text)),
+        Opened::Sealed(bytes) => String::from_utf8(bytes).map(Secret::new).map_err(Error::corrupt),
+    }
+}
+
+fn read_key(vault: &Vault, row: &Row) -> Result<AccessKey, Error> {
+    let id = row.text("id")?;
     Ok(AccessKey {
-        id: row.text("id")?,
         account: row.parsed("account")?,
-        secret: Secret::new(row.text("secret")?),
+        secret: opened(vault, &id, row.text("secret")?)?,
+        id,
         active: row.flag("active")?,
         created_at: row.time("created_at")?,
     })
@@ -65,25 +85,46 @@ pub async fn list_accounts(tx: &mut Tx, limit: u32) -> Result<Vec<Account>, Erro
 /// Adds a key; says whether its id was free.
 pub async fn insert_key(tx: &mut Tx, id: &str, account: &AccountId, secret: &Secret) -> Result<bool, Error> {
     let now = tx.now();
+    let secret = stored(tx, id, secret)?;
     let sql = "INSERT INTO access_keys (id, account, secret, active, created_at) VALUES ($1, $2, $3, 1, $4) \
                ON CONFLICT (id) DO NOTHING";
-    Ok(tx.run(sql, args![id, account, secret.reveal(), now]).await? == 1)
+    Ok(tx.run(sql, args![id, account, secret, now]).await? == 1)
 }
 
 /// Finds a key, active or not.
 pub async fn find_key(tx: &mut Tx, id: &str) -> Result<Option<AccessKey>, Error> {
     let row = tx.one("SELECT * FROM access_keys WHERE id = $1", args![id]).await?;
-    row.as_ref().map(read_key).transpose()
+    row.as_ref().map(|row| read_key(tx.vault(), row)).transpose()
 }
 
 /// An account's keys, oldest first. Served by `access_keys_by_account`.
 pub async fn list_keys(tx: &mut Tx, account: &AccountId) -> Result<Vec<AccessKey>, Error> {
     let sql = "SELECT * FROM access_keys WHERE account = $1 ORDER BY created_at, id";
-    tx.all(sql, args![account]).await?.iter().map(read_key).collect()
+    let rows = tx.all(sql, args![account]).await?;
+    rows.iter().map(|row| read_key(tx.vault(), row)).collect()
 }
 
 /// Replaces a key's secret and whether it may be used; gives the number of keys changed.
 pub async fn update_key(tx: &mut Tx, id: &str, secret: &Secret, active: bool) -> Result<u64, Error> {
+    let secret = stored(tx, id, secret)?;
     let sql = "UPDATE access_keys SET secret = $2, active = $3 WHERE id = $1";
-    tx.run(sql, args![id, secret.reveal(), active]).await
+    tx.run(sql, args![id, secret, active]).await
+}
+
+/// Seals the secrets of up to `limit` keys after `after` that are stored in clear or under an earlier master key. Gives
+/// the last id that was looked at; `None` when there are no more.
+pub async fn seal_secrets(tx: &mut Tx, after: &str, limit: u32) -> Result<Option<String>, Error> {
+    let sql = "SELECT id, secret FROM access_keys WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = tx.all(sql, args![after, limit]).await?;
+    for row in &rows {
+        let (id, before) = (row.text("id")?, row.text("secret")?);
+        if !tx.vault().is_up_to_date(&before) {
+            let secret = opened(tx.vault(), &id, before.clone())?;
+            let secret = stored(tx, &id, &secret)?;
+            // Whoever changed it meanwhile has sealed it.
+            let sql = "UPDATE access_keys SET secret = $2 WHERE id = $1 AND secret = $3";
+            tx.run(sql, args![&id, secret, before]).await?;
+        }
+    }
+    rows.last().map(|row| row.text("id")).transpose()
 }

@@ -104,7 +104,7 @@ pub(super) async fn open_ear(pool: &sqlx::Pool<Postgres>) -> Result<PgListener, 
 }
 
 async fn notify(pool: &Pool, clock: &Clock, text: String) -> Result<(), Error> {
-    let mut tx = Tx::new(pool.connection().await?, clock.clone());
+    let mut tx = Tx::new(pool.connection().await?, clock.clone(), Arc::default());
     tx.run("SELECT pg_notify($1, $2)", args![CHANNEL, text]).await.map(drop)
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::DropGuard;
 use crate::base::Clock;
 use crate::store::hints::Hints;
 use crate::store::tx::Connection;
+use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
 use crate::store::{Error, Tx};
@@ -94,6 +95,7 @@ pub(super) struct Lane {
     pub(super) jobs: Jobs,
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
+    pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
     /// Where other nodes may wait for messages too.
     pub(super) hints: Option<Arc<Hints>>,
@@ -159,7 +161,7 @@ impl Lane {
     async fn begin(&self) -> Result<Tx, Error> {
         let mut left = self.begins_max;
         loop {
-            let mut tx = Tx::of_lane(self.pool.connection().await?, self.clock.clone());
+            let mut tx = Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone());
             match tx.control(tx.engine().begin()).await {
                 Ok(()) => return Ok(tx),
                 Err(error) => {

@@ -17,6 +17,7 @@ pub mod identities;
 pub mod inbound_mails;
 mod lane;
 pub mod mails;
+pub mod master_key;
 pub mod messages;
 pub mod move_tasks;
 mod open;
@@ -31,6 +32,7 @@ pub mod sql;
 pub mod subscriptions;
 pub mod topics;
 mod tx;
+pub mod vault;
 mod wake;
 mod wal;
 

@@ -18,6 +18,7 @@ use crate::base::Clock;
 use crate::store::dialect::Engine;
 use crate::store::hints::{Hints, open_ear};
 use crate::store::lane::{Change, Job, Lane, Pool};
+use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
 use crate::store::{Error, Tx, Waiter};
@@ -72,12 +73,19 @@ pub struct Store {
     readers: Arc<Pool>,
     wakes: Arc<Wakes>,
     clock: Clock,
+    vault: Arc<Vault>,
     engine: Engine,
 }
 
 impl Store {
-    /// Opens the database, brings its schema up to date and starts the writer lanes.
+    /// Opens the database without a key: what is written to it is not encrypted. For tests and benchmarks.
     pub async fn open(database: &Database, clock: Clock) -> Result<Store, Error> {
+        Self::open_with(database, clock, Vault::default()).await
+    }
+
+    /// Opens the database, brings its schema up to date and starts the writer lanes. `vault` seals what is written.
+    pub async fn open_with(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
+        let vault = Arc::new(vault);
         let wakes = Arc::new(Wakes::default());
         let alive = CancellationToken::new();
         let (writers, readers, engine, lanes, hints) = match database {
@@ -103,6 +111,7 @@ impl Store {
                 jobs: waiting.clone(),
                 pool: writers.clone(),
                 clock: clock.clone(),
+                vault: vault.clone(),
                 wakes: wakes.clone(),
                 hints: hints.clone(),
                 wal: wal.take(),
@@ -113,7 +122,7 @@ impl Store {
             // A lane ends by itself when the last clone of the store is dropped.
             tokio::spawn(lane.run());
         }
-        Ok(Store { jobs, readers: Arc::new(readers), wakes, clock, engine })
+        Ok(Store { jobs, readers: Arc::new(readers), wakes, clock, vault, engine })
     }
 
     /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
@@ -141,7 +150,7 @@ impl Store {
 
     /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
     pub async fn reader(&self) -> Result<Tx, Error> {
-        Ok(Tx::new(self.readers.connection().await?, self.clock.clone()))
+        Ok(Tx::new(self.readers.connection().await?, self.clock.clone(), self.vault.clone()))
     }
 
     /// Someone who waits for messages of a queue.
@@ -152,6 +161,11 @@ impl Store {
     /// Grows whenever a queue's row has changed through this store: what was read before may be stale.
     pub fn queue_generation(&self) -> u64 {
         self.wakes.generation()
+    }
+
+    /// What opens texts that were sealed before they were written.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Which engine is open.

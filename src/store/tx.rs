@@ -1,4 +1,6 @@
 //! A transaction, or a plain connection for reading: what every function in `store` takes.
+use std::sync::Arc;
+
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, SqlSafeStr, Sqlite};
@@ -6,6 +8,7 @@ use sqlx::{Postgres, SqlSafeStr, Sqlite};
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
 use crate::store::sql::{bind_postgres, bind_sqlite};
+use crate::store::vault::Vault;
 use crate::store::wake::QUEUE_CHANGED;
 use crate::store::{Error, Row, Value};
 
@@ -14,6 +17,7 @@ use crate::store::{Error, Row, Value};
 pub struct Tx {
     connection: Connection,
     clock: Clock,
+    vault: Arc<Vault>,
     pub(super) rings: Vec<(i64, usize)>,
     in_transaction: bool,
     failed: Option<Error>,
@@ -25,13 +29,13 @@ pub(super) enum Connection {
 }
 
 impl Tx {
-    pub(super) fn new(connection: Connection, clock: Clock) -> Self {
-        Self { connection, clock, rings: Vec::new(), in_transaction: false, failed: None }
+    pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
+        Self { connection, clock, vault, rings: Vec::new(), in_transaction: false, failed: None }
     }
 
     /// A connection that the lane runs a transaction on.
-    pub(super) fn of_lane(connection: Connection, clock: Clock) -> Self {
-        Self { in_transaction: true, ..Self::new(connection, clock) }
+    pub(super) fn of_lane(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
+        Self { in_transaction: true, ..Self::new(connection, clock, vault) }
     }
 
     /// BEGIN, COMMIT and their like: they run also after a statement has failed.
@@ -55,6 +59,11 @@ impl Tx {
     /// The time now, by the server's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What seals texts before they are written.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// Which engine this is, for the dialect room.

@@ -50,7 +50,7 @@ mod tests {
     use crate::store::open::open_sqlite;
 
     async fn connection(pool: &Pool) -> Tx {
-        Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system())
+        Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system(), std::sync::Arc::default())
     }
 
     #[tokio::test]

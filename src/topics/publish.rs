@@ -177,7 +177,7 @@ impl Fan<'_> {
             outgoing.body = notification.envelope(&key, &format!("{}:{}", self.topic, subscription.uuid));
         }
         let refused = match subscription.endpoint.parse::<Arn>() {
-            Ok(queue) => self.queues.deliver(tx, &queue, outgoing.clone()).await.err(),
+            Ok(queue) => self.queues.deliver_for(tx, self.topic, &queue, outgoing.clone()).await.err(),
             Err(_) => return Ok(()),
         };
         match refused {
@@ -264,7 +264,7 @@ pub(in crate::topics) async fn to_dead_letters(
     let attributes = attributes::read(subscription_attributes)?;
     let queue = attributes.get("RedrivePolicy").and_then(|redrive| attributes::dead_letter_queue(redrive, topic).ok());
     let Some(queue) = queue else { return Ok(false) };
-    match queues.deliver(tx, &queue, outgoing).await {
+    match queues.deliver_for(tx, topic, &queue, outgoing).await {
         Ok(_) => Ok(true),
         Err(queues::Error::Internal(error)) => Err(error),
         Err(error) => {

@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, Arn, Region, ids};
+use crate::queues;
 use crate::store::subscriptions::{self, NewSubscription, State, Subscription};
 use crate::store::topics::Topic;
 use crate::store::{Tx, topics};
@@ -66,9 +67,8 @@ impl Topics {
         let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
         endpoint::check(protocol, &target)?;
-        // Whether a topic may fill another account's queue is that account's to say, and policies are not read yet.
-        if !protocol.is_web() && endpoint::queue(&target)?.account != wish.topic.account {
-            return Err(Error::EndpointForeign);
+        if !protocol.is_web() {
+            self.check_queue(&wish.topic, &endpoint::queue(&target)?).await?;
         }
         let mut kept = Attributes::new();
         for (name, value) in &wish.attributes {
@@ -80,6 +80,21 @@ impl Topics {
         self.store()
             .write(move |tx| Box::pin(async move { subscribe(tx, &wish, protocol, target, kept, base).await }))
             .await
+    }
+
+    /// Whether a topic may fill another account's queue is that account's to say, in the queue's policy, which is asked
+    /// again at each delivery. A queue that is not there is refused in the same way.
+    async fn check_queue(&self, topic: &Arn, queue: &Arn) -> Result<(), Error> {
+        if queue.account == topic.account {
+            return Ok(());
+        }
+        let takes = self.queues().takes_from(&mut self.store().reader().await?, topic, queue).await;
+        match takes {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::EndpointForeign),
+            Err(queues::Error::Internal(error)) => Err(error.into()),
+            Err(_) => Err(Error::EndpointForeign),
+        }
     }
 
     /// Ends a subscription. An HTTP endpoint is told, with a token that restores the subscription within two days. One

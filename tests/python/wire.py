@@ -242,6 +242,22 @@ def sqs_query():
     result = "DeleteMessageBatchResult"
     assert text(tree, result, "DeleteMessageBatchResultEntry", "Id") == "a", ElementTree.tostring(tree)
     assert text(tree, result, "BatchResultErrorEntry", "Code") == "ReceiptHandleIsInvalid"
+    permission = {"Label": "friends", "AWSAccountId.1": "111111111111", "AWSAccountId.2": "222222222222",
+                  "ActionName.1": "SendMessage", "ActionName.2": "ReceiveMessage"}
+    status, tree = ask("AddPermission", path, **permission)
+    assert status == 200 and tree.tag == SQS_NAMESPACE + "AddPermissionResponse", ElementTree.tostring(tree)
+    status, tree = ask("GetQueueAttributes", path, **{"AttributeName.1": "Policy"})
+    policy = json.loads(text(tree, "GetQueueAttributesResult", "Attribute", "Value"))["Statement"]
+    assert len(policy) == 1 and policy[0]["Action"] == ["SQS:SendMessage", "SQS:ReceiveMessage"], policy
+    assert policy[0]["Principal"]["AWS"] == ["arn:aws:iam::111111111111:root", "arn:aws:iam::222222222222:root"], policy
+    status, tree = ask("AddPermission", path, **permission)
+    assert status == 400 and text(tree, "Error", "Code") == "InvalidParameterValue", ElementTree.tostring(tree)
+    status, tree = ask("RemovePermission", path, Label="friends")
+    assert status == 200, ElementTree.tostring(tree)
+    status, tree = ask("SetQueueAttributes", path, **{"Attribute.1.Name": "KmsMasterKeyId", "Attribute.1.Value": "alias/none"})
+    assert status == 200, ElementTree.tostring(tree)
+    status, tree = ask("SendMessage", path, MessageBody="hello")
+    assert status == 400 and text(tree, "Error", "Code") == "KMS.NotFoundException", ElementTree.tostring(tree)
     status, tree = ask("DeleteQueue", path)
     assert status == 200 and tree.find(SQS_NAMESPACE + "DeleteQueueResult") is None
     status, tree = ask("SendMessage", path, MessageBody="hello")

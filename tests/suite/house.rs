@@ -17,7 +17,7 @@ pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub struct House {
     pub app: App,
     pub clock: Clock,
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 impl House {
@@ -33,7 +33,18 @@ impl House {
 
     /// In `mode`, with some settings of the test's own.
     pub async fn start(mode: Mode, engine: Engine, given: Given) -> Self {
-        let database = TestDatabase::new(engine).await;
+        let house = Self::start_on(TestDatabase::new(engine).await, mode, given).await;
+        house.unwrap_or_else(|(_, problem)| panic!("the server starts: {problem}"))
+    }
+
+    /// Stops, and leaves what is on the disk.
+    pub async fn stop(self) -> TestDatabase {
+        self.app.stop().await;
+        self.database
+    }
+
+    /// On a database that is there already, with its folder.
+    pub async fn start_on(database: TestDatabase, mode: Mode, given: Given) -> Result<Self, (TestDatabase, String)> {
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
         let given = Given {
             http: Some(free),
@@ -54,8 +65,10 @@ impl House {
         let settings = Settings::resolve(mode, given).expect("good settings");
         // AWS's clients sign with the machine's time, so the clock starts there.
         let clock = Clock::manual(Clock::system().now());
-        let app = App::start(settings, clock.clone(), false).await.expect("the server starts");
-        Self { app, clock, _database: database }
+        match App::start(settings, clock.clone(), false).await {
+            Ok(app) => Ok(Self { app, clock, database }),
+            Err(problem) => Err((database, problem.to_string())),
+        }
     }
 
     /// Works until nothing is left that could be done now.
@@ -90,12 +103,16 @@ impl House {
     }
 
     pub fn sns(&self) -> aws_sdk_sns::Client {
+        self.sns_as(credentials(KEY, SECRET))
+    }
+
+    pub fn sns_as(&self, credentials: Credentials) -> aws_sdk_sns::Client {
         let config = aws_sdk_sns::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(self.endpoint())
             .http_client(http_client())
-            .credentials_provider(credentials(KEY, SECRET));
+            .credentials_provider(credentials);
         aws_sdk_sns::Client::from_conf(config.build())
     }
 

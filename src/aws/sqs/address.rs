@@ -7,7 +7,12 @@ use crate::queues::Scope;
 /// The URL of a queue, at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
 pub fn url(caller: &Caller, name: &str) -> String {
-    let (endpoint, region, account) = (&caller.endpoint, &caller.region, &caller.account);
+    url_in(caller, &scope(caller), name)
+}
+
+/// The URL of a queue that may be another account's.
+pub fn url_in(caller: &Caller, scope: &Scope, name: &str) -> String {
+    let (endpoint, Scope { account, region }) = (&caller.endpoint, scope);
     if *region == Region::default_region() {
         format!("{endpoint}/{account}/{name}")
     } else {
@@ -20,12 +25,21 @@ pub fn scope(caller: &Caller) -> Scope {
     Scope { account: caller.account.clone(), region: caller.region.clone() }
 }
 
-/// Which queue a URL means. Understands our own forms, AWS's hosts (`sqs.REGION.amazonaws.com`,
+/// Which queue of the caller's a URL means.
+///
+/// # Errors
+/// `InvalidAddress` for a text that is no queue's; `AccessDenied` for a queue of another account.
+pub fn find(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
+    let (scope, name) = parse(caller, url)?;
+    if scope.account == caller.account { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
+}
+
+/// Which queue a URL means, whoever owns it. Understands our own forms, AWS's hosts (`sqs.REGION.amazonaws.com`,
 /// `REGION.queue.amazonaws.com`), LocalStack's, and a bare name.
 ///
 /// # Errors
-/// `InvalidAddress` for a text that is none of these; `AccessDenied` for a queue of another account.
-pub fn find(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
+/// `InvalidAddress` for a text that is none of these.
+pub fn parse(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
     let invalid = || SqsError::InvalidAddress(url.chars().take(200).collect());
     let (host, path) = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/').ok_or_else(invalid)?,
@@ -44,9 +58,6 @@ pub fn find(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
         Some(region) => region.parse().map_err(|_| invalid())?,
         None => caller.region.clone(),
     };
-    if account != caller.account {
-        return Err(SqsError::AccessDenied(url.chars().take(200).collect()));
-    }
     Ok((Scope { account, region }, name.to_owned()))
 }
 

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::error::{Failure, Fault};
 use crate::aws::service::Services;
-use crate::aws::sqs::address::find;
 use crate::aws::sqs::attribute::{self, MessageAttributeValue};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::message::Given;
+use crate::aws::sqs::permit::permitted;
 use crate::queues::{Error, Sent};
 
 const ENTRIES_MAX: usize = 10;
@@ -116,7 +116,7 @@ pub async fn send_message_batch(
     caller: &Caller,
     input: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "SendMessage").await?;
     check_ids("SendMessageBatchRequestEntry", input.entries.iter().map(|e| e.id.as_str()))?;
     let mut result = SendMessageBatchResult::default();
     let (mut ids, mut outgoing) = (Vec::new(), Vec::new());
@@ -212,7 +212,7 @@ pub async fn delete_message_batch(
     caller: &Caller,
     input: DeleteMessageBatchRequest,
 ) -> Result<DeleteMessageBatchResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "DeleteMessage").await?;
     check_ids("DeleteMessageBatchRequestEntry", input.entries.iter().map(|e| e.id.as_str()))?;
     let (ids, handles) = input.entries.into_iter().map(|e| (e.id, e.receipt_handle)).unzip();
     let (successful, failed) = sort_out(ids, services.queues.delete_messages(&scope, &name, handles).await?);
@@ -257,7 +257,7 @@ pub async fn change_message_visibility_batch(
     caller: &Caller,
     input: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "ChangeMessageVisibility").await?;
     check_ids("ChangeMessageVisibilityBatchRequestEntry", input.entries.iter().map(|e| e.id.as_str()))?;
     let (ids, changes) = input.entries.into_iter().map(|e| (e.id, (e.receipt_handle, e.visibility_timeout))).unzip();
     let (successful, failed) = sort_out(ids, services.queues.change_visibility(&scope, &name, changes).await?);

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::{find, scope, url};
+use crate::aws::sqs::address::{scope, url};
 use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::permit::owned;
 use crate::base::Arn;
 use crate::queues::moves::{MoveFailure, status};
 use crate::queues::{Error, MoveTask};
@@ -42,7 +43,7 @@ pub async fn list_dead_letter_source_queues(
     caller: &Caller,
     input: ListDeadLetterSourceQueuesRequest,
 ) -> Result<ListDeadLetterSourceQueuesResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = owned(services, caller, &input.queue_url, "ListDeadLetterSourceQueues").await?;
     let wrong = |name, value, reason| Error::Parameter { name, value, reason };
     let limit = match input.max_results {
         None => PAGE_MAX,

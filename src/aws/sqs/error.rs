@@ -5,16 +5,19 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::queues::Error as Core;
 use crate::queues::moves::MoveError;
+use crate::store::vault::VaultError;
 
 /// An SQS error.
 #[derive(Debug)]
 pub enum SqsError {
     /// The core refused.
     Queue(Core),
-    /// The queue belongs to another account; holds its URL.
+    /// The queue belongs to another account, or its policy denies the call; holds its URL.
     AccessDenied(String),
     /// The URL is not a queue's; holds it.
     InvalidAddress(String),
+    /// A list that must not be empty is; holds its name.
+    Missing(&'static str),
     /// A batch has no entry; holds the entry's name.
     EmptyBatch(&'static str),
     /// A batch has more than ten entries; holds how many.
@@ -27,6 +30,13 @@ pub enum SqsError {
     InvalidArn(&'static str),
     /// The handle is not a move task's.
     InvalidTaskHandle,
+}
+
+impl SqsError {
+    /// The refusal of a call to the queue with this URL.
+    pub fn denied(url: &str) -> Self {
+        Self::AccessDenied(url.chars().take(200).collect())
+    }
 }
 
 impl From<Core> for SqsError {
@@ -57,6 +67,7 @@ impl ServiceError for SqsError {
                 return ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403)
                     .query("AccessDenied", 403);
             }
+            Self::Missing(_) => return MISSING,
             Self::InvalidAddress(_) => return ErrorShape::sender("InvalidAddress", 400).query("InvalidAddress", 404),
             Self::EmptyBatch(_) => return prefixed!("EmptyBatchRequest", 400),
             Self::TooManyEntries(_) => return prefixed!("TooManyEntriesInBatchRequest", 400),
@@ -88,7 +99,26 @@ impl ServiceError for SqsError {
             Core::QueueName(_) | Core::MessageTooLong(_) | Core::MessageAttribute(_) | Core::Parameter { .. } => {
                 INVALID_VALUE
             }
+            Core::Kms(error) => kms_shape(error),
+            Core::TwoEncryptions => ErrorShape::sender("InvalidAttributeName", 400),
+            Core::TooMany { .. } => ErrorShape::sender("OverLimit", 403),
+            Core::Denied(_) => {
+                ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403).query("AccessDenied", 403)
+            }
             Core::Internal(_) => ErrorShape::internal("InternalFailure"),
+        }
+    }
+}
+
+fn kms_shape(error: &VaultError) -> ErrorShape {
+    match error {
+        VaultError::KmsDisabled(_) => ErrorShape::sender("KmsDisabled", 400).query("KMS.DisabledException", 400),
+        VaultError::KmsPendingDeletion(_) => {
+            ErrorShape::sender("KmsInvalidState", 400).query("KMS.InvalidStateException", 400)
+        }
+        VaultError::KmsMissing(_) => ErrorShape::sender("KmsNotFound", 400).query("KMS.NotFoundException", 400),
+        VaultError::MasterMissing(_) | VaultError::Damaged | VaultError::Cipher => {
+            ErrorShape::internal("InternalFailure")
         }
     }
 }
@@ -98,6 +128,7 @@ impl fmt::Display for SqsError {
         match self {
             Self::Queue(core) => write_core(core, f),
             Self::AccessDenied(url) => write!(f, "Access to the resource {url} is denied."),
+            Self::Missing(name) => write!(f, "The request must contain the parameter {name}."),
             Self::InvalidAddress(url) => write!(f, "The address {url} is not valid for this endpoint."),
             Self::EmptyBatch(entry) => write!(f, "There should be at least one {entry} in the request."),
             Self::TooManyEntries(n) => {
@@ -167,6 +198,16 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ),
         Core::OverLimit => f.write_str("Too many messages in flight."),
         Core::Unsupported(what) => write!(f, "This server does not support {what} yet."),
+        Core::Kms(VaultError::KmsMissing(key)) if key.starts_with("alias/") => write!(f, "Alias {key} is not found."),
+        Core::Kms(VaultError::KmsMissing(key)) => write!(f, "Key '{key}' does not exist"),
+        Core::Kms(VaultError::KmsDisabled(key)) => write!(f, "{key} is disabled."),
+        Core::Kms(VaultError::KmsPendingDeletion(key)) => write!(f, "{key} is pending deletion."),
+        Core::Kms(error) => write!(f, "{error}"),
+        Core::TwoEncryptions => f.write_str(
+            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+        ),
+        Core::TooMany { what, count, max } => write!(f, "{count} {what} were found, maximum allowed is {max}."),
+        Core::Denied(queue) => write!(f, "Access to the resource {queue} is denied."),
         Core::Internal(error) => write!(f, "{error}"),
     }
 }

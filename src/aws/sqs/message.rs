@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::find;
 use crate::aws::sqs::attribute::{self, MessageAttributeValue};
 use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::permit::permitted;
 use crate::queues::Outgoing;
 
 /// See SendMessage in the SQS API reference.
@@ -74,7 +74,7 @@ pub async fn send_message(
     caller: &Caller,
     input: SendMessageRequest,
 ) -> Result<SendMessageResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "SendMessage").await?;
     let given = Given {
         body: input.message_body,
         delay: input.delay_seconds,

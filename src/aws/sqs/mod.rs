@@ -5,6 +5,8 @@ mod batch;
 mod dead_letter;
 mod error;
 mod message;
+mod permission;
+mod permit;
 mod queue;
 mod receive;
 mod tag;
@@ -33,6 +35,7 @@ pub static API: Api = Api {
 };
 
 static OPERATIONS: &[Operation] = operations! {
+    AddPermission => permission::add_permission,
     CancelMessageMoveTask => dead_letter::cancel_message_move_task,
     ChangeMessageVisibility => receive::change_message_visibility,
     ChangeMessageVisibilityBatch => batch::change_message_visibility_batch,
@@ -48,6 +51,7 @@ static OPERATIONS: &[Operation] = operations! {
     ListQueues => queue::list_queues,
     PurgeQueue => queue::purge_queue,
     ReceiveMessage => receive::receive_message,
+    RemovePermission => permission::remove_permission,
     SendMessage => message::send_message,
     SendMessageBatch => batch::send_message_batch,
     SetQueueAttributes => queue::set_queue_attributes,
@@ -65,6 +69,8 @@ static NAMES: Names = Names {
         ("SendMessageBatchResult", "Successful", "SendMessageBatchResultEntry"),
         ("DeleteMessageBatchResult", "Successful", "DeleteMessageBatchResultEntry"),
         ("ChangeMessageVisibilityBatchResult", "Successful", "ChangeMessageVisibilityBatchResultEntry"),
+        ("*", "AWSAccountIds", "AWSAccountId"),
+        ("*", "Actions", "ActionName"),
         ("*", "Failed", "BatchResultErrorEntry"),
         ("*", "Messages", "Message"),
         ("*", "QueueUrls", "QueueUrl"),

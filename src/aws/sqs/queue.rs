@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::{find, scope, url};
+use crate::aws::sqs::address::{find, scope, url, url_in};
 use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::permit::{may, owned, permitted};
 use crate::queues;
+use crate::queues::Scope;
 
 /// See CreateQueue in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
@@ -55,7 +57,7 @@ pub struct QueueRequest {
 /// # Errors
 /// QueueDoesNotExist.
 pub async fn delete_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = owned(services, caller, &input.queue_url, "DeleteQueue").await?;
     Ok(services.queues.delete(&scope, &name).await?)
 }
 
@@ -64,7 +66,7 @@ pub async fn delete_queue(services: &Services, caller: &Caller, input: QueueRequ
 /// # Errors
 /// QueueDoesNotExist, PurgeQueueInProgress.
 pub async fn purge_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "PurgeQueue").await?;
     Ok(services.queues.purge(&scope, &name).await?)
 }
 
@@ -77,20 +79,31 @@ pub struct GetQueueUrlRequest {
     queue_owner_aws_account_id: Option<String>,
 }
 
-/// The URL of a queue of the caller's.
+/// The URL of a queue.
 ///
 /// # Errors
-/// QueueDoesNotExist, also for a queue of another account: whether it is there is not the caller's to know.
+/// QueueDoesNotExist, also for a queue of another account that does not allow it: whether it is there is not the
+/// caller's to know.
 pub async fn get_queue_url(
     services: &Services,
     caller: &Caller,
     input: GetQueueUrlRequest,
 ) -> Result<QueueUrlResult, SqsError> {
-    if input.queue_owner_aws_account_id.is_some_and(|owner| owner != caller.account.as_str()) {
-        return Err(queues::Error::QueueMissing(input.queue_name).into());
+    let missing = || SqsError::from(queues::Error::QueueMissing(input.queue_name.clone()));
+    let owner = match &input.queue_owner_aws_account_id {
+        Some(owner) => owner.parse().map_err(|_| missing())?,
+        None => caller.account.clone(),
+    };
+    let scope = Scope { account: owner, region: caller.region.clone() };
+    if !may(services, caller, &scope, &input.queue_name, "GetQueueUrl").await? {
+        return if scope.account == caller.account {
+            Err(SqsError::denied(&url(caller, &input.queue_name)))
+        } else {
+            Err(missing())
+        };
     }
-    let queue = services.queues.get(&scope(caller), &input.queue_name).await?;
-    Ok(QueueUrlResult { queue_url: url(caller, &queue.name) })
+    let queue = services.queues.get(&scope, &input.queue_name).await?;
+    Ok(QueueUrlResult { queue_url: url_in(caller, &scope, &queue.name) })
 }
 
 /// See ListQueues.
@@ -174,7 +187,7 @@ pub async fn get_queue_attributes(
     caller: &Caller,
     input: GetQueueAttributesRequest,
 ) -> Result<GetQueueAttributesResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "GetQueueAttributes").await?;
     let attributes = services.queues.attributes(&scope, &name, &input.attribute_names).await?;
     Ok(GetQueueAttributesResult { attributes })
 }
@@ -187,7 +200,7 @@ pub struct SetQueueAttributesRequest {
     attributes: BTreeMap<String, String>,
 }
 
-/// Changes attributes.
+/// Changes attributes. The owner can always do so, whatever the policy says, and so get out of it.
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidAttributeName, InvalidAttributeValue.

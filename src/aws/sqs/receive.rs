@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::find;
 use crate::aws::sqs::attribute::{MessageAttributeValue, is_wanted};
 use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::permit::permitted;
 use crate::queues::message_attributes::{body_md5, md5};
 use crate::queues::{Error, MessageAttributes, Receive, Received};
 
@@ -74,7 +74,7 @@ pub async fn receive_message(
     caller: &Caller,
     input: ReceiveMessageRequest,
 ) -> Result<ReceiveMessageResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "ReceiveMessage").await?;
     let mut system = input.attribute_names;
     system.extend(input.message_system_attribute_names);
     // AttributeNames, the older member, also lists queue attributes in some clients; SQS passes over these.
@@ -136,7 +136,7 @@ pub struct DeleteMessageRequest {
 /// # Errors
 /// QueueDoesNotExist, ReceiptHandleIsInvalid.
 pub async fn delete_message(services: &Services, caller: &Caller, input: DeleteMessageRequest) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "DeleteMessage").await?;
     let answers = services.queues.delete_messages(&scope, &name, vec![input.receipt_handle]).await?;
     Ok(answers.into_iter().collect::<Result<(), Error>>()?)
 }
@@ -159,7 +159,7 @@ pub async fn change_message_visibility(
     caller: &Caller,
     input: ChangeMessageVisibilityRequest,
 ) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "ChangeMessageVisibility").await?;
     let change = vec![(input.receipt_handle, input.visibility_timeout)];
     let answers = services.queues.change_visibility(&scope, &name, change).await?;
     Ok(answers.into_iter().collect::<Result<(), Error>>()?)

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::find;
 use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::permit::owned;
 use crate::aws::sqs::queue::QueueRequest;
 
 /// See TagQueue in the SQS API reference, and so on below.
@@ -22,7 +22,7 @@ pub struct TagQueueRequest {
 /// # Errors
 /// QueueDoesNotExist, InvalidParameterValue.
 pub async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequest) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = owned(services, caller, &input.queue_url, "TagQueue").await?;
     Ok(services.queues.tag(&scope, &name, input.tags).await?)
 }
 
@@ -39,7 +39,7 @@ pub struct UntagQueueRequest {
 /// # Errors
 /// QueueDoesNotExist.
 pub async fn untag_queue(services: &Services, caller: &Caller, input: UntagQueueRequest) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = owned(services, caller, &input.queue_url, "UntagQueue").await?;
     Ok(services.queues.untag(&scope, &name, input.tag_keys).await?)
 }
 
@@ -60,6 +60,6 @@ pub async fn list_queue_tags(
     caller: &Caller,
     input: QueueRequest,
 ) -> Result<ListQueueTagsResult, SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = owned(services, caller, &input.queue_url, "ListQueueTags").await?;
     Ok(ListQueueTagsResult { tags: services.queues.tags(&scope, &name).await? })
 }

@@ -1,0 +1,55 @@
+//! The conditions of a statement.
+use serde_json::Value;
+
+use crate::access::policy::document::{Effect, texts};
+use crate::access::policy::operator::{Compare, Operator};
+use crate::access::policy::request::{Known, Request};
+use crate::access::policy::{Malformed, document};
+
+/// One operator on one key: `"ArnEquals": {"aws:SourceArn": [...]}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Test {
+    operator: Operator,
+    key: String,
+    values: Vec<String>,
+}
+
+/// Reads a statement's `Condition`.
+pub(super) fn read(value: &Value) -> Result<Vec<Test>, Malformed> {
+    let Value::Object(operators) = value else { return Err(Malformed::Condition) };
+    let mut tests = Vec::new();
+    for (name, keys) in operators {
+        let operator = Operator::read(name).ok_or(Malformed::Condition)?;
+        let Value::Object(keys) = keys else { return Err(Malformed::Condition) };
+        for (key, values) in keys {
+            let values = texts(values).map_err(|_| Malformed::Condition)?;
+            if key.is_empty() || !values.iter().all(|value| operator.compare.takes(value)) {
+                return Err(Malformed::Condition);
+            }
+            tests.push(Test { operator, key: key.clone(), values });
+        }
+    }
+    if tests.len() > document::CONDITIONS_MAX { Err(Malformed::TooMany("conditions")) } else { Ok(tests) }
+}
+
+impl Test {
+    /// Whether the request passes. A key that this server does not know makes a permission void, whatever the
+    /// operator, since AWS might have had a value that does not pass; a prohibition takes it for absent.
+    pub fn passes(&self, request: &Request, effect: Effect) -> bool {
+        let value = match request.value(&self.key) {
+            Known::Value(value) => Some(value),
+            Known::Never if effect == Effect::Allow => return false,
+            Known::Never | Known::Absent => None,
+        };
+        let Operator { compare, negated, if_exists } = self.operator;
+        match value {
+            _ if compare == Compare::Null => {
+                let absent = value.is_none().to_string();
+                self.values.iter().any(|wanted| wanted.eq_ignore_ascii_case(&absent))
+            }
+            Some(value) => self.values.iter().any(|wanted| compare.holds(&value, wanted)) != negated,
+            // What is not there is not equal to anything (IAM user guide, "Condition operators").
+            None => if_exists || negated,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Opens the store with its master key: given by the operator, or made at the first start and kept in a file.
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::base::Clock;
+use crate::config::Settings;
+use crate::store::vault::{MasterKeys, Vault};
+use crate::store::{self, Database, Store, master_key};
+
+/// Why the store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A setting, or the key, cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// The file of the key that the first start makes.
+const FILE: &str = "master-key";
+
+/// Opens the store that the settings name, with its master key.
+///
+/// # Errors
+/// When the store cannot be opened, or is sealed under a key that was not given.
+pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Store, OpenError> {
+    let database: Database = settings.database_url.parse().map_err(OpenError::Settings)?;
+    let given = given(settings)?;
+    let (keys, text) = match given {
+        Some(keys) => (keys, None),
+        None => {
+            let made = MasterKeys::generate().map_err(|e| OpenError::Settings(e.to_string()))?;
+            (made.0, Some(made.1))
+        }
+    };
+    let vault = Vault::new(keys.clone(), &settings.encryption.kms_keys);
+    let store = Store::open_with(&database, clock, vault).await?;
+    let in_use = master_key::current(&mut store.reader().await?).await?;
+    if let Some(in_use) = in_use {
+        if !keys.contains(&in_use) {
+            return Err(missing(&in_use));
+        }
+        if in_use != keys.id() {
+            tracing::info!(before = in_use, now = keys.id(), "the master key is another one from now on");
+            let id = keys.id();
+            store.write(move |tx| Box::pin(async move { master_key::replace(tx, &id).await })).await?;
+        }
+        return Ok(store);
+    }
+    // The file first: nothing may be sealed under a key that is nowhere.
+    let path = settings.data_dir.join(FILE);
+    if let Some(text) = text {
+        write_new(&settings.data_dir, &path, &text).map_err(|e| cannot("write", &path, &e))?;
+    }
+    let id = keys.id();
+    store.write(move |tx| Box::pin(async move { master_key::insert(tx, &id).await })).await?;
+    match master_key::current(&mut store.reader().await?).await? {
+        Some(in_use) if !keys.contains(&in_use) => Err(missing(&in_use)),
+        _ => Ok(store),
+    }
+}
+
+/// The keys that the settings give, or the file that an earlier start made.
+fn given(settings: &Settings) -> Result<Option<MasterKeys>, OpenError> {
+    let (text, place) = match (&settings.encryption.master_key, &settings.encryption.master_key_file) {
+        (Some(key), _) => (key.reveal().to_owned(), "master-key".to_owned()),
+        (None, Some(path)) => {
+            (fs::read_to_string(path).map_err(|e| cannot("read", path, &e))?, path.display().to_string())
+        }
+        (None, None) => {
+            let path = settings.data_dir.join(FILE);
+            match fs::read_to_string(&path) {
+                Ok(text) => (text, path.display().to_string()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(cannot("read", &path, &error)),
+            }
+        }
+    };
+    text.parse().map(Some).map_err(|wrong: &str| OpenError::Settings(format!("{place}: {wrong}")))
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> OpenError {
+    OpenError::Settings(format!("cannot {what} {}: {error}", path.display()))
+}
+
+fn missing(in_use: &str) -> OpenError {
+    OpenError::Settings(format!(
+        "the store is sealed under the master key {in_use}, which was not given: set master-key-file to the file of the \
+         node that made it"
+    ))
+}
+
+/// Writes the key so that it is whole, durable and readable for its owner only, or not there at all.
+fn write_new(dir: &Path, path: &PathBuf, text: &str) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let fresh = path.with_extension("new");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    // A link, not a rename: a key that another start wrote meanwhile must stay.
+    fs::hard_link(&fresh, path)?;
+    fs::remove_file(&fresh)?;
+    fs::File::open(dir)?.sync_all()
+}

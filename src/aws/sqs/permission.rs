@@ -1,0 +1,51 @@
+//! AddPermission, RemovePermission. The owner can always use them, whatever the policy says, and so get out of it.
+use serde::Deserialize;
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address::find;
+use crate::aws::sqs::error::SqsError;
+
+/// See AddPermission in the SQS API reference, and so on below.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AddPermissionRequest {
+    queue_url: String,
+    label: String,
+    #[serde(rename = "AWSAccountIds")]
+    aws_account_ids: Vec<String>,
+    actions: Vec<String>,
+}
+
+/// Lets accounts use a queue.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidParameterValue, OverLimit.
+pub async fn add_permission(services: &Services, caller: &Caller, input: AddPermissionRequest) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    if input.actions.is_empty() {
+        return Err(SqsError::Missing("Actions"));
+    }
+    Ok(services.queues.add_permission(&scope, &name, &input.label, input.aws_account_ids, input.actions).await?)
+}
+
+/// See RemovePermission.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RemovePermissionRequest {
+    queue_url: String,
+    label: String,
+}
+
+/// Takes a permission back.
+///
+/// # Errors
+/// QueueDoesNotExist, InvalidParameterValue.
+pub async fn remove_permission(
+    services: &Services,
+    caller: &Caller,
+    input: RemovePermissionRequest,
+) -> Result<(), SqsError> {
+    let (scope, name) = find(caller, &input.queue_url)?;
+    Ok(services.queues.remove_permission(&scope, &name, &input.label).await?)
+}

@@ -1,0 +1,57 @@
+//! Whether the caller may do what it asks: the queue's owner may unless the queue's policy denies it, another account
+//! only if the policy allows it.
+use crate::access::policy::{Decision, Principal, Request};
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sqs::address;
+use crate::aws::sqs::error::SqsError;
+use crate::base::Arn;
+use crate::queues::Scope;
+
+/// The queue that a URL means, for an operation that other accounts can be allowed. Batches need the permission of the
+/// single operation.
+///
+/// # Errors
+/// `InvalidAddress`; `AccessDenied`, for a queue of another account whether or not it is there.
+pub async fn permitted(
+    services: &Services,
+    caller: &Caller,
+    url: &str,
+    action: &str,
+) -> Result<(Scope, String), SqsError> {
+    let (scope, name) = address::parse(caller, url)?;
+    if may(services, caller, &scope, &name, action).await? { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
+}
+
+/// The queue that a URL means, for an operation that only its owner can be allowed (SQS API reference: "Cross-account
+/// permissions don't apply to this action"). A policy can deny it to the owner too.
+///
+/// # Errors
+/// `InvalidAddress`, `AccessDenied`.
+pub async fn owned(services: &Services, caller: &Caller, url: &str, action: &str) -> Result<(Scope, String), SqsError> {
+    let (scope, name) = address::find(caller, url)?;
+    if may(services, caller, &scope, &name, action).await? { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
+}
+
+/// Whether the queue's policy lets the caller.
+pub async fn may(
+    services: &Services,
+    caller: &Caller,
+    scope: &Scope,
+    name: &str,
+    action: &str,
+) -> Result<bool, SqsError> {
+    let own = scope.account == caller.account;
+    let Some(policy) = services.queues.policy(scope, name).await? else { return Ok(own) };
+    let request = Request {
+        principal: Principal::Account(caller.account.clone()),
+        action: format!("sqs:{action}"),
+        resource: Arn::new("sqs", &scope.region, &scope.account, name).to_string(),
+        source_ip: Some(caller.source_ip),
+        secure: caller.endpoint.starts_with("https://"),
+        region: scope.region.clone(),
+        at: services.clock.now(),
+    };
+    let decision = policy.decide(&request);
+    Ok(decision == Decision::Allow || (own && decision == Decision::Silent))
+}
