@@ -88,7 +88,7 @@ def sqs_json():
     sqs.delete_message(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"])
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
     entries = [{"Id": f"m{n}", "MessageBody": str(n)} for n in range(10)]
-    entries[3]["MessageBody"] = "\0"
+    entries[3]["MessageBody"] = "\x01"
     batch = sqs.send_message_batch(QueueUrl=url, Entries=entries)
     assert len(batch["Successful"]) == 9 and [f["Id"] for f in batch["Failed"]] == ["m3"], batch
     assert batch["Failed"][0]["Code"] == "InvalidMessageContents" and batch["Failed"][0]["SenderFault"], batch

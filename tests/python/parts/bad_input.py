@@ -88,12 +88,15 @@ def check_too_large(world):
 def check_bad_addresses(world):
     ses, v1 = world.client("sesv2"), world.client("ses")
     for bad in ("", "nobody", "a@", "@x.example", "a b@x.example", "a@x..example", "a@x.example, b@x.example\r\nX: y",
-                "a@x.example\n", "<a@x.example", "a@" + "x" * 300 + ".example", "a\x00@x.example"):
+                "a@x.example\n", "<a@x.example", "a@" + "x" * 300 + ".example", "a\x01@x.example"):
         refused(("BadRequestException",), lambda: ses.send_email(
             FromEmailAddress=f"a@{SENDING}", Destination={"ToAddresses": ["good@rcpt.example", bad]}, Content=simple()), 400)
         refused(("BadRequestException", "MessageRejected"), lambda: ses.send_email(
             FromEmailAddress=bad, Destination={"ToAddresses": ["good@rcpt.example"]}, Content=simple()), 400)
         refused(("InvalidParameterValue", "ValidationError"), lambda: v1.verify_email_identity(EmailAddress=bad), 400)
+    # A NUL is refused wherever it stands, before anything is read as an address.
+    refused("SerializationException", lambda: ses.send_email(
+        FromEmailAddress="a\x00@x.example", Destination={"ToAddresses": ["good@rcpt.example"]}, Content=simple()), 400)
     refused("BadRequestException", lambda: ses.send_email(
         FromEmailAddress=f"a@{SENDING}", Destination={"ToAddresses": [f"u{n}@rcpt.example" for n in range(51)]},
         Content=simple()), 400, "50")
