@@ -1,4 +1,5 @@
 //! Dead-letter queues by AWS's SDK: who may use one, who does, and the tasks that move messages out of one.
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -7,8 +8,12 @@ use aws_sdk_sqs::types::MessageSystemAttributeName::{
     ApproximateReceiveCount, DeadLetterQueueSourceArn, SentTimestamp,
 };
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, Message, QueueAttributeName};
+use postrider::base::{AccountId, Clock, Region, Timestamp};
+use postrider::queues::{Outgoing, Queues, Receive, Scope};
+use postrider::store::Store;
 
 use crate::both_engines;
+use crate::engine::TestDatabase;
 use crate::house::House;
 
 fn arn(name: &str) -> String {
@@ -141,6 +146,48 @@ both_engines! {
         let list = sqs.list_message_move_tasks().source_arn(arn("dead")).max_results(10).send().await.expect("a list");
         let statuses: Vec<_> = list.results().iter().filter_map(|task| task.status()).collect();
         assert_eq!(statuses, ["RUNNING", "CANCELLED"]);
+    }
+
+    async fn a_task_goes_on_after_a_restart_where_it_was(engine: Engine) {
+        let database = TestDatabase::new(engine).await;
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let scope = Scope { account: AccountId::development(), region: Region::default_region() };
+        let open = async || {
+            let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
+            Queues::new(store, clock.clone())
+        };
+        let queues = open().await;
+        let make = async |name: &str, attributes: &[(&str, &str)]| {
+            let attributes = attributes.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            queues.create(&scope, name, attributes, BTreeMap::new()).await.expect("a queue");
+        };
+        make("dead", &[]).await;
+        make("a", &[("RedrivePolicy", &redrive_to("dead", 1))]).await;
+        let batch = |mark: &'static str| (0..250).map(move |n| Outgoing { body: format!("{mark}{n}"), ..Outgoing::default() });
+        for mark in ["x", "y"] {
+            let sent = queues.send(&scope, "dead", batch(mark).collect()).await.expect("sent");
+            assert!(sent.iter().all(Result::is_ok));
+        }
+        let (dead, to) = (arn("dead").parse().expect("an ARN"), arn("a").parse().expect("an ARN"));
+        queues.start_move(&scope, dead, Some(to), Some(250)).await.expect("started");
+        let mut moved = vec![];
+        for _ in 0..3 {
+            // Each round is another process: what it knows is in the store.
+            let queues = open().await;
+            moved.push(queues.move_round().await.expect("a round"));
+            clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(moved, [1, 250, 249]);
+        let mut came = BTreeSet::new();
+        loop {
+            let wanted = Receive { count_max: Some(10), ..Receive::default() };
+            let got = queues.receive(&scope, "a", wanted).await.expect("received");
+            if got.is_empty() {
+                break;
+            }
+            got.into_iter().for_each(|m| assert!(came.insert(m.body), "moved twice"));
+        }
+        assert_eq!(came.len(), 500);
     }
 
     async fn a_task_fails_when_there_is_no_way_for_a_message(engine: Engine) {
