@@ -16,6 +16,8 @@ pub(super) const IN_FLIGHT_MAX: u32 = 120_000;
 const RECOUNT_EVERY: Duration = Duration::from_secs(1);
 /// Counts are kept so many times as long as counting took: counting never takes more than a twentieth of the time.
 const KEPT_FACTOR: u32 = 20;
+/// Counts of queues with fewer messages are not kept: counting them costs next to nothing.
+const WORTH_KEEPING: u32 = 10_000;
 const QUEUES_MAX: usize = 20_000;
 
 /// What this node knows about the numbers of messages.
@@ -91,7 +93,10 @@ impl Counting {
         if kept.until <= began {
             let counts = messages::counts(tx, queue_id).await?;
             let ended = tx.now();
-            *kept = Kept { counts, until: ended + ended.since(began) * KEPT_FACTOR };
+            let total = counts.visible.saturating_add(counts.in_flight).saturating_add(counts.delayed);
+            // Who asks about a small queue right after a change sees the change.
+            let until = if total < WORTH_KEEPING { began } else { ended + ended.since(began) * KEPT_FACTOR };
+            *kept = Kept { counts, until };
         }
         Ok(kept.counts)
     }

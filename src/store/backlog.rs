@@ -67,7 +67,7 @@ pub async fn next_visible_at(tx: &mut Tx, queue_id: i64) -> Result<Option<Timest
 
 /// Reads up to `limit` messages of a queue without claiming them, oldest first.
 pub async fn peek(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<Vec<Claimed>, Error> {
-    const COLUMNS: &str = "id, 0 AS receipt, receive_count, sent_at, COALESCE(first_received_at, sent_at) AS \
+    const COLUMNS: &str = "id, 0 AS receipt, receive_count, receives_before, sent_at, COALESCE(first_received_at, sent_at) AS \
         first_received_at, message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, \
         trace_header, body";
     let sql = format!(

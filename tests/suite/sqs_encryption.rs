@@ -81,21 +81,21 @@ both_engines! {
             let text = |value: &str| {
                 MessageAttributeValue::builder().data_type("String").string_value(value).build().expect("a value")
             };
-            let trace = MessageSystemAttributeValue::builder().data_type("String").string_value("Root=1-hidden-trace");
-            let sent = sqs.send_message().queue_url(url).message_body("hidden-body")
-                .message_attributes("hidden-name", text("hidden-value"))
+            let trace = MessageSystemAttributeValue::builder().data_type("String").string_value("Root=1-veiled-trace");
+            let sent = sqs.send_message().queue_url(url).message_body("veiled-body")
+                .message_attributes("veiled-name", text("veiled-value"))
                 .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace.build().expect("a value"));
             sent.send().await.expect("sent");
         }
         let topic = house.sns().create_topic().name("news").send().await.expect("made").topic_arn.expect("an ARN");
         let endpoint = "arn:aws:sqs:us-east-1:000000000000:default";
         house.sns().subscribe().topic_arn(&topic).protocol("sqs").endpoint(endpoint).send().await.expect("subscribed");
-        let publish = house.sns().publish().topic_arn(&topic).subject("hidden-subject").message("hidden-news");
+        let publish = house.sns().publish().topic_arn(&topic).subject("veiled-subject").message("veiled-news");
         publish.send().await.expect("published");
 
         let dumped = dump(&house.database).await;
         assert!(dumped.contains("for-everybody-to-see"), "the look into the database finds what is there");
-        assert!(!dumped.contains("hidden"), "something of a message can be read");
+        assert!(!dumped.contains("veiled"), "something of a message can be read");
         assert!(!dumped.contains(SECRET), "the secret of an access key can be read");
 
         for (url, count) in secrets.iter().zip([2, 1]) {
@@ -103,11 +103,11 @@ both_engines! {
                 .message_system_attribute_names("All".into());
             let got = got.send().await.expect("received").messages.unwrap_or_default();
             assert_eq!(got.len(), count);
-            assert_eq!(got[0].body(), Some("hidden-body"));
-            let value = got[0].message_attributes().and_then(|a| a.get("hidden-name")).and_then(|v| v.string_value());
-            assert_eq!(value, Some("hidden-value"));
+            assert_eq!(got[0].body(), Some("veiled-body"));
+            let value = got[0].message_attributes().and_then(|a| a.get("veiled-name")).and_then(|v| v.string_value());
+            assert_eq!(value, Some("veiled-value"));
             let trace = got[0].attributes().and_then(|a| a.get(&"AWSTraceHeader".into()));
-            assert_eq!(trace.map(String::as_str), Some("Root=1-hidden-trace"));
+            assert_eq!(trace.map(String::as_str), Some("Root=1-veiled-trace"));
         }
     }
 

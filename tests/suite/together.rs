@@ -25,7 +25,7 @@ struct Node {
 async fn node(database: &TestDatabase) -> Node {
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
-    let queues = Queues::new(store.clone(), clock.clone());
+    let queues = Queues::new(store.clone(), clock.clone()).with_names_free_at_once(true);
     let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://127.0.0.1:4566");
     let scope = Scope { account: AccountId::development(), region: Region::default_region() };
     Node { store, clock, queues, topics, scope }
