@@ -6,7 +6,7 @@ use crate::app::start::StartError;
 use crate::aws::Services;
 use crate::base::Clock;
 use crate::config::{Mode, Settings};
-use crate::mail::content::ConfigurationSets;
+use crate::mail::content::{ConfigurationSets, Templates};
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
 use crate::mail::receiving::object_store::Objects;
@@ -14,7 +14,7 @@ use crate::mail::receiving::{Inbound, InboundSettings, Receiving};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
-use crate::mail::sending::{self, Limits, Sending};
+use crate::mail::sending::{self, Limits, Sending, Simulator};
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::Topics;
@@ -82,13 +82,15 @@ impl Parts {
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
+        let simulator = Simulator::new(settings.simulator_domain.clone());
         let services = Services {
             clock: clock.clone(),
             queues,
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
-            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
+            templates: Templates::new(store.clone(), clock.clone()),
+            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),
             receiving: Receiving::new(store.clone(), clock.clone()),
         };
 
@@ -97,6 +99,7 @@ impl Parts {
         let inbound_settings = InboundSettings::from_settings(settings);
         let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
+        let outbound = outbound.with_simulator(simulator);
         let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));
         let deliverer = Deliverer::new(topics, poster.map_err(|e| wrong(e.to_string()))?);
         let pools = vec![

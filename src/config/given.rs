@@ -6,7 +6,7 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::base::Secret;
+use crate::base::{Domain, Secret};
 use crate::config::{Encryption, Objects, Problem};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
@@ -53,6 +53,10 @@ pub struct Given {
     /// Port that mx delivery connects to [default: 25]
     #[arg(long, value_name = "N", env = "POSTRIDER_MX_PORT")]
     pub mx_port: Option<u16>,
+
+    /// Domain whose addresses behave as those of simulator.amazonses.com do [default: none]
+    #[arg(long, value_name = "DOMAIN", env = "POSTRIDER_SIMULATOR_DOMAIN")]
+    pub simulator_domain: Option<Domain>,
 
     /// Name in the SMTP banner, EHLO and Message-ID [default: the machine's]
     #[arg(long, value_name = "NAME", env = "POSTRIDER_HOSTNAME")]
@@ -128,7 +132,7 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            mx_port, simulator_domain, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
         Ok(Self { objects, encryption, ..self })

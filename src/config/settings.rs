@@ -53,6 +53,8 @@ pub struct Settings {
     pub webhook_allow: Vec<IpNet>,
     /// The port that MX delivery connects to.
     pub mx_port: u16,
+    /// A domain of the mailbox simulator, beside SES's.
+    pub simulator_domain: Option<Domain>,
     /// What this server calls itself in mail.
     pub hostname: Domain,
     /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
@@ -103,6 +105,7 @@ impl Settings {
             dns: given.dns.unwrap_or_default(),
             webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
             mx_port: given.mx_port.unwrap_or(25),
+            simulator_domain: given.simulator_domain,
             hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
             public_url: given.public_url.map(checked_url).transpose()?,
             tls: match (given.tls_certificate, given.tls_key) {

@@ -32,7 +32,7 @@ pub struct Mail {
     pub kind: Kind,
     /// Octets of the raw message.
     pub size: i64,
-    /// How many recipients it has.
+    /// How many of its recipients count in the quota: all but those of the mailbox simulator.
     pub recipient_count: i64,
     /// When it was accepted.
     pub accepted_at: Timestamp,

@@ -3,6 +3,7 @@
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
 pub mod access;
+pub mod account_settings;
 mod backlog;
 pub mod captured;
 mod claims;
@@ -13,6 +14,7 @@ pub mod dialect;
 mod error;
 mod groups;
 mod hints;
+pub mod idempotent_sends;
 pub mod identities;
 pub mod inbound_mails;
 mod lane;
@@ -30,6 +32,8 @@ pub mod sending_accounts;
 pub mod signing_keys;
 pub mod sql;
 pub mod subscriptions;
+pub mod suppressed;
+pub mod templates;
 pub mod topics;
 mod tx;
 pub mod vault;

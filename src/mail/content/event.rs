@@ -27,6 +27,13 @@ pub enum Event {
     DeliveryDelay(DeliveryDelay),
     /// A recipient marked it as unwanted.
     Complaint(Complaint),
+    /// The mail was accepted and could not be made from its template.
+    RenderingFailure {
+        /// The template's name.
+        template: String,
+        /// Why.
+        error: String,
+    },
 }
 
 /// A delivery's facts.
@@ -146,26 +153,43 @@ impl Event {
             Event::Bounce(_) => "BOUNCE",
             Event::DeliveryDelay(_) => "DELIVERY_DELAY",
             Event::Complaint(_) => "COMPLAINT",
+            Event::RenderingFailure { .. } => "RENDERING_FAILURE",
         }
     }
 
-    /// The name in the record, and the name and content of the record's own object.
-    fn body(&self, mail: &Mail) -> (&'static str, &'static str, Value) {
+    /// The name in a record: `DeliveryDelay`.
+    pub fn name(&self) -> &'static str {
         match self {
-            Event::Send => ("Send", "send", json!({})),
-            Event::Reject { reason } => ("Reject", "reject", json!({ "reason": reason })),
-            Event::Delivery(d) => ("Delivery", "delivery", delivery(d, mail)),
-            Event::Bounce(b) => ("Bounce", "bounce", bounce(b)),
-            Event::DeliveryDelay(d) => ("DeliveryDelay", "deliveryDelay", delay(d)),
-            Event::Complaint(c) => ("Complaint", "complaint", complaint(c)),
+            Event::Send => "Send",
+            Event::Reject { .. } => "Reject",
+            Event::Delivery(_) => "Delivery",
+            Event::Bounce(_) => "Bounce",
+            Event::DeliveryDelay(_) => "DeliveryDelay",
+            Event::Complaint(_) => "Complaint",
+            Event::RenderingFailure { .. } => "Rendering Failure",
+        }
+    }
+
+    /// The name and the content of the record's own object.
+    fn body(&self, mail: &Mail) -> (&'static str, Value) {
+        match self {
+            Event::Send => ("send", json!({})),
+            Event::Reject { reason } => ("reject", json!({ "reason": reason })),
+            Event::Delivery(d) => ("delivery", delivery(d, mail)),
+            Event::Bounce(b) => ("bounce", bounce(b)),
+            Event::DeliveryDelay(d) => ("deliveryDelay", delay(d)),
+            Event::Complaint(c) => ("complaint", complaint(c)),
+            Event::RenderingFailure { template, error } => {
+                ("failure", json!({ "errorMessage": error, "templateName": template }))
+            }
         }
     }
 
     /// The record that is published: one line of JSON.
     pub fn record(&self, mail: &Mail) -> String {
-        let (event_type, name, body) = self.body(mail);
+        let (name, body) = self.body(mail);
         let mut record = Map::new();
-        record.insert("eventType".to_owned(), Value::from(event_type));
+        record.insert("eventType".to_owned(), Value::from(self.name()));
         record.insert("mail".to_owned(), self.mail_object(mail));
         record.insert(name.to_owned(), body);
         Value::Object(record).to_string()
@@ -184,8 +208,11 @@ impl Event {
         put("messageId", mail.id.as_str().into());
         put("destination", json!(headers.destination));
         put("headersTruncated", headers.truncated.into());
-        put("headers", json!(headers.headers));
-        put("commonHeaders", headers.common_headers(&mail.id));
+        // A mail that could not be made from its template has none.
+        if !headers.headers.is_empty() {
+            put("headers", json!(headers.headers));
+            put("commonHeaders", headers.common_headers(&mail.id));
+        }
         put("tags", json!(self.tags(mail)));
         Value::Object(object)
     }

@@ -2,7 +2,9 @@
 use tracing::warn;
 
 use crate::base::Arn;
+use crate::mail::content::destination::Target;
 use crate::mail::content::event::Event;
+use crate::mail::content::metrics;
 use crate::store::Error;
 use crate::store::Tx;
 use crate::store::configuration_sets;
@@ -23,8 +25,15 @@ pub async fn publish_event(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Ev
     let wants = |types: &[String]| types.iter().any(|t| t == wanted);
     let mut record = None;
     for destination in destinations.iter().filter(|d| d.enabled && wants(&d.event_types)) {
+        let topic_arn = match Target::of(destination) {
+            Target::Topic(arn) => arn,
+            Target::Metrics(dimensions) => {
+                metrics::count(mail, event.name(), &dimensions);
+                continue;
+            }
+        };
         let message = record.get_or_insert_with(|| event.record(mail)).clone();
-        let Ok(topic) = destination.topic_arn.parse::<Arn>() else { continue };
+        let Ok(topic) = topic_arn.parse::<Arn>() else { continue };
         let publication = Publication { subject: Some(SUBJECT.to_owned()), message, ..Publication::default() };
         match topics.publish_in(tx, &topic, &publication).await {
             Ok(_) => {}

@@ -5,14 +5,13 @@ use std::time::Duration;
 use crate::base::{AccountId, EmailAddress, Region};
 use crate::mail::identity::IdentityName;
 use crate::mail::sending::quota::{self, Limits};
+use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::{SendError, Submission};
 use crate::store::identities::Identity;
 use crate::store::{self, Tx, configuration_sets, identities};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
 const TRIED_FOR: Duration = Duration::from_secs(50_400);
-/// The domain of SES's mailbox simulator: anyone may send there.
-const SIMULATOR: &str = "simulator.amazonses.com";
 /// Tags of one message, and the length of a tag's name or value (SES guide: 256).
 const TAGS_MAX: usize = 50;
 const TAG_LENGTH: usize = 256;
@@ -35,6 +34,7 @@ pub(super) async fn check(
     authors: &[EmailAddress],
     named_set: Option<String>,
     default: Limits,
+    simulator: &Simulator,
 ) -> Result<Checked, SendError> {
     let (account, region) = (&submission.account, &submission.region);
     let limits = quota::limits(tx, account, region, default).await?;
@@ -52,7 +52,7 @@ pub(super) async fn check(
     }
     let others = authors.iter().chain(&submission.return_path);
     let sandboxed: &[EmailAddress] = if limits.production_access { &[] } else { &submission.recipients };
-    for address in others.chain(sandboxed.iter().filter(|a| a.domain().as_str() != SIMULATOR)) {
+    for address in others.chain(sandboxed.iter().filter(|a| !simulator.has(a))) {
         let known = *address == submission.source || failed.iter().any(|f| f == address.as_str());
         if !known && covering(tx, account, region, address).await?.is_none() {
             failed.push(address.to_string());

@@ -41,6 +41,9 @@ pub enum SendError {
     /// A tag whose name or value is not allowed.
     #[error("{0:?} is not a message tag")]
     BadTag(String),
+    /// An idempotency key that was used for another call.
+    #[error("the idempotency key was used for another call")]
+    KeyReused,
     /// The message itself is not acceptable.
     #[error(transparent)]
     Message(#[from] message::Error),

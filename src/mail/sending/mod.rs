@@ -1,20 +1,31 @@
-//! Sending: the one door for the API and SMTP submission, our own mails, and the way to the recipient's server.
 //! Sending: the one door for the API, SMTP submission and our own mails, and the way from there to the recipient's server.
 pub mod accept;
+mod account;
 pub mod capture;
 mod checks;
 mod error;
+pub mod idempotency;
+mod local;
 pub mod outbound;
 pub mod quota;
 mod record;
 pub mod resolver;
 mod retention;
 pub mod schedule;
+pub mod simulator;
+pub mod suppression;
 pub mod system;
+mod templated;
 pub mod transport;
+mod unrendered;
 pub mod verdict;
 
-pub use accept::{Sending, Settings, Submission};
+pub use accept::{Sending, Settings, Submission, Terms};
 pub use error::SendError;
+pub use idempotency::Idempotency;
 pub use outbound::Outbound;
 pub use quota::{Limits, Quota};
+pub use simulator::Simulator;
+pub use suppression::suppress;
+pub use templated::compose_from;
+pub use unrendered::Unrendered;

@@ -17,12 +17,16 @@ use crate::mail::identity::SigningKey;
 use crate::mail::identity::dkim::signing_key;
 use crate::mail::message::dkim;
 use crate::mail::sending::capture;
+use crate::mail::sending::local::{self, Fate};
 use crate::mail::sending::record::{self, Attempted};
 use crate::mail::sending::schedule::{self, Next};
+use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::suppression;
 use crate::mail::sending::transport::{Delivery, Envelope, Outcome as Round, Transport};
 use crate::mail::sending::verdict::{self, Ending, Reply, Verdict, judge};
 use crate::store::configuration_sets;
-use crate::store::mails::{self, Mail, Recipient, Status};
+use crate::store::mails::{self, Kind, Mail, Recipient, Status};
+use crate::store::suppressed::Reason as SuppressionReason;
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
@@ -34,6 +38,7 @@ pub struct Outbound {
     clock: Clock,
     topics: Topics,
     transport: Arc<Transport>,
+    simulator: Simulator,
 }
 
 /// A job: `{"mail": "id", "recipient": 0}`.
@@ -50,6 +55,8 @@ struct Parcel {
     raw: Vec<u8>,
     key: Option<SigningKey>,
     require_tls: bool,
+    /// Why the recipient gets nothing of this account.
+    suppressed: Option<SuppressionReason>,
 }
 
 impl Work for Outbound {
@@ -80,14 +87,36 @@ impl Work for Outbound {
 impl Outbound {
     /// A worker that delivers through `transport` and tells `topics` of the events.
     pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>) -> Self {
-        Self { store, clock, topics, transport }
+        Self { store, clock, topics, transport, simulator: Simulator::default() }
+    }
+
+    /// The same worker with a mailbox simulator of these domains.
+    pub fn with_simulator(self, simulator: Simulator) -> Self {
+        Self { simulator, ..self }
     }
 
     async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
         self.store.read(move |tx| Box::pin(async move { parcel(tx, &job).await })).await
     }
 
+    /// How a mail ends on this machine, if it does.
+    fn fate(&self, parcel: &Parcel) -> Option<Fate> {
+        let simulated = || self.simulator.of(&parcel.recipient.address.parse().ok()?).map(Fate::Simulated);
+        parcel.suppressed.map(Fate::Suppressed).or_else(simulated)
+    }
+
+    fn ends_here(&self, parcel: Parcel, fate: Fate) -> Finish {
+        info!(message.id = %parcel.mail.id, ?fate, "mail ends here");
+        let (topics, hostname) = (self.topics.clone(), self.transport.options().hostname.clone());
+        Finish::with(Outcome::Done, move |tx| {
+            Box::pin(async move { local::end(tx, &topics, &parcel.mail, &parcel.recipient, fate, &hostname).await })
+        })
+    }
+
     async fn deliver(&self, mut parcel: Parcel) -> Finish {
+        if let Some(fate) = self.fate(&parcel) {
+            return self.ends_here(parcel, fate);
+        }
         let started_at = self.clock.now();
         let raw = crlf_only(std::mem::take(&mut parcel.raw));
         let signature = parcel.key.as_ref().map(|key| dkim::signature(key, &raw)).transpose();
@@ -197,7 +226,12 @@ async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, store::Error> 
             require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
         }
     }
-    Ok(Some(Parcel { mail, recipient, raw, key, require_tls }))
+    // Our own mails, such as the link that verifies an address, go to whoever they must.
+    let suppressed = match mail.kind {
+        Kind::User => suppression::suppressing(tx, &mail, &recipient.address).await?,
+        Kind::System => None,
+    };
+    Ok(Some(Parcel { mail, recipient, raw, key, require_tls, suppressed }))
 }
 
 fn envelope(parcel: &Parcel) -> Option<Envelope> {

@@ -2,11 +2,15 @@
 //! job's outcome. Each does nothing when the recipient was settled meanwhile.
 use crate::base::{Timestamp, ids};
 use crate::mail::content::event;
-use crate::mail::content::{BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event};
+use crate::mail::content::{
+    BounceType, BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event,
+};
 use crate::mail::sending::schedule;
+use crate::mail::sending::suppression;
 use crate::mail::sending::transport::Outcome;
 use crate::mail::sending::verdict::{Bounce, Deferral};
-use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
+use crate::store::mails::{self, Attempt, Kind, Mail, Recipient, Status};
+use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
 use crate::topics::Topics;
 
@@ -89,6 +93,10 @@ pub async fn bounced(
     if !attempted.keep(tx, to, Status::Bounced, "Bounced", &bounce.diagnostic).await? {
         return Ok(());
     }
+    let feedback_id = ids::ses_message_id(attempted.ended_at);
+    if bounce.bounce_type == BounceType::Permanent && mail.kind == Kind::User {
+        suppression::suppress(tx, mail, &to.address, Reason::Bounce, &feedback_id).await?;
+    }
     let event = Event::Bounce(event::Bounce {
         at: attempted.ended_at,
         kind: bounce.bounce_type,
@@ -99,7 +107,7 @@ pub async fn bounced(
             status: Some(bounce.status),
             diagnostic_code: Some(bounce.diagnostic),
         }],
-        feedback_id: ids::ses_message_id(attempted.ended_at),
+        feedback_id,
         reporting_mta: Some(format!("dns; {}", attempted.hostname)),
     });
     publish_event(tx, topics, mail, &event).await
