@@ -2,11 +2,14 @@
 mod account;
 pub mod error;
 mod identities;
+mod page;
 mod receipt_actions;
 mod receipt_error;
 mod receipt_rule_sets;
 mod receipt_rules;
 pub mod sending;
+pub mod templated;
+pub mod templates;
 
 use crate::aws::operation::{Operation, operations};
 use crate::aws::service::Api;
@@ -33,6 +36,14 @@ static OPERATIONS: &[Operation] = operations! {
     GetIdentityVerificationAttributes => identities::get_identity_verification_attributes,
     DeleteIdentity => identities::delete_identity,
     GetSendQuota => account::get_send_quota,
+    SendTemplatedEmail => templated::send_templated_email,
+    SendBulkTemplatedEmail => templated::send_bulk_templated_email,
+    CreateTemplate => templates::create_template,
+    UpdateTemplate => templates::update_template,
+    GetTemplate => templates::get_template,
+    DeleteTemplate => templates::delete_template,
+    ListTemplates => templates::list_templates,
+    TestRenderTemplate => templates::test_render_template,
     CreateReceiptRuleSet => receipt_rule_sets::create_receipt_rule_set,
     CloneReceiptRuleSet => receipt_rule_sets::clone_receipt_rule_set,
     DescribeReceiptRuleSet => receipt_rule_sets::describe_receipt_rule_set,

@@ -8,7 +8,7 @@ use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::base::EmailAddress;
 use crate::mail::message::{Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::Submission;
+use crate::mail::sending::{Submission, Terms};
 
 /// SES: octets of a message through the first API.
 const MESSAGE_MAX: usize = 10 * 1024 * 1024;
@@ -115,7 +115,8 @@ pub struct SendEmailRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SendEmailResponse {
-    message_id: String,
+    /// The id.
+    pub message_id: String,
 }
 
 /// Composes a mail and accepts it.
@@ -147,7 +148,7 @@ pub async fn send_email(
         return_path: return_path(input.return_path.as_deref())?,
         ..submission(caller, source, recipients.all, raw, pairs(input.tags), input.configuration_set_name)?
     };
-    Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
+    Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms(caller)).await? })
 }
 
 /// A complete message.
@@ -202,10 +203,18 @@ pub async fn send_raw_email(
         Destination { to_addresses: input.destinations, ..Destination::default() }.read()?.all
     };
     let submission = submission(caller, source, recipients, raw, pairs(input.tags), input.configuration_set_name)?;
-    Ok(SendRawEmailResponse { message_id: services.sending.accept(submission).await? })
+    Ok(SendRawEmailResponse { message_id: services.sending.accept_on(submission, terms(caller)).await? })
 }
 
-fn submission(
+fn terms(caller: &Caller) -> Terms {
+    Terms { once: caller.once.clone(), ..Terms::default() }
+}
+
+/// A mail as the accept door takes it.
+///
+/// # Errors
+/// A message that is larger than this API takes.
+pub fn submission(
     caller: &Caller,
     source: EmailAddress,
     recipients: Vec<EmailAddress>,
@@ -242,7 +251,10 @@ pub fn return_path(text: Option<&str>) -> Result<Option<EmailAddress>, crate::ma
 
 /// An ARN names an identity of another account that lets this one send. There are no such grants here: only the account's
 /// own identities can be named.
-fn own_identity<'a>(caller: &Caller, arns: impl IntoIterator<Item = &'a Option<String>>) -> Result<(), SesError> {
+///
+/// # Errors
+/// An ARN of anything else.
+pub fn own_identity<'a>(caller: &Caller, arns: impl IntoIterator<Item = &'a Option<String>>) -> Result<(), SesError> {
     match arns.into_iter().flatten().find(|arn| !is_own_identity(caller, arn)) {
         Some(arn) => Err(SesError::MessageRejected(not_authorized(caller, arn))),
         None => Ok(()),

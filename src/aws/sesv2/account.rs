@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
+use crate::store::suppressed::Reason;
 
 /// No members.
 #[derive(Debug, Deserialize)]
@@ -18,6 +19,14 @@ pub struct GetAccountResponse {
     production_access_enabled: bool,
     send_quota: SendQuota,
     sending_enabled: bool,
+    suppression_attributes: SuppressionAttributes,
+}
+
+/// Which reasons suppress.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SuppressionAttributes {
+    suppressed_reasons: Vec<Reason>,
 }
 
 /// The limits (-1 is none) and what was sent.
@@ -41,6 +50,7 @@ pub async fn get_account(
     _: GetAccountRequest,
 ) -> Result<GetAccountResponse, SesV2Error> {
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
+    let settings = services.sending.settings(&caller.account, &caller.region).await?;
     Ok(GetAccountResponse {
         dedicated_ip_auto_warmup_enabled: false,
         enforcement_status: if quota.account.sending_enabled { "HEALTHY" } else { "SHUTDOWN" },
@@ -51,5 +61,6 @@ pub async fn get_account(
             sent_last_24_hours: quota.sent_last_24_hours as f64,
         },
         sending_enabled: quota.account.sending_enabled,
+        suppression_attributes: SuppressionAttributes { suppressed_reasons: settings.suppressed_reasons },
     })
 }

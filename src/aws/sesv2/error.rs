@@ -1,7 +1,10 @@
 //! The error rows of SES's second API.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
-use crate::aws::ses::error::{QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, message_text, not_verified};
+use crate::aws::ses::error::{
+    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, message_text, not_verified, template_text,
+};
+use crate::mail::content::templates;
 use crate::mail::sending::SendError;
 use crate::mail::{content, identity, message};
 use crate::store;
@@ -70,6 +73,7 @@ impl From<SendError> for SesV2Error {
             SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
             SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
             SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::KeyReused => Self::BadRequest(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
             SendError::Internal(error) => Self::Internal(error),
         }
@@ -113,8 +117,23 @@ impl From<content::Error> for SesV2Error {
                 Self::BadRequest("MatchingEventTypes must name at least one event type.".to_owned())
             }
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
+            E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
             E::Topic(topic) => Self::BadRequest(format!("SNS topic <{topic}> not found.")),
             E::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<templates::Error> for SesV2Error {
+    fn from(error: templates::Error) -> Self {
+        use templates::Error as E;
+        let text = template_text(&error);
+        match error {
+            E::Exists(..) => Self::AlreadyExists(text),
+            E::Missing(_) => Self::NotFound(text),
+            E::TooMany(_) => Self::LimitExceeded(text),
+            E::Internal(error) => Self::Internal(error),
+            _ => Self::BadRequest(text),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! SendEmail of the second API: simple and raw content.
+//! SendEmail of the second API.
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -9,17 +9,20 @@ use crate::aws::ses::sending::{
     Body, Content, Destination, MessageTag, Recipients, is_own_identity, not_authorized, pairs, return_path,
 };
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
 use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::Submission;
+use crate::mail::sending::{Submission, Terms};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageHeader {
-    name: String,
-    value: String,
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// A file that goes with the message.
@@ -36,7 +39,11 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    fn part(self) -> Result<Part, SesV2Error> {
+    /// The part of the message.
+    ///
+    /// # Errors
+    /// A word that SES does not have.
+    pub fn part(self) -> Result<Part, SesV2Error> {
         let none = |what: &str, given: &str| Err(SesV2Error::BadRequest(format!("{given:?} is not a {what}.")));
         let disposition = match self.content_disposition.as_deref() {
             None | Some("ATTACHMENT") => Disposition::Attachment,
@@ -78,13 +85,6 @@ pub struct Message {
 #[serde(rename_all = "PascalCase")]
 pub struct RawMessage {
     data: Blob,
-}
-
-/// A template's name.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Template {
-    template_name: Option<String>,
 }
 
 /// One of three kinds of content.
@@ -146,14 +146,23 @@ pub async fn send_email(
     let recipients = input.destination.read()?;
     let return_path = return_path(input.feedback_forwarding_email_address.as_deref())?;
     let reply_to = input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
-    let (source, recipients, raw) = match (input.content.simple, input.content.raw) {
-        (Some(simple), None) => {
+    let mut unrendered = None;
+    let (source, recipients, raw) = match (input.content.simple, input.content.raw, input.content.template) {
+        (Some(simple), None, None) => {
             let from = from.ok_or(message::Error::NoFrom)?;
             let source = from.address.clone();
             let all = recipients.all.clone();
             (source, all, compose(&draft(simple, from, recipients, reply_to)?)?)
         }
-        (None, Some(raw)) => envelope(raw.data.0, from, recipients.all)?,
+        (None, Some(raw), None) => envelope(raw.data.0, from, recipients.all)?,
+        (None, None, Some(template)) => {
+            let from = from.ok_or(message::Error::NoFrom)?;
+            let (source, all) = (from.address.clone(), recipients.all.clone());
+            let letter = template.letter(services, caller).await?;
+            let (raw, failure) = letter.write(letter.data()?, &[], from, recipients, reply_to)?;
+            unrendered = failure;
+            (source, all, raw)
+        }
         _ => return Err(SesV2Error::BadRequest("Content has exactly one of Simple, Raw and Template.".to_owned())),
     };
     let submission = Submission {
@@ -168,17 +177,12 @@ pub async fn send_email(
         tags: pairs(input.email_tags),
         return_path,
     };
-    Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
+    let terms = Terms { once: caller.once.clone(), unrendered };
+    Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms).await? })
 }
 
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(caller: &Caller, input: &SendEmailRequest) -> Result<(), SesV2Error> {
-    if let Some(template) = &input.content.template {
-        let Some(name) = &template.template_name else {
-            return Err(SesV2Error::BadRequest("Templates are not supported.".to_owned()));
-        };
-        return Err(SesV2Error::NotFound(format!("Template {name} does not exist.")));
-    }
     if let Some(list) = &input.list_management_options {
         return Err(SesV2Error::NotFound(format!("List with name: {} doesn't exist.", list.contact_list_name)));
     }
