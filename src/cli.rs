@@ -73,6 +73,14 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 14, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
         max_per_second: i64,
     },
+    /// List the requests for production access that wait
+    ProductionRequests,
+    /// Say no to an account's request for production access
+    DenyProduction {
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
     /// Print the DNS records that verify a domain identity
     DnsRecords {
         domain: Domain,

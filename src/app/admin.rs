@@ -5,9 +5,13 @@ use crate::base::{AccountId, Clock, Region};
 use crate::config::Settings;
 use crate::mail::identity;
 use crate::smtp::auth;
+use crate::store::account_settings;
 use crate::store::identities;
 use crate::store::sending_accounts::{self, SendingAccount};
 use crate::store::{self, Store};
+
+/// How many requests are shown at once.
+const REQUESTS_SHOWN: i64 = 1000;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,9 @@ pub enum AdminError {
     /// No active key of this id.
     #[error("there is no active access key {0}")]
     NoKey(String),
+    /// No request that waits.
+    #[error("no request of account {0} for production access waits in this region")]
+    NoRequest(AccountId),
     /// No identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
@@ -119,9 +126,40 @@ impl Admin {
         let limits = SendingAccount { sending_enabled: true, production_access: true, max_24_hour, max_per_second };
         let (account, region) = (account.clone(), region.clone());
         self.store
-            .write(move |tx| Box::pin(async move { sending_accounts::put(tx, &account, &region, limits).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    account_settings::decide(tx, &account, &region, "GRANTED").await?;
+                    sending_accounts::put(tx, &account, &region, limits).await
+                })
+            })
             .await?;
         Ok(vec![])
+    }
+
+    /// Lists the requests for production access that wait, oldest first: account, region, what it told of itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn production_requests(&self) -> Result<Vec<String>, AdminError> {
+        let tx = &mut self.store.reader().await?;
+        let waiting = account_settings::pending(tx, REQUESTS_SHOWN).await?;
+        let line = |(account, region, settings): (String, String, account_settings::AccountSettings)| {
+            format!("{account} {region} {}", settings.details.unwrap_or_default())
+        };
+        Ok(waiting.into_iter().map(line).collect())
+    }
+
+    /// Says no to an account's request for production access.
+    ///
+    /// # Errors
+    /// When the store fails, or no request of this account waits.
+    pub async fn deny_production(&self, account: &AccountId, region: &Region) -> Result<Vec<String>, AdminError> {
+        let (asked, region) = (account.clone(), region.clone());
+        let denied = self
+            .store
+            .write(move |tx| Box::pin(async move { account_settings::decide(tx, &asked, &region, "DENIED").await }))
+            .await?;
+        if denied { Ok(vec![]) } else { Err(AdminError::NoRequest(account.clone())) }
     }
 
     /// The DNS records that prove a domain identity and let receivers check its signatures.

@@ -6,7 +6,7 @@ use crate::app::start::StartError;
 use crate::aws::Services;
 use crate::base::Clock;
 use crate::config::{Mode, Settings};
-use crate::mail::content::{ConfigurationSets, Templates};
+use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
 use crate::mail::receiving::object_store::Objects;
@@ -89,6 +89,7 @@ impl Parts {
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
+            feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),
             receiving: Receiving::new(store.clone(), clock.clone()),

@@ -16,6 +16,7 @@ mod groups;
 mod hints;
 pub mod idempotent_sends;
 pub mod identities;
+pub mod identity_notifications;
 pub mod inbound_mails;
 mod lane;
 pub mod mails;

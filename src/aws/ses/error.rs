@@ -61,6 +61,8 @@ pub const RATE_EXCEEDED: &str = "Maximum sending rate exceeded.";
 /// See [`RATE_EXCEEDED`].
 pub const QUOTA_EXCEEDED: &str = "Daily message quota exceeded.";
 
+/// The text for a second request for production access.
+pub const UNDER_REVIEW: &str = "There is already an ongoing account details update in progress.";
 /// The text for an idempotency key that came with another call before.
 pub const KEY_REUSED: &str = "The Idempotency-Key was used for another request in the last 24 hours.";
 
@@ -101,6 +103,7 @@ impl From<SendError> for SesError {
                 Self::InvalidParameterValue(format!("Message length is more than {limit} bytes long."))
             }
             SendError::BadTag(tag) => Self::InvalidParameterValue(bad_tag(&tag)),
+            SendError::UnderReview => Self::InvalidParameterValue(UNDER_REVIEW.to_owned()),
             SendError::KeyReused => Self::InvalidParameterValue(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
             SendError::Internal(error) => Self::Internal(error),

@@ -1,7 +1,11 @@
 //! Amazon SES, the first API (2010-12-01), on the Query protocol.
 mod account;
+mod configuration_set_error;
+mod configuration_sets;
 pub mod error;
+mod event_destinations;
 mod identities;
+mod notifications;
 mod page;
 mod receipt_actions;
 mod receipt_error;
@@ -44,6 +48,23 @@ static OPERATIONS: &[Operation] = operations! {
     DeleteTemplate => templates::delete_template,
     ListTemplates => templates::list_templates,
     TestRenderTemplate => templates::test_render_template,
+    GetSendStatistics => account::get_send_statistics,
+    GetAccountSendingEnabled => account::get_account_sending_enabled,
+    UpdateAccountSendingEnabled => account::update_account_sending_enabled,
+    CreateConfigurationSet => configuration_sets::create_configuration_set,
+    DescribeConfigurationSet => configuration_sets::describe_configuration_set,
+    ListConfigurationSets => configuration_sets::list_configuration_sets,
+    DeleteConfigurationSet => configuration_sets::delete_configuration_set,
+    PutConfigurationSetDeliveryOptions => configuration_sets::put_configuration_set_delivery_options,
+    UpdateConfigurationSetReputationMetricsEnabled => configuration_sets::update_configuration_set_reputation_metrics_enabled,
+    UpdateConfigurationSetSendingEnabled => configuration_sets::update_configuration_set_sending_enabled,
+    CreateConfigurationSetEventDestination => event_destinations::create_configuration_set_event_destination,
+    UpdateConfigurationSetEventDestination => event_destinations::update_configuration_set_event_destination,
+    DeleteConfigurationSetEventDestination => event_destinations::delete_configuration_set_event_destination,
+    SetIdentityNotificationTopic => notifications::set_identity_notification_topic,
+    SetIdentityHeadersInNotificationsEnabled => notifications::set_identity_headers_in_notifications_enabled,
+    SetIdentityFeedbackForwardingEnabled => notifications::set_identity_feedback_forwarding_enabled,
+    GetIdentityNotificationAttributes => notifications::get_identity_notification_attributes,
     CreateReceiptRuleSet => receipt_rule_sets::create_receipt_rule_set,
     CloneReceiptRuleSet => receipt_rule_sets::clone_receipt_rule_set,
     DescribeReceiptRuleSet => receipt_rule_sets::describe_receipt_rule_set,

@@ -2,7 +2,8 @@
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::aws::ses::error::{
-    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, message_text, not_verified, template_text,
+    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, UNDER_REVIEW, bad_tag, message_text, not_verified,
+    template_text,
 };
 use crate::mail::content::templates;
 use crate::mail::sending::SendError;
@@ -21,6 +22,9 @@ pub enum SesV2Error {
     /// What is to be made exists.
     #[error("{0}")]
     AlreadyExists(String),
+    /// Not now.
+    #[error("{0}")]
+    Conflict(String),
     /// As many as there may be.
     #[error("{0}")]
     LimitExceeded(String),
@@ -47,6 +51,7 @@ impl ServiceError for SesV2Error {
             Self::BadRequest(_) => ErrorShape::sender("BadRequestException", 400),
             Self::NotFound(_) => ErrorShape::sender("NotFoundException", 404),
             Self::AlreadyExists(_) => ErrorShape::sender("AlreadyExistsException", 400),
+            Self::Conflict(_) => ErrorShape::sender("ConflictException", 409),
             Self::LimitExceeded(_) => ErrorShape::sender("LimitExceededException", 400),
             Self::MessageRejected(_) => ErrorShape::sender("MessageRejected", 400),
             Self::SendingPaused(_) => ErrorShape::sender("SendingPausedException", 400),
@@ -73,6 +78,7 @@ impl From<SendError> for SesV2Error {
             SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
             SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
             SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::UnderReview => Self::Conflict(UNDER_REVIEW.to_owned()),
             SendError::KeyReused => Self::BadRequest(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
             SendError::Internal(error) => Self::Internal(error),

@@ -4,6 +4,7 @@ mod configuration_set_options;
 mod configuration_sets;
 mod error;
 mod event_destinations;
+mod feedback;
 mod identities;
 mod page;
 mod sending;
@@ -77,6 +78,10 @@ static OPERATIONS: &[Operation] = operations! {
     ListEmailTemplates [GET "/v2/email/templates"] => templates::list_email_templates,
     TestRenderEmailTemplate [POST "/v2/email/templates/{TemplateName}/render"]
         => templates::test_render_email_template,
+    PutEmailIdentityFeedbackAttributes [PUT "/v2/email/identities/{EmailIdentity}/feedback"]
+        => feedback::put_email_identity_feedback_attributes,
+    PutAccountDetails [POST "/v2/email/account/details"] => account::put_account_details,
+    PutAccountSendingAttributes [PUT "/v2/email/account/sending"] => account::put_account_sending_attributes,
     PutSuppressedDestination [PUT "/v2/email/suppression/addresses"] => suppression::put_suppressed_destination,
     GetSuppressedDestination [GET "/v2/email/suppression/addresses/{EmailAddress}"]
         => suppression::get_suppressed_destination,

@@ -195,6 +195,30 @@ impl Event {
         Value::Object(record).to_string()
     }
 
+    /// The notification of an identity's topic: one line of JSON. It has no tags, and headers only where they are wanted
+    /// (SES guide, "Notification contents").
+    pub fn notification(&self, mail: &Mail, with_headers: bool) -> String {
+        let (name, body) = self.body(mail);
+        let mut object = self.mail_object(mail);
+        if let Some(members) = object.as_object_mut() {
+            members.remove("tags");
+            if !with_headers {
+                for name in ["headersTruncated", "headers", "commonHeaders"] {
+                    members.remove(name);
+                }
+            }
+            members.insert("callerIdentity".to_owned(), mail.caller.as_str().into());
+            if let Some(address) = &mail.source_ip {
+                members.insert("sourceIp".to_owned(), address.as_str().into());
+            }
+        }
+        let mut record = Map::new();
+        record.insert("notificationType".to_owned(), Value::from(self.name()));
+        record.insert("mail".to_owned(), object);
+        record.insert(name.to_owned(), body);
+        Value::Object(record).to_string()
+    }
+
     fn mail_object(&self, mail: &Mail) -> Value {
         let headers = HeadersRecord::read(&mail.headers);
         let mut object = Map::new();

@@ -2,6 +2,8 @@
 pub mod configuration_set;
 pub mod destination;
 pub mod event;
+pub mod feedback;
+mod forwarding;
 pub mod headers_record;
 mod metrics;
 pub mod options;
@@ -12,6 +14,7 @@ pub mod templates;
 pub use configuration_set::{ConfigurationSets, Error};
 pub use destination::{Dimension, DimensionSource, EVENT_TYPES, EventDestination, NewDestination, Target};
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
+pub use feedback::Feedback;
 pub use options::SetOptions;
 pub use publish::publish_event;
 pub use template::{Template, TemplateError};

@@ -158,6 +158,11 @@ impl Sending {
         Ok(id)
     }
 
+    /// What accounts without limits of their own may send.
+    pub(super) fn default_limits(&self) -> Limits {
+        self.settings.limits
+    }
+
     /// The account's limits and what it has used of them.
     pub async fn quota(&self, account: &AccountId, region: &Region) -> Result<Quota, SendError> {
         let (account, region, default) = (account.clone(), region.clone(), self.settings.limits);
