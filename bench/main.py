@@ -2,6 +2,7 @@
 import argparse
 import statistics
 
+import outbound
 import postrider
 import smtp
 import sqs
@@ -10,6 +11,7 @@ PARTS = {
     "sqs": lambda flags: sqs.run(flags.engine, flags.rounds, flags.seconds, flags.waiting),
     "idle": lambda flags: sqs.idle(flags.engine),
     "smtp": lambda flags: smtp.run(flags.engine, flags.rounds, flags.count),
+    "outbound": lambda flags: outbound.run(flags.engine, flags.rounds, flags.count),
 }
 
 

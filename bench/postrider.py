@@ -23,17 +23,22 @@ class Server(machine.Program):
     """`store` is the process of PostgreSQL, or None with SQLite; its cost counts as the server's."""
 
     def __init__(self, store, *flags, env=None):
-        home = machine.fresh("postrider")
-        self.http, self.smtp = machine.free_port(), machine.free_port()
+        self.home = machine.fresh("postrider")
+        self.http, self.smtp, self.submission, self.submissions = (machine.free_port() for _ in range(4))
         self.store = store
-        args = [BINARY, "serve", "--data-dir", home, "--http", f"127.0.0.1:{self.http}", "--smtp", f"127.0.0.1:{self.smtp}",
-                "--submission", f"127.0.0.1:{machine.free_port()}", "--submissions", f"127.0.0.1:{machine.free_port()}",
-                "--hostname", "mail.postrider.test", "--log", "warn", *flags]
-        settings = {"POSTRIDER_ROOT_ACCESS_KEY_ID": KEY, "POSTRIDER_ROOT_SECRET_ACCESS_KEY": SECRET, **(env or {})}
+        self.settings = {"POSTRIDER_ROOT_ACCESS_KEY_ID": KEY, "POSTRIDER_ROOT_SECRET_ACCESS_KEY": SECRET, **(env or {})}
         if store:
-            settings["DATABASE_URL"] = store.url
-        self.home, self.settings = home, settings
-        super().__init__(args, home.parent / "postrider.log", env=settings)
+            self.settings["DATABASE_URL"] = store.url
+        self.start(flags)
+
+    def start(self, flags):
+        """Starts, again perhaps, on the same store."""
+        ports = {"--http": self.http, "--smtp": self.smtp, "--submission": self.submission,
+                 "--submissions": self.submissions}
+        listen = [part for flag, port in ports.items() for part in (flag, f"127.0.0.1:{port}")]
+        args = [BINARY, "serve", "--data-dir", self.home, *listen, "--hostname", "mail.postrider.test", "--log", "warn",
+                "--smtp-sessions-per-peer", 1000, *flags]
+        super().__init__(args, self.home.parent / "postrider.log", env=self.settings)
         self.until(lambda: machine.answers(f"{self.url}/_postrider/health"), "Postrider")
 
     @property
