@@ -1,4 +1,5 @@
 """The rows of delivery: a backlog of mails goes out to a sink that counts, from Postfix and from Postrider in turn."""
+import atexit
 import re
 import subprocess
 import time
@@ -20,9 +21,10 @@ class Sink:
             [postrider.LOAD, "sink", "--listen", f"127.0.0.1:{port}", "--expect", str(expect), "--delay-ms", str(delay_ms)],
             stdout=subprocess.PIPE, text=True)
         self.process.stdout.readline()
+        atexit.register(self.process.kill)
 
     def result(self):
-        out, _ = self.process.communicate(timeout=600)
+        out, _ = self.process.communicate(timeout=120)
         mails, twice, seconds, _, at_once = re.match(
             r"(\d+) mails, (\d+) twice, ([\d.]+) s since the first, (\d+) connections, (\d+) at once", out).groups()
         return {"seconds": float(seconds), "twice": int(twice), "at once": int(at_once), "mails": int(mails)}
@@ -54,7 +56,6 @@ def rival(count, domains, delay_ms, processes):
         sink = Sink(port, count, delay_ms)
         cpu, began = server.cpu(), time.monotonic()
         subprocess.run(["postsuper", "-c", server.config, "-H", "ALL"], check=True, capture_output=True)
-        subprocess.run(["postqueue", "-c", server.config, "-f"], check=True, capture_output=True)
         return figures(server, count, began, cpu, sink)
 
 

@@ -75,11 +75,17 @@ class Postfix:
         return subprocess.run(["postfix", "-c", self.config, command], check=True, capture_output=True)
 
     def __enter__(self):
-        self.postfix("start")
-        self.pid = int((self.home / "queue/pid/master.pid").read_text())
+        self.start()
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        self.postfix("start")
+        self.pid = int((self.home / "queue/pid/master.pid").read_text())
+
+    def stop(self):
         self.postfix("stop")
 
     def cpu(self):

@@ -99,9 +99,10 @@ async fn serve(mut stream: TcpStream, count: &Count, delay: Duration) -> Result<
     }
 }
 
-/// Reads message data to its end; gives its Message-ID, or all its header when it has none.
+/// Reads message data to its end; gives what tells it from other mails: its trace and its Message-ID.
 async fn data(read: &mut (impl AsyncBufReadExt + Unpin)) -> Result<String, Failure> {
     let (mut id, mut line) = (String::new(), Vec::new());
+    let (mut header, mut within) = (true, false);
     loop {
         line.clear();
         if read.read_until(b'\n', &mut line).await? == 0 {
@@ -110,8 +111,14 @@ async fn data(read: &mut (impl AsyncBufReadExt + Unpin)) -> Result<String, Failu
         if line == b".\r\n" {
             return Ok(id);
         }
-        if line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id:")) {
-            id = String::from_utf8_lossy(&line).into_owned();
+        header = header && line != b"\r\n";
+        if header {
+            let starts = |name: &[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+            let folded = line.first().is_some_and(|octet| matches!(octet, b' ' | b'\t'));
+            within = starts(b"message-id:") || starts(b"received:") || (within && folded);
+            if within {
+                id.push_str(&String::from_utf8_lossy(&line));
+            }
         }
     }
 }
