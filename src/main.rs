@@ -119,6 +119,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         }
         AdminCommand::ProductionRequests => admin.production_requests().await,
         AdminCommand::DenyProduction { account, region } => admin.deny_production(&account, &region).await,
+        AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }
