@@ -98,7 +98,8 @@ impl Parts {
             queues,
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
-            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
+            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())
+                .with_streams(streams.clone()),
             feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),

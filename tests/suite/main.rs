@@ -20,6 +20,7 @@ mod receiving_objects;
 mod retention;
 mod ses_accept;
 mod ses_bench;
+mod ses_events;
 mod ses_house;
 mod ses_identities;
 mod ses_suppression;

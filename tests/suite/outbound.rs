@@ -248,7 +248,10 @@ both_engines! {
         }
         assert!((10..=20).contains(&attempts), "{attempts}");
         let to = &b.recipients(&id).await[0];
-        assert_eq!((to.status, to.attempts), (Status::Bounced, attempts as i64));
+        // The last job was the mail that tells the sender.
+        assert_eq!((to.status, to.attempts), (Status::Bounced, attempts as i64 - 1));
+        let told = peer.mails().pop().expect("the mail");
+        assert_eq!((told.from.as_str(), told.to), ("", vec!["bounces@sender.example".to_owned()]));
         let events = b.events().await;
         assert_eq!(types(&events), ["Send", "DeliveryDelay", "Bounce"]);
         let delay = &events[1]["deliveryDelay"];

@@ -11,7 +11,6 @@ pub struct Watched {
     pub ses: aws_sdk_sesv2::Client,
     sqs: aws_sdk_sqs::Client,
     url: String,
-    pub topic: String,
 }
 
 impl Watched {
@@ -40,7 +39,7 @@ impl Watched {
             .send()
             .await
             .expect("a destination");
-        let watched = Self { ses, sqs, url, topic };
+        let watched = Self { ses, sqs, url };
         watched.drain().await;
         watched
     }

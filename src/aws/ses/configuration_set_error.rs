@@ -26,9 +26,9 @@ pub enum ConfigurationSetError {
     /// Dimensions that cannot be.
     #[error("Invalid CloudWatch dimension <{0}>.")]
     InvalidCloudWatchDestination(String),
-    /// There are no delivery streams here.
-    #[error("This server does not have delivery streams.")]
-    InvalidFirehoseDestination,
+    /// A delivery stream that cannot be used.
+    #[error("Delivery stream <{0}> not found.")]
+    InvalidFirehoseDestination(String),
     /// Options that cannot be.
     #[error("TlsPolicy is Require or Optional.")]
     InvalidDeliveryOptions,
@@ -53,7 +53,7 @@ impl ServiceError for ConfigurationSetError {
             Self::EventDestinationDoesNotExist(_) => "EventDestinationDoesNotExist",
             Self::InvalidSnsDestination(_) => "InvalidSNSDestination",
             Self::InvalidCloudWatchDestination(_) => "InvalidCloudWatchDestination",
-            Self::InvalidFirehoseDestination => "InvalidFirehoseDestination",
+            Self::InvalidFirehoseDestination(_) => "InvalidFirehoseDestination",
             Self::InvalidDeliveryOptions => "InvalidDeliveryOptions",
             Self::LimitExceeded(_) => "LimitExceeded",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
@@ -78,6 +78,7 @@ impl From<content::Error> for ConfigurationSetError {
             }
             E::EventType(name) => Self::InvalidParameterValue(format!("Unknown event type <{name}>.")),
             E::Dimension(name) => Self::InvalidCloudWatchDestination(name),
+            E::Stream(stream) => Self::InvalidFirehoseDestination(stream),
             E::Topic(topic) => Self::InvalidSnsDestination(topic),
             E::Internal(error) => Self::Internal(error),
         }

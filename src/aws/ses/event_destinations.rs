@@ -1,6 +1,5 @@
 //! Event destinations in the first API. It has eight of the event types, in words of its own.
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
@@ -39,8 +38,8 @@ pub struct EventDestination {
     sns_destination: Option<SnsDestination>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cloud_watch_destination: Option<CloudWatchDestination>,
-    #[serde(skip_serializing)]
-    kinesis_firehose_destination: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
 }
 
 /// An SNS topic.
@@ -48,6 +47,15 @@ pub struct EventDestination {
 pub struct SnsDestination {
     #[serde(rename = "TopicARN")]
     topic_arn: String,
+}
+
+/// A delivery stream.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct KinesisFirehoseDestination {
+    #[serde(rename = "IAMRoleARN")]
+    role_arn: String,
+    #[serde(rename = "DeliveryStreamARN")]
+    stream_arn: String,
 }
 
 /// Counters of the events, with these labels.
@@ -68,9 +76,6 @@ pub struct CloudWatchDimensionConfiguration {
 
 impl EventDestination {
     fn read(self) -> Result<NewDestination, ConfigurationSetError> {
-        if self.kinesis_firehose_destination.is_some() {
-            return Err(ConfigurationSetError::InvalidFirehoseDestination);
-        }
         let event_type = |word: String| {
             let known = EVENT_TYPES.iter().find(|(ours, _)| *ours == word).map(|(_, stored)| (*stored).to_owned());
             known.ok_or_else(|| {
@@ -79,11 +84,14 @@ impl EventDestination {
             })
         };
         let event_types = self.matching_event_types.into_iter().map(event_type).collect::<Result<_, _>>()?;
-        let target = match (self.sns_destination, self.cloud_watch_destination) {
-            (Some(topic), None) => Target::Topic(topic.topic_arn),
-            (None, Some(metrics)) => metrics.read()?,
+        let target = match (self.sns_destination, self.cloud_watch_destination, self.kinesis_firehose_destination) {
+            (Some(topic), None, None) => Target::Topic(topic.topic_arn),
+            (None, None, Some(KinesisFirehoseDestination { role_arn, stream_arn })) => {
+                Target::Stream { stream_arn, role_arn }
+            }
+            (None, Some(metrics), None) => metrics.read()?,
             _ => {
-                let text = "An event destination is exactly one topic or CloudWatch destination.".to_owned();
+                let text = "An event destination is exactly one of SNS, CloudWatch and Firehose.".to_owned();
                 return Err(ConfigurationSetError::InvalidParameterValue(text));
             }
         };
@@ -93,18 +101,25 @@ impl EventDestination {
     /// A stored destination in this API's words; of its event types those that this API has.
     pub fn write(stored: Destination) -> Self {
         let word = |stored: &String| EVENT_TYPES.iter().find(|(_, s)| s == stored).map(|(ours, _)| (*ours).to_owned());
-        let (sns_destination, cloud_watch_destination) = match Target::of(&stored) {
-            Target::Topic(topic_arn) => (Some(SnsDestination { topic_arn }), None),
-            Target::Metrics(dimensions) => (None, Some(CloudWatchDestination::write(dimensions))),
-        };
-        Self {
+        let target = Target::of(&stored);
+        let mut shown = Self {
             matching_event_types: stored.event_types.iter().filter_map(word).collect(),
             name: stored.name,
             enabled: stored.enabled,
-            sns_destination,
-            cloud_watch_destination,
+            sns_destination: None,
+            cloud_watch_destination: None,
             kinesis_firehose_destination: None,
+        };
+        match target {
+            Target::Topic(topic_arn) => shown.sns_destination = Some(SnsDestination { topic_arn }),
+            Target::Metrics(dimensions) => {
+                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
+            }
+            Target::Stream { stream_arn, role_arn } => {
+                shown.kinesis_firehose_destination = Some(KinesisFirehoseDestination { role_arn, stream_arn });
+            }
         }
+        shown
     }
 }
 

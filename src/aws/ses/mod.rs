@@ -11,6 +11,7 @@ mod receipt_actions;
 mod receipt_error;
 mod receipt_rule_sets;
 mod receipt_rules;
+mod send_bounce;
 pub mod sending;
 pub mod templated;
 pub mod templates;
@@ -40,6 +41,7 @@ static OPERATIONS: &[Operation] = operations! {
     GetIdentityVerificationAttributes => identities::get_identity_verification_attributes,
     DeleteIdentity => identities::delete_identity,
     GetSendQuota => account::get_send_quota,
+    SendBounce => send_bounce::send_bounce,
     SendTemplatedEmail => templated::send_templated_email,
     SendBulkTemplatedEmail => templated::send_bulk_templated_email,
     CreateTemplate => templates::create_template,

@@ -125,6 +125,7 @@ impl From<content::Error> for SesV2Error {
             }
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
             E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
+            E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
             E::Topic(topic) => Self::BadRequest(format!("SNS topic <{topic}> not found.")),
             E::Internal(error) => Self::Internal(error),
         }

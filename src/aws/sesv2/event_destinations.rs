@@ -1,4 +1,4 @@
-//! Event destinations in the second API: SNS topics and counters.
+//! Event destinations in the second API: SNS topics, delivery streams and counters.
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,6 +13,14 @@ use crate::store::configuration_sets::Destination;
 #[serde(rename_all = "PascalCase")]
 pub struct SnsDestination {
     topic_arn: String,
+}
+
+/// A delivery stream.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KinesisFirehoseDestination {
+    iam_role_arn: String,
+    delivery_stream_arn: String,
 }
 
 /// Counters of the events, with these labels.
@@ -70,7 +78,7 @@ pub struct EventDestinationDefinition {
     matching_event_types: Vec<String>,
     sns_destination: Option<SnsDestination>,
     cloud_watch_destination: Option<CloudWatchDestination>,
-    kinesis_firehose_destination: Option<Value>,
+    kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
     event_bridge_destination: Option<Value>,
     pinpoint_destination: Option<Value>,
 }
@@ -78,19 +86,23 @@ pub struct EventDestinationDefinition {
 impl EventDestinationDefinition {
     fn read(self, name: String) -> Result<NewDestination, SesV2Error> {
         let lacking = [
-            ("KinesisFirehoseDestination", self.kinesis_firehose_destination.is_some()),
             ("EventBridgeDestination", self.event_bridge_destination.is_some()),
             ("PinpointDestination", self.pinpoint_destination.is_some()),
         ];
         if let Some((name, _)) = lacking.iter().find(|(_, given)| *given) {
-            let text = format!("{name} is not supported: use an SnsDestination or a CloudWatchDestination.");
+            let text = format!(
+                "{name} is not supported: use SnsDestination, KinesisFirehoseDestination or CloudWatchDestination."
+            );
             return Err(SesV2Error::BadRequest(text));
         }
-        let target = match (self.sns_destination, self.cloud_watch_destination) {
-            (Some(topic), None) => Target::Topic(topic.topic_arn),
-            (None, Some(metrics)) => metrics.read()?,
-            (None, None) => return Err(SesV2Error::BadRequest("An event destination is required.".to_owned())),
-            (Some(_), Some(_)) => {
+        let target = match (self.sns_destination, self.cloud_watch_destination, self.kinesis_firehose_destination) {
+            (Some(topic), None, None) => Target::Topic(topic.topic_arn),
+            (None, None, Some(stream)) => {
+                Target::Stream { stream_arn: stream.delivery_stream_arn, role_arn: stream.iam_role_arn }
+            }
+            (None, Some(metrics), None) => metrics.read()?,
+            (None, None, None) => return Err(SesV2Error::BadRequest("An event destination is required.".to_owned())),
+            _ => {
                 return Err(SesV2Error::BadRequest("Only one event destination is allowed.".to_owned()));
             }
         };
@@ -179,6 +191,8 @@ pub struct EventDestination {
     sns_destination: Option<SnsDestination>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cloud_watch_destination: Option<CloudWatchDestination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
 }
 
 /// Lists the destinations of a set.
@@ -193,17 +207,26 @@ pub async fn get_configuration_set_event_destinations(
     let (account, region) = (&caller.account, &caller.region);
     let list = services.configuration_sets.destinations(account, region, &input.configuration_set_name).await?;
     let shown = |d: Destination| {
-        let (sns_destination, cloud_watch_destination) = match Target::of(&d) {
-            Target::Topic(topic_arn) => (Some(SnsDestination { topic_arn }), None),
-            Target::Metrics(dimensions) => (None, Some(CloudWatchDestination::write(dimensions))),
-        };
-        EventDestination {
+        let target = Target::of(&d);
+        let mut shown = EventDestination {
             name: d.name,
             enabled: d.enabled,
             matching_event_types: d.event_types,
-            sns_destination,
-            cloud_watch_destination,
+            sns_destination: None,
+            cloud_watch_destination: None,
+            kinesis_firehose_destination: None,
+        };
+        match target {
+            Target::Topic(topic_arn) => shown.sns_destination = Some(SnsDestination { topic_arn }),
+            Target::Metrics(dimensions) => {
+                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
+            }
+            Target::Stream { stream_arn, role_arn } => {
+                let stream = KinesisFirehoseDestination { iam_role_arn: role_arn, delivery_stream_arn: stream_arn };
+                shown.kinesis_firehose_destination = Some(stream);
+            }
         }
+        shown
     };
     Ok(GetConfigurationSetEventDestinationsResponse { event_destinations: list.into_iter().map(shown).collect() })
 }

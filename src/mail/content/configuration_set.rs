@@ -1,6 +1,7 @@
 //! Configuration sets: rules for the mails that name them, and where the events of these mails go.
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Arn, Clock, Region};
 use crate::mail::content::SetOptions;
+use crate::outlets::Streams;
 use crate::store::configuration_sets::{self, ConfigurationSet};
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
@@ -36,6 +37,9 @@ pub enum Error {
     /// A dimension that is not one.
     #[error("{0:?} is not a dimension")]
     Dimension(String),
+    /// Not a delivery stream of this account in this region, or one that the settings do not know.
+    #[error("delivery stream {0} cannot be used")]
+    Stream(String),
     /// Not a topic of this account in this region, or one that does not exist.
     #[error("topic {0} cannot be used")]
     Topic(String),
@@ -50,12 +54,23 @@ pub struct ConfigurationSets {
     pub(super) store: Store,
     clock: Clock,
     pub(super) topics: Topics,
+    streams: Option<Streams>,
 }
 
 impl ConfigurationSets {
     /// The sets in `store`; new destinations are tried out with `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics) -> Self {
-        Self { store, clock, topics }
+        Self { store, clock, topics, streams: None }
+    }
+
+    /// The same, with delivery streams for events.
+    pub fn with_streams(self, streams: Streams) -> Self {
+        Self { streams: Some(streams), ..self }
+    }
+
+    /// Whether the settings have a place for what comes to this stream.
+    pub(super) fn has_stream(&self, stream: &Arn) -> bool {
+        self.streams.as_ref().is_some_and(|streams| streams.destination(stream).is_some())
     }
 
     /// The time now, for new sets.

@@ -60,6 +60,13 @@ pub struct NewDestination {
 pub enum Target {
     /// An SNS topic of the same account and region.
     Topic(String),
+    /// A delivery stream of the same account and region, which the settings give a bucket.
+    Stream {
+        /// Its ARN.
+        stream_arn: String,
+        /// The role that AWS would write with. It is kept and given back; there are no roles here.
+        role_arn: String,
+    },
     /// SES's CloudWatch: counters of the events, labelled by these dimensions. Ours are at `/metrics`.
     Metrics(Vec<Dimension>),
 }
@@ -128,6 +135,10 @@ impl ConfigurationSets {
         check(&new)?;
         let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
         let (topics, now) = (self.topics.clone(), self.clock().now());
+        if let Target::Stream { stream_arn, .. } = &new.target {
+            let arn = own(stream_arn, "firehose", &account, &region).filter(|arn| self.has_stream(arn));
+            arn.ok_or_else(|| Error::Stream(stream_arn.chars().take(512).collect()))?;
+        }
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -239,14 +250,17 @@ async fn validate_topic(
     topic: &str,
 ) -> Result<(), Error> {
     let refused = || Error::Topic(topic.chars().take(512).collect());
-    let arn: Arn = topic.parse().map_err(|_| refused())?;
-    if arn.service != "sns" || arn.account != *account || arn.region != *region {
-        return Err(refused());
-    }
+    let arn = own(topic, "sns", account, region).ok_or_else(refused)?;
     let publication = Publication { message: VALIDATED.to_owned(), ..Publication::default() };
     match topics.publish_in(tx, &arn, &publication).await {
         Ok(_) => Ok(()),
         Err(TopicError::Internal(error)) => Err(Error::Internal(error)),
         Err(_) => Err(refused()),
     }
+}
+
+/// An ARN of this service, account and region.
+fn own(arn: &str, service: &str, account: &AccountId, region: &Region) -> Option<Arn> {
+    let arn: Arn = arn.parse().ok()?;
+    (arn.service == service && arn.account == *account && arn.region == *region).then_some(arn)
 }

@@ -6,6 +6,7 @@ use crate::mail::content::destination::Target;
 use crate::mail::content::event::Event;
 use crate::mail::content::feedback;
 use crate::mail::content::metrics;
+use crate::outlets::Streams;
 use crate::store::Error;
 use crate::store::Tx;
 use crate::store::configuration_sets;
@@ -32,6 +33,12 @@ pub async fn publish_event(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Ev
     for destination in destinations.iter().filter(|d| d.enabled && wants(&d.event_types)) {
         let topic_arn = match Target::of(destination) {
             Target::Topic(arn) => arn,
+            Target::Stream { stream_arn, .. } => {
+                if let Ok(stream) = stream_arn.parse::<Arn>() {
+                    Streams::put(tx, &stream, record.get_or_insert_with(|| event.record(mail))).await?;
+                }
+                continue;
+            }
             Target::Metrics(dimensions) => {
                 metrics::count(mail, event.name(), &dimensions);
                 continue;

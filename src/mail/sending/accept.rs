@@ -158,6 +158,11 @@ impl Sending {
         Ok(id)
     }
 
+    /// Our host name.
+    pub(super) fn hostname(&self) -> &str {
+        &self.settings.hostname
+    }
+
     /// What accounts without limits of their own may send.
     pub(super) fn default_limits(&self) -> Limits {
         self.settings.limits

@@ -12,6 +12,7 @@ pub mod quota;
 mod record;
 pub mod resolver;
 mod retention;
+pub mod return_mail;
 pub mod schedule;
 pub mod simulator;
 pub mod suppression;

@@ -1,10 +1,11 @@
 """The first API of SES beside plain sends: templates, configuration sets, notifications of identities, the account."""
 import json
+import smtplib
 
 from expect import refused
 from parts.sending import parsed
 from server import wait_for
-from world import SENDING
+from world import RECEIVING, SENDING
 
 FROM = f"Ann <ann@{SENDING}>"
 
@@ -176,3 +177,32 @@ def check_account(world):
         assert found["Details"]["ReviewDetails"]["Status"] == "GRANTED" and found["ProductionAccessEnabled"]
     points = world.client("ses").get_send_statistics()["SendDataPoints"]
     assert wait_for("figures", lambda: sum(point["DeliveryAttempts"] for point in points) > 0, 1), points
+
+
+def check_send_bounce(world):
+    ses = world.client("ses")
+    url, arn = world.queue("received")
+    topic = world.client("sns").create_topic(Name=world.name("received"))["TopicArn"]
+    world.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    rules, to_bounce = world.name("rules"), f"{world.name('bounce-me')}@{RECEIVING}"
+    ses.create_receipt_rule_set(RuleSetName=rules)
+    ses.create_receipt_rule(RuleSetName=rules, Rule={
+        "Name": "told", "Enabled": True, "Recipients": [to_bounce], "Actions": [{"SNSAction": {"TopicArn": topic}}]})
+    ses.set_active_receipt_rule_set(RuleSetName=rules)
+    sender = f"{world.name('author')}@{SENDING}" if world.dev else f"{world.name('author')}@rcpt.example"
+    with smtplib.SMTP("127.0.0.1", world.server.port("smtp"), timeout=15) as smtp:
+        smtp.sendmail(sender, [to_bounce], f"From: {sender}\r\nTo: {to_bounce}\r\nSubject: back\r\n\r\nbody\r\n")
+    [got] = world.take(url)
+    received = json.loads(got["Body"])["mail"]["messageId"]
+    info = [{"Recipient": to_bounce, "BounceType": "DoesNotExist"}]
+    refused("MessageRejected", lambda: ses.send_bounce(
+        OriginalMessageId="none", BounceSender=f"daemon@{SENDING}", BouncedRecipientInfoList=info))
+    refused("MessageRejected", lambda: ses.send_bounce(
+        OriginalMessageId=received, BounceSender="daemon@elsewhere.example", BouncedRecipientInfoList=info))
+    ses.send_bounce(OriginalMessageId=received, BounceSender=f"daemon@{SENDING}", Explanation="Gone.",
+                    BouncedRecipientInfoList=info)
+    [raw] = world.delivered(sender)
+    assert b"Status: 5.1.1" in raw and b"Subject: back" in raw, raw
+    assert parsed(raw).get_content_type() == "multipart/report"
+    ses.set_active_receipt_rule_set()
+    ses.delete_receipt_rule_set(RuleSetName=rules)
