@@ -111,11 +111,10 @@ impl Queues {
         if let Some(unknown) = wanted.iter().find(|w| !known(w)) {
             return Err(Error::AttributeName(unknown.clone()));
         }
-        let tx = &mut self.store.reader().await?;
-        let queue = find(tx, scope, name).await?;
+        let queue = find(&mut self.store.reader().await?, scope, name).await?;
         // Counting walks the queue, so it is done only for those who ask.
         let counting = wanted.iter().any(|w| w == "All" || w.starts_with("Approximate"));
-        let counts = if counting { self.counting.counts(tx, queue.id).await? } else { Default::default() };
+        let counts = if counting { self.counting.counts(&self.store, queue.id).await? } else { Default::default() };
         let mut found = all(&queue, counts)?;
         if !wanted.iter().any(|w| w == "All") {
             found.retain(|name, _| wanted.contains(name));
@@ -163,6 +162,7 @@ impl Queues {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let queue = find(tx, &scope, &name).await?;
                     if queue.purged_at.is_some_and(|at| at + PURGE_INTERVAL > tx.now()) {
                         return Err(Error::PurgeInProgress(name));
