@@ -79,8 +79,8 @@ pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>
     let now = tx.now();
     let limit = claim.limit as usize;
     let mut taken = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        let groups = if taken.len() < limit { pick(tx, claim, taken.is_empty()).await? } else { vec![] };
+    for round in 0..ROUNDS_MAX {
+        let groups = if taken.len() < limit { pick(tx, claim, round == 0).await? } else { vec![] };
         if groups.is_empty() {
             break;
         }
@@ -193,21 +193,22 @@ pub(super) async fn group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Opti
     row.map(|row| row.text("group_id")).transpose()
 }
 
-/// Moves a claimed message to a dead-letter queue that keeps order. It becomes a new row there: the last of its group,
+/// Moves claimed messages to a dead-letter queue that keeps order. Each becomes a new row there: the last of its group,
 /// sent now. This claim does not count as a receive.
 pub async fn move_to(
     tx: &mut Tx,
-    message: &Claimed,
+    messages: &[Claimed],
     queue_id: i64,
     target: i64,
-    source: Option<&str>,
+    source: &str,
     why: &str,
-) -> Result<u64, Error> {
+) -> Result<(), Error> {
     let now = tx.now();
-    let Some(group) = &message.group_id else { return Ok(0) };
-    open(tx, target, &BTreeMap::from([(group.clone(), now)])).await?;
-    let moved = tx
-        .run(
+    let groups: BTreeSet<String> = messages.iter().filter_map(|message| message.group_id.clone()).collect();
+    // All at once, so that everybody takes them in one order.
+    open(tx, target, &groups.iter().map(|group| (group.clone(), now)).collect()).await?;
+    for message in messages {
+        tx.run(
             "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, group_id, deduplication_id, grouped, \
              sender, attributes, trace_header, body, receive_count, receives_before, first_received_at, \
              dead_letter_source, why) \
@@ -216,8 +217,32 @@ pub async fn move_to(
             args![target, now, source, why, message.id, message.receipt],
         )
         .await?;
-    tx.run("DELETE FROM messages WHERE id = $1 AND receipt = $2", args![message.id, message.receipt]).await?;
-    refresh(tx, queue_id, &BTreeSet::from([group.clone()])).await?;
-    tx.ring(target, 1);
-    Ok(moved)
+    }
+    remove(tx, queue_id, messages).await?;
+    tx.ring(target, messages.len());
+    Ok(())
+}
+
+/// Takes messages away that this transaction has claimed.
+pub async fn remove(tx: &mut Tx, queue_id: i64, messages: &[Claimed]) -> Result<(), Error> {
+    for message in messages {
+        tx.run("DELETE FROM messages WHERE id = $1 AND receipt = $2", args![message.id, message.receipt]).await?;
+    }
+    refresh(tx, queue_id, &messages.iter().filter_map(|message| message.group_id.clone()).collect()).await
+}
+
+/// Takes those of the groups for this transaction that nobody has just now. A group that has no row is nobody's.
+pub async fn hold_free(tx: &mut Tx, queue_id: i64, groups: BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+    if !tx.engine().has_other_writers() {
+        return Ok(groups);
+    }
+    let mut free = BTreeSet::new();
+    let groups: Vec<String> = groups.into_iter().collect();
+    for chunk in groups.chunks(AT_ONCE) {
+        let held = lock(tx, queue_id, chunk, tx.engine().skip_locked()).await?;
+        // Afterwards: one that came in between is somebody's.
+        let there = lock(tx, queue_id, chunk, "").await?;
+        free.extend(chunk.iter().filter(|group| held.contains(group) || !there.contains(group)).cloned());
+    }
+    Ok(free)
 }
