@@ -23,6 +23,7 @@ pub mod move_tasks;
 mod open;
 mod ordered;
 pub mod publications;
+pub mod purges;
 pub mod queues;
 pub mod receipt_rules;
 pub mod receive_attempts;

@@ -112,19 +112,25 @@ pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>
 /// The groups whose turn is next. Index: message_groups_by_turn.
 async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<String>, Error> {
     let now = tx.now();
+    let limit = i64::from(claim.limit).min(AT_ONCE as i64);
     let sql = |lock: &str| {
         AssertSqlSafe(format!(
             "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
              ORDER BY ready_at, served, group_id LIMIT $3 {lock}"
         ))
     };
-    let limit = i64::from(claim.limit).min(AT_ONCE as i64);
-    let free = tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?;
-    if free.is_empty() && first && tx.engine().has_other_writers() {
-        // A group that others send to all the time is never free; so wait for one, before holding any.
-        return ids(&tx.all(sql(tx.engine().for_update()), args![claim.queue_id, now, 1]).await?);
+    let free = ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)?;
+    if !free.is_empty() || !first || !tx.engine().has_other_writers() {
+        return Ok(free);
     }
-    ids(&free)
+    // A group that others send to all the time is never free; so wait for one, before holding any. By its name: a
+    // search that waits would keep each row that it finds changed, and wait for the next one.
+    let next = ids(&tx.all(sql(""), args![claim.queue_id, now, 1]).await?)?;
+    if next.is_empty() {
+        return Ok(next);
+    }
+    lock(tx, claim.queue_id, &next, tx.engine().for_update()).await?;
+    ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)
 }
 
 async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String]) -> Result<Vec<Claimed>, Error> {
@@ -149,20 +155,24 @@ pub(super) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String
     let groups: Vec<String> = groups.iter().cloned().collect();
     for chunk in groups.chunks(AT_ONCE) {
         let heads = heads(tx, queue_id, chunk).await?;
-        for group in chunk {
-            let Some(heads) = heads.get(group) else {
-                let sql = "DELETE FROM message_groups WHERE queue_id = $1 AND group_id = $2";
-                tx.run(sql, args![queue_id, group]).await?;
-                continue;
-            };
+        let empty: Vec<String> = chunk.iter().filter(|group| !heads.contains_key(*group)).cloned().collect();
+        if !empty.is_empty() {
+            let sql =
+                format!("DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN ({})", marks(2, empty.len()));
+            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &empty)).await?;
+        }
+        let mut ready: BTreeMap<Timestamp, Vec<String>> = BTreeMap::new();
+        for (group, heads) in heads {
             let first = heads.iter().take(1);
             let blocking = first.chain(heads.iter().filter(|head| head.received)).map(|head| head.visible_at);
-            let ready_at = blocking.max().unwrap_or(now).max(now);
-            tx.run(
-                "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id = $3",
-                args![ready_at, queue_id, group],
-            )
-            .await?;
+            ready.entry(blocking.max().unwrap_or(now).max(now)).or_default().push(group);
+        }
+        for (at, groups) in ready {
+            let sql = format!(
+                "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id IN ({})",
+                marks(3, groups.len())
+            );
+            tx.run(AssertSqlSafe(sql), with_groups(args![at, queue_id], &groups)).await?;
         }
     }
     tx.ring(queue_id, groups.len());

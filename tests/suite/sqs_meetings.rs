@@ -13,7 +13,7 @@ use postrider::store::Store;
 
 use crate::both_engines;
 use crate::house::House;
-use crate::queue_bench::{QueueBench, ordered};
+use crate::queue_bench::{QueueBench, grouped, ordered};
 
 fn arn(name: &str) -> String {
     format!("arn:aws:sqs:us-east-1:000000000000:{name}")
@@ -291,5 +291,50 @@ both_engines! {
         assert_eq!(first.len(), 2);
         assert_eq!(receive().await, first);
         assert_eq!(receive().await, first, "a repeat can be repeated");
+    }
+
+    async fn a_purge_ends_though_its_caller_goes_away_or_there_is_much_to_do(engine: Engine) {
+        let b = QueueBench::new(engine).await;
+        let plain = |n: usize| (0..n).map(|_| Outgoing { body: "x".to_owned(), ..Outgoing::default() }).collect();
+        let count = async |name: &str| -> usize {
+            let wanted = ["ApproximateNumberOfMessages".to_owned()];
+            let counts = b.queues.attributes(&b.scope, name, &wanted).await.expect("counted");
+            counts["ApproximateNumberOfMessages"].parse().expect("a number")
+        };
+        for name in ["left", "long"] {
+            b.create(name, &[]).await;
+        }
+        b.queues.send(&b.scope, "left", plain(20)).await.expect("sent");
+        b.queues.send(&b.scope, "long", plain(6_000)).await.expect("sent");
+        let mut purging = Box::pin(b.queues.purge(&b.scope, "left"));
+        assert!(futures::poll!(purging.as_mut()).is_pending());
+        drop(purging);
+        b.queues.purge(&b.scope, "long").await.expect("purged");
+        assert_eq!(count("long").await, 1_000);
+        // What was left alone has been noted once the next one is refused.
+        while b.queues.purge(&b.scope, "left").await.is_ok() {
+            b.pass(60);
+            b.queues.send(&b.scope, "left", plain(20)).await.expect("sent");
+        }
+        b.pass(1);
+        b.send("long", Outgoing { body: "new".to_owned(), ..Outgoing::default() }).await;
+        b.queues.purge_round().await.expect("a round");
+        assert_eq!((count("left").await, count("long").await), (0, 1));
+        assert_eq!(b.queues.purge_round().await.expect("a round"), 0, "nothing is left to do");
+    }
+
+    async fn a_deleted_queue_leaves_no_group_behind(engine: Engine) {
+        let b = QueueBench::new(engine).await;
+        b.create("dead", &[]).await;
+        b.create("fair", &[("RedrivePolicy", &redrive_to("dead", 1)), ("VisibilityTimeout", "0")]).await;
+        b.send("fair", grouped("a", "x")).await;
+        assert_eq!(b.bodies("fair", 1).await, ["x"]);
+        assert!(b.bodies("fair", 1).await.is_empty(), "it moves");
+        b.send("fair", grouped("b", "y")).await;
+        b.queues.delete(&b.scope, "fair").await.expect("deleted");
+        b.queues.sweep_deleted().await.expect("swept");
+        let mut reader = b.store.reader().await.expect("a reader");
+        let left = reader.all("SELECT queue_id FROM message_groups", vec![]).await.expect("rows");
+        assert_eq!(left.len(), 1, "the one of the dead-letter queue");
     }
 }
