@@ -97,7 +97,7 @@ both_engines! {
         let sqs = house.sqs();
         let key = (Name::KmsMasterKeyId, "alias/orders");
         let urls = [
-            make(&sqs, "sealed", &[key.clone()]).await,
+            make(&sqs, "sealed", std::slice::from_ref(&key)).await,
             make(&sqs, "open", &[]).await,
             make(&sqs, "fine", &[]).await,
         ];
@@ -158,7 +158,7 @@ both_engines! {
         assert_eq!(list().send().await.expect_err("refused").code(), Some("AccessDenied"));
         let permit = ours.add_permission().queue_url(&dead).label("look").aws_account_ids(account.as_str());
         permit.actions("ListDeadLetterSourceQueues").send().await.expect("permitted");
-        assert_eq!(list().send().await.expect("listed").queue_urls(), [url.clone()]);
+        assert_eq!(list().send().await.expect("listed").queue_urls(), std::slice::from_ref(&url));
 
         let deny = async |url: &str, action: &str| {
             let statement = serde_json::json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*"});
@@ -192,7 +192,7 @@ both_engines! {
         let fifo = (Name::FifoQueue, "true");
         let all = [fifo.clone(), (Name::ContentBasedDeduplication, "true"), (Name::DeduplicationScope, "messageGroup")];
         let url = make(&sqs, "q.fifo", &all).await;
-        assert_eq!(make(&sqs, "q.fifo", &[fifo.clone()]).await, url);
+        assert_eq!(make(&sqs, "q.fifo", std::slice::from_ref(&fifo)).await, url);
         assert_eq!(make(&sqs, "q.fifo", &[fifo.clone(), all[1].clone()]).await, url);
         let other = sqs.create_queue().queue_name("q.fifo").attributes(fifo.0, fifo.1);
         let other = other.attributes(Name::ContentBasedDeduplication, "false").send().await.expect_err("refused");
