@@ -2,6 +2,8 @@
 pub mod configuration_set;
 pub mod destination;
 pub mod event;
+#[cfg(test)]
+mod event_tests;
 pub mod feedback;
 mod forwarding;
 pub mod headers_record;

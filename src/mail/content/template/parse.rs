@@ -147,7 +147,9 @@ impl Parser {
         match words {
             ["*", "inline", name] | ["*inline", name] => {
                 self.begin(tag.line, "inline", None, false)?;
-                self.open.last_mut().map(|open| open.closes = format!("inline {}", unquoted(name)));
+                if let Some(open) = self.open.last_mut() {
+                    open.closes = format!("inline {}", unquoted(name));
+                }
                 Ok(())
             }
             words => {

@@ -88,10 +88,10 @@ impl Expression {
             "false" => return Some(Self::Literal(Value::from(false))),
             _ => {}
         }
-        if word.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-            if let Ok(number) = serde_json::from_str::<serde_json::Number>(word) {
-                return Some(Self::Literal(Value::Number(number)));
-            }
+        if word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+            && let Ok(number) = serde_json::from_str::<serde_json::Number>(word)
+        {
+            return Some(Self::Literal(Value::Number(number)));
         }
         Path::read(word).map(Self::Path)
     }
