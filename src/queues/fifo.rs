@@ -152,7 +152,7 @@ pub(super) async fn insert(
         let group = message.group_id.clone().filter(|_| per_group).unwrap_or_default();
         message.deduplication_id = Some(id.clone());
         message.delay = None;
-        let (new, sent) = row(tx, queue, message)?;
+        let (new, sent) = row(tx.vault(), tx.now(), queue, message)?;
         let key = (group, id);
         // Of two alike in one batch the second is the duplicate.
         if !keys.contains_key(&key) {

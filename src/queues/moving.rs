@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
+use crate::queues::claiming::claim;
 use crate::queues::handle::Handle;
 use crate::queues::moves::{MoveFailure, status};
-use crate::queues::receive::{claim, received};
+use crate::queues::receive::received;
 use crate::queues::send::insert;
 use crate::queues::{Error, Outgoing, Queue, Queues, Received};
 use crate::store::messages::Groups;
