@@ -177,7 +177,8 @@ pub(super) fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     if message.body.is_empty() {
         return Err(Error::BodyMissing);
     }
-    if !message.body.chars().all(allowed) {
+    let plain = |b: &u8| (0x20..0x7F).contains(b) || matches!(b, b'\t' | b'\n' | b'\r');
+    if !message.body.as_bytes().iter().all(plain) && !message.body.chars().all(allowed) {
         return Err(Error::BodyCharacters);
     }
     message_attributes::check(&message.attributes)?;

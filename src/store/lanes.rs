@@ -25,7 +25,6 @@ const VALUE_LANES: usize = 2;
 pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 3 * VALUE_LANES;
 
 /// Where changes wait for a lane, each kind at its door. Two doors may lead to one lane.
-#[derive(Clone)]
 pub(super) struct Doors {
     changes: mpsc::Sender<Waiting>,
     deletes: mpsc::Sender<Waiting>,

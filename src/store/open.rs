@@ -65,7 +65,7 @@ impl FromStr for Database {
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
 pub struct Store {
-    doors: Doors,
+    doors: Arc<Doors>,
     readers: Arc<Pool>,
     wakes: Arc<Wakes>,
     clock: Clock,
@@ -111,7 +111,7 @@ impl Store {
             Engine::Sqlite => lanes.start_sqlite(log),
             Engine::Postgres => lanes.start_postgres(),
         };
-        Ok(Store { doors, readers: Arc::new(readers), wakes, clock, vault, engine })
+        Ok(Store { doors: Arc::new(doors), readers: Arc::new(readers), wakes, clock, vault, engine })
     }
 
     /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
