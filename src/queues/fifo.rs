@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::base::Arn;
+use crate::base::{Arn, hex};
 use crate::queues::manage::check_name;
 use crate::queues::send::{check, row};
 use crate::queues::{Error, Outgoing, Queue, Queues, Sent};
@@ -123,7 +123,7 @@ pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Err
 }
 
 fn content_id(body: &str) -> String {
-    Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(body.as_bytes()))
 }
 
 enum Entry {

@@ -2,6 +2,7 @@
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::store::dialect::Engine;
 use crate::store::merged_claims::Claims;
 use crate::store::merged_messages::{Deletes, Inserts};
 use crate::store::{Error, Tx};
@@ -12,7 +13,12 @@ pub(super) trait Job: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool>;
     /// Replaces what the change itself said: it was undone for this reason.
     fn fail(&mut self, why: Error);
-    /// A job for each of those who share this one, where it was undone and each may succeed alone; else itself.
+    /// Whether it can run again after it was undone.
+    fn is_repeatable(&self) -> bool;
+    /// Whether it is one statement.
+    fn is_one_statement(&self, engine: Engine) -> bool;
+    /// What to try alone after this was undone: a job for each of those who share it. Itself, where there is nothing to
+    /// try any more.
     fn apart(self: Box<Self>) -> Result<Vec<Box<dyn Job>>, Box<dyn Job>>;
     /// Answers, once the transaction's end is known.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
@@ -49,6 +55,14 @@ where
         }
     }
 
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    fn is_one_statement(&self, _: Engine) -> bool {
+        false
+    }
+
     fn apart(self: Box<Self>) -> Result<Vec<Box<dyn Job>>, Box<dyn Job>> {
         Err(self)
     }
@@ -75,6 +89,8 @@ pub(super) trait Kind: Sized + Send + 'static {
     /// Makes the change for all values, and gives an answer for each, in their order. Strangers share the transaction:
     /// it may wait for others' locks only before it holds any.
     fn run<'t>(tx: &'t mut Tx, values: &'t [Self::Value]) -> BoxFuture<'t, Result<Vec<Self::Answer>, Error>>;
+    /// Whether [`Kind::run`] is one statement for these values.
+    fn is_one_statement(engine: Engine, values: &[Self::Value]) -> bool;
     /// How it waits for a lane.
     fn waiting(one: One<Self>) -> Waiting;
 }
@@ -149,8 +165,17 @@ impl<K: Kind> Job for Merged<K> {
         self.result = Some(Err(why));
     }
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn is_one_statement(&self, engine: Engine) -> bool {
+        K::is_one_statement(engine, &self.values)
+    }
+
     fn apart(self: Box<Self>) -> Result<Vec<Box<dyn Job>>, Box<dyn Job>> {
-        if self.values.len() < 2 {
+        // Alone it has failed by itself; or it was undone because of another.
+        if self.values.len() < 2 && matches!(self.result, Some(Err(_))) {
             return Err(self);
         }
         let alone = |(value, reply)| -> Box<dyn Job> {

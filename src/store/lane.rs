@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::DropGuard;
 
 use crate::base::Clock;
+use crate::store::dialect::Engine;
 use crate::store::hints::Hints;
 use crate::store::jobs::{Job, Waiting, jobs};
 use crate::store::tx::Connection;
@@ -74,10 +75,17 @@ impl Lane {
 
     /// Gives the jobs that are to be tried alone.
     async fn commit(&self, mut batch: Vec<Box<dyn Job>>, wal: &mut Option<Wal>) -> Vec<Box<dyn Job>> {
+        if let [only] = &mut batch[..]
+            && let Pool::Postgres(_) = &*self.pool
+            && only.is_one_statement(Engine::Postgres)
+        {
+            let ended = self.run_alone(only).await;
+            return finish(batch, ended);
+        }
         let (ended, tx) = match self.begin().await {
             Ok(mut tx) => match run_batch(&mut tx, &mut batch).await {
                 Ok(kept) => {
-                    std::mem::take(&mut tx.rings).into_iter().for_each(|(id, messages)| self.ring(id, messages));
+                    self.ring_all(&mut tx);
                     (Ok(kept), Some(tx))
                 }
                 Err(error) => {
@@ -98,6 +106,31 @@ impl Lane {
             wal.tidy(&mut tx).await;
         }
         alone
+    }
+
+    /// Runs one statement, which is a transaction by itself: PostgreSQL is asked once and not three times.
+    async fn run_alone(&self, job: &mut Box<dyn Job>) -> Result<Vec<bool>, Error> {
+        let mut tx = Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone());
+        let (_, failure) = run_job(&mut tx, job).await;
+        match failure {
+            None => {
+                self.ring_all(&mut tx);
+                Ok(vec![true])
+            }
+            Some(error) if error.is_of_values() || error.is_stale_statement() => Ok(vec![false]),
+            Some(error) => {
+                // It is not known whether it was committed.
+                tracing::error!(%error, "a statement failed");
+                tx.close_on_drop();
+                Err(error)
+            }
+        }
+    }
+
+    fn ring_all(&self, tx: &mut Tx) {
+        for (queue_id, messages) in std::mem::take(&mut tx.rings) {
+            self.ring(queue_id, messages);
+        }
     }
 
     fn ring(&self, queue_id: i64, messages: usize) {
@@ -149,19 +182,14 @@ fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>) -> Vec<Box<
 
 /// Runs the jobs and commits. Says of each whether it was kept; the others were undone.
 async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>, Error> {
-    if let [only] = batch {
-        let keep = run_job(tx, only).await;
-        if keep {
-            tx.commit().await?
-        } else {
-            tx.rollback().await?
-        }
-        return Ok(vec![keep]);
+    if batch.len() == 1 || batch.iter().all(|job| job.is_repeatable()) {
+        let keep = run_as_one(tx, batch).await?;
+        return Ok(vec![keep; batch.len()]);
     }
     let mut kept = Vec::with_capacity(batch.len());
     for job in batch {
         tx.savepoint().await?;
-        let keep = run_job(tx, job).await;
+        let (keep, _) = run_job(tx, job).await;
         if !keep {
             tx.undo().await?;
         }
@@ -172,9 +200,30 @@ async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>,
     Ok(kept)
 }
 
+/// Runs jobs that are kept or undone together: what is undone can be tried again alone.
+async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    let Some((last, others)) = batch.split_last_mut() else { return Ok(true) };
+    for job in others {
+        if !run_job(tx, job).await.0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+    }
+    if last.is_one_statement(tx.engine()) {
+        tx.commit_with_next();
+    }
+    let (keep, _) = run_job(tx, last).await;
+    if keep {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    Ok(keep)
+}
+
 /// Runs one job. `false` when it must be undone: it says so itself, a statement of it failed (then it cannot say that all
-/// is well), or it panicked, which must cost this job alone and not the lane.
-async fn run_job(tx: &mut Tx, job: &mut Box<dyn Job>) -> bool {
+/// is well), or it panicked, which must cost this job alone and not the lane. Gives the failure of the statement too.
+async fn run_job(tx: &mut Tx, job: &mut Box<dyn Job>) -> (bool, Option<Error>) {
     let rings = tx.rings.len();
     let mut keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a change panicked");
@@ -182,12 +231,13 @@ async fn run_job(tx: &mut Tx, job: &mut Box<dyn Job>) -> bool {
         job.fail(Error::Panicked);
         false
     });
-    if let Some(error) = tx.take_failure() {
-        job.fail(error);
+    let failure = tx.take_failure();
+    if let Some(error) = &failure {
+        job.fail(error.clone());
         keep = false;
     }
     if !keep {
         tx.rings.truncate(rings);
     }
-    keep
+    (keep, failure)
 }

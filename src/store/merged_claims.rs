@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::store::claims::{Claim, Groups, claim};
+use crate::store::dialect::Engine;
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::messages::Claimed;
 use crate::store::{Error, Store, Tx};
@@ -47,6 +48,11 @@ impl Kind for Claims {
             }
             Ok(answers)
         })
+    }
+
+    fn is_one_statement(_: Engine, values: &[ToClaim]) -> bool {
+        let mut pairs = values.iter().zip(values.iter().skip(1));
+        pairs.all(|(one, next)| one.queue_id == next.queue_id && one.hidden == next.hidden)
     }
 
     fn waiting(one: One<Self>) -> Waiting {

@@ -64,6 +64,10 @@ impl Kind for Inserts {
         })
     }
 
+    fn is_one_statement(engine: Engine, values: &[ToInsert]) -> bool {
+        values.iter().map(|value| value.messages.len()).sum::<usize>() <= rows_max(engine)
+    }
+
     fn waiting(one: One<Self>) -> Waiting {
         Waiting::Insert(one)
     }
@@ -144,6 +148,10 @@ impl Kind for Deletes {
             }
             Ok(groups)
         })
+    }
+
+    fn is_one_statement(engine: Engine, values: &[ToDelete]) -> bool {
+        values.iter().map(|value| value.messages.len()).sum::<usize>() <= rows_max(engine)
     }
 
     fn waiting(one: One<Self>) -> Waiting {

@@ -26,6 +26,18 @@ pub struct Tx {
     failed: Option<Error>,
     /// SQLite: statements that run before the next one, and go to the connection's thread together with it.
     first: String,
+    end: End,
+}
+
+/// What commits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// A statement of its own.
+    Alone,
+    /// SQLite: the next statement, in the same way.
+    WithNext,
+    /// A statement that has run.
+    Over,
 }
 
 pub(super) enum Connection {
@@ -35,7 +47,16 @@ pub(super) enum Connection {
 
 impl Tx {
     pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
-        Self { connection, clock, vault, rings: Vec::new(), in_transaction: false, failed: None, first: String::new() }
+        Self {
+            connection,
+            clock,
+            vault,
+            rings: Vec::new(),
+            in_transaction: false,
+            failed: None,
+            first: String::new(),
+            end: End::Alone,
+        }
     }
 
     /// A connection that the lane runs a transaction on.
@@ -76,17 +97,25 @@ impl Tx {
         self.at_last(RELEASE).await
     }
 
+    /// Has the next statement, the last one, commit too, where that saves a way.
+    pub(super) fn commit_with_next(&mut self) {
+        if self.engine() == Engine::Sqlite {
+            self.end = End::WithNext;
+        }
+    }
+
     /// Returns once the transaction is durable.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
-        self.end("COMMIT").await
+        if self.end == End::Over { Ok(()) } else { self.finish("COMMIT").await }
     }
 
     /// Undoes the transaction.
     pub(super) async fn rollback(&mut self) -> Result<(), Error> {
-        self.end("ROLLBACK").await
+        self.finish("ROLLBACK").await
     }
 
-    async fn end(&mut self, sql: &'static str) -> Result<(), Error> {
+    async fn finish(&mut self, sql: &'static str) -> Result<(), Error> {
+        self.end = End::Alone;
         if self.first.starts_with(Engine::Sqlite.begin()) {
             // It did not even begin.
             self.first.clear();
@@ -155,6 +184,9 @@ impl Tx {
     /// answers a COMMIT with a rollback that looks like success. SQLite would go on, in part even outside of the
     /// transaction; so that both do the same, the change ends here.
     fn check_whole(&self) -> Result<(), Error> {
+        if self.end == End::Over {
+            return Err(Error::corrupt("a statement after the commit"));
+        }
         self.failed.clone().map_or(Ok(()), Err)
     }
 
@@ -175,7 +207,8 @@ impl Tx {
             Connection::Sqlite(c) => {
                 // First the parameters: where they cannot be bound, nothing was taken from what has to run first.
                 let args = bind_sqlite(args)?;
-                let mut steps = (&mut **c).fetch_many(sqlx::query_with(with_first(&mut self.first, sql), args));
+                let mut steps =
+                    (&mut **c).fetch_many(sqlx::query_with(together(&mut self.first, sql, &mut self.end), args));
                 let mut rows = 0;
                 // Of several statements, the last one is meant.
                 while let Some(step) = steps.try_next().await? {
@@ -195,7 +228,7 @@ impl Tx {
         Ok(match &mut self.connection {
             Connection::Sqlite(c) => {
                 let args = bind_sqlite(args)?;
-                let query = sqlx::query_with(with_first(&mut self.first, sql), args);
+                let query = sqlx::query_with(together(&mut self.first, sql, &mut self.end), args);
                 query.fetch(&mut **c).map_ok(Row::Sqlite).try_collect().await?
             }
             Connection::Postgres(c) => {
@@ -220,13 +253,17 @@ impl Tx {
     }
 }
 
-/// The statement with those before it that have to run first.
-fn with_first(first: &mut String, sql: impl SqlSafeStr) -> SqlStr {
+/// The statement with those that have to run before and after it.
+fn together(first: &mut String, sql: impl SqlSafeStr, end: &mut End) -> SqlStr {
     let sql = sql.into_sql_str();
-    if first.is_empty() {
+    if first.is_empty() && *end != End::WithNext {
         return sql;
     }
     first.push_str(sql.as_str());
+    if *end == End::WithNext {
+        first.push_str(";COMMIT");
+        *end = End::Over;
+    }
     // Each part was safe.
     AssertSqlSafe(std::mem::take(first)).into_sql_str()
 }

@@ -9,6 +9,7 @@ mod fifo;
 mod fifo_model;
 mod front_door;
 mod house;
+mod merging;
 mod outbound;
 mod queue_bench;
 mod queue_engine;
