@@ -29,9 +29,10 @@ pub(super) enum Pool {
 
 impl Pool {
     pub(super) async fn connection(&self) -> Result<Connection, Error> {
+        // What may connect is large. Unboxed it would be a part of every request's future, and be moved along with it.
         Ok(match self {
-            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Self::Sqlite(pool) => Connection::Sqlite(Box::pin(pool.acquire()).await?),
+            Self::Postgres(pool) => Connection::Postgres(Box::pin(pool.acquire()).await?),
         })
     }
 }
