@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use postrider::base::{Clock, Timestamp, ids};
 use postrider::store::messages::{self, Claimed, Counts, NewMessage};
 use postrider::store::{Error, Store, Tx};
@@ -54,6 +54,24 @@ impl Bench {
         messages::counts(&mut self.store.reader().await.expect("a reader"), QUEUE).await.expect("counted")
     }
 
+    /// A change of one of five sorts, of which 1 and 2 must fail. Says whether it went well.
+    async fn change(&self, n: usize) -> bool {
+        let body = n.to_string();
+        match n % 5 {
+            0 => self.send(&[body]).await.is_ok(),
+            1 => self.send(&["bad".to_owned()]).await.is_ok(),
+            // A closure that is undone although all its statements went well.
+            2 => self.write(self.message(&body), false).await.is_ok(),
+            3 => self.write(self.message(&body), true).await.is_ok(),
+            // A closure that does nothing.
+            _ => self.store.write(|_| Box::pin(async { Ok::<_, Error>(()) })).await.is_ok(),
+        }
+    }
+
+    async fn write(&self, message: NewMessage, keep: bool) -> Result<(), Error> {
+        self.store.write(move |tx| Box::pin(async move { insert_one(tx, message, keep).await })).await
+    }
+
     /// Has the database refuse messages with the body `bad`.
     async fn refuse_bad(&self, engine: crate::engine::Engine) {
         let rule = match engine {
@@ -71,8 +89,9 @@ fn bodies(claimed: &[Claimed]) -> Vec<String> {
     claimed.iter().map(|message| message.body.clone()).collect()
 }
 
-async fn insert_one(tx: &mut Tx, message: NewMessage) -> Result<(), Error> {
-    messages::insert(tx, QUEUE, &[message]).await
+async fn insert_one(tx: &mut Tx, message: NewMessage, keep: bool) -> Result<(), Error> {
+    messages::insert(tx, QUEUE, &[message]).await?;
+    if keep { Ok(()) } else { Err(Error::corrupt("no more of this")) }
 }
 
 both_engines! {
@@ -106,29 +125,7 @@ both_engines! {
     async fn values_and_closures_share_commits_and_fail_apart(engine: Engine) {
         let b = bench(engine).await;
         b.refuse_bad(engine).await;
-        let changes: Vec<BoxFuture<'_, bool>> = (0..150).map(|n| {
-            let body = format!("{n}");
-            match n % 5 {
-                0 => async move { b_ok(b_send(&b, vec![body]).await) }.boxed(),
-                1 => async { b_ok(b_send(&b, vec!["bad".to_owned()]).await) }.boxed(),
-                // A closure that is undone although all its statements went well.
-                2 => {
-                    let message = b.message(&body);
-                    let write = b.store.write(move |tx| Box::pin(async move {
-                        insert_one(tx, message).await?;
-                        Err::<(), Error>(Error::corrupt("no more of this"))
-                    }));
-                    async move { b_ok(write.await) }.boxed()
-                }
-                3 => {
-                    let message = b.message(&body);
-                    let write = b.store.write(move |tx| Box::pin(async move { insert_one(tx, message).await }));
-                    async move { b_ok(write.await) }.boxed()
-                }
-                // A closure that does nothing.
-                _ => async { b_ok(b.store.write(|_| Box::pin(async { Ok::<_, Error>(()) })).await) }.boxed(),
-            }
-        }).collect();
+        let changes = (0..150).map(|n| b.change(n));
         for (n, fine) in join_all(changes).await.into_iter().enumerate() {
             assert_eq!(fine, !matches!(n % 5, 1 | 2), "{n}");
         }
@@ -162,14 +159,6 @@ both_engines! {
         assert_eq!(b.counts().await.visible as usize, left);
         assert!(b.claim(100).await.iter().all(|m| m.id % 4 == 0 && m.receive_count == 2));
     }
-}
-
-fn b_ok<T>(result: Result<T, Error>) -> bool {
-    result.is_ok()
-}
-
-async fn b_send(b: &Bench, bodies: Vec<String>) -> Result<(), Error> {
-    b.send(&bodies).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
