@@ -2,10 +2,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Timestamp, ids};
+use crate::base::{Arn, Timestamp, ids};
 use crate::queues::{Error, Queue, Queues, arn, attempts};
 use crate::store::messages::{self, Claim, Claimed, Groups};
 use crate::store::{Tx, queues};
+
+/// Messages that are too old, or received too often, go in so many rounds of one transaction, and in so many transactions
+/// of one receive. Then it says that there is nothing, as SQS may at any time.
+const ROUNDS_MAX: usize = 10;
+const PASSES_MAX: usize = 10;
 
 /// How to claim for a receive.
 #[derive(Clone)]
@@ -15,98 +20,112 @@ pub(super) struct Taking {
     pub attempt_id: Option<String>,
 }
 
-impl Queues {
-    /// Claims messages of a queue without groups, together with others who claim now.
-    pub(super) async fn claim_plain(&self, queue: &Arc<Queue>, taking: Taking) -> Result<Vec<Claimed>, Error> {
-        let Taking { count, hidden, .. } = taking;
-        let mut taken = Vec::new();
-        loop {
-            let limit = left(count, &taken);
-            let now = self.clock.now();
-            let claimed = self.store.claim_messages(queue.id, limit, hidden, ids::nonce()).await?;
-            let full = claimed.len() == limit as usize;
-            let before = taken.len();
-            if claimed.iter().all(|message| fate(queue, message, now) == Fate::Given) {
-                taken.extend(claimed);
-            } else {
-                let queue = queue.clone();
-                let sorted = self
-                    .store
-                    .write(move |tx| Box::pin(async move { sort_out(tx, &queue, claimed, now).await }))
-                    .await?;
-                taken.extend(sorted);
-            }
-            if !full || is_enough(&taken, before, limit, hidden) {
-                return Ok(taken);
-            }
-        }
-    }
+/// What a claim gave.
+pub(super) struct Claims {
+    /// What may be given out, in order.
+    pub messages: Vec<Claimed>,
+    /// Until when these are hidden.
+    pub hidden_until: Timestamp,
+    /// Whether as many were claimed as wanted and some could not be given out: then more may wait.
+    pub more: bool,
+}
 
-    pub(super) async fn claim_grouped(
+impl Queues {
+    /// Claims messages, or gives those of an earlier receive with the same attempt id.
+    pub(super) async fn claim(
         &self,
         queue: &Arc<Queue>,
         taking: Taking,
         groups: Groups,
     ) -> Result<Vec<Claimed>, Error> {
-        let queue = queue.clone();
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let Some(attempt) = &taking.attempt_id else {
-                        return claim(tx, &queue, groups, taking.count, taking.hidden).await;
-                    };
-                    if let Some(again) = attempts::repeat(tx, &queue, attempt, taking.hidden).await? {
-                        return Ok(again);
-                    }
-                    let taken = claim(tx, &queue, groups, taking.count, taking.hidden).await?;
-                    attempts::note(tx, &queue, attempt, taking.hidden, &taken).await?;
-                    Ok(taken)
+        if groups == Groups::None {
+            return self.claim_plain(queue, &taking).await;
+        }
+        if let Some(again) = self.repeated(queue, &taking).await? {
+            return Ok(again);
+        }
+        for _ in 0..PASSES_MAX {
+            let (queue, taking) = (queue.clone(), taking.clone());
+            let claims = self
+                .store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let claims = claim(tx, &queue, groups, taking.count, taking.hidden).await?;
+                        if let Some(attempt) = &taking.attempt_id {
+                            attempts::note(tx, &queue, attempt, claims.hidden_until, &claims.messages).await?;
+                        }
+                        Ok::<_, Error>(claims)
+                    })
                 })
-            })
-            .await
+                .await?;
+            if !claims.messages.is_empty() || !claims.more {
+                return Ok(claims.messages);
+            }
+        }
+        Ok(vec![])
+    }
+
+    /// Claims messages of a queue without groups, together with others who claim now.
+    async fn claim_plain(&self, queue: &Arc<Queue>, taking: &Taking) -> Result<Vec<Claimed>, Error> {
+        let mut taken = Vec::new();
+        for _ in 0..ROUNDS_MAX * PASSES_MAX {
+            let limit = taking.count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+            let claimed = self.store.claim_messages(queue.id, limit, taking.hidden, ids::nonce()).await?;
+            let (full, before) = (claimed.len() == limit as usize, taken.len());
+            let now = self.clock.now();
+            if claimed.iter().all(|message| fate(queue, message, now) == Fate::Given) {
+                taken.extend(claimed);
+            } else {
+                let queue = queue.clone();
+                let given =
+                    self.store.write(move |tx| Box::pin(async move { sort_out(tx, &queue, claimed).await })).await?;
+                taken.extend(given);
+            }
+            let given = taken.len() - before;
+            if !full || given == limit as usize || (taking.hidden.is_zero() && given > 0) {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// What an earlier receive gave. In a transaction of its own, since it holds groups.
+    async fn repeated(&self, queue: &Arc<Queue>, taking: &Taking) -> Result<Option<Vec<Claimed>>, Error> {
+        let Some(attempt) = taking.attempt_id.clone() else { return Ok(None) };
+        let (queue, hidden) = (queue.clone(), taking.hidden);
+        self.store.write(move |tx| Box::pin(async move { attempts::repeat(tx, &queue, &attempt, hidden).await })).await
     }
 }
 
 /// Claims up to `count` messages that may be given out. Those that are too old are dropped, those received too often
-/// move to the dead-letter queue; both in this transaction.
+/// move to the dead-letter queue; both in this transaction, which stays short however many there are.
 pub(super) async fn claim(
     tx: &mut Tx,
     queue: &Queue,
     groups: Groups,
     count: u32,
     hidden: Duration,
-) -> Result<Vec<Claimed>, Error> {
-    let mut taken = Vec::new();
-    loop {
-        let limit = left(count, &taken);
-        let now = tx.now();
-        let request = Claim {
-            queue_id: queue.id,
-            limit,
-            hidden_until: now + hidden,
-            receipt: ids::nonce(),
-            holder: None,
-            groups,
-        };
+) -> Result<Claims, Error> {
+    // Who holds groups that keep their order claims no others: two who do so could wait for each other.
+    let rounds = if groups == Groups::Order { 1 } else { ROUNDS_MAX };
+    let hidden_until = tx.now() + hidden;
+    let (mut taken, mut more) = (Vec::new(), false);
+    for _ in 0..rounds {
+        let limit = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+        let receipt = ids::nonce();
+        let request = Claim { queue_id: queue.id, limit, hidden_until, receipt, holder: None, groups };
         let claimed = messages::claim(tx, request).await?;
         let full = claimed.len() == limit as usize;
         let before = taken.len();
-        taken.extend(sort_out(tx, queue, claimed, now).await?);
-        if !full || is_enough(&taken, before, limit, hidden) {
-            return Ok(taken);
+        taken.extend(sort_out(tx, queue, claimed).await?);
+        more = full && taken.len() - before < limit as usize;
+        // A message with a visibility timeout of 0 could be claimed again in this loop; so it runs again only for
+        // messages that did not count.
+        if !more || (hidden.is_zero() && taken.len() > before) {
+            break;
         }
     }
-}
-
-fn left(count: u32, taken: &[Claimed]) -> u32 {
-    count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX))
-}
-
-/// Whether a claim that found all it asked for was the last one. Only messages that were not given out call for
-/// another; one with a visibility timeout of 0 could be claimed again.
-fn is_enough(taken: &[Claimed], before: usize, limit: u32, hidden: Duration) -> bool {
-    let given = taken.len() - before;
-    given == limit as usize || (hidden.is_zero() && given > 0)
+    Ok(Claims { messages: taken, hidden_until, more })
 }
 
 /// What becomes of a claimed message.
@@ -129,30 +148,37 @@ fn fate(queue: &Queue, message: &Claimed, now: Timestamp) -> Fate {
 }
 
 /// Drops claimed messages that are too old, moves those received too often, and gives the others.
-async fn sort_out(tx: &mut Tx, queue: &Queue, claimed: Vec<Claimed>, now: Timestamp) -> Result<Vec<Claimed>, Error> {
-    let mut given = Vec::with_capacity(claimed.len());
+async fn sort_out(tx: &mut Tx, queue: &Queue, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
+    let now = tx.now();
+    let (mut given, mut dead) = (Vec::with_capacity(claimed.len()), Vec::new());
     for message in claimed {
         match fate(queue, &message, now) {
             Fate::TooOld => messages::drop_claimed(tx, queue.id, &message).await?,
-            Fate::ReceivedTooOften if move_to_dead_letters(tx, queue, &message).await? => {}
-            Fate::Given | Fate::ReceivedTooOften => given.push(message),
+            Fate::ReceivedTooOften => dead.push(message),
+            Fate::Given => given.push(message),
         }
+    }
+    if !dead.is_empty() {
+        given.extend(move_to_dead_letters(tx, queue, dead).await?);
+        given.sort_by_key(|message| message.id);
     }
     Ok(given)
 }
 
-/// `false` when the dead-letter queue is gone: then the message stays where it is, as in SQS.
-async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, message: &Claimed) -> Result<bool, Error> {
-    let target = queue.settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<crate::base::Arn>().ok());
-    let Some(target) = target else { return Ok(false) };
-    let Some(dead) = queues::find(tx, &target.account, &target.region, &target.resource).await? else {
-        return Ok(false);
+/// Gives those back that stay where they are because the dead-letter queue is gone, as in SQS.
+async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, dead: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
+    let target = queue.settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<Arn>().ok());
+    let Some(target) = target else { return Ok(dead) };
+    let Some(target) = queues::find(tx, &target.account, &target.region, &target.resource).await? else {
+        return Ok(dead);
     };
     let source = arn(queue).to_string();
-    if message.deduplication_id.is_some() {
-        messages::move_in_order(tx, message, queue.id, dead.id, Some(&source), "received too often").await?;
-    } else {
-        messages::move_dead(tx, message, dead.id, &source).await?;
+    if queue.settings.fifo.is_some() {
+        messages::move_in_order(tx, &dead, queue.id, target.id, &source, "received too often").await?;
+        return Ok(vec![]);
     }
-    Ok(true)
+    for message in &dead {
+        messages::move_dead(tx, message, target.id, &source).await?;
+    }
+    Ok(vec![])
 }
