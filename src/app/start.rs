@@ -127,19 +127,27 @@ impl App {
         smtp.serve(&stop);
         let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
         if workers {
-            app.start_workers(&clock).await?;
+            if !settings.accept_only {
+                app.start_pools().await?;
+            }
+            app.start_regular_work(&clock);
         }
         app.health.ready();
         Ok(app)
     }
 
-    async fn start_workers(&self, clock: &Clock) -> Result<(), StartError> {
+    async fn start_pools(&self) -> Result<(), StartError> {
         for pool in &self.parts.pools {
             pool.recover().await?;
             self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
         }
+        Ok(())
+    }
+
+    fn start_regular_work(&self, clock: &Clock) {
         let (stop, services) = (&self.stop, self.parts.services.clone());
         tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
+        tick(stop, clock, "purges", MOVES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
             queues.sweep_expired().await?;
             queues.sweep_moves().await?;
@@ -179,7 +187,6 @@ impl App {
                 Ok::<_, store::Error>(())
             },
         );
-        Ok(())
     }
 
     /// Where it listens.
@@ -211,7 +218,8 @@ impl App {
         let worked: Vec<usize> = futures::future::try_join_all(rounds).await?;
         let moved = self.parts.services.queues.move_round().await?;
         let written = self.parts.streams.round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved + written)
+        let purged = self.parts.services.queues.purge_round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved + written + purged)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
@@ -260,7 +268,7 @@ impl SmtpListeners {
         let service = |mode, implicit_tls| smtp::Service {
             mode,
             hostname: hostname.clone(),
-            limits: Limits::default(),
+            limits: Limits { sessions_per_peer: settings.smtp_sessions_per_peer, ..Limits::default() },
             tls: Some(tls.clone()),
             implicit_tls,
             clock: clock.clone(),

@@ -88,6 +88,15 @@ pub struct Given {
     #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_KEY", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
 
+    /// Take calls and mail, but leave the jobs (delivery, receipt rules, notifications) to other nodes of the same
+    /// database, or to this one when it is started without this [default: false]
+    #[arg(long, env = "POSTRIDER_ACCEPT_ONLY", num_args = 0..=1, default_missing_value = "true")]
+    pub accept_only: Option<bool>,
+
+    /// SMTP sessions at one time from one address (IPv6: from one /64) [default: 50]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_SESSIONS_PER_PEER")]
+    pub smtp_sessions_per_peer: Option<usize>,
+
     /// Form of the log on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM", env = "POSTRIDER_LOG_FORMAT", value_parser = ["text", "json"])]
     pub log_format: Option<String>,
@@ -149,7 +158,8 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            functions, streams, signing_url, webhook_ca, mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            functions, streams, signing_url, webhook_ca, mx_port, accept_only, smtp_sessions_per_peer, hostname,
+            public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);

@@ -69,6 +69,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Certificate and key for SMTP; `None` means a self-signed pair.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether this node works no jobs.
+    pub accept_only: bool,
+    /// SMTP sessions at one time from one address.
+    pub smtp_sessions_per_peer: usize,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
@@ -125,6 +129,8 @@ impl Settings {
                 (None, None) => None,
                 _ => return Err(Problem::new("tls-certificate and tls-key go together")),
             },
+            accept_only: given.accept_only.unwrap_or(false),
+            smtp_sessions_per_peer: given.smtp_sessions_per_peer.unwrap_or(50),
             log_json: given.log_format.is_some_and(|form| form == "json"),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: match (given.root_access_key_id, given.root_secret_access_key) {
