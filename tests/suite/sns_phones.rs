@@ -48,6 +48,12 @@ both_engines! {
         let refused = publish().send().await.expect_err("not verified");
         assert_eq!(refused.code(), Some("InvalidParameter"));
 
+        let topic = sns.create_topic().name("t").send().await.expect("made").topic_arn.expect("an ARN");
+        sns.subscribe().topic_arn(&topic).protocol("sms").endpoint(PHONE).send().await.expect("subscribed");
+        sns.publish().topic_arn(&topic).message("by a side door").send().await.expect("published");
+        house.work().await;
+        assert!(gateway.arrived().is_empty(), "a topic leads round no sandbox");
+
         sns.create_sms_sandbox_phone_number().phone_number(PHONE).send().await.expect("asked");
         house.work().await;
         let told = gateway.arrived()[0].json();
