@@ -112,28 +112,6 @@ impl From<topics::Error> for SnsError {
             E::EndpointQueue => Self::parameter("SQS endpoint ARN"),
             E::Endpoint(what) => Self::parameter(what),
             E::NothingBehind(why) => Self::parameter(format_args!("Endpoint Reason: {why}")),
-            E::Phone(number) => {
-                Self::parameter(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
-            }
-            E::PhoneNotVerified(number) => Self::parameter(format_args!(
-                "PhoneNumber Reason: {number} is not verified, and this account is in the SMS sandbox"
-            )),
-            E::OptedInLately => Self::parameter("PhoneNumber Reason: the number was opted in within the last 30 days"),
-            E::OptedOut => Self::row("OptedOut", 400, "The phone number is opted out."),
-            E::SandboxNumber(why) => Self::row("UserError", 400, why),
-            E::SandboxMissing => Self::no_resource(),
-            E::SandboxCode => Self::row("VerificationException", 400, "The one-time password is not valid."),
-            E::ApplicationName => Self::parameter("Name Reason: Invalid value"),
-            E::ApplicationMissing => Self::not_found("PlatformApplication does not exist"),
-            E::ApplicationDiffers => {
-                Self::parameter("Attributes Reason: Platform application already exists with different attributes")
-            }
-            E::ApplicationDisabled => Self::row("PlatformApplicationDisabled", 400, "Platform application is disabled"),
-            E::DeviceMissing => Self::not_found("Endpoint does not exist"),
-            E::DeviceDiffers(arn) => Self::parameter(format_args!(
-                "Token Reason: Endpoint {arn} already exists with the same Token, but different attributes."
-            )),
-            E::DeviceDisabled => Self::row("EndpointDisabled", 400, "Endpoint is disabled"),
             E::AskedTooOften => Self::Refused(THROTTLED, "Rate exceeded".to_owned()),
             E::EndpointFifo => Self::parameter(
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
@@ -157,7 +135,38 @@ impl From<topics::Error> for SnsError {
             E::MessageAttribute { name, why } => Self::Refused(PARAMETER_VALUE, attribute_text(&name, &why)),
             E::Group => Self::parameter("MessageGroupId"),
             E::Signing(_) | E::Client(_) | E::Mail(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
+            other => of_phone_or_device(other),
         }
+    }
+}
+
+/// The rows of text messages and platform applications.
+fn of_phone_or_device(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::Phone(number) => {
+            SnsError::parameter(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
+        }
+        E::PhoneNotVerified(number) => SnsError::parameter(format_args!(
+            "PhoneNumber Reason: {number} is not verified, and this account is in the SMS sandbox"
+        )),
+        E::OptedInLately => SnsError::parameter("PhoneNumber Reason: the number was opted in within the last 30 days"),
+        E::OptedOut => SnsError::row("OptedOut", 400, "The phone number is opted out."),
+        E::SandboxNumber(why) => SnsError::row("UserError", 400, why),
+        E::SandboxMissing => SnsError::no_resource(),
+        E::SandboxCode => SnsError::row("VerificationException", 400, "The one-time password is not valid."),
+        E::ApplicationName => SnsError::parameter("Name Reason: Invalid value"),
+        E::ApplicationMissing => SnsError::not_found("PlatformApplication does not exist"),
+        E::ApplicationDiffers => {
+            SnsError::parameter("Attributes Reason: Platform application already exists with different attributes")
+        }
+        E::ApplicationDisabled => SnsError::row("PlatformApplicationDisabled", 400, "Platform application is disabled"),
+        E::DeviceMissing => SnsError::not_found("Endpoint does not exist"),
+        E::DeviceDiffers(arn) => SnsError::parameter(format_args!(
+            "Token Reason: Endpoint {arn} already exists with the same Token, but different attributes."
+        )),
+        E::DeviceDisabled => SnsError::row("EndpointDisabled", 400, "Endpoint is disabled"),
+        other => SnsError::Internal(other),
     }
 }
 
