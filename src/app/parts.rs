@@ -17,8 +17,8 @@ use crate::mail::sending::transport::{self, Delivery, Transport, TransportOption
 use crate::mail::sending::{self, Limits, Sending};
 use crate::queues::Queues;
 use crate::store::Store;
-use crate::topics::Topics;
 use crate::topics::delivery::{Deliverer, Poster, Reach};
+use crate::topics::{Spreader, Topics};
 use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many.
@@ -29,6 +29,8 @@ const OUTBOUND_PER_DOMAIN: u32 = 20;
 const INBOUND_AT_ONCE: usize = 16;
 /// How many HTTP deliveries are under way at once.
 const TOPIC_DELIVERIES_AT_ONCE: usize = 100;
+/// How many messages are on their way to many subscriptions at once. Each holds a part of its copies in memory.
+const FAN_OUTS_AT_ONCE: usize = 4;
 /// How many of them go to one host.
 const TOPIC_DELIVERIES_PER_HOST: u32 = 10;
 
@@ -98,10 +100,12 @@ impl Parts {
         let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
         let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));
+        let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, poster.map_err(|e| wrong(e.to_string()))?);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
+            Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_HOST),
         ];

@@ -82,8 +82,8 @@ pub(super) fn attributes(fifo: &Fifo) -> [(&'static str, String); 4] {
     ]
 }
 
-/// The sequence number of a message: row ids grow in the order in which a group's messages are accepted.
-pub(super) fn sequence_number(id: i64) -> String {
+/// The sequence number, 20 digits, of a message by the number of its row: row ids grow in the order in which a group's messages are accepted.
+pub fn sequence_number(id: i64) -> String {
     SEQUENCE_BASE.saturating_add_signed(id).to_string()
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::Clock;
 use crate::queues::Queues;
 use crate::store::Store;
+use crate::topics::permission::Policies;
 use crate::topics::signing::Signer;
 
 /// All operations on topics and subscriptions. Cheap to clone; the operations stand in the rooms of this floor.
@@ -16,6 +17,7 @@ struct Inner {
     clock: Clock,
     queues: Queues,
     signer: Signer,
+    policies: Policies,
     public_url: Option<String>,
     bound_url: String,
 }
@@ -32,7 +34,8 @@ impl Topics {
     ) -> Self {
         let signer = Signer::new(store.clone(), clock.clone());
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        Self(Arc::new(Inner { store, clock, queues, signer, public_url, bound_url: bound_url.into() }))
+        let (policies, bound_url) = (Policies::default(), bound_url.into());
+        Self(Arc::new(Inner { store, clock, queues, signer, policies, public_url, bound_url }))
     }
 
     /// Signs messages, and knows the certificates.
@@ -46,6 +49,10 @@ impl Topics {
 
     pub(in crate::topics) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(in crate::topics) fn policies(&self) -> &Policies {
+        &self.0.policies
     }
 
     pub(in crate::topics) fn queues(&self) -> &Queues {

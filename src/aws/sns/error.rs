@@ -72,6 +72,9 @@ impl SnsError {
             topics::Error::AttributeValue(name, why) => {
                 Self::parameter(format_args!("Attributes Reason: {name}: {why}"))
             }
+            topics::Error::FifoAttribute(name) => {
+                Self::parameter(format_args!("Attributes Reason: {name} can only be set for FIFO topics"))
+            }
             topics::Error::FilterPolicyNested => Self::parameter(format_args!("Attributes Reason: {NESTED}")),
             other => Self::from(other),
         }
@@ -84,7 +87,31 @@ impl From<topics::Error> for SnsError {
         match error {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
-            E::Fifo => Self::parameter("Attributes Reason: FIFO topics are not supported by this server"),
+            E::Archived => Self::Refused(
+                ErrorShape::sender("InvalidState", 400),
+                "Invalid state: the topic has an ArchivePolicy; take it away before you delete the topic".to_owned(),
+            ),
+            E::Forbidden => Self::Refused(AUTHORIZATION, "The policy of the topic does not allow it".to_owned()),
+            E::Label => Self::parameter("Label"),
+            E::LabelTaken => Self::parameter("Statement already exists"),
+            E::Account => Self::parameter("AWSAccountId"),
+            E::PolicyScope => Self::parameter("Policy statement action out of service scope!"),
+            E::FifoAttribute(name) => Self::parameter(format_args!("{name} can only be set for FIFO topics")),
+            E::TooManySubscriptions => Self::Refused(
+                ErrorShape::sender("SubscriptionLimitExceeded", 403),
+                "Subscription limit exceeded".to_owned(),
+            ),
+            E::FifoProtocol(name) => Self::parameter(format_args!("Invalid protocol type: {name}")),
+            E::Deduplication => Self::parameter("MessageDeduplicationId"),
+            E::DeduplicationHere => Self::parameter(
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid \
+                 for this topic type",
+            ),
+            E::DeduplicationMissing => Self::parameter(
+                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+                 explicitly",
+            ),
+            E::GroupMissing => Self::parameter("The MessageGroupId parameter is required for FIFO topics"),
             E::TopicDiffers => Self::parameter("Attributes Reason: Topic already exists with different attributes"),
             E::TagsDiffer => Self::parameter("Tags Reason: Topic already exists with different tags"),
             E::TooManyTags => {

@@ -1,7 +1,10 @@
 //! Amazon SNS on the wire: Query in, XML out.
 mod arn;
 mod error;
+mod permission;
+mod permit;
 mod publish;
+mod publish_batch;
 mod subscription;
 mod tag;
 mod topic;
@@ -32,6 +35,7 @@ pub static API: Api = Api {
 };
 
 static OPERATIONS: &[Operation] = operations! {
+    AddPermission => permission::add_permission,
     ConfirmSubscription => subscription::confirm_subscription,
     CreateTopic => topic::create_topic,
     DeleteTopic => topic::delete_topic,
@@ -42,7 +46,8 @@ static OPERATIONS: &[Operation] = operations! {
     ListTagsForResource => tag::list_tags_for_resource,
     ListTopics => topic::list_topics,
     Publish => publish::publish,
-    PublishBatch => publish::publish_batch,
+    PublishBatch => publish_batch::publish_batch,
+    RemovePermission => permission::remove_permission,
     SetSubscriptionAttributes => subscription::set_subscription_attributes,
     SetTopicAttributes => topic::set_topic_attributes,
     Subscribe => subscription::subscribe,
