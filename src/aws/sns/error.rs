@@ -87,31 +87,9 @@ impl From<topics::Error> for SnsError {
         match error {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
-            E::Archived => Self::Refused(
-                ErrorShape::sender("InvalidState", 400),
-                "Invalid state: the topic has an ArchivePolicy; take it away before you delete the topic".to_owned(),
-            ),
-            E::Forbidden => Self::Refused(AUTHORIZATION, "The policy of the topic does not allow it".to_owned()),
-            E::Label => Self::parameter("Label"),
-            E::LabelTaken => Self::parameter("Statement already exists"),
-            E::Account => Self::parameter("AWSAccountId"),
-            E::PolicyScope => Self::parameter("Policy statement action out of service scope!"),
-            E::FifoAttribute(name) => Self::parameter(format_args!("{name} can only be set for FIFO topics")),
-            E::TooManySubscriptions => Self::Refused(
-                ErrorShape::sender("SubscriptionLimitExceeded", 403),
-                "Subscription limit exceeded".to_owned(),
-            ),
-            E::FifoProtocol(name) => Self::parameter(format_args!("Invalid protocol type: {name}")),
-            E::Deduplication => Self::parameter("MessageDeduplicationId"),
-            E::DeduplicationHere => Self::parameter(
-                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid \
-                 for this topic type",
-            ),
-            E::DeduplicationMissing => Self::parameter(
-                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
-                 explicitly",
-            ),
-            E::GroupMissing => Self::parameter("The MessageGroupId parameter is required for FIFO topics"),
+            E::Archived | E::Forbidden | E::Label | E::LabelTaken | E::Account | E::PolicyScope => of_policy(error),
+            E::FifoAttribute(_) | E::TooManySubscriptions | E::FifoProtocol(_) => of_fifo(error),
+            E::Deduplication | E::DeduplicationHere | E::DeduplicationMissing | E::GroupMissing => of_fifo(error),
             E::TopicDiffers => Self::parameter("Attributes Reason: Topic already exists with different attributes"),
             E::TagsDiffer => Self::parameter("Tags Reason: Topic already exists with different tags"),
             E::TooManyTags => {
@@ -154,6 +132,45 @@ impl From<topics::Error> for SnsError {
             E::Group => Self::parameter("MessageGroupId"),
             E::Signing(_) | E::Client(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
         }
+    }
+}
+
+fn of_policy(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::Archived => SnsError::Refused(
+            ErrorShape::sender("InvalidState", 400),
+            "Invalid state: the topic has an ArchivePolicy; take it away before you delete the topic".to_owned(),
+        ),
+        E::Forbidden => SnsError::Refused(AUTHORIZATION, "The policy of the topic does not allow it".to_owned()),
+        E::Label => SnsError::parameter("Label"),
+        E::LabelTaken => SnsError::parameter("Statement already exists"),
+        E::Account => SnsError::parameter("AWSAccountId"),
+        E::PolicyScope => SnsError::parameter("Policy statement action out of service scope!"),
+        other => SnsError::Internal(other),
+    }
+}
+
+fn of_fifo(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::FifoAttribute(name) => SnsError::parameter(format_args!("{name} can only be set for FIFO topics")),
+        E::TooManySubscriptions => SnsError::Refused(
+            ErrorShape::sender("SubscriptionLimitExceeded", 403),
+            "Subscription limit exceeded".to_owned(),
+        ),
+        E::FifoProtocol(name) => SnsError::parameter(format_args!("Invalid protocol type: {name}")),
+        E::Deduplication => SnsError::parameter("MessageDeduplicationId"),
+        E::DeduplicationHere => SnsError::parameter(
+            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid \
+             for this topic type",
+        ),
+        E::DeduplicationMissing => SnsError::parameter(
+            "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+             explicitly",
+        ),
+        E::GroupMissing => SnsError::parameter("The MessageGroupId parameter is required for FIFO topics"),
+        other => SnsError::Internal(other),
     }
 }
 
