@@ -71,7 +71,7 @@ both_engines! {
         }
         let texts: Vec<String> = got.iter().map(|(_, body)| body.clone()).collect();
         assert_eq!(texts, numbered(3, 124));
-        assert!(got.iter().all(|(replayed, body)| *replayed == !["m122", "m123"].contains(&body.as_str())));
+        assert!(got.iter().all(|(replayed, body)| *replayed != ["m122", "m123"].contains(&body.as_str())));
         let envelope = body(&b.received("late").await[0]);
         assert_eq!((text(&envelope, "Replayed"), text(&envelope, "Timestamp")), ("true", since.iso_millis().as_str()));
         assert_eq!(status(&b, &second).await.as_deref(), Some("Completed"));
