@@ -39,6 +39,7 @@ pub use fifo::sequence_number;
 pub use message_attributes::{MessageAttribute, MessageAttributes};
 pub use receive::{Receive, Received};
 pub use send::{Outgoing, Sent};
+pub use spread::Targets;
 
 /// The queues of all accounts. Cheap to clone.
 #[derive(Clone)]

@@ -1,12 +1,44 @@
 //! One message for each of many queues, inside the caller's transaction and in few statements: the fan-out of a topic.
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::base::Arn;
 use crate::queues::send::{check, row};
-use crate::queues::{Error, Outgoing, Queue, Queues, arn, fifo};
+use crate::queues::{Error, Outgoing, Queue, Queues, Scope, arn, fifo};
 use crate::store::{self, Tx, messages, queues};
 
+/// Queues that were looked up, by their ARNs.
+#[derive(Default)]
+pub struct Targets(HashMap<String, Arc<Queue>>);
+
 impl Queues {
+    /// Looks queues up outside of any transaction, as senders do: what is known of them may be a second old.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn targets(&self, arns: Vec<Arn>) -> Result<Targets, store::Error> {
+        let mut targets = HashMap::with_capacity(arns.len());
+        for arn in arns {
+            let scope = Scope { account: arn.account.clone(), region: arn.region.clone() };
+            match self.queue(&scope, &arn.resource).await {
+                Ok(queue) => drop(targets.insert(arn.to_string(), queue)),
+                Err(Error::Internal(error)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(Targets(targets))
+    }
+
+    /// Looks queues up inside a transaction.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn targets_in(&self, tx: &mut Tx, arns: Vec<Arn>) -> Result<Targets, store::Error> {
+        let names: Vec<_> = arns.into_iter().map(|to| (to.account, to.region, to.resource)).collect();
+        let found = queues::find_each(tx, &names).await?;
+        Ok(Targets(found.into_iter().map(|queue| (arn(&queue).to_string(), Arc::new(queue))).collect()))
+    }
+
     /// Adds messages for a topic, each to its queue, by the rules of [`Queues::deliver_for`]. Gives for each, in the same
     /// order, why its queue did not take it. FIFO queues are gone through in the order of their ids, and only one group of
     /// each is held, so that fan-outs do not wait for each other in a circle.
@@ -18,14 +50,11 @@ impl Queues {
         tx: &mut Tx,
         topic: &Arn,
         messages: Vec<(Arn, Outgoing)>,
+        targets: &Targets,
     ) -> Result<Vec<Option<Error>>, store::Error> {
-        let name = |(to, _): &(Arn, Outgoing)| (to.account.clone(), to.region.clone(), to.resource.clone());
-        let names: Vec<_> = messages.iter().map(name).collect();
-        let found = queues::find_each(tx, &names).await?;
-        let found: HashMap<String, Queue> = found.into_iter().map(|queue| (arn(&queue).to_string(), queue)).collect();
         let (mut rows, mut in_order, mut answers) = (Vec::new(), Vec::new(), Vec::with_capacity(messages.len()));
         for (n, (to, message)) in messages.into_iter().enumerate() {
-            let queue = match found.get(&to.to_string()) {
+            let queue = match targets.0.get(&to.to_string()) {
                 Some(queue) => queue,
                 None => {
                     answers.push(Some(Error::QueueMissing(to.resource)));

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::Arn;
-use crate::queues::{self, Outgoing, Queues};
+use crate::queues::{self, Outgoing, Queues, Targets};
 use crate::store::subscriptions::Subscription;
 use crate::store::{self, Tx, publications};
 use crate::topics::draft::Draft;
@@ -29,31 +29,60 @@ pub(in crate::topics) struct Fan<'a> {
     pub kept_as: String,
 }
 
+/// What a fan-out writes, made before any transaction where there is time.
+#[derive(Default)]
+pub(in crate::topics) struct Handout {
+    to_queues: Vec<(Subscription, Arn, Outgoing)>,
+    jobs: Vec<(Job, String)>,
+    ready: BTreeMap<Protocol, Notification>,
+}
+
+impl Handout {
+    /// The queues that get a message.
+    pub fn queues(&self) -> Vec<Arn> {
+        self.to_queues.iter().map(|(_, queue, _)| queue.clone()).collect()
+    }
+}
+
 impl Fan<'_> {
     /// Hands the message to those of the subscriptions that want it: to queues at once, to others by a delivery job. A
     /// queue that does not take it is passed over, and the message goes to the dead-letter queue if there is one.
-    pub async fn hand_out(&self, tx: &mut Tx, subscriptions: &[Subscription]) -> Result<(), Error> {
+    pub async fn hand_out(&self, tx: &mut Tx, subscriptions: Vec<Subscription>) -> Result<(), Error> {
+        let handout = self.prepare(subscriptions)?;
+        let targets = self.queues.targets_in(tx, handout.queues()).await?;
+        Ok(self.commit(tx, handout, &targets).await?)
+    }
+
+    /// Makes what those of the subscriptions get that want the message.
+    pub fn prepare(&self, subscriptions: Vec<Subscription>) -> Result<Handout, Error> {
         let mut sieve = Sieve::default();
-        let (mut jobs, mut to_queues, mut ready) = (Vec::new(), Vec::new(), BTreeMap::new());
         let mut frame = None;
+        let mut handout = Handout::default();
         for subscription in subscriptions {
             let Some(protocol) = Protocol::parse(&subscription.protocol) else { continue };
-            if !sieve.lets_pass(subscription, protocol, self.draft)? {
+            if !sieve.lets_pass(&subscription, protocol, self.draft)? {
                 continue;
             }
             if protocol == Protocol::Sqs {
                 let Ok(queue) = subscription.endpoint.parse::<Arn>() else { continue };
-                let outgoing = self.outgoing(subscription, &queue, &mut frame);
-                to_queues.push((subscription, queue, outgoing));
+                let outgoing = self.outgoing(&subscription, &queue, &mut frame);
+                handout.to_queues.push((subscription, queue, outgoing));
                 continue;
             }
-            ready.entry(protocol).or_insert_with(|| self.notification(protocol));
-            let (message, subscription_id) = (self.kept_as.clone(), subscription.uuid.clone());
-            jobs.push((Job::Notification { message, subscription: subscription_id }, subscription.endpoint.as_str()));
+            handout.ready.entry(protocol).or_insert_with(|| self.notification(protocol));
+            let job = Job::Notification { message: self.kept_as.clone(), subscription: subscription.uuid };
+            handout.jobs.push((job, subscription.endpoint));
         }
-        self.send_to_queues(tx, to_queues).await?;
+        Ok(handout)
+    }
+
+    /// Writes what was made.
+    pub async fn commit(&self, tx: &mut Tx, handout: Handout, targets: &Targets) -> Result<(), store::Error> {
+        let Handout { to_queues, jobs, ready } = handout;
+        self.send_to_queues(tx, to_queues, targets).await?;
         if !jobs.is_empty() {
-            job::enqueue(tx, &jobs).await?;
+            let named: Vec<_> = jobs.iter().map(|(job, endpoint)| (job.clone(), endpoint.as_str())).collect();
+            job::enqueue(tx, &named).await?;
             let content = serde_json::to_string(&ready).map_err(store::Error::corrupt)?;
             let count = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
             publications::insert(tx, &self.kept_as, &content, count).await?;
@@ -102,17 +131,24 @@ impl Fan<'_> {
     async fn send_to_queues(
         &self,
         tx: &mut Tx,
-        messages: Vec<(&Subscription, Arn, Outgoing)>,
+        messages: Vec<(Subscription, Arn, Outgoing)>,
+        targets: &Targets,
     ) -> Result<(), store::Error> {
         if messages.is_empty() {
             return Ok(());
         }
-        let each = messages.iter().map(|(_, queue, outgoing)| (queue.clone(), outgoing.clone())).collect();
-        let answers = self.queues.deliver_each(tx, self.topic, each).await?;
-        for ((subscription, _, outgoing), refused) in messages.into_iter().zip(answers) {
+        let mut subscriptions = Vec::with_capacity(messages.len());
+        let mut each = Vec::with_capacity(messages.len());
+        for (subscription, queue, outgoing) in messages {
+            subscriptions.push((subscription, queue.clone()));
+            each.push((queue, outgoing));
+        }
+        let answers = self.queues.deliver_each(tx, self.topic, each, targets).await?;
+        for ((subscription, queue), refused) in subscriptions.into_iter().zip(answers) {
             let Some(error) = refused else { continue };
             let (message, endpoint) = (&self.draft.parts.id, &subscription.endpoint);
             tracing::warn!(message.id = message, endpoint, %error, "a subscribed queue did not take a message");
+            let outgoing = self.outgoing(&subscription, &queue, &mut None);
             to_dead_letters(tx, self.queues, &subscription.attributes, self.topic, outgoing).await?;
         }
         Ok(())

@@ -54,14 +54,17 @@ impl Spreader {
         }
         let next = subscriptions.last().map(|last| last.id);
         let (queues, message) = (self.topics.queues().clone(), message.to_owned());
-        let store = self.topics.store();
-        store
+        let kept_as = format!("{message}/{reached}");
+        let fan = Fan { queues: &queues, key: &key, topic: &arn, rules, draft: &draft, kept_as: kept_as.clone() };
+        let handout = fan.prepare(subscriptions)?;
+        let targets = queues.targets(handout.queues()).await?;
+        self.topics
+            .store()
             .write(move |tx| {
                 Box::pin(async move {
                     if fan_outs::advance(tx, &message, reached, next).await? && next.is_some() {
-                        let kept_as = format!("{message}/{reached}");
                         let fan = Fan { queues: &queues, key: &key, topic: &arn, rules, draft: &draft, kept_as };
-                        fan.hand_out(tx, &subscriptions).await?;
+                        fan.commit(tx, handout, &targets).await?;
                     }
                     Ok::<_, Error>(())
                 })

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
-use crate::queues::sequence_number;
+use crate::queues::{Targets, sequence_number};
+use crate::store::subscriptions::Subscription;
 use crate::store::topics::Topic;
 use crate::store::{self, Tx, fan_outs, subscriptions, topic_archive, topic_order};
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
-use crate::topics::fan_out::Fan;
+use crate::topics::fan_out::{Fan, Handout};
 use crate::topics::rules::{Rules, content_id};
-use crate::topics::signing::Version;
+use crate::topics::signing::{Key, Version};
 use crate::topics::topic::{find, hold};
 use crate::topics::{Error, Publication, Topics, attributes};
 use crate::workers::{self, SystemQueue};
@@ -32,6 +33,22 @@ pub struct Published {
     pub sequence_number: Option<String>,
 }
 
+/// What was seen before the transaction.
+struct Ahead {
+    rules: Rules,
+    /// Those that want an envelope.
+    protocols: Vec<Protocol>,
+    /// The subscriptions, if they can be served from here: a few, of a topic without an order or an archive.
+    few: Option<Vec<Subscription>>,
+}
+
+/// One of several messages, and what was made of it before the transaction.
+struct Entry {
+    n: usize,
+    draft: Draft,
+    made: Option<(Handout, Targets)>,
+}
+
 impl Topics {
     /// Publishes to `topic` and returns the MessageId. When it returns, every confirmed subscription has its message, its
     /// delivery job, or its place in a fan-out job, durably. Errors: `TopicMissing`, and those of [`Publication`]'s
@@ -48,7 +65,7 @@ impl Topics {
         topic: &Arn,
         publications: Vec<Publication>,
     ) -> Result<Vec<Result<Published, Error>>, Error> {
-        let (rules, protocols) = self.look_ahead(topic).await?;
+        let Ahead { rules, protocols, few } = self.look_ahead(topic).await?;
         let key = self.signer().key().await?;
         let mut answers = Vec::with_capacity(publications.len());
         let mut drafts = Vec::with_capacity(publications.len());
@@ -62,7 +79,11 @@ impl Topics {
             });
             match draft {
                 Ok(draft) => {
-                    drafts.push((n, draft));
+                    let made = match &few {
+                        Some(few) => Some(self.make(topic, rules, &key, &draft, few).await?),
+                        None => None,
+                    };
+                    drafts.push(Entry { n, draft, made });
                     answers.push(Err(Error::MessageEmpty));
                 }
                 Err(error) => answers.push(Err(error)),
@@ -81,7 +102,7 @@ impl Topics {
     /// Whether a batch can be published at all: the attributes, groups and deduplication ids of all its messages. Errors:
     /// `TopicMissing`, and what is wrong with the first bad one.
     pub async fn check_batch(&self, topic: &Arn, publications: &[Publication]) -> Result<(), Error> {
-        let (rules, _) = self.look_ahead(topic).await?;
+        let Ahead { rules, .. } = self.look_ahead(topic).await?;
         publications.iter().try_for_each(|publication| {
             publication.check_attributes()?;
             rules.check(publication)
@@ -96,7 +117,7 @@ impl Topics {
     pub async fn publish_in(&self, tx: &mut Tx, topic: &Arn, publication: &Publication) -> Result<String, Error> {
         let draft = self.draft(publication.clone())?;
         self.check_mail(&find(tx, topic).await?, topic)?;
-        Ok(self.publish_draft(tx, topic, draft).await?.message_id)
+        Ok(self.publish_draft(tx, topic, draft, None).await?.message_id)
     }
 
     fn draft(&self, publication: Publication) -> Result<Draft, Error> {
@@ -104,29 +125,51 @@ impl Topics {
         Draft::new(publication, base, self.clock().now())
     }
 
-    /// What is needed before the transaction: the topic's rules, and the protocols that want an envelope.
-    async fn look_ahead(&self, topic: &Arn) -> Result<(Rules, Vec<Protocol>), Error> {
+    /// What is needed before the transaction.
+    async fn look_ahead(&self, topic: &Arn) -> Result<Ahead, Error> {
         let arn = topic.clone();
-        let (rules, protocols) = self
-            .store()
+        self.store()
             .read(|tx| {
                 Box::pin(async move {
                     let topic = find(tx, &arn).await?;
-                    Ok::<_, Error>((Rules::of(&topic)?, subscriptions::enveloped(tx, topic.id).await?))
+                    let rules = Rules::of(&topic)?;
+                    let names = subscriptions::enveloped(tx, topic.id).await?;
+                    let protocols = names.iter().filter_map(|name| Protocol::parse(name)).collect();
+                    // A number is given in the transaction; and whether a replay is under way is seen there.
+                    let early = !rules.fifo && rules.archived_days.is_none();
+                    let few =
+                        if early { subscriptions::confirmed(tx, topic.id, 0, AT_ONCE + 1).await? } else { vec![] };
+                    let few = Some(few).filter(|few| early && few.len() <= AT_ONCE as usize);
+                    Ok::<_, Error>(Ahead { rules, protocols, few })
                 })
             })
-            .await?;
-        Ok((rules, protocols.iter().filter_map(|name| Protocol::parse(name)).collect()))
+            .await
     }
 
-    async fn publish_lot(&self, topic: &Arn, lot: Vec<(usize, Draft)>) -> Result<Vec<(usize, Published)>, Error> {
+    /// Makes what a few subscriptions get, before the transaction.
+    async fn make(
+        &self,
+        topic: &Arn,
+        rules: Rules,
+        key: &Key,
+        draft: &Draft,
+        few: &[Subscription],
+    ) -> Result<(Handout, Targets), Error> {
+        let kept_as = draft.parts.id.clone();
+        let fan = Fan { queues: self.queues(), key, topic, rules, draft, kept_as };
+        let handout = fan.prepare(few.to_vec())?;
+        let targets = self.queues().targets(handout.queues()).await?;
+        Ok((handout, targets))
+    }
+
+    async fn publish_lot(&self, topic: &Arn, lot: Vec<Entry>) -> Result<Vec<(usize, Published)>, Error> {
         let (topics, topic) = (self.clone(), topic.clone());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
                     let mut published = Vec::with_capacity(lot.len());
-                    for (n, draft) in lot {
-                        published.push((n, topics.publish_draft(tx, &topic, draft).await?));
+                    for Entry { n, draft, made } in lot {
+                        published.push((n, topics.publish_draft(tx, &topic, draft, made).await?));
                     }
                     Ok(published)
                 })
@@ -134,7 +177,13 @@ impl Topics {
             .await
     }
 
-    async fn publish_draft(&self, tx: &mut Tx, topic: &Arn, mut draft: Draft) -> Result<Published, Error> {
+    async fn publish_draft(
+        &self,
+        tx: &mut Tx,
+        topic: &Arn,
+        mut draft: Draft,
+        made: Option<(Handout, Targets)>,
+    ) -> Result<Published, Error> {
         let row = find(tx, topic).await?;
         let rules = Rules::of(&row)?;
         rules.check(&draft.parts.publication)?;
@@ -151,7 +200,16 @@ impl Topics {
         if rules.archived_days.is_some() {
             topic_archive::insert(tx, row.id, Timestamp::from_micros(draft.parts.at), &draft.content()?).await?;
         }
-        self.fan_out(tx, topic, &row, rules, draft).await?;
+        match made {
+            // Still good: the topic has not got an archive meanwhile, of which a replay may be under way.
+            Some((handout, targets)) if rules.archived_days.is_none() => {
+                let key = self.signer().key_in(tx).await?;
+                let kept_as = published.message_id.clone();
+                let fan = Fan { queues: self.queues(), key: &key, topic, rules, draft: &draft, kept_as };
+                fan.commit(tx, handout, &targets).await?;
+            }
+            _ => self.fan_out(tx, topic, &row, rules, draft).await?,
+        }
         Ok(published)
     }
 
@@ -170,22 +228,22 @@ impl Topics {
         let key = self.signer().key_in(tx).await?;
         let kept_as = draft.parts.id.clone();
         let fan = Fan { queues: self.queues(), key: &key, topic, rules, draft: &draft, kept_as };
-        fan.hand_out(tx, &some).await
+        fan.hand_out(tx, some).await
     }
 }
 
 /// Messages that go into one transaction. In a FIFO topic those of one group: who holds several groups of several queues
 /// could wait for another such in a circle.
-fn lots(rules: Rules, drafts: Vec<(usize, Draft)>) -> Vec<Vec<(usize, Draft)>> {
-    let mut lots: Vec<Vec<(usize, Draft)>> = Vec::new();
-    for (n, draft) in drafts {
-        let group = &draft.parts.publication.group;
-        let same = |lot: &&mut Vec<(usize, Draft)>| {
-            lot.first().is_none_or(|(_, first)| !rules.fifo || first.parts.publication.group == *group)
+fn lots(rules: Rules, entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut lots: Vec<Vec<Entry>> = Vec::new();
+    for entry in entries {
+        let group = &entry.draft.parts.publication.group;
+        let same = |lot: &&mut Vec<Entry>| {
+            lot.first().is_none_or(|first| !rules.fifo || first.draft.parts.publication.group == *group)
         };
         match lots.iter_mut().find(same) {
-            Some(lot) => lot.push((n, draft)),
-            None => lots.push(vec![(n, draft)]),
+            Some(lot) => lot.push(entry),
+            None => lots.push(vec![entry]),
         }
     }
     lots

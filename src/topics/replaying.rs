@@ -115,7 +115,7 @@ impl Topics {
         for draft in &drafts {
             let kept_as = format!("{}/{}", draft.parts.id, there.replay_id);
             let fan = Fan { queues: self.queues(), key, topic: &arn, rules, draft, kept_as };
-            fan.hand_out(tx, std::slice::from_ref(&there)).await?;
+            fan.hand_out(tx, vec![there.clone()]).await?;
         }
         let reached = part.archived.last().map_or(there.replay_after, |last| last.id);
         replays::advance(tx, there.id, reached, status::IN_PROGRESS).await?;
