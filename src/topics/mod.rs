@@ -1,8 +1,9 @@
-//! The rules of SNS: topics, subscriptions and their confirmation, publishing with fan-out, signing, HTTP deliveries.
+//! The rules of SNS: topics, subscriptions and their confirmation, publishing with fan-out, signing, deliveries.
 mod archive;
 pub mod attributes;
 pub mod confirmation;
 pub mod delivery;
+pub mod device;
 mod draft;
 pub mod endpoint;
 pub mod envelope;
@@ -12,17 +13,22 @@ pub mod fanning;
 pub mod filter_policy;
 mod handle;
 mod job;
+pub mod mailer;
 pub mod message;
 pub mod page;
 mod permission;
+pub mod platform;
 pub mod publish;
 mod replay;
 mod replaying;
 mod rules;
 pub mod signing;
+pub mod sms;
+pub mod sms_sandbox;
 pub mod subscription;
 mod sweep;
 pub mod topic;
+mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};
 pub use attributes::Attributes;
@@ -34,3 +40,4 @@ pub use page::Page;
 pub use publish::Published;
 pub use subscription::{By, Listed, Wish};
 pub use topic::NewTopic;
+pub use ways::{Texts, Ways};

@@ -1,14 +1,16 @@
 //! What is forgotten with time: subscriptions that nobody confirmed, old attempts, publications that nothing refers to.
 use std::time::Duration;
 
-use crate::store::{publications, subscriptions, topic_order};
+use crate::store::{publications, subscriptions, throttles, topic_order};
 use crate::topics::{Error, Topics, archive};
 
 /// How long attempts are kept for an operator to read.
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// How long a publication is kept at the most. Longer than any message waits in a queue (14 days), so that a job that was
-/// given up can still be tried by hand.
-const PUBLICATIONS_KEPT: Duration = Duration::from_secs(15 * 86_400);
+/// How long a publication is kept at the most. Longer than a delivery is tried (23 days) and then waits among the dead
+/// letters (14 days), so that a job that was given up can still be tried by hand.
+const PUBLICATIONS_KEPT: Duration = Duration::from_secs(38 * 86_400);
+/// How long windows of throttles and of questions are kept; none is longer than a day.
+const WINDOWS_KEPT: Duration = Duration::from_secs(2 * 86_400);
 /// How long a group of a FIFO topic is remembered that nobody publishes to: longer than any transaction lasts.
 const GROUPS_KEPT: Duration = Duration::from_secs(3_600);
 /// How many rows of each kind go at a time, so that nobody waits long for the transaction.
@@ -24,9 +26,10 @@ impl Topics {
                     let subscriptions = subscriptions::expire(tx, AT_ONCE).await?;
                     let attempts = publications::expire_attempts(tx, now - ATTEMPTS_KEPT, AT_ONCE).await?;
                     let messages = publications::expire(tx, now - PUBLICATIONS_KEPT, AT_ONCE).await?;
+                    let windows = throttles::expire(tx, now - WINDOWS_KEPT, AT_ONCE).await?;
                     let published = topic_order::forget(tx, now - GROUPS_KEPT, AT_ONCE).await?;
                     let archived = archive::sweep(tx).await?;
-                    Ok(subscriptions + attempts + messages + published + archived)
+                    Ok(subscriptions + attempts + messages + windows + published + archived)
                 })
             })
             .await

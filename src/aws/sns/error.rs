@@ -9,6 +9,7 @@ const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 
 const NOT_FOUND: ErrorShape = ErrorShape::sender("NotFound", 404);
 const AUTHORIZATION: ErrorShape = ErrorShape::sender("AuthorizationError", 403);
 const TAG_LIMIT: ErrorShape = ErrorShape::sender("TagLimitExceeded", 400);
+const THROTTLED: ErrorShape = ErrorShape::sender("Throttled", 429);
 const NESTED: &str = "Filter policy scope MessageAttributes does not support nested filter policy";
 const INTERNAL: ErrorShape = ErrorShape::internal("InternalError");
 
@@ -50,6 +51,11 @@ impl SnsError {
     /// `NotFound`.
     pub fn not_found(text: &str) -> Self {
         Self::Refused(NOT_FOUND, text.to_owned())
+    }
+
+    /// A row that one operation alone has.
+    fn row(code: &'static str, status: u16, text: &str) -> Self {
+        Self::Refused(ErrorShape::sender(code, status), text.to_owned())
     }
 
     /// `ResourceNotFound`, of the tag operations.
@@ -109,6 +115,12 @@ impl From<topics::Error> for SnsError {
             }
             E::EndpointScheme => Self::parameter("Endpoint must match the specified protocol"),
             E::EndpointQueue => Self::parameter("SQS endpoint ARN"),
+            E::Endpoint(what) => Self::parameter(what),
+            E::NothingBehind(why) => Self::parameter(format_args!("Endpoint Reason: {why}")),
+            E::Phone(_) | E::PhoneNotVerified(_) | E::OptedInLately | E::OptedOut => of_phone(error),
+            E::SandboxNumber(_) | E::SandboxMissing | E::SandboxCode | E::AskedTooOften => of_phone(error),
+            E::ApplicationName | E::ApplicationMissing | E::ApplicationDiffers => of_device(error),
+            E::ApplicationDisabled | E::DeviceMissing | E::DeviceDiffers(_) | E::DeviceDisabled => of_device(error),
             E::EndpointFifo => Self::parameter(
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
             ),
@@ -130,8 +142,45 @@ impl From<topics::Error> for SnsError {
             E::StructureDefault => Self::parameter("Message Structure - No default entry in JSON message body"),
             E::MessageAttribute { name, why } => Self::Refused(PARAMETER_VALUE, attribute_text(&name, &why)),
             E::Group => Self::parameter("MessageGroupId"),
-            E::Signing(_) | E::Client(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
+            E::Signing(_) | E::Client(_) | E::Mail(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
         }
+    }
+}
+
+fn of_phone(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::Phone(number) => {
+            SnsError::parameter(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
+        }
+        E::PhoneNotVerified(number) => SnsError::parameter(format_args!(
+            "PhoneNumber Reason: {number} is not verified, and this account is in the SMS sandbox"
+        )),
+        E::OptedInLately => SnsError::parameter("PhoneNumber Reason: the number was opted in within the last 30 days"),
+        E::OptedOut => SnsError::row("OptedOut", 400, "The phone number is opted out."),
+        E::SandboxNumber(why) => SnsError::row("UserError", 400, why),
+        E::SandboxMissing => SnsError::no_resource(),
+        E::SandboxCode => SnsError::row("VerificationException", 400, "The one-time password is not valid."),
+        E::AskedTooOften => SnsError::Refused(THROTTLED, "Rate exceeded".to_owned()),
+        other => SnsError::Internal(other),
+    }
+}
+
+fn of_device(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::ApplicationName => SnsError::parameter("Name Reason: Invalid value"),
+        E::ApplicationMissing => SnsError::not_found("PlatformApplication does not exist"),
+        E::ApplicationDiffers => {
+            SnsError::parameter("Attributes Reason: Platform application already exists with different attributes")
+        }
+        E::ApplicationDisabled => SnsError::row("PlatformApplicationDisabled", 400, "Platform application is disabled"),
+        E::DeviceMissing => SnsError::not_found("Endpoint does not exist"),
+        E::DeviceDiffers(arn) => SnsError::parameter(format_args!(
+            "Token Reason: Endpoint {arn} already exists with the same Token, but different attributes."
+        )),
+        E::DeviceDisabled => SnsError::row("EndpointDisabled", 400, "Endpoint is disabled"),
+        other => SnsError::Internal(other),
     }
 }
 
