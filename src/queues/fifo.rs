@@ -88,8 +88,9 @@ pub(super) fn attribute(settings: &Settings, name: &str) -> Option<String> {
     all.into_iter().find_map(|(known, value)| (known == name).then_some(value))
 }
 
-/// The sequence number of a message: row ids grow in the order in which a group's messages are accepted.
-pub(super) fn sequence_number(id: i64) -> String {
+/// The sequence number, 20 digits, of a message by the number of its row: row ids grow in the order in which a group's
+/// messages are accepted.
+pub fn sequence_number(id: i64) -> String {
     SEQUENCE_BASE.saturating_add_signed(id).to_string()
 }
 

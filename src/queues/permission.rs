@@ -185,7 +185,7 @@ impl Queues {
         }
     }
 
-    fn lets(&self, found: &Queue, topic: &Arn, queue: &Arn) -> Result<bool, Error> {
+    pub(super) fn lets(&self, found: &Queue, topic: &Arn, queue: &Arn) -> Result<bool, Error> {
         let own = queue.account == topic.account;
         let Some(policy) = self.policies.of(found)? else { return Ok(own) };
         let decision = policy.decide(&asked_by_topic(topic, queue, &self.clock));
