@@ -58,6 +58,11 @@ pub struct Given {
     #[arg(long, value_name = "NAME", env = "POSTRIDER_HOSTNAME")]
     pub hostname: Option<String>,
 
+    /// Zone in which you publish DKIM keys; owners of domains then set CNAMEs that lead there [default: none, owners
+    /// publish their keys themselves]
+    #[arg(long, value_name = "NAME", env = "POSTRIDER_DKIM_ZONE")]
+    pub dkim_zone: Option<String>,
+
     /// Base of the links in notifications and mails, such as <http://mail.example.com:4566> [default: http:// and the
     /// http address]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
@@ -128,7 +133,7 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            mx_port, hostname, dkim_zone, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
         Ok(Self { objects, encryption, ..self })
