@@ -108,9 +108,7 @@ impl Settings {
             hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
             dkim_zone: match given.dkim_zone {
                 None => None,
-                Some(zone) => {
-                    Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?)
-                }
+                Some(zone) => Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?),
             },
             public_url: given.public_url.map(checked_url).transpose()?,
             tls: match (given.tls_certificate, given.tls_key) {

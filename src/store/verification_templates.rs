@@ -27,24 +27,19 @@ pub async fn insert(tx: &mut Tx, account: &AccountId, region: &Region, t: &Verif
     let now = tx.now();
     let sql = "INSERT INTO verification_templates (account, region, name, from_address, subject, content, success_url, \
                failure_url, tags, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let values = args![
-        account,
-        region,
-        &t.name,
-        &t.from,
-        &t.subject,
-        &t.content,
-        &t.success_url,
-        &t.failure_url,
-        &t.tags,
-        now,
-    ];
+    let values =
+        args![account, region, &t.name, &t.from, &t.subject, &t.content, &t.success_url, &t.failure_url, &t.tags, now,];
     tx.run(sql, values).await?;
     Ok(())
 }
 
 /// Replaces a template; false when there is none of this name.
-pub async fn update(tx: &mut Tx, account: &AccountId, region: &Region, t: &VerificationTemplate) -> Result<bool, Error> {
+pub async fn update(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    t: &VerificationTemplate,
+) -> Result<bool, Error> {
     let sql = "UPDATE verification_templates SET from_address = $1, subject = $2, content = $3, success_url = $4, \
                failure_url = $5, tags = $6 WHERE account = $7 AND region = $8 AND name = $9";
     let values =

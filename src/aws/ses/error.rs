@@ -3,8 +3,8 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::base::AccountId;
 use crate::base::address::AddressError;
-use crate::mail::sending::SendError;
 use crate::mail::message;
+use crate::mail::sending::SendError;
 use crate::store;
 
 /// What can go wrong. Each variant's text is AWS's.

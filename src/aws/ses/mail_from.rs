@@ -79,7 +79,11 @@ pub async fn get_identity_mail_from_domain_attributes(
         IdentityMailFromDomainAttributes {
             mail_from_domain: mail_from.map(|m| m.domain.clone()),
             mail_from_domain_status: mail_from.map(|m| status(&m.status)),
-            behavior_on_mx_failure: if mail_from.is_some_and(|m| m.reject) { "RejectMessage" } else { "UseDefaultValue" },
+            behavior_on_mx_failure: if mail_from.is_some_and(|m| m.reject) {
+                "RejectMessage"
+            } else {
+                "UseDefaultValue"
+            },
         }
     });
     Ok(GetIdentityMailFromDomainAttributesResponse { mail_from_domain_attributes: attributes.await? })

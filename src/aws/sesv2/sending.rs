@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
-use crate::aws::ses::sending::{
-    Body, Content, Destination, MessageTag, Recipients, pairs, return_path,
-};
+use crate::aws::ses::sending::{Body, Content, Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;

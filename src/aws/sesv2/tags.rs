@@ -168,9 +168,7 @@ pub async fn list_tags_for_resource(
 ) -> Result<ListTagsForResourceResponse, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
     let tags = match resource(caller, &input.resource_arn)? {
-        Resource::Identity(name) => {
-            Tag::list(&services.identities.get(account, region, &name).await?.identity.tags)
-        }
+        Resource::Identity(name) => Tag::list(&services.identities.get(account, region, &name).await?.identity.tags),
         Resource::VerificationTemplate(name) => {
             Tag::list(&services.identities.template(account, region, &name).await?.tags)
         }

@@ -92,9 +92,7 @@ impl Identities {
         let pair = match (&plan, origin) {
             (Plan::Keep, _) => None,
             (_, Origin::Owners(selector, pair)) => Some((Some(selector), pair)),
-            (_, Origin::Ours(bits)) => {
-                Some((None, Pair::rsa(bits.unwrap_or(found.identity.dkim.next_bits)).await?))
-            }
+            (_, Origin::Ours(bits)) => Some((None, Pair::rsa(bits.unwrap_or(found.identity.dkim.next_bits)).await?)),
         };
         let (account, region, name) = (account.clone(), region.clone(), found.identity.name.clone());
         let before = found.keys.iter().map(|k| (k.selector.clone(), k.public_key.clone())).collect::<Vec<_>>();
@@ -261,7 +259,9 @@ async fn put_keys(
             identity.dkim.origin = if ours { "AWS_SES" } else { "EXTERNAL" }.to_owned();
             restart(identity, at_once, now);
         }
-        _ if identity.dkim.status == "FAILED" || identity.dkim.status == "NOT_STARTED" => restart(identity, at_once, now),
+        _ if identity.dkim.status == "FAILED" || identity.dkim.status == "NOT_STARTED" => {
+            restart(identity, at_once, now)
+        }
         _ => {}
     }
     if !at_once {

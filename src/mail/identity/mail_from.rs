@@ -82,10 +82,7 @@ impl Identities {
 /// The domain, if it is a subdomain of the identity's.
 fn under(text: &str, identity: &str) -> Result<String, Error> {
     let parent = identity.rsplit_once('@').map_or(identity, |(_, domain)| domain);
-    let wrong = || Error::MailFromDomain {
-        mail_from: text.chars().take(253).collect(),
-        identity: identity.to_owned(),
-    };
+    let wrong = || Error::MailFromDomain { mail_from: text.chars().take(253).collect(), identity: identity.to_owned() };
     let domain: Domain = text.parse().map_err(|_| wrong())?;
     let sub = domain.as_str().strip_suffix(parent).and_then(|rest| rest.strip_suffix('.'));
     if sub.is_some_and(|sub| !sub.is_empty()) { Ok(domain.to_string()) } else { Err(wrong()) }

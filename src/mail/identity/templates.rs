@@ -145,9 +145,7 @@ impl Identities {
         let (account, region, after) = (account.clone(), region.clone(), after.to_owned());
         self.store
             .read(move |tx| {
-                Box::pin(async move {
-                    Ok(verification_templates::page(tx, &account, &region, &after, limit).await?)
-                })
+                Box::pin(async move { Ok(verification_templates::page(tx, &account, &region, &after, limit).await?) })
             })
             .await
     }
@@ -284,7 +282,8 @@ mod tests {
         for good in ["https://x.example/ok?a=b#c", "http://x.example"] {
             assert!(is_page(good), "{good}");
         }
-        for bad in ["", "x.example", "javascript:alert(1)", "http://", "https:///x", "http://x/\r\nA: b", "http://x/é"] {
+        for bad in ["", "x.example", "javascript:alert(1)", "http://", "https:///x", "http://x/\r\nA: b", "http://x/é"]
+        {
             assert!(!is_page(bad), "{bad}");
         }
     }

@@ -76,7 +76,8 @@ async fn verifies(message: &[u8], key: &OneKey) -> bool {
 #[tokio::test]
 async fn a_signature_verifies_until_a_signed_part_changes() {
     for (key, public) in [rsa(2048), rsa(1024), ed25519()] {
-        for body in ["Hello\r\n", "", " odd \t spaces \r\n\r\n\r\n", "no line end", ".\r\n..\r\n", "d\u{e9}j\u{e0}\r\n"] {
+        for body in ["Hello\r\n", "", " odd \t spaces \r\n\r\n\r\n", "no line end", ".\r\n..\r\n", "d\u{e9}j\u{e0}\r\n"]
+        {
             let message = format!(
                 "Received: by one\r\nFrom: Ann\r\n <ann@example.com>\r\nTO :  b@x.example\r\nSubject:  two  words\r\n\r\n{body}"
             );

@@ -124,7 +124,8 @@ impl Sending {
         checks::tags(&tags)?;
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
         let default = self.settings.limits;
-        let (asked, authors) = (submission.clone(), Authors { list: finished.authors.clone(), from: finished.from.clone() });
+        let (asked, authors) =
+            (submission.clone(), Authors { list: finished.authors.clone(), from: finished.from.clone() });
         let checked = self
             .store
             .read(move |tx| Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default).await }))
