@@ -4,7 +4,7 @@ use aws_sdk_sesv2::types::{
     BehaviorOnMxFailure, Body, Content, Destination, DkimSigningAttributes, DkimSigningAttributesOrigin,
     DkimSigningKeyLength, DkimStatus, EmailContent, Message, Tag, VerificationStatus,
 };
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;

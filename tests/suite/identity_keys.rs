@@ -1,7 +1,7 @@
 //! DKIM keys: they change, they may be the owner's, another kind signs beside them, and none of them is stored in clear.
 use std::time::Duration;
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postrider::mail::identity::dkim::signing_keys;
 use postrider::mail::identity::{Error, Found, Origin, Pair, dns_records};
