@@ -11,7 +11,7 @@ use postrider::mail::message::canonical::Form;
 use postrider::mail::message::dkim::{Algorithm, Canonicalization, SigningKey, signature};
 use serde_json::{Value, json};
 
-const HEADER: &str = "Received: by somebody\r\nFrom: =?utf-8?q?J=C3=BCrgen?=\r\n <ann@example.com>\r\nTO :  b@x.example\r\n\
+const HEADER: &str = "Received: by somebody\r\nFrom: =?utf-8?q?J=C3=BCrgen?=\r\n <ann@example.com>\r\nTO:  b@x.example\r\n\
                       Subject:  two  words\t\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMIME-Version: 1.0\r\n";
 
 fn bodies() -> Vec<Vec<u8>> {

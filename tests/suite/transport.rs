@@ -261,7 +261,10 @@ async fn texts_and_preferences_are_read() {
     assert_eq!(asker.texts("sel._domainkey.x.example").await, Ok(vec![long]));
     assert_eq!(asker.texts("nothing.x.example").await, Err(LookupError::NoDomain));
     dns.txt("new.x.example", "one");
-    assert_eq!(asker.txt("new.x.example").await, Ok(vec!["one".to_owned()]));
+    for _ in 0..2 {
+        assert_eq!(asker.texts("new.x.example").await, Ok(vec!["one".to_owned()]));
+        assert_eq!(asker.txt("new.x.example").await, Ok(vec!["one".to_owned()]));
+    }
     dns.txt("new.x.example", "two");
     assert_eq!(asker.texts("new.x.example").await, Ok(vec!["one".to_owned()]), "answers are kept for their time");
     assert_eq!(asker.txt("new.x.example").await.map(|texts| texts.len()), Ok(2), "a verification asks anew");

@@ -75,7 +75,8 @@ async fn verifies(message: &[u8], key: &OneKey) -> bool {
 
 #[tokio::test]
 async fn a_signature_verifies_until_a_signed_part_changes() {
-    for (key, public) in [rsa(2048), rsa(1024), ed25519()] {
+    // Of 1024 bits mail-auth takes none; dkimpy judges those.
+    for (key, public) in [rsa(2048), ed25519()] {
         for body in ["Hello\r\n", "", " odd \t spaces \r\n\r\n\r\n", "no line end", ".\r\n..\r\n", "d\u{e9}j\u{e0}\r\n"]
         {
             let message = format!(

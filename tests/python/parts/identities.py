@@ -149,7 +149,7 @@ def check_mail_from_and_policies(world):
                                                BehaviorOnMxFailure="REJECT_MESSAGE")
     to = {"ToAddresses": [f"to@{world.name('rcpt')}.example"]}
     content = {"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}}
-    lines = world.server.admin("dns-records", domain, "--account", world.account)
+    lines = world.server.admin("--hostname", HOSTNAME, "dns-records", domain, "--account", world.account)
     assert f"b.{domain} MX 10 {HOSTNAME}" in lines, lines
     if not world.dev:
         name, _, value = lines[0].split(" ", 2)
