@@ -117,6 +117,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::GrantProduction { account, region, max_24_hour, max_per_second } => {
             admin.grant_production(&account, &region, max_24_hour, max_per_second).await
         }
+        AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }

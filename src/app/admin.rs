@@ -7,9 +7,12 @@ use crate::base::{AccountId, Clock, Region};
 use crate::config::Settings;
 use crate::mail::identity::{self, Found, Identities};
 use crate::mail::sending::resolver::Dns;
+use crate::queues::Queues;
 use crate::smtp::auth;
+use crate::store::publications::Attempt;
 use crate::store::sending_accounts::{self, SendingAccount};
 use crate::store::{self, Store};
+use crate::topics::Topics;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,9 @@ pub enum AdminError {
     /// Accounts and keys refused.
     #[error("{0}")]
     Access(#[from] access::Error),
+    /// Topics cannot be read.
+    #[error("{0}")]
+    Topics(String),
     /// The database URL is not one.
     #[error("{0}")]
     Settings(String),
@@ -61,7 +67,9 @@ impl Admin {
             hostname: hostname.clone(),
             dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
         };
-        let dns = Dns::new(&settings.dns).map_err(|e| AdminError::Settings(e.to_string()))?;
+        // Nothing is looked up here, so a machine without name servers must not be in the way.
+        let nowhere = |_| Dns::new(&[([127, 0, 0, 1], 53).into()]);
+        let dns = Dns::new(&settings.dns).or_else(nowhere).map_err(|e| AdminError::Settings(e.to_string()))?;
         let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns));
         Ok(Self { store, clock, identities, hostname })
     }
@@ -139,6 +147,31 @@ impl Admin {
             .write(move |tx| Box::pin(async move { sending_accounts::put(tx, &account, &region, limits).await }))
             .await?;
         Ok(vec![])
+    }
+
+    /// The newest attempts to deliver messages of topics to `to`: a subscription's ARN, a phone number, or the ARN of a device's
+    /// endpoint. Newest first: time, message id, attempt, status, milliseconds, outcome, the answer's first bytes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn deliveries(&self, to: &str, limit: u32) -> Result<Vec<String>, AdminError> {
+        let queues = Queues::new(self.store.clone(), self.clock.clone());
+        let topics = Topics::new(self.store.clone(), self.clock.clone(), queues, None, "");
+        let attempts = topics.deliveries(to, limit).await.map_err(|error| AdminError::Topics(error.to_string()))?;
+        let line = |attempt: Attempt| {
+            let status = attempt.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+            let answer: String =
+                attempt.answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+            format!(
+                "{} {} {} {status} {}ms {} {answer}",
+                attempt.at,
+                attempt.message_id,
+                attempt.attempt,
+                attempt.latency_micros / 1_000,
+                attempt.outcome
+            )
+        };
+        Ok(attempts.into_iter().map(line).collect())
     }
 
     /// The DNS records that prove a domain identity and let receivers check its signatures.

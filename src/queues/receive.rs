@@ -8,11 +8,12 @@ use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, attempt
 use crate::store;
 use crate::store::messages::{self, Claim, Claimed, DeletedInOrder, Groups};
 use crate::store::vault::Vault;
-use crate::store::{Tx, queues};
+use crate::store::{Tx, Waiter, queues};
 
 /// The longest time that a message can stay hidden after one receive.
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
-/// How long a waiting receive trusts wake-ups before it looks by itself: another node may have added a message.
+/// How long the waiting receives of a queue trust wake-ups before one of them looks by itself: another node may have
+/// added a message, and its hint may be lost.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long it rests when something is due that it did not get, at first and at the most.
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
@@ -148,9 +149,8 @@ impl Queues {
         let mut waiter = self.store.waiter(id);
         let mut pause = PAUSE_FIRST;
         let (scope, name) = (Scope { account: queue.account.clone(), region: queue.region.clone() }, &queue.name);
+        let mut taken = self.take(&queue, taking.clone()).await?;
         loop {
-            // Read again each time: how the queue behaves may change while somebody waits.
-            let taken = self.take(&self.queue(&scope, name).await?, taking.clone()).await?;
             let now = self.clock.now();
             if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
                 if !taken.is_empty() {
@@ -158,16 +158,38 @@ impl Queues {
                 }
                 return Ok(taken);
             }
-            let next = messages::next_visible_at(&mut self.store.reader().await?, id).await?;
             // Something is due and was not given out: others have it just now, or as much is in flight as may be.
+            let next = self.next_visible_at(id).await?;
             pause = if next.is_some_and(|at| at <= now) { (pause * 2).min(PAUSE_LAST) } else { PAUSE_FIRST };
-            let look = next.unwrap_or(deadline).max(now + pause).min(now + LOOK_EVERY).min(deadline);
-            tokio::select! {
-                () = waiter.rung() => {}
-                () = self.clock.sleep_until(look) => {}
-                () = self.closing.cancelled() => {}
+            let look = next.unwrap_or(deadline).max(now + pause).min(deadline);
+            self.sleep(&mut waiter, look).await;
+            // Read again each time: how the queue behaves may change while somebody waits. A look that finds nothing
+            // costs no transaction.
+            let queue = self.queue(&scope, name).await?;
+            if self.next_visible_at(id).await?.is_some_and(|at| at <= self.clock.now()) {
+                taken = self.take(&queue, taking.clone()).await?;
             }
         }
+    }
+
+    /// Until there may be something, or `look` has come.
+    async fn sleep(&self, waiter: &mut Waiter, look: Timestamp) {
+        loop {
+            let nap = look.min(self.clock.now() + LOOK_EVERY);
+            tokio::select! {
+                () = waiter.rung() => return,
+                () = self.clock.sleep_until(nap) => {
+                    if nap == look || self.store.is_shared() && waiter.takes_turn(nap, LOOK_EVERY) {
+                        return;
+                    }
+                }
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    async fn next_visible_at(&self, id: i64) -> Result<Option<Timestamp>, store::Error> {
+        messages::next_visible_at(&mut self.store.reader().await?, id).await
     }
 
     async fn take(&self, queue: &Arc<Queue>, taking: Taking) -> Result<Vec<Received>, Error> {

@@ -222,6 +222,12 @@ async fn rest(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error
     tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, until], groups)).await.map(|_| ())
 }
 
+/// Lets one group rest until `until`. A message that is added to it, or let go, may give it a turn before.
+pub async fn rest_until(tx: &mut Tx, queue_id: i64, group: &str, until: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE message_groups SET ready_at = $2 WHERE queue_id = $1 AND ready_at < $2 AND group_id = $3";
+    tx.run(sql, args![queue_id, until, group]).await.map(drop)
+}
+
 /// A worker let go of a message of this group: a group that rests has a turn again.
 pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error> {
     let now = tx.now();

@@ -8,7 +8,7 @@ use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
 
 pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
 pub use crate::store::claims::{Claim, Groups, claim};
-pub use crate::store::groups::let_go;
+pub use crate::store::groups::{let_go, rest_until};
 pub use crate::store::ordered::{hold_groups_of, move_to as move_in_order};
 
 /// A message to add.

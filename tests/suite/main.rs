@@ -9,6 +9,7 @@ mod fair;
 mod fifo;
 mod fifo_model;
 mod front_door;
+mod functions;
 mod house;
 mod identity_api;
 mod identity_keys;

@@ -10,6 +10,7 @@ use crate::base::{AccountId, EmailAddress, Region, Timestamp, ids};
 use crate::mail::identity::standing::next_look as next_look_at_dns;
 use crate::mail::identity::{Error, Identities, IdentityName, NewIdentity, Settings};
 use crate::mail::message::{Draft, Mailbox, compose};
+use crate::mail::sending::notices::may_ask;
 use crate::mail::sending::system::{SystemMail, send_in};
 use crate::store::identities::{self, Identity};
 use crate::store::verification_links::{self, Link};
@@ -51,6 +52,11 @@ pub(super) async fn make(
     if verification_links::count_to(tx, &identity.name, since).await? >= PER_ADDRESS
         || verification_links::count_of(tx, &identity.account, since).await? >= PER_ACCOUNT
     {
+        return Err(Error::TooManyMails);
+    }
+    // Topics ask addresses too, and it is one mailbox.
+    let address: EmailAddress = identity.name.parse().map_err(|_| Error::Name(identity.name.clone()))?;
+    if !may_ask(tx, &address).await? {
         return Err(Error::TooManyMails);
     }
     let token = ids::token(TOKEN_LENGTH);

@@ -8,7 +8,6 @@ mod handle;
 pub mod inbound;
 pub mod matching;
 pub mod notification;
-pub mod object_store;
 mod route;
 mod rule_sets;
 pub mod rules;

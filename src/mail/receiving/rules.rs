@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Arn, Domain, EmailAddress};
 use crate::mail::receiving::Error;
-use crate::mail::receiving::object_store;
+use crate::outlets::objects;
 
 /// How many rule sets an account can have in a region.
 pub const MAX_RULE_SETS: usize = 40;
@@ -147,9 +147,9 @@ pub fn check(rule: &Rule) -> Result<(), Error> {
 fn check_action(action: &Action) -> Result<(), Error> {
     match action {
         Action::S3 { bucket, prefix, .. } => {
-            let sample = object_store::key(prefix.as_deref(), &"x".repeat(64));
-            object_store::check_bucket(bucket)
-                .and_then(|()| object_store::check_key(&sample))
+            let sample = objects::key(prefix.as_deref(), &"x".repeat(64));
+            objects::check_bucket(bucket)
+                .and_then(|()| objects::check_key(&sample))
                 .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
         }
         Action::Bounce { reply_code, status, message, .. } => check_bounce(reply_code, status.as_deref(), message),

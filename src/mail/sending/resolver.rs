@@ -15,6 +15,7 @@ use rand::seq::SliceRandom;
 
 use crate::base::Domain;
 use crate::mail::identity::{LookupFailed, RecordLookup};
+use crate::topics::delivery::Lookup as AddressLookup;
 
 /// The most mail hosts that one delivery looks at; a domain with more is served by its best ones.
 pub const MAX_MAIL_HOSTS: usize = 16;
@@ -204,6 +205,13 @@ fn failed(error: LookupError) -> LookupFailed {
         LookupError::Temporary(why) => LookupFailed::Unavailable(why),
         LookupError::NoDomain => LookupFailed::NoName,
         LookupError::NoRecord | LookupError::NullMx => LookupFailed::NoRecord,
+    }
+}
+
+/// Webhooks ask the same name servers as mail.
+impl AddressLookup for Dns {
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+        Box::pin(async move { Dns::addresses(self, host).await.map_err(|error| error.to_string()) })
     }
 }
 

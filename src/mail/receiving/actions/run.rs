@@ -6,8 +6,8 @@ use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::{add_header, bounce, s3, sns, stop};
 use crate::mail::receiving::matching;
 use crate::mail::receiving::notification::{ActionTaken, Facts, write};
-use crate::mail::receiving::object_store::Objects;
 use crate::mail::receiving::rules::{Action, Rule};
+use crate::outlets::objects::Objects;
 use crate::workers::Reason;
 
 /// A change that commits with the end of the job.
