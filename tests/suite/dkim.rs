@@ -37,7 +37,8 @@ fn bodies() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn dkimpy_verifies_what_we_sign_and_nothing_that_was_changed() {
-    let at = Timestamp::from_secs(1_800_000_000);
+    // dkimpy believes no signature from the future.
+    let at = Timestamp::from_secs(1_700_000_000);
     let pairs = [
         (Algorithm::Rsa, Pair::rsa(2048).await.expect("a pair")),
         (Algorithm::Rsa, Pair::rsa(1024).await.expect("a pair")),

@@ -4,6 +4,7 @@ use std::time::Duration;
 use postrider::base::AccountId;
 use postrider::mail::identity::{Error, IdentityName, ReversePath, dns_records, reverse_path};
 use postrider::mail::sending::{Limits, SendError};
+use postrider::store::verification_links::{self, Link};
 
 use crate::both_engines;
 use crate::ses_bench::{Bench, bench};
@@ -162,6 +163,28 @@ both_engines! {
         ask(&b.scope.account).await.expect("mailed again");
         b.clock.advance(31 * 24 * HOUR);
         assert_eq!(b.identities.sweep().await.expect("swept"), 6);
+    }
+
+    async fn an_account_causes_so_many_mails_and_no_more(engine: Engine) {
+        let b = bench(engine, Limits::Sandbox).await;
+        let (account, region, at) = (b.scope.account.clone(), b.scope.region.clone(), b.clock.now());
+        let mailed: Result<(), Error> = b.store.write(move |tx| Box::pin(async move {
+            for n in 0..499 {
+                let link = Link { token: n.to_string(), account: account.clone(), region: region.clone(),
+                    name: format!("a{n}@x.example"), created_at: at, expires_at: at, used_at: None, redirects: None };
+                verification_links::insert(tx, &link).await?;
+            }
+            Ok(())
+        })).await;
+        mailed.expect("stored");
+        let ask = async |account: &AccountId, address: &str| {
+            b.identities.verify_address(account, &b.scope.region, address.parse().expect("an address")).await
+        };
+        ask(&b.scope.account, "last@x.example").await.expect("mailed");
+        assert!(matches!(ask(&b.scope.account, "more@x.example").await, Err(Error::TooManyMails)));
+        let gone = b.identities.get(&b.scope.account, &b.scope.region, "more@x.example").await;
+        assert!(matches!(gone, Err(Error::Missing(_))), "a refusal changes nothing");
+        ask(&"222222222222".parse().expect("an account"), "more@x.example").await.expect("another's");
     }
 
     async fn an_address_whose_link_is_never_opened_has_failed(engine: Engine) {

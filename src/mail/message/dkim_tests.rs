@@ -80,7 +80,7 @@ async fn a_signature_verifies_until_a_signed_part_changes() {
         for body in ["Hello\r\n", "", " odd \t spaces \r\n\r\n\r\n", "no line end", ".\r\n..\r\n", "d\u{e9}j\u{e0}\r\n"]
         {
             let message = format!(
-                "Received: by one\r\nFrom: Ann\r\n <ann@example.com>\r\nTO :  b@x.example\r\nSubject:  two  words\r\n\r\n{body}"
+                "Received: by one\r\nFrom: Ann\r\n <ann@example.com>\r\nTO:  b@x.example\r\nSubject:  two  words\r\n\r\n{body}"
             );
             let field = signature(&key, RELAXED, message.as_bytes(), NOW).expect("signs");
             assert!(field.ends_with("\r\n") && field.lines().all(|line| line.len() < 100), "{field}");
