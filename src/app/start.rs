@@ -152,6 +152,7 @@ impl App {
     fn start_regular_work(&self, clock: &Clock) {
         let (stop, services) = (&self.stop, self.parts.services.clone());
         tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
+        tick(stop, clock, "purges", MOVES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
             queues.sweep_expired().await?;
             queues.sweep_moves().await?;
@@ -223,7 +224,8 @@ impl App {
         let worked: Vec<usize> = futures::future::try_join_all(rounds).await?;
         let moved = self.parts.services.queues.move_round().await?;
         let written = self.parts.streams.round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved + written)
+        let purged = self.parts.services.queues.purge_round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved + written + purged)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.

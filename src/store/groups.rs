@@ -263,3 +263,13 @@ pub(super) async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -
     }
     Ok(())
 }
+
+/// Takes up to `limit` rows of a deleted queue's groups away. Gives how many.
+pub async fn delete_all(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<u64, Error> {
+    let sql = format!(
+        "DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN \
+         (SELECT group_id FROM message_groups WHERE queue_id = $1 LIMIT $2 {})",
+        tx.engine().skip_locked()
+    );
+    tx.run(AssertSqlSafe(sql), args![queue_id, limit]).await
+}

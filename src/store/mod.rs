@@ -26,6 +26,7 @@ mod open;
 mod ordered;
 pub mod platforms;
 pub mod publications;
+pub mod purges;
 pub mod queues;
 pub mod receipt_rules;
 pub mod receive_attempts;
