@@ -91,6 +91,7 @@ impl Parts {
             at_once: dev,
             link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
             hostname: hostname.clone(),
+            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };

@@ -53,6 +53,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
+    /// DKIM keys cannot be read.
+    #[error("dkim keys: {0}")]
+    Keys(#[from] identity::Error),
     /// The root key cannot be set up.
     #[error("root access key: {0}")]
     Root(#[from] access::Error),
@@ -105,6 +108,8 @@ impl App {
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
         let bound_url = format!("http://{}", listener.address());
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, &bound_url)?;
+        // The others' secrets are sealed by now; these need the core that knows them.
+        parts.services.identities.seal_keys().await?;
         let root_key = match settings.mode {
             Mode::Dev => None,
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
@@ -158,6 +163,7 @@ impl App {
         // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
         tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |identities| {
             while identities.check_pending().await? > 0 {}
+            while identities.sweep().await? > 0 {}
             Ok::<_, identity::Error>(())
         });
         tick(stop, clock, "received mail", MAIL_EVERY, services.receiving, async |receiving| {

@@ -1,6 +1,7 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
 mod command_line;
+mod dkim;
 mod dns;
 mod durability;
 mod engine;
@@ -10,6 +11,10 @@ mod fifo_model;
 mod front_door;
 mod functions;
 mod house;
+mod identity_api;
+mod identity_keys;
+mod identity_policies;
+mod identity_proof;
 mod merging;
 mod outbound;
 mod queue_bench;
