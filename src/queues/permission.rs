@@ -58,7 +58,7 @@ impl Queues {
     /// # Errors
     /// Only when the store fails.
     pub async fn policy(&self, scope: &Scope, name: &str) -> Result<Option<Arc<Policy>>, Error> {
-        match self.get(scope, name).await {
+        match self.queue(scope, name).await {
             Ok(queue) => self.policies.of(&queue),
             Err(Error::QueueMissing(_)) => Ok(None),
             Err(error) => Err(error),

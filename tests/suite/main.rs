@@ -10,6 +10,7 @@ mod fifo_model;
 mod front_door;
 mod functions;
 mod house;
+mod merging;
 mod outbound;
 mod queue_bench;
 mod queue_engine;
