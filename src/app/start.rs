@@ -30,6 +30,8 @@ const STREAMS_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon a move task begins, and in what steps it keeps its rate.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
+/// How soon a replay begins, and how often one that has an end to come looks for more.
+const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
@@ -172,6 +174,9 @@ impl App {
             while sending.sweep().await? > 0 {}
             Ok::<_, sending::SendError>(())
         });
+        tick(stop, clock, "replays", REPLAYS_EVERY, services.topics.clone(), async |topics| {
+            topics.replay_round().await
+        });
         tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| {
             while topics.sweep().await? > 0 {}
             Ok::<_, topics::Error>(())
@@ -225,7 +230,8 @@ impl App {
         let moved = self.parts.services.queues.move_round().await?;
         let written = self.parts.streams.round().await?;
         let purged = self.parts.services.queues.purge_round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved + written + purged)
+        let replayed = self.parts.services.topics.replay_round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.

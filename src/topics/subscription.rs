@@ -11,11 +11,15 @@ use crate::topics::confirmation::{self, Asked, Kind};
 use crate::topics::delivery::policy;
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::page::{self, Page};
-use crate::topics::topic::{self, find};
+use crate::topics::replay;
+use crate::topics::rules::SUFFIX;
+use crate::topics::topic::{self, find, hold};
 use crate::topics::{Error, Topics, Ways};
 
 /// How long a token holds (SNS: two days).
 const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
+/// The most subscriptions of a FIFO topic (SNS quotas).
+const FIFO_MAX: u32 = 100;
 
 /// A wish to subscribe.
 #[derive(Clone, Debug)]
@@ -68,8 +72,19 @@ impl Topics {
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
         endpoint::check(protocol, &target)?;
         self.ways().check(protocol, &target)?;
+        let fifo = wish.topic.resource.ends_with(SUFFIX);
+        if fifo && protocol != Protocol::Sqs {
+            return Err(Error::FifoProtocol(wish.protocol));
+        }
         if protocol == Protocol::Sqs {
-            self.check_queue(&wish.topic, &endpoint::queue(&target)?).await?;
+            let queue = endpoint::queue(&target)?;
+            if queue.resource.ends_with(SUFFIX) && !fifo {
+                return Err(Error::EndpointFifo);
+            }
+            // Its owner subscribes it: whether messages are let in is asked at each delivery.
+            if queue.account != wish.owner {
+                self.check_queue(&wish.topic, &queue).await?;
+            }
         } else {
             self.check_owner(&wish.topic, protocol, &target).await?;
         }
@@ -223,11 +238,24 @@ impl Topics {
         ] {
             all.insert(name.to_owned(), value);
         }
+        if let Some(status) = row.replay_status {
+            all.insert("ReplayStatus".to_owned(), status);
+        }
         all.entry("RawMessageDelivery".to_owned()).or_insert_with(|| "false".to_owned());
         if all.contains_key("FilterPolicy") {
             all.entry("FilterPolicyScope".to_owned()).or_insert_with(|| "MessageAttributes".to_owned());
         }
         Ok(all)
+    }
+
+    /// Who owns a subscription.
+    ///
+    /// # Errors
+    /// `SubscriptionMissing`.
+    pub async fn subscription_owner(&self, subscription: &Arn) -> Result<AccountId, Error> {
+        let arn = subscription.clone();
+        let (row, _) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &arn).await })).await?;
+        Ok(row.owner)
     }
 
     /// Sets one attribute; an empty policy takes it away.
@@ -236,11 +264,20 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
+                    if name == "ReplayPolicy" {
+                        // In the order in which others take them: the topic first.
+                        let (_, of) = find_subscription(tx, &arn).await?;
+                        hold(tx, &topic::arn(&of)).await?;
+                    }
                     let (row, of) = hold_subscription(tx, &arn).await?;
                     let protocol =
                         Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
                     let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
                     let mut all = attributes::read(&row.attributes)?;
+                    if name == "ReplayPolicy" {
+                        let policy = Some(value.as_str()).filter(|policy| !policy.is_empty());
+                        replay::begin(tx, &of, row.id, policy).await?;
+                    }
                     if value.is_empty() {
                         drop(all.remove(&name))
                     } else {
@@ -303,7 +340,9 @@ async fn subscribe(
     kept: Attributes,
     base: String,
 ) -> Result<Listed, Error> {
-    let topic = find(tx, &wish.topic).await?;
+    let policy = kept.get("ReplayPolicy").cloned();
+    // The archive must not grow between the look at it and the subscription.
+    let topic = if policy.is_some() { hold(tx, &wish.topic).await? } else { find(tx, &wish.topic).await? };
     let until = tx.now() + TOKEN_VALID;
     let display_name = display_name(&topic)?;
     let asked = |subscription, endpoint, token| Asked {
@@ -330,6 +369,12 @@ async fn subscribe(
             }
             return Ok(listed(&row, &wish.topic));
         }
+        None if topic.name.ends_with(SUFFIX) => {
+            let counts = subscriptions::counts(tx, topic.id).await?;
+            if counts.pending + counts.confirmed >= FIFO_MAX {
+                return Err(Error::TooManySubscriptions);
+            }
+        }
         None => {}
     }
     let new = NewSubscription {
@@ -349,7 +394,11 @@ async fn subscribe(
     }
     // Where another node subscribed the endpoint since we looked, this is its subscription.
     let row = subscriptions::by_endpoint(tx, topic.id, new.protocol, &new.endpoint).await?;
-    row.map(|row| listed(&row, &wish.topic)).ok_or(Error::SubscriptionMissing)
+    let row = row.ok_or(Error::SubscriptionMissing)?;
+    if policy.is_some() {
+        replay::begin(tx, &topic, row.id, policy.as_deref()).await?;
+    }
+    Ok(listed(&row, &wish.topic))
 }
 
 /// A topic's name for people, if it has one.
