@@ -96,6 +96,25 @@ pub enum AdminCommand {
         #[arg(long, default_value = "us-east-1")]
         region: Region,
     },
+    /// Begin to change a domain's DKIM key; prints the records to set
+    RotateDkim {
+        domain: Domain,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
+    /// Sign a domain's mail with an Ed25519 key too; prints the records to set
+    DkimEd25519 {
+        domain: Domain,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+        /// Take the key away again
+        #[arg(long)]
+        off: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -123,6 +123,12 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }
+        AdminCommand::RotateDkim { domain, account, region } => {
+            admin.rotate_dkim(&account, &region, domain.as_str()).await
+        }
+        AdminCommand::DkimEd25519 { domain, account, region, off } => {
+            admin.dkim_ed25519(&account, &region, domain.as_str(), !off).await
+        }
     }
 }
 

@@ -18,8 +18,8 @@ use crate::mail::sending::{self, Limits, Sending, Simulator};
 use crate::outlets::{Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
-use crate::topics::Topics;
 use crate::topics::delivery::Deliverer;
+use crate::topics::{Spreader, Topics};
 use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many.
@@ -33,6 +33,8 @@ const INBOUND_AT_ONCE: usize = 16;
 const TOPIC_DELIVERIES_AT_ONCE: usize = 300;
 /// How many of them belong to one subscription, so that one whose endpoint is slow or dead cannot take all places.
 const TOPIC_DELIVERIES_PER_SUBSCRIPTION: u32 = 10;
+/// How many messages are on their way to many subscriptions at once. Each holds a part of its copies in memory.
+const FAN_OUTS_AT_ONCE: usize = 4;
 
 /// Everything that the listeners and workers share.
 pub struct Parts {
@@ -89,6 +91,7 @@ impl Parts {
             at_once: dev,
             link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
             hostname: hostname.clone(),
+            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
@@ -109,18 +112,19 @@ impl Parts {
         let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
         let inbound_settings = InboundSettings::from_settings(settings);
         let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
-        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
-        let outbound = outbound.with_simulator(simulator);
+        let outbound =
+            Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone()).with_simulator(simulator);
+        let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, ways::poster(settings, clock, &webhook_dns).map_err(wrong)?);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
+            Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
-        let inbox = captures && dev;
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
-        Ok(Self { services, access, streams, transport, pools, captures, inbox })
+        Ok(Self { services, access, streams, transport, pools, captures, inbox: captures && dev })
     }
 }

@@ -30,6 +30,8 @@ const STREAMS_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon a move task begins, and in what steps it keeps its rate.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
+/// How soon a replay begins, and how often one that has an end to come looks for more.
+const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
+    /// DKIM keys cannot be read.
+    #[error("dkim keys: {0}")]
+    Keys(#[from] identity::Error),
     /// The root key cannot be set up.
     #[error("root access key: {0}")]
     Root(#[from] access::Error),
@@ -103,6 +108,8 @@ impl App {
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
         let bound_url = format!("http://{}", listener.address());
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, &bound_url)?;
+        // The others' secrets are sealed by now; these need the core that knows them.
+        parts.services.identities.seal_keys().await?;
         let root_key = match settings.mode {
             Mode::Dev => None,
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
@@ -156,6 +163,7 @@ impl App {
         // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
         tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |identities| {
             while identities.check_pending().await? > 0 {}
+            while identities.sweep().await? > 0 {}
             Ok::<_, identity::Error>(())
         });
         tick(stop, clock, "received mail", MAIL_EVERY, services.receiving, async |receiving| {
@@ -165,6 +173,9 @@ impl App {
         tick(stop, clock, "sent mail", MAIL_EVERY, services.sending, async |sending| {
             while sending.sweep().await? > 0 {}
             Ok::<_, sending::SendError>(())
+        });
+        tick(stop, clock, "replays", REPLAYS_EVERY, services.topics.clone(), async |topics| {
+            topics.replay_round().await
         });
         tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| {
             while topics.sweep().await? > 0 {}
@@ -219,7 +230,8 @@ impl App {
         let moved = self.parts.services.queues.move_round().await?;
         let written = self.parts.streams.round().await?;
         let purged = self.parts.services.queues.purge_round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved + written + purged)
+        let replayed = self.parts.services.topics.replay_round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.

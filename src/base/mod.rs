@@ -2,10 +2,12 @@
 pub mod address;
 pub mod arn;
 pub mod clock;
+mod hex;
 pub mod ids;
 pub mod secret;
 
 pub use address::{Domain, EmailAddress};
 pub use arn::{AccountId, Arn, Region};
 pub use clock::{Clock, Timestamp};
+pub use hex::hex;
 pub use secret::Secret;

@@ -38,6 +38,9 @@ impl Queues {
         taking: Taking,
         groups: Groups,
     ) -> Result<Vec<Claimed>, Error> {
+        if groups == Groups::None {
+            return self.claim_plain(queue, &taking).await;
+        }
         if let Some(again) = self.repeated(queue, &taking).await? {
             return Ok(again);
         }
@@ -60,6 +63,30 @@ impl Queues {
             }
         }
         Ok(vec![])
+    }
+
+    /// Claims messages of a queue without groups, together with others who claim now.
+    async fn claim_plain(&self, queue: &Arc<Queue>, taking: &Taking) -> Result<Vec<Claimed>, Error> {
+        let mut taken = Vec::new();
+        for _ in 0..ROUNDS_MAX * PASSES_MAX {
+            let limit = taking.count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+            let claimed = self.store.claim_messages(queue.id, limit, taking.hidden, ids::nonce()).await?;
+            let (full, before) = (claimed.len() == limit as usize, taken.len());
+            let now = self.clock.now();
+            if claimed.iter().all(|message| fate(queue, message, now) == Fate::Given) {
+                taken.extend(claimed);
+            } else {
+                let queue = queue.clone();
+                let given =
+                    self.store.write(move |tx| Box::pin(async move { sort_out(tx, &queue, claimed).await })).await?;
+                taken.extend(given);
+            }
+            let given = taken.len() - before;
+            if !full || given == limit as usize || (taking.hidden.is_zero() && given > 0) {
+                break;
+            }
+        }
+        Ok(taken)
     }
 
     /// What an earlier receive gave. In a transaction of its own, since it holds groups.
@@ -101,18 +128,34 @@ pub(super) async fn claim(
     Ok(Claims { messages: taken, hidden_until, more })
 }
 
+/// What becomes of a claimed message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Given,
+    TooOld,
+    ReceivedTooOften,
+}
+
+fn fate(queue: &Queue, message: &Claimed, now: Timestamp) -> Fate {
+    let received = message.receive_count - message.receives_before;
+    if now.since(message.sent_at) > Duration::from_secs(u64::from(queue.settings.retention)) {
+        Fate::TooOld
+    } else if queue.settings.receives_max.is_some_and(|max| received > max) {
+        Fate::ReceivedTooOften
+    } else {
+        Fate::Given
+    }
+}
+
 /// Drops claimed messages that are too old, moves those received too often, and gives the others.
 async fn sort_out(tx: &mut Tx, queue: &Queue, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
     let now = tx.now();
     let (mut given, mut dead) = (Vec::with_capacity(claimed.len()), Vec::new());
     for message in claimed {
-        let received = message.receive_count - message.receives_before;
-        if now.since(message.sent_at) > Duration::from_secs(u64::from(queue.settings.retention)) {
-            messages::drop_claimed(tx, queue.id, &message).await?;
-        } else if queue.settings.receives_max.is_some_and(|max| received > max) {
-            dead.push(message);
-        } else {
-            given.push(message);
+        match fate(queue, &message, now) {
+            Fate::TooOld => messages::drop_claimed(tx, queue.id, &message).await?,
+            Fate::ReceivedTooOften => dead.push(message),
+            Fate::Given => given.push(message),
         }
     }
     if !dead.is_empty() {

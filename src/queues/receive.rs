@@ -214,6 +214,9 @@ impl Queues {
         handles: Vec<String>,
     ) -> Result<Vec<Result<(), Error>>, Error> {
         let queue = self.queue(scope, name).await?;
+        if queue.settings.fifo.is_none() && !self.has_groups(&queue) {
+            return self.delete_plain(&queue, handles).await;
+        }
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -238,6 +241,23 @@ impl Queues {
                 })
             })
             .await
+    }
+
+    /// Takes messages away from a queue without groups, together with others who do now.
+    async fn delete_plain(&self, queue: &Queue, handles: Vec<String>) -> Result<Vec<Result<(), Error>>, Error> {
+        let handles: Vec<_> = handles.iter().map(|text| Handle::decode(text, queue.id)).collect();
+        let messages: Vec<_> = handles.iter().flatten().map(|handle| (handle.id, handle.receipt)).collect();
+        if !messages.is_empty() {
+            let id = queue.id;
+            let groups = self.store.delete_messages(id, messages).await?;
+            if !groups.is_empty() {
+                // Another node has sent messages in groups just now.
+                self.store
+                    .write(move |tx| Box::pin(async move { messages::close_empty(tx, id, &groups).await }))
+                    .await?;
+            }
+        }
+        Ok(handles.into_iter().map(|handle| handle.map(drop)).collect())
     }
 
     /// Hides received messages for another number of seconds from now, 0 to 43,200.

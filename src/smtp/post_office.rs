@@ -2,7 +2,7 @@
 use crate::access::{Access, Trust};
 use crate::base::{EmailAddress, Region};
 use crate::mail::receiving::{self, InboundMail, Receiving, Route};
-use crate::mail::sending::{Sending, Submission};
+use crate::mail::sending::{Grants, Sending, Submission};
 use crate::smtp::auth;
 use crate::smtp::auth::{KeyHolder, Login, Principal};
 use crate::smtp::reply;
@@ -66,6 +66,7 @@ impl Upstream for PostOffice {
             configuration_set: None,
             tags: Vec::new(),
             return_path: None,
+            grants: Grants::default(),
         };
         self.sending.accept(submission).await.map_err(|error| match reply::not_sent(&error) {
             Some(answer) => Refusal::Answer(answer),

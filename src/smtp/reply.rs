@@ -87,6 +87,7 @@ replies! {
     NO_VALID_RECIPIENTS = 554 "5.5.1" "No valid recipients", "RFC 5321, 3.3";
     DATA_LINE_TOO_LONG = 554 "5.6.0" "A line of the message is too long", "RFC 5321, 4.5.3.1.6";
     TOO_MANY_HOPS = 554 "5.4.6" "Too many hops, this message is going in circles", "RFC 5321, 6.3";
+    ACCESS_DENIED = 554 "5.7.1" "Access denied: {}", "SES: SMTP response codes";
     MESSAGE_REJECTED = 554 "5.7.1" "Message rejected: {}", "SES: SMTP response codes";
     TRANSACTION_FAILED = 554 "5.6.0" "Transaction failed: {}", "SES: SMTP response codes";
     UNKNOWN_PARAMETER = 555 "5.5.4" "Parameter not recognized or not implemented: {}", "RFC 5321, 4.1.1.11";
@@ -162,6 +163,12 @@ pub fn not_sent(error: &SendError) -> Option<Answer> {
         }
         SendError::ConfigurationSetMissing(name) => {
             MESSAGE_REJECTED.with(format!("Configuration set <{name}> does not exist."))
+        }
+        SendError::Denied { account, action, resource } => ACCESS_DENIED.with(format!(
+            "User `arn:aws:iam::{account}:root' is not authorized to perform `{action}' on resource `{resource}'"
+        )),
+        SendError::MailFromNotVerified(domain) => {
+            MESSAGE_REJECTED.with(format!("Mail from domain is not verified: {domain}"))
         }
         SendError::NoRecipients => Answer::from(&NO_VALID_RECIPIENTS),
         SendError::TooManyRecipients(_) => Answer::from(&TOO_MANY_RECIPIENTS),

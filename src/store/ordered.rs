@@ -137,7 +137,7 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String])
     if wanted.is_empty() {
         return Ok(vec![]);
     }
-    let sql = format!("{} WHERE id IN ({}) RETURNING *", Claim::TAKE, marks(5, wanted.len()));
+    let sql = format!("{} WHERE id IN ({}) {}", Claim::TAKE, marks(5, wanted.len()), Claim::GIVE);
     let mut values = claim.take_args(tx.now());
     wanted.iter().for_each(|id| values.extend(args![*id]));
     let rows = tx.all(AssertSqlSafe(sql), values).await?;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::ses_bench::verified_domain;
 use bytes::Bytes;
 use postrider::base::{AccountId, Arn, Clock, EmailAddress, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
@@ -10,7 +11,6 @@ use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
 use postrider::mail::receiving::{Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Owner, Receiving, Route};
 use postrider::outlets::objects::Objects;
 use postrider::queues::{Queues, Receive, Scope};
-use postrider::store::identities::Identity;
 use postrider::store::inbound_mails::State;
 use postrider::store::{self, Store, identities, inbound_mails, messages};
 use postrider::topics::{NewTopic, Topics, Wish};
@@ -91,23 +91,7 @@ pub fn account(digit: char) -> Owner {
 impl Bench {
     pub async fn verified(&self, owner: &Owner, domain: &str) {
         let now = self.clock.now();
-        let identity = Identity {
-            account: owner.account.clone(),
-            region: owner.region.clone(),
-            name: domain.to_owned(),
-            kind: "DOMAIN".to_owned(),
-            status: "SUCCESS".to_owned(),
-            created_at: now,
-            verified_at: Some(now),
-            checked_at: None,
-            next_check_at: None,
-            link_token: None,
-            link_expires_at: None,
-            configuration_set: None,
-            feedback_forwarding: true,
-            dkim_signing: true,
-            tags: "[]".to_owned(),
-        };
+        let identity = verified_domain(&owner.account, &owner.region, domain, now);
         self.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await })).await;
     }
 

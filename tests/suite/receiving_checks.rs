@@ -5,7 +5,7 @@ use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dkim::DkimSigner;
 use postrider::base::Timestamp;
-use postrider::mail::identity::dkim;
+use postrider::mail::identity::{Pair, keys};
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::both_engines;
@@ -15,10 +15,10 @@ const HELLO: &str = "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\
 
 /// Signs as `domain` with a new key and publishes it.
 async fn signed(b: &Bench, domain: &str) -> String {
-    let keys = dkim::new_keys(2048, Timestamp::from_secs(0)).await.expect("keys");
+    let keys = Pair::rsa(2048).await.expect("a pair").easy(Timestamp::from_secs(0));
     let der = PrivateKeyDer::Pkcs8(keys[0].private_key.clone().into());
     let key = RsaKey::<Sha256>::from_key_der(der).expect("a key");
-    b.dns.txt(&format!("s1._domainkey.{domain}"), &dkim::record_value(&keys[0].public_key));
+    b.dns.txt(&format!("s1._domainkey.{domain}"), &keys::record_value(&keys[0]));
     let signer = DkimSigner::from_key(key).domain(domain).selector("s1").headers(["From", "To", "Subject"]);
     let signature = signer.sign(HELLO.as_bytes()).expect("signed").to_header();
     format!("{signature}{HELLO}")

@@ -2,9 +2,14 @@
 mod account;
 mod configuration_set_error;
 mod configuration_sets;
+mod custom_verification;
+mod dkim;
 pub mod error;
 mod event_destinations;
 mod identities;
+mod identity_error;
+mod identity_policies;
+mod mail_from;
 mod notifications;
 mod page;
 mod receipt_actions;
@@ -40,6 +45,25 @@ static OPERATIONS: &[Operation] = operations! {
     ListIdentities => identities::list_identities,
     GetIdentityVerificationAttributes => identities::get_identity_verification_attributes,
     DeleteIdentity => identities::delete_identity,
+    VerifyDomainIdentity => identities::verify_domain_identity,
+    VerifyEmailAddress => identities::verify_email_address,
+    ListVerifiedEmailAddresses => identities::list_verified_email_addresses,
+    DeleteVerifiedEmailAddress => identities::delete_verified_email_address,
+    VerifyDomainDkim => dkim::verify_domain_dkim,
+    SetIdentityDkimEnabled => dkim::set_identity_dkim_enabled,
+    GetIdentityDkimAttributes => dkim::get_identity_dkim_attributes,
+    SetIdentityMailFromDomain => mail_from::set_identity_mail_from_domain,
+    GetIdentityMailFromDomainAttributes => mail_from::get_identity_mail_from_domain_attributes,
+    PutIdentityPolicy => identity_policies::put_identity_policy,
+    GetIdentityPolicies => identity_policies::get_identity_policies,
+    ListIdentityPolicies => identity_policies::list_identity_policies,
+    DeleteIdentityPolicy => identity_policies::delete_identity_policy,
+    CreateCustomVerificationEmailTemplate => custom_verification::create_custom_verification_email_template,
+    UpdateCustomVerificationEmailTemplate => custom_verification::update_custom_verification_email_template,
+    GetCustomVerificationEmailTemplate => custom_verification::get_custom_verification_email_template,
+    DeleteCustomVerificationEmailTemplate => custom_verification::delete_custom_verification_email_template,
+    ListCustomVerificationEmailTemplates => custom_verification::list_custom_verification_email_templates,
+    SendCustomVerificationEmail => custom_verification::send_custom_verification_email,
     GetSendQuota => account::get_send_quota,
     SendBounce => send_bounce::send_bounce,
     SendTemplatedEmail => templated::send_templated_email,

@@ -5,13 +5,11 @@ use serde_json::Value;
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
-use crate::aws::ses::sending::{
-    Destination, MessageTag, SendEmailResponse, own_identity, pairs, return_path, submission,
-};
+use crate::aws::ses::sending::{Destination, MessageTag, SendEmailResponse, pairs, return_path, submission};
 use crate::base::{Arn, EmailAddress};
 use crate::mail::content::templates::{self, Compiled, read_data};
 use crate::mail::message::{Draft, Mailbox};
-use crate::mail::sending::{Submission, Terms, compose_from};
+use crate::mail::sending::{Grants, Submission, Terms, compose_from};
 
 /// SES: mails of a bulk send.
 pub const BULK_MAX: usize = 50;
@@ -44,6 +42,7 @@ struct Letter {
     reply_to: Vec<Mailbox>,
     return_path: Option<EmailAddress>,
     configuration_set: Option<String>,
+    grants: Grants,
 }
 
 impl Letter {
@@ -69,8 +68,8 @@ impl Letter {
         let (raw, unrendered) = compose_from(&self.template, data, draft)?;
         let (source, set) = (self.from.address.clone(), self.configuration_set.clone());
         let submission = submission(caller, source, recipients.all, raw, tags, set)?;
-        let return_path = self.return_path.clone();
-        Ok((Submission { return_path, ..submission }, Terms { once: caller.once.clone(), unrendered }))
+        let (return_path, grants) = (self.return_path.clone(), self.grants.clone());
+        Ok((Submission { return_path, grants, ..submission }, Terms { once: caller.once.clone(), unrendered }))
     }
 }
 
@@ -84,13 +83,18 @@ pub async fn send_templated_email(
     caller: &Caller,
     input: SendTemplatedEmailRequest,
 ) -> Result<SendEmailResponse, SesError> {
-    own_identity(caller, [&input.source_arn, &input.return_path_arn])?;
     let letter = Letter {
         template: template(services, caller, &input.template, input.template_arn.as_deref()).await?,
         from: Mailbox::parse(&input.source)?,
         reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
         return_path: return_path(input.return_path.as_deref())?,
         configuration_set: input.configuration_set_name,
+        grants: Grants {
+            action: "ses:SendTemplatedEmail",
+            source: input.source_arn,
+            from: None,
+            return_path: input.return_path_arn,
+        },
     };
     let data = read_data(&input.template_data)?;
     let (submission, terms) = letter.write(caller, &input.destination, &data, pairs(input.tags))?;
@@ -153,7 +157,6 @@ pub async fn send_bulk_templated_email(
     caller: &Caller,
     input: SendBulkTemplatedEmailRequest,
 ) -> Result<SendBulkTemplatedEmailResponse, SesError> {
-    own_identity(caller, [&input.source_arn, &input.return_path_arn])?;
     if input.destinations.is_empty() || input.destinations.len() > BULK_MAX {
         let text = format!("The number of destinations must be between 1 and {BULK_MAX}.");
         return Err(SesError::InvalidParameterValue(text));
@@ -164,6 +167,12 @@ pub async fn send_bulk_templated_email(
         reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
         return_path: return_path(input.return_path.as_deref())?,
         configuration_set: input.configuration_set_name,
+        grants: Grants {
+            action: "ses:SendBulkTemplatedEmail",
+            source: input.source_arn,
+            from: None,
+            return_path: input.return_path_arn,
+        },
     };
     let default_tags = pairs(input.default_tags);
     let (default, tags) = (input.default_template_data.as_str(), &default_tags);

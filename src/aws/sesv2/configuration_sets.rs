@@ -9,8 +9,8 @@ use crate::aws::sesv2::configuration_set_options::{
     VdmOptions,
 };
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::identities::Tag;
 use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
 use crate::store::configuration_sets::ConfigurationSet;

@@ -6,8 +6,8 @@ use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::templates::try_out;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::identities::Tag;
 use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::tags::Tag;
 use crate::mail::content::templates::Parts;
 
 /// The parts of a template.

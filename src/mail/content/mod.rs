@@ -10,6 +10,7 @@ pub mod headers_record;
 mod metrics;
 pub mod options;
 pub mod publish;
+mod tags;
 pub mod template;
 pub mod templates;
 

@@ -1,7 +1,10 @@
 //! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
 mod authors;
+pub mod canonical;
 pub mod compose;
 pub mod dkim;
+#[cfg(test)]
+mod dkim_tests;
 mod error;
 pub mod headers;
 pub mod mailbox;

@@ -22,7 +22,7 @@ pub mod transport;
 mod unrendered;
 pub mod verdict;
 
-pub use accept::{Sending, Settings, Submission, Terms};
+pub use accept::{Grants, Sending, Settings, Submission, Terms};
 pub use error::SendError;
 pub use idempotency::Idempotency;
 pub use notices::Notices;
