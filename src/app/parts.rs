@@ -4,13 +4,13 @@ use std::sync::Arc;
 use crate::access::{Access, Trust};
 use crate::app::start::StartError;
 use crate::aws::Services;
-use crate::base::Clock;
+use crate::base::{AccountId, Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
 use crate::mail::receiving::object_store::Objects;
-use crate::mail::receiving::{Inbound, InboundSettings, Receiving};
+use crate::mail::receiving::{Inbound, InboundSettings, Owner, Receiving};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
@@ -82,6 +82,7 @@ impl Parts {
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
+        let root = Owner { account: AccountId::development(), region: Region::default_region() };
         let services = Services {
             clock: clock.clone(),
             queues,
@@ -89,7 +90,7 @@ impl Parts {
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
-            receiving: Receiving::new(store.clone(), clock.clone()),
+            receiving: Receiving::new(store.clone(), clock.clone()).with_house(settings.hostname.clone(), root),
         };
 
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;

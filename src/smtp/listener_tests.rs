@@ -38,7 +38,7 @@ impl Fake {
 impl Upstream for Fake {
     type Route = ();
 
-    async fn route(&self, to: &EmailAddress, _tls: bool) -> Result<(), Refusal> {
+    async fn route(&self, to: &EmailAddress, _peer: IpAddr, _tls: bool) -> Result<(), Refusal> {
         if to.domain().as_str() == "here.example" { Ok(()) } else { Err((&reply::NO_SUCH_MAILBOX).into()) }
     }
 

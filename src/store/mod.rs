@@ -24,6 +24,7 @@ mod open;
 mod ordered;
 pub mod publications;
 pub mod queues;
+pub mod receipt_filters;
 pub mod receipt_rules;
 pub mod receive_attempts;
 pub mod sending_accounts;

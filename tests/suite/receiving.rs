@@ -8,7 +8,7 @@ use postrider::base::{AccountId, Arn, Clock, EmailAddress, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::object_store::Objects;
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
-use postrider::mail::receiving::{Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Owner, Receiving, Route};
+use postrider::mail::receiving::{Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Owner, Receiving, Route, Routed};
 use postrider::queues::{Queues, Receive, Scope};
 use postrider::store::identities::Identity;
 use postrider::store::inbound_mails::State;
@@ -167,11 +167,24 @@ impl Bench {
         got.into_iter().map(|message| serde_json::from_str(&message.body).expect("JSON")).collect()
     }
 
+    /// Who receives mail for this address, if someone does.
+    pub async fn route(&self, text: &str, tls: bool) -> Option<Route> {
+        match self.routed(text, PEER, tls).await {
+            Routed::To(route) => Some(route),
+            _ => None,
+        }
+    }
+
+    pub async fn routed(&self, text: &str, peer: &str, tls: bool) -> Routed {
+        let client = Client { peer: peer.parse().expect("an address"), tls };
+        self.receiving.route(&address(text), client).await.expect("the store reads")
+    }
+
     pub async fn accept(&self, source: Option<&str>, recipients: &[&str], data: &str) -> Result<String, Error> {
         let mut routed = Vec::new();
         for recipient in recipients {
             let recipient = address(recipient);
-            let route = self.receiving.route(&recipient, false).await.expect("the store reads").expect("a route");
+            let route = self.route(recipient.as_str(), false).await.expect("a route");
             routed.push((recipient, route));
         }
         let mail = InboundMail {
@@ -237,7 +250,7 @@ both_engines! {
     async fn only_verified_domains_with_a_rule_in_the_active_set_receive(engine: Engine) {
         let b = bench(engine).await;
         let ours = Some(Route { account: b.owner.account.clone(), region: b.owner.region.clone() });
-        let route = async |text: &str, tls: bool| b.receiving.route(&address(text), tls).await.expect("the store reads");
+        let route = async |text: &str, tls: bool| b.route(text, tls).await;
         assert_eq!(route("bob@here.example", true).await, None, "no rule set is active");
         let disabled = Rule { enabled: false, ..rule("off", &["off@here.example"], vec![]) };
         let secure = Rule { tls: TlsPolicy::Require, ..rule("tls", &["tls@here.example"], vec![]) };
@@ -269,7 +282,7 @@ both_engines! {
         b.verified(&third, "deep.here.example").await;
         b.activate(&second, vec![rule("all", &[], vec![])]).await;
         let route = async |text: &str| {
-            b.receiving.route(&address(text), false).await.expect("the store reads").map(|route| route.account)
+            b.route(text, false).await.map(|route| route.account)
         };
         assert_eq!(route("bob@here.example").await, Some(second.account.clone()), "the first has no rule");
         b.activate(&b.owner, vec![rule("bob", &["bob@here.example"], vec![])]).await;

@@ -4,6 +4,7 @@ pub mod error;
 mod identities;
 mod receipt_actions;
 mod receipt_error;
+mod receipt_filters;
 mod receipt_rule_sets;
 mod receipt_rules;
 pub mod sending;
@@ -45,5 +46,8 @@ static OPERATIONS: &[Operation] = operations! {
     UpdateReceiptRule => receipt_rules::update_receipt_rule,
     DescribeReceiptRule => receipt_rules::describe_receipt_rule,
     DeleteReceiptRule => receipt_rules::delete_receipt_rule,
+    CreateReceiptFilter => receipt_filters::create_receipt_filter,
+    ListReceiptFilters => receipt_filters::list_receipt_filters,
+    DeleteReceiptFilter => receipt_filters::delete_receipt_filter,
     SetReceiptRulePosition => receipt_rules::set_receipt_rule_position,
 };

@@ -62,6 +62,7 @@ impl From<receiving::Error> for ReceiptError {
             Error::RuleMissing(name) => Self::RuleDoesNotExist(name),
             Error::RuleSetExists(name) => Self::AlreadyExists("Rule set", name),
             Error::RuleExists(name) => Self::AlreadyExists("Rule", name),
+            Error::FilterExists(name) => Self::AlreadyExists("Filter", name),
             Error::LimitExceeded(text) => Self::LimitExceeded(text),
             Error::RuleSetActive(name) => Self::CannotDelete(name),
             Error::InvalidTopic(topic) => Self::InvalidSnsTopic(topic),

@@ -16,6 +16,9 @@ pub enum Error {
     /// The name of a rule is taken in its rule set.
     #[error("rule {0} already exists")]
     RuleExists(String),
+    /// The name of an IP filter is taken.
+    #[error("filter {0} already exists")]
+    FilterExists(String),
     /// There would be too many of something; the text names the limit.
     #[error("limit exceeded: {0}")]
     LimitExceeded(String),

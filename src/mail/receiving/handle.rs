@@ -1,8 +1,9 @@
 //! The door to receiving: one handle for SMTP and for the receipt rule operations, cheap to clone.
 use std::time::Duration;
 
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Clock, Domain, Region};
 use crate::mail::receiving::Error;
+use crate::mail::receiving::route::House;
 use crate::store::inbound_mails::State;
 use crate::store::{Store, inbound_mails};
 
@@ -14,6 +15,7 @@ const SWEEP_MAX: i64 = 500;
 pub struct Receiving {
     store: Store,
     clock: Clock,
+    house: Option<House>,
 }
 
 /// Whose rule sets: one account in one region.
@@ -28,7 +30,12 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, house: None }
+    }
+
+    /// Takes mail to `postmaster` of this server's own name too, for `owner`.
+    pub fn with_house(self, hostname: Domain, owner: Owner) -> Self {
+        Self { house: Some(House { hostname, owner }), ..self }
     }
 
     /// Removes old mails: those whose rules ran after three days, those that failed after 14, as long as SQS keeps a
@@ -50,6 +57,10 @@ impl Receiving {
 
     pub(in crate::mail::receiving) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(in crate::mail::receiving) fn house(&self) -> Option<&House> {
+        self.house.as_ref()
     }
 
     pub(in crate::mail::receiving) fn clock(&self) -> &Clock {

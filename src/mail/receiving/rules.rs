@@ -110,11 +110,11 @@ impl Action {
     }
 }
 
-/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` (rules: `.` too), with a
+/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` (a rule's: `.` too), with a
 /// letter or digit at both ends.
 pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
     let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-.".contains(&c);
+    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-".contains(&c) || (what == "rule" && c == b'.');
     let bytes = name.as_bytes();
     let fine = (1..=64).contains(&bytes.len())
         && bytes.iter().copied().all(inside)
