@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["workers"],
     &["access"],
     &["queues"],
+    &["outlets"],
     &["topics"],
     &["mail"],
     &["aws"],

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::Secret;
-use crate::config::{Encryption, Objects, Problem};
+use crate::config::{Encryption, Functions, Objects, Problem};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -49,6 +49,14 @@ pub struct Given {
     /// Networks (CIDR) that webhooks may reach although private [default: none; dev: loopback]
     #[arg(long, value_name = "LIST", env = "POSTRIDER_WEBHOOK_ALLOW", value_delimiter = ',')]
     pub webhook_allow: Option<Vec<IpNet>>,
+
+    /// Functions that stand for AWS Lambda: name or ARN of each, and the URL of its runtime [default: none]
+    #[arg(long, value_name = "NAME=URL,…", env = "POSTRIDER_FUNCTIONS")]
+    pub functions: Option<Functions>,
+
+    /// PEM file with authorities that https webhooks and functions may be certified by, besides the public ones
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_WEBHOOK_CA")]
+    pub webhook_ca: Option<PathBuf>,
 
     /// Port that mx delivery connects to [default: 25]
     #[arg(long, value_name = "N", env = "POSTRIDER_MX_PORT")]
@@ -128,7 +136,7 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            functions, webhook_ca, mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
         Ok(Self { objects, encryption, ..self })

@@ -3,9 +3,11 @@ mod encryption;
 mod given;
 mod hostname;
 mod objects;
+mod outlets;
 mod settings;
 
 pub use encryption::{Encryption, KmsKey, KmsState};
 pub use given::Given;
 pub use objects::Objects;
+pub use outlets::Functions;
 pub use settings::{Mode, Problem, Settings};

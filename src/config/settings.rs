@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, Given, Objects, hostname};
+use crate::config::{Encryption, Functions, Given, Objects, hostname};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,10 @@ pub struct Settings {
     pub dns: Vec<SocketAddr>,
     /// Private networks that webhooks may reach.
     pub webhook_allow: Vec<IpNet>,
+    /// Where functions listen.
+    pub functions: Functions,
+    /// Authorities that webhooks and functions may be certified by, besides the public ones.
+    pub webhook_ca: Option<PathBuf>,
     /// The port that MX delivery connects to.
     pub mx_port: u16,
     /// What this server calls itself in mail.
@@ -102,6 +106,8 @@ impl Settings {
             delivery: given.delivery.unwrap_or_else(|| if dev { "capture" } else { "mx" }.to_owned()),
             dns: given.dns.unwrap_or_default(),
             webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
+            functions: given.functions.unwrap_or_default(),
+            webhook_ca: given.webhook_ca,
             mx_port: given.mx_port.unwrap_or(25),
             hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
             public_url: given.public_url.map(checked_url).transpose()?,

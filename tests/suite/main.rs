@@ -8,6 +8,7 @@ mod fair;
 mod fifo;
 mod fifo_model;
 mod front_door;
+mod functions;
 mod house;
 mod outbound;
 mod queue_bench;

@@ -38,6 +38,8 @@ impl Arrived {
 pub enum Answer {
     /// This status and body.
     Status(u16, String),
+    /// This status, one header and body.
+    Header(u16, (&'static str, &'static str), String),
     /// A redirect to this place.
     Redirect(String),
     /// Nothing, ever.
@@ -121,6 +123,9 @@ async fn take(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     inner.bell.notify_waiters();
     match answer {
         Answer::Status(status, body) => Response::builder().status(status).body(body.into()).expect("a response"),
+        Answer::Header(status, (name, value), body) => {
+            Response::builder().status(status).header(name, value).body(body.into()).expect("a response")
+        }
         Answer::Redirect(to) => {
             Response::builder().status(302).header("location", to).body(Body::empty()).expect("a response")
         }
