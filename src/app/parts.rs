@@ -10,11 +10,12 @@ use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
 use crate::mail::receiving::object_store::Objects;
-use crate::mail::receiving::{Inbound, InboundSettings, Owner, Receiving};
+use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
 use crate::mail::sending::{self, Limits, Sending};
+use crate::outlets::Functions;
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::Topics;
@@ -82,6 +83,7 @@ impl Parts {
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
+        let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
         let root = Owner { account: AccountId::development(), region: Region::default_region() };
         let services = Services {
             clock: clock.clone(),
@@ -90,16 +92,26 @@ impl Parts {
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
-            receiving: Receiving::new(store.clone(), clock.clone()).with_house(settings.hostname.clone(), root),
+            receiving: Receiving::new(store.clone(), clock.clone()).with_house(settings.hostname.clone(), root)
+                .with_functions(functions.clone())
+                .with_sandbox(!dev),
         };
 
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
         let inbound_settings = InboundSettings::from_settings(settings);
-        let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
-        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
         let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));
-        let deliverer = Deliverer::new(topics, poster.map_err(|e| wrong(e.to_string()))?);
+        let poster = poster.map_err(|e| wrong(e.to_string()))?;
+        let outlets = Outlets {
+            topics: topics.clone(),
+            queues: services.queues.clone(),
+            objects,
+            functions,
+            poster: poster.clone(),
+        };
+        let inbound = Inbound::new(store.clone(), clock.clone(), outlets, checks, inbound_settings);
+        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
+        let deliverer = Deliverer::new(topics, poster);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),

@@ -5,6 +5,7 @@ mod identities;
 mod receipt_actions;
 mod receipt_error;
 mod receipt_filters;
+pub mod receipt_own_actions;
 mod receipt_rule_sets;
 mod receipt_rules;
 pub mod sending;

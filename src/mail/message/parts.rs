@@ -1,7 +1,5 @@
 //! The parts of a received message: what a person reads, and what is attached. Every size and count is bounded, whatever
 //! the message holds.
-use std::borrow::Cow;
-
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 /// How much text, and how much HTML, is read.
@@ -51,24 +49,27 @@ pub struct Parts {
 /// Reads the parts of a message. What is broken is read as far as it goes; never fails.
 pub fn read(raw: &[u8]) -> Parts {
     let Some(message) = MessageParser::default().parse(raw) else { return Parts::default() };
-    let texts = |ids: &[u32], html: bool| {
-        ids.iter().filter_map(|id| message.parts.get(usize::try_from(*id).ok()?)).filter_map(move |part| match &part.body {
-            PartType::Text(text) if !html => Some(text),
-            PartType::Html(text) if html => Some(text),
-            _ => None,
-        })
-    };
-    let text = joined(texts(&message.text_body, false));
-    let html = joined(texts(&message.html_body, true));
+    let text = joined(&message, &message.text_body, |body| match body {
+        PartType::Text(text) => Some(text),
+        _ => None,
+    });
+    let html = joined(&message, &message.html_body, |body| match body {
+        PartType::Html(text) => Some(text),
+        _ => None,
+    });
     let attachments = message.attachments().take(MAX_ATTACHMENTS).map(attached).collect();
     Parts { text, html, attachments, attachments_truncated: message.attachments.len() > MAX_ATTACHMENTS }
 }
 
-fn joined<'a>(texts: impl Iterator<Item = &'a Cow<'a, str>>) -> Option<Text> {
+type Reader = for<'a> fn(&'a PartType<'_>) -> Option<&'a str>;
+
+fn joined(message: &Message<'_>, ids: &[u32], read: Reader) -> Option<Text> {
     let mut all: Option<Text> = None;
-    for text in texts {
+    for id in ids {
+        let part = usize::try_from(*id).ok().and_then(|id| message.parts.get(id));
+        let Some(text) = part.and_then(|part| read(&part.body)) else { continue };
         let whole = all.get_or_insert_default();
-        let room = MAX_TEXT_BYTES - whole.text.len();
+        let room = MAX_TEXT_BYTES.saturating_sub(whole.text.len());
         let end = text.floor_char_boundary(room.min(text.len()));
         whole.text.push_str(text.get(..end).unwrap_or_default());
         whole.truncated |= end < text.len();
@@ -98,5 +99,63 @@ fn contents(part: &MessagePart<'_>) -> Vec<u8> {
     match &part.body {
         PartType::Message(Message { raw_message, .. }) => raw_message.to_vec(),
         _ => part.contents().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAIL: &[u8] = b"From: a@x.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n\
+        --m\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n\
+        --a\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+        Gr=FC=DFe\r\n--a\r\nContent-Type: text/html\r\n\r\n<b>hi</b>\r\n--a--\r\n\
+        --m\r\nContent-Type: image/PNG; name=\"../../etc/x.png\"\r\nContent-Transfer-Encoding: base64\r\n\
+        Content-ID: <one@x>\r\nContent-Disposition: inline\r\n\r\nAAEC\r\n\
+        --m\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n--m--\r\n";
+
+    #[test]
+    fn texts_and_attachments_are_told_apart() {
+        let parts = read(MAIL);
+        assert_eq!(parts.text.map(|text| (text.text, text.truncated)), Some(("Grüße".to_owned(), false)));
+        assert_eq!(parts.html.map(|text| text.text).as_deref(), Some("<b>hi</b>"));
+        let [image, mail] = parts.attachments.as_slice() else { panic!("{:?}", parts.attachments) };
+        assert_eq!((image.name.as_deref(), image.content_type.as_str()), (Some("x.png"), "image/png"));
+        assert_eq!((image.content_id.as_deref(), image.inline), (Some("one@x"), true));
+        assert_eq!(image.data, [0, 1, 2]);
+        assert_eq!(mail.content_type, "message/rfc822");
+        assert!(mail.data.starts_with(b"Subject: inner"));
+    }
+
+    #[test]
+    fn long_texts_and_many_attachments_are_cut() {
+        let long = format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{}", "ä".repeat(MAX_TEXT_BYTES));
+        let text = read(long.as_bytes()).text.expect("a text");
+        assert!(text.truncated && text.text.len() == MAX_TEXT_BYTES);
+        let part = "--m\r\nContent-Type: application/x\r\n\r\nx\r\n";
+        let many = format!("Content-Type: multipart/mixed; boundary=m\r\n\r\n{}--m--\r\n", part.repeat(10_000));
+        let parts = read(many.as_bytes());
+        assert!(parts.attachments_truncated && parts.attachments.len() == MAX_ATTACHMENTS);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_without_trouble(
+            pieces in prop::collection::vec(prop_oneof![
+                3 => prop::sample::select(vec![
+                    "Content-Type: multipart/mixed; boundary=m\r\n", "Content-Type: message/rfc822\r\n", "\r\n", "--m\r\n",
+                    "--m--", "Content-Transfer-Encoding: base64\r\n", "Content-Type: text/html; charset=utf-7\r\n",
+                    "Content-Transfer-Encoding: quoted-printable\r\n", "=?utf-8?b?", "=\r\n", "AAAA", "\0",
+                ]).prop_map(|text| text.as_bytes().to_vec()),
+                1 => prop::collection::vec(any::<u8>(), 0..20),
+            ], 0..60)
+        ) {
+            let raw = pieces.concat();
+            let parts = read(&raw);
+            prop_assert!(parts.attachments.len() <= MAX_ATTACHMENTS);
+            prop_assert!(parts.attachments.iter().all(|part| !part.content_type.contains(['\r', '\n'])));
+        }
     }
 }

@@ -28,6 +28,9 @@ pub enum Error {
     /// An action names a topic that does not exist, or that belongs to someone else.
     #[error("topic {0} is not valid")]
     InvalidTopic(String),
+    /// An action names a function that the settings do not know.
+    #[error("function {0} is not known")]
+    InvalidFunction(String),
     /// An action names a bucket, a prefix or a key that cannot be used.
     #[error("bucket {bucket} cannot be used: {why}")]
     InvalidBucket {

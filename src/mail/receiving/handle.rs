@@ -1,9 +1,10 @@
 //! The door to receiving: one handle for SMTP and for the receipt rule operations, cheap to clone.
 use std::time::Duration;
 
-use crate::base::{AccountId, Clock, Domain, Region};
+use crate::base::{AccountId, Arn, Clock, Domain, Region};
 use crate::mail::receiving::Error;
 use crate::mail::receiving::route::House;
+use crate::outlets::Functions;
 use crate::store::inbound_mails::State;
 use crate::store::{Store, inbound_mails};
 
@@ -16,6 +17,8 @@ pub struct Receiving {
     store: Store,
     clock: Clock,
     house: Option<House>,
+    functions: Option<Functions>,
+    sandboxed: bool,
 }
 
 /// Whose rule sets: one account in one region.
@@ -30,12 +33,30 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, house: None }
+        Self { store, clock, house: None, functions: None, sandboxed: false }
     }
 
     /// Takes mail to `postmaster` of this server's own name too, for `owner`.
     pub fn with_house(self, hostname: Domain, owner: Owner) -> Self {
         Self { house: Some(House { hostname, owner }), ..self }
+    }
+
+    /// Lets rules name these functions.
+    pub fn with_functions(self, functions: Functions) -> Self {
+        Self { functions: Some(functions), ..self }
+    }
+
+    /// Whether accounts begin in the sandbox, where mail goes to verified addresses only.
+    pub fn with_sandbox(self, sandboxed: bool) -> Self {
+        Self { sandboxed, ..self }
+    }
+
+    pub(in crate::mail::receiving) fn knows(&self, function: &Arn) -> bool {
+        self.functions.as_ref().is_some_and(|functions| functions.knows(function))
+    }
+
+    pub(in crate::mail::receiving) fn sandboxed(&self) -> bool {
+        self.sandboxed
     }
 
     /// Removes old mails: those whose rules ran after three days, those that failed after 14, as long as SQS keeps a
