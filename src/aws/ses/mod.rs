@@ -10,6 +10,8 @@ mod receipt_rule_sets;
 mod receipt_rules;
 pub mod sending;
 
+pub use receipt_rules::{rule_from_json, rule_to_json};
+
 use crate::aws::operation::{Operation, operations};
 use crate::aws::service::Api;
 

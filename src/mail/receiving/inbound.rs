@@ -41,14 +41,14 @@ const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
 pub struct InboundSettings {
     /// This server's name, for the header fields and the bounces.
     pub hostname: String,
-    /// How often a mail waits for DNS that fails for now, before its verdicts say PROCESSING_FAILED.
+    /// How often a mail waits for DNS that fails for now (six times are about ten minutes), before its verdicts say PROCESSING_FAILED.
     pub dns_retries: u32,
 }
 
 impl InboundSettings {
     /// What the settings say. On a developer's machine nothing waits for a DNS that is not there.
     pub fn from_settings(settings: &Settings) -> Self {
-        let dns_retries = if settings.mode == Mode::Dev { 0 } else { 4 };
+        let dns_retries = if settings.mode == Mode::Dev { 0 } else { 6 };
         Self { hostname: settings.hostname.to_string(), dns_retries }
     }
 }
