@@ -88,7 +88,9 @@ impl House {
     }
 
     async fn raw(&self) -> Raw {
-        Raw(BufReader::new(TcpStream::connect(self.address).await.expect("a connection")))
+        let stream = TcpStream::connect(self.address).await.expect("a connection");
+        stream.set_nodelay(true).expect("small pieces go at once");
+        Raw(BufReader::new(stream))
     }
 
     fn client(&self, tls: fn(TlsParameters) -> ClientTls, mechanism: Mechanism) -> AsyncSmtpTransport<Tokio1Executor> {

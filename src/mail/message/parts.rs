@@ -91,14 +91,8 @@ fn attached(part: &MessagePart<'_>) -> Attached {
         content_type: line(content_type.as_deref().unwrap_or("application/octet-stream")),
         content_id: part.content_id().map(line),
         inline: part.content_disposition().is_some_and(|kind| kind.is_inline()),
-        data: contents(part),
-    }
-}
-
-fn contents(part: &MessagePart<'_>) -> Vec<u8> {
-    match &part.body {
-        PartType::Message(Message { raw_message, .. }) => raw_message.to_vec(),
-        _ => part.contents().to_vec(),
+        // An attached message is one attachment, whatever is in it: together they are never larger than the whole.
+        data: part.contents().to_vec(),
     }
 }
 
