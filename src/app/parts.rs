@@ -92,7 +92,8 @@ impl Parts {
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
-            receiving: Receiving::new(store.clone(), clock.clone()).with_house(settings.hostname.clone(), root)
+            receiving: Receiving::new(store.clone(), clock.clone())
+                .with_house(settings.hostname.clone(), root)
                 .with_functions(functions.clone())
                 .with_sandbox(!dev),
         };

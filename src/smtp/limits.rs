@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn the_first_mistakes_are_free_and_the_wait_has_an_end() {
         let limits = Limits { tarpit_after: 2, tarpit: Duration::from_secs(3), ..Limits::default() };
-        for (before, now, seconds) in [(0, 0, 0), (0, 2, 0), (0, 3, 3), (2, 4, 6), (4, 4, 0), (4, 5, 3), (0, 1000, 20)] {
+        for (before, now, seconds) in [(0, 0, 0), (0, 2, 0), (0, 3, 3), (2, 4, 6), (4, 4, 0), (4, 5, 3), (0, 1000, 20)]
+        {
             assert_eq!(limits.penalty(before, now), Duration::from_secs(seconds), "{before} {now}");
         }
     }
@@ -127,7 +128,8 @@ mod tests {
     #[test]
     fn our_own_machine_is_unhurried() {
         let limits = Limits::default();
-        for (peer, unhurried) in [("127.0.0.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.1", false)] {
+        for (peer, unhurried) in [("127.0.0.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.1", false)]
+        {
             assert_eq!(limits.is_unhurried(peer.parse().expect("an address")), unhurried, "{peer}");
         }
     }

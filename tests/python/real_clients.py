@@ -1,5 +1,5 @@
 """Other people's mail programs deliver to a running server: Python's smtplib, swaks, msmtp, and Postfix as a sending server.
-What is not installed is named and passed over (Debian: apt-get install swaks msmtp postfix). Not a part of tests/run.
+What is not installed is named and passed over (Debian: apt-get install swaks libnet-ssleay-perl msmtp postfix). Not a part of tests/run.
 
     python tests/python/real_clients.py --binary target/debug/postrider
 """

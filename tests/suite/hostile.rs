@@ -25,7 +25,8 @@ fn nested(levels: usize) -> String {
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let header = "From: a@there.example\r\nMIME-Version: 1.0\r\n";
     let mixed = format!("{header}Content-Type: multipart/mixed; boundary=m\r\n\r\n");
-    let part = "--m\r\nContent-Type: application/octet-stream; name=x\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n";
+    let part =
+        "--m\r\nContent-Type: application/octet-stream; name=x\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n";
     let encoded = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n";
     let mut russian = "Subject: inner\r\n\r\nbody\r\n".to_owned();
     for _ in 0..12 {

@@ -12,6 +12,7 @@ mod functions;
 mod hostile;
 mod house;
 mod outbound;
+mod own_mail;
 mod queue_bench;
 mod queue_engine;
 mod receipt_rules;

@@ -8,7 +8,9 @@ use postrider::base::{AccountId, Arn, Clock, EmailAddress, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::object_store::Objects;
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
-use postrider::mail::receiving::{Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed};
+use postrider::mail::receiving::{
+    Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed,
+};
 use postrider::outlets::{self, Functions};
 use postrider::queues::{Queues, Receive, Scope};
 use postrider::store::identities::Identity;

@@ -79,10 +79,7 @@ pub async fn list_receipt_filters(
             Policy::Block => "Block",
             Policy::Allow => "Allow",
         };
-        ReceiptFilter {
-            name: filter.name,
-            ip_filter: ReceiptIpFilter { policy: policy.to_owned(), cidr: filter.cidr },
-        }
+        ReceiptFilter { name: filter.name, ip_filter: ReceiptIpFilter { policy: policy.to_owned(), cidr: filter.cidr } }
     };
     Ok(ListReceiptFiltersResponse { filters: filters.into_iter().map(told).collect() })
 }

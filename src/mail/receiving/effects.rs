@@ -2,8 +2,8 @@
 //! go on, and work for later jobs.
 use crate::base::Arn;
 use crate::mail::receiving::Owner;
-use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::accept::InboundJob;
+use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::forward::Forward;
 use crate::mail::receiving::actions::{Effect, Failure};
 use crate::mail::receiving::handed::Task;

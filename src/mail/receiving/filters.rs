@@ -96,9 +96,7 @@ impl Receiving {
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .write(move |tx| {
-                Box::pin(async move {
-                    Ok(receipt_filters::delete(tx, &owner.account, &owner.region, &name).await?)
-                })
+                Box::pin(async move { Ok(receipt_filters::delete(tx, &owner.account, &owner.region, &name).await?) })
             })
             .await
     }

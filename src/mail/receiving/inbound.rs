@@ -87,13 +87,7 @@ struct Loaded {
 
 impl Inbound {
     /// Makes the worker.
-    pub fn new(
-        store: Store,
-        clock: Clock,
-        outlets: Outlets,
-        checks: Checks,
-        settings: InboundSettings,
-    ) -> Self {
+    pub fn new(store: Store, clock: Clock, outlets: Outlets, checks: Checks, settings: InboundSettings) -> Self {
         let Outlets { topics, queues, objects, functions, poster } = outlets;
         let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster };
         Self { store, clock, targets: Targets { topics, queues }, hands, objects, checks, settings }

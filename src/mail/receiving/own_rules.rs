@@ -79,7 +79,8 @@ pub(super) fn seal_secrets(tx: &Tx, rules: &mut [Rule]) -> Result<(), store::Err
         let Action::Webhook { secret, .. } = action else { continue };
         if !tx.vault().is_up_to_date(secret) {
             let plain = open_secret(tx, secret.clone())?;
-            let sealed = tx.vault().seal(PURPOSE, Lock::Own, plain.as_bytes(), tx.now()).map_err(store::Error::corrupt)?;
+            let sealed =
+                tx.vault().seal(PURPOSE, Lock::Own, plain.as_bytes(), tx.now()).map_err(store::Error::corrupt)?;
             *secret = sealed.unwrap_or(plain);
         }
     }

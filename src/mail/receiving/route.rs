@@ -69,12 +69,7 @@ impl Receiving {
     }
 }
 
-async fn route(
-    tx: &mut Tx,
-    recipient: &EmailAddress,
-    client: Client,
-    house: Option<&House>,
-) -> Result<Routed, Error> {
+async fn route(tx: &mut Tx, recipient: &EmailAddress, client: Client, house: Option<&House>) -> Result<Routed, Error> {
     let (mut for_tls, mut postmaster) = (false, None);
     let domain = recipient.domain();
     for level in domain.and_parents().take(MAX_LEVELS) {

@@ -27,7 +27,8 @@ pub fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], to: &[EmailAddress],
     let Some(from) = recipients.first() else { return };
     if had_it_before(run.raw, from) {
         tracing::warn!(message.id = %run.facts.message_id, recipient = %from, "not forwarded: the mail was here before");
-        let words = bounce::Words { reply_code: "554", status: Some("5.4.6"), message: "Mail forwarding loop detected" };
+        let words =
+            bounce::Words { reply_code: "554", status: Some("5.4.6"), message: "Mail forwarding loop detected" };
         return bounce::send(run, recipients, words, from);
     }
     let mut message = format!("Delivered-To: {from}\r\n").into_bytes();
