@@ -23,7 +23,7 @@ pub enum Command {
     Dev(Flags),
     /// For production: signatures checked, sandbox on, identities verify by DNS or by mail
     Serve(Flags),
-    /// Accounts, access keys, production access, SMTP credentials, DNS records
+    /// Accounts, access keys, production access, SMTP credentials, DNS records, deliveries of topics
     Admin(AdminFlags),
 }
 
@@ -86,6 +86,13 @@ pub enum AdminCommand {
         account: AccountId,
         #[arg(long, default_value = "us-east-1")]
         region: Region,
+    },
+    /// Print the newest attempts to deliver messages of topics to a subscriber
+    Deliveries {
+        /// A subscription's ARN, a phone number, or the ARN of a device's endpoint
+        to: String,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
     },
     /// Print the DNS records that verify a domain identity
     DnsRecords {

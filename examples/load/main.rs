@@ -9,6 +9,7 @@ mod client;
 mod mail;
 mod queue;
 mod sigv4;
+mod sink;
 mod tally;
 
 use std::cell::Cell;
@@ -59,6 +60,21 @@ struct Flags {
     /// smtp-in: where incoming mail goes
     #[arg(long, default_value = "127.0.0.1:2525")]
     smtp: String,
+    /// sink: where to listen
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// sink: how many different mails to wait for
+    #[arg(long, default_value_t = 1)]
+    expect: usize,
+    /// sink: how long each answer takes
+    #[arg(long, default_value_t = 0)]
+    delay_ms: u64,
+    /// send-email: stop after so many mails in all; 0 for no end
+    #[arg(long, default_value_t = 0)]
+    mails: usize,
+    /// send-email: send to so many domains in turn: d0., d1., … before the domain of --to; 0 for --to itself
+    #[arg(long, default_value_t = 0)]
+    domains: usize,
     /// send-email and smtp-in: the sender
     #[arg(long, default_value = "load@example.com")]
     from: String,
@@ -83,6 +99,8 @@ enum Mode {
     SendEmail,
     /// SMTP into the MX port
     SmtpIn,
+    /// No load, but a receiver for it: counts mails until --expect have come
+    Sink,
 }
 
 fn main() -> Result<(), Failure> {
@@ -93,6 +111,9 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn run(flags: Flags) -> Result<(), Failure> {
+    if flags.mode == Mode::Sink {
+        return sink::run(&flags.listen, flags.expect, Duration::from_millis(flags.delay_ms)).await;
+    }
     if flags.prefill > 0 {
         let left = Rc::new(Cell::new(flags.prefill));
         let began = Instant::now();
@@ -105,7 +126,8 @@ async fn run(flags: Flags) -> Result<(), Failure> {
     }
     let began = Instant::now();
     let until = began + Duration::from_secs(flags.seconds);
-    let total = together(&flags, |flags| work(flags, until)).await?;
+    let left = Rc::new(Cell::new(if flags.mails == 0 { usize::MAX } else { flags.mails }));
+    let total = together(&flags, |flags| work(flags, until, left.clone())).await?;
     print!("{}", total.report(began.elapsed()));
     Ok(())
 }
@@ -139,15 +161,20 @@ async fn fill(flags: Flags, left: Rc<Cell<usize>>) -> Result<Tally, Failure> {
     Ok(tally)
 }
 
-async fn work(flags: Flags, until: Instant) -> Result<Tally, Failure> {
+async fn work(flags: Flags, until: Instant, left: Rc<Cell<usize>>) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     let text = "A line of text for a mail that nobody reads.\r\n".repeat(flags.body_bytes / 46 + 1);
     let mail = Mail { from: flags.from.clone(), to: flags.to.clone(), text };
     match flags.mode {
         Mode::SendEmail => {
             let mut client = connect(&flags, "ses").await?;
-            while Instant::now() < until {
-                mail::send_email(&mut client, &mail, &mut tally).await?;
+            while Instant::now() < until && left.get() > 0 {
+                left.set(left.get() - 1);
+                let to = match (flags.domains, flags.to.split_once('@')) {
+                    (1.., Some((local, domain))) => format!("{local}@d{}.{domain}", left.get() % flags.domains),
+                    _ => flags.to.clone(),
+                };
+                mail::send_email(&mut client, &Mail { to, ..mail.clone() }, &mut tally).await?;
             }
         }
         Mode::SmtpIn => {

@@ -7,10 +7,13 @@ use crate::config::Settings;
 use crate::mail::identity;
 use crate::mail::receiving::{self, Owner, Receiving};
 use crate::outlets::Functions;
+use crate::queues::Queues;
 use crate::smtp::auth;
 use crate::store::identities;
+use crate::store::publications::Attempt;
 use crate::store::sending_accounts::{self, SendingAccount};
 use crate::store::{self, Store};
+use crate::topics::Topics;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,9 @@ pub enum AdminError {
     /// Accounts and keys refused.
     #[error("{0}")]
     Access(#[from] access::Error),
+    /// Topics cannot be read.
+    #[error("{0}")]
+    Topics(String),
     /// The database URL is not one.
     #[error("{0}")]
     Settings(String),
@@ -159,6 +165,31 @@ impl Admin {
         }
         let kept = receiving.rule(owner, set, &name).await?;
         Ok(vec![ses::rule_to_json(kept).map_err(AdminError::Rule)?])
+    }
+
+    /// The newest attempts to deliver messages of topics to `to`: a subscription's ARN, a phone number, or the ARN of a device's
+    /// endpoint. Newest first: time, message id, attempt, status, milliseconds, outcome, the answer's first bytes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn deliveries(&self, to: &str, limit: u32) -> Result<Vec<String>, AdminError> {
+        let queues = Queues::new(self.store.clone(), self.clock.clone());
+        let topics = Topics::new(self.store.clone(), self.clock.clone(), queues, None, "");
+        let attempts = topics.deliveries(to, limit).await.map_err(|error| AdminError::Topics(error.to_string()))?;
+        let line = |attempt: Attempt| {
+            let status = attempt.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+            let answer: String =
+                attempt.answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+            format!(
+                "{} {} {} {status} {}ms {} {answer}",
+                attempt.at,
+                attempt.message_id,
+                attempt.attempt,
+                attempt.latency_micros / 1_000,
+                attempt.outcome
+            )
+        };
+        Ok(attempts.into_iter().map(line).collect())
     }
 
     /// The DNS records that prove a domain identity and let receivers check its signatures.

@@ -4,6 +4,7 @@ mod data_dir;
 mod master_key;
 mod parts;
 mod start;
+mod ways;
 
 pub use parts::Parts;
 pub use start::{Addresses, App, StartError};

@@ -3,23 +3,23 @@ use std::sync::Arc;
 
 use crate::access::{Access, Trust};
 use crate::app::start::StartError;
+use crate::app::ways;
 use crate::aws::Services;
 use crate::base::{AccountId, Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
-use crate::mail::receiving::object_store::Objects;
 use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
 use crate::mail::sending::{self, Limits, Sending};
-use crate::outlets::Functions;
+use crate::outlets::{Functions, Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::Topics;
-use crate::topics::delivery::{Deliverer, Poster, Reach};
+use crate::topics::delivery::Deliverer;
 use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many.
@@ -28,10 +28,11 @@ const OUTBOUND_AT_ONCE: usize = 200;
 const OUTBOUND_PER_DOMAIN: u32 = 20;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
 const INBOUND_AT_ONCE: usize = 16;
-/// How many HTTP deliveries are under way at once.
-const TOPIC_DELIVERIES_AT_ONCE: usize = 100;
-/// How many of them go to one host.
-const TOPIC_DELIVERIES_PER_HOST: u32 = 10;
+/// How many deliveries of topics are under way at once. Most wait for the network; each holds its message, 256 KiB at the
+/// most.
+const TOPIC_DELIVERIES_AT_ONCE: usize = 300;
+/// How many of them belong to one subscription, so that one whose endpoint is slow or dead cannot take all places.
+const TOPIC_DELIVERIES_PER_SUBSCRIPTION: u32 = 10;
 
 /// Everything that the listeners and workers share.
 pub struct Parts {
@@ -39,6 +40,8 @@ pub struct Parts {
     pub services: Services,
     /// Who may call.
     pub access: Access,
+    /// The streams, whose records are written by regular work.
+    pub streams: Streams,
     /// Delivers mail; here to close idle connections.
     pub transport: Arc<Transport>,
     /// The workers of each system queue.
@@ -64,7 +67,13 @@ impl Parts {
         let hostname = settings.hostname.to_string();
         let queues = Queues::new(store.clone(), clock.clone()).with_names_free_at_once(dev);
         let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
+        let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
+        let streams =
+            Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
+        let ways = ways::open(settings, clock, &streams).map_err(wrong)?;
+        let topics = topics.with_ways(ways, settings.signing_url.as_deref());
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
+        let webhook_dns = dns.clone();
         let delivery: Delivery = settings.delivery.parse().map_err(|e: transport::BadDelivery| wrong(e.to_string()))?;
         let captures = delivery == Delivery::Capture;
         let options = TransportOptions {
@@ -84,7 +93,6 @@ impl Parts {
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
         let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
-        let root = Owner { account: AccountId::development(), region: Region::default_region() };
         let services = Services {
             clock: clock.clone(),
             queues,
@@ -92,17 +100,10 @@ impl Parts {
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
-            receiving: Receiving::new(store.clone(), clock.clone())
-                .with_house(settings.hostname.clone(), root)
-                .with_functions(functions.clone())
-                .with_sandbox(!dev),
+            receiving: receiving(settings, store, clock, &functions),
         };
 
-        let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
-        let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
-        let inbound_settings = InboundSettings::from_settings(settings);
-        let poster = Poster::new(clock.clone(), Reach::new(settings.webhook_allow.clone()));
-        let poster = poster.map_err(|e| wrong(e.to_string()))?;
+        let poster = ways::poster(settings, clock, &webhook_dns).map_err(wrong)?;
         let outlets = Outlets {
             topics: topics.clone(),
             queues: services.queues.clone(),
@@ -110,18 +111,32 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let inbound = Inbound::new(store.clone(), clock.clone(), outlets, checks, inbound_settings);
+        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
         let deliverer = Deliverer::new(topics, poster);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
-                .per_group(TOPIC_DELIVERIES_PER_HOST),
+                .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let inbox = captures && dev;
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
-        Ok(Self { services, access, transport, pools, captures, inbox })
+        Ok(Self { services, access, streams, transport, pools, captures, inbox })
     }
+}
+
+/// The core of receiving. Mail to this server's own postmaster is the root account's.
+fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Functions) -> Receiving {
+    let root = Owner { account: AccountId::development(), region: Region::default_region() };
+    Receiving::new(store.clone(), clock.clone())
+        .with_house(settings.hostname.clone(), root)
+        .with_functions(functions.clone())
+        .with_sandbox(settings.mode == Mode::Serve)
+}
+
+fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
+    let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
+    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
 }

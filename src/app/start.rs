@@ -13,7 +13,7 @@ use crate::aws::Gate;
 use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::http;
-use crate::http::{AwsEndpoint, Health, Routes, inbox, links, peek, verification};
+use crate::http::{AwsEndpoint, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
 use crate::mail::{identity, receiving, sending};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
@@ -25,6 +25,8 @@ use crate::workers::{Pool, Stop, sweep_dead_letters, tick};
 const GRACE: Duration = Duration::from_secs(10);
 /// How often mail that is done, and jobs that were given up, are looked through for what is old.
 const MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often the records of streams are looked at: their objects are begun after a minute or 5 MiB.
+const STREAMS_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon a move task begins, and in what steps it keeps its rate.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
@@ -127,19 +129,27 @@ impl App {
         smtp.serve(&stop, &clock);
         let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
         if workers {
-            app.start_workers(&clock).await?;
+            if !settings.accept_only {
+                app.start_pools().await?;
+            }
+            app.start_regular_work(&clock);
         }
         app.health.ready();
         Ok(app)
     }
 
-    async fn start_workers(&self, clock: &Clock) -> Result<(), StartError> {
+    async fn start_pools(&self) -> Result<(), StartError> {
         for pool in &self.parts.pools {
             pool.recover().await?;
             self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
         }
+        Ok(())
+    }
+
+    fn start_regular_work(&self, clock: &Clock) {
         let (stop, services) = (&self.stop, self.parts.services.clone());
         tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
+        tick(stop, clock, "purges", MOVES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
             queues.sweep_expired().await?;
             queues.sweep_moves().await?;
@@ -162,6 +172,7 @@ impl App {
             while topics.sweep().await? > 0 {}
             Ok::<_, topics::Error>(())
         });
+        tick(stop, clock, "streams", STREAMS_EVERY, self.parts.streams.clone(), async |streams| streams.round().await);
         let state = (self.store.clone(), clock.clone());
         tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {
             while sweep_dead_letters(&store, &clock).await? > 0 {}
@@ -178,7 +189,6 @@ impl App {
                 Ok::<_, store::Error>(())
             },
         );
-        Ok(())
     }
 
     /// Where it listens.
@@ -209,7 +219,9 @@ impl App {
         let rounds = self.parts.pools.iter().map(Pool::round);
         let worked: Vec<usize> = futures::future::try_join_all(rounds).await?;
         let moved = self.parts.services.queues.move_round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved)
+        let written = self.parts.streams.round().await?;
+        let purged = self.parts.services.queues.purge_round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved + written + purged)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
@@ -224,9 +236,14 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
     let services = &parts.services;
     let routes = Routes::new(health)
         .with(links::routes(services.topics.clone()))
+        .with(subscriptions::routes(services.topics.clone()))
         .with(verification::routes(services.identities.clone()));
     let dev = parts.access.trust() == Trust::Anybody;
-    let routes = if dev { routes.with(peek::routes(services.queues.clone())) } else { routes };
+    let routes = if dev {
+        routes.with(peek::routes(services.queues.clone())).with(deliveries::routes(services.topics.clone()))
+    } else {
+        routes
+    };
     if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
 }
 
@@ -254,7 +271,7 @@ impl SmtpListeners {
         let service = |mode, implicit_tls| smtp::Service {
             mode,
             hostname: hostname.clone(),
-            limits: Limits::default(),
+            limits: Limits { sessions_per_peer: settings.smtp_sessions_per_peer, ..Limits::default() },
             tls: Some(tls.clone()),
             implicit_tls,
             clock: clock.clone(),

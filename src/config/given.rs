@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::Secret;
-use crate::config::{Encryption, Functions, Objects, Problem};
+use crate::config::{Encryption, Functions, Gateways, Objects, Problem, Streams};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -54,6 +54,15 @@ pub struct Given {
     #[arg(long, value_name = "NAME=URL,…", env = "POSTRIDER_FUNCTIONS")]
     pub functions: Option<Functions>,
 
+    /// Delivery streams that stand for Data Firehose: name or ARN of each, and where its objects go [default: none]
+    #[arg(long, value_name = "NAME=BUCKET/PREFIX,…", env = "POSTRIDER_STREAMS")]
+    pub streams: Option<Streams>,
+
+    /// What SigningCertURL starts with, such as <https://sns.us-east-1.amazonaws.com>, for receivers that insist on
+    /// AWS's host [default: as other links]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_SIGNING_URL")]
+    pub signing_url: Option<String>,
+
     /// PEM file with authorities that https webhooks and functions may be certified by, besides the public ones
     #[arg(long, value_name = "FILE", env = "POSTRIDER_WEBHOOK_CA")]
     pub webhook_ca: Option<PathBuf>,
@@ -78,6 +87,15 @@ pub struct Given {
     /// Private key of that certificate, PEM
     #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_KEY", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
+
+    /// Take calls and mail, but leave the jobs (delivery, receipt rules, notifications) to other nodes of the same
+    /// database, or to this one when it is started without this [default: false]
+    #[arg(long, env = "POSTRIDER_ACCEPT_ONLY", num_args = 0..=1, default_missing_value = "true")]
+    pub accept_only: Option<bool>,
+
+    /// SMTP sessions at one time from one address (IPv6: from one /64) [default: 50]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_SESSIONS_PER_PEER")]
+    pub smtp_sessions_per_peer: Option<usize>,
 
     /// Form of the log on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM", env = "POSTRIDER_LOG_FORMAT", value_parser = ["text", "json"])]
@@ -105,6 +123,10 @@ pub struct Given {
     /// Where buckets are kept.
     #[command(flatten)]
     pub objects: Objects,
+
+    /// What takes messages to phones and devices.
+    #[command(flatten)]
+    pub gateways: Gateways,
 
     /// How what is stored is encrypted.
     #[command(flatten)]
@@ -136,9 +158,12 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            functions, webhook_ca, mx_port, hostname, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            functions, streams, signing_url, webhook_ca, mx_port, accept_only, smtp_sessions_per_peer, hostname,
+            public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
+        let (file_gateways, mut gateways) = (file.gateways, self.gateways);
+        fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);
         fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
-        Ok(Self { objects, encryption, ..self })
+        Ok(Self { objects, gateways, encryption, ..self })
     }
 }

@@ -9,5 +9,5 @@ mod settings;
 pub use encryption::{Encryption, KmsKey, KmsState};
 pub use given::Given;
 pub use objects::Objects;
-pub use outlets::Functions;
+pub use outlets::{Functions, Gateways, Streams};
 pub use settings::{Mode, Problem, Settings};

@@ -1,8 +1,11 @@
-//! Settings of the ways out: the functions that stand for AWS Lambda.
+//! Settings of the ways out: functions that stand for AWS Lambda, streams that stand for Data Firehose, gateways.
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use clap::Args;
 use serde::Deserialize;
+
+use crate::base::Secret;
 
 /// Where functions listen: name or ARN of each, and its URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -29,13 +32,67 @@ impl FromStr for Functions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let pair = |item: &str| {
-            let (name, url) = item.split_once('=').ok_or_else(|| format!("{item:?} is not NAME=URL"))?;
-            Ok((name.trim().to_owned(), url.trim().to_owned()))
-        };
-        let items = text.split(',').filter(|item| !item.trim().is_empty());
-        items.map(pair).collect::<Result<BTreeMap<_, _>, String>>()?.try_into()
+        pairs(text)?.try_into()
     }
+}
+
+/// Where delivery streams go: name or ARN of each, and `BUCKET` or `BUCKET/PREFIX`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Streams(pub BTreeMap<String, String>);
+
+/// `NAME=BUCKET/PREFIX,…`, the form of the flag.
+impl FromStr for Streams {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        pairs(text).map(Self)
+    }
+}
+
+fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let pair = |item: &str| {
+        let (name, value) = item.split_once('=').ok_or_else(|| format!("{item:?} is not NAME=VALUE"))?;
+        Ok((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    text.split(',').filter(|item| !item.trim().is_empty()).map(pair).collect()
+}
+
+/// The gateways that take messages to phones and devices. Without one, what needs it is refused.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Gateways {
+    /// URL that takes text messages, one POST with a JSON body each [default: none; in dev they are captured as mails]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_SMS_URL")]
+    pub sms_url: Option<String>,
+
+    /// What it is shown as `Authorization: Bearer`; give it in the environment, not as a flag
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "POSTRIDER_SMS_TOKEN",
+        hide_env_values = true,
+        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text))
+    )]
+    pub sms_token: Option<Secret>,
+
+    /// Whether accounts may send text messages to verified numbers only [default: true; dev: false]
+    #[arg(long, value_name = "BOOL", env = "POSTRIDER_SMS_SANDBOX")]
+    pub sms_sandbox: Option<bool>,
+
+    /// URL that takes push messages, one POST with a JSON body each [default: none]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_PUSH_URL")]
+    pub push_url: Option<String>,
+
+    /// What it is shown as `Authorization: Bearer`; give it in the environment, not as a flag
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "POSTRIDER_PUSH_TOKEN",
+        hide_env_values = true,
+        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text))
+    )]
+    pub push_token: Option<Secret>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, Functions, Given, Objects, hostname};
+use crate::config::{Encryption, Functions, Gateways, Given, Objects, Streams, hostname};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,12 @@ pub struct Settings {
     pub webhook_allow: Vec<IpNet>,
     /// Where functions listen.
     pub functions: Functions,
+    /// Where delivery streams go.
+    pub streams: Streams,
+    /// What takes messages to phones and devices.
+    pub gateways: Gateways,
+    /// What SigningCertURL starts with, where it differs from other links.
+    pub signing_url: Option<String>,
     /// Authorities that webhooks and functions may be certified by, besides the public ones.
     pub webhook_ca: Option<PathBuf>,
     /// The port that MX delivery connects to.
@@ -63,6 +69,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Certificate and key for SMTP; `None` means a self-signed pair.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether this node works no jobs.
+    pub accept_only: bool,
+    /// SMTP sessions at one time from one address.
+    pub smtp_sessions_per_peer: usize,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
@@ -107,15 +117,20 @@ impl Settings {
             dns: given.dns.unwrap_or_default(),
             webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
             functions: given.functions.unwrap_or_default(),
+            streams: given.streams.unwrap_or_default(),
+            gateways: given.gateways,
+            signing_url: given.signing_url.map(|url| checked_url("signing-url", url)).transpose()?,
             webhook_ca: given.webhook_ca,
             mx_port: given.mx_port.unwrap_or(25),
             hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
-            public_url: given.public_url.map(checked_url).transpose()?,
+            public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             tls: match (given.tls_certificate, given.tls_key) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),
                 (None, None) => None,
                 _ => return Err(Problem::new("tls-certificate and tls-key go together")),
             },
+            accept_only: given.accept_only.unwrap_or(false),
+            smtp_sessions_per_peer: given.smtp_sessions_per_peer.unwrap_or(50),
             log_json: given.log_format.is_some_and(|form| form == "json"),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: match (given.root_access_key_id, given.root_secret_access_key) {
@@ -149,11 +164,11 @@ impl Settings {
     }
 }
 
-fn checked_url(url: String) -> Result<String, Problem> {
+fn checked_url(name: &str, url: String) -> Result<String, Problem> {
     let fine = (url.starts_with("http://") || url.starts_with("https://"))
         && url.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
     if !fine {
-        return Err(Problem::new(format!("public-url {url:?} is not an http:// or https:// URL without a query")));
+        return Err(Problem::new(format!("{name} {url:?} is not an http:// or https:// URL without a query")));
     }
     Ok(url.trim_end_matches('/').to_owned())
 }

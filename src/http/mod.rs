@@ -1,6 +1,7 @@
 //! HTTP: the listener, the AWS endpoint on it, health and metrics; a router that others add their pages to.
 mod aws_endpoint;
 mod body;
+pub mod deliveries;
 mod health;
 pub mod inbox;
 pub mod links;
@@ -12,6 +13,7 @@ pub mod peek;
 mod places;
 mod routes;
 mod stalled;
+pub mod subscriptions;
 pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;

@@ -1,5 +1,11 @@
-//! The ways out that topics and mail share: functions that are invoked.
+//! The ways out that topics and mail share: functions that are invoked, streams into the object store, gateways.
 pub mod client;
 pub mod functions;
+pub mod gateway;
+pub mod objects;
+pub mod streams;
 
 pub use functions::Functions;
+pub use gateway::Gateway;
+pub use objects::Objects;
+pub use streams::Streams;

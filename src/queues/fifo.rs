@@ -82,6 +82,12 @@ pub(super) fn attributes(fifo: &Fifo) -> [(&'static str, String); 4] {
     ]
 }
 
+/// What a queue has for one of [`ATTRIBUTES`].
+pub(super) fn attribute(settings: &Settings, name: &str) -> Option<String> {
+    let all = settings.fifo.iter().flat_map(attributes);
+    all.into_iter().find_map(|(known, value)| (known == name).then_some(value))
+}
+
 /// The sequence number of a message: row ids grow in the order in which a group's messages are accepted.
 pub(super) fn sequence_number(id: i64) -> String {
     SEQUENCE_BASE.saturating_add_signed(id).to_string()

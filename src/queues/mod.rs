@@ -2,6 +2,7 @@
 mod attempts;
 mod attributes;
 mod cache;
+mod claiming;
 mod counting;
 mod dead_letters;
 mod error;

@@ -167,6 +167,9 @@ impl Queues {
         if !self.lets(&queue, topic, to)? {
             return Err(Error::Denied(to.to_string()));
         }
+        if message.group_id.is_some() {
+            self.note_groups(&queue);
+        }
         let sent = insert(tx, &queue, vec![message]).await?;
         sent.into_iter().next().unwrap_or(Err(Error::BodyMissing))
     }

@@ -2,17 +2,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Timestamp, ids};
+use crate::base::Timestamp;
+use crate::queues::claiming::Taking;
 use crate::queues::handle::Handle;
-use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, attempts, fifo, sealing};
+use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, fifo, sealing};
 use crate::store;
-use crate::store::messages::{self, Claim, Claimed, DeletedInOrder, Groups};
+use crate::store::messages::{self, Claimed, DeletedInOrder, Groups};
 use crate::store::vault::Vault;
-use crate::store::{Tx, queues};
+use crate::store::{Tx, Waiter};
 
 /// The longest time that a message can stay hidden after one receive.
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
-/// How long a waiting receive trusts wake-ups before it looks by itself: another node may have added a message.
+/// How long the waiting receives of a queue trust wake-ups before one of them looks by itself: another node may have
+/// added a message, and its hint may be lost.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long it rests when something is due that it did not get, at first and at the most.
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
@@ -29,14 +31,6 @@ pub struct Receive {
     pub wait: Option<i64>,
     /// For FIFO queues: under which id this receive can be repeated.
     pub attempt_id: Option<String>,
-}
-
-/// How to claim for a receive.
-#[derive(Clone)]
-struct Taking {
-    count: u32,
-    hidden: Duration,
-    attempt_id: Option<String>,
 }
 
 /// A received message.
@@ -148,9 +142,8 @@ impl Queues {
         let mut waiter = self.store.waiter(id);
         let mut pause = PAUSE_FIRST;
         let (scope, name) = (Scope { account: queue.account.clone(), region: queue.region.clone() }, &queue.name);
+        let mut taken = self.take(&queue, taking.clone()).await?;
         loop {
-            // Read again each time: how the queue behaves may change while somebody waits.
-            let taken = self.take(&self.queue(&scope, name).await?, taking.clone()).await?;
             let now = self.clock.now();
             if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
                 if !taken.is_empty() {
@@ -158,16 +151,38 @@ impl Queues {
                 }
                 return Ok(taken);
             }
-            let next = messages::next_visible_at(&mut self.store.reader().await?, id).await?;
             // Something is due and was not given out: others have it just now, or as much is in flight as may be.
+            let next = self.next_visible_at(id).await?;
             pause = if next.is_some_and(|at| at <= now) { (pause * 2).min(PAUSE_LAST) } else { PAUSE_FIRST };
-            let look = next.unwrap_or(deadline).max(now + pause).min(now + LOOK_EVERY).min(deadline);
-            tokio::select! {
-                () = waiter.rung() => {}
-                () = self.clock.sleep_until(look) => {}
-                () = self.closing.cancelled() => {}
+            let look = next.unwrap_or(deadline).max(now + pause).min(deadline);
+            self.sleep(&mut waiter, look).await;
+            // Read again each time: how the queue behaves may change while somebody waits. A look that finds nothing
+            // costs no transaction.
+            let queue = self.queue(&scope, name).await?;
+            if self.next_visible_at(id).await?.is_some_and(|at| at <= self.clock.now()) {
+                taken = self.take(&queue, taking.clone()).await?;
             }
         }
+    }
+
+    /// Until there may be something, or `look` has come.
+    async fn sleep(&self, waiter: &mut Waiter, look: Timestamp) {
+        loop {
+            let nap = look.min(self.clock.now() + LOOK_EVERY);
+            tokio::select! {
+                () = waiter.rung() => return,
+                () = self.clock.sleep_until(nap) => {
+                    if nap == look || self.store.is_shared() && waiter.takes_turn(nap, LOOK_EVERY) {
+                        return;
+                    }
+                }
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    async fn next_visible_at(&self, id: i64) -> Result<Option<Timestamp>, store::Error> {
+        messages::next_visible_at(&mut self.store.reader().await?, id).await
     }
 
     async fn take(&self, queue: &Arc<Queue>, taking: Taking) -> Result<Vec<Received>, Error> {
@@ -182,23 +197,7 @@ impl Queues {
             None if self.has_groups(queue) => Groups::Turns(None),
             None => Groups::None,
         };
-        let queue = queue.clone();
-        let taken = self
-            .store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let Some(attempt) = &taking.attempt_id else {
-                        return claim(tx, &queue, groups, taking.count, taking.hidden).await;
-                    };
-                    if let Some(again) = attempts::repeat(tx, &queue, attempt, taking.hidden).await? {
-                        return Ok(again);
-                    }
-                    let taken = claim(tx, &queue, groups, taking.count, taking.hidden).await?;
-                    attempts::note(tx, &queue, attempt, taking.hidden, &taken).await?;
-                    Ok(taken)
-                })
-            })
-            .await?;
+        let taken = self.claim(queue, taking, groups).await?;
         self.counting.claimed(id, taken.len());
         sealing::readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
     }
@@ -307,71 +306,4 @@ async fn hide(tx: &mut Tx, queue: &Queue, handle: &str, seconds: i64) -> Result<
     }
     messages::set_visible_at(tx, queue_id, handle.id, handle.receipt, until).await?;
     Ok(())
-}
-
-/// Claims up to `count` messages that may be given out. Those that are too old are dropped, those received too often
-/// move to the dead-letter queue; both in this transaction.
-pub(super) async fn claim(
-    tx: &mut Tx,
-    queue: &Queue,
-    groups: Groups,
-    count: u32,
-    hidden: Duration,
-) -> Result<Vec<Claimed>, Error> {
-    let mut taken = Vec::new();
-    loop {
-        let limit = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
-        let now = tx.now();
-        let request = Claim {
-            queue_id: queue.id,
-            limit,
-            hidden_until: now + hidden,
-            receipt: ids::nonce(),
-            holder: None,
-            groups,
-        };
-        let claimed = messages::claim(tx, request).await?;
-        let full = claimed.len() == limit as usize;
-        let before = taken.len();
-        for message in claimed {
-            let age = now.since(message.sent_at);
-            if age > Duration::from_secs(u64::from(queue.settings.retention)) {
-                messages::drop_claimed(tx, queue.id, &message).await?;
-            } else if queue
-                .settings
-                .receives_max
-                .is_some_and(|max| message.receive_count - message.receives_before > max)
-            {
-                if !move_to_dead_letters(tx, queue, &message).await? {
-                    taken.push(message);
-                }
-            } else {
-                taken.push(message);
-            }
-        }
-        // A message with a visibility timeout of 0 could be claimed again in this loop; so it runs again only for
-        // messages that did not count.
-        if !full || taken.len() - before == limit as usize {
-            return Ok(taken);
-        }
-        if hidden.is_zero() && taken.len() > before {
-            return Ok(taken);
-        }
-    }
-}
-
-/// `false` when the dead-letter queue is gone: then the message stays where it is, as in SQS.
-async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, message: &Claimed) -> Result<bool, Error> {
-    let target = queue.settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<crate::base::Arn>().ok());
-    let Some(target) = target else { return Ok(false) };
-    let Some(dead) = queues::find(tx, &target.account, &target.region, &target.resource).await? else {
-        return Ok(false);
-    };
-    let source = arn(queue).to_string();
-    if message.deduplication_id.is_some() {
-        messages::move_in_order(tx, message, queue.id, dead.id, Some(&source), "received too often").await?;
-    } else {
-        messages::move_dead(tx, message, dead.id, &source).await?;
-    }
-    Ok(true)
 }

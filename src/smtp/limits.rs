@@ -24,7 +24,7 @@ pub struct Limits {
     pub recipients_inbound: usize,
     /// Recipients of one message that is handed over. Default 50, SES's limit.
     pub recipients_submission: usize,
-    /// Messages in one session. Default 100.
+    /// Messages in one session. Default 10,000: a busy sender keeps its session, and `session` ends it in time.
     pub messages: u32,
     /// Errors that a client may make in one session; the next one ends it. Default 10.
     pub errors: u32,
@@ -72,7 +72,7 @@ impl Default for Limits {
             message_size: 40 * 1024 * 1024,
             recipients_inbound: 100,
             recipients_submission: 50,
-            messages: 100,
+            messages: 10_000,
             errors: 10,
             refused_recipients: 100,
             failed_logins: 3,

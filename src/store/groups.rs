@@ -222,6 +222,12 @@ async fn rest(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error
     tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, until], groups)).await.map(|_| ())
 }
 
+/// Lets one group rest until `until`. A message that is added to it, or let go, may give it a turn before.
+pub async fn rest_until(tx: &mut Tx, queue_id: i64, group: &str, until: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE message_groups SET ready_at = $2 WHERE queue_id = $1 AND ready_at < $2 AND group_id = $3";
+    tx.run(sql, args![queue_id, until, group]).await.map(drop)
+}
+
 /// A worker let go of a message of this group: a group that rests has a turn again.
 pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error> {
     let now = tx.now();
@@ -256,4 +262,14 @@ pub(super) async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -
         }
     }
     Ok(())
+}
+
+/// Takes up to `limit` rows of a deleted queue's groups away. Gives how many.
+pub async fn delete_all(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<u64, Error> {
+    let sql = format!(
+        "DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN \
+         (SELECT group_id FROM message_groups WHERE queue_id = $1 LIMIT $2 {})",
+        tx.engine().skip_locked()
+    );
+    tx.run(AssertSqlSafe(sql), args![queue_id, limit]).await
 }

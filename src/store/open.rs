@@ -168,6 +168,11 @@ impl Store {
         &self.vault
     }
 
+    /// Whether other nodes may use the same database.
+    pub fn is_shared(&self) -> bool {
+        self.engine == Engine::Postgres
+    }
+
     /// Which engine is open.
     pub fn engine(&self) -> Engine {
         self.engine

@@ -99,6 +99,16 @@ pub async fn attempts(tx: &mut Tx, subscription: &str, limit: u32) -> Result<Vec
     rows.iter().map(read).collect()
 }
 
+/// Takes all attempts of a subscription away but the newest `keep`.
+pub async fn trim_attempts(tx: &mut Tx, subscription: &str, keep: u32) -> Result<u64, Error> {
+    tx.run(
+        "DELETE FROM delivery_attempts WHERE subscription = $1 AND id <= \
+         (SELECT id FROM delivery_attempts WHERE subscription = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+        args![subscription, keep],
+    )
+    .await
+}
+
 /// Takes up to `limit` attempts away that are older than `before`.
 pub async fn expire_attempts(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, Error> {
     tx.run(

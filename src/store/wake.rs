@@ -1,9 +1,12 @@
 //! Wakes those who wait for a message when one is committed to their queue.
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use crate::base::Timestamp;
 
 /// Who waits on which queue. Lives in memory: a wake-up is a hint, the queue itself is in the database.
 #[derive(Default)]
@@ -19,6 +22,8 @@ pub(super) const QUEUE_CHANGED: i64 = 0;
 struct Bell {
     queue_id: i64,
     notify: Notify,
+    /// When one of those who wait last looked without being rung, in microseconds.
+    looked: AtomicI64,
     wakes: Weak<Wakes>,
 }
 
@@ -38,7 +43,12 @@ impl Wakes {
     pub(super) fn waiter(self: &Arc<Self>, queue_id: i64) -> Waiter {
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
         let bell = bells.get(&queue_id).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let bell = Arc::new(Bell { queue_id, notify: Notify::new(), wakes: Arc::downgrade(self) });
+            let bell = Arc::new(Bell {
+                queue_id,
+                notify: Notify::new(),
+                looked: AtomicI64::new(0),
+                wakes: Arc::downgrade(self),
+            });
             bells.insert(queue_id, Arc::downgrade(&bell));
             bell
         });
@@ -77,6 +87,18 @@ impl Waiter {
         self.rung = true;
     }
 
+    /// Whether this one is to look for what no bell told of: of all who wait on this node for the same queue one in
+    /// each period. So the cost of the looks does not grow with those who wait.
+    pub fn takes_turn(&self, now: Timestamp, period: Duration) -> bool {
+        let (now, period) = (now.micros(), i64::try_from(period.as_micros()).unwrap_or(i64::MAX));
+        self.bell
+            .looked
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
+                (now.saturating_sub(last) >= period).then_some(now)
+            })
+            .is_ok()
+    }
+
     /// Says that this one has found what it was woken for, so the wake-up need not be passed on.
     pub fn satisfied(&mut self) {
         self.rung = false;
@@ -110,6 +132,18 @@ mod tests {
         let woken = [is_rung(&mut a).await, is_rung(&mut b).await];
         assert_eq!(woken.iter().filter(|w| **w).count(), 1);
         assert!(!is_rung(&mut other).await);
+    }
+
+    #[test]
+    fn one_of_those_who_wait_looks_in_each_period() {
+        let wakes = Arc::new(Wakes::default());
+        let waiters: Vec<_> = (0..100).map(|_| wakes.waiter(1)).collect();
+        let (start, period) = (Timestamp::from_micros(1_000_000_000), Duration::from_secs(5));
+        for at in [start, start + Duration::from_secs(2), start + Duration::from_secs(5)] {
+            let looks = waiters.iter().filter(|waiter| waiter.takes_turn(at, period)).count();
+            assert_eq!(looks, usize::from(at != start + Duration::from_secs(2)));
+        }
+        assert!(wakes.waiter(2).takes_turn(start, period));
     }
 
     #[tokio::test]

@@ -60,6 +60,13 @@ pub(in crate::topics) fn check_subscription(
 ) -> Result<String, Error> {
     let wrong = |name, why: &str| Err(Error::AttributeValue(name, why.to_owned()));
     match name {
+        "RawMessageDelivery" if !protocol.may_be_raw() && !value.eq_ignore_ascii_case("false") => {
+            wrong("RawMessageDelivery", &format!("not supported for protocol [{}]", protocol.as_str()))
+        }
+        "SubscriptionRoleArn" if protocol == Protocol::Firehose => match role_ok(value) {
+            true => Ok(value.to_owned()),
+            false => wrong("SubscriptionRoleArn", "must be the ARN of a role"),
+        },
         "RawMessageDelivery" => match value.to_ascii_lowercase().as_str() {
             known @ ("true" | "false") => Ok(known.to_owned()),
             _ => wrong("RawMessageDelivery", &format!("Invalid value [{value}]. Must be true or false.")),
@@ -86,6 +93,20 @@ pub(in crate::topics) fn check_subscription(
         "FilterPolicyScope" => Ok(value.to_owned()),
         _ => Err(Error::AttributeName(name.to_owned())),
     }
+}
+
+/// The form of a role's ARN. There are no roles here; AWS wants one, so clients send one.
+fn role_ok(arn: &str) -> bool {
+    let mut parts = arn.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let head = (next(), next().starts_with("aws"), next(), next());
+    let (account, resource) = (next(), next());
+    head == ("arn", true, "iam", "")
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && resource.starts_with("role/")
+        && arn.len() <= 2_048
+        && arn.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The filter policy among a subscription's attributes, with its scope. Which policies are good depends on the scope, so

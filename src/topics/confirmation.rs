@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Arn, ids};
 use crate::store::Tx;
 use crate::store::subscriptions::{self, State};
+use crate::topics::endpoint::{self, Protocol};
+use crate::topics::envelope::confirmation_page;
 use crate::topics::job::{self, Asking, Job};
+use crate::topics::mailer::{Content, Notice};
 use crate::topics::subscription;
 use crate::topics::topic::find;
-use crate::topics::{Error, Topics};
+use crate::topics::{Error, Topics, Ways};
 
 /// What an endpoint is asked to confirm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,23 +74,60 @@ impl Topics {
     }
 }
 
-/// Sends an endpoint the message that asks it to confirm, once the transaction commits.
-pub(in crate::topics) async fn ask(
-    tx: &mut Tx,
-    what: Kind,
-    subscription: &str,
-    endpoint: &str,
-    token: &str,
-    base: String,
-) -> Result<(), Error> {
+/// A question to an endpoint.
+pub(in crate::topics) struct Asked<'a> {
+    pub what: Kind,
+    /// The topic's ARN.
+    pub topic: &'a Arn,
+    /// The topic's name for people, if it has one.
+    pub display_name: Option<String>,
+    /// The last part of the subscription's ARN.
+    pub subscription: &'a str,
+    pub protocol: Protocol,
+    pub endpoint: &'a str,
+    pub token: &'a str,
+    /// `scheme://host` of the links.
+    pub base: String,
+}
+
+/// Asks an endpoint to confirm, once the transaction commits: by a delivery job, or by mail. Errors: `AskedTooOften`.
+pub(in crate::topics) async fn ask(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -> Result<(), Error> {
+    if asked.protocol.is_mail() {
+        return ask_by_mail(tx, ways, asked).await;
+    }
     let asking = Asking {
-        what,
-        subscription: subscription.to_owned(),
+        what: asked.what,
+        subscription: asked.subscription.to_owned(),
         id: ids::uuid(),
-        token: token.to_owned(),
+        token: asked.token.to_owned(),
         at: tx.now().micros(),
-        base,
+        base: asked.base,
     };
-    job::enqueue(tx, &[(Job::Confirmation(asking), endpoint)]).await?;
+    job::enqueue(tx, &[(Job::Confirmation(asking), asked.endpoint)]).await?;
     Ok(())
+}
+
+async fn ask_by_mail(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -> Result<(), Error> {
+    let mailer = ways.mailer.clone().ok_or(Error::NothingBehind("this server sends no mail"))?;
+    let to = endpoint::address(asked.endpoint)?;
+    if !mailer.may_ask(tx, &to).await? {
+        // That it is unsubscribed is news that somebody can do without.
+        return if asked.what == Kind::Subscribe { Err(Error::AskedTooOften) } else { Ok(()) };
+    }
+    let topic = asked.topic.to_string();
+    let link = confirmation_page(&asked.base, &topic, asked.token, asked.endpoint);
+    let (subject, content) = match asked.what {
+        Kind::Subscribe => ("AWS Notification - Subscription Confirmation", Content::Confirm { topic, link }),
+        Kind::Unsubscribe => ("AWS Notification - Unsubscribe Confirmation", Content::Ended { topic, link }),
+    };
+    let notice = Notice {
+        account: asked.topic.account.clone(),
+        region: asked.topic.region.clone(),
+        to,
+        display_name: asked.display_name,
+        subject: subject.to_owned(),
+        content,
+    };
+    let queue = mailer.compose(&notice).map_err(Error::Mail)?;
+    Ok(queue(tx).await?)
 }

@@ -3,12 +3,13 @@
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::base::Arn;
+use crate::base::{Arn, EmailAddress};
+use crate::outlets::{functions, streams};
 use crate::topics::Error;
 
-/// The protocols that have a delivery.
+/// The protocols of SNS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// POST over HTTP.
     Http,
@@ -16,37 +17,115 @@ pub enum Protocol {
     Https,
     /// A queue of this server.
     Sqs,
+    /// A function of the settings.
+    Lambda,
+    /// A mail with the text.
+    Email,
+    /// A mail with the JSON envelope.
+    EmailJson,
+    /// A text message to a phone.
+    Sms,
+    /// A push message to an app on a device.
+    Application,
+    /// A delivery stream of the settings.
+    Firehose,
 }
 
 impl Protocol {
+    const NAMES: [(Self, &str); 9] = [
+        (Self::Http, "http"),
+        (Self::Https, "https"),
+        (Self::Sqs, "sqs"),
+        (Self::Lambda, "lambda"),
+        (Self::Email, "email"),
+        (Self::EmailJson, "email-json"),
+        (Self::Sms, "sms"),
+        (Self::Application, "application"),
+        (Self::Firehose, "firehose"),
+    ];
+
     /// Reads SNS's name of the protocol.
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "http" => Some(Self::Http),
-            "https" => Some(Self::Https),
-            "sqs" => Some(Self::Sqs),
-            _ => None,
-        }
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(protocol, _)| *protocol)
     }
 
     /// SNS's name of the protocol.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-            Self::Sqs => "sqs",
-        }
+        Self::NAMES.iter().find(|(protocol, _)| *protocol == self).map_or("", |(_, name)| name)
     }
 
-    /// Whether messages go out by POST, and so are confirmed by their endpoint.
+    /// Whether messages go out by POST to the subscriber's own address.
     pub fn is_web(self) -> bool {
         matches!(self, Self::Http | Self::Https)
+    }
+
+    /// Whether messages go out by mail.
+    pub fn is_mail(self) -> bool {
+        matches!(self, Self::Email | Self::EmailJson)
+    }
+
+    /// Whether the endpoint has to say that it wants to be subscribed.
+    pub fn needs_confirmation(self) -> bool {
+        self.is_web() || self.is_mail()
+    }
+
+    /// Whether messages may come without an envelope (SNS developer guide, "Raw message delivery").
+    pub fn may_be_raw(self) -> bool {
+        self.is_web() || matches!(self, Self::Sqs | Self::Firehose)
     }
 }
 
 /// Checks that `endpoint` has the form that `protocol` wants.
 pub fn check(protocol: Protocol, endpoint: &str) -> Result<(), Error> {
-    if protocol.is_web() { web(protocol, endpoint).map(drop) } else { queue(endpoint).map(drop) }
+    match protocol {
+        Protocol::Http | Protocol::Https => web(protocol, endpoint).map(drop),
+        Protocol::Sqs => queue(endpoint).map(drop),
+        Protocol::Lambda => function(endpoint).map(drop),
+        Protocol::Email | Protocol::EmailJson => address(endpoint).map(drop),
+        Protocol::Sms => phone(endpoint),
+        Protocol::Application => device(endpoint).map(drop),
+        Protocol::Firehose => stream(endpoint).map(drop),
+    }
+}
+
+/// The ARN of a function endpoint.
+pub fn function(endpoint: &str) -> Result<Arn, Error> {
+    let arn: Arn = endpoint.parse().map_err(|_| Error::Endpoint("Lambda endpoint ARN"))?;
+    if functions::name_of(&arn).is_some() { Ok(arn) } else { Err(Error::Endpoint("Lambda endpoint ARN")) }
+}
+
+/// The ARN of a delivery stream endpoint.
+pub fn stream(endpoint: &str) -> Result<Arn, Error> {
+    let arn: Arn = endpoint.parse().map_err(|_| Error::Endpoint("Firehose endpoint ARN"))?;
+    if streams::name_of(&arn).is_some() { Ok(arn) } else { Err(Error::Endpoint("Firehose endpoint ARN")) }
+}
+
+/// The ARN of an app on a device: `endpoint/PLATFORM/APPLICATION/ID`.
+pub fn device(endpoint: &str) -> Result<Arn, Error> {
+    let wrong = || Error::Endpoint("Application endpoint arn invalid");
+    let arn: Arn = endpoint.parse().map_err(|_| wrong())?;
+    let parts: Vec<&str> = arn.resource.split('/').collect();
+    match parts.as_slice() {
+        ["endpoint", platform, application, id]
+            if arn.service == "sns" && ![platform, application, id].iter().any(|part| part.is_empty()) =>
+        {
+            Ok(arn)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// The address of a mail endpoint.
+pub fn address(endpoint: &str) -> Result<EmailAddress, Error> {
+    endpoint.parse().map_err(|_| Error::Endpoint("Email address"))
+}
+
+/// A phone number in E.164 form: `+` and 7 to 15 digits, the first not 0.
+pub fn phone(number: &str) -> Result<(), Error> {
+    let digits = number.strip_prefix('+').unwrap_or_default();
+    let fine =
+        (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    if fine { Ok(()) } else { Err(Error::Phone(number.chars().take(32).filter(|c| !c.is_control()).collect())) }
 }
 
 /// The URL of an HTTP endpoint: of the protocol's scheme, with a host, at most 2,048 bytes, no white space.
@@ -79,7 +158,14 @@ mod tests {
             (Protocol::Http, "http://127.0.0.1:8080"),
             (Protocol::Https, "https://user:word@example.com/"),
             (Protocol::Sqs, "arn:aws:sqs:us-east-1:123456789012:orders"),
+            (Protocol::Lambda, "arn:aws:lambda:us-east-1:123456789012:function:resize:live"),
+            (Protocol::Email, "ann@example.com"),
+            (Protocol::EmailJson, "ann@example.com"),
+            (Protocol::Sms, "+15550100"),
+            (Protocol::Application, "arn:aws:sns:us-east-1:123456789012:endpoint/GCM/app/5e3e9847-3183-3f18"),
+            (Protocol::Firehose, "arn:aws:firehose:us-east-1:123456789012:deliverystream/events"),
         ] {
+            assert_eq!(Protocol::parse(protocol.as_str()), Some(protocol));
             assert!(check(protocol, endpoint).is_ok(), "{endpoint}");
         }
         for (protocol, endpoint) in [
@@ -92,6 +178,14 @@ mod tests {
             (Protocol::Sqs, "arn:aws:sns:us-east-1:123456789012:orders"),
             (Protocol::Sqs, "http://example.com/"),
             (Protocol::Sqs, "arn:aws:sqs:us-east-1:123456789012:orders.fifo"),
+            (Protocol::Lambda, "arn:aws:lambda:us-east-1:123456789012:layer:resize"),
+            (Protocol::Lambda, "resize"),
+            (Protocol::Email, "ann@example.com\r\nBcc: bob@example.com"),
+            (Protocol::Email, "ann"),
+            (Protocol::Sms, "5550100"),
+            (Protocol::Sms, "+1 555 0100"),
+            (Protocol::Application, "arn:aws:sns:us-east-1:123456789012:endpoint/GCM/app"),
+            (Protocol::Firehose, "arn:aws:firehose:us-east-1:123456789012:stream/events"),
         ] {
             assert!(check(protocol, endpoint).is_err(), "{endpoint}");
         }

@@ -130,6 +130,22 @@ pub fn unsubscribe_url(base: &str, subscription: &str) -> String {
     format!("{base}/?Action=Unsubscribe&SubscriptionArn={subscription}")
 }
 
+/// The page where a person confirms a subscription: it asks, so that a program that follows links confirms nothing.
+pub fn confirmation_page(base: &str, topic: &str, token: &str, endpoint: &str) -> String {
+    let query = query(&[("TopicArn", topic), ("Token", token), ("Endpoint", endpoint)]);
+    format!("{base}/confirmation.html?{query}")
+}
+
+/// The page where a person ends a subscription.
+pub fn unsubscribe_page(base: &str, subscription: &str, endpoint: &str) -> String {
+    let query = query(&[("SubscriptionArn", subscription), ("Endpoint", endpoint)]);
+    format!("{base}/unsubscribe.html?{query}")
+}
+
+fn query(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
 fn attributes(attributes: &BTreeMap<String, Attribute>) -> String {
     let line = |(name, attribute): (&String, &Attribute)| {
         let value = match &attribute.value {

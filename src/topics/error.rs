@@ -50,6 +50,57 @@ pub enum Error {
     /// A queue endpoint that is not the ARN of a queue.
     #[error("endpoint is not the arn of a queue")]
     EndpointQueue,
+    /// An endpoint of another protocol that does not have its form; the text names that.
+    #[error("endpoint is not a {0}")]
+    Endpoint(&'static str),
+    /// What the endpoint names is not in this server's settings, or there is nothing behind the protocol.
+    #[error("{0}")]
+    NothingBehind(&'static str),
+    /// A text that is no phone number.
+    #[error("{0:?} is not a phone number")]
+    Phone(String),
+    /// A phone number that an account in the sandbox has not verified.
+    #[error("{0} is not verified")]
+    PhoneNotVerified(String),
+    /// A phone number that was taken back in less than 30 days ago.
+    #[error("the phone number was opted in lately")]
+    OptedInLately,
+    /// A phone number that wants no messages.
+    #[error("the phone number is opted out")]
+    OptedOut,
+    /// A phone number that cannot be added to the sandbox; the text says why.
+    #[error("{0}")]
+    SandboxNumber(&'static str),
+    /// No such phone number in the sandbox.
+    #[error("the phone number is not in the sandbox")]
+    SandboxMissing,
+    /// A one-time password that is wrong, too old, or was guessed at too often.
+    #[error("the one-time password is not valid")]
+    SandboxCode,
+    /// The name of an application has other characters than letters, digits, `_`, `-`, `.`, or is empty or too long.
+    #[error("application name is not valid")]
+    ApplicationName,
+    /// The ARN names no application.
+    #[error("application does not exist")]
+    ApplicationMissing,
+    /// CreatePlatformApplication named an application that exists with other attributes.
+    #[error("application exists with different attributes")]
+    ApplicationDiffers,
+    /// The application takes no messages, or no push gateway is configured.
+    #[error("application is disabled")]
+    ApplicationDisabled,
+    /// The ARN names no endpoint of a device.
+    #[error("endpoint does not exist")]
+    DeviceMissing,
+    /// The token belongs to this endpoint, which has other attributes.
+    #[error("{0} exists with the same token and different attributes")]
+    DeviceDiffers(String),
+    /// The endpoint takes no messages.
+    #[error("endpoint is disabled")]
+    DeviceDisabled,
+    /// The endpoint was asked to confirm too often.
+    #[error("too many confirmations were sent to this address")]
+    AskedTooOften,
     /// A FIFO queue cannot subscribe to a standard topic.
     #[error("a fifo queue cannot subscribe to a standard topic")]
     EndpointFifo,
@@ -100,6 +151,9 @@ pub enum Error {
     /// The HTTP client could not be made.
     #[error("http client: {0}")]
     Client(String),
+    /// A mail of our own could not be written.
+    #[error("mail: {0}")]
+    Mail(String),
     /// A queue could not take a message for a reason of its own.
     #[error(transparent)]
     Queue(#[from] queues::Error),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::Clock;
 use crate::queues::Queues;
 use crate::store::Store;
+use crate::topics::Ways;
 use crate::topics::signing::Signer;
 
 /// All operations on topics and subscriptions. Cheap to clone; the operations stand in the rooms of this floor.
@@ -18,6 +19,7 @@ struct Inner {
     signer: Signer,
     public_url: Option<String>,
     bound_url: String,
+    ways: Ways,
 }
 
 impl Topics {
@@ -32,12 +34,40 @@ impl Topics {
     ) -> Self {
         let signer = Signer::new(store.clone(), clock.clone());
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        Self(Arc::new(Inner { store, clock, queues, signer, public_url, bound_url: bound_url.into() }))
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            queues,
+            signer,
+            public_url,
+            bound_url: bound_url.into(),
+            ways: Ways::default(),
+        }))
+    }
+
+    /// The same topics with the ways out of `ways`, and certificates under `signing_url` (`scheme://host`) where it is
+    /// given. Without, messages go to queues and HTTP endpoints only.
+    #[must_use]
+    pub fn with_ways(&self, ways: Ways, signing_url: Option<&str>) -> Self {
+        let old = &self.0;
+        Self(Arc::new(Inner {
+            store: old.store.clone(),
+            clock: old.clock.clone(),
+            queues: old.queues.clone(),
+            signer: old.signer.at_home(signing_url),
+            public_url: old.public_url.clone(),
+            bound_url: old.bound_url.clone(),
+            ways,
+        }))
     }
 
     /// Signs messages, and knows the certificates.
     pub fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(in crate::topics) fn ways(&self) -> &Ways {
+        &self.0.ways
     }
 
     pub(in crate::topics) fn store(&self) -> &Store {

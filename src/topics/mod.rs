@@ -1,20 +1,26 @@
-//! The rules of SNS: topics, subscriptions and their confirmation, publishing with fan-out, signing, HTTP deliveries.
+//! The rules of SNS: topics, subscriptions and their confirmation, publishing with fan-out, signing, deliveries.
 pub mod attributes;
 pub mod confirmation;
 pub mod delivery;
+pub mod device;
 pub mod endpoint;
 pub mod envelope;
 pub mod error;
 pub mod filter_policy;
 mod handle;
 mod job;
+pub mod mailer;
 pub mod message;
 pub mod page;
+pub mod platform;
 pub mod publish;
 pub mod signing;
+pub mod sms;
+pub mod sms_sandbox;
 pub mod subscription;
 mod sweep;
 pub mod topic;
+mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};
 pub use attributes::Attributes;
@@ -24,3 +30,4 @@ pub use message::Publication;
 pub use page::Page;
 pub use subscription::{By, Listed, Wish};
 pub use topic::NewTopic;
+pub use ways::{Texts, Ways};

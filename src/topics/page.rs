@@ -20,9 +20,14 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Makes a page of what the store gave. Each item comes with its number.
-    pub(in crate::topics) fn of(mut rows: Vec<(i64, T)>) -> Self {
-        let more = rows.len() > SIZE;
-        rows.truncate(SIZE);
+    pub(in crate::topics) fn of(rows: Vec<(i64, T)>) -> Self {
+        Self::of_size(rows, SIZE)
+    }
+
+    /// The same with `size` items, 1 to 100.
+    pub(in crate::topics) fn of_size(mut rows: Vec<(i64, T)>, size: usize) -> Self {
+        let more = rows.len() > size;
+        rows.truncate(size);
         let next = rows.last().filter(|_| more).map(|(id, _)| URL_SAFE_NO_PAD.encode(id.to_be_bytes()));
         Self { items: rows.into_iter().map(|(_, item)| item).collect(), next }
     }

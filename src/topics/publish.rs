@@ -147,7 +147,7 @@ impl Fan<'_> {
                 continue;
             }
             self.ready.entry(protocol).or_insert_with(|| self.draft.notification(protocol, self.topic, self.version));
-            if protocol.is_web() {
+            if protocol != Protocol::Sqs {
                 let (message, subscription_id) = (self.draft.id.clone(), subscription.uuid.clone());
                 jobs.push((
                     Job::Notification { message, subscription: subscription_id },
@@ -195,7 +195,8 @@ impl Fan<'_> {
     /// Keeps what the delivery jobs refer to, and gives the MessageId.
     async fn keep(self, tx: &mut Tx) -> Result<String, Error> {
         if self.posts > 0 {
-            let web: BTreeMap<_, _> = self.ready.into_iter().filter(|(protocol, _)| protocol.is_web()).collect();
+            let web: BTreeMap<_, _> =
+                self.ready.into_iter().filter(|(protocol, _)| *protocol != Protocol::Sqs).collect();
             let content = serde_json::to_string(&web).map_err(store::Error::corrupt)?;
             publications::insert(tx, &self.draft.id, &content, self.posts).await?;
         }

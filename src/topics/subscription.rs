@@ -7,12 +7,12 @@ use crate::store::subscriptions::{self, NewSubscription, State, Subscription};
 use crate::store::topics::Topic;
 use crate::store::{Tx, topics};
 use crate::topics::attributes::{self, Attributes};
-use crate::topics::confirmation::{self, Kind};
+use crate::topics::confirmation::{self, Asked, Kind};
 use crate::topics::delivery::policy;
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::page::{self, Page};
 use crate::topics::topic::{self, find};
-use crate::topics::{Error, Topics};
+use crate::topics::{Error, Topics, Ways};
 
 /// How long a token holds (SNS: two days).
 const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
@@ -61,24 +61,31 @@ pub enum By {
 }
 
 impl Topics {
-    /// Subscribes an endpoint. A queue of the topic's own account is confirmed at once; an HTTP endpoint gets a message
-    /// that it has to confirm. An endpoint that is subscribed already keeps its subscription, unless `attributes` differ.
+    /// Subscribes an endpoint. HTTP endpoints and mail addresses get a message that they have to confirm; all others are
+    /// confirmed at once. An endpoint that is subscribed already keeps its subscription, unless `attributes` differ.
     pub async fn subscribe(&self, wish: Wish) -> Result<Listed, Error> {
         let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
         endpoint::check(protocol, &target)?;
-        if !protocol.is_web() {
+        self.ways().check(protocol, &target)?;
+        if protocol == Protocol::Sqs {
             self.check_queue(&wish.topic, &endpoint::queue(&target)?).await?;
+        } else {
+            self.check_owner(&wish.topic, protocol, &target).await?;
         }
         let mut kept = Attributes::new();
         for (name, value) in &wish.attributes {
             kept.insert(name.clone(), attributes::check_subscription(name, value, protocol, &wish.topic)?);
         }
         kept.retain(|_, value| !value.is_empty());
+        if protocol == Protocol::Firehose && !kept.contains_key("SubscriptionRoleArn") {
+            let why = "required for subscriptions to delivery streams".to_owned();
+            return Err(Error::AttributeValue("SubscriptionRoleArn", why));
+        }
         attributes::filter_policy(&kept)?;
-        let base = self.base_url(wish.base_url.as_deref());
+        let (base, ways) = (self.base_url(wish.base_url.as_deref()), self.ways().clone());
         self.store()
-            .write(move |tx| Box::pin(async move { subscribe(tx, &wish, protocol, target, kept, base).await }))
+            .write(move |tx| Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, base).await }))
             .await
     }
 
@@ -97,14 +104,31 @@ impl Topics {
         }
     }
 
-    /// Ends a subscription. An HTTP endpoint is told, with a token that restores the subscription within two days. One
+    /// Functions, streams and devices belong to the topic's own account; a device is one that is there.
+    async fn check_owner(&self, topic: &Arn, protocol: Protocol, endpoint: &str) -> Result<(), Error> {
+        let arn = match protocol {
+            Protocol::Lambda => endpoint::function(endpoint)?,
+            Protocol::Firehose => endpoint::stream(endpoint)?,
+            Protocol::Application => endpoint::device(endpoint)?,
+            _ => return Ok(()),
+        };
+        if arn.account != topic.account {
+            return Err(Error::EndpointForeign);
+        }
+        if protocol == Protocol::Application {
+            self.endpoint_attributes(&arn).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription. An HTTP endpoint or mail address is told, with a token that restores the subscription within two days. One
     /// that is not there counts as ended.
     pub async fn unsubscribe(&self, subscription: &Arn, by: By, base_url: Option<&str>) -> Result<(), Error> {
-        let (arn, base) = (subscription.clone(), self.base_url(base_url));
+        let (arn, base, ways) = (subscription.clone(), self.base_url(base_url), self.ways().clone());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let (there, _) = match hold_subscription(tx, &arn).await {
+                    let (there, topic) = match hold_subscription(tx, &arn).await {
                         Ok(found) => found,
                         Err(Error::SubscriptionMissing) => return Ok(()),
                         Err(error) => return Err(error),
@@ -112,14 +136,25 @@ impl Topics {
                     if by == By::Link && there.authenticated {
                         return Err(Error::UnsubscribeNeedsOwner);
                     }
-                    if there.state != State::Confirmed || there.protocol == Protocol::Sqs.as_str() {
+                    let asks = Protocol::parse(&there.protocol).filter(|protocol| protocol.needs_confirmation());
+                    let Some(protocol) = asks.filter(|_| there.state == State::Confirmed) else {
                         subscriptions::delete(tx, there.id).await?;
                         return Ok(());
-                    }
+                    };
                     let token = new_token();
                     let until = tx.now() + TOKEN_VALID;
                     subscriptions::unsubscribe(tx, there.id, &token, until).await?;
-                    confirmation::ask(tx, Kind::Unsubscribe, &there.uuid, &there.endpoint, &token, base).await
+                    let asked = Asked {
+                        what: Kind::Unsubscribe,
+                        topic: &topic::arn(&topic),
+                        display_name: display_name(&topic)?,
+                        subscription: &there.uuid,
+                        protocol,
+                        endpoint: &there.endpoint,
+                        token: &token,
+                        base,
+                    };
+                    confirmation::ask(tx, &ways, asked).await
                 })
             })
             .await
@@ -171,7 +206,7 @@ impl Topics {
             let text = |attributes: &Attributes| attributes.get("DeliveryPolicy").cloned();
             policy::describe_subscription(text(&topic_attributes).as_deref(), text(all).as_deref())
         };
-        if row.protocol != Protocol::Sqs.as_str() {
+        if Protocol::parse(&row.protocol).is_some_and(Protocol::is_web) {
             let effective = delivery(&all);
             all.insert("EffectiveDeliveryPolicy".to_owned(), effective);
         }
@@ -262,14 +297,25 @@ fn listed(row: &Subscription, topic: &Arn) -> Listed {
 
 async fn subscribe(
     tx: &mut Tx,
+    ways: &Ways,
     wish: &Wish,
-    protocol: Protocol,
-    endpoint: String,
+    (protocol, endpoint): (Protocol, String),
     kept: Attributes,
     base: String,
 ) -> Result<Listed, Error> {
     let topic = find(tx, &wish.topic).await?;
     let until = tx.now() + TOKEN_VALID;
+    let display_name = display_name(&topic)?;
+    let asked = |subscription, endpoint, token| Asked {
+        what: Kind::Subscribe,
+        topic: &wish.topic,
+        display_name: display_name.clone(),
+        subscription,
+        protocol,
+        endpoint,
+        token,
+        base: base.clone(),
+    };
     let there = subscriptions::by_endpoint(tx, topic.id, protocol.as_str(), &endpoint).await?;
     match there {
         Some(row) if row.state == State::Unsubscribed => drop(subscriptions::delete(tx, row.id).await?),
@@ -280,7 +326,7 @@ async fn subscribe(
             }
             if row.state == State::Pending {
                 subscriptions::extend(tx, row.id, until).await?;
-                confirmation::ask(tx, Kind::Subscribe, &row.uuid, &endpoint, &row.token, base).await?;
+                confirmation::ask(tx, ways, asked(&row.uuid, &endpoint, &row.token)).await?;
             }
             return Ok(listed(&row, &wish.topic));
         }
@@ -292,18 +338,23 @@ async fn subscribe(
         owner: wish.owner.clone(),
         protocol: protocol.as_str(),
         endpoint,
-        state: if protocol.is_web() { State::Pending } else { State::Confirmed },
+        state: if protocol.needs_confirmation() { State::Pending } else { State::Confirmed },
         raw: raw(&kept),
         attributes: attributes::write(&kept),
         token: new_token(),
         token_expires_at: until,
     };
-    if subscriptions::insert(tx, &new).await? && protocol.is_web() {
-        confirmation::ask(tx, Kind::Subscribe, &new.uuid, &new.endpoint, &new.token, base).await?;
+    if subscriptions::insert(tx, &new).await? && protocol.needs_confirmation() {
+        confirmation::ask(tx, ways, asked(&new.uuid, &new.endpoint, &new.token)).await?;
     }
     // Where another node subscribed the endpoint since we looked, this is its subscription.
     let row = subscriptions::by_endpoint(tx, topic.id, new.protocol, &new.endpoint).await?;
     row.map(|row| listed(&row, &wish.topic)).ok_or(Error::SubscriptionMissing)
+}
+
+/// A topic's name for people, if it has one.
+pub(in crate::topics) fn display_name(topic: &Topic) -> Result<Option<String>, Error> {
+    Ok(attributes::read(&topic.attributes)?.remove("DisplayName").filter(|name| !name.is_empty()))
 }
 
 fn raw(attributes: &Attributes) -> bool {

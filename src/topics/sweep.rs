@@ -1,14 +1,16 @@
 //! What is forgotten with time: subscriptions that nobody confirmed, old attempts, publications that nothing refers to.
 use std::time::Duration;
 
-use crate::store::{publications, subscriptions};
+use crate::store::{publications, subscriptions, throttles};
 use crate::topics::{Error, Topics};
 
 /// How long attempts are kept for an operator to read.
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// How long a publication is kept at the most. Longer than any message waits in a queue (14 days), so that a job that was
-/// given up can still be tried by hand.
-const PUBLICATIONS_KEPT: Duration = Duration::from_secs(15 * 86_400);
+/// How long a publication is kept at the most. Longer than a delivery is tried (23 days) and then waits among the dead
+/// letters (14 days), so that a job that was given up can still be tried by hand.
+const PUBLICATIONS_KEPT: Duration = Duration::from_secs(38 * 86_400);
+/// How long windows of throttles and of questions are kept; none is longer than a day.
+const WINDOWS_KEPT: Duration = Duration::from_secs(2 * 86_400);
 /// How many rows of each kind go at a time, so that nobody waits long for the transaction.
 const AT_ONCE: u32 = 500;
 
@@ -22,7 +24,8 @@ impl Topics {
                     let subscriptions = subscriptions::expire(tx, AT_ONCE).await?;
                     let attempts = publications::expire_attempts(tx, now - ATTEMPTS_KEPT, AT_ONCE).await?;
                     let messages = publications::expire(tx, now - PUBLICATIONS_KEPT, AT_ONCE).await?;
-                    Ok(subscriptions + attempts + messages)
+                    let windows = throttles::expire(tx, now - WINDOWS_KEPT, AT_ONCE).await?;
+                    Ok(subscriptions + attempts + messages + windows)
                 })
             })
             .await

@@ -14,6 +14,8 @@ pub enum Outcome {
     Done,
     /// It is tried again at this time.
     RetryAt(Timestamp, Reason),
+    /// It was not its turn: it comes again at this time, and this attempt does not count.
+    PutOff(Timestamp),
     /// It will not be tried again; it moves to the queue's dead letters.
     GiveUp(Reason),
     /// It goes back at once, and this attempt does not count: the worker had to stop.

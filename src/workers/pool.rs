@@ -197,6 +197,7 @@ impl Pool {
                         Outcome::RetryAt(at, why) => {
                             messages::release(tx, id, receipt, *at, true, Some(why.as_str())).await?
                         }
+                        Outcome::PutOff(at) => messages::release(tx, id, receipt, *at, false, None).await?,
                         Outcome::GiveUp(why) => {
                             messages::move_to(tx, id, receipt, queue.dead_letters_id(), None, why.as_str()).await?
                         }

@@ -30,6 +30,7 @@ mod sns;
 mod sqs_crash;
 mod sqs_encryption;
 mod sqs_fifo;
+mod sqs_meetings;
 mod sqs_model;
 mod sqs_moves;
 mod sqs_policies;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider::base::{AccountId, Arn, Clock, EmailAddress, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
-use postrider::mail::receiving::object_store::Objects;
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
 use postrider::mail::receiving::{
     Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed,
 };
+use postrider::outlets::objects::Objects;
 use postrider::outlets::{self, Functions};
 use postrider::queues::{Queues, Receive, Scope};
 use postrider::store::identities::Identity;

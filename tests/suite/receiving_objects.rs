@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use postrider::base::Secret;
 use postrider::config;
-use postrider::mail::receiving::object_store::{ObjectError, Objects};
+use postrider::outlets::objects::{ObjectError, Objects};
 
 type Seen = Arc<Mutex<Vec<(Method, Uri, HeaderMap, Bytes)>>>;
 

@@ -8,7 +8,7 @@ use postrider::aws::protocol::{form_decode, json, rest_json};
 use postrider::base::{Arn, EmailAddress};
 use postrider::mail::message::mailbox::decode_words;
 use postrider::mail::message::{Mailbox, rewrite};
-use postrider::mail::receiving::object_store::{check_bucket, check_key};
+use postrider::outlets::objects::{check_bucket, check_key};
 use postrider::smtp::command::{self, Command};
 use postrider::smtp::{auth, parameters};
 use postrider::topics::endpoint::{self, Protocol};

@@ -94,6 +94,7 @@ impl From<identity::Error> for SesError {
         match error {
             identity::Error::Name(name) => Self::InvalidParameterValue(format!("Invalid email address<{name}>.")),
             identity::Error::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
+            identity::Error::AskedTooOften(_) => Self::Throttling("Rate exceeded"),
             identity::Error::Internal(error) => Self::Internal(error),
             other => Self::Unexpected(other.to_string()),
         }

@@ -91,6 +91,7 @@ impl From<identity::Error> for SesV2Error {
             E::Missing(name) => Self::NotFound(format!("Email identity {name} does not exist.")),
             E::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
             E::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
+            E::AskedTooOften(_) => Self::TooManyRequests("Rate exceeded"),
             E::Internal(error) => Self::Internal(error),
             other @ (E::Mail(_) | E::SystemMail(_) | E::Key(_)) => Self::Unexpected(other.to_string()),
         }

@@ -32,6 +32,16 @@ pub fn any_subscription(text: &str) -> Result<Arn, SnsError> {
     Ok(arn)
 }
 
+/// Reads the ARN of a resource of another kind that the caller owns, in the caller's region: its resource starts with
+/// `prefix`.
+pub fn own_resource(caller: &Caller, member: &str, text: &str, prefix: &str, action: &str) -> Result<Arn, SnsError> {
+    let arn = read(member, text)?;
+    if arn.service != "sns" || !arn.resource.starts_with(prefix) || arn.region != caller.region {
+        return Err(SnsError::parameter(member));
+    }
+    owned(caller, arn, action)
+}
+
 fn read(member: &str, text: &str) -> Result<Arn, SnsError> {
     let parts = text.split(':').count();
     if parts < 6 {

@@ -9,6 +9,7 @@ const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 
 const NOT_FOUND: ErrorShape = ErrorShape::sender("NotFound", 404);
 const AUTHORIZATION: ErrorShape = ErrorShape::sender("AuthorizationError", 403);
 const TAG_LIMIT: ErrorShape = ErrorShape::sender("TagLimitExceeded", 400);
+const THROTTLED: ErrorShape = ErrorShape::sender("Throttled", 429);
 const NESTED: &str = "Filter policy scope MessageAttributes does not support nested filter policy";
 const INTERNAL: ErrorShape = ErrorShape::internal("InternalError");
 
@@ -50,6 +51,11 @@ impl SnsError {
     /// `NotFound`.
     pub fn not_found(text: &str) -> Self {
         Self::Refused(NOT_FOUND, text.to_owned())
+    }
+
+    /// A row that one operation alone has.
+    fn row(code: &'static str, status: u16, text: &str) -> Self {
+        Self::Refused(ErrorShape::sender(code, status), text.to_owned())
     }
 
     /// `ResourceNotFound`, of the tag operations.
@@ -104,6 +110,31 @@ impl From<topics::Error> for SnsError {
             }
             E::EndpointScheme => Self::parameter("Endpoint must match the specified protocol"),
             E::EndpointQueue => Self::parameter("SQS endpoint ARN"),
+            E::Endpoint(what) => Self::parameter(what),
+            E::NothingBehind(why) => Self::parameter(format_args!("Endpoint Reason: {why}")),
+            E::Phone(number) => {
+                Self::parameter(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
+            }
+            E::PhoneNotVerified(number) => Self::parameter(format_args!(
+                "PhoneNumber Reason: {number} is not verified, and this account is in the SMS sandbox"
+            )),
+            E::OptedInLately => Self::parameter("PhoneNumber Reason: the number was opted in within the last 30 days"),
+            E::OptedOut => Self::row("OptedOut", 400, "The phone number is opted out."),
+            E::SandboxNumber(why) => Self::row("UserError", 400, why),
+            E::SandboxMissing => Self::no_resource(),
+            E::SandboxCode => Self::row("VerificationException", 400, "The one-time password is not valid."),
+            E::ApplicationName => Self::parameter("Name Reason: Invalid value"),
+            E::ApplicationMissing => Self::not_found("PlatformApplication does not exist"),
+            E::ApplicationDiffers => {
+                Self::parameter("Attributes Reason: Platform application already exists with different attributes")
+            }
+            E::ApplicationDisabled => Self::row("PlatformApplicationDisabled", 400, "Platform application is disabled"),
+            E::DeviceMissing => Self::not_found("Endpoint does not exist"),
+            E::DeviceDiffers(arn) => Self::parameter(format_args!(
+                "Token Reason: Endpoint {arn} already exists with the same Token, but different attributes."
+            )),
+            E::DeviceDisabled => Self::row("EndpointDisabled", 400, "Endpoint is disabled"),
+            E::AskedTooOften => Self::Refused(THROTTLED, "Rate exceeded".to_owned()),
             E::EndpointFifo => Self::parameter(
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
             ),
@@ -125,7 +156,7 @@ impl From<topics::Error> for SnsError {
             E::StructureDefault => Self::parameter("Message Structure - No default entry in JSON message body"),
             E::MessageAttribute { name, why } => Self::Refused(PARAMETER_VALUE, attribute_text(&name, &why)),
             E::Group => Self::parameter("MessageGroupId"),
-            E::Signing(_) | E::Client(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
+            E::Signing(_) | E::Client(_) | E::Mail(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Amazon SNS on the wire: Query in, XML out.
 mod arn;
+mod device;
 mod error;
+mod platform;
 mod publish;
+mod sms;
+mod sms_sandbox;
 mod subscription;
 mod tag;
 mod topic;
@@ -32,21 +36,42 @@ pub static API: Api = Api {
 };
 
 static OPERATIONS: &[Operation] = operations! {
+    CheckIfPhoneNumberIsOptedOut => sms::check_if_phone_number_is_opted_out,
     ConfirmSubscription => subscription::confirm_subscription,
+    CreatePlatformApplication => platform::create_platform_application,
+    CreatePlatformEndpoint => device::create_platform_endpoint,
+    CreateSMSSandboxPhoneNumber => sms_sandbox::create_sms_sandbox_phone_number,
     CreateTopic => topic::create_topic,
+    DeleteEndpoint => device::delete_endpoint,
+    DeletePlatformApplication => platform::delete_platform_application,
+    DeleteSMSSandboxPhoneNumber => sms_sandbox::delete_sms_sandbox_phone_number,
     DeleteTopic => topic::delete_topic,
+    GetEndpointAttributes => device::get_endpoint_attributes,
+    GetPlatformApplicationAttributes => platform::get_platform_application_attributes,
+    GetSMSAttributes => sms::get_sms_attributes,
+    GetSMSSandboxAccountStatus => sms_sandbox::get_sms_sandbox_account_status,
     GetSubscriptionAttributes => subscription::get_subscription_attributes,
     GetTopicAttributes => topic::get_topic_attributes,
+    ListEndpointsByPlatformApplication => device::list_endpoints_by_platform_application,
+    ListOriginationNumbers => sms::list_origination_numbers,
+    ListPhoneNumbersOptedOut => sms::list_phone_numbers_opted_out,
+    ListPlatformApplications => platform::list_platform_applications,
+    ListSMSSandboxPhoneNumbers => sms_sandbox::list_sms_sandbox_phone_numbers,
     ListSubscriptions => subscription::list_subscriptions,
     ListSubscriptionsByTopic => subscription::list_subscriptions_by_topic,
     ListTagsForResource => tag::list_tags_for_resource,
     ListTopics => topic::list_topics,
+    OptInPhoneNumber => sms::opt_in_phone_number,
     Publish => publish::publish,
     PublishBatch => publish::publish_batch,
+    SetEndpointAttributes => device::set_endpoint_attributes,
+    SetPlatformApplicationAttributes => platform::set_platform_application_attributes,
+    SetSMSAttributes => sms::set_sms_attributes,
     SetSubscriptionAttributes => subscription::set_subscription_attributes,
     SetTopicAttributes => topic::set_topic_attributes,
     Subscribe => subscription::subscribe,
     TagResource => tag::tag_resource,
     Unsubscribe => subscription::unsubscribe,
     UntagResource => tag::untag_resource,
+    VerifySMSSandboxPhoneNumber => sms_sandbox::verify_sms_sandbox_phone_number,
 };

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
-use crate::aws::sns::arn::own_topic;
+use crate::aws::sns::arn::{own_resource, own_topic};
 use crate::aws::sns::error::SnsError;
+use crate::base::Arn;
+use crate::topics;
 use crate::topics::message::MAX_BYTES;
 use crate::topics::{Attribute, Publication, Value};
 
@@ -48,18 +50,22 @@ pub struct PublishResponse {
 
 /// Publishes one message to a topic.
 pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) -> Result<PublishResponse, SnsError> {
-    if input.phone_number.is_some() {
-        return Err(SnsError::parameter("PhoneNumber Reason: this server does not send SMS"));
-    }
-    let (member, target) = match (&input.topic_arn, &input.target_arn) {
-        (Some(topic), _) => ("TopicArn", topic),
-        (None, Some(target)) => ("TargetArn", target),
-        (None, None) => {
-            return Err(SnsError::parameter("TopicArn or TargetArn Reason: no value for required parameter"));
+    let (member, target) = match (&input.topic_arn, &input.target_arn, &input.phone_number) {
+        (None, None, Some(_)) => return publish_text(services, caller, input).await,
+        (Some(topic), None, None) => ("TopicArn", topic),
+        (None, Some(target), None) => ("TargetArn", target),
+        (None, None, None) => {
+            let text = "TopicArn or TargetArn Reason: no value for required parameter";
+            return Err(SnsError::parameter(text));
+        }
+        _ => {
+            let text = "Only one of TopicArn, TargetArn, or PhoneNumber is allowed";
+            return Err(SnsError::parameter(text));
         }
     };
     if member == "TargetArn" && target.contains(":endpoint/") {
-        return Err(SnsError::parameter("TargetArn Reason: No endpoint found for the target arn specified"));
+        let endpoint = own_resource(caller, member, target, "endpoint/", "Publish")?;
+        return publish_push(services, caller, &endpoint, input).await;
     }
     let topic = own_topic(caller, member, target, "Publish")?;
     no_deduplication(input.message_deduplication_id.as_deref())?;
@@ -72,6 +78,45 @@ pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) 
         base_url: Some(caller.endpoint.clone()),
     };
     Ok(PublishResponse { message_id: services.topics.publish(&topic, publication).await? })
+}
+
+async fn publish_text(services: &Services, caller: &Caller, input: PublishInput) -> Result<PublishResponse, SnsError> {
+    let phone = input.phone_number.clone().unwrap_or_default();
+    let publication = without_topic(caller, input)?;
+    let sent = services.topics.publish_text(&caller.account, &caller.region, &phone, publication).await;
+    let message_id = sent.map_err(|error| match error {
+        topics::Error::NothingBehind(why) => SnsError::parameter(format_args!("PhoneNumber Reason: {why}")),
+        other => other.into(),
+    })?;
+    Ok(PublishResponse { message_id })
+}
+
+async fn publish_push(
+    services: &Services,
+    caller: &Caller,
+    endpoint: &Arn,
+    input: PublishInput,
+) -> Result<PublishResponse, SnsError> {
+    let sent = services.topics.publish_push(endpoint, without_topic(caller, input)?).await;
+    let message_id = sent.map_err(|error| match error {
+        topics::Error::DeviceMissing => {
+            SnsError::parameter("TargetArn Reason: No endpoint found for the target arn specified")
+        }
+        other => other.into(),
+    })?;
+    Ok(PublishResponse { message_id })
+}
+
+/// A message to one phone or device.
+fn without_topic(caller: &Caller, input: PublishInput) -> Result<Publication, SnsError> {
+    Ok(Publication {
+        subject: input.subject,
+        message: input.message,
+        attributes: attributes(input.message_attributes),
+        structure_json: structure(input.message_structure.as_deref())?,
+        base_url: Some(caller.endpoint.clone()),
+        ..Publication::default()
+    })
 }
 
 /// See AWS's model.

@@ -21,6 +21,9 @@ pub enum Error {
     /// The account has as many as it may.
     #[error("an account may have {0} identities")]
     TooMany(i64),
+    /// The address was sent too many links.
+    #[error("too many links were sent to {0}")]
+    AskedTooOften(String),
     /// The verification mail could not be written.
     #[error("verification mail: {0}")]
     Mail(#[from] message::Error),

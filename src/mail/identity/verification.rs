@@ -8,6 +8,7 @@ use tracing::info;
 use crate::base::{EmailAddress, ids};
 use crate::mail::identity::{Error, Identities, LookupFailed, Settings, dkim};
 use crate::mail::message::{Draft, Mailbox, compose};
+use crate::mail::sending::notices::may_ask;
 use crate::mail::sending::system::{SystemMail, send_in};
 use crate::store::identities::{self, DkimKey, Identity};
 use crate::store::{self, Tx};
@@ -53,6 +54,9 @@ pub(super) async fn mail_link(
     identity: Identity,
     address: &EmailAddress,
 ) -> Result<Identity, Error> {
+    if !may_ask(tx, address).await? {
+        return Err(Error::AskedTooOften(address.to_string()));
+    }
     let token = ids::token(TOKEN_LENGTH);
     let expires_at = tx.now() + LINK_LIFE;
     let link = format!("{}/_postrider/verify?token={token}", settings.link_base.trim_end_matches('/'));

@@ -11,7 +11,6 @@ pub mod inbound;
 pub mod matching;
 mod needs;
 pub mod notification;
-pub mod object_store;
 mod own_rules;
 mod route;
 mod rule_sets;

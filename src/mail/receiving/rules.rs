@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Arn, Domain, EmailAddress};
 use crate::mail::receiving::Error;
-use crate::mail::receiving::object_store;
 use crate::mail::receiving::own_rules;
+use crate::outlets::objects;
 
 /// How many rule sets an account can have in a region.
 pub const MAX_RULE_SETS: usize = 40;
@@ -207,9 +207,9 @@ fn check_action(action: &Action) -> Result<(), Error> {
 
 fn check_place(bucket: &str, prefix: Option<&str>) -> Result<(), Error> {
     // The longest key that an action makes.
-    let sample = object_store::key(prefix, &"x".repeat(64));
-    object_store::check_bucket(bucket)
-        .and_then(|()| object_store::check_key(&sample))
+    let sample = objects::key(prefix, &"x".repeat(64));
+    objects::check_bucket(bucket)
+        .and_then(|()| objects::check_key(&sample))
         .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
 }
 

@@ -4,6 +4,7 @@ pub mod accept;
 pub mod capture;
 mod checks;
 mod error;
+pub mod notices;
 pub mod outbound;
 pub mod quota;
 mod record;
@@ -16,5 +17,6 @@ pub mod verdict;
 
 pub use accept::{Sending, Settings, Submission};
 pub use error::SendError;
+pub use notices::Notices;
 pub use outbound::Outbound;
 pub use quota::{Limits, Quota};

@@ -15,6 +15,7 @@ use rand::seq::SliceRandom;
 
 use crate::base::Domain;
 use crate::mail::identity::{LookupFailed, TxtLookup};
+use crate::topics::delivery::Lookup as AddressLookup;
 
 /// The most mail hosts that one delivery looks at; a domain with more is served by its best ones.
 pub const MAX_MAIL_HOSTS: usize = 16;
@@ -167,6 +168,13 @@ impl TxtLookup for Dns {
                 _ => LookupFailed::NotFound,
             })
         })
+    }
+}
+
+/// Webhooks ask the same name servers as mail.
+impl AddressLookup for Dns {
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+        Box::pin(async move { Dns::addresses(self, host).await.map_err(|error| error.to_string()) })
     }
 }
 

@@ -3,48 +3,33 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::base::Timestamp;
 use crate::topics::Error;
-use crate::topics::delivery::worker::Found;
+use crate::topics::confirmation::Kind;
+use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::envelope::{Confirmation, Notification};
 use crate::topics::job::Asking;
 use crate::topics::signing::{Key, Version};
 use crate::topics::{subscription, topic};
 
-/// A message on its way to an endpoint.
-pub(super) struct Letter {
-    pub message_id: String,
-    pub message_type: &'static str,
-    pub headers: HeaderMap,
-    pub body: String,
-}
-
-/// The letter of a published message: in its envelope, or as it is for a raw subscription.
-pub(super) fn notification(
-    notification: &mut Notification,
+/// The headers of a published message.
+pub(super) fn notification_headers(
+    notification: &Notification,
     found: &Found,
-    key: &Key,
-    content_type: Option<String>,
-) -> Result<Letter, Error> {
-    let subscription = subscription::arn(&topic::arn(&found.topic), &found.subscription.uuid).to_string();
-    let body = if found.subscription.raw {
-        notification.message.clone()
-    } else {
-        notification.sign(key)?;
-        notification.envelope(key, &subscription)
-    };
-    let message_type = "Notification";
-    let mut headers = headers(message_type, &notification.id, found)?;
-    headers.insert(HeaderName::from_static("x-amz-sns-subscription-arn"), value(&subscription)?);
+    subscription: &str,
+    content_type: Option<&str>,
+) -> Result<HeaderMap, Error> {
+    let mut headers = headers("Notification", &notification.id, found)?;
+    headers.insert(HeaderName::from_static("x-amz-sns-subscription-arn"), value(subscription)?);
     if found.subscription.raw {
         headers.insert(HeaderName::from_static("x-amz-sns-rawdelivery"), HeaderValue::from_static("true"));
     }
     if let Some(content_type) = content_type {
-        headers.insert(CONTENT_TYPE, value(&content_type)?);
+        headers.insert(CONTENT_TYPE, value(content_type)?);
     }
-    Ok(Letter { message_id: notification.id.clone(), message_type, headers, body })
+    Ok(headers)
 }
 
 /// The letter that asks an endpoint to confirm.
-pub(super) fn confirmation(asking: &Asking, found: &Found, key: &Key, version: Version) -> Result<Letter, Error> {
+pub(super) fn confirmation(asking: &Asking, found: &Found, key: &Key, version: Version) -> Result<Parcel, Error> {
     let topic = topic::arn(&found.topic);
     let subscription = subscription::arn(&topic, &asking.subscription);
     let message_type = asking.what.message_type();
@@ -63,7 +48,8 @@ pub(super) fn confirmation(asking: &Asking, found: &Found, key: &Key, version: V
         // The endpoint learns the subscription's ARN by confirming, not before.
         headers.insert(HeaderName::from_static("x-amz-sns-subscription-arn"), value(&subscription.to_string())?);
     }
-    Ok(Letter { message_id: asking.id.clone(), message_type, headers, body })
+    let missed = asking.what == Kind::Subscribe;
+    Ok(Parcel { message_id: asking.id.clone(), headers, body, notification: None, missed })
 }
 
 fn headers(message_type: &str, message_id: &str, found: &Found) -> Result<HeaderMap, Error> {

@@ -1,5 +1,10 @@
-//! Deliveries over HTTP: what may be reached, when a failed one is tried again, and the worker that posts.
+//! Deliveries: what may be reached, when a failed one is tried again, and the worker that carries messages to where they go.
+mod carry;
+mod direct;
+mod function_event;
+mod history;
 mod letter;
+mod parcel;
 pub mod policy;
 mod post;
 mod reach;
@@ -7,6 +12,6 @@ pub mod schedule;
 mod verdict;
 mod worker;
 
-pub use post::{Posted, Poster};
+pub use post::{Lookup, Posted, Poster};
 pub use reach::Reach;
 pub use worker::Deliverer;

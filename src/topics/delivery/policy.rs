@@ -1,6 +1,5 @@
 //! The DeliveryPolicy attribute of a topic and of a subscription: how HTTP deliveries are retried and what content type
-//! they carry. Source: SNS developer guide, "Creating an HTTP/S delivery policy". `throttlePolicy` is refused: there is no
-//! throttle yet, and a policy that is kept but not obeyed would mislead.
+//! they carry, and how many go out per second. Source: SNS developer guide, "Creating an HTTP/S delivery policy".
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -29,6 +28,15 @@ pub struct Effective {
     pub retry: RetryPolicy,
     /// The content type of notifications, where a policy names one.
     pub content_type: Option<String>,
+    /// How many deliveries one second may have, where a policy says.
+    pub max_per_second: Option<u32>,
+}
+
+/// `throttlePolicy`.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ThrottlePolicy {
+    max_receives_per_second: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +51,7 @@ struct TopicHttp {
     default_healthy_retry_policy: Option<RetryPolicy>,
     #[serde(default)]
     disable_subscription_overrides: bool,
-    default_throttle_policy: Option<Json>,
+    default_throttle_policy: Option<ThrottlePolicy>,
     default_request_policy: Option<RequestPolicy>,
 }
 
@@ -52,7 +60,7 @@ struct TopicHttp {
 struct SubscriptionPolicy {
     healthy_retry_policy: Option<RetryPolicy>,
     sickly_retry_policy: Option<Json>,
-    throttle_policy: Option<Json>,
+    throttle_policy: Option<ThrottlePolicy>,
     request_policy: Option<RequestPolicy>,
     #[serde(default)]
     guaranteed: bool,
@@ -68,22 +76,25 @@ struct RequestPolicy {
 pub fn check_topic(json: &str) -> Result<(), String> {
     let policy: TopicPolicy = serde_json::from_str(json).map_err(|why| why.to_string())?;
     let Some(http) = policy.http else { return Ok(()) };
-    no_throttle(http.default_throttle_policy.as_ref())?;
+    check_throttle(http.default_throttle_policy.as_ref())?;
     check(http.default_healthy_retry_policy.as_ref(), http.default_request_policy.as_ref())
 }
 
 /// Checks a subscription's DeliveryPolicy; the text says what is wrong with it.
 pub fn check_subscription(json: &str) -> Result<(), String> {
     let policy: SubscriptionPolicy = serde_json::from_str(json).map_err(|why| why.to_string())?;
-    no_throttle(policy.throttle_policy.as_ref())?;
+    check_throttle(policy.throttle_policy.as_ref())?;
     if policy.sickly_retry_policy.is_some() || policy.guaranteed {
         return Err("sicklyRetryPolicy and guaranteed are not supported".to_owned());
     }
     check(policy.healthy_retry_policy.as_ref(), policy.request_policy.as_ref())
 }
 
-fn no_throttle(throttle: Option<&Json>) -> Result<(), String> {
-    if throttle.is_some() { Err("throttlePolicy is not supported".to_owned()) } else { Ok(()) }
+fn check_throttle(throttle: Option<&ThrottlePolicy>) -> Result<(), String> {
+    match throttle.and_then(|throttle| throttle.max_receives_per_second) {
+        Some(0) => Err("throttlePolicy.maxReceivesPerSecond must be at least 1".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn check(retry: Option<&RetryPolicy>, request: Option<&RequestPolicy>) -> Result<(), String> {
@@ -113,13 +124,16 @@ pub fn effective(topic: Option<&str>, subscription: Option<&str>) -> Effective {
     let overrides = !topic.as_ref().is_some_and(|topic| topic.disable_subscription_overrides);
     let own: Option<SubscriptionPolicy> =
         subscription.filter(|_| overrides).and_then(|json| serde_json::from_str(json).ok());
-    let (own_retry, own_request) =
-        own.map_or((None, None), |policy| (policy.healthy_retry_policy, policy.request_policy));
-    let (topic_retry, topic_request) =
-        topic.map_or((None, None), |topic| (topic.default_healthy_retry_policy, topic.default_request_policy));
+    let (own_retry, own_throttle, own_request) = own.map_or((None, None, None), |policy| {
+        (policy.healthy_retry_policy, policy.throttle_policy, policy.request_policy)
+    });
+    let (topic_retry, topic_throttle, topic_request) = topic.map_or((None, None, None), |topic| {
+        (topic.default_healthy_retry_policy, topic.default_throttle_policy, topic.default_request_policy)
+    });
     Effective {
         retry: own_retry.or(topic_retry).unwrap_or_default(),
         content_type: own_request.or(topic_request).and_then(|request| request.header_content_type),
+        max_per_second: own_throttle.or(topic_throttle).and_then(|throttle| throttle.max_receives_per_second),
     }
 }
 
@@ -131,22 +145,26 @@ pub fn describe_topic(topic: Option<&str>) -> String {
         .and_then(|policy| policy.http)
         .is_some_and(|http| http.disable_subscription_overrides);
     let content_type = effective.content_type.unwrap_or_else(|| "text/plain; charset=UTF-8".to_owned());
-    serde_json::json!({"http": {
+    let mut http = serde_json::json!({
         "defaultHealthyRetryPolicy": effective.retry,
         "disableSubscriptionOverrides": overrides,
         "defaultRequestPolicy": {"headerContentType": content_type},
-    }})
-    .to_string()
+    });
+    if let Some(max) = effective.max_per_second {
+        http["defaultThrottlePolicy"] = serde_json::json!({ "maxReceivesPerSecond": max });
+    }
+    serde_json::json!({ "http": http }).to_string()
 }
 
 /// The EffectiveDeliveryPolicy attribute of a subscription.
 pub fn describe_subscription(topic: Option<&str>, subscription: Option<&str>) -> String {
     let effective = effective(topic, subscription);
     let content_type = effective.content_type.unwrap_or_else(|| "text/plain; charset=UTF-8".to_owned());
+    let throttle = effective.max_per_second.map(|max| serde_json::json!({ "maxReceivesPerSecond": max }));
     serde_json::json!({
         "healthyRetryPolicy": effective.retry,
         "sicklyRetryPolicy": null,
-        "throttlePolicy": null,
+        "throttlePolicy": throttle,
         "requestPolicy": {"headerContentType": content_type},
         "guaranteed": false,
     })
@@ -158,8 +176,9 @@ mod tests {
     use super::*;
 
     const TOPIC: &str = r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":1},
-        "defaultRequestPolicy":{"headerContentType":"application/json"}}}"#;
-    const OWN: &str = r#"{"healthyRetryPolicy":{"numRetries":7}}"#;
+        "defaultRequestPolicy":{"headerContentType":"application/json"},
+        "defaultThrottlePolicy":{"maxReceivesPerSecond":9}}}"#;
+    const OWN: &str = r#"{"healthyRetryPolicy":{"numRetries":7},"throttlePolicy":{"maxReceivesPerSecond":2}}"#;
 
     #[test]
     fn the_nearest_policy_is_in_force() {
@@ -167,6 +186,7 @@ mod tests {
         assert_eq!(effective(Some(TOPIC), None).retry.num_retries, 1);
         let both = effective(Some(TOPIC), Some(OWN));
         assert_eq!((both.retry.num_retries, both.content_type.as_deref()), (7, Some("application/json")));
+        assert_eq!((both.max_per_second, effective(Some(TOPIC), None).max_per_second), (Some(2), Some(9)));
         let strict = r#"{"http":{"disableSubscriptionOverrides":true}}"#;
         assert_eq!(effective(Some(strict), Some(OWN)).retry.num_retries, 3);
     }
@@ -183,7 +203,8 @@ mod tests {
             "",
             "[]",
             r#"{"https":{}}"#,
-            r#"{"http":{"defaultThrottlePolicy":{"maxReceivesPerSecond":1}}}"#,
+            r#"{"http":{"defaultThrottlePolicy":{"maxReceivesPerSecond":0}}}"#,
+            r#"{"http":{"defaultThrottlePolicy":{"maxReceivesPerMinute":1}}}"#,
             r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":101}}}"#,
             r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":-1}}}"#,
             r#"{"http":{"defaultHealthyRetryPolicy":{"backoffFunction":"random"}}}"#,
@@ -191,7 +212,7 @@ mod tests {
             assert!(check_topic(bad).is_err(), "{bad}");
         }
         for bad in [
-            r#"{"throttlePolicy":{"maxReceivesPerSecond":1}}"#,
+            r#"{"throttlePolicy":{"maxReceivesPerSecond":-1}}"#,
             r#"{"requestPolicy":{"headerContentType":"text/plain\r\nX-Evil: 1"}}"#,
             r#"{"requestPolicy":{"headerContentType":"image/png"}}"#,
         ] {

@@ -4,12 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Certificate, Client, Url};
 
 use crate::base::Clock;
+use crate::outlets::client;
 use crate::topics::Error;
 use crate::topics::delivery::Reach;
 
@@ -42,13 +44,28 @@ pub enum Posted {
 impl Poster {
     /// A poster that connects only to where `reach` allows.
     pub fn new(clock: Clock, reach: Reach) -> Result<Self, Error> {
+        Self::with(clock, reach, &[], None)
+    }
+
+    /// The same, which trusts `authorities` besides the public ones, and looks names up with `lookup` where one is given,
+    /// else with the system.
+    pub fn with(
+        clock: Clock,
+        reach: Reach,
+        authorities: &[Certificate],
+        lookup: Option<Arc<dyn Lookup>>,
+    ) -> Result<Self, Error> {
         let reach = Arc::new(reach);
-        let client = Client::builder()
+        let mut builder = Client::builder();
+        for authority in authorities {
+            builder = builder.add_root_certificate(authority.clone());
+        }
+        let client = builder
             // A proxy of the environment would connect for us, to where nobody checked.
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(Checked(reach.clone())))
+            .dns_resolver(Arc::new(Checked { reach: reach.clone(), lookup }))
             .pool_max_idle_per_host(2)
             .user_agent("Amazon Simple Notification Service Agent")
             .build()
@@ -72,33 +89,15 @@ impl Poster {
             None => Posted::Silent,
             Some(Ok((status, text))) => Posted::Answer(status, text),
             Some(Err(why)) if is_forbidden(&why) => Posted::Forbidden,
-            Some(Err(why)) => Posted::Unreachable(causes(&why.without_url())),
+            Some(Err(why)) => Posted::Unreachable(client::reason(why)),
         }
     }
 }
 
 /// What the answer starts with, as text without control characters. An answer that breaks off has what came.
-async fn first_bytes(mut answer: reqwest::Response) -> String {
-    let mut bytes = Vec::new();
-    while bytes.len() < ANSWER_BYTES {
-        match answer.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            _ => break,
-        }
-    }
-    bytes.truncate(ANSWER_BYTES);
+async fn first_bytes(answer: reqwest::Response) -> String {
+    let (bytes, _) = client::first_bytes(answer, ANSWER_BYTES).await;
     String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control() || *c == '\n').collect()
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        below = cause.source();
-    }
-    text
 }
 
 fn is_forbidden(error: &reqwest::Error) -> bool {
@@ -117,15 +116,30 @@ fn is_forbidden(error: &reqwest::Error) -> bool {
 #[error("the name has no address that may be reached")]
 struct Forbidden;
 
+/// Looks up the addresses of a host: the configured name servers, from a floor above.
+pub trait Lookup: Send + Sync + 'static {
+    /// The addresses of `host`; the text says why there are none.
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>>;
+}
+
 /// Looks names up and drops the addresses that may not be reached. The connection goes to what is left, so a name that
 /// changes between check and connection gains nothing.
-struct Checked(Arc<Reach>);
+struct Checked {
+    reach: Arc<Reach>,
+    lookup: Option<Arc<dyn Lookup>>,
+}
 
 impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0.clone();
+        let (reach, lookup) = (self.reach.clone(), self.lookup.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = match lookup {
+                Some(lookup) => {
+                    let found = lookup.addresses(name.as_str()).await?;
+                    found.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
+                }
+                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+            };
             let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| reach.allows(address.ip())).collect();
             if allowed.is_empty() {
                 return Err(Forbidden.into());

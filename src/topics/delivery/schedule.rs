@@ -1,4 +1,4 @@
-//! When a failed HTTP delivery is tried again: SNS's delivery policy with its four phases and four backoff functions.
+//! When a failed delivery is tried again: SNS's delivery policy with its four phases and four backoff functions.
 //! Pure. Source: SNS developer guide, "Creating an HTTP/S delivery policy".
 use std::time::Duration;
 
@@ -57,6 +57,37 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// AWS's policy for functions and streams, which cannot be changed: 100,015 retries over 23 days.
+    pub fn managed() -> Self {
+        Self {
+            min_delay_target: 1,
+            max_delay_target: 20,
+            num_retries: 100_015,
+            num_max_delay_retries: 100_000,
+            num_no_delay_retries: 3,
+            num_min_delay_retries: 2,
+            backoff_function: Backoff::Exponential,
+        }
+    }
+
+    /// AWS's policy for text and push messages, which cannot be changed: 50 retries over 6 hours.
+    pub fn customer() -> Self {
+        Self {
+            min_delay_target: 10,
+            max_delay_target: 600,
+            num_retries: 50,
+            num_max_delay_retries: 38,
+            num_no_delay_retries: 0,
+            num_min_delay_retries: 2,
+            backoff_function: Backoff::Exponential,
+        }
+    }
+
+    /// Lambda's own for a function that failed: two more attempts, after one minute and after two.
+    pub fn of_failed_function() -> Self {
+        Self { min_delay_target: 60, max_delay_target: 120, num_retries: 2, ..Self::default() }
+    }
+
     /// Checks SNS's limits; the text says which one is broken.
     pub fn check(&self) -> Result<(), String> {
         if self.min_delay_target < 1 || self.min_delay_target > self.max_delay_target {
@@ -140,6 +171,19 @@ mod tests {
         };
         assert_eq!(secs(&policy), [0, 0, 1, 1, 1, 2, 4, 60, 60]);
         assert!(policy.check().is_ok());
+    }
+
+    #[test]
+    fn awss_own_policies_are_those_in_the_guide() {
+        let managed = RetryPolicy::managed();
+        let delays: Vec<u64> = (1..=16).filter_map(|n| managed.delay(n)).map(|delay| delay.as_secs()).collect();
+        assert_eq!(delays, [0, 0, 0, 1, 1, 1, 2, 4, 8, 16, 20, 20, 20, 20, 20, 20]);
+        let all: u64 = (1..).map_while(|n| managed.delay(n)).map(|delay| delay.as_secs()).sum();
+        assert_eq!((all / 86_400, managed.delay(100_016)), (23, None));
+        let customer = secs(&RetryPolicy::customer());
+        assert_eq!((customer.len(), &customer[..5]), (50, &[10, 10, 10, 20, 40][..]));
+        assert_eq!(customer.iter().sum::<u64>() / 3_600, 7, "a little more than the guide's six hours");
+        assert_eq!(secs(&RetryPolicy::of_failed_function()), [60, 120]);
     }
 
     #[test]

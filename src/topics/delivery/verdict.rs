@@ -19,12 +19,19 @@ pub enum Verdict {
 /// nobody subscribed.
 pub fn judge(posted: &Posted) -> Verdict {
     match posted {
-        Posted::Answer(200..=299, _) => Verdict::Delivered,
-        Posted::Answer(429, _) => Verdict::Again(Reason::Deferred),
-        Posted::Answer(300..=499, _) => Verdict::Final(Reason::Refused),
-        Posted::Answer(..) => Verdict::Again(Reason::Deferred),
+        Posted::Answer(status, _) => judge_status(*status),
         Posted::Silent | Posted::Unreachable(_) => Verdict::Again(Reason::Unreachable),
         Posted::Forbidden => Verdict::Final(Reason::Forbidden),
+    }
+}
+
+/// Judges the status of an answer.
+pub fn judge_status(status: u16) -> Verdict {
+    match status {
+        200..=299 => Verdict::Delivered,
+        429 => Verdict::Again(Reason::Deferred),
+        300..=499 => Verdict::Final(Reason::Refused),
+        _ => Verdict::Again(Reason::Deferred),
     }
 }
 

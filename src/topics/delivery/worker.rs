@@ -1,44 +1,38 @@
-//! The worker of the delivery queue: posts one message to one endpoint, keeps a record of the attempt, and decides what
+//! The worker of the delivery queue: carries one message to one subscriber, keeps a record of the attempt, and decides what
 //! becomes of the job.
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use reqwest::Url;
+use rand::Rng;
 
-use crate::base::{Arn, Timestamp};
+use crate::base::Timestamp;
 use crate::queues::Outgoing;
-use crate::store;
 use crate::store::publications::{self, Attempt};
-use crate::store::subscriptions::{self, State, Subscription};
-use crate::store::topics::{self, Topic};
-use crate::topics::attributes;
-use crate::topics::delivery::letter::{self, Letter};
-use crate::topics::delivery::policy::{self, Effective};
-use crate::topics::delivery::post::{Posted, Poster};
-use crate::topics::delivery::verdict::{Verdict, judge};
-use crate::topics::endpoint::{self, Protocol};
-use crate::topics::envelope::Notification;
+use crate::store::{self, throttles};
+use crate::topics::delivery::carry::{Tried, carry};
+use crate::topics::delivery::direct;
+use crate::topics::delivery::parcel::{Found, Parcel};
+use crate::topics::delivery::policy::Effective;
+use crate::topics::delivery::post::Poster;
+use crate::topics::delivery::verdict::Verdict;
 use crate::topics::job::Job;
-use crate::topics::publish::{to_dead_letters, version};
+use crate::topics::publish::to_dead_letters;
 use crate::topics::topic;
 use crate::topics::{Error, Topics};
-use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work};
+use crate::workers::{self, Claim, Finish, Outcome, Reason, SystemQueue, Work};
 
 /// How long a job waits when something of our own failed.
 const OWN_FAULT_DELAY: Duration = Duration::from_secs(10);
+/// How long a message is tried at the most (SNS: 23 days).
+const TRIED_FOR: Duration = Duration::from_secs(23 * 86_400);
+/// The newest attempts of a subscription that are kept, and how many attempts go by until the older ones are dropped.
+const ATTEMPTS_KEPT: u32 = 1_000;
+const TRIM_EVERY: u32 = 100;
 
-/// Delivers to HTTP endpoints.
+/// Delivers to subscribers that are no queues.
 pub struct Deliverer {
     topics: Topics,
     poster: Poster,
-}
-
-/// What a job needs, as the store has it now.
-pub(super) struct Found {
-    pub subscription: Subscription,
-    pub topic: Topic,
-    pub publication: Option<String>,
 }
 
 impl Deliverer {
@@ -51,111 +45,109 @@ impl Deliverer {
         let Ok(job) = serde_json::from_str::<Job>(&claim.body) else {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Unreadable)));
         };
+        if let Job::Direct(direct) = &job {
+            let started = self.topics.clock().now();
+            let tried = direct::send(&self.topics, direct).await?;
+            let attempt = self.attempt(claim, &direct.to, &direct.id, &tried, started);
+            let outcome = self.outcome(claim, &tried, &Effective::default());
+            return Ok(self.record(outcome, attempt, tried, None));
+        }
         let Some(found) = self.find(&job).await? else { return Ok(done(&job)) };
-        let Some(letter) = self.write(&job, &found).await? else { return Ok(done(&job)) };
-        let Some(url) = url(&found.subscription) else {
-            return Ok(Finish::plain(Outcome::GiveUp(Reason::Unreadable)));
-        };
+        let (key, policy) = (self.topics.signer().key().await?, found.policy()?);
+        let Some(parcel) = found.pack(&job, &key, &policy)? else { return Ok(done(&job)) };
+        if let Some(until) = self.throttled(&found, &parcel, &policy).await? {
+            return Ok(put_off(claim, until));
+        }
         let started = self.topics.clock().now();
-        let posted = self.poster.post(url, letter.headers.clone(), letter.body.clone()).await;
-        let latency = self.topics.clock().now().since(started);
-        let attempt = attempt(claim, &found, &letter, &posted, started, latency);
-        let effective = effective(&found)?;
-        Ok(self.settle(claim, job, found, letter, &posted, attempt, &effective))
+        let tried = carry(&self.topics, &self.poster, &found, &parcel, &key).await?;
+        let attempt = self.attempt(claim, &found.subscription.uuid, &parcel.message_id, &tried, started);
+        let outcome = self.outcome(claim, &tried, &policy);
+        Ok(self.record(outcome, attempt, tried, Some(Carried { job, found, parcel })))
     }
 
-    /// Reads what the job needs. `None` when its subscription is gone: then nothing is left to do.
     async fn find(&self, job: &Job) -> Result<Option<Found>, Error> {
         let (uuid, message) = match job {
             Job::Notification { message, subscription } => (subscription.clone(), Some(message.clone())),
             Job::Confirmation(asking) => (asking.subscription.clone(), None),
+            Job::Direct(_) => return Ok(None),
         };
-        self.topics
-            .store()
-            .read(|tx| {
-                Box::pin(async move {
-                    let Some(subscription) = subscriptions::by_uuid(tx, &uuid).await? else { return Ok(None) };
-                    let Some(topic) = topics::by_id(tx, subscription.topic_id).await? else { return Ok(None) };
-                    let publication = match message {
-                        Some(message) => publications::content(tx, &message).await?,
-                        None => None,
-                    };
-                    Ok(Some(Found { subscription, topic, publication }))
-                })
-            })
-            .await
+        let found =
+            self.topics.store().read(|tx| Box::pin(async move { Found::read(tx, &uuid, message.as_deref()).await }));
+        Ok(found.await?)
     }
 
-    /// Writes what is posted. `None` when it is not wanted any more.
-    async fn write(&self, job: &Job, found: &Found) -> Result<Option<Letter>, Error> {
-        let key = self.topics.signer().key().await?;
-        match job {
-            Job::Notification { .. } => {
-                let Some(content) = &found.publication else { return Ok(None) };
-                if found.subscription.state != State::Confirmed {
-                    return Ok(None);
-                }
-                let mut kept: BTreeMap<Protocol, Notification> =
-                    serde_json::from_str(content).map_err(store::Error::corrupt)?;
-                let protocol = Protocol::parse(&found.subscription.protocol);
-                let Some(mut notification) = protocol.and_then(|protocol| kept.remove(&protocol)) else {
-                    return Ok(None);
-                };
-                let content_type = effective(found)?.content_type;
-                letter::notification(&mut notification, found, &key, content_type).map(Some)
-            }
-            Job::Confirmation(asking) => {
-                let wanted = match found.subscription.state {
-                    State::Confirmed => false,
-                    State::Pending | State::Unsubscribed => found.subscription.token == asking.token,
-                };
-                let version = version(&found.topic.attributes)?;
-                if wanted { letter::confirmation(asking, found, &key, version).map(Some) } else { Ok(None) }
+    /// Counts a notification that its policy throttles, and gives the time that it has to wait for, if it has.
+    async fn throttled(&self, found: &Found, parcel: &Parcel, policy: &Effective) -> Result<Option<Timestamp>, Error> {
+        let (Some(max), Some(_)) = (policy.max_per_second, &parcel.notification) else { return Ok(None) };
+        let uuid = found.subscription.uuid.clone();
+        let counted: Result<_, store::Error> =
+            self.topics.store().write(|tx| Box::pin(async move { throttles::count_delivery(tx, &uuid).await })).await;
+        let (used, ends) = counted?;
+        Ok((used > max).then_some(ends))
+    }
+
+    fn outcome(&self, claim: &Claim, tried: &Tried, policy: &Effective) -> Outcome {
+        let now = self.topics.clock().now();
+        match tried.verdict {
+            Verdict::Delivered => Outcome::Done,
+            Verdict::Final(why) => Outcome::GiveUp(why),
+            Verdict::Again(why) => {
+                let delay = tried.retry.as_ref().unwrap_or(&policy.retry).delay(claim.attempt);
+                let at = delay.map(|delay| now + delay).filter(|at| *at <= claim.sent_at + TRIED_FOR);
+                at.map_or(Outcome::GiveUp(Reason::Exhausted), |at| Outcome::RetryAt(at, why))
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one attempt, told apart by nothing else")]
-    fn settle(
-        &self,
-        claim: &Claim,
-        job: Job,
-        found: Found,
-        letter: Letter,
-        posted: &Posted,
-        attempt: Attempt,
-        effective: &Effective,
-    ) -> Finish {
-        let outcome = match judge(posted) {
-            Verdict::Delivered => Outcome::Done,
-            Verdict::Final(why) => Outcome::GiveUp(why),
-            Verdict::Again(why) => match effective.retry.delay(claim.attempt) {
-                Some(delay) => Outcome::RetryAt(self.topics.clock().now() + delay, why),
-                None => Outcome::GiveUp(Reason::Exhausted),
+    fn attempt(&self, claim: &Claim, to: &str, message_id: &str, tried: &Tried, started: Timestamp) -> Attempt {
+        let latency = self.topics.clock().now().since(started);
+        let attempt = Attempt {
+            subscription: to.to_owned(),
+            message_id: message_id.to_owned(),
+            attempt: claim.attempt,
+            at: started,
+            status: tried.status.map(u32::from),
+            latency_micros: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
+            outcome: match tried.verdict {
+                Verdict::Delivered => "delivered".to_owned(),
+                Verdict::Again(why) | Verdict::Final(why) => why.as_str().to_owned(),
             },
+            answer: tried.answer.clone(),
         };
         tracing::info!(
             message.id = attempt.message_id,
             subscription = attempt.subscription,
-            endpoint.host = claim.group,
             attempt = attempt.attempt,
             status = attempt.status,
             outcome = attempt.outcome,
             duration_ms = attempt.latency_micros / 1_000,
-            "posted to an endpoint"
+            "tried to deliver a message"
         );
-        // Nobody waits for a message that says "you are unsubscribed"; all others may have a dead-letter queue.
-        let given_up = matches!(outcome, Outcome::GiveUp(_)) && letter.message_type != "UnsubscribeConfirmation";
-        let has_queue = given_up && has_dead_letter_queue(&found);
+        attempt
+    }
+
+    /// The end of an attempt, with all that is written with it.
+    fn record(&self, outcome: Outcome, attempt: Attempt, tried: Tried, carried: Option<Carried>) -> Finish {
+        let given_up = matches!(outcome, Outcome::GiveUp(_));
+        let has_queue =
+            given_up && carried.as_ref().is_some_and(|c| c.parcel.missed && c.found.has_dead_letter_queue());
         // What moves to the subscriber's own dead-letter queue needs no second place among ours.
         let outcome = if has_queue { Outcome::Done } else { outcome };
         let ended = outcome == Outcome::Done;
         let queues = self.topics.queues().clone();
+        let trim = rand::rng().random_ratio(1, TRIM_EVERY);
         Finish::with(outcome, move |tx| {
             Box::pin(async move {
+                if let Some(effect) = tried.effect {
+                    effect(tx).await?;
+                }
                 publications::insert_attempt(tx, &attempt).await?;
+                if trim {
+                    publications::trim_attempts(tx, &attempt.subscription, ATTEMPTS_KEPT).await?;
+                }
+                let Some(Carried { job, found, parcel }) = carried else { return Ok(()) };
                 if has_queue {
-                    let outgoing = Outgoing { body: letter.body, ..Outgoing::default() };
+                    let outgoing = Outgoing { body: parcel.body, ..Outgoing::default() };
                     to_dead_letters(tx, &queues, &found.subscription.attributes, &topic::arn(&found.topic), outgoing)
                         .await?;
                 }
@@ -166,6 +158,13 @@ impl Deliverer {
             })
         })
     }
+}
+
+/// What was carried, and for which subscription.
+struct Carried {
+    job: Job,
+    found: Found,
+    parcel: Parcel,
 }
 
 impl Work for Deliverer {
@@ -194,53 +193,14 @@ fn done(job: &Job) -> Finish {
             let message = message.clone();
             Finish::with(Outcome::Done, move |tx| Box::pin(async move { publications::ended(tx, &message).await }))
         }
-        Job::Confirmation(_) => Finish::plain(Outcome::Done),
+        Job::Confirmation(_) | Job::Direct(_) => Finish::plain(Outcome::Done),
     }
 }
 
-fn url(subscription: &Subscription) -> Option<Url> {
-    let protocol = Protocol::parse(&subscription.protocol)?;
-    endpoint::web(protocol, &subscription.endpoint).ok()
-}
-
-fn effective(found: &Found) -> Result<Effective, Error> {
-    let policy_of = |json: &str| Ok::<_, Error>(attributes::read(json)?.remove("DeliveryPolicy"));
-    let (topic, own) = (policy_of(&found.topic.attributes)?, policy_of(&found.subscription.attributes)?);
-    Ok(policy::effective(topic.as_deref(), own.as_deref()))
-}
-
-fn has_dead_letter_queue(found: &Found) -> bool {
-    let arn: Arn = topic::arn(&found.topic);
-    let redrive = attributes::read(&found.subscription.attributes).ok().and_then(|mut all| all.remove("RedrivePolicy"));
-    redrive.is_some_and(|redrive| attributes::dead_letter_queue(&redrive, &arn).is_ok())
-}
-
-fn attempt(
-    claim: &Claim,
-    found: &Found,
-    letter: &Letter,
-    posted: &Posted,
-    at: Timestamp,
-    latency: Duration,
-) -> Attempt {
-    let (status, answer) = match posted {
-        Posted::Answer(status, text) => (Some(u32::from(*status)), text.clone()),
-        Posted::Unreachable(why) => (None, why.clone()),
-        Posted::Silent => (None, "no answer within 15 seconds".to_owned()),
-        Posted::Forbidden => (None, "the address is not public and not in webhook-allow".to_owned()),
-    };
-    let outcome = match judge(posted) {
-        Verdict::Delivered => "delivered",
-        Verdict::Again(why) | Verdict::Final(why) => why.as_str(),
-    };
-    Attempt {
-        subscription: found.subscription.uuid.clone(),
-        message_id: letter.message_id.clone(),
-        attempt: claim.attempt,
-        at,
-        status,
-        latency_micros: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
-        outcome: outcome.to_owned(),
-        answer,
-    }
+/// The end of a job that is throttled: the whole subscription rests until the next window.
+fn put_off(claim: &Claim, until: Timestamp) -> Finish {
+    let group = claim.group.clone().unwrap_or_default();
+    Finish::with(Outcome::PutOff(until), move |tx| {
+        Box::pin(async move { workers::rest_group(tx, SystemQueue::TopicDelivery, &group, until).await })
+    })
 }

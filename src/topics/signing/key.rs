@@ -25,6 +25,7 @@ const VALID: Duration = Duration::from_secs(10 * 365 * 86_400);
 pub struct Key {
     id: String,
     certificate: String,
+    home: Option<String>,
     sha1: SigningKey<Sha1>,
     sha256: SigningKey<Sha256>,
 }
@@ -52,9 +53,16 @@ impl Key {
         Ok(Self {
             id: id.to_owned(),
             certificate: certificate.to_owned(),
+            home: None,
             sha1: SigningKey::new(key.clone()),
             sha256: SigningKey::new(key),
         })
+    }
+
+    /// The same key, whose certificate is found under `home` (`scheme://host`) whatever the caller named.
+    #[must_use]
+    pub fn at_home(self, home: Option<&str>) -> Self {
+        Self { home: home.map(|url| url.trim_end_matches('/').to_owned()), ..self }
     }
 
     /// The id in the certificate's address.
@@ -67,8 +75,9 @@ impl Key {
         &self.certificate
     }
 
-    /// The certificate's address under `base` (`scheme://host`).
+    /// The certificate's address: at home where it has one, else under `base` (`scheme://host`).
     pub fn url(&self, base: &str) -> String {
+        let base = self.home.as_deref().unwrap_or(base);
         format!("{base}/SimpleNotificationService-{}.pem", self.id)
     }
 

@@ -15,12 +15,19 @@ pub struct Signer {
     store: Store,
     clock: Clock,
     key: Arc<OnceCell<Arc<Key>>>,
+    home: Option<Arc<str>>,
 }
 
 impl Signer {
     /// A signer that reads its key when it is first needed.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, key: Arc::new(OnceCell::new()) }
+        Self { store, clock, key: Arc::new(OnceCell::new()), home: None }
+    }
+
+    /// The same signer, whose certificates are found under `home` (`scheme://host`).
+    #[must_use]
+    pub fn at_home(&self, home: Option<&str>) -> Self {
+        Self { key: Arc::new(OnceCell::new()), home: home.map(Arc::from), ..self.clone() }
     }
 
     /// The key that signs. Made and stored when there is none yet, which takes a second or so.
@@ -35,7 +42,7 @@ impl Signer {
         }
         let kept = signing_keys::current(tx).await?;
         let kept = kept.ok_or_else(|| Error::Signing("there is no signing key".to_owned()))?;
-        let key = Arc::new(read(&kept)?);
+        let key = Arc::new(self.read(&kept)?);
         // Another may have set it meanwhile; it is the same key.
         let _ = self.key.set(key.clone());
         Ok(key)
@@ -50,7 +57,7 @@ impl Signer {
     async fn read_or_make(&self) -> Result<Arc<Key>, Error> {
         let current = || self.store.read(|tx| Box::pin(signing_keys::current(tx)));
         if let Some(kept) = current().await? {
-            return Ok(Arc::new(read(&kept)?));
+            return Ok(Arc::new(self.read(&kept)?));
         }
         let now = self.clock.now();
         let made = tokio::task::spawn_blocking(move || Key::make(now));
@@ -62,10 +69,10 @@ impl Signer {
         added?;
         // Another node may have been faster; then its key is the one.
         let kept = current().await?.ok_or_else(|| Error::Signing("there is no signing key".to_owned()))?;
-        Ok(Arc::new(read(&kept)?))
+        Ok(Arc::new(self.read(&kept)?))
     }
-}
 
-fn read(kept: &SigningKey) -> Result<Key, Error> {
-    Key::read(&kept.id, &kept.private_key, &kept.certificate)
+    fn read(&self, kept: &SigningKey) -> Result<Key, Error> {
+        Ok(Key::read(&kept.id, &kept.private_key, &kept.certificate)?.at_home(self.home.as_deref()))
+    }
 }

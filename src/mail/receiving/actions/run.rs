@@ -10,9 +10,9 @@ use crate::mail::receiving::actions::{add_header, bounce, forward, lambda, s3, s
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::matching;
 use crate::mail::receiving::notification::{ActionTaken, Facts, write};
-use crate::mail::receiving::object_store::Objects;
 use crate::mail::receiving::rules::{Action, Rule};
 use crate::outlets::Functions;
+use crate::outlets::objects::Objects;
 use crate::workers::Reason;
 
 /// A change that commits with the end of the job.

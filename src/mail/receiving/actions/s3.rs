@@ -2,7 +2,7 @@
 use crate::base::{Arn, EmailAddress};
 use crate::mail::receiving::actions::Run;
 use crate::mail::receiving::notification::ActionTaken;
-use crate::mail::receiving::object_store::{ObjectError, key};
+use crate::outlets::objects::{ObjectError, key};
 use crate::workers::Reason;
 
 /// Puts the mail. A second put of the same mail replaces the first by the same octets, so repeating it does no harm.

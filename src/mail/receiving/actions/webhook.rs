@@ -10,7 +10,7 @@ use crate::mail::message::parts::{Attached, Text};
 use crate::mail::receiving::actions::{Effect, Run, s3};
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::{ActionTaken, MailPart, ReceiptPart, told};
-use crate::mail::receiving::object_store::key;
+use crate::outlets::objects::key;
 use crate::workers::Reason;
 
 /// Where the rule says that a mail goes.

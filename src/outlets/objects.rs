@@ -1,4 +1,5 @@
-//! Where the S3 action puts mail: a folder per bucket, or any S3 endpoint. An object is durable when `put` returns.
+//! Where objects go, such as mail of the S3 action and records of streams: a folder per bucket, or any S3 endpoint. An
+//! object is durable when `put` returns.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

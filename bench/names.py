@@ -1,0 +1,55 @@
+"""A DNS server for names under .test: TXT records that it is told, an MX and an address for everything else."""
+import socket
+import struct
+import threading
+
+A, MX, TXT, NOERROR, NXDOMAIN = 1, 15, 16, 0, 3
+
+
+class Names:
+    """Use it with `with`. `texts` maps a name to its TXT record; every other name has an MX, itself, at 127.0.0.1."""
+
+    def __init__(self):
+        self.texts = {}
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def _serve(self):
+        while True:
+            try:
+                query, peer = self.socket.recvfrom(512)
+                self.socket.sendto(self._answer(query), peer)
+            except OSError:
+                return
+
+    def _answer(self, query):
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]])
+            at += 1 + query[at]
+        kind = struct.unpack(">H", query[at + 1:at + 3])[0]
+        name, question = b".".join(labels).decode().lower(), query[12:at + 5]
+        data = self._data(kind, name, query[12:at + 1])
+        code = NOERROR if name.endswith(".test") else NXDOMAIN
+        head = query[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, int(data is not None), 0, 0)
+        record = b"" if data is None else b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 3600, len(data)) + data
+        return head + question + record
+
+    def _data(self, kind, name, wire):
+        if not name.endswith(".test"):
+            return None
+        if kind == TXT and name in self.texts:
+            text = self.texts[name].encode()
+            parts = [text[n:n + 255] for n in range(0, len(text), 255)]
+            return b"".join(bytes([len(part)]) + part for part in parts)
+        if kind == MX and not name.startswith("_"):
+            return struct.pack(">H", 10) + wire
+        return socket.inet_aton("127.0.0.1") if kind == A else None

@@ -1,0 +1,85 @@
+"""The rows of delivery: a backlog of mails goes out to a sink that counts, from Postfix and from Postrider in turn."""
+import atexit
+import re
+import subprocess
+import time
+
+import machine
+import mail
+import postfix
+import postrider
+from names import Names
+
+SENDER = f"someone@{mail.DOMAIN}"
+
+
+class Sink:
+    """A receiver that ends by itself when all mails have come."""
+
+    def __init__(self, port, expect, delay_ms):
+        self.process = subprocess.Popen(
+            [postrider.LOAD, "sink", "--listen", f"127.0.0.1:{port}", "--expect", str(expect), "--delay-ms", str(delay_ms)],
+            stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()
+        atexit.register(self.process.kill)
+
+    def result(self):
+        out, _ = self.process.communicate(timeout=120)
+        mails, twice, seconds, _, at_once = re.match(
+            r"(\d+) mails, (\d+) twice, ([\d.]+) s since the first, (\d+) connections, (\d+) at once", out).groups()
+        return {"seconds": float(seconds), "twice": int(twice), "at once": int(at_once), "mails": int(mails)}
+
+
+def figures(server, count, began, cpu, sink):
+    result = sink.result()
+    elapsed = time.monotonic() - began
+    return {"rate": count / elapsed, "rate since the first": count / max(result["seconds"], 0.001),
+            "twice": result["twice"], "connections": result["at once"],
+            "CPU ms a mail": (server.cpu() - cpu) / count * 1e3, "MiB": server.memory()}
+
+
+def rival(count, domains, delay_ms, processes):
+    """Postfix: the backlog waits in the hold queue, and is released."""
+    port = machine.free_port()
+    settings = postfix.HOLD.replace("relay_domains = postrider.test", "relay_domains = sink.test, postrider.test")
+    settings += f"default_process_limit = {processes}\nsmtp_destination_concurrency_limit = {min(processes, 100)}\n"
+    settings += f"initial_destination_concurrency = 20\nqmgr_message_active_limit = 40000\n"
+    if domains:
+        settings += f"transport_maps = regexp:{{ {{ /@(d[0-9]+[.]sink[.]test)$/ smtp:[127.0.0.1]:{port} }} }}\n"
+    else:
+        settings += f"relayhost = [127.0.0.1]:{port}\nrelay_transport = smtp:[127.0.0.1]:{port}\n"
+    with postfix.Postfix(settings, processes) as server:
+        for n in range(domains or 1):
+            to = f"box@d{n}.sink.test" if domains else "box@sink.test"
+            subprocess.run(["smtp-source", "-d", "-s", "4", "-m", str(count // (domains or 1)), "-l", "1024", "-f", SENDER,
+                            "-t", to, f"127.0.0.1:{server.port}"], check=True, stdout=subprocess.DEVNULL)
+        sink = Sink(port, count, delay_ms)
+        cpu, began = server.cpu(), time.monotonic()
+        subprocess.run(["postsuper", "-c", server.config, "-H", "ALL"], check=True, capture_output=True)
+        return figures(server, count, began, cpu, sink)
+
+
+def ours(engine, count, domains, delay_ms, names):
+    """Postrider: the backlog is taken by a node that only accepts, and goes out once the node is started in full."""
+    port = machine.free_port()
+    flags = ["--dns", f"127.0.0.1:{names.port}", "--mx-port", port, "--delivery", "mx"]
+    with postrider.server(engine, *flags, "--accept-only") as server:
+        mail.prepare(server, names)
+        server.load("send-email", "--mails", count, "--domains", domains, "--seconds", 600, "--from", SENDER,
+                    "--to", "box@sink.test", "--body-bytes", 1024)
+        server.stop()
+        sink = Sink(port, count, delay_ms)
+        began = time.monotonic()
+        server.start(flags)
+        return figures(server, count, began, 0, sink)
+
+
+def run(engine, rounds, count):
+    with Names() as names:
+        for name, domains, delay_ms, processes in (("a backlog, one receiver", 0, 0, 100),
+                                                   ("100 domains, each answer after 100 ms", 100, 100, 400)):
+            for _ in range(rounds):
+                theirs = rival(count, domains, delay_ms, processes)
+                own = ours(engine, count, domains, delay_ms, names)
+                yield f"outbound, {name}", {**own, "postfix": theirs["rate"], "postfix CPU ms": theirs["CPU ms a mail"],
+                                            "postfix MiB": theirs["MiB"], "postfix connections": theirs["connections"]}

@@ -1,0 +1,71 @@
+"""Postrider, started as `serve` on a fresh store, and the load program."""
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+
+import machine
+
+BINARY = pathlib.Path(os.environ.get("POSTRIDER_BENCH_BINARY", machine.ROOT / "target/release/postrider"))
+LOAD = pathlib.Path(os.environ.get("POSTRIDER_BENCH_LOAD", machine.ROOT / "target/release/examples/load"))
+KEY, SECRET = "AKIABENCHBENCHBENCH1", "a-secret-for-a-private-benchmark-server"
+
+
+def build():
+    if not BINARY.exists():
+        subprocess.run(["cargo", "build", "--release", "--locked"], check=True, cwd=machine.ROOT)
+    if not LOAD.exists():
+        subprocess.run(["cargo", "build", "--release", "--locked", "--example", "load"], check=True, cwd=machine.ROOT)
+
+
+class Server(machine.Program):
+    """`store` is the process of PostgreSQL, or None with SQLite; its cost counts as the server's."""
+
+    def __init__(self, store, *flags, env=None):
+        self.home = machine.fresh("postrider")
+        self.http, self.smtp, self.submission, self.submissions = (machine.free_port() for _ in range(4))
+        self.store = store
+        self.settings = {"POSTRIDER_ROOT_ACCESS_KEY_ID": KEY, "POSTRIDER_ROOT_SECRET_ACCESS_KEY": SECRET, **(env or {})}
+        if store:
+            self.settings["DATABASE_URL"] = store.url
+        self.start(flags)
+
+    def start(self, flags):
+        """Starts, again perhaps, on the same store."""
+        ports = {"--http": self.http, "--smtp": self.smtp, "--submission": self.submission,
+                 "--submissions": self.submissions}
+        listen = [part for flag, port in ports.items() for part in (flag, f"127.0.0.1:{port}")]
+        args = [BINARY, "serve", "--data-dir", self.home, *listen, "--hostname", "mail.postrider.test", "--log", "warn",
+                "--smtp-sessions-per-peer", 1000, *flags]
+        super().__init__(args, self.home.parent / "postrider.log", env=self.settings)
+        self.until(lambda: machine.answers(f"{self.url}/_postrider/health"), "Postrider")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.http}"
+
+    def cpu(self):
+        return machine.cpu_seconds(self.pid) + (machine.cpu_seconds(self.store.pid) if self.store else 0)
+
+    def memory(self):
+        """Of Postrider itself: PostgreSQL's buffers are its own."""
+        return machine.memory_mib(self.pid)
+
+    def load(self, mode, *flags):
+        """Runs the load program; gives what it measured for each kind of call."""
+        out = subprocess.run(
+            [LOAD, mode, "--endpoint", self.url, "--access-key", KEY, "--secret", SECRET, "--smtp", f"127.0.0.1:{self.smtp}",
+             *(str(flag) for flag in flags)],
+            check=True, capture_output=True, text=True,
+        ).stdout
+        return {kind: {"rate": float(rate), "p50": float(p50), "p99": float(p99)} for kind, rate, p50, p99 in re.findall(
+            r"^(\S+) +(\d+) messages/s .* p50 +([\d.]+) ms .* p99 +([\d.]+) ms$", out, re.M)}
+
+
+@contextlib.contextmanager
+def server(engine, *flags, env=None):
+    """A server on a fresh store of this engine: `sqlite` or `postgres`."""
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(machine.postgres()) if engine == "postgres" else None
+        yield stack.enter_context(Server(store, *flags, env=env))

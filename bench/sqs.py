@@ -1,0 +1,73 @@
+"""The queue rows: sends, batches, cycles, with the queue empty and with a million messages waiting; idle pollers."""
+import socket
+import time
+
+import postrider
+
+
+def rate(server, mode, seconds, *flags):
+    """One figure for a mode: messages that went through it a second, and the latency of its first call."""
+    before, began = server.cpu(), time.monotonic()
+    calls = server.load(mode, "--seconds", seconds, *flags)
+    spent, elapsed = server.cpu() - before, time.monotonic() - began
+    # A cycle is as fast as its slowest step.
+    slowest = min(calls.values(), key=lambda one: one["rate"])
+    return {**slowest, "cpu": spent, "cores": spent / elapsed}
+
+
+def run(engine, rounds, seconds, waiting):
+    with postrider.server(engine) as server:
+        idle = server.memory()
+        yield "idle memory", {"MiB": idle}
+        for state in ("empty", f"{waiting:,} waiting"):
+            if state != "empty":
+                server.load("prefill", "--queue", "full", "--prefill", waiting, "--concurrency", 4)
+                yield f"memory, {waiting:,} waiting", {"MiB": server.memory(), "added MiB": server.memory() - idle}
+            queue = "full" if state != "empty" else "load"
+            for mode in ("send", "send-batch", "cycle"):
+                for n in range(rounds):
+                    name = queue if state != "empty" else f"{mode}-{n}"
+                    yield f"{mode}, {state}", rate(server, mode, seconds, "--queue", name)
+        yield f"receive-delete, {waiting:,} waiting", rate(server, "receive-delete", seconds, "--queue", "full")
+
+
+def idle(engine, pollers=1_000):
+    """What so many long polls cost while nothing happens."""
+    with postrider.server(engine) as server:
+        before = server.memory()
+        with Pollers(server, pollers):
+            time.sleep(3)
+            start, began = server.cpu(), time.monotonic()
+            time.sleep(15)
+            share = (server.cpu() - start) / (time.monotonic() - began)
+            yield f"{pollers} idle long polls", {"% of a core": share * 100, "KiB each": (server.memory() - before) * 1024 / pollers}
+
+
+class Pollers:
+    """Long polls, signed by boto3 and sent by hand: a thread each would be the load."""
+
+    def __init__(self, server, count):
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        server.load("send", "--queue", "polled", "--seconds", 1)
+        server.load("receive-delete", "--queue", "polled", "--seconds", 30)
+        body = '{"QueueUrl": "%s/000000000000/polled", "WaitTimeSeconds": 20}' % server.url
+        self.sockets = []
+        for _ in range(count):
+            request = AWSRequest("POST", server.url + "/", data=body, headers={
+                "X-Amz-Target": "AmazonSQS.ReceiveMessage", "Content-Type": "application/x-amz-json-1.0"})
+            SigV4Auth(Credentials(postrider.KEY, postrider.SECRET), "sqs", "us-east-1").add_auth(request)
+            head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+            text = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.http}\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
+            self.sockets.append((socket.create_connection(("127.0.0.1", server.http)), text.encode()))
+
+    def __enter__(self):
+        for connection, text in self.sockets:
+            connection.sendall(text)
+        return self
+
+    def __exit__(self, *_):
+        for connection, _ in self.sockets:
+            connection.close()

@@ -1,0 +1,129 @@
+//! Endpoints of platform applications: apps on devices.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sns::arn::own_resource;
+use crate::aws::sns::error::SnsError;
+use crate::aws::sns::platform::{AttributesResponse, own_application};
+use crate::base::Arn;
+use crate::topics::Attributes;
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreatePlatformEndpointInput {
+    platform_application_arn: String,
+    token: String,
+    custom_user_data: Option<String>,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateEndpointResponse {
+    endpoint_arn: String,
+}
+
+/// Makes an endpoint for a device, or finds the same one.
+pub async fn create_platform_endpoint(
+    services: &Services,
+    caller: &Caller,
+    input: CreatePlatformEndpointInput,
+) -> Result<CreateEndpointResponse, SnsError> {
+    let application = own_application(caller, &input.platform_application_arn, "CreatePlatformEndpoint")?;
+    let mut attributes = input.attributes;
+    attributes.remove("Token");
+    attributes.extend(input.custom_user_data.map(|data| ("CustomUserData".to_owned(), data)));
+    let made = services.topics.create_endpoint(&application, &input.token, attributes).await;
+    Ok(CreateEndpointResponse { endpoint_arn: made.map_err(SnsError::in_attributes)?.to_string() })
+}
+
+/// Names an endpoint: the input of several operations.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EndpointInput {
+    endpoint_arn: String,
+}
+
+fn own_endpoint(caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsError> {
+    own_resource(caller, "EndpointArn", text, "endpoint/", action)
+}
+
+/// Takes an endpoint away.
+pub async fn delete_endpoint(services: &Services, caller: &Caller, input: EndpointInput) -> Result<(), SnsError> {
+    let arn = own_endpoint(caller, &input.endpoint_arn, "DeleteEndpoint")?;
+    Ok(services.topics.delete_endpoint(&arn).await?)
+}
+
+/// An endpoint's attributes.
+pub async fn get_endpoint_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: EndpointInput,
+) -> Result<AttributesResponse, SnsError> {
+    let arn = own_endpoint(caller, &input.endpoint_arn, "GetEndpointAttributes")?;
+    Ok(AttributesResponse { attributes: services.topics.endpoint_attributes(&arn).await? })
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetEndpointAttributesInput {
+    endpoint_arn: String,
+    attributes: Attributes,
+}
+
+/// Sets attributes.
+pub async fn set_endpoint_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: SetEndpointAttributesInput,
+) -> Result<(), SnsError> {
+    let arn = own_endpoint(caller, &input.endpoint_arn, "SetEndpointAttributes")?;
+    let set = services.topics.set_endpoint_attributes(&arn, input.attributes).await;
+    set.map_err(SnsError::in_attributes)
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListEndpointsByPlatformApplicationInput {
+    platform_application_arn: String,
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListEndpointsByPlatformApplicationResponse {
+    endpoints: Vec<Endpoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Endpoint {
+    endpoint_arn: String,
+    attributes: Attributes,
+}
+
+/// Lists an application's endpoints, 100 at a time.
+pub async fn list_endpoints_by_platform_application(
+    services: &Services,
+    caller: &Caller,
+    input: ListEndpointsByPlatformApplicationInput,
+) -> Result<ListEndpointsByPlatformApplicationResponse, SnsError> {
+    let action = "ListEndpointsByPlatformApplication";
+    let application = own_application(caller, &input.platform_application_arn, action)?;
+    let page = services.topics.endpoints(&application, input.next_token.as_deref()).await?;
+    let one = |(arn, attributes): (Arn, Attributes)| Endpoint { endpoint_arn: arn.to_string(), attributes };
+    Ok(ListEndpointsByPlatformApplicationResponse {
+        endpoints: page.items.into_iter().map(one).collect(),
+        next_token: page.next,
+    })
+}

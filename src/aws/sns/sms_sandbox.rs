@@ -1,0 +1,122 @@
+//! The sandbox of text messages.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sns::error::SnsError;
+use crate::aws::sns::tag::Empty;
+
+/// How many numbers a page has where nothing is asked.
+const PAGE: i64 = 100;
+
+/// See AWS's model. The language of the message is not ours to choose: there is one.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SandboxPhoneNumberInput {
+    phone_number: String,
+}
+
+/// Adds a number and sends it a one-time password.
+pub async fn create_sms_sandbox_phone_number(
+    services: &Services,
+    caller: &Caller,
+    input: SandboxPhoneNumberInput,
+) -> Result<Empty, SnsError> {
+    services.topics.sandbox_add(&caller.account, &caller.region, &input.phone_number).await?;
+    Ok(Empty {})
+}
+
+/// Takes a number away.
+pub async fn delete_sms_sandbox_phone_number(
+    services: &Services,
+    caller: &Caller,
+    input: SandboxPhoneNumberInput,
+) -> Result<Empty, SnsError> {
+    services.topics.sandbox_remove(&caller.account, &caller.region, &input.phone_number).await?;
+    Ok(Empty {})
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VerifySMSSandboxPhoneNumberInput {
+    phone_number: String,
+    one_time_password: String,
+}
+
+/// Verifies a number with the password that it was sent.
+pub async fn verify_sms_sandbox_phone_number(
+    services: &Services,
+    caller: &Caller,
+    input: VerifySMSSandboxPhoneNumberInput,
+) -> Result<Empty, SnsError> {
+    let (phone, code) = (&input.phone_number, &input.one_time_password);
+    services.topics.sandbox_verify(&caller.account, &caller.region, phone, code).await?;
+    Ok(Empty {})
+}
+
+/// See AWS's model.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSMSSandboxPhoneNumbersInput {
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSMSSandboxPhoneNumbersResult {
+    phone_numbers: Vec<SMSSandboxPhoneNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SMSSandboxPhoneNumber {
+    phone_number: String,
+    status: &'static str,
+}
+
+/// Lists the caller's numbers.
+pub async fn list_sms_sandbox_phone_numbers(
+    services: &Services,
+    caller: &Caller,
+    input: ListSMSSandboxPhoneNumbersInput,
+) -> Result<ListSMSSandboxPhoneNumbersResult, SnsError> {
+    let size = input.max_results.unwrap_or(PAGE);
+    let size = usize::try_from(size).ok().filter(|size| (1..=100).contains(size));
+    let size = size.ok_or_else(|| SnsError::parameter("MaxResults"))?;
+    let token = input.next_token.as_deref();
+    let page = services.topics.sandbox_numbers(&caller.account, &caller.region, token, size).await?;
+    let one = |listed: crate::topics::sms_sandbox::Listed| SMSSandboxPhoneNumber {
+        phone_number: listed.phone,
+        status: if listed.verified { "Verified" } else { "Pending" },
+    };
+    Ok(ListSMSSandboxPhoneNumbersResult {
+        phone_numbers: page.items.into_iter().map(one).collect(),
+        next_token: page.next,
+    })
+}
+
+/// No members.
+#[derive(Debug, Deserialize)]
+pub struct GetSMSSandboxAccountStatusInput {}
+
+/// See AWS's model.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSMSSandboxAccountStatusResult {
+    is_in_sandbox: bool,
+}
+
+/// Whether the caller is in the sandbox.
+pub async fn get_sms_sandbox_account_status(
+    services: &Services,
+    _: &Caller,
+    _: GetSMSSandboxAccountStatusInput,
+) -> Result<GetSMSSandboxAccountStatusResult, SnsError> {
+    Ok(GetSMSSandboxAccountStatusResult { is_in_sandbox: services.topics.in_sms_sandbox() })
+}

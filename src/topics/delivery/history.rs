@@ -1,0 +1,20 @@
+//! The attempts to deliver, for an operator to read.
+use crate::base::Arn;
+use crate::store::publications::{self, Attempt};
+use crate::topics::{Error, Topics};
+
+impl Topics {
+    /// The newest attempts to deliver to `to` (a subscription's ARN, a phone number or the ARN of a device's endpoint), newest
+    /// first. A week of them is kept, and about the newest thousand of each.
+    pub async fn deliveries(&self, to: &str, limit: u32) -> Result<Vec<Attempt>, Error> {
+        // What cannot be a name is not looked for: PostgreSQL would not even read a NUL.
+        if to.len() > 2_048 || to.chars().any(char::is_control) {
+            return Ok(vec![]);
+        }
+        let to = match to.parse::<Arn>() {
+            Ok(arn) => arn.resource.split_once(':').map_or_else(|| to.to_owned(), |(_, uuid)| uuid.to_owned()),
+            Err(_) => to.to_owned(),
+        };
+        Ok(self.store().read(|tx| Box::pin(async move { publications::attempts(tx, &to, limit).await })).await?)
+    }
+}

@@ -1,0 +1,111 @@
+//! What a job carries: the message as its subscriber gets it, made when it is about to go out.
+use std::collections::BTreeMap;
+
+use reqwest::header::HeaderMap;
+
+use crate::base::Arn;
+use crate::store::publications;
+use crate::store::subscriptions::{self, State, Subscription};
+use crate::store::topics::{self, Topic};
+use crate::store::{self, Tx};
+use crate::topics::Error;
+use crate::topics::attributes;
+use crate::topics::delivery::letter;
+use crate::topics::delivery::policy::{self, Effective};
+use crate::topics::endpoint::Protocol;
+use crate::topics::envelope::Notification;
+use crate::topics::job::Job;
+use crate::topics::publish::version;
+use crate::topics::signing::Key;
+use crate::topics::subscription;
+use crate::topics::topic;
+
+/// What a job needs, as the store has it now.
+pub(super) struct Found {
+    pub subscription: Subscription,
+    pub topic: Topic,
+    pub publication: Option<String>,
+}
+
+/// A message on its way to a subscriber.
+pub(super) struct Parcel {
+    /// Its id.
+    pub message_id: String,
+    /// Headers of the POST, for web endpoints.
+    pub headers: HeaderMap,
+    /// The body of the POST, and what a dead-letter queue gets.
+    pub body: String,
+    /// The published message; `None` for a question.
+    pub notification: Option<Notification>,
+    /// Whether somebody misses it when it does not arrive: nobody waits for "you are unsubscribed".
+    pub missed: bool,
+}
+
+impl Found {
+    /// Reads what a job needs. `None` when its subscription is gone: then nothing is left to do.
+    pub async fn read(tx: &mut Tx, uuid: &str, message: Option<&str>) -> Result<Option<Self>, store::Error> {
+        let Some(subscription) = subscriptions::by_uuid(tx, uuid).await? else { return Ok(None) };
+        let Some(topic) = topics::by_id(tx, subscription.topic_id).await? else { return Ok(None) };
+        let publication = match message {
+            Some(message) => publications::content(tx, message).await?,
+            None => None,
+        };
+        Ok(Some(Self { subscription, topic, publication }))
+    }
+
+    /// The subscription's ARN.
+    pub fn arn(&self) -> Arn {
+        subscription::arn(&topic::arn(&self.topic), &self.subscription.uuid)
+    }
+
+    /// The delivery policy in force.
+    pub fn policy(&self) -> Result<Effective, Error> {
+        let policy_of = |json: &str| Ok::<_, Error>(attributes::read(json)?.remove("DeliveryPolicy"));
+        let (topic, own) = (policy_of(&self.topic.attributes)?, policy_of(&self.subscription.attributes)?);
+        Ok(policy::effective(topic.as_deref(), own.as_deref()))
+    }
+
+    /// Whether what is given up has a dead-letter queue to go to.
+    pub fn has_dead_letter_queue(&self) -> bool {
+        let redrive =
+            attributes::read(&self.subscription.attributes).ok().and_then(|mut all| all.remove("RedrivePolicy"));
+        redrive.is_some_and(|redrive| attributes::dead_letter_queue(&redrive, &topic::arn(&self.topic)).is_ok())
+    }
+
+    /// Makes what goes out. `None` when it is not wanted any more.
+    pub fn pack(&self, job: &Job, key: &Key, policy: &Effective) -> Result<Option<Parcel>, Error> {
+        match job {
+            Job::Notification { .. } => self.pack_notification(key, policy),
+            Job::Confirmation(asking) => {
+                let wanted = match self.subscription.state {
+                    State::Confirmed => false,
+                    State::Pending | State::Unsubscribed => self.subscription.token == asking.token,
+                };
+                let version = version(&self.topic.attributes)?;
+                if wanted { letter::confirmation(asking, self, key, version).map(Some) } else { Ok(None) }
+            }
+            Job::Direct(_) => Ok(None),
+        }
+    }
+
+    fn pack_notification(&self, key: &Key, policy: &Effective) -> Result<Option<Parcel>, Error> {
+        let Some(content) = &self.publication else { return Ok(None) };
+        if self.subscription.state != State::Confirmed {
+            return Ok(None);
+        }
+        let mut kept: BTreeMap<Protocol, Notification> =
+            serde_json::from_str(content).map_err(store::Error::corrupt)?;
+        let protocol = Protocol::parse(&self.subscription.protocol);
+        let Some(mut notification) = protocol.and_then(|protocol| kept.remove(&protocol)) else { return Ok(None) };
+        let arn = self.arn().to_string();
+        let body = if self.subscription.raw {
+            notification.message.clone()
+        } else {
+            notification.sign(key)?;
+            notification.envelope(key, &arn)
+        };
+        let headers = letter::notification_headers(&notification, self, &arn, policy.content_type.as_deref())?;
+        let message_id = notification.id.clone();
+        Ok(Some(Parcel { message_id, headers, body, notification: Some(notification), missed: true }))
+    }
+}
