@@ -9,6 +9,7 @@ use postrider::mail::receiving::rules::Action;
 use postrider::store::Error;
 
 use crate::both_engines;
+use crate::dns::TestDns;
 use crate::engine::Engine as OneOf;
 use crate::house::House;
 use crate::receiving::{address, rule};
@@ -18,12 +19,16 @@ const INBOUND: &str = "SELECT COUNT(*) AS total FROM inbound_mails";
 const MESSAGES: &str = "SELECT COUNT(*) AS total FROM messages";
 
 /// A server that hands all its mail to its own listener.
-async fn house(engine: OneOf) -> House {
+async fn house(engine: OneOf) -> (House, TestDns) {
+    // It knows nothing, and says so at once.
+    let dns = TestDns::start().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let smtp: SocketAddr = free.local_addr().expect("bound");
     drop(free);
     let delivery = Some(format!("relay://{smtp}"));
-    House::start(Mode::Dev, engine, Given { smtp: Some(smtp), delivery, ..Given::default() }).await
+    let servers = Some(vec![dns.address]);
+    let given = Given { smtp: Some(smtp), delivery, dns: servers, ..Given::default() };
+    (House::start(Mode::Dev, engine, given).await, dns)
 }
 
 async fn rules(house: &House, rules: Vec<(&str, Action)>) {
@@ -60,7 +65,7 @@ async fn count(house: &House, sql: &'static str) -> i64 {
 
 both_engines! {
     async fn a_mail_to_ourselves_arrives(engine: Engine) {
-        let house = house(engine).await;
+        let (house, _dns) = house(engine).await;
         let s3 = Action::S3 { bucket: "my-mail".to_owned(), prefix: None, topic: None, role: None };
         rules(&house, vec![("bob", s3)]).await;
         send(&house, "bob@here.example").await;
@@ -74,7 +79,7 @@ both_engines! {
     }
 
     async fn two_that_forward_to_each_other_come_to_an_end(engine: Engine) {
-        let house = house(engine).await;
+        let (house, _dns) = house(engine).await;
         let to = |name: &str| Action::Forward { to: vec![address(name)], topic: None };
         rules(&house, vec![("bob", to("eve@here.example")), ("eve", to("bob@here.example"))]).await;
         send(&house, "bob@here.example").await;
@@ -86,7 +91,7 @@ both_engines! {
     }
 
     async fn a_bounce_of_our_own_to_ourselves_makes_no_other(engine: Engine) {
-        let house = house(engine).await;
+        let (house, _dns) = house(engine).await;
         let bounce = |name: &str| Action::Bounce {
             reply_code: "550".to_owned(),
             status: None,
