@@ -81,6 +81,20 @@ pub enum AdminCommand {
         #[arg(long, default_value = "us-east-1")]
         region: Region,
     },
+    /// Make or change a receipt rule from JSON, with the actions that no SDK can send: WebhookAction, SqsAction, ForwardAction
+    ReceiptRule {
+        /// The rule set
+        rule_set: String,
+        /// File with a ReceiptRule as JSON; - is standard input
+        file: PathBuf,
+        /// The rule after which a new one is placed [default: the first place]
+        #[arg(long)]
+        after: Option<String>,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
         /// A subscription's ARN, a phone number, or the ARN of a device's endpoint

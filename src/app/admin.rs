@@ -3,10 +3,13 @@ use std::sync::Arc;
 
 use crate::access;
 use crate::app::master_key::{OpenError, open_store};
+use crate::aws::ses;
 use crate::base::{AccountId, Clock, Region};
 use crate::config::Settings;
 use crate::mail::identity::{self, Found, Identities};
+use crate::mail::receiving::{self, Owner, Receiving};
 use crate::mail::sending::resolver::Dns;
+use crate::outlets::Functions;
 use crate::queues::Queues;
 use crate::smtp::auth;
 use crate::store::account_settings;
@@ -42,6 +45,12 @@ pub enum AdminError {
     /// Identities refused.
     #[error("{0}")]
     Identity(#[from] identity::Error),
+    /// A receipt rule was refused.
+    #[error("{0}")]
+    Receiving(#[from] receiving::Error),
+    /// A receipt rule cannot be read.
+    #[error("receipt rule: {0}")]
+    Rule(String),
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
@@ -185,6 +194,34 @@ impl Admin {
             .write(move |tx| Box::pin(async move { account_settings::decide(tx, &asked, &region, "DENIED").await }))
             .await?;
         if denied { Ok(vec![]) } else { Err(AdminError::NoRequest(account.clone())) }
+    }
+
+    /// Makes or changes a receipt rule from JSON, in the shape of SES's `ReceiptRule`: with the actions that no SDK can
+    /// send. Gives the rule as it is kept.
+    ///
+    /// # Errors
+    /// When it is not such JSON, or the rule is refused.
+    pub async fn put_receipt_rule(
+        &self,
+        owner: &Owner,
+        set: &str,
+        after: Option<&str>,
+        json: &str,
+        settings: &Settings,
+    ) -> Result<Vec<String>, AdminError> {
+        let rule = ses::rule_from_json(json).map_err(AdminError::Rule)?;
+        let functions = Functions::from_settings(settings, self.clock.clone()).map_err(AdminError::Settings)?;
+        // The operator decides who mail is forwarded to, so the sandbox has no say here.
+        let receiving = Receiving::new(self.store.clone(), self.clock.clone()).with_functions(functions);
+        let name = rule.name.clone();
+        match receiving.update_rule(owner, set, rule.clone()).await {
+            Err(receiving::Error::RuleMissing(missing)) if missing == name => {
+                receiving.create_rule(owner, set, rule, after).await?;
+            }
+            other => other?,
+        }
+        let kept = receiving.rule(owner, set, &name).await?;
+        Ok(vec![ses::rule_to_json(kept).map_err(AdminError::Rule)?])
     }
 
     /// The newest attempts to deliver messages of topics to `to`: a subscription's ARN, a phone number, or the ARN of a device's

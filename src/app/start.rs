@@ -33,6 +33,8 @@ const MOVES_EVERY: Duration = Duration::from_millis(500);
 /// How soon a replay begins, and how often one that has an end to come looks for more.
 const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
+/// How soon a certificate that was replaced on the disk is used.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the server does not start: one line for the operator.
@@ -131,7 +133,7 @@ impl App {
         ));
         let soft = stop.soft().clone();
         stop.spawn("http", listener.serve(router, clock.clone(), soft, GRACE));
-        smtp.serve(&stop);
+        smtp.serve(&stop, &clock);
         let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
         if workers {
             if !settings.accept_only {
@@ -258,6 +260,7 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
 }
 
 struct SmtpListeners {
+    tls: Arc<Tls>,
     inbound: smtp::Listener<PostOffice>,
     submission: smtp::Listener<PostOffice>,
     submissions: smtp::Listener<PostOffice>,
@@ -290,13 +293,20 @@ impl SmtpListeners {
             smtp::Listener::bind(address, service).await.map_err(|e| StartError::Listen(address, name, e))
         };
         Ok(Self {
+            tls: tls.clone(),
             inbound: bind(settings.smtp, "smtp", service(smtp::Mode::Inbound, false)).await?,
             submission: bind(settings.submission, "submission", service(smtp::Mode::Submission, false)).await?,
             submissions: bind(settings.submissions, "submissions", service(smtp::Mode::Submission, true)).await?,
         })
     }
 
-    fn serve(self, stop: &Stop) {
+    fn serve(self, stop: &Stop, clock: &Clock) {
+        tick(stop, clock, "certificates", CERTIFICATES_EVERY, self.tls, async |tls| {
+            if tls.refresh()? {
+                tracing::info!("a new smtp certificate is in use");
+            }
+            Ok::<_, TlsError>(())
+        });
         let named = [("smtp", self.inbound), ("submission", self.submission), ("submissions", self.submissions)];
         for (name, listener) in named {
             stop.spawn(name, listener.serve(stop.soft().clone(), GRACE));

@@ -36,6 +36,7 @@ pub mod platforms;
 pub mod publications;
 pub mod purges;
 pub mod queues;
+pub mod receipt_filters;
 pub mod receipt_rules;
 pub mod receive_attempts;
 pub mod replays;

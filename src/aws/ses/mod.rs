@@ -14,12 +14,16 @@ mod notifications;
 mod page;
 mod receipt_actions;
 mod receipt_error;
+mod receipt_filters;
+pub mod receipt_own_actions;
 mod receipt_rule_sets;
 mod receipt_rules;
 mod send_bounce;
 pub mod sending;
 pub mod templated;
 pub mod templates;
+
+pub use receipt_rules::{rule_from_json, rule_to_json};
 
 use crate::aws::operation::{Operation, operations};
 use crate::aws::service::Api;
@@ -103,5 +107,8 @@ static OPERATIONS: &[Operation] = operations! {
     UpdateReceiptRule => receipt_rules::update_receipt_rule,
     DescribeReceiptRule => receipt_rules::describe_receipt_rule,
     DeleteReceiptRule => receipt_rules::delete_receipt_rule,
+    CreateReceiptFilter => receipt_filters::create_receipt_filter,
+    ListReceiptFilters => receipt_filters::list_receipt_filters,
+    DeleteReceiptFilter => receipt_filters::delete_receipt_filter,
     SetReceiptRulePosition => receipt_rules::set_receipt_rule_position,
 };

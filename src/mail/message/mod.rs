@@ -10,6 +10,7 @@ pub mod headers;
 pub mod mailbox;
 pub mod mime;
 pub mod parse;
+pub mod parts;
 pub mod report;
 pub mod rewrite;
 
