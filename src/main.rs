@@ -118,6 +118,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
             admin.grant_production(&account, &region, max_24_hour, max_per_second).await
         }
         AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
+        AdminCommand::Transcript { message_id } => admin.transcript(&message_id).await,
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }

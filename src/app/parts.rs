@@ -5,7 +5,7 @@ use crate::access::{Access, Trust};
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
-use crate::base::Clock;
+use crate::base::{Clock, Reach};
 use crate::config::{Mode, Settings};
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::{self, Identities};
@@ -22,8 +22,11 @@ use crate::topics::Topics;
 use crate::topics::delivery::Deliverer;
 use crate::workers::Pool;
 
-/// How many mails are on their way out at once. Most wait for the network, so there may be many.
-const OUTBOUND_AT_ONCE: usize = 200;
+/// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
+/// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
+const OUTBOUND_AT_ONCE: usize = 600;
+/// As many where all of them go to one smart host.
+const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 /// How many of them go to one domain, so that one that is slow or dead cannot take all places.
 const OUTBOUND_PER_DOMAIN: u32 = 20;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
@@ -80,10 +83,14 @@ impl Parts {
             delivery,
             mx_port: settings.mx_port,
             hostname: hostname.clone(),
-            source: None,
+            reach: Reach::new(settings.mx_allow.clone()),
+            sources: settings.source_address.clone(),
             limits: transport::Limits::default(),
         };
-        let transport = Arc::new(Transport::new(options, dns.clone(), clock.clone()));
+        let relays = matches!(options.delivery, Delivery::Relay(_));
+        let outbound_at_once = if relays { OUTBOUND_AT_ONCE_TO_RELAY } else { OUTBOUND_AT_ONCE };
+        let transport = Transport::new(options, dns.clone(), clock.clone()).map_err(|e| wrong(e.to_string()))?;
+        let transport = Arc::new(transport);
 
         let identity_settings = identity::Settings {
             at_once: dev,
@@ -105,10 +112,10 @@ impl Parts {
         let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
         let inbound_settings = InboundSettings::from_settings(settings);
         let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
-        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
+        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once);
         let deliverer = Deliverer::new(topics, ways::poster(settings, clock, &webhook_dns).map_err(wrong)?);
         let pools = vec![
-            Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
+            Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),

@@ -3,9 +3,11 @@ pub mod address;
 pub mod arn;
 pub mod clock;
 pub mod ids;
+pub mod reach;
 pub mod secret;
 
 pub use address::{Domain, EmailAddress};
 pub use arn::{AccountId, Arn, Region};
 pub use clock::{Clock, Timestamp};
+pub use reach::Reach;
 pub use secret::Secret;

@@ -3,15 +3,22 @@
 pub mod accept;
 pub mod capture;
 mod checks;
+mod crlf;
+mod ending;
 mod error;
+mod freight;
 pub mod notices;
 pub mod outbound;
+mod pressure;
 pub mod quota;
 mod record;
 pub mod resolver;
 mod retention;
 pub mod schedule;
 pub mod system;
+pub mod traffic;
+#[cfg(test)]
+mod traffic_tests;
 pub mod transport;
 pub mod verdict;
 
