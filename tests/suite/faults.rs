@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -146,9 +146,9 @@ impl State {
                 socket.write_all(&b"250-and so on\r\n".repeat(100)).await?;
             },
             Fault::NotUtf8 => {
-                let (code, _) = right.split_at(4);
+                let (code, _) = right.split_at(3);
                 socket.write_all(code.as_bytes()).await?;
-                socket.write_all(b"\xff\xfe d\xe9j\xe0 vu\r\n").await?;
+                socket.write_all(b" \xff\xfe d\xe9j\xe0 vu\r\n").await?;
                 Ok(true)
             }
         }
@@ -172,8 +172,9 @@ async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
             "HELO" => state.answer(&mut socket, At::Hello, "250 faulty.example").await?,
             "STARTTLS" => {
                 let asked = state.answer(&mut socket, At::StartTls, "220 go ahead").await?;
-                // Nobody here knows TLS.
-                asked && state.answer(&mut socket, At::Handshake, "450 not really").await? && false
+                // Nobody here knows TLS. What hangs does so once the client has begun.
+                let begun = asked && socket.fill_buf().await.is_ok();
+                begun && state.answer(&mut socket, At::Handshake, "450 not really").await? && false
             }
             "MAIL" => {
                 open = Received { from: path().unwrap_or_default(), eight_bit: line.contains("8BITMIME"), ..open };
@@ -190,8 +191,8 @@ async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
                     asks
                 } else {
                     open.data = content(&mut socket).await?;
-                    let fault = state.fault.lock().expect("fault").map(|(_, fault)| fault);
-                    if fault.is_none_or(|fault| fault == Fault::NotUtf8) {
+                    let fault = state.fault.lock().expect("fault").filter(|(at, _)| *at == At::Content);
+                    if fault.is_none_or(|(_, fault)| fault == Fault::NotUtf8) {
                         state.mails.lock().expect("mails").push(std::mem::take(&mut open));
                     }
                     let goes_on = state.answer(&mut socket, At::Content, "250 2.0.0 taken").await?;

@@ -169,6 +169,7 @@ async fn converse(socket: TcpStream, script: Script, state: &State) -> io::Resul
         let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
         match line.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => {
+                say(&mut socket, "250-faulty.example").await?;
                 for offer in script.offers {
                     say(&mut socket, &format!("250-{offer}")).await?;
                 }

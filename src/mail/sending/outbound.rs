@@ -21,6 +21,7 @@ use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::ending::{Ending, Reply};
 use crate::mail::sending::freight::Freight;
 use crate::mail::sending::record::{self, Attempted};
+use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::schedule::{self, Next};
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Content, Delivery, Envelope, Outcome as Round, Route, Transport};
@@ -61,7 +62,7 @@ struct Parcel {
 struct Way {
     envelope: Envelope,
     route: Route,
-    place: Place,
+    place: Option<Place>,
 }
 
 impl Work for Outbound {
@@ -136,7 +137,9 @@ impl Outbound {
         let prefix = signature(&parcel, &raw);
         let content = Content { prefix: prefix.as_bytes(), message: &raw };
         let round = self.transport.deliver(&way.route, &way.envelope, content).await;
-        way.place.end(&round.ending);
+        if let Some(place) = way.place {
+            place.end(&round.ending);
+        }
         Ok(self.finish(parcel, round, started_at))
     }
 
@@ -152,8 +155,12 @@ impl Outbound {
             self.transport.route(domain).await
         };
         let relay = matches!(self.transport.options().delivery, Delivery::Relay(_));
-        let site = if route.is_lost() { &unknown } else { &route.site };
-        let place = self.traffic.enter(site, relay)?;
+        let place = match route.error() {
+            None => Some(self.traffic.enter(&route.site, relay)?),
+            Some(LookupError::Temporary(_)) => Some(self.traffic.enter(&unknown, false)?),
+            // Nobody will be called.
+            Some(_) => None,
+        };
         Ok(Way { envelope, route, place })
     }
 

@@ -47,9 +47,9 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether no host was found, or none yet.
-    pub fn is_lost(&self) -> bool {
-        self.hosts.is_err()
+    /// The error of a look-up that gave no host.
+    pub fn error(&self) -> Option<&LookupError> {
+        self.hosts.as_ref().err()
     }
 }
 

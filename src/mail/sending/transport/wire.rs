@@ -89,7 +89,7 @@ impl Wire {
     pub(super) fn cipher(&self) -> Option<String> {
         let Socket::Tls(socket) = &self.socket else { return None };
         let (_, session) = socket.get_ref();
-        let version = session.protocol_version().and_then(|version| version.as_str().map(str::to_owned));
+        let version = session.protocol_version().and_then(|version| version.as_str().map(|v| v.replace('_', ".")));
         let suite = session.negotiated_cipher_suite().and_then(|s| s.suite().as_str().map(str::to_owned));
         Some(format!("{} {}", version.unwrap_or_default(), suite.unwrap_or_default()))
     }
