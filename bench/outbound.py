@@ -57,7 +57,7 @@ def rival(count, domains, delay_ms, processes):
         cpu, began = server.cpu(), time.monotonic()
         # What is released waits in the deferred queue for the next run, five minutes on, unless it is called for.
         subprocess.run(["postsuper", "-c", server.config, "-H", "ALL"], check=True, capture_output=True, timeout=60)
-        server.postfix("flush")
+        server.flush()
         return figures(server, count, began, cpu, sink)
 
 

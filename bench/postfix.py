@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import machine
 
@@ -77,6 +78,15 @@ class Postfix:
     def __enter__(self):
         self.start()
         return self
+
+    def flush(self):
+        """Has the deferred queue looked through now. Refused while the queue manager is busy with its own scan."""
+        for _ in range(50):
+            done = subprocess.run(["postfix", "-c", self.config, "flush"], capture_output=True, text=True, timeout=30)
+            if done.returncode == 0:
+                return
+            time.sleep(0.1)
+        raise SystemExit(f"Postfix does not flush its queue: {done.stderr}")
 
     def __exit__(self, *_):
         self.stop()

@@ -126,10 +126,7 @@ impl Outbound {
             Err(no_place) => return Ok(self.put_off(claim, parcel, no_place)),
         };
         // The place comes first: who waits holds no message.
-        let Some(_weight) = self.freight.load(parcel.mail.size) else {
-            let until = self.clock.now() + backoff::jitter(Duration::from_secs(5));
-            return Ok(Finish::plain(Outcome::PutOff(until)));
-        };
+        let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
         let Some(raw) = self.raw(&parcel.mail.id).await? else {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
@@ -164,7 +161,13 @@ impl Outbound {
         Ok(Way { envelope, route, place })
     }
 
+    /// The message does not fit into the memory that is left for such.
+    fn no_room(&self) -> Finish {
+        Finish::plain(Outcome::PutOff(self.clock.now() + backoff::jitter(Duration::from_secs(5))))
+    }
+
     async fn capture(&self, parcel: Parcel, started_at: Timestamp) -> Result<Finish, store::Error> {
+        let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
         let Some(raw) = self.raw(&parcel.mail.id).await? else {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
