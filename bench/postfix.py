@@ -2,12 +2,12 @@
 import os
 import shutil
 import subprocess
-import time
 
 import machine
 
 MASTER = """
 127.0.0.1:{port} inet n - n - {processes} smtpd
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -80,13 +80,8 @@ class Postfix:
         return self
 
     def flush(self):
-        """Has the deferred queue looked through now. Refused while the queue manager is busy with its own scan."""
-        for _ in range(50):
-            done = subprocess.run(["postfix", "-c", self.config, "flush"], capture_output=True, text=True, timeout=30)
-            if done.returncode == 0:
-                return
-            time.sleep(0.1)
-        raise SystemExit(f"Postfix does not flush its queue: {done.stderr}")
+        """Has the deferred queue looked through now."""
+        self.postfix("flush")
 
     def __exit__(self, *_):
         self.stop()

@@ -173,8 +173,10 @@ async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
             "STARTTLS" => {
                 let asked = state.answer(&mut socket, At::StartTls, "220 go ahead").await?;
                 // Nobody here knows TLS. What hangs does so once the client has begun.
-                let begun = asked && socket.fill_buf().await.is_ok();
-                begun && state.answer(&mut socket, At::Handshake, "450 not really").await? && false
+                if asked && socket.fill_buf().await.is_ok() {
+                    state.answer(&mut socket, At::Handshake, "450 not really").await?;
+                }
+                return Ok(());
             }
             "MAIL" => {
                 open = Received { from: path().unwrap_or_default(), eight_bit: line.contains("8BITMIME"), ..open };

@@ -187,8 +187,8 @@ impl Site {
             let max = doubtful_max(all);
             let first = match doubtful * 4 / max {
                 _ if self.rests > 0 || stuck => 1,
-                0 => FIRST,
-                1 => 2,
+                0 | 1 => FIRST,
+                2 => 2,
                 _ => 1,
             };
             return first.min(self.limit);

@@ -33,7 +33,7 @@ fn refused(traffic: &Traffic, site: &str) -> NoPlace {
 
 /// Lets the site answer so often.
 fn answer(traffic: &Traffic, site: &str, times: usize) {
-    (0..times).for_each(|_| traffic.enter(site, false).ok().expect("a place").end(&accepted()));
+    (0..times).for_each(|_| traffic.enter(site, false).expect("a place").end(&accepted()));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn who_asks_for_less_gets_half_after_a_rest_and_grows_slowly() {
     answer(&traffic, "a", 1);
     assert_eq!(fill(&traffic, "a").len(), 11);
     for seconds in [10, 20, 40] {
-        traffic.enter("a", false).ok().expect("a place").end(&busy());
+        traffic.enter("a", false).expect("a place").end(&busy());
         clock.advance(Duration::from_secs(seconds - 1));
         assert!(refused(&traffic, "a").why.is_some());
         clock.advance(Duration::from_secs(1));
@@ -85,14 +85,14 @@ fn who_does_not_answer_rests_longer_each_time_and_is_probed_by_one() {
         clock.advance(until);
     }
     assert!(rests[..6].is_sorted() && rests[0] == 1 && rests[7] >= 30, "{rests:?}");
-    traffic.enter("a", false).ok().expect("a place").end(&accepted());
+    traffic.enter("a", false).expect("a place").end(&accepted());
     assert!(fill(&traffic, "a").len() >= 2, "it is back");
 }
 
 #[test]
 fn one_mail_that_hangs_says_nothing_where_others_are_served() {
     let (traffic, clock) = traffic(1_000);
-    let hanging = traffic.enter("a", false).ok().expect("a place");
+    let hanging = traffic.enter("a", false).expect("a place");
     clock.advance(Duration::from_secs(5));
     answer(&traffic, "a", 1);
     clock.advance(Duration::from_secs(295));
@@ -129,7 +129,7 @@ fn a_smart_host_has_all_places_and_short_rests() {
     assert_eq!(places.len(), 40);
     drop(places);
     for _ in 0..8 {
-        traffic.enter("relay", true).ok().expect("a place").end(&hung());
+        traffic.enter("relay", true).expect("a place").end(&hung());
         let until = traffic.enter("relay", true).err().expect("it rests").until;
         assert!(until.since(clock.now()) <= Duration::from_secs(66));
         clock.advance(until.since(clock.now()));
