@@ -31,6 +31,11 @@ impl Client {
     /// Sends a signed POST and reads its reply. `target` is `X-Amz-Target`, if the protocol has it.
     pub async fn post(&mut self, path: &str, target: Option<&str>, body: &[u8]) -> Result<Reply, Error> {
         let kind = if target.is_some() { "application/x-amz-json-1.0" } else { "application/json" };
+        self.post_as(path, kind, target, body).await
+    }
+
+    /// The same, with another content type.
+    pub async fn post_as(&mut self, path: &str, kind: &str, target: Option<&str>, body: &[u8]) -> Result<Reply, Error> {
         let mut headers = vec![("content-type", kind), ("host", self.host.as_str())];
         headers.extend(target.map(|target| ("x-amz-target", target)));
         let signed = self.signer.sign(path, &headers, body);

@@ -4,8 +4,10 @@
 //! postrider serve … &
 //! cargo run --release --example load -- cycle --access-key AKIA… --secret … --concurrency 16 --seconds 10
 //! cargo run --release --example load -- cycle --prefill 1000000 …     # the same with a million messages waiting
+//! cargo run --release --example load -- fan-out --subscriptions 10000 --publishes 1 …    # one topic, many queues
 //! ```
 mod client;
+mod fan_out;
 mod mail;
 mod queue;
 mod sigv4;
@@ -57,6 +59,15 @@ struct Flags {
     access_key: String,
     #[arg(long, default_value = "dev", env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true)]
     secret: String,
+    /// fan-out: queues that are subscribed to the topic
+    #[arg(long, default_value_t = 100)]
+    subscriptions: usize,
+    /// fan-out: messages that are published to it
+    #[arg(long, default_value_t = 1_000)]
+    publishes: usize,
+    /// fan-out: whether the queues get the message without an envelope
+    #[arg(long)]
+    raw: bool,
     /// smtp-in: where incoming mail goes
     #[arg(long, default_value = "127.0.0.1:2525")]
     smtp: String,
@@ -99,6 +110,8 @@ enum Mode {
     SendEmail,
     /// SMTP into the MX port
     SmtpIn,
+    /// SNS Publish to a topic with many queues, until each has every message
+    FanOut,
     /// No load, but a receiver for it: counts mails until --expect have come
     Sink,
 }
@@ -111,6 +124,9 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn run(flags: Flags) -> Result<(), Failure> {
+    if flags.mode == Mode::FanOut {
+        return fan_out::run(&flags).await;
+    }
     if flags.mode == Mode::Sink {
         return sink::run(&flags.listen, flags.expect, Duration::from_millis(flags.delay_ms)).await;
     }

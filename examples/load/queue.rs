@@ -101,6 +101,7 @@ async fn ask_raw(client: &mut Client, operation: &str, request: &Value) -> Resul
     Ok(reply)
 }
 
-async fn ask(client: &mut Client, operation: &str, request: &Value) -> Result<Value, Failure> {
+/// Asks an operation, and gives its answer.
+pub async fn ask(client: &mut Client, operation: &str, request: &Value) -> Result<Value, Failure> {
     Ok(serde_json::from_slice(&ask_raw(client, operation, request).await?.body)?)
 }

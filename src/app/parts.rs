@@ -5,21 +5,21 @@ use crate::access::{Access, Trust};
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
-use crate::base::{Clock, Reach};
+use crate::base::{AccountId, Clock, Reach, Region};
 use crate::config::{Mode, Settings};
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
-use crate::mail::receiving::{Inbound, InboundSettings, Receiving};
+use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
 use crate::mail::sending::{self, Limits, Sending};
-use crate::outlets::{Objects, Streams};
+use crate::outlets::{Functions, Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
-use crate::topics::Topics;
 use crate::topics::delivery::Deliverer;
+use crate::topics::{Spreader, Topics};
 use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
@@ -36,6 +36,8 @@ const INBOUND_AT_ONCE: usize = 16;
 const TOPIC_DELIVERIES_AT_ONCE: usize = 300;
 /// How many of them belong to one subscription, so that one whose endpoint is slow or dead cannot take all places.
 const TOPIC_DELIVERIES_PER_SUBSCRIPTION: u32 = 10;
+/// How many messages are on their way to many subscriptions at once. Each holds a part of its copies in memory.
+const FAN_OUTS_AT_ONCE: usize = 4;
 
 /// Everything that the listeners and workers share.
 pub struct Parts {
@@ -77,28 +79,20 @@ impl Parts {
         let topics = topics.with_ways(ways, settings.signing_url.as_deref());
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
-        let delivery: Delivery = settings.delivery.parse().map_err(|e: transport::BadDelivery| wrong(e.to_string()))?;
-        let captures = delivery == Delivery::Capture;
-        let options = TransportOptions {
-            delivery,
-            mx_port: settings.mx_port,
-            hostname: hostname.clone(),
-            reach: Reach::new(settings.mx_allow.clone()),
-            sources: settings.source_address.clone(),
-            limits: transport::Limits::default(),
-        };
-        let relays = matches!(options.delivery, Delivery::Relay(_));
+        let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
+        let captures = transport.options().delivery == Delivery::Capture;
+        let relays = matches!(transport.options().delivery, Delivery::Relay(_));
         let outbound_at_once = if relays { OUTBOUND_AT_ONCE_TO_RELAY } else { OUTBOUND_AT_ONCE };
-        let transport = Transport::new(options, dns.clone(), clock.clone()).map_err(|e| wrong(e.to_string()))?;
-        let transport = Arc::new(transport);
 
         let identity_settings = identity::Settings {
             at_once: dev,
             link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
             hostname: hostname.clone(),
+            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
+        let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
         let services = Services {
             clock: clock.clone(),
             queues,
@@ -106,17 +100,25 @@ impl Parts {
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
-            receiving: Receiving::new(store.clone(), clock.clone()),
+            receiving: receiving(settings, store, clock, &functions),
         };
 
-        let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
-        let inbound_settings = InboundSettings::from_settings(settings);
-        let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
+        let poster = ways::poster(settings, clock, &webhook_dns).map_err(wrong)?;
+        let outlets = Outlets {
+            topics: topics.clone(),
+            queues: services.queues.clone(),
+            objects,
+            functions,
+            poster: poster.clone(),
+        };
+        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once);
-        let deliverer = Deliverer::new(topics, ways::poster(settings, clock, &webhook_dns).map_err(wrong)?);
+        let spreader = Spreader::new(topics.clone());
+        let deliverer = Deliverer::new(topics, poster);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
+            Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
@@ -125,4 +127,31 @@ impl Parts {
         let access = Access::new(store.clone(), clock.clone(), trust);
         Ok(Self { services, access, streams, transport, pools, captures, inbox })
     }
+}
+
+/// The core of receiving. Mail to this server's own postmaster is the root account's.
+fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Functions) -> Receiving {
+    let root = Owner { account: AccountId::development(), region: Region::default_region() };
+    Receiving::new(store.clone(), clock.clone())
+        .with_house(settings.hostname.clone(), root)
+        .with_functions(functions.clone())
+        .with_sandbox(settings.mode == Mode::Serve)
+}
+
+fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
+    let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
+    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
+}
+
+/// The way that mail leaves by.
+fn way_out(settings: &Settings, dns: Dns, clock: &Clock) -> Result<Arc<Transport>, String> {
+    let options = TransportOptions {
+        delivery: settings.delivery.parse().map_err(|error: transport::BadDelivery| error.to_string())?,
+        mx_port: settings.mx_port,
+        reach: Reach::new(settings.mx_allow.clone()),
+        hostname: settings.hostname.to_string(),
+        sources: settings.source_address.clone(),
+        limits: transport::Limits::default(),
+    };
+    Transport::new(options, dns, clock.clone()).map(Arc::new).map_err(|error| error.to_string())
 }

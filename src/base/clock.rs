@@ -63,8 +63,10 @@ impl Timestamp {
 
     /// The basic ISO 8601 form of SigV4's `X-Amz-Date`: `20260102T030405Z`.
     pub fn iso_basic(self) -> String {
-        let form = format_description!("[year][month][day]T[hour][minute][second]Z");
-        self.date_time().format(form).unwrap_or_default()
+        // By hand, since every request needs it: the formatter takes four times as long.
+        let t = self.date_time();
+        let (month, day) = (u8::from(t.month()), t.day());
+        format!("{:04}{month:02}{day:02}T{:02}{:02}{:02}Z", t.year(), t.hour(), t.minute(), t.second())
     }
 
     /// Reads RFC 3339; `None` for anything else.

@@ -7,12 +7,17 @@ use crate::base::clock::Timestamp;
 
 /// A random UUID (version 4) in its usual text form: SQS and SNS message ids, request ids, subscription ids.
 pub fn uuid() -> String {
-    Uuid::new_v4().to_string()
+    random_uuid().to_string()
+}
+
+/// From this thread's cryptographic generator: the system's own would be asked for every message.
+fn random_uuid() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::rng().random()).into_uuid()
 }
 
 /// A message id in SES's form: 16 hex digits that grow with time, a UUID, and `-000000`.
 pub fn ses_message_id(now: Timestamp) -> String {
-    format!("{:016x}-{}-000000", 0x0100_0000_0000_0000_i64 | now.millis(), Uuid::new_v4())
+    format!("{:016x}-{}-000000", 0x0100_0000_0000_0000_i64 | now.millis(), random_uuid())
 }
 
 /// `length` random letters and digits from a cryptographic generator: confirmation tokens, passwords.

@@ -2,6 +2,7 @@
 pub mod address;
 pub mod arn;
 pub mod clock;
+mod hex;
 pub mod ids;
 pub mod reach;
 pub mod secret;
@@ -9,5 +10,6 @@ pub mod secret;
 pub use address::{Domain, EmailAddress};
 pub use arn::{AccountId, Arn, Region};
 pub use clock::{Clock, Timestamp};
+pub use hex::hex;
 pub use reach::Reach;
 pub use secret::Secret;

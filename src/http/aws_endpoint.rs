@@ -15,8 +15,19 @@ use crate::base::{Clock, Timestamp, ids};
 use crate::http::body::{self, BodyError};
 use crate::http::listener::Peer;
 
-/// Everything that an AWS client may ask. Cheap to clone.
-#[derive(Clone)]
+/// Operations that programs call thousands of times a second. Where they succeed, the metrics tell enough: a line for
+/// each would cost more than the message itself.
+const BY_THE_THOUSAND: [&str; 7] = [
+    "SendMessage",
+    "SendMessageBatch",
+    "ReceiveMessage",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+];
+
+/// Everything that an AWS client may ask.
 pub struct AwsEndpoint {
     services: Services,
     gate: Gate,
@@ -75,7 +86,7 @@ impl AwsEndpoint {
         response
     }
 
-    /// One line per request; the cause of an internal error stands only here.
+    /// One line per request, at the level debug for those that come by the thousand; the cause of an internal error stands only here.
     fn log(&self, request: &Request, began: Timestamp, answered: &Answer) {
         let took = self.clock.now().since(began);
         let status = answered.reply.status;
@@ -97,6 +108,9 @@ impl AwsEndpoint {
         }
         match failure.and_then(|failure| failure.cause.as_deref()) {
             Some(cause) => line!(tracing::Level::ERROR, cause, "request failed"),
+            None if failure.is_none() && BY_THE_THOUSAND.contains(&operation) => {
+                line!(tracing::Level::DEBUG, "request");
+            }
             None => line!(tracing::Level::INFO, "request"),
         }
     }

@@ -51,7 +51,8 @@ impl Routes {
     /// All pages, with `endpoint` for the rest.
     pub fn finish(self, endpoint: AwsEndpoint) -> Router {
         let Self { router, home } = self;
-        let (rest, root) = (endpoint.clone(), endpoint);
+        let root = Arc::new(endpoint);
+        let rest = root.clone();
         let root = move |request: Request| {
             let (home, endpoint) = (home.clone(), root.clone());
             async move {

@@ -2,6 +2,7 @@
 //! ReceiveRequestAttemptId, and gets the same messages and handles (ReceiveMessage in the SQS API reference).
 use std::time::Duration;
 
+use crate::base::Timestamp;
 use crate::queues::{Error, Queue};
 use crate::store::messages::{self, Claimed};
 use crate::store::receive_attempts::{self, Attempt};
@@ -29,16 +30,16 @@ pub(super) async fn repeat(
     for message in &found {
         messages::set_visible_at(tx, queue.id, message.id, message.receipt, until).await?;
     }
-    note(tx, queue, attempt_id, hidden, &found).await?;
+    note(tx, queue, attempt_id, until, &found).await?;
     Ok(Some(found))
 }
 
-/// Notes what a receive gave, so that it can be repeated.
+/// Notes what a receive gave and hid until then, so that it can be repeated.
 pub(super) async fn note(
     tx: &mut Tx,
     queue: &Queue,
     attempt_id: &str,
-    hidden: Duration,
+    hidden_until: Timestamp,
     given: &[Claimed],
 ) -> Result<(), Error> {
     let Some(receipt) = given.first().map(|message| message.receipt) else { return Ok(()) };
@@ -49,7 +50,7 @@ pub(super) async fn note(
     let ids: Vec<i64> = given.iter().map(|message| message.id).collect();
     let messages = serde_json::to_string(&ids).map_err(store::Error::corrupt)?;
     let now = tx.now();
-    let attempt = Attempt { receipt, hidden_until: now + hidden, messages };
+    let attempt = Attempt { receipt, hidden_until, messages };
     receive_attempts::note(tx, queue.id, attempt_id, &attempt, now + REPEATABLE_FOR).await?;
     Ok(())
 }

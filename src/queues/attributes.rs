@@ -144,7 +144,7 @@ pub(super) fn first_difference(now: &Settings, wanted: &Settings, given: &BTreeM
         "RedrivePolicy" => {
             (&now.dead_letter_queue, now.receives_max) != (&wanted.dead_letter_queue, wanted.receives_max)
         }
-        name if fifo::ATTRIBUTES.contains(&name) => now.fifo != wanted.fifo,
+        name if fifo::ATTRIBUTES.contains(&name) => fifo::attribute(now, name) != fifo::attribute(wanted, name),
         // What was kept can be read back: both were written by `apply`.
         dead_letters::ALLOW => dead_letters::allow_policy(now).ok() != dead_letters::allow_policy(wanted).ok(),
         _ => protection::differs(name, now, wanted),

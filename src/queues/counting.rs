@@ -7,8 +7,8 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::base::Timestamp;
 use crate::queues::Error;
+use crate::store::Store;
 use crate::store::messages::{self, Counts};
-use crate::store::{Store, Tx};
 
 /// So many messages of a queue may be in flight (SQS developer guide, "Quotas"); AWS calls the number approximate.
 pub(super) const IN_FLIGHT_MAX: u32 = 120_000;
@@ -80,7 +80,7 @@ impl Counting {
     }
 
     /// The approximate numbers of messages. One caller counts, and the others get what it found.
-    pub(super) async fn counts(&self, tx: &mut Tx, queue_id: i64) -> Result<Counts, Error> {
+    pub(super) async fn counts(&self, store: &Store, queue_id: i64) -> Result<Counts, Error> {
         let place = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= QUEUES_MAX {
@@ -89,6 +89,8 @@ impl Counting {
             kept.entry(queue_id).or_default().clone()
         };
         let mut kept = place.lock().await;
+        // Only who counts has a connection: those who wait would take them all.
+        let tx = &mut store.reader().await?;
         let began = tx.now();
         if kept.until <= began {
             let counts = messages::counts(tx, queue_id).await?;

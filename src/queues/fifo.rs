@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::base::Arn;
+use crate::base::{Arn, hex};
 use crate::queues::manage::check_name;
 use crate::queues::send::{check, row};
 use crate::queues::{Error, Outgoing, Queue, Queues, Sent};
@@ -82,8 +82,15 @@ pub(super) fn attributes(fifo: &Fifo) -> [(&'static str, String); 4] {
     ]
 }
 
-/// The sequence number of a message: row ids grow in the order in which a group's messages are accepted.
-pub(super) fn sequence_number(id: i64) -> String {
+/// What a queue has for one of [`ATTRIBUTES`].
+pub(super) fn attribute(settings: &Settings, name: &str) -> Option<String> {
+    let all = settings.fifo.iter().flat_map(attributes);
+    all.into_iter().find_map(|(known, value)| (known == name).then_some(value))
+}
+
+/// The sequence number, 20 digits, of a message by the number of its row: row ids grow in the order in which a group's
+/// messages are accepted.
+pub fn sequence_number(id: i64) -> String {
     SEQUENCE_BASE.saturating_add_signed(id).to_string()
 }
 
@@ -123,7 +130,7 @@ pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Err
 }
 
 fn content_id(body: &str) -> String {
-    Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(body.as_bytes()))
 }
 
 enum Entry {
@@ -152,7 +159,7 @@ pub(super) async fn insert(
         let group = message.group_id.clone().filter(|_| per_group).unwrap_or_default();
         message.deduplication_id = Some(id.clone());
         message.delay = None;
-        let (new, sent) = row(tx, queue, message)?;
+        let (new, sent) = row(tx.vault(), tx.now(), queue, message)?;
         let key = (group, id);
         // Of two alike in one batch the second is the duplicate.
         if !keys.contains_key(&key) {

@@ -10,7 +10,7 @@ use crate::queues::tags::{self, Tags};
 use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope, fifo};
 use crate::store;
 use crate::store::queues::Settings;
-use crate::store::{Tx, deleted_queues, messages, queues};
+use crate::store::{Tx, deleted_queues, messages, purges, queues};
 
 /// How long the name of a deleted queue is not free (CreateQueue in the SQS API reference).
 const NAME_TAKEN: Duration = Duration::from_secs(60);
@@ -111,11 +111,10 @@ impl Queues {
         if let Some(unknown) = wanted.iter().find(|w| !known(w)) {
             return Err(Error::AttributeName(unknown.clone()));
         }
-        let tx = &mut self.store.reader().await?;
-        let queue = find(tx, scope, name).await?;
+        let queue = find(&mut self.store.reader().await?, scope, name).await?;
         // Counting walks the queue, so it is done only for those who ask.
         let counting = wanted.iter().any(|w| w == "All" || w.starts_with("Approximate"));
-        let counts = if counting { self.counting.counts(tx, queue.id).await? } else { Default::default() };
+        let counts = if counting { self.counting.counts(&self.store, queue.id).await? } else { Default::default() };
         let mut found = all(&queue, counts)?;
         if !wanted.iter().any(|w| w == "All") {
             found.retain(|name, _| wanted.contains(name));
@@ -153,7 +152,8 @@ impl Queues {
             .await
     }
 
-    /// Takes every message of a queue away, those in flight too.
+    /// Takes every message of a queue away, those in flight too. When there are many, the rest goes soon after:
+    /// [`Queues::purge_round`].
     ///
     /// # Errors
     /// [`Error::QueueMissing`]; [`Error::PurgeInProgress`] within 60 seconds of the last one.
@@ -163,16 +163,40 @@ impl Queues {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let queue = find(tx, &scope, &name).await?;
-                    if queue.purged_at.is_some_and(|at| at + PURGE_INTERVAL > tx.now()) {
+                    let now = tx.now();
+                    if queue.purged_at.is_some_and(|at| at + PURGE_INTERVAL > now) {
                         return Err(Error::PurgeInProgress(name));
                     }
                     queues::set_purged(tx, queue.id).await?;
-                    Ok((queue.id, tx.now()))
+                    // The caller may go away before all is done.
+                    purges::insert(tx, queue.id, now).await?;
+                    Ok((queue.id, now))
                 })
             })
             .await?;
-        self.delete_messages_until(id, until).await
+        if self.delete_batch_until(id, until, true).await? < u64::from(DELETE_BATCH) {
+            self.finish_purge(id, until).await?;
+        }
+        Ok(())
+    }
+
+    /// One round of the purges that are under way. Called by the ticker. Gives how many ended.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn purge_round(&self) -> Result<usize, store::Error> {
+        let purges = purges::list(&mut self.store.reader().await?).await?;
+        for (id, until) in &purges {
+            self.finish_purge(*id, *until).await?;
+        }
+        Ok(purges.len())
+    }
+
+    async fn finish_purge(&self, id: i64, until: Timestamp) -> Result<(), store::Error> {
+        self.delete_messages_until(id, until).await?;
+        self.store.write(move |tx| Box::pin(async move { purges::end(tx, id, until).await })).await.map(drop)
     }
 
     /// Takes a queue and its messages away.
@@ -202,13 +226,25 @@ impl Queues {
         for id in deleted_queues::list(&mut self.store.reader().await?).await? {
             // Whatever another node's clock says of when they were sent.
             self.delete_messages_until(id, Timestamp::from_micros(i64::MAX)).await?;
+            self.delete_groups(id).await?;
             let before = self.clock.now() - DELETED_KEPT;
             self.store.write(move |tx| Box::pin(async move { deleted_queues::forget(tx, id, before).await })).await?;
         }
         Ok(())
     }
 
-    async fn delete_messages_until(&self, id: i64, until: Timestamp) -> Result<(), Error> {
+    /// Groups can outlive their last message until somebody looks at them; in a deleted queue nobody does.
+    async fn delete_groups(&self, id: i64) -> Result<(), store::Error> {
+        while self
+            .store
+            .write(move |tx| Box::pin(async move { messages::delete_groups(tx, id, DELETE_BATCH).await }))
+            .await?
+            == u64::from(DELETE_BATCH)
+        {}
+        Ok(())
+    }
+
+    async fn delete_messages_until(&self, id: i64, until: Timestamp) -> Result<(), store::Error> {
         loop {
             if self.delete_batch_until(id, until, true).await? < u64::from(DELETE_BATCH) {
                 // What others held is left: a few at the most.
@@ -218,11 +254,9 @@ impl Queues {
         }
     }
 
-    async fn delete_batch_until(&self, id: i64, until: Timestamp, pass_over: bool) -> Result<u64, Error> {
+    async fn delete_batch_until(&self, id: i64, until: Timestamp, pass_over: bool) -> Result<u64, store::Error> {
         self.store
-            .write(move |tx| {
-                Box::pin(async move { Ok(messages::purge(tx, id, until, DELETE_BATCH, pass_over).await?) })
-            })
+            .write(move |tx| Box::pin(async move { messages::purge(tx, id, until, DELETE_BATCH, pass_over).await }))
             .await
     }
 }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
+use crate::base::hex;
 use crate::queues::Error;
 
 /// A message's attributes by name.
@@ -88,10 +89,6 @@ pub fn md5(attributes: &MessageAttributes) -> Option<String> {
 /// The MD5 of a message's body, in hex.
 pub fn body_md5(body: &str) -> String {
     hex(&Md5::digest(body.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Checks attributes as SQS does.

@@ -2,6 +2,7 @@
 mod attempts;
 mod attributes;
 mod cache;
+mod claiming;
 mod counting;
 mod dead_letters;
 mod error;
@@ -19,6 +20,7 @@ mod receive;
 mod retention;
 mod sealing;
 mod send;
+mod spread;
 mod tags;
 
 use std::sync::Arc;
@@ -34,9 +36,11 @@ pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
 pub use error::Error;
+pub use fifo::sequence_number;
 pub use message_attributes::{MessageAttribute, MessageAttributes};
 pub use receive::{Receive, Received};
 pub use send::{Outgoing, Sent};
+pub use spread::Targets;
 
 /// The queues of all accounts. Cheap to clone.
 #[derive(Clone)]

@@ -37,6 +37,14 @@ pub enum MoveFailure {
     Refused,
     /// It took longer than 36 hours.
     TooLong,
+    /// There is no such KMS key as a message or the destination needs.
+    KeyMissing,
+    /// That key is disabled.
+    KeyDisabled,
+    /// That key is about to be deleted.
+    KeyState,
+    /// A stored message is damaged.
+    Unreadable,
 }
 
 impl MoveFailure {
@@ -47,12 +55,26 @@ impl MoveFailure {
             Self::NoSource => "no source",
             Self::Refused => "refused",
             Self::TooLong => "too long",
+            Self::KeyMissing => "key missing",
+            Self::KeyDisabled => "key disabled",
+            Self::KeyState => "key state",
+            Self::Unreadable => "unreadable",
         }
     }
 
     /// Reads what was stored.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::QueueMissing, Self::NoSource, Self::Refused, Self::TooLong].into_iter().find(|f| f.as_str() == text)
+        let all = [
+            Self::QueueMissing,
+            Self::NoSource,
+            Self::Refused,
+            Self::TooLong,
+            Self::KeyMissing,
+            Self::KeyDisabled,
+            Self::KeyState,
+            Self::Unreadable,
+        ];
+        all.into_iter().find(|failure| failure.as_str() == text)
     }
 }
 

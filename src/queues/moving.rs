@@ -1,16 +1,17 @@
 //! The moving of a move task: lot by lot, each in one transaction with the task's count, so that a crash between two
 //! lots loses nothing and repeats nothing. Nodes take turns by locking the task's row.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
-use crate::queues::handle::Handle;
+use crate::queues::claiming::claim;
 use crate::queues::moves::{MoveFailure, status};
-use crate::queues::receive::{claim, received};
-use crate::queues::send::insert;
+use crate::queues::receive::received;
+use crate::queues::send::{check, insert};
 use crate::queues::{Error, Outgoing, Queue, Queues, Received};
-use crate::store::messages::Groups;
+use crate::store::messages::{Claimed, Groups};
 use crate::store::move_tasks::{self, MoveTask};
+use crate::store::vault::VaultError;
 use crate::store::{self, Tx, messages, queues};
 
 /// Messages in one transaction: few enough that senders and receivers beside it hardly notice.
@@ -78,12 +79,11 @@ async fn step(tx: &mut Tx, id: i64) -> Result<Option<usize>, Error> {
     let (wanted, from) = allowance(&task, tx.now());
     // What comes in while the task runs, perhaps because the destination sends it back, is not its business.
     let wanted = wanted.min(task.to_move.saturating_sub(task.moved));
-    let claimed = if wanted == 0 { vec![] } else { claim(tx, &source, groups(&source), wanted, HIDDEN).await? };
-    // One claim takes only a few messages of a group that keeps its order.
-    let complete = (claimed.is_empty() && wanted > 0) || task.moved + wanted == task.to_move;
-    let messages =
-        claimed.into_iter().map(|m| received(tx.vault(), source.id, m)).collect::<Result<Vec<_>, Error>>()?;
-    let (moved, failure) = move_lot(tx, &task, &source, messages).await?;
+    let claims = if wanted == 0 { None } else { Some(claim(tx, &source, groups(&source), wanted, HIDDEN).await?) };
+    let nothing = claims.as_ref().is_none_or(|claims| claims.messages.is_empty() && !claims.more);
+    let (moved, failure) =
+        move_lot(tx, &task, &source, claims.map(|claims| claims.messages).unwrap_or_default()).await?;
+    let complete = nothing || task.moved + moved >= task.to_move;
     let next_at = match task.per_second {
         Some(rate) => from + Duration::from_secs_f64(f64::from(moved) / f64::from(rate)),
         None => task.next_at,
@@ -96,7 +96,8 @@ async fn step(tx: &mut Tx, id: i64) -> Result<Option<usize>, Error> {
         }
         None => {}
     }
-    Ok(Some(moved as usize))
+    // Where nothing moved now, others had it; the next round comes soon.
+    Ok((moved > 0).then_some(moved as usize))
 }
 
 async fn fail(tx: &mut Tx, task: &MoveTask, failure: MoveFailure) -> Result<Option<usize>, Error> {
@@ -113,50 +114,125 @@ fn allowance(task: &MoveTask, now: Timestamp) -> (u32, Timestamp) {
 }
 
 /// Puts messages into their destinations as new ones and takes them out of the source. Gives how many moved, and why
-/// the others did not; those stay where they are.
+/// others did not; those stay where they are.
 async fn move_lot(
     tx: &mut Tx,
     task: &MoveTask,
     source: &Queue,
-    messages: Vec<Received>,
+    messages: Vec<Claimed>,
 ) -> Result<(u32, Option<MoveFailure>), Error> {
-    let mut lots: HashMap<String, (Vec<Handle>, Vec<Outgoing>)> = HashMap::new();
+    let in_order = source.settings.fifo.is_some();
     let mut failure = None;
+    let mut lots: BTreeMap<String, Lot> = BTreeMap::new();
+    // Groups of which a message stays: in order, those behind it stay too.
+    let mut stuck: HashSet<Option<String>> = HashSet::new();
     for message in messages {
-        let handle = Handle::decode(&message.receipt_handle, source.id)?;
-        match task.destination.clone().or_else(|| message.dead_letter_source.clone()) {
-            Some(to) => {
-                let (handles, outgoing) = lots.entry(to).or_default();
-                handles.push(handle);
-                outgoing.push(renewed(message));
+        let problem = if in_order && stuck.contains(&message.group_id) {
+            None
+        } else {
+            match prepare(tx, task, source, &mut lots, &message).await? {
+                Ok(()) => continue,
+                Err(problem) => Some(problem),
             }
-            None => {
-                stay(tx, handle).await?;
-                failure = Some(MoveFailure::NoSource);
-            }
-        }
+        };
+        failure = failure.or(problem);
+        stuck.insert(message.group_id.clone());
+        stay(tx, &message).await?;
     }
     let mut moved = 0;
-    for (to, (handles, outgoing)) in lots {
-        let answers = match by_arn(tx, &to).await? {
-            Some(destination) => insert(tx, &destination, outgoing).await?.into_iter().map(|a| a.is_ok()).collect(),
-            None => vec![],
-        };
-        failure = match (answers.is_empty(), answers.contains(&false)) {
-            (true, _) => Some(MoveFailure::QueueMissing),
-            (_, true) => Some(MoveFailure::Refused),
-            _ => failure,
-        };
-        for (n, handle) in handles.into_iter().enumerate() {
-            if answers.get(n) == Some(&true) {
-                messages::delete(tx, source.id, handle.id, handle.receipt).await?;
-                moved += 1;
-            } else {
-                stay(tx, handle).await?;
-            }
-        }
+    for lot in lots.into_values() {
+        let (count, problem) = lot.carry(tx, source, in_order).await?;
+        moved += count;
+        failure = failure.or(problem);
     }
     Ok((moved, failure))
+}
+
+/// What goes to one destination.
+struct Lot {
+    destination: Queue,
+    messages: Vec<(Claimed, Outgoing)>,
+}
+
+/// Adds a message to the lot of its destination, or says why it cannot go there.
+async fn prepare(
+    tx: &mut Tx,
+    task: &MoveTask,
+    source: &Queue,
+    lots: &mut BTreeMap<String, Lot>,
+    message: &Claimed,
+) -> Result<Result<(), MoveFailure>, Error> {
+    let opened = match received(tx.vault(), source.id, message.clone()) {
+        Ok(opened) => opened,
+        Err(error) => return Ok(Err(unreadable(&error))),
+    };
+    let Some(to) = task.destination.clone().or_else(|| message.dead_letter_source.clone()) else {
+        return Ok(Err(MoveFailure::NoSource));
+    };
+    if !lots.contains_key(&to) {
+        let Some(destination) = by_arn(tx, &to).await? else { return Ok(Err(MoveFailure::QueueMissing)) };
+        lots.insert(to.clone(), Lot { destination, messages: vec![] });
+    }
+    let Some(lot) = lots.get_mut(&to) else { return Ok(Err(MoveFailure::QueueMissing)) };
+    let outgoing = renewed(opened);
+    if check(&lot.destination, &outgoing).is_err() {
+        return Ok(Err(MoveFailure::Refused));
+    }
+    lot.messages.push((message.clone(), outgoing));
+    Ok(Ok(()))
+}
+
+impl Lot {
+    /// Moves what can move. Gives how many that are, and why the others did not, if it is for good.
+    async fn carry(self, tx: &mut Tx, source: &Queue, in_order: bool) -> Result<(u32, Option<MoveFailure>), Error> {
+        let mut messages = self.messages;
+        if in_order {
+            // Never wait for a group while holding others: who has it may want one of these.
+            let groups = messages.iter().filter_map(|(message, _)| message.group_id.clone()).collect();
+            let free = messages::hold_free(tx, self.destination.id, groups).await?;
+            let (now, later): (Vec<_>, Vec<_>) =
+                messages.into_iter().partition(|(m, _)| m.group_id.as_ref().is_some_and(|group| free.contains(group)));
+            for (message, _) in &later {
+                stay(tx, message).await?;
+            }
+            messages = now;
+        }
+        let (taken, outgoing): (Vec<Claimed>, Vec<Outgoing>) = messages.into_iter().unzip();
+        // Nothing is written when the destination's key cannot be used.
+        let refused = match insert(tx, &self.destination, outgoing).await {
+            Ok(answers) if answers.iter().all(Result::is_ok) => None,
+            Ok(_) => Some(MoveFailure::Refused),
+            Err(error @ Error::Kms(_)) => Some(unreadable(&error)),
+            Err(error) => return Err(error),
+        };
+        if refused.is_some() {
+            for message in &taken {
+                stay(tx, message).await?;
+            }
+            return Ok((0, refused));
+        }
+        if in_order {
+            messages::remove_in_order(tx, source.id, &taken).await?;
+        } else {
+            for message in &taken {
+                messages::delete(tx, source.id, message.id, message.receipt).await?;
+            }
+        }
+        Ok((u32::try_from(taken.len()).unwrap_or(u32::MAX), None))
+    }
+}
+
+/// Why a message could not be opened in the source or sealed for the destination.
+fn unreadable(error: &Error) -> MoveFailure {
+    match error {
+        Error::Kms(VaultError::KmsDisabled(_)) => MoveFailure::KeyDisabled,
+        Error::Kms(VaultError::KmsPendingDeletion(_)) => MoveFailure::KeyState,
+        Error::Kms(_) => MoveFailure::KeyMissing,
+        error => {
+            tracing::error!(%error, "a message cannot be read, so its move task ends");
+            MoveFailure::Unreadable
+        }
+    }
 }
 
 /// What is sent in a message's place: a moved message is a new one, with a new id and time.
@@ -181,9 +257,9 @@ fn groups(queue: &Queue) -> Groups {
     }
 }
 
-async fn stay(tx: &mut Tx, handle: Handle) -> Result<(), Error> {
+async fn stay(tx: &mut Tx, message: &Claimed) -> Result<(), Error> {
     let now = tx.now();
-    messages::release(tx, handle.id, handle.receipt, now, false, None).await?;
+    messages::release(tx, message.id, message.receipt, now, false, None).await?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ impl Queues {
     /// # Errors
     /// Only when the store fails.
     pub async fn policy(&self, scope: &Scope, name: &str) -> Result<Option<Arc<Policy>>, Error> {
-        match self.get(scope, name).await {
+        match self.queue(scope, name).await {
             Ok(queue) => self.policies.of(&queue),
             Err(Error::QueueMissing(_)) => Ok(None),
             Err(error) => Err(error),
@@ -167,6 +167,9 @@ impl Queues {
         if !self.lets(&queue, topic, to)? {
             return Err(Error::Denied(to.to_string()));
         }
+        if message.group_id.is_some() {
+            self.note_groups(&queue);
+        }
         let sent = insert(tx, &queue, vec![message]).await?;
         sent.into_iter().next().unwrap_or(Err(Error::BodyMissing))
     }
@@ -182,7 +185,7 @@ impl Queues {
         }
     }
 
-    fn lets(&self, found: &Queue, topic: &Arn, queue: &Arn) -> Result<bool, Error> {
+    pub(super) fn lets(&self, found: &Queue, topic: &Arn, queue: &Arn) -> Result<bool, Error> {
         let own = queue.account == topic.account;
         let Some(policy) = self.policies.of(found)? else { return Ok(own) };
         let decision = policy.decide(&asked_by_topic(topic, queue, &self.clock));
@@ -200,6 +203,7 @@ fn asked_by_topic(topic: &Arn, queue: &Arn, clock: &Clock) -> Request {
         secure: true,
         region: queue.region.clone(),
         at: clock.now(),
+        more: Vec::new(),
     }
 }
 

@@ -2,13 +2,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Timestamp, ids};
+use crate::base::Timestamp;
+use crate::queues::claiming::Taking;
 use crate::queues::handle::Handle;
-use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, arn, attempts, fifo, sealing};
+use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, fifo, sealing};
 use crate::store;
-use crate::store::messages::{self, Claim, Claimed, DeletedInOrder, Groups};
+use crate::store::messages::{self, Claimed, DeletedInOrder, Groups};
 use crate::store::vault::Vault;
-use crate::store::{Tx, Waiter, queues};
+use crate::store::{Tx, Waiter};
 
 /// The longest time that a message can stay hidden after one receive.
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
@@ -30,14 +31,6 @@ pub struct Receive {
     pub wait: Option<i64>,
     /// For FIFO queues: under which id this receive can be repeated.
     pub attempt_id: Option<String>,
-}
-
-/// How to claim for a receive.
-#[derive(Clone)]
-struct Taking {
-    count: u32,
-    hidden: Duration,
-    attempt_id: Option<String>,
 }
 
 /// A received message.
@@ -204,23 +197,7 @@ impl Queues {
             None if self.has_groups(queue) => Groups::Turns(None),
             None => Groups::None,
         };
-        let queue = queue.clone();
-        let taken = self
-            .store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let Some(attempt) = &taking.attempt_id else {
-                        return claim(tx, &queue, groups, taking.count, taking.hidden).await;
-                    };
-                    if let Some(again) = attempts::repeat(tx, &queue, attempt, taking.hidden).await? {
-                        return Ok(again);
-                    }
-                    let taken = claim(tx, &queue, groups, taking.count, taking.hidden).await?;
-                    attempts::note(tx, &queue, attempt, taking.hidden, &taken).await?;
-                    Ok(taken)
-                })
-            })
-            .await?;
+        let taken = self.claim(queue, taking, groups).await?;
         self.counting.claimed(id, taken.len());
         sealing::readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
     }
@@ -237,6 +214,9 @@ impl Queues {
         handles: Vec<String>,
     ) -> Result<Vec<Result<(), Error>>, Error> {
         let queue = self.queue(scope, name).await?;
+        if queue.settings.fifo.is_none() && !self.has_groups(&queue) {
+            return self.delete_plain(&queue, handles).await;
+        }
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -261,6 +241,23 @@ impl Queues {
                 })
             })
             .await
+    }
+
+    /// Takes messages away from a queue without groups, together with others who do now.
+    async fn delete_plain(&self, queue: &Queue, handles: Vec<String>) -> Result<Vec<Result<(), Error>>, Error> {
+        let handles: Vec<_> = handles.iter().map(|text| Handle::decode(text, queue.id)).collect();
+        let messages: Vec<_> = handles.iter().flatten().map(|handle| (handle.id, handle.receipt)).collect();
+        if !messages.is_empty() {
+            let id = queue.id;
+            let groups = self.store.delete_messages(id, messages).await?;
+            if !groups.is_empty() {
+                // Another node has sent messages in groups just now.
+                self.store
+                    .write(move |tx| Box::pin(async move { messages::close_empty(tx, id, &groups).await }))
+                    .await?;
+            }
+        }
+        Ok(handles.into_iter().map(|handle| handle.map(drop)).collect())
     }
 
     /// Hides received messages for another number of seconds from now, 0 to 43,200.
@@ -329,71 +326,4 @@ async fn hide(tx: &mut Tx, queue: &Queue, handle: &str, seconds: i64) -> Result<
     }
     messages::set_visible_at(tx, queue_id, handle.id, handle.receipt, until).await?;
     Ok(())
-}
-
-/// Claims up to `count` messages that may be given out. Those that are too old are dropped, those received too often
-/// move to the dead-letter queue; both in this transaction.
-pub(super) async fn claim(
-    tx: &mut Tx,
-    queue: &Queue,
-    groups: Groups,
-    count: u32,
-    hidden: Duration,
-) -> Result<Vec<Claimed>, Error> {
-    let mut taken = Vec::new();
-    loop {
-        let limit = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
-        let now = tx.now();
-        let request = Claim {
-            queue_id: queue.id,
-            limit,
-            hidden_until: now + hidden,
-            receipt: ids::nonce(),
-            holder: None,
-            groups,
-        };
-        let claimed = messages::claim(tx, request).await?;
-        let full = claimed.len() == limit as usize;
-        let before = taken.len();
-        for message in claimed {
-            let age = now.since(message.sent_at);
-            if age > Duration::from_secs(u64::from(queue.settings.retention)) {
-                messages::drop_claimed(tx, queue.id, &message).await?;
-            } else if queue
-                .settings
-                .receives_max
-                .is_some_and(|max| message.receive_count - message.receives_before > max)
-            {
-                if !move_to_dead_letters(tx, queue, &message).await? {
-                    taken.push(message);
-                }
-            } else {
-                taken.push(message);
-            }
-        }
-        // A message with a visibility timeout of 0 could be claimed again in this loop; so it runs again only for
-        // messages that did not count.
-        if !full || taken.len() - before == limit as usize {
-            return Ok(taken);
-        }
-        if hidden.is_zero() && taken.len() > before {
-            return Ok(taken);
-        }
-    }
-}
-
-/// `false` when the dead-letter queue is gone: then the message stays where it is, as in SQS.
-async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, message: &Claimed) -> Result<bool, Error> {
-    let target = queue.settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<crate::base::Arn>().ok());
-    let Some(target) = target else { return Ok(false) };
-    let Some(dead) = queues::find(tx, &target.account, &target.region, &target.resource).await? else {
-        return Ok(false);
-    };
-    let source = arn(queue).to_string();
-    if message.deduplication_id.is_some() {
-        messages::move_in_order(tx, message, queue.id, dead.id, Some(&source), "received too often").await?;
-    } else {
-        messages::move_dead(tx, message, dead.id, &source).await?;
-    }
-    Ok(true)
 }

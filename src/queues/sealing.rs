@@ -2,11 +2,12 @@
 //!
 //! Body, attributes and trace header are sealed together and stand in the body's column. The rest stays in clear,
 //! because the queue works with it: ids, times, counts, the sender, the group, the deduplication id.
+use crate::base::Timestamp;
 use crate::queues::protection::{Encryption, encryption};
 use crate::queues::{Error, Queue, Received};
+use crate::store;
 use crate::store::messages::{Claimed, NewMessage};
 use crate::store::vault::{Lock, Opened, Vault, VaultError};
-use crate::store::{self, Tx};
 
 /// What messages are sealed for. Not the id of their queue: they move to other queues as dead letters.
 const PURPOSE: &str = "message";
@@ -15,7 +16,7 @@ const PURPOSE: &str = "message";
 ///
 /// # Errors
 /// [`Error::Kms`], when the queue's key cannot be used.
-pub(super) fn seal(tx: &Tx, queue: &Queue, message: NewMessage) -> Result<NewMessage, Error> {
+pub(super) fn seal(vault: &Vault, now: Timestamp, queue: &Queue, message: NewMessage) -> Result<NewMessage, Error> {
     let encryption = encryption(&queue.settings)?;
     let lock = match &encryption {
         Encryption::None => return Ok(message),
@@ -23,7 +24,7 @@ pub(super) fn seal(tx: &Tx, queue: &Queue, message: NewMessage) -> Result<NewMes
         Encryption::Kms { key, reuse } => Lock::Kms { key, reuse: *reuse },
     };
     let plain = pack(&message)?;
-    match tx.vault().seal(PURPOSE, lock, &plain, tx.now()).map_err(failed)? {
+    match vault.seal(PURPOSE, lock, &plain, now).map_err(failed)? {
         Some(body) => Ok(NewMessage { attributes: None, trace_header: None, body, ..message }),
         None => Ok(message),
     }

@@ -1,11 +1,12 @@
 //! Sending: checks a message as SQS does, and adds it to its queue.
 use std::time::Duration;
 
-use crate::base::{Arn, ids};
+use crate::base::{Arn, Timestamp, ids};
 use crate::queues::message_attributes::{self, MessageAttributes};
 use crate::queues::{Error, Queue, Queues, Scope, fifo, sealing};
 use crate::store::Tx;
 use crate::store::messages::{self, NewMessage};
+use crate::store::vault::Vault;
 
 /// The largest batch, all its messages together, in bytes.
 const BATCH_SIZE_MAX: u32 = 1_048_576;
@@ -62,10 +63,18 @@ impl Queues {
             return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
         }
         let queue = self.queue(scope, name).await?;
-        if outgoing.iter().any(|message| message.group_id.is_some()) {
+        let grouped = outgoing.iter().any(|message| message.group_id.is_some());
+        if grouped {
             self.note_groups(&queue);
         }
-        self.store.write(move |tx| Box::pin(async move { insert(tx, &queue, outgoing).await })).await
+        if grouped || queue.settings.fifo.is_some() {
+            return self.store.write(move |tx| Box::pin(async move { insert(tx, &queue, outgoing).await })).await;
+        }
+        let (rows, answers) = rows(self.store.vault(), self.clock.now(), &queue, outgoing)?;
+        if !rows.is_empty() {
+            self.store.insert_messages(queue.id, rows).await?;
+        }
+        Ok(answers)
     }
 
     /// Sends one message.
@@ -100,23 +109,41 @@ pub(super) async fn insert(
     if queue.settings.fifo.is_some() {
         return fifo::insert(tx, queue, outgoing).await;
     }
+    let (rows, answers) = rows(tx.vault(), tx.now(), queue, outgoing)?;
+    messages::insert(tx, queue.id, &rows).await?;
+    Ok(answers)
+}
+
+type Answers = Vec<Result<Sent, Error>>;
+
+/// The rows of those messages that are fine, and what the sender of each message is told.
+fn rows(
+    vault: &Vault,
+    now: Timestamp,
+    queue: &Queue,
+    outgoing: Vec<Outgoing>,
+) -> Result<(Vec<NewMessage>, Answers), Error> {
     let mut rows = Vec::with_capacity(outgoing.len());
     let mut answers = Vec::with_capacity(outgoing.len());
     for message in outgoing {
         match check(queue, &message) {
             Ok(()) => {
-                let (row, sent) = row(tx, queue, message)?;
+                let (row, sent) = row(vault, now, queue, message)?;
                 rows.push(row);
                 answers.push(Ok(sent));
             }
             Err(error) => answers.push(Err(error)),
         }
     }
-    messages::insert(tx, queue.id, &rows).await?;
-    Ok(answers)
+    Ok((rows, answers))
 }
 
-pub(super) fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessage, Sent), Error> {
+pub(super) fn row(
+    vault: &Vault,
+    now: Timestamp,
+    queue: &Queue,
+    message: Outgoing,
+) -> Result<(NewMessage, Sent), Error> {
     let sent = Sent {
         message_id: ids::uuid(),
         body_md5: message_attributes::body_md5(&message.body),
@@ -131,7 +158,7 @@ pub(super) fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessa
     let delay = message.delay.and_then(|d| u64::try_from(d).ok()).unwrap_or(u64::from(queue.settings.delay));
     let row = NewMessage {
         message_id: sent.message_id.clone(),
-        visible_at: tx.now() + Duration::from_secs(delay),
+        visible_at: now + Duration::from_secs(delay),
         group_id: message.group_id,
         deduplication_id: message.deduplication_id,
         sender: message.sender,
@@ -139,7 +166,7 @@ pub(super) fn row(tx: &Tx, queue: &Queue, message: Outgoing) -> Result<(NewMessa
         trace_header: message.trace_header,
         body: message.body,
     };
-    Ok((sealing::seal(tx, queue, row)?, sent))
+    Ok((sealing::seal(vault, now, queue, row)?, sent))
 }
 
 fn message_size(message: &Outgoing) -> usize {
@@ -150,7 +177,8 @@ pub(super) fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     if message.body.is_empty() {
         return Err(Error::BodyMissing);
     }
-    if !message.body.chars().all(allowed) {
+    let plain = |b: &u8| (0x20..0x7F).contains(b) || matches!(b, b'\t' | b'\n' | b'\r');
+    if !message.body.as_bytes().iter().all(plain) && !message.body.chars().all(allowed) {
         return Err(Error::BodyCharacters);
     }
     message_attributes::check(&message.attributes)?;

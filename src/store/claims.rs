@@ -38,6 +38,10 @@ impl Claim<'_> {
     pub(super) const TAKE: &'static str = "UPDATE messages SET visible_at = $1, receipt = $2, holder = $3, \
         received_at = $4, receive_count = receive_count + 1, first_received_at = COALESCE(first_received_at, $4)";
 
+    /// How every claim ends: what [`Claimed`] is made of.
+    pub(super) const GIVE: &'static str = "RETURNING id, receipt, receive_count, receives_before, sent_at, first_received_at, \
+        message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, trace_header, body";
+
     pub(super) fn take_args(&self, now: Timestamp) -> Vec<Value> {
         args![self.hidden_until, self.receipt, self.holder, now]
     }
@@ -75,9 +79,10 @@ async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result
     }
     let sql = format!(
         "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND grouped = 0 AND visible_at <= $4 \
-         ORDER BY visible_at, id LIMIT $6 {}) RETURNING *",
+         ORDER BY visible_at, id LIMIT $6 {}) {}",
         Claim::TAKE,
-        tx.engine().skip_locked()
+        tx.engine().skip_locked(),
+        Claim::GIVE
     );
     let mut values = claim.take_args(tx.now());
     values.extend(args![claim.queue_id, limit as i64]);

@@ -76,23 +76,13 @@ pub async fn note(tx: &mut Tx, queue_id: i64, rows: &[(Key, i64)]) -> Result<(),
     tx.run(AssertSqlSafe(sql), values).await.map(|_| ())
 }
 
-/// Forgets up to `limit` that have expired. Gives how many.
+/// Forgets up to `limit` that have expired. Gives how many. Passes over those that somebody takes again just now.
 pub async fn forget_expired(tx: &mut Tx, limit: u32) -> Result<u64, Error> {
     let now = tx.now();
-    let rows = tx
-        .all(
-            "SELECT queue_id, group_id, deduplication_id FROM deduplications WHERE expires_at <= $1 LIMIT $2",
-            args![now, limit],
-        )
-        .await?;
-    for row in &rows {
-        // Once more the time: it may have been taken again since.
-        tx.run(
-            "DELETE FROM deduplications WHERE queue_id = $1 AND group_id = $2 AND deduplication_id = $3 \
-             AND expires_at <= $4",
-            args![row.int("queue_id")?, row.text("group_id")?, row.text("deduplication_id")?, now],
-        )
-        .await?;
-    }
-    Ok(rows.len() as u64)
+    let sql = format!(
+        "DELETE FROM deduplications WHERE (queue_id, group_id, deduplication_id) IN (SELECT queue_id, group_id, deduplication_id FROM deduplications WHERE expires_at <= $1 \
+         ORDER BY expires_at LIMIT $2 {})",
+        tx.engine().skip_locked()
+    );
+    tx.run(AssertSqlSafe(sql), args![now, limit]).await
 }

@@ -32,6 +32,18 @@ impl Error {
         }
     }
 
+    /// Whether the database refused the values of a statement, which then changed nothing.
+    pub(super) fn is_of_values(&self) -> bool {
+        match self {
+            // SQLSTATE, classes 22 (data exception) and 23 (integrity constraint violation).
+            Self::Sql(source) => source
+                .as_database_error()
+                .and_then(|e| e.code())
+                .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+            _ => false,
+        }
+    }
+
     /// Whether PostgreSQL will not run a statement that this connection prepared, since the schema has changed: a node of
     /// a newer version was started. Only a new connection helps.
     pub(super) fn is_stale_statement(&self) -> bool {

@@ -150,7 +150,7 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, groups: &[String], shares: &[usize
         )
     };
     let arms: Vec<String> = (0..groups.len()).map(arm).collect();
-    let sql = format!("{} WHERE id IN ({}) RETURNING *", Claim::TAKE, arms.join(" UNION ALL "));
+    let sql = format!("{} WHERE id IN ({}) {}", Claim::TAKE, arms.join(" UNION ALL "), Claim::GIVE);
     let mut values = claim.take_args(now);
     values.extend(args![claim.queue_id]);
     groups.iter().zip(shares).for_each(|(group, share)| values.extend(args![group, *share as i64]));
@@ -244,7 +244,7 @@ pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error
 }
 
 /// Takes the rows of groups away that have no message left.
-pub(super) async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
+pub async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
     for chunk in groups.chunks(AT_ONCE) {
         let empty = |count| format!("queue_id = $1 AND group_id IN ({}) AND {NEXT} IS NULL", marks(2, count));
         let mut alone = chunk.to_vec();
@@ -262,4 +262,14 @@ pub(super) async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -
         }
     }
     Ok(())
+}
+
+/// Takes up to `limit` rows of a deleted queue's groups away. Gives how many.
+pub async fn delete_all(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<u64, Error> {
+    let sql = format!(
+        "DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN \
+         (SELECT group_id FROM message_groups WHERE queue_id = $1 LIMIT $2 {})",
+        tx.engine().skip_locked()
+    );
+    tx.run(AssertSqlSafe(sql), args![queue_id, limit]).await
 }

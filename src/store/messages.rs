@@ -8,8 +8,9 @@ use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
 
 pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
 pub use crate::store::claims::{Claim, Groups, claim};
-pub use crate::store::groups::{let_go, rest_until};
-pub use crate::store::ordered::{hold_groups_of, move_to as move_in_order};
+pub use crate::store::groups::{close_empty, delete_all as delete_groups, let_go, rest_until};
+pub use crate::store::ordered::{hold_free, hold_groups_of, move_to as move_in_order, remove as remove_in_order};
+pub use crate::store::spread::insert_each;
 
 /// A message to add.
 #[derive(Clone, Debug)]
@@ -132,7 +133,7 @@ pub async fn insert_in_order(tx: &mut Tx, queue_id: i64, messages: &[NewMessage]
     messages.iter().map(id).collect()
 }
 
-fn chunks(messages: &[NewMessage]) -> Vec<&[NewMessage]> {
+pub(super) fn chunks<T>(messages: &[T]) -> Vec<&[T]> {
     let (mut chunks, mut rest) = (vec![], messages);
     for size in INSERT_SIZES {
         while rest.len() >= size {
@@ -156,7 +157,7 @@ fn groups_of(messages: &[NewMessage]) -> BTreeMap<String, Timestamp> {
     groups
 }
 
-fn insert_sql(rows: usize, end: &str) -> String {
+pub(super) fn insert_sql(rows: usize, end: &str) -> String {
     let row = |n: usize| format!("({})", groups::marks(n * INSERT_COLUMNS + 1, INSERT_COLUMNS));
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
@@ -167,22 +168,23 @@ fn insert_sql(rows: usize, end: &str) -> String {
 }
 
 fn insert_args(queue_id: i64, now: Timestamp, messages: &[NewMessage]) -> Vec<Value> {
-    let row = |m: &NewMessage| {
-        args![
-            queue_id,
-            m.visible_at,
-            now,
-            &m.message_id,
-            m.group_id.clone(),
-            m.deduplication_id.clone(),
-            m.grouped(),
-            m.sender.clone(),
-            m.attributes.clone(),
-            m.trace_header.clone(),
-            &m.body
-        ]
-    };
-    messages.iter().flat_map(row).collect()
+    messages.iter().flat_map(|message| row_args(queue_id, now, message)).collect()
+}
+
+pub(super) fn row_args(queue_id: i64, now: Timestamp, m: &NewMessage) -> Vec<Value> {
+    args![
+        queue_id,
+        m.visible_at,
+        now,
+        &m.message_id,
+        m.group_id.clone(),
+        m.deduplication_id.clone(),
+        m.grouped(),
+        m.sender.clone(),
+        m.attributes.clone(),
+        m.trace_header.clone(),
+        &m.body
+    ]
 }
 
 /// What a change has to set right in the groups of the messages it changed.

@@ -11,24 +11,20 @@ use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Clock;
 use crate::store::dialect::Engine;
 use crate::store::hints::{Hints, open_ear};
-use crate::store::lane::{Change, Job, Lane, Pool};
+use crate::store::jobs::{Change, Kind, One, Waiting};
+use crate::store::lane::Pool;
+use crate::store::lanes::{Doors, Lanes, POSTGRES_LANES};
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
 use crate::store::{Error, Tx, Waiter};
 
-/// How many changes may wait for a lane before the next caller has to wait for room.
-const JOBS_WAITING_MAX: usize = 4_096;
-/// How many changes one SQLite commit may carry: enough to hide the sync, few enough to keep answers quick.
-const JOBS_PER_COMMIT_MAX: usize = 256;
-/// Writer lanes, and so write connections, to PostgreSQL.
-const POSTGRES_LANES: usize = 12;
 /// How long a connection to PostgreSQL may wait and still be taken without a test.
 const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// A server, or a database in it, may be set to answer commits before they are on the disk. We answer for them.
@@ -69,7 +65,7 @@ impl FromStr for Database {
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
 pub struct Store {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    doors: Arc<Doors>,
     readers: Arc<Pool>,
     wakes: Arc<Wakes>,
     clock: Clock,
@@ -88,41 +84,34 @@ impl Store {
         let vault = Arc::new(vault);
         let wakes = Arc::new(Wakes::default());
         let alive = CancellationToken::new();
-        let (writers, readers, engine, lanes, hints) = match database {
+        let (writers, readers, engine, hints) = match database {
             Database::Sqlite(path) => {
                 let (writers, readers) = open_sqlite(path).await?;
-                (writers, readers, Engine::Sqlite, 1, None)
+                (writers, readers, Engine::Sqlite, None)
             }
             Database::Postgres(url) => {
                 let (writers, readers, others) = open_postgres(url).await?;
                 let hints = start_hints(others, &wakes, &clock, &alive).await;
-                (writers, readers, Engine::Postgres, POSTGRES_LANES, Some(hints))
+                (writers, readers, Engine::Postgres, Some(hints))
             }
         };
-        let mut wal = match database {
+        let log = match database {
             Database::Sqlite(path) => Some(Wal::beside(path)),
             Database::Postgres(_) => None,
         };
-        let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
-        let (waiting, writers, alive) =
-            (Arc::new(Mutex::new(waiting)), Arc::new(writers), Arc::new(alive.drop_guard()));
-        for _ in 0..lanes {
-            let lane = Lane {
-                jobs: waiting.clone(),
-                pool: writers.clone(),
-                clock: clock.clone(),
-                vault: vault.clone(),
-                wakes: wakes.clone(),
-                hints: hints.clone(),
-                wal: wal.take(),
-                _alive: alive.clone(),
-                jobs_per_commit_max: if engine == Engine::Sqlite { JOBS_PER_COMMIT_MAX } else { 1 },
-                begins_max: if engine == Engine::Sqlite { 1 } else { POSTGRES_LANES + 1 },
-            };
-            // A lane ends by itself when the last clone of the store is dropped.
-            tokio::spawn(lane.run());
-        }
-        Ok(Store { jobs, readers: Arc::new(readers), wakes, clock, vault, engine })
+        let lanes = Lanes {
+            pool: Arc::new(writers),
+            clock: clock.clone(),
+            vault: vault.clone(),
+            wakes: wakes.clone(),
+            hints,
+            alive: Arc::new(alive.drop_guard()),
+        };
+        let doors = match engine {
+            Engine::Sqlite => lanes.start_sqlite(log),
+            Engine::Postgres => lanes.start_postgres(),
+        };
+        Ok(Store { doors: Arc::new(doors), readers: Arc::new(readers), wakes, clock, vault, engine })
     }
 
     /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
@@ -135,8 +124,15 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         let change = Change { work: Some(work), result: None, reply };
-        self.jobs.send(Box::new(change)).await.map_err(|_| Error::Closed)?;
+        self.doors.enter(Waiting::Change(Box::new(change))).await?;
         answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Hands in a value of a kind that many callers bring, and returns once its change is durable.
+    pub(super) async fn hand_in<K: Kind>(&self, value: K::Value) -> Result<K::Answer, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.doors.enter(K::waiting(One { value, reply })).await?;
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Runs `work` on a connection for reading. Two queries in it may see two states of the data.
@@ -200,7 +196,9 @@ pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
         .busy_timeout(Duration::from_secs(30))
         .pragma("cache_size", "-16384")
         .pragma("wal_autocheckpoint", "4000")
-        .statement_cache_capacity(512);
+        // Rows on their way from the connection's thread: it does not stop within a claim.
+        .row_buffer_size(256)
+        .statement_cache_capacity(768);
     let writers =
         SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
     sqlx::migrate!("migrations/sqlite").run(&writers).await?;

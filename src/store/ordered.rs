@@ -79,8 +79,8 @@ pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>
     let now = tx.now();
     let limit = claim.limit as usize;
     let mut taken = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        let groups = if taken.len() < limit { pick(tx, claim, taken.is_empty()).await? } else { vec![] };
+    for round in 0..ROUNDS_MAX {
+        let groups = if taken.len() < limit { pick(tx, claim, round == 0).await? } else { vec![] };
         if groups.is_empty() {
             break;
         }
@@ -112,26 +112,32 @@ pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>
 /// The groups whose turn is next. Index: message_groups_by_turn.
 async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<String>, Error> {
     let now = tx.now();
+    let limit = i64::from(claim.limit).min(AT_ONCE as i64);
     let sql = |lock: &str| {
         AssertSqlSafe(format!(
             "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
              ORDER BY ready_at, served, group_id LIMIT $3 {lock}"
         ))
     };
-    let limit = i64::from(claim.limit).min(AT_ONCE as i64);
-    let free = tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?;
-    if free.is_empty() && first && tx.engine().has_other_writers() {
-        // A group that others send to all the time is never free; so wait for one, before holding any.
-        return ids(&tx.all(sql(tx.engine().for_update()), args![claim.queue_id, now, 1]).await?);
+    let free = ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)?;
+    if !free.is_empty() || !first || !tx.engine().has_other_writers() {
+        return Ok(free);
     }
-    ids(&free)
+    // A group that others send to all the time is never free; so wait for one, before holding any. By its name: a
+    // search that waits would keep each row that it finds changed, and wait for the next one.
+    let next = ids(&tx.all(sql(""), args![claim.queue_id, now, 1]).await?)?;
+    if next.is_empty() {
+        return Ok(next);
+    }
+    lock(tx, claim.queue_id, &next, tx.engine().for_update()).await?;
+    ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)
 }
 
 async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String]) -> Result<Vec<Claimed>, Error> {
     if wanted.is_empty() {
         return Ok(vec![]);
     }
-    let sql = format!("{} WHERE id IN ({}) RETURNING *", Claim::TAKE, marks(5, wanted.len()));
+    let sql = format!("{} WHERE id IN ({}) {}", Claim::TAKE, marks(5, wanted.len()), Claim::GIVE);
     let mut values = claim.take_args(tx.now());
     wanted.iter().for_each(|id| values.extend(args![*id]));
     let rows = tx.all(AssertSqlSafe(sql), values).await?;
@@ -149,20 +155,24 @@ pub(super) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String
     let groups: Vec<String> = groups.iter().cloned().collect();
     for chunk in groups.chunks(AT_ONCE) {
         let heads = heads(tx, queue_id, chunk).await?;
-        for group in chunk {
-            let Some(heads) = heads.get(group) else {
-                let sql = "DELETE FROM message_groups WHERE queue_id = $1 AND group_id = $2";
-                tx.run(sql, args![queue_id, group]).await?;
-                continue;
-            };
+        let empty: Vec<String> = chunk.iter().filter(|group| !heads.contains_key(*group)).cloned().collect();
+        if !empty.is_empty() {
+            let sql =
+                format!("DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN ({})", marks(2, empty.len()));
+            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &empty)).await?;
+        }
+        let mut ready: BTreeMap<Timestamp, Vec<String>> = BTreeMap::new();
+        for (group, heads) in heads {
             let first = heads.iter().take(1);
             let blocking = first.chain(heads.iter().filter(|head| head.received)).map(|head| head.visible_at);
-            let ready_at = blocking.max().unwrap_or(now).max(now);
-            tx.run(
-                "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id = $3",
-                args![ready_at, queue_id, group],
-            )
-            .await?;
+            ready.entry(blocking.max().unwrap_or(now).max(now)).or_default().push(group);
+        }
+        for (at, groups) in ready {
+            let sql = format!(
+                "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id IN ({})",
+                marks(3, groups.len())
+            );
+            tx.run(AssertSqlSafe(sql), with_groups(args![at, queue_id], &groups)).await?;
         }
     }
     tx.ring(queue_id, groups.len());
@@ -193,21 +203,22 @@ pub(super) async fn group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Opti
     row.map(|row| row.text("group_id")).transpose()
 }
 
-/// Moves a claimed message to a dead-letter queue that keeps order. It becomes a new row there: the last of its group,
+/// Moves claimed messages to a dead-letter queue that keeps order. Each becomes a new row there: the last of its group,
 /// sent now. This claim does not count as a receive.
 pub async fn move_to(
     tx: &mut Tx,
-    message: &Claimed,
+    messages: &[Claimed],
     queue_id: i64,
     target: i64,
-    source: Option<&str>,
+    source: &str,
     why: &str,
-) -> Result<u64, Error> {
+) -> Result<(), Error> {
     let now = tx.now();
-    let Some(group) = &message.group_id else { return Ok(0) };
-    open(tx, target, &BTreeMap::from([(group.clone(), now)])).await?;
-    let moved = tx
-        .run(
+    let groups: BTreeSet<String> = messages.iter().filter_map(|message| message.group_id.clone()).collect();
+    // All at once, so that everybody takes them in one order.
+    open(tx, target, &groups.iter().map(|group| (group.clone(), now)).collect()).await?;
+    for message in messages {
+        tx.run(
             "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, group_id, deduplication_id, grouped, \
              sender, attributes, trace_header, body, receive_count, receives_before, first_received_at, \
              dead_letter_source, why) \
@@ -216,8 +227,32 @@ pub async fn move_to(
             args![target, now, source, why, message.id, message.receipt],
         )
         .await?;
-    tx.run("DELETE FROM messages WHERE id = $1 AND receipt = $2", args![message.id, message.receipt]).await?;
-    refresh(tx, queue_id, &BTreeSet::from([group.clone()])).await?;
-    tx.ring(target, 1);
-    Ok(moved)
+    }
+    remove(tx, queue_id, messages).await?;
+    tx.ring(target, messages.len());
+    Ok(())
+}
+
+/// Takes messages away that this transaction has claimed.
+pub async fn remove(tx: &mut Tx, queue_id: i64, messages: &[Claimed]) -> Result<(), Error> {
+    for message in messages {
+        tx.run("DELETE FROM messages WHERE id = $1 AND receipt = $2", args![message.id, message.receipt]).await?;
+    }
+    refresh(tx, queue_id, &messages.iter().filter_map(|message| message.group_id.clone()).collect()).await
+}
+
+/// Takes those of the groups for this transaction that nobody has just now. A group that has no row is nobody's.
+pub async fn hold_free(tx: &mut Tx, queue_id: i64, groups: BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+    if !tx.engine().has_other_writers() {
+        return Ok(groups);
+    }
+    let mut free = BTreeSet::new();
+    let groups: Vec<String> = groups.into_iter().collect();
+    for chunk in groups.chunks(AT_ONCE) {
+        let held = lock(tx, queue_id, chunk, tx.engine().skip_locked()).await?;
+        // Afterwards: one that came in between is somebody's.
+        let there = lock(tx, queue_id, chunk, "").await?;
+        free.extend(chunk.iter().filter(|group| held.contains(group) || !there.contains(group)).cloned());
+    }
+    Ok(free)
 }

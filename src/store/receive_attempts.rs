@@ -67,18 +67,13 @@ pub async fn untouched(tx: &mut Tx, queue_id: i64, attempt: &Attempt, ids: &[i64
     tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::read).collect()
 }
 
-/// Forgets up to `limit` that have expired. Gives how many.
+/// Forgets up to `limit` that have expired. Gives how many. Passes over those that somebody takes again just now.
 pub async fn forget_expired(tx: &mut Tx, limit: u32) -> Result<u64, Error> {
     let now = tx.now();
-    let rows = tx
-        .all("SELECT queue_id, attempt_id FROM receive_attempts WHERE expires_at <= $1 LIMIT $2", args![now, limit])
-        .await?;
-    for row in &rows {
-        tx.run(
-            "DELETE FROM receive_attempts WHERE queue_id = $1 AND attempt_id = $2 AND expires_at <= $3",
-            args![row.int("queue_id")?, row.text("attempt_id")?, now],
-        )
-        .await?;
-    }
-    Ok(rows.len() as u64)
+    let sql = format!(
+        "DELETE FROM receive_attempts WHERE (queue_id, attempt_id) IN (SELECT queue_id, attempt_id FROM receive_attempts WHERE expires_at <= $1 \
+         ORDER BY expires_at LIMIT $2 {})",
+        tx.engine().skip_locked()
+    );
+    tx.run(AssertSqlSafe(sql), args![now, limit]).await
 }

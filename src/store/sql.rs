@@ -16,6 +16,10 @@ pub enum Value {
     Text(Option<String>),
     /// BLOB or BYTEA, or its NULL.
     Blob(Option<Vec<u8>>),
+    /// PostgreSQL's BIGINT[]: a column of many rows.
+    Ints(Vec<i64>),
+    /// PostgreSQL's TEXT[].
+    Texts(Vec<Option<String>>),
 }
 
 macro_rules! value_from {
@@ -28,7 +32,7 @@ macro_rules! value_from {
                 let null = |value: Value| match value {
                     Value::Int(_) => Value::Int(None),
                     Value::Text(_) => Value::Text(None),
-                    Value::Blob(_) => Value::Blob(None),
+                    other => other,
                 };
                 match value {
                     Some($v) => $into,
@@ -83,25 +87,37 @@ fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
 }
 
-macro_rules! bind {
-    ($name:ident, $arguments:ty) => {
-        /// Puts the parameters into the engine's own form.
-        pub(super) fn $name(values: Vec<Value>) -> Result<$arguments, Error> {
-            let mut arguments = <$arguments>::default();
-            for value in values {
-                match value {
-                    Value::Int(v) => arguments.add(v),
-                    Value::Text(v) => arguments.add(v.map(without_nul)),
-                    Value::Blob(v) => arguments.add(v),
-                }
-                .map_err(encode_failed)?;
-            }
-            Ok(arguments)
+/// Puts the parameters into SQLite's own form.
+pub(super) fn bind_sqlite(values: Vec<Value>) -> Result<SqliteArguments, Error> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        match value {
+            Value::Int(v) => arguments.add(v),
+            Value::Text(v) => arguments.add(v.map(without_nul)),
+            Value::Blob(v) => arguments.add(v),
+            Value::Ints(_) | Value::Texts(_) => Err("SQLite has no arrays".into()),
         }
-    };
+        .map_err(encode_failed)?;
+    }
+    Ok(arguments)
 }
-bind!(bind_sqlite, SqliteArguments);
-bind!(bind_postgres, PgArguments);
+
+/// Puts the parameters into PostgreSQL's own form.
+pub(super) fn bind_postgres(values: Vec<Value>) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Int(v) => arguments.add(v),
+            Value::Text(v) => arguments.add(v.map(without_nul)),
+            Value::Blob(v) => arguments.add(v),
+            Value::Ints(v) => arguments.add(v),
+            Value::Texts(v) => arguments.add(v.into_iter().map(|v| v.map(without_nul)).collect::<Vec<_>>()),
+        }
+        .map_err(encode_failed)?;
+    }
+    Ok(arguments)
+}
 
 /// One row of a result. Columns are read by name; each reader fails when the column is missing or of another type.
 pub enum Row {

@@ -42,6 +42,14 @@ pub struct Subscription {
     pub token_expires_at: Timestamp,
     /// Whether only its owner may end it.
     pub authenticated: bool,
+    /// Whether it gets what is published now; not so during a replay, and after one that has an end.
+    pub live: bool,
+    /// The status of its last replay, in the words of the floor above.
+    pub replay_status: Option<String>,
+    /// Names its last replay.
+    pub replay_id: String,
+    /// The place in the archive up to which messages were replayed.
+    pub replay_after: i64,
 }
 
 /// A subscription to add.
@@ -69,7 +77,7 @@ pub struct NewSubscription {
     pub token_expires_at: Timestamp,
 }
 
-fn read(row: &Row) -> Result<Subscription, Error> {
+pub(super) fn read(row: &Row) -> Result<Subscription, Error> {
     let state = match row.int("state")? {
         0 => State::Pending,
         1 => State::Confirmed,
@@ -89,6 +97,10 @@ fn read(row: &Row) -> Result<Subscription, Error> {
         token: row.text("token")?,
         token_expires_at: row.time("token_expires_at")?,
         authenticated: row.flag("authenticated")?,
+        live: row.flag("live")?,
+        replay_status: row.opt_text("replay_status")?,
+        replay_id: row.text("replay_id")?,
+        replay_after: row.int("replay_after")?,
     })
 }
 
@@ -116,6 +128,12 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
         )
         .await?;
     Ok(added > 0)
+}
+
+/// Finds a subscription by its id.
+pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Subscription>, Error> {
+    let row = tx.one("SELECT * FROM subscriptions WHERE id = $1", args![id]).await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Finds a subscription by the last part of its ARN.
@@ -154,12 +172,12 @@ pub async fn by_endpoint(
     row.as_ref().map(read).transpose()
 }
 
-/// A topic's confirmed subscriptions after the one with id `after`, oldest first; `limit` at the most.
+/// A topic's confirmed subscriptions that get what is published now, after the one with id `after`, oldest first; `limit` at the most.
 pub async fn confirmed(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Result<Vec<Subscription>, Error> {
     // Index: subscriptions_by_topic.
     let rows = tx
         .all(
-            "SELECT * FROM subscriptions WHERE topic_id = $1 AND state = 1 AND id > $2 ORDER BY id LIMIT $3",
+            "SELECT * FROM subscriptions WHERE topic_id = $1 AND state = 1 AND live = 1 AND id > $2 ORDER BY id LIMIT $3",
             args![topic_id, after, limit],
         )
         .await?;

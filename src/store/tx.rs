@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, SqlSafeStr, Sqlite};
+use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres, SqlSafeStr, SqlStr, Sqlite};
 
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
@@ -11,6 +11,9 @@ use crate::store::sql::{bind_postgres, bind_sqlite};
 use crate::store::vault::Vault;
 use crate::store::wake::QUEUE_CHANGED;
 use crate::store::{Error, Row, Value};
+
+const SAVEPOINT: &str = "SAVEPOINT job;";
+const RELEASE: &str = "RELEASE SAVEPOINT job;";
 
 /// The connection that a closure given to [`Store::write`](crate::store::Store::write) or
 /// [`Store::read`](crate::store::Store::read) works on.
@@ -21,6 +24,20 @@ pub struct Tx {
     pub(super) rings: Vec<(i64, usize)>,
     in_transaction: bool,
     failed: Option<Error>,
+    /// SQLite: statements that run before the next one, and go to the connection's thread together with it.
+    first: String,
+    end: End,
+}
+
+/// What commits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// A statement of its own.
+    Alone,
+    /// SQLite: the next statement, in the same way.
+    WithNext,
+    /// A statement that has run.
+    Over,
 }
 
 pub(super) enum Connection {
@@ -30,7 +47,16 @@ pub(super) enum Connection {
 
 impl Tx {
     pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
-        Self { connection, clock, vault, rings: Vec::new(), in_transaction: false, failed: None }
+        Self {
+            connection,
+            clock,
+            vault,
+            rings: Vec::new(),
+            in_transaction: false,
+            failed: None,
+            first: String::new(),
+            end: End::Alone,
+        }
     }
 
     /// A connection that the lane runs a transaction on.
@@ -38,9 +64,75 @@ impl Tx {
         Self { in_transaction: true, ..Self::new(connection, clock, vault) }
     }
 
-    /// BEGIN, COMMIT and their like: they run also after a statement has failed.
+    /// A statement of the lane's own: it runs also after one has failed.
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
         self.execute(sql, vec![]).await.map(drop)
+    }
+
+    /// Begins a transaction. With SQLite this costs nothing: the statement goes with the next one, as do those below.
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        let sql = self.engine().begin();
+        self.at_last(sql).await
+    }
+
+    /// Begins a part of the transaction that can be undone.
+    pub(super) async fn savepoint(&mut self) -> Result<(), Error> {
+        self.at_last(SAVEPOINT).await
+    }
+
+    /// Undoes the part that began last.
+    pub(super) async fn undo(&mut self) -> Result<(), Error> {
+        if self.first.ends_with(SAVEPOINT) {
+            return Ok(());
+        }
+        self.control("ROLLBACK TO SAVEPOINT job").await
+    }
+
+    /// Ends the part that began last.
+    pub(super) async fn release(&mut self) -> Result<(), Error> {
+        if let Some(rest) = self.first.strip_suffix(SAVEPOINT) {
+            self.first.truncate(rest.len());
+            return Ok(());
+        }
+        self.at_last(RELEASE).await
+    }
+
+    /// Has the next statement, the last one, commit too, where that saves a way.
+    pub(super) fn commit_with_next(&mut self) {
+        if self.engine() == Engine::Sqlite {
+            self.end = End::WithNext;
+        }
+    }
+
+    /// Returns once the transaction is durable.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        if self.end == End::Over { Ok(()) } else { self.finish("COMMIT").await }
+    }
+
+    /// Undoes the transaction.
+    pub(super) async fn rollback(&mut self) -> Result<(), Error> {
+        self.finish("ROLLBACK").await
+    }
+
+    async fn finish(&mut self, sql: &'static str) -> Result<(), Error> {
+        self.end = End::Alone;
+        if self.first.starts_with(Engine::Sqlite.begin()) {
+            // It did not even begin.
+            self.first.clear();
+            return Ok(());
+        }
+        self.control(sql).await
+    }
+
+    /// Runs a statement, or has it wait for the next one, where that saves the way to another thread and back.
+    async fn at_last(&mut self, sql: &'static str) -> Result<(), Error> {
+        match self.engine() {
+            Engine::Sqlite => {
+                self.first.push_str(sql);
+                Ok(())
+            }
+            Engine::Postgres => self.control(sql).await,
+        }
     }
 
     /// Why the change that ran until now must be undone, if a statement of it failed. The next change starts afresh.
@@ -92,6 +184,9 @@ impl Tx {
     /// answers a COMMIT with a rollback that looks like success. SQLite would go on, in part even outside of the
     /// transaction; so that both do the same, the change ends here.
     fn check_whole(&self) -> Result<(), Error> {
+        if self.end == End::Over {
+            return Err(Error::corrupt("a statement after the commit"));
+        }
         self.failed.clone().map_or(Ok(()), Err)
     }
 
@@ -109,7 +204,20 @@ impl Tx {
 
     async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.connection {
-            Connection::Sqlite(c) => sqlx::query_with(sql, bind_sqlite(args)?).execute(&mut **c).await?.rows_affected(),
+            Connection::Sqlite(c) => {
+                // First the parameters: where they cannot be bound, nothing was taken from what has to run first.
+                let args = bind_sqlite(args)?;
+                let mut steps =
+                    (&mut **c).fetch_many(sqlx::query_with(together(&mut self.first, sql, &mut self.end), args));
+                let mut rows = 0;
+                // Of several statements, the last one is meant.
+                while let Some(step) = steps.try_next().await? {
+                    if let Either::Left(done) = step {
+                        rows = done.rows_affected();
+                    }
+                }
+                rows
+            }
             Connection::Postgres(c) => {
                 sqlx::query_with(sql, bind_postgres(args)?).execute(&mut **c).await?.rows_affected()
             }
@@ -119,7 +227,9 @@ impl Tx {
     async fn fetch(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         Ok(match &mut self.connection {
             Connection::Sqlite(c) => {
-                sqlx::query_with(sql, bind_sqlite(args)?).fetch(&mut **c).map_ok(Row::Sqlite).try_collect().await?
+                let args = bind_sqlite(args)?;
+                let query = sqlx::query_with(together(&mut self.first, sql, &mut self.end), args);
+                query.fetch(&mut **c).map_ok(Row::Sqlite).try_collect().await?
             }
             Connection::Postgres(c) => {
                 sqlx::query_with(sql, bind_postgres(args)?).fetch(&mut **c).map_ok(Row::Postgres).try_collect().await?
@@ -141,4 +251,19 @@ impl Tx {
     pub fn ring(&mut self, queue_id: i64, messages: usize) {
         self.rings.push((queue_id, messages));
     }
+}
+
+/// The statement with those that have to run before and after it.
+fn together(first: &mut String, sql: impl SqlSafeStr, end: &mut End) -> SqlStr {
+    let sql = sql.into_sql_str();
+    if first.is_empty() && *end != End::WithNext {
+        return sql;
+    }
+    first.push_str(sql.as_str());
+    if *end == End::WithNext {
+        first.push_str(";COMMIT");
+        *end = End::Over;
+    }
+    // Each part was safe.
+    AssertSqlSafe(std::mem::take(first)).into_sql_str()
 }

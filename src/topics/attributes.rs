@@ -5,18 +5,23 @@ use serde_json::Value as Json;
 
 use crate::base::Arn;
 use crate::store;
-use crate::topics::Error;
 use crate::topics::delivery::policy;
 use crate::topics::endpoint;
 use crate::topics::endpoint::Protocol;
 use crate::topics::filter_policy::{Fault, FilterPolicy, Scope};
+use crate::topics::permission::check_policy;
+use crate::topics::replay::Span;
+use crate::topics::rules::SUFFIX;
 use crate::topics::signing::Version;
+use crate::topics::{Error, archive};
 
 /// Attributes by name.
 pub type Attributes = BTreeMap<String, String>;
 
-/// The most bytes of a policy document (SNS quotas: 30 KB).
-const POLICY_BYTES_MAX: usize = 30_720;
+/// The longest name of a key.
+const KEY_BYTES_MAX: usize = 2_048;
+/// What logs of deliveries would be written for; each has a role for successes and one for failures, and a sample rate.
+const FEEDBACK: [&str; 5] = ["HTTP", "Firehose", "Lambda", "Application", "SQS"];
 
 /// Reads attributes as the store keeps them.
 pub(in crate::topics) fn read(json: &str) -> Result<Attributes, store::Error> {
@@ -28,26 +33,57 @@ pub(in crate::topics) fn write(attributes: &Attributes) -> String {
     Json::from_iter(attributes.iter().map(|(name, value)| (name.clone(), value.clone()))).to_string()
 }
 
-/// Checks an attribute of a topic. Attributes that would change how a topic works here, but do not, are unknown ones.
-pub(in crate::topics) fn check_topic(name: &str, value: &str) -> Result<(), Error> {
+/// Checks an attribute of a topic. Attributes that would change how a topic works here, but do not, are unknown ones;
+/// those that only say what AWS's other services do (traces, logs, keys) are kept, as on AWS.
+pub(in crate::topics) fn check_topic(name: &str, value: &str, fifo: bool) -> Result<(), Error> {
+    let one_of = |name, values: &[&str]| {
+        let why = || Error::AttributeValue(name, format!("must be {}", values.join(" or ")));
+        if values.contains(&value) { Ok(()) } else { Err(why()) }
+    };
     match name {
         "DisplayName" if value.chars().count() > 100 || value.chars().any(char::is_control) => {
             Err(Error::AttributeValue("DisplayName", "at most 100 characters, no control characters".to_owned()))
         }
-        "Policy" => {
-            let object = serde_json::from_str(value).ok().filter(|policy: &Json| policy.is_object());
-            match object {
-                Some(_) if value.len() <= POLICY_BYTES_MAX => Ok(()),
-                _ => Err(Error::AttributeValue("Policy", "Error parsing Policy".to_owned())),
-            }
-        }
-        "DeliveryPolicy" if value.is_empty() => Ok(()),
+        "DisplayName" => Ok(()),
+        "Policy" => check_policy(value),
+        _ if removes(name, value) => Ok(()),
         "DeliveryPolicy" => policy::check_topic(value).map_err(|why| Error::AttributeValue("DeliveryPolicy", why)),
-        "SignatureVersion" if Version::parse(value).is_none() => {
-            Err(Error::AttributeValue("SignatureVersion", "must be 1 or 2".to_owned()))
+        "SignatureVersion" if Version::parse(value).is_none() => one_of("SignatureVersion", &["1", "2"]),
+        "SignatureVersion" => Ok(()),
+        "ContentBasedDeduplication" | "FifoThroughputScope" if !fifo => Err(Error::FifoAttribute(name.to_owned())),
+        "ContentBasedDeduplication" => one_of("ContentBasedDeduplication", &["true", "false"]),
+        "FifoThroughputScope" => one_of("FifoThroughputScope", &["Topic", "MessageGroup"]),
+        "ArchivePolicy" => archive::days(value).map(drop),
+        "TracingConfig" => one_of("TracingConfig", &["PassThrough", "Active"]),
+        "KmsMasterKeyId" if value.len() > KEY_BYTES_MAX || value.chars().any(char::is_control) => {
+            Err(Error::AttributeValue("KmsMasterKeyId", "at most 2048 bytes, no control characters".to_owned()))
         }
-        "DisplayName" | "SignatureVersion" => Ok(()),
-        _ => Err(Error::AttributeName(name.to_owned())),
+        "KmsMasterKeyId" => Ok(()),
+        _ => check_feedback(name, value),
+    }
+}
+
+/// Whether this value of a topic's attribute takes the attribute away.
+pub(in crate::topics) fn removes(name: &str, value: &str) -> bool {
+    match name {
+        "ArchivePolicy" => matches!(value.trim(), "" | "{}"),
+        "DeliveryPolicy" | "KmsMasterKeyId" => value.is_empty(),
+        _ => value.is_empty() && FEEDBACK.iter().any(|p| name.starts_with(p)) && name.ends_with("FeedbackRoleArn"),
+    }
+}
+
+fn check_feedback(name: &str, value: &str) -> Result<(), Error> {
+    let unknown = || Error::AttributeName(name.to_owned());
+    let rest = FEEDBACK.iter().find_map(|protocol| name.strip_prefix(protocol)).ok_or_else(unknown)?;
+    let rate = || value.parse::<u8>().is_ok_and(|rate| rate <= 100);
+    match rest {
+        "SuccessFeedbackSampleRate" if rate() => Ok(()),
+        "SuccessFeedbackRoleArn" | "FailureFeedbackRoleArn" if role_ok(value) => Ok(()),
+        "SuccessFeedbackSampleRate" => Err(Error::AttributeValue("FeedbackSampleRate", "0 to 100".to_owned())),
+        "SuccessFeedbackRoleArn" | "FailureFeedbackRoleArn" => {
+            Err(Error::AttributeValue("FeedbackRoleArn", "not the ARN of a role".to_owned()))
+        }
+        _ => Err(unknown()),
     }
 }
 
@@ -83,6 +119,8 @@ pub(in crate::topics) fn check_subscription(
             dead_letter_queue(value, topic)?;
             Ok(value.to_owned())
         }
+        "ReplayPolicy" if matches!(value.trim(), "" | "{}") => Ok(String::new()),
+        "ReplayPolicy" => Span::parse(value).map(|_| value.to_owned()),
         // An empty object lets everything pass, as no policy does.
         "FilterPolicy" if value.trim() == "{}" => Ok(String::new()),
         "FilterPolicy" => Ok(value.to_owned()),
@@ -121,16 +159,15 @@ pub(in crate::topics) fn filter_policy(attributes: &Attributes) -> Result<Option
     }
 }
 
-/// The queue that a RedrivePolicy names: a standard queue of the topic's account and region.
+/// The queue that a RedrivePolicy names: one of the topic's account and region, and FIFO only where the topic is.
 pub(in crate::topics) fn dead_letter_queue(redrive: &str, topic: &Arn) -> Result<Arn, Error> {
     let wrong = |why: &str| Error::AttributeValue("RedrivePolicy", why.to_owned());
     let json: Json = serde_json::from_str(redrive).map_err(|_| wrong("failed to parse JSON."))?;
     let arn = json.get("deadLetterTargetArn").and_then(Json::as_str).unwrap_or_default();
-    let arn = match endpoint::queue(arn) {
-        Ok(arn) => arn,
-        Err(Error::EndpointFifo) => return Err(wrong("deadLetterTargetArn must be a standard queue")),
-        Err(_) => return Err(wrong("deadLetterTargetArn is an invalid arn")),
-    };
+    let arn = endpoint::queue(arn).map_err(|_| wrong("deadLetterTargetArn is an invalid arn"))?;
+    if arn.resource.ends_with(SUFFIX) && !topic.resource.ends_with(SUFFIX) {
+        return Err(wrong("deadLetterTargetArn must be a standard queue"));
+    }
     if arn.account != topic.account || arn.region != topic.region {
         return Err(wrong("deadLetterTargetArn must be in the account and region of the topic"));
     }
@@ -143,20 +180,45 @@ mod tests {
 
     #[test]
     fn topic_attributes_are_checked() {
+        let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"SNS:Publish","Resource":"*"}}"#;
         for (name, value) in [
             ("DisplayName", "Orders"),
             ("DisplayName", ""),
-            ("Policy", "{\"Version\":\"2012-10-17\"}"),
+            ("Policy", policy),
             ("SignatureVersion", "2"),
             ("DeliveryPolicy", "{\"http\":{}}"),
+            ("KmsMasterKeyId", "alias/aws/sns"),
+            ("KmsMasterKeyId", ""),
+            ("TracingConfig", "Active"),
+            ("ArchivePolicy", "{\"MessageRetentionPeriod\":\"7\"}"),
+            ("SQSSuccessFeedbackSampleRate", "100"),
+            ("LambdaFailureFeedbackRoleArn", "arn:aws:iam::123456789012:role/logs"),
+            ("LambdaFailureFeedbackRoleArn", ""),
         ] {
-            assert!(check_topic(name, value).is_ok(), "{name}");
+            assert!(check_topic(name, value, false).is_ok(), "{name} {value}");
         }
-        assert!(matches!(check_topic("DisplayName", "a\r\nb"), Err(Error::AttributeValue("DisplayName", _))));
-        assert!(matches!(check_topic("Policy", "{"), Err(Error::AttributeValue("Policy", _))));
-        assert!(matches!(check_topic("SignatureVersion", "3"), Err(Error::AttributeValue("SignatureVersion", _))));
-        for name in ["Owner", "TopicArn", "FifoTopic", "KmsMasterKeyId", ""] {
-            assert!(matches!(check_topic(name, "x"), Err(Error::AttributeName(_))), "{name}");
+        for (name, value) in [
+            ("DisplayName", "a\r\nb"),
+            ("Policy", "{"),
+            ("Policy", "{\"Version\":\"2012-10-17\"}"),
+            ("SignatureVersion", "3"),
+            ("TracingConfig", "on"),
+            ("ArchivePolicy", "{\"MessageRetentionPeriod\":\"0\"}"),
+            ("SQSSuccessFeedbackSampleRate", "101"),
+            ("HTTPSuccessFeedbackRoleArn", "logs"),
+        ] {
+            let answer = check_topic(name, value, false);
+            assert!(matches!(answer, Err(Error::AttributeValue(..))), "{name} {value}: {answer:?}");
+        }
+        let scope = policy.replace("SNS:Publish", "sqs:SendMessage");
+        assert!(matches!(check_topic("Policy", &scope, false), Err(Error::PolicyScope)));
+        for name in ["Owner", "TopicArn", "FifoTopic", "HTTPColour", "SQSSuccessFeedbackSampleRates", ""] {
+            assert!(matches!(check_topic(name, "x", false), Err(Error::AttributeName(_))), "{name}");
+        }
+        for (name, value) in [("ContentBasedDeduplication", "true"), ("FifoThroughputScope", "MessageGroup")] {
+            assert!(matches!(check_topic(name, value, false), Err(Error::FifoAttribute(_))), "{name}");
+            assert!(check_topic(name, value, true).is_ok(), "{name}");
+            assert!(matches!(check_topic(name, "x", true), Err(Error::AttributeValue(..))), "{name}");
         }
     }
 

@@ -136,15 +136,15 @@ pub fn web(protocol: Protocol, endpoint: &str) -> Result<Url, Error> {
     url.ok_or(Error::EndpointScheme)
 }
 
-/// The ARN of a queue endpoint. FIFO queues are refused, since topics are standard ones (SNS developer guide).
+/// The ARN of a queue endpoint, standard or FIFO.
 pub fn queue(endpoint: &str) -> Result<Arn, Error> {
     let arn: Arn = endpoint.parse().map_err(|_| Error::EndpointQueue)?;
-    let (name, fifo) = arn.resource.strip_suffix(".fifo").map_or((arn.resource.as_str(), false), |name| (name, true));
+    let name = arn.resource.strip_suffix(".fifo").unwrap_or(&arn.resource);
     let name_ok = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if arn.service != "sqs" || !name_ok || arn.resource.len() > 80 {
         return Err(Error::EndpointQueue);
     }
-    if fifo { Err(Error::EndpointFifo) } else { Ok(arn) }
+    Ok(arn)
 }
 
 #[cfg(test)]
@@ -158,6 +158,7 @@ mod tests {
             (Protocol::Http, "http://127.0.0.1:8080"),
             (Protocol::Https, "https://user:word@example.com/"),
             (Protocol::Sqs, "arn:aws:sqs:us-east-1:123456789012:orders"),
+            (Protocol::Sqs, "arn:aws:sqs:us-east-1:123456789012:orders.fifo"),
             (Protocol::Lambda, "arn:aws:lambda:us-east-1:123456789012:function:resize:live"),
             (Protocol::Email, "ann@example.com"),
             (Protocol::EmailJson, "ann@example.com"),
@@ -177,7 +178,7 @@ mod tests {
             (Protocol::Http, "file:///etc/passwd"),
             (Protocol::Sqs, "arn:aws:sns:us-east-1:123456789012:orders"),
             (Protocol::Sqs, "http://example.com/"),
-            (Protocol::Sqs, "arn:aws:sqs:us-east-1:123456789012:orders.fifo"),
+            (Protocol::Sqs, "arn:aws:sqs:us-east-1:123456789012:.fifo"),
             (Protocol::Lambda, "arn:aws:lambda:us-east-1:123456789012:layer:resize"),
             (Protocol::Lambda, "resize"),
             (Protocol::Email, "ann@example.com\r\nBcc: bob@example.com"),

@@ -31,6 +31,26 @@ pub struct Notification {
     pub version: Version,
     /// The signature; `None` where nobody needed one when it was published.
     pub signature: Option<String>,
+    /// The place in a FIFO topic. Such a message is not signed, as on AWS.
+    #[serde(default)]
+    pub sequence: Option<String>,
+    /// Whether it comes from the topic's archive.
+    #[serde(default)]
+    pub replayed: bool,
+}
+
+/// An envelope but for the subscription's own link: what is the same for all subscriptions is written once.
+pub struct Frame {
+    head: String,
+    base: String,
+    tail: String,
+}
+
+impl Frame {
+    /// The body for a subscription: `subscription` is its ARN.
+    pub fn around(&self, subscription: &str) -> String {
+        format!("{}{}{}", self.head, quote(&unsubscribe_url(&self.base, subscription)), self.tail)
+    }
 }
 
 impl Notification {
@@ -50,23 +70,38 @@ impl Notification {
 
     /// The body for a subscription: `subscription` is its ARN.
     pub fn envelope(&self, key: &Key, subscription: &str) -> String {
+        self.frame(key).around(subscription)
+    }
+
+    /// The body for any subscription.
+    pub fn frame(&self, key: &Key) -> Frame {
         let mut body = Lines::new();
         body.text("Type", "Notification");
         body.text("MessageId", &self.id);
+        if let Some(sequence) = &self.sequence {
+            body.text("SequenceNumber", sequence);
+        }
         body.text("TopicArn", &self.topic);
         if let Some(subject) = &self.subject {
             body.text("Subject", subject);
         }
         body.text("Message", &self.message);
         body.text("Timestamp", &Timestamp::from_micros(self.at).iso_millis());
-        body.text("SignatureVersion", self.version.as_str());
-        body.text("Signature", self.signature.as_deref().unwrap_or_default());
-        body.text("SigningCertURL", &key.url(&self.base));
-        body.text("UnsubscribeURL", &unsubscribe_url(&self.base, subscription));
-        if !self.attributes.is_empty() {
-            body.raw("MessageAttributes", &attributes(&self.attributes));
+        if self.sequence.is_none() {
+            body.text("SignatureVersion", self.version.as_str());
+            body.text("Signature", self.signature.as_deref().unwrap_or_default());
+            body.text("SigningCertURL", &key.url(&self.base));
         }
-        body.end()
+        body.raw("UnsubscribeURL", "");
+        let mut tail = Lines(String::new());
+        // What comes after the link begins with a comma.
+        if !self.attributes.is_empty() {
+            tail.more("MessageAttributes", &attributes(&self.attributes));
+        }
+        if self.replayed {
+            tail.more("Replayed", &quote("true"));
+        }
+        Frame { head: body.0, base: self.base.clone(), tail: tail.end() }
     }
 }
 
@@ -176,6 +211,14 @@ impl Lines {
 
     fn raw(&mut self, key: &str, json: &str) {
         let comma = if self.0.len() > 1 { "," } else { "" };
+        self.line(comma, key, json);
+    }
+
+    fn more(&mut self, key: &str, json: &str) {
+        self.line(",", key, json);
+    }
+
+    fn line(&mut self, comma: &str, key: &str, json: &str) {
         self.0.push_str(comma);
         self.0.push_str("\n  \"");
         self.0.push_str(key);

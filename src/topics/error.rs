@@ -11,9 +11,33 @@ pub enum Error {
     /// The name has other characters than letters, digits, `_`, `-`, or is empty or longer than 256.
     #[error("topic name is not valid")]
     TopicName,
-    /// FIFO topics are not built yet.
-    #[error("fifo topics are not supported")]
-    Fifo,
+    /// The topic has an archive, and cannot go before that.
+    #[error("the topic has an archive policy")]
+    Archived,
+    /// The topic's policy does not let our own mail publish to it.
+    #[error("the topic's policy denies it")]
+    Forbidden,
+    /// A label of a permission that is empty, too long, or has control characters.
+    #[error("label is not valid")]
+    Label,
+    /// A statement with this label is there already.
+    #[error("the policy has a statement with this label")]
+    LabelTaken,
+    /// None of the accounts of a permission, or one that is no account's number.
+    #[error("account is not valid")]
+    Account,
+    /// A policy, or a permission, for an action that is none of this service.
+    #[error("action is none of topics")]
+    PolicyScope,
+    /// An attribute that only a FIFO topic has.
+    #[error("attribute {0} is for fifo topics")]
+    FifoAttribute(String),
+    /// More than 100 subscriptions of a FIFO topic.
+    #[error("too many subscriptions")]
+    TooManySubscriptions,
+    /// A protocol that a FIFO topic does not deliver to.
+    #[error("a fifo topic does not deliver to {0}")]
+    FifoProtocol(String),
     /// CreateTopic named a topic that exists with other attributes.
     #[error("topic exists with different attributes")]
     TopicDiffers,
@@ -145,6 +169,18 @@ pub enum Error {
     /// The message group is empty, longer than 128 characters, or has other than letters, digits and punctuation.
     #[error("message group is not valid")]
     Group,
+    /// The deduplication id is empty, longer than 128 characters, or has other than letters, digits and punctuation.
+    #[error("deduplication id is not valid")]
+    Deduplication,
+    /// A deduplication id in a message for a standard topic.
+    #[error("a standard topic takes no deduplication id")]
+    DeduplicationHere,
+    /// A FIFO topic needs a deduplication id, or to know messages by their content.
+    #[error("deduplication id is missing")]
+    DeduplicationMissing,
+    /// A FIFO topic needs a group.
+    #[error("message group is missing")]
+    GroupMissing,
     /// The signing key could not be made or read.
     #[error("signing: {0}")]
     Signing(String),

@@ -6,6 +6,7 @@ use crate::base::Clock;
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::Ways;
+use crate::topics::permission::Policies;
 use crate::topics::signing::Signer;
 
 /// All operations on topics and subscriptions. Cheap to clone; the operations stand in the rooms of this floor.
@@ -17,6 +18,7 @@ struct Inner {
     clock: Clock,
     queues: Queues,
     signer: Signer,
+    policies: Policies,
     public_url: Option<String>,
     bound_url: String,
     ways: Ways,
@@ -39,6 +41,7 @@ impl Topics {
             clock,
             queues,
             signer,
+            policies: Policies::default(),
             public_url,
             bound_url: bound_url.into(),
             ways: Ways::default(),
@@ -55,6 +58,7 @@ impl Topics {
             clock: old.clock.clone(),
             queues: old.queues.clone(),
             signer: old.signer.at_home(signing_url),
+            policies: Policies::default(),
             public_url: old.public_url.clone(),
             bound_url: old.bound_url.clone(),
             ways,
@@ -76,6 +80,10 @@ impl Topics {
 
     pub(in crate::topics) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(in crate::topics) fn policies(&self) -> &Policies {
+        &self.0.policies
     }
 
     pub(in crate::topics) fn queues(&self) -> &Queues {

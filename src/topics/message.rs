@@ -1,6 +1,7 @@
 //! What is published: message, subject and attributes, with SNS's limits.
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::queues::message_attributes;
@@ -12,7 +13,7 @@ use crate::topics::{Attribute, Error, Value};
 pub const MAX_BYTES: usize = 262_144;
 
 /// A message to publish. `Publication { message, ..Default::default() }` is enough for a plain one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
     /// The subject, for protocols that show one: up to 100 characters, none of them a control character.
     pub subject: Option<String>,
@@ -22,8 +23,10 @@ pub struct Publication {
     pub attributes: BTreeMap<String, Attribute>,
     /// Whether `message` is a JSON object with a string `default` and strings by protocol (MessageStructure=json).
     pub structure_json: bool,
-    /// The message group, carried to standard queues for fairness.
+    /// The message group: carried to standard queues for fairness; what a FIFO topic keeps the order of.
     pub group: Option<String>,
+    /// What a FIFO topic knows the message by, for five minutes.
+    pub deduplication_id: Option<String>,
     /// `scheme://host` as the caller named this server, for the links in the message; `None` where there is no caller.
     pub base_url: Option<String>,
 }
@@ -32,6 +35,15 @@ impl Publication {
     /// The bytes that count against [`MAX_BYTES`].
     pub fn bytes(&self) -> usize {
         self.message.len() + message_attributes::size(&self.attributes)
+    }
+
+    /// Checks the attributes.
+    pub(in crate::topics) fn check_attributes(&self) -> Result<(), Error> {
+        self.attributes.iter().try_for_each(|(name, attribute)| {
+            let fault = |why| Error::MessageAttribute { name: name.clone(), why };
+            check_name(name).map_err(fault)?;
+            check_value(attribute).map_err(fault)
+        })
     }
 
     /// Checks everything that can be checked without the topic, and finds the wording for each protocol.
@@ -45,14 +57,13 @@ impl Publication {
         if self.bytes() > MAX_BYTES {
             return Err(Error::MessageTooLong);
         }
-        if self.group.as_deref().is_some_and(|group| !group_ok(group)) {
+        if self.group.as_deref().is_some_and(|group| !id_ok(group)) {
             return Err(Error::Group);
         }
-        for (name, attribute) in &self.attributes {
-            let fault = |why| Error::MessageAttribute { name: name.clone(), why };
-            check_name(name).map_err(fault)?;
-            check_value(attribute).map_err(fault)?;
+        if self.deduplication_id.as_deref().is_some_and(|id| !id_ok(id)) {
+            return Err(Error::Deduplication);
         }
+        self.check_attributes()?;
         if self.structure_json {
             return Wordings::from_json(&self.message);
         }
@@ -98,8 +109,8 @@ fn subject_ok(subject: &str) -> bool {
 }
 
 /// 1 to 128 letters, digits and punctuation marks, as SQS takes them for MessageGroupId.
-fn group_ok(group: &str) -> bool {
-    (1..=128).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_graphic())
+fn id_ok(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn check_name(name: &str) -> Result<(), AttributeFault> {

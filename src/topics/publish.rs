@@ -1,282 +1,277 @@
-//! Publishing: the fan-out of one message to all confirmed subscriptions, in the publisher's transaction.
-use std::collections::BTreeMap;
+//! Publishing: a message gets its place in its topic, and is handed to a few subscriptions at once, in the publisher's
+//! transaction, or to many by a fan-out job. Nothing is signed inside a transaction.
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::base::{Arn, Timestamp, ids};
-use crate::queues::{self, Outgoing, Queues};
-use crate::store::subscriptions::{self, Subscription};
-use crate::store::{self, Tx, publications};
-use crate::topics::attributes;
+use crate::base::{Arn, Timestamp};
+use crate::queues::{Targets, sequence_number};
+use crate::store::subscriptions::Subscription;
+use crate::store::topics::Topic;
+use crate::store::{self, Tx, fan_outs, subscriptions, topic_archive, topic_order};
+use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
-use crate::topics::envelope::Notification;
-use crate::topics::filter_policy::{Facts, Scope};
-use crate::topics::job::{self, Job};
-use crate::topics::message::Wordings;
-use crate::topics::signing::{Signer, Version};
-use crate::topics::topic::find;
-use crate::topics::{Error, Publication, Topics};
+use crate::topics::fan_out::{Fan, Handout};
+use crate::topics::rules::{Rules, content_id};
+use crate::topics::signing::{Key, Version};
+use crate::topics::topic::{find, hold};
+use crate::topics::{Error, Publication, Topics, attributes};
+use crate::workers::{self, SystemQueue};
 
-/// How many subscriptions are read at a time, so that memory stays bounded whatever the topic's size.
-const AT_ONCE: u32 = 256;
+pub(in crate::topics) use crate::topics::fan_out::to_dead_letters;
 
-/// A publication that was checked and has its id, ready for its transaction.
-struct Draft {
-    id: String,
-    at: Timestamp,
-    publication: Publication,
-    wordings: Wordings,
-    base: String,
-    /// Signatures that were made before the transaction, by version and text.
-    signatures: Vec<(Version, String, String)>,
+/// How many subscriptions are served in the publisher's transaction. More are served by a job.
+const AT_ONCE: u32 = 100;
+/// How long a message is known by its deduplication id.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
+
+/// What the publisher is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The MessageId.
+    pub message_id: String,
+    /// The place in a FIFO topic: grows within a group.
+    pub sequence_number: Option<String>,
+}
+
+/// What was seen before the transaction.
+struct Ahead {
+    rules: Rules,
+    /// Those that want an envelope.
+    protocols: Vec<Protocol>,
+    /// The subscriptions, if they can be served from here: a few, of a topic without an order or an archive.
+    few: Option<Vec<Subscription>>,
+}
+
+/// One of several messages, and what was made of it before the transaction.
+struct Entry {
+    n: usize,
+    draft: Draft,
+    made: Option<(Handout, Targets)>,
 }
 
 impl Topics {
-    /// Publishes to `topic` and returns the MessageId. When it returns, every confirmed queue subscription has its
-    /// message and every HTTP subscription its delivery job, durably. Errors: `TopicMissing`, and those of
-    /// [`Publication`]'s limits.
+    /// Publishes to `topic` and returns the MessageId. When it returns, every confirmed subscription has its message, its
+    /// delivery job, or its place in a fan-out job, durably. Errors: `TopicMissing`, and those of [`Publication`]'s
+    /// limits.
     pub async fn publish(&self, topic: &Arn, publication: Publication) -> Result<String, Error> {
-        let ids = self.publish_all(topic, vec![publication]).await?;
-        ids.into_iter().next().ok_or(Error::MessageEmpty)
+        let published = self.publish_each(topic, vec![publication]).await?.into_iter().next();
+        published.unwrap_or(Err(Error::MessageEmpty)).map(|published| published.message_id)
     }
 
-    /// Publishes several messages in one transaction, all or none, and returns their MessageIds.
-    pub async fn publish_all(&self, topic: &Arn, publications: Vec<Publication>) -> Result<Vec<String>, Error> {
-        let drafts = publications.into_iter().map(|publication| self.draft(publication));
-        let mut drafts: Vec<Draft> = drafts.collect::<Result<_, Error>>()?;
-        // Signing takes CPU time, and others wait for the transaction.
-        self.sign_ahead(topic, &mut drafts).await?;
-        let (topics, topic) = (self.clone(), topic.clone());
+    /// Publishes several messages, each taken or refused for itself; those that are taken are durable on return, as by
+    /// [`Topics::publish`]. Errors: `TopicMissing`. A message's own error is its entry of the result.
+    pub async fn publish_each(
+        &self,
+        topic: &Arn,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<Result<Published, Error>>, Error> {
+        let Ahead { rules, protocols, few } = self.look_ahead(topic).await?;
+        let key = self.signer().key().await?;
+        let mut answers = Vec::with_capacity(publications.len());
+        let mut drafts = Vec::with_capacity(publications.len());
+        for (n, publication) in publications.into_iter().enumerate() {
+            let draft = rules.check(&publication).and_then(|()| self.draft(publication)).and_then(|mut draft| {
+                if !rules.fifo {
+                    // This takes CPU time, and others wait for the transaction.
+                    draft.sign(topic, &key, rules.version, &protocols)?;
+                }
+                Ok(draft)
+            });
+            match draft {
+                Ok(draft) => {
+                    let made = match &few {
+                        Some(few) => Some(self.make(topic, rules, &key, &draft, few).await?),
+                        None => None,
+                    };
+                    drafts.push(Entry { n, draft, made });
+                    answers.push(Err(Error::MessageEmpty));
+                }
+                Err(error) => answers.push(Err(error)),
+            }
+        }
+        for lot in lots(rules, drafts) {
+            for (n, published) in self.publish_lot(topic, lot).await? {
+                if let Some(answer) = answers.get_mut(n) {
+                    *answer = Ok(published);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Whether a batch can be published at all: the attributes, groups and deduplication ids of all its messages. Errors:
+    /// `TopicMissing`, and what is wrong with the first bad one.
+    pub async fn check_batch(&self, topic: &Arn, publications: &[Publication]) -> Result<(), Error> {
+        let Ahead { rules, .. } = self.look_ahead(topic).await?;
+        publications.iter().try_for_each(|publication| {
+            publication.check_attributes()?;
+            rules.check(publication)
+        })
+    }
+
+    /// Publishes to `topic` inside the caller's transaction, for the mail of the topic's account, and returns the
+    /// MessageId. When the transaction commits, every confirmed subscription has its message, its delivery job, or its
+    /// place in a fan-out job. A subscription whose queue is gone is passed over. Errors: `TopicMissing`,
+    /// `Forbidden` where the topic's policy denies it, and those of [`Publication`]'s limits; the transaction can go on
+    /// after them.
+    pub async fn publish_in(&self, tx: &mut Tx, topic: &Arn, publication: &Publication) -> Result<String, Error> {
+        let draft = self.draft(publication.clone())?;
+        self.check_mail(&find(tx, topic).await?, topic)?;
+        Ok(self.publish_draft(tx, topic, draft, None).await?.message_id)
+    }
+
+    fn draft(&self, publication: Publication) -> Result<Draft, Error> {
+        let base = self.base_url(publication.base_url.as_deref());
+        Draft::new(publication, base, self.clock().now())
+    }
+
+    /// What is needed before the transaction.
+    async fn look_ahead(&self, topic: &Arn) -> Result<Ahead, Error> {
+        let arn = topic.clone();
         self.store()
-            .write(move |tx| {
+            .read(|tx| {
                 Box::pin(async move {
-                    let mut ids = Vec::with_capacity(drafts.len());
-                    for draft in drafts {
-                        ids.push(topics.fan_out(tx, &topic, draft).await?);
-                    }
-                    Ok(ids)
+                    let topic = find(tx, &arn).await?;
+                    let rules = Rules::of(&topic)?;
+                    let names = subscriptions::enveloped(tx, topic.id).await?;
+                    let protocols = names.iter().filter_map(|name| Protocol::parse(name)).collect();
+                    // A number is given in the transaction; and whether a replay is under way is seen there.
+                    let early = !rules.fifo && rules.archived_days.is_none();
+                    let few =
+                        if early { subscriptions::confirmed(tx, topic.id, 0, AT_ONCE + 1).await? } else { vec![] };
+                    let few = Some(few).filter(|few| early && few.len() <= AT_ONCE as usize);
+                    Ok::<_, Error>(Ahead { rules, protocols, few })
                 })
             })
             .await
     }
 
-    /// Publishes to `topic` inside the caller's transaction and returns the MessageId. When the transaction commits, every
-    /// confirmed queue subscription has its message and every HTTP subscription its delivery job. A subscription whose
-    /// queue is gone is passed over. Errors: `TopicMissing`, and those of [`Publication`]'s limits; the transaction can
-    /// go on after them.
-    pub async fn publish_in(&self, tx: &mut Tx, topic: &Arn, publication: &Publication) -> Result<String, Error> {
-        let draft = self.draft(publication.clone())?;
-        self.fan_out(tx, topic, draft).await
+    /// Makes what a few subscriptions get, before the transaction.
+    async fn make(
+        &self,
+        topic: &Arn,
+        rules: Rules,
+        key: &Key,
+        draft: &Draft,
+        few: &[Subscription],
+    ) -> Result<(Handout, Targets), Error> {
+        let kept_as = draft.parts.id.clone();
+        let fan = Fan { queues: self.queues(), key, topic, rules, draft, kept_as };
+        let handout = fan.prepare(few.to_vec())?;
+        let targets = self.queues().targets(handout.queues()).await?;
+        Ok((handout, targets))
     }
 
-    fn draft(&self, publication: Publication) -> Result<Draft, Error> {
-        let wordings = publication.wordings()?;
-        let base = self.base_url(publication.base_url.as_deref());
-        Ok(Draft { id: ids::uuid(), at: self.clock().now(), publication, wordings, base, signatures: Vec::new() })
-    }
-
-    async fn sign_ahead(&self, topic: &Arn, drafts: &mut [Draft]) -> Result<(), Error> {
-        let arn = topic.clone();
-        let (version, protocols) = self
-            .store()
-            .read(|tx| {
+    async fn publish_lot(&self, topic: &Arn, lot: Vec<Entry>) -> Result<Vec<(usize, Published)>, Error> {
+        let (topics, topic) = (self.clone(), topic.clone());
+        self.store()
+            .write(move |tx| {
                 Box::pin(async move {
-                    let topic = find(tx, &arn).await?;
-                    Ok::<_, Error>((version(&topic.attributes)?, subscriptions::enveloped(tx, topic.id).await?))
+                    let mut published = Vec::with_capacity(lot.len());
+                    for Entry { n, draft, made } in lot {
+                        published.push((n, topics.publish_draft(tx, &topic, draft, made).await?));
+                    }
+                    Ok(published)
                 })
             })
-            .await?;
-        let protocols: Vec<Protocol> = protocols.iter().filter_map(|name| Protocol::parse(name)).collect();
-        if protocols.is_empty() {
+            .await
+    }
+
+    async fn publish_draft(
+        &self,
+        tx: &mut Tx,
+        topic: &Arn,
+        mut draft: Draft,
+        made: Option<(Handout, Targets)>,
+    ) -> Result<Published, Error> {
+        let row = find(tx, topic).await?;
+        let rules = Rules::of(&row)?;
+        rules.check(&draft.parts.publication)?;
+        if rules.archived_days.is_some() {
+            // An archive has the order of the commits, so that a replay overlooks nothing.
+            hold(tx, topic).await?;
+        }
+        if rules.fifo
+            && let Some(before) = take_place(tx, &row, rules, &mut draft).await?
+        {
+            return Ok(before);
+        }
+        let published = Published { message_id: draft.parts.id.clone(), sequence_number: draft.parts.sequence.clone() };
+        if rules.archived_days.is_some() {
+            topic_archive::insert(tx, row.id, Timestamp::from_micros(draft.parts.at), &draft.content()?).await?;
+        }
+        match made {
+            // Still good: the topic has not got an archive meanwhile, of which a replay may be under way.
+            Some((handout, targets)) if rules.archived_days.is_none() => {
+                let key = self.signer().key_in(tx).await?;
+                let kept_as = published.message_id.clone();
+                let fan = Fan { queues: self.queues(), key: &key, topic, rules, draft: &draft, kept_as };
+                fan.commit(tx, handout, &targets).await?;
+            }
+            _ => self.fan_out(tx, topic, &row, rules, draft).await?,
+        }
+        Ok(published)
+    }
+
+    async fn fan_out(&self, tx: &mut Tx, topic: &Arn, row: &Topic, rules: Rules, draft: Draft) -> Result<(), Error> {
+        let some = subscriptions::confirmed(tx, row.id, 0, AT_ONCE + 1).await?;
+        let unsigned = !rules.fifo && draft.lacks_signature(&some, rules.version);
+        if some.len() > AT_ONCE as usize || unsigned {
+            fan_outs::insert(tx, &draft.parts.id, row.id, &draft.content()?).await?;
+            let visible_at = tx.now();
+            let job = workers::Job { body: draft.parts.id, group: None, visible_at };
+            return Ok(workers::enqueue(tx, SystemQueue::FanOut, &[job]).await?);
+        }
+        if some.is_empty() {
             return Ok(());
         }
-        let key = self.signer().key().await?;
-        for draft in drafts {
-            for protocol in &protocols {
-                let mut notification = draft.notification(*protocol, topic, version);
-                if notification.signature.is_none() {
-                    notification.sign(&key)?;
-                    draft.signatures.extend(notification.signature.map(|made| (version, notification.message, made)));
-                }
-            }
-        }
-        Ok(())
+        let key = self.signer().key_in(tx).await?;
+        let kept_as = draft.parts.id.clone();
+        let fan = Fan { queues: self.queues(), key: &key, topic, rules, draft: &draft, kept_as };
+        fan.hand_out(tx, some).await
     }
+}
 
-    async fn fan_out(&self, tx: &mut Tx, topic: &Arn, draft: Draft) -> Result<String, Error> {
-        let row = find(tx, topic).await?;
-        let mut fan = Fan {
-            queues: self.queues(),
-            signer: self.signer(),
-            topic,
-            version: version(&row.attributes)?,
-            draft,
-            ready: BTreeMap::new(),
-            sieve: Sieve::default(),
-            posts: 0,
+/// Messages that go into one transaction. In a FIFO topic those of one group: who holds several groups of several queues
+/// could wait for another such in a circle.
+fn lots(rules: Rules, entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut lots: Vec<Vec<Entry>> = Vec::new();
+    for entry in entries {
+        let group = &entry.draft.parts.publication.group;
+        let same = |lot: &&mut Vec<Entry>| {
+            lot.first().is_none_or(|first| !rules.fifo || first.draft.parts.publication.group == *group)
         };
-        let mut after = 0;
-        loop {
-            let some = subscriptions::confirmed(tx, row.id, after, AT_ONCE).await?;
-            fan.hand_out(tx, &some).await?;
-            match some.last() {
-                Some(last) if some.len() == AT_ONCE as usize => after = last.id,
-                _ => break,
-            }
-        }
-        fan.keep(tx).await
-    }
-}
-
-/// One fan-out under way.
-struct Fan<'a> {
-    queues: &'a Queues,
-    signer: &'a Signer,
-    topic: &'a Arn,
-    version: Version,
-    draft: Draft,
-    ready: BTreeMap<Protocol, Notification>,
-    sieve: Sieve,
-    posts: u32,
-}
-
-impl Fan<'_> {
-    async fn hand_out(&mut self, tx: &mut Tx, subscriptions: &[Subscription]) -> Result<(), Error> {
-        let mut jobs = Vec::new();
-        for subscription in subscriptions {
-            let Some(protocol) = Protocol::parse(&subscription.protocol) else { continue };
-            if !self.sieve.lets_pass(subscription, protocol, &self.draft)? {
-                continue;
-            }
-            self.ready.entry(protocol).or_insert_with(|| self.draft.notification(protocol, self.topic, self.version));
-            if protocol != Protocol::Sqs {
-                let (message, subscription_id) = (self.draft.id.clone(), subscription.uuid.clone());
-                jobs.push((
-                    Job::Notification { message, subscription: subscription_id },
-                    subscription.endpoint.as_str(),
-                ));
-            } else {
-                self.send_to_queue(tx, subscription).await?;
-            }
-        }
-        self.posts += u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        if jobs.is_empty() { Ok(()) } else { Ok(job::enqueue(tx, &jobs).await?) }
-    }
-
-    async fn send_to_queue(&mut self, tx: &mut Tx, subscription: &Subscription) -> Result<(), Error> {
-        let Some(notification) = self.ready.get_mut(&Protocol::Sqs) else { return Ok(()) };
-        let mut outgoing = Outgoing {
-            group_id: self.draft.publication.group.clone(),
-            sender: Some(self.topic.account.to_string()),
-            ..Outgoing::default()
-        };
-        if subscription.raw {
-            outgoing.body = notification.message.clone();
-            outgoing.attributes = notification.attributes.clone();
-        } else {
-            let key = self.signer.key_in(tx).await?;
-            notification.sign(&key)?;
-            outgoing.body = notification.envelope(&key, &format!("{}:{}", self.topic, subscription.uuid));
-        }
-        let refused = match subscription.endpoint.parse::<Arn>() {
-            Ok(queue) => self.queues.deliver_for(tx, self.topic, &queue, outgoing.clone()).await.err(),
-            Err(_) => return Ok(()),
-        };
-        match refused {
-            None => Ok(()),
-            Some(queues::Error::Internal(error)) => Err(error.into()),
-            Some(error) => {
-                let (message, endpoint) = (&self.draft.id, &subscription.endpoint);
-                tracing::warn!(message.id = message, endpoint, %error, "a subscribed queue did not take a message");
-                to_dead_letters(tx, self.queues, &subscription.attributes, self.topic, outgoing).await?;
-                Ok(())
-            }
+        match lots.iter_mut().find(same) {
+            Some(lot) => lot.push(entry),
+            None => lots.push(vec![entry]),
         }
     }
-
-    /// Keeps what the delivery jobs refer to, and gives the MessageId.
-    async fn keep(self, tx: &mut Tx) -> Result<String, Error> {
-        if self.posts > 0 {
-            let web: BTreeMap<_, _> =
-                self.ready.into_iter().filter(|(protocol, _)| *protocol != Protocol::Sqs).collect();
-            let content = serde_json::to_string(&web).map_err(store::Error::corrupt)?;
-            publications::insert(tx, &self.draft.id, &content, self.posts).await?;
-        }
-        Ok(self.draft.id)
-    }
+    lots
 }
 
-/// What filter policies look at, read once per publication and only when a policy asks.
-#[derive(Default)]
-struct Sieve {
-    attributes: Option<Facts>,
-    bodies: BTreeMap<Protocol, Option<Facts>>,
-}
-
-impl Sieve {
-    /// Whether the subscription's filter policy lets the message pass. A policy for bodies lets no body pass that is no
-    /// JSON object.
-    fn lets_pass(&mut self, of: &Subscription, protocol: Protocol, draft: &Draft) -> Result<bool, Error> {
-        // Most subscriptions have no policy, and then their attributes need not be read.
-        if !of.attributes.contains("FilterPolicy") {
-            return Ok(true);
-        }
-        let Some((policy, scope)) = attributes::filter_policy(&attributes::read(&of.attributes)?)? else {
-            return Ok(true);
-        };
-        let facts = match scope {
-            Scope::Attributes => {
-                Some(&*self.attributes.get_or_insert_with(|| Facts::of_attributes(&draft.publication.attributes)))
-            }
-            Scope::Body => {
-                let body = || Facts::of_body(draft.wordings.of(protocol));
-                self.bodies.entry(protocol).or_insert_with(body).as_ref()
-            }
-        };
-        Ok(facts.is_some_and(|facts| policy.matches(facts)))
-    }
-}
-
-impl Draft {
-    fn notification(&self, protocol: Protocol, topic: &Arn, version: Version) -> Notification {
-        let message = self.wordings.of(protocol).to_owned();
-        let made = self.signatures.iter().find(|(of, text, _)| *of == version && *text == message);
-        Notification {
-            id: self.id.clone(),
-            topic: topic.to_string(),
-            subject: self.publication.subject.clone(),
-            signature: made.map(|(_, _, signature)| signature.clone()),
-            message,
-            at: self.at.micros(),
-            attributes: self.publication.attributes.clone(),
-            base: self.base.clone(),
-            version,
-        }
-    }
-}
-
-/// Hands a message that could not be delivered to the dead-letter queue of its subscription, when that has one. The
-/// message is given up when that queue does not take it either, as on AWS.
-pub(in crate::topics) async fn to_dead_letters(
+/// Gives a message its place in a FIFO topic. Gives the message before it, when it was published already.
+async fn take_place(
     tx: &mut Tx,
-    queues: &Queues,
-    subscription_attributes: &str,
-    topic: &Arn,
-    outgoing: Outgoing,
-) -> Result<bool, store::Error> {
-    let attributes = attributes::read(subscription_attributes)?;
-    let queue = attributes.get("RedrivePolicy").and_then(|redrive| attributes::dead_letter_queue(redrive, topic).ok());
-    let Some(queue) = queue else { return Ok(false) };
-    match queues.deliver_for(tx, topic, &queue, outgoing).await {
-        Ok(_) => Ok(true),
-        Err(queues::Error::Internal(error)) => Err(error),
-        Err(error) => {
-            tracing::warn!(queue = %queue, %error, "a dead-letter queue did not take a message");
-            Ok(false)
-        }
+    topic: &Topic,
+    rules: Rules,
+    draft: &mut Draft,
+) -> Result<Option<Published>, store::Error> {
+    let publication = &draft.parts.publication;
+    let group = publication.group.as_deref().unwrap_or_default();
+    topic_order::hold_groups(tx, topic.id, &BTreeSet::from([group])).await?;
+    let id = publication.deduplication_id.clone().unwrap_or_else(|| content_id(&publication.message));
+    let key = (if rules.per_group { group } else { "" }, id.as_str());
+    let until = tx.now() + KNOWN_FOR;
+    let taken = topic_order::take(tx, topic.id, key, &draft.parts.id, until).await?;
+    let sequence = sequence_number(taken.sequence);
+    if !taken.fresh {
+        return Ok(Some(Published { message_id: taken.message_id, sequence_number: Some(sequence) }));
     }
+    draft.parts.sequence = Some(sequence);
+    Ok(None)
 }
 
 /// The signature version that a topic's attributes name.
 pub(in crate::topics) fn version(topic_attributes: &str) -> Result<Version, store::Error> {
-    let attributes = attributes::read(topic_attributes)?;
-    Ok(attributes.get("SignatureVersion").and_then(|text| Version::parse(text)).unwrap_or_default())
+    Ok(Rules::from(&attributes::read(topic_attributes)?).version)
 }

@@ -36,6 +36,24 @@ impl Topics {
         self.ways().sms_sandbox
     }
 
+    /// Whether an account in the sandbox may send to a number.
+    pub(in crate::topics) async fn sandbox_knows(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        phone: &str,
+    ) -> Result<bool, Error> {
+        let (account, region, phone) = (account.clone(), region.clone(), phone.to_owned());
+        self.store()
+            .read(|tx| {
+                Box::pin(async move {
+                    let number = sms::sandbox_find(tx, &account, &region, &phone).await?;
+                    Ok(number.is_some_and(|number| number.verified))
+                })
+            })
+            .await
+    }
+
     /// Adds a number and sends it a one-time password.
     pub async fn sandbox_add(&self, account: &AccountId, region: &Region, phone: &str) -> Result<(), Error> {
         endpoint::phone(phone)?;

@@ -8,14 +8,17 @@ use crate::store::topics::Topic;
 use crate::store::{Tx, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::confirmation::{self, Asked, Kind};
-use crate::topics::delivery::policy;
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::page::{self, Page};
-use crate::topics::topic::{self, find};
+use crate::topics::replay;
+use crate::topics::rules::SUFFIX;
+use crate::topics::topic::{self, find, hold};
 use crate::topics::{Error, Topics, Ways};
 
 /// How long a token holds (SNS: two days).
 const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
+/// The most subscriptions of a FIFO topic (SNS quotas).
+const FIFO_MAX: u32 = 100;
 
 /// A wish to subscribe.
 #[derive(Clone, Debug)]
@@ -68,8 +71,19 @@ impl Topics {
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
         endpoint::check(protocol, &target)?;
         self.ways().check(protocol, &target)?;
+        let fifo = wish.topic.resource.ends_with(SUFFIX);
+        if fifo && protocol != Protocol::Sqs {
+            return Err(Error::FifoProtocol(wish.protocol));
+        }
         if protocol == Protocol::Sqs {
-            self.check_queue(&wish.topic, &endpoint::queue(&target)?).await?;
+            let queue = endpoint::queue(&target)?;
+            if queue.resource.ends_with(SUFFIX) && !fifo {
+                return Err(Error::EndpointFifo);
+            }
+            // Its owner subscribes it: whether messages are let in is asked at each delivery.
+            if queue.account != wish.owner {
+                self.check_queue(&wish.topic, &queue).await?;
+            }
         } else {
             self.check_owner(&wish.topic, protocol, &target).await?;
         }
@@ -195,64 +209,6 @@ impl Topics {
             .await?;
         Ok(Page::of(rows.iter().map(|row| (row.id, listed(row, topic))).collect()))
     }
-
-    /// A subscription's attributes, as GetSubscriptionAttributes names them.
-    pub async fn subscription_attributes(&self, subscription: &Arn) -> Result<Attributes, Error> {
-        let arn = subscription.clone();
-        let (row, of) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &arn).await })).await?;
-        let mut all = attributes::read(&row.attributes)?;
-        let topic_attributes = attributes::read(&of.attributes)?;
-        let delivery = |all: &Attributes| {
-            let text = |attributes: &Attributes| attributes.get("DeliveryPolicy").cloned();
-            policy::describe_subscription(text(&topic_attributes).as_deref(), text(all).as_deref())
-        };
-        if Protocol::parse(&row.protocol).is_some_and(Protocol::is_web) {
-            let effective = delivery(&all);
-            all.insert("EffectiveDeliveryPolicy".to_owned(), effective);
-        }
-        let (pending, authenticated) = (row.state == State::Pending, row.authenticated);
-        for (name, value) in [
-            ("SubscriptionArn", subscription.to_string()),
-            ("TopicArn", topic::arn(&of).to_string()),
-            ("Owner", row.owner.to_string()),
-            ("Protocol", row.protocol.clone()),
-            ("Endpoint", row.endpoint.clone()),
-            ("PendingConfirmation", pending.to_string()),
-            ("ConfirmationWasAuthenticated", authenticated.to_string()),
-            ("SubscriptionPrincipal", format!("arn:aws:iam::{}:root", row.owner)),
-        ] {
-            all.insert(name.to_owned(), value);
-        }
-        all.entry("RawMessageDelivery".to_owned()).or_insert_with(|| "false".to_owned());
-        if all.contains_key("FilterPolicy") {
-            all.entry("FilterPolicyScope".to_owned()).or_insert_with(|| "MessageAttributes".to_owned());
-        }
-        Ok(all)
-    }
-
-    /// Sets one attribute; an empty policy takes it away.
-    pub async fn set_subscription_attribute(&self, subscription: &Arn, name: &str, value: &str) -> Result<(), Error> {
-        let (arn, name, value) = (subscription.clone(), name.to_owned(), value.to_owned());
-        self.store()
-            .write(move |tx| {
-                Box::pin(async move {
-                    let (row, of) = hold_subscription(tx, &arn).await?;
-                    let protocol =
-                        Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
-                    let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
-                    let mut all = attributes::read(&row.attributes)?;
-                    if value.is_empty() {
-                        drop(all.remove(&name))
-                    } else {
-                        drop(all.insert(name, value))
-                    }
-                    attributes::filter_policy(&all)?;
-                    subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all)).await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
 /// Finds the subscription that an ARN names, and its topic. Ended ones are not found.
@@ -272,7 +228,7 @@ pub(in crate::topics) async fn find_subscription(tx: &mut Tx, arn: &Arn) -> Resu
 }
 
 /// Finds the subscription that an ARN names, to change it.
-async fn hold_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
+pub(in crate::topics) async fn hold_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
     if let Some((_, uuid)) = arn.resource.split_once(':') {
         subscriptions::hold(tx, uuid).await?;
     }
@@ -303,7 +259,9 @@ async fn subscribe(
     kept: Attributes,
     base: String,
 ) -> Result<Listed, Error> {
-    let topic = find(tx, &wish.topic).await?;
+    let policy = kept.get("ReplayPolicy").cloned();
+    // The archive must not grow between the look at it and the subscription.
+    let topic = if policy.is_some() { hold(tx, &wish.topic).await? } else { find(tx, &wish.topic).await? };
     let until = tx.now() + TOKEN_VALID;
     let display_name = display_name(&topic)?;
     let asked = |subscription, endpoint, token| Asked {
@@ -330,6 +288,12 @@ async fn subscribe(
             }
             return Ok(listed(&row, &wish.topic));
         }
+        None if topic.name.ends_with(SUFFIX) => {
+            let counts = subscriptions::counts(tx, topic.id).await?;
+            if counts.pending + counts.confirmed >= FIFO_MAX {
+                return Err(Error::TooManySubscriptions);
+            }
+        }
         None => {}
     }
     let new = NewSubscription {
@@ -349,7 +313,11 @@ async fn subscribe(
     }
     // Where another node subscribed the endpoint since we looked, this is its subscription.
     let row = subscriptions::by_endpoint(tx, topic.id, new.protocol, &new.endpoint).await?;
-    row.map(|row| listed(&row, &wish.topic)).ok_or(Error::SubscriptionMissing)
+    let row = row.ok_or(Error::SubscriptionMissing)?;
+    if policy.is_some() {
+        replay::begin(tx, &topic, row.id, policy.as_deref()).await?;
+    }
+    Ok(listed(&row, &wish.topic))
 }
 
 /// A topic's name for people, if it has one.
@@ -357,7 +325,8 @@ pub(in crate::topics) fn display_name(topic: &Topic) -> Result<Option<String>, E
     Ok(attributes::read(&topic.attributes)?.remove("DisplayName").filter(|name| !name.is_empty()))
 }
 
-fn raw(attributes: &Attributes) -> bool {
+/// Whether messages come without an envelope.
+pub(in crate::topics) fn raw(attributes: &Attributes) -> bool {
     attributes.get("RawMessageDelivery").is_some_and(|value| value == "true")
 }
 

@@ -1,8 +1,8 @@
 //! What is forgotten with time: subscriptions that nobody confirmed, old attempts, publications that nothing refers to.
 use std::time::Duration;
 
-use crate::store::{publications, subscriptions, throttles};
-use crate::topics::{Error, Topics};
+use crate::store::{publications, subscriptions, throttles, topic_order};
+use crate::topics::{Error, Topics, archive};
 
 /// How long attempts are kept for an operator to read.
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
@@ -11,6 +11,8 @@ const ATTEMPTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 const PUBLICATIONS_KEPT: Duration = Duration::from_secs(38 * 86_400);
 /// How long windows of throttles and of questions are kept; none is longer than a day.
 const WINDOWS_KEPT: Duration = Duration::from_secs(2 * 86_400);
+/// How long a group of a FIFO topic is remembered that nobody publishes to: longer than any transaction lasts.
+const GROUPS_KEPT: Duration = Duration::from_secs(3_600);
 /// How many rows of each kind go at a time, so that nobody waits long for the transaction.
 const AT_ONCE: u32 = 500;
 
@@ -25,7 +27,9 @@ impl Topics {
                     let attempts = publications::expire_attempts(tx, now - ATTEMPTS_KEPT, AT_ONCE).await?;
                     let messages = publications::expire(tx, now - PUBLICATIONS_KEPT, AT_ONCE).await?;
                     let windows = throttles::expire(tx, now - WINDOWS_KEPT, AT_ONCE).await?;
-                    Ok(subscriptions + attempts + messages + windows)
+                    let published = topic_order::forget(tx, now - GROUPS_KEPT, AT_ONCE).await?;
+                    let archived = archive::sweep(tx).await?;
+                    Ok(subscriptions + attempts + messages + windows + published + archived)
                 })
             })
             .await

@@ -1,13 +1,14 @@
 //! Topics themselves: create, delete, list, attributes, tags.
-use serde_json::json;
-
 use crate::base::{AccountId, Arn, Region};
 use crate::store::topics::Topic;
-use crate::store::{Tx, subscriptions, topics};
+use crate::store::{Tx, replays, subscriptions, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
 use crate::topics::page::{self, Page};
-use crate::topics::{Error, Topics};
+use crate::topics::permission::default_policy;
+use crate::topics::replay::status;
+use crate::topics::rules::{Rules, SUFFIX};
+use crate::topics::{Error, Topics, archive};
 
 /// How many tags a topic may have (SNS).
 const TAGS_MAX: usize = 50;
@@ -19,7 +20,7 @@ pub struct NewTopic {
     pub account: AccountId,
     /// Where it lives.
     pub region: Region,
-    /// 1 to 256 letters, digits, `_` and `-`.
+    /// 1 to 256 letters, digits, `_` and `-`; a FIFO topic's ends with `.fifo`.
     pub name: String,
     /// Attributes to set.
     pub attributes: Attributes,
@@ -30,17 +31,22 @@ pub struct NewTopic {
 impl Topics {
     /// Makes a topic, or finds the one that is there already with the same attributes and tags.
     pub async fn create(&self, mut new: NewTopic) -> Result<Arn, Error> {
-        if new.name.ends_with(".fifo") || new.attributes.get("FifoTopic").is_some_and(|fifo| fifo == "true") {
-            return Err(Error::Fifo);
-        }
-        new.attributes.remove("FifoTopic");
-        if !name_ok(&new.name) {
+        let fifo = match new.attributes.remove("FifoTopic").as_deref() {
+            Some("true") => true,
+            None | Some("false") => false,
+            Some(_) => return Err(Error::AttributeValue("FifoTopic", "must be true or false".to_owned())),
+        };
+        if !name_ok(&new.name) || new.name.ends_with(SUFFIX) != fifo {
             return Err(Error::TopicName);
         }
         for (name, value) in &new.attributes {
-            attributes::check_topic(name, value)?;
+            attributes::check_topic(name, value, fifo)?;
         }
         check_tags(&new.tags)?;
+        new.attributes.retain(|name, value| !attributes::removes(name, value));
+        if fifo {
+            new.attributes.insert("FifoTopic".to_owned(), "true".to_owned());
+        }
         // Publishing needs the key inside a transaction, where it cannot be made: so there is no topic without a key.
         self.signer().key().await?;
         let arn = Arn::new("sns", &new.region, &new.account, new.name.as_str());
@@ -49,13 +55,14 @@ impl Topics {
     }
 
     /// Takes a topic away with its subscriptions. Deliveries under way find their subscription gone and end. A topic that
-    /// is not there counts as taken away.
+    /// is not there counts as taken away; one with an archive stays until its ArchivePolicy is taken away.
     pub async fn delete(&self, topic: &Arn) -> Result<(), Error> {
         let arn = topic.clone();
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
                     match find(tx, &arn).await {
+                        Ok(topic) if Rules::of(&topic)?.archived_days.is_some() => Err(Error::Archived),
                         Ok(topic) => {
                             subscriptions::delete_of_topic(tx, topic.id).await?;
                             topics::delete(tx, topic.id).await?;
@@ -83,13 +90,17 @@ impl Topics {
     /// A topic's attributes, as GetTopicAttributes names them.
     pub async fn attributes(&self, topic: &Arn) -> Result<Attributes, Error> {
         let wanted = topic.clone();
-        let (topic, counts) = self
+        let (topic, counts, since) = self
             .store()
             .read(|tx| {
                 Box::pin(async move {
                     let topic = find(tx, &wanted).await?;
                     let counts = subscriptions::counts(tx, topic.id).await?;
-                    Ok::<_, Error>((topic, counts))
+                    let since = match Rules::of(&topic)?.archived_days {
+                        Some(days) => Some(archive::beginning(tx, topic.id, days).await?),
+                        None => None,
+                    };
+                    Ok::<_, Error>((topic, counts, since))
                 })
             })
             .await?;
@@ -105,22 +116,31 @@ impl Topics {
         ] {
             all.insert(name.to_owned(), value);
         }
+        if let Some(since) = since {
+            all.insert("BeginningArchiveTime".to_owned(), since.iso_millis());
+        }
+        if topic.name.ends_with(SUFFIX) {
+            all.entry("ContentBasedDeduplication".to_owned()).or_insert_with(|| "false".to_owned());
+        }
         all.entry("DisplayName".to_owned()).or_default();
         all.entry("Policy".to_owned()).or_insert_with(|| default_policy(&arn(&topic)));
         Ok(all)
     }
 
-    /// Sets one attribute; an empty DeliveryPolicy takes it away.
+    /// Sets one attribute; an empty policy takes it away. Replays end with the archive.
     pub async fn set_attribute(&self, topic: &Arn, name: &str, value: &str) -> Result<(), Error> {
-        attributes::check_topic(name, value)?;
+        attributes::check_topic(name, value, topic.resource.ends_with(SUFFIX))?;
         let (arn, name, value) = (topic.clone(), name.to_owned(), value.to_owned());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
                     let topic = hold(tx, &arn).await?;
                     let mut all = attributes::read(&topic.attributes)?;
-                    if name == "DeliveryPolicy" && value.is_empty() {
+                    if attributes::removes(&name, &value) {
                         all.remove(&name);
+                        if name == "ArchivePolicy" {
+                            replays::end_all(tx, topic.id, status::FAILED).await?;
+                        }
                     } else {
                         all.insert(name, value);
                     }
@@ -167,7 +187,7 @@ pub(in crate::topics) async fn find(tx: &mut Tx, arn: &Arn) -> Result<Topic, Err
 }
 
 /// Finds the topic that an ARN names, to change it.
-async fn hold(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
+pub(in crate::topics) async fn hold(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
     if name_ok(&arn.resource) {
         topics::hold(tx, &arn.account, &arn.region, &arn.resource).await?;
     }
@@ -187,7 +207,11 @@ async fn insert(tx: &mut Tx, new: &NewTopic) -> Result<(), Error> {
     let there = topics::find(tx, &new.account, &new.region, &new.name).await?.ok_or(Error::TopicMissing)?;
     let (set, tags) = (attributes::read(&there.attributes)?, attributes::read(&there.tags)?);
     // What a request leaves out does not differ.
-    if new.attributes.iter().any(|(name, value)| set.get(name) != Some(value)) {
+    let differs = |(name, value): (&String, &String)| match set.get(name) {
+        Some(there) => there != value,
+        None => default_of(name) != Some(value.as_str()),
+    };
+    if new.attributes.iter().any(differs) {
         return Err(Error::TopicDiffers);
     }
     if new.tags.iter().any(|(key, value)| tags.get(key) != Some(value)) {
@@ -197,7 +221,9 @@ async fn insert(tx: &mut Tx, new: &NewTopic) -> Result<(), Error> {
 }
 
 fn name_ok(name: &str) -> bool {
-    (1..=256).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    name.len() <= 256 && !stem.is_empty() && stem.bytes().all(fine)
 }
 
 fn check_tags(tags: &Attributes) -> Result<(), Error> {
@@ -209,29 +235,14 @@ fn check_tags(tags: &Attributes) -> Result<(), Error> {
     if bad { Err(Error::Tag) } else { Ok(()) }
 }
 
-/// The policy of a topic that was given none: its owner may do everything (SNS's own text).
-fn default_policy(topic: &Arn) -> String {
-    let actions = [
-        "SNS:GetTopicAttributes",
-        "SNS:SetTopicAttributes",
-        "SNS:AddPermission",
-        "SNS:RemovePermission",
-        "SNS:DeleteTopic",
-        "SNS:Subscribe",
-        "SNS:ListSubscriptionsByTopic",
-        "SNS:Publish",
-    ];
-    json!({
-        "Version": "2008-10-17",
-        "Id": "__default_policy_ID",
-        "Statement": [{
-            "Sid": "__default_statement_ID",
-            "Effect": "Allow",
-            "Principal": {"AWS": "*"},
-            "Action": actions,
-            "Resource": topic.to_string(),
-            "Condition": {"StringEquals": {"AWS:SourceOwner": topic.account.as_str()}},
-        }],
-    })
-    .to_string()
+/// What a topic has of an attribute that was not set.
+fn default_of(name: &str) -> Option<&'static str> {
+    match name {
+        "DisplayName" => Some(""),
+        "ContentBasedDeduplication" => Some("false"),
+        "FifoThroughputScope" => Some("Topic"),
+        "SignatureVersion" => Some("1"),
+        "TracingConfig" => Some("PassThrough"),
+        _ => None,
+    }
 }

@@ -13,11 +13,13 @@ pub enum SystemQueue {
     Inbound,
     /// One job for each HTTP delivery of a published message.
     TopicDelivery,
+    /// One job for each message that goes to many subscriptions of a topic.
+    FanOut,
 }
 
 impl SystemQueue {
     /// All of them.
-    pub const ALL: [SystemQueue; 3] = [Self::Outbound, Self::Inbound, Self::TopicDelivery];
+    pub const ALL: [SystemQueue; 4] = [Self::Outbound, Self::Inbound, Self::TopicDelivery, Self::FanOut];
 
     /// The number in the store. Users' queues have positive ones.
     pub const fn id(self) -> i64 {
@@ -25,6 +27,7 @@ impl SystemQueue {
             Self::Outbound => -1,
             Self::Inbound => -2,
             Self::TopicDelivery => -3,
+            Self::FanOut => -4,
         }
     }
 
@@ -39,6 +42,7 @@ impl SystemQueue {
             Self::Outbound => "outbound",
             Self::Inbound => "inbound",
             Self::TopicDelivery => "topic-delivery",
+            Self::FanOut => "fan-out",
         }
     }
 }

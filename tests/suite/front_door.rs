@@ -198,6 +198,7 @@ both_engines! {
             .build();
         ses.create_configuration_set_event_destination().configuration_set_name("set").event_destination_name("sns")
             .event_destination(definition).send().await.expect("a destination");
+        house.work().await;
         let _ = drain(&sqs, &url).await;
 
         let mail = |to: &str| {

@@ -28,8 +28,11 @@ pub fn ordered(group: &str, id: &str, body: &str) -> Outgoing {
 
 impl QueueBench {
     pub async fn new(engine: Engine) -> Self {
+        Self::with_clock(engine, Clock::manual(Timestamp::from_secs(1_800_000_000))).await
+    }
+
+    pub async fn with_clock(engine: Engine, clock: Clock) -> Self {
         let database = TestDatabase::new(engine).await;
-        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
         let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
         let queues = Queues::new(store.clone(), clock.clone());
         let scope = Scope { account: AccountId::development(), region: Region::default_region() };

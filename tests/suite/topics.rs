@@ -80,6 +80,8 @@ both_engines! {
                 }))
                 .await;
             assert_eq!(done.is_err(), fails);
+            // What has to be signed is handed out once the transaction is over.
+            b.round().await;
             assert_eq!(b.received("q").await.len(), usize::from(!fails));
         }
     }

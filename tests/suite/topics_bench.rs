@@ -10,7 +10,7 @@ use postrider::store::signing_keys::{self, SigningKey};
 use postrider::store::{self, Store, publications};
 use postrider::topics::delivery::{Deliverer, Poster};
 use postrider::topics::signing::key::{Key, Made};
-use postrider::topics::{Attributes, NewTopic, Publication, Topics, Wish};
+use postrider::topics::{Attributes, NewTopic, Publication, Spreader, Topics, Wish};
 use postrider::workers::Pool;
 use serde_json::Value as Json;
 
@@ -24,6 +24,8 @@ pub struct Bench {
     pub store: Store,
     pub clock: Clock,
     pub pool: Pool,
+    /// Works the fan-outs to many subscriptions.
+    pub fans: Pool,
     pub scope: Scope,
     _database: TestDatabase,
 }
@@ -45,8 +47,9 @@ pub async fn bench_reaching(engine: crate::engine::Engine, reach: Reach) -> Benc
     let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://postrider.example");
     let poster = Poster::new(clock.clone(), reach).expect("a client");
     let pool = Pool::new(store.clone(), clock.clone(), "node", 16, Deliverer::new(topics.clone(), poster));
+    let fans = Pool::new(store.clone(), clock.clone(), "node", 4, Spreader::new(topics.clone()));
     let scope = Scope { account: AccountId::development(), region: Region::default_region() };
-    Bench { topics, queues, store, clock, pool, scope, _database: database }
+    Bench { topics, queues, store, clock, pool, fans, scope, _database: database }
 }
 
 /// One key for all tests of this process: making one takes its time.
@@ -116,6 +119,7 @@ impl Bench {
     }
 
     pub async fn round(&self) -> usize {
+        self.fans.round().await.expect("a round");
         self.pool.round().await.expect("a round")
     }
 

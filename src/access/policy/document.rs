@@ -16,8 +16,8 @@ const PRINCIPALS_MAX: usize = 50;
 /// What is wrong with a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// It is longer than [`SIZE_MAX`].
-    #[error("the policy is longer than {SIZE_MAX} bytes")]
+    /// It is longer than its service takes: [`SIZE_MAX`] for SQS.
+    #[error("the policy is too long")]
     TooLong,
     /// It has more of something than is allowed.
     #[error("the policy has too many {0}")]
@@ -70,7 +70,15 @@ impl Policy {
     /// [`Malformed`], for what AWS refuses too and for what this server does not know: it never takes a policy of which
     /// it would ignore a part.
     pub fn read(text: &str) -> Result<Self, Malformed> {
-        if text.len() > SIZE_MAX {
+        Self::read_up_to(text, SIZE_MAX)
+    }
+
+    /// Reads a policy of a service that takes longer ones than SQS: `size_max` bytes.
+    ///
+    /// # Errors
+    /// As [`Policy::read`].
+    pub fn read_up_to(text: &str, size_max: usize) -> Result<Self, Malformed> {
+        if text.len() > size_max {
             return Err(Malformed::TooLong);
         }
         let document: Value = serde_json::from_str(text).map_err(|_| Malformed::Shape("JSON"))?;

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::request::Request;
 use crate::aws::sigv4::authorization::{ALGORITHM, Claim};
+use crate::base::hex;
 
 /// Everything but RFC 3986's unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -97,13 +98,6 @@ fn canonical_header(request: &Request, name: &str, out: &mut Vec<u8>) {
             space = is_space;
         }
     }
-}
-
-/// Bytes as small hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

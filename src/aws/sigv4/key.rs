@@ -75,7 +75,7 @@ impl SigningKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::sigv4::canonical::hex;
+    use crate::base::hex;
 
     #[test]
     fn the_key_of_awss_documentation_is_derived() {

@@ -165,11 +165,13 @@ fn check_scope(claim: &Claim, api: &Api) -> Result<Region, SignatureError> {
 }
 
 fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {
-    let (time, at) = (claim.time.iso_basic(), now.iso_basic());
+    let time = || claim.time.iso_basic();
     if claim.time > now + SKEW_MAX {
         let latest = (now + SKEW_MAX).iso_basic();
         return Err(SignatureError::Mismatch(format!(
-            "Signature not yet current: {time} is still later than {latest} ({at} + 15 min.)"
+            "Signature not yet current: {} is still later than {latest} ({} + 15 min.)",
+            time(),
+            now.iso_basic()
         )));
     }
     match claim.presigned_for {
@@ -177,7 +179,9 @@ fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {
         None if claim.time < now - SKEW_MAX => {
             let earliest = (now - SKEW_MAX).iso_basic();
             Err(SignatureError::Mismatch(format!(
-                "Signature expired: {time} is now earlier than {earliest} ({at} - 15 min.)"
+                "Signature expired: {} is now earlier than {earliest} ({} - 15 min.)",
+                time(),
+                now.iso_basic()
             )))
         }
         _ => Ok(()),

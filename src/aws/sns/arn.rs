@@ -5,22 +5,22 @@ use crate::base::Arn;
 
 /// Reads the ARN of a topic that the caller owns, in the caller's region. `member` and `action` go into the error.
 pub fn own_topic(caller: &Caller, member: &str, text: &str, action: &str) -> Result<Arn, SnsError> {
+    owned(caller, topic_here(caller, member, text)?, action)
+}
+
+/// Reads the ARN of a topic in the caller's region, whoever owns it.
+pub fn topic_here(caller: &Caller, member: &str, text: &str) -> Result<Arn, SnsError> {
     let arn = read(member, text)?;
     if arn.service != "sns" || arn.resource.contains(':') || arn.region != caller.region {
         return Err(SnsError::parameter(member));
     }
-    owned(caller, arn, action)
+    Ok(arn)
 }
 
 /// Reads the ARN of a topic, whoever owns it: confirming needs the token only.
 pub fn any_topic(text: &str) -> Result<Arn, SnsError> {
     let arn = read("TopicArn", text)?;
     if arn.service != "sns" || arn.resource.contains(':') { Err(SnsError::parameter("Topic")) } else { Ok(arn) }
-}
-
-/// Reads the ARN of a subscription to a topic that the caller owns.
-pub fn own_subscription(caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsError> {
-    owned(caller, any_subscription(text)?, action)
 }
 
 /// Reads the ARN of a subscription, whoever owns it: its link works for whoever has it.

@@ -78,6 +78,9 @@ impl SnsError {
             topics::Error::AttributeValue(name, why) => {
                 Self::parameter(format_args!("Attributes Reason: {name}: {why}"))
             }
+            topics::Error::FifoAttribute(name) => {
+                Self::parameter(format_args!("Attributes Reason: {name} can only be set for FIFO topics"))
+            }
             topics::Error::FilterPolicyNested => Self::parameter(format_args!("Attributes Reason: {NESTED}")),
             other => Self::from(other),
         }
@@ -90,7 +93,9 @@ impl From<topics::Error> for SnsError {
         match error {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
-            E::Fifo => Self::parameter("Attributes Reason: FIFO topics are not supported by this server"),
+            E::Archived | E::Forbidden | E::Label | E::LabelTaken | E::Account | E::PolicyScope => of_policy(error),
+            E::FifoAttribute(_) | E::TooManySubscriptions | E::FifoProtocol(_) => of_fifo(error),
+            E::Deduplication | E::DeduplicationHere | E::DeduplicationMissing | E::GroupMissing => of_fifo(error),
             E::TopicDiffers => Self::parameter("Attributes Reason: Topic already exists with different attributes"),
             E::TagsDiffer => Self::parameter("Tags Reason: Topic already exists with different tags"),
             E::TooManyTags => {
@@ -112,29 +117,10 @@ impl From<topics::Error> for SnsError {
             E::EndpointQueue => Self::parameter("SQS endpoint ARN"),
             E::Endpoint(what) => Self::parameter(what),
             E::NothingBehind(why) => Self::parameter(format_args!("Endpoint Reason: {why}")),
-            E::Phone(number) => {
-                Self::parameter(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
-            }
-            E::PhoneNotVerified(number) => Self::parameter(format_args!(
-                "PhoneNumber Reason: {number} is not verified, and this account is in the SMS sandbox"
-            )),
-            E::OptedInLately => Self::parameter("PhoneNumber Reason: the number was opted in within the last 30 days"),
-            E::OptedOut => Self::row("OptedOut", 400, "The phone number is opted out."),
-            E::SandboxNumber(why) => Self::row("UserError", 400, why),
-            E::SandboxMissing => Self::no_resource(),
-            E::SandboxCode => Self::row("VerificationException", 400, "The one-time password is not valid."),
-            E::ApplicationName => Self::parameter("Name Reason: Invalid value"),
-            E::ApplicationMissing => Self::not_found("PlatformApplication does not exist"),
-            E::ApplicationDiffers => {
-                Self::parameter("Attributes Reason: Platform application already exists with different attributes")
-            }
-            E::ApplicationDisabled => Self::row("PlatformApplicationDisabled", 400, "Platform application is disabled"),
-            E::DeviceMissing => Self::not_found("Endpoint does not exist"),
-            E::DeviceDiffers(arn) => Self::parameter(format_args!(
-                "Token Reason: Endpoint {arn} already exists with the same Token, but different attributes."
-            )),
-            E::DeviceDisabled => Self::row("EndpointDisabled", 400, "Endpoint is disabled"),
-            E::AskedTooOften => Self::Refused(THROTTLED, "Rate exceeded".to_owned()),
+            E::Phone(_) | E::PhoneNotVerified(_) | E::OptedInLately | E::OptedOut => of_phone(error),
+            E::SandboxNumber(_) | E::SandboxMissing | E::SandboxCode | E::AskedTooOften => of_phone(error),
+            E::ApplicationName | E::ApplicationMissing | E::ApplicationDiffers => of_device(error),
+            E::ApplicationDisabled | E::DeviceMissing | E::DeviceDiffers(_) | E::DeviceDisabled => of_device(error),
             E::EndpointFifo => Self::parameter(
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
             ),
@@ -158,6 +144,82 @@ impl From<topics::Error> for SnsError {
             E::Group => Self::parameter("MessageGroupId"),
             E::Signing(_) | E::Client(_) | E::Mail(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
         }
+    }
+}
+
+fn of_phone(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::Phone(number) => {
+            SnsError::parameter(format_args!("PhoneNumber Reason: {number} is not valid to publish to"))
+        }
+        E::PhoneNotVerified(number) => SnsError::parameter(format_args!(
+            "PhoneNumber Reason: {number} is not verified, and this account is in the SMS sandbox"
+        )),
+        E::OptedInLately => SnsError::parameter("PhoneNumber Reason: the number was opted in within the last 30 days"),
+        E::OptedOut => SnsError::row("OptedOut", 400, "The phone number is opted out."),
+        E::SandboxNumber(why) => SnsError::row("UserError", 400, why),
+        E::SandboxMissing => SnsError::no_resource(),
+        E::SandboxCode => SnsError::row("VerificationException", 400, "The one-time password is not valid."),
+        E::AskedTooOften => SnsError::Refused(THROTTLED, "Rate exceeded".to_owned()),
+        other => SnsError::Internal(other),
+    }
+}
+
+fn of_device(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::ApplicationName => SnsError::parameter("Name Reason: Invalid value"),
+        E::ApplicationMissing => SnsError::not_found("PlatformApplication does not exist"),
+        E::ApplicationDiffers => {
+            SnsError::parameter("Attributes Reason: Platform application already exists with different attributes")
+        }
+        E::ApplicationDisabled => SnsError::row("PlatformApplicationDisabled", 400, "Platform application is disabled"),
+        E::DeviceMissing => SnsError::not_found("Endpoint does not exist"),
+        E::DeviceDiffers(arn) => SnsError::parameter(format_args!(
+            "Token Reason: Endpoint {arn} already exists with the same Token, but different attributes."
+        )),
+        E::DeviceDisabled => SnsError::row("EndpointDisabled", 400, "Endpoint is disabled"),
+        other => SnsError::Internal(other),
+    }
+}
+
+fn of_policy(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::Archived => SnsError::Refused(
+            ErrorShape::sender("InvalidState", 400),
+            "Invalid state: the topic has an ArchivePolicy; take it away before you delete the topic".to_owned(),
+        ),
+        E::Forbidden => SnsError::Refused(AUTHORIZATION, "The policy of the topic does not allow it".to_owned()),
+        E::Label => SnsError::parameter("Label"),
+        E::LabelTaken => SnsError::parameter("Statement already exists"),
+        E::Account => SnsError::parameter("AWSAccountId"),
+        E::PolicyScope => SnsError::parameter("Policy statement action out of service scope!"),
+        other => SnsError::Internal(other),
+    }
+}
+
+fn of_fifo(error: topics::Error) -> SnsError {
+    use topics::Error as E;
+    match error {
+        E::FifoAttribute(name) => SnsError::parameter(format_args!("{name} can only be set for FIFO topics")),
+        E::TooManySubscriptions => SnsError::Refused(
+            ErrorShape::sender("SubscriptionLimitExceeded", 403),
+            "Subscription limit exceeded".to_owned(),
+        ),
+        E::FifoProtocol(name) => SnsError::parameter(format_args!("Invalid protocol type: {name}")),
+        E::Deduplication => SnsError::parameter("MessageDeduplicationId"),
+        E::DeduplicationHere => SnsError::parameter(
+            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid \
+             for this topic type",
+        ),
+        E::DeduplicationMissing => SnsError::parameter(
+            "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+             explicitly",
+        ),
+        E::GroupMissing => SnsError::parameter("The MessageGroupId parameter is required for FIFO topics"),
+        other => SnsError::Internal(other),
     }
 }
 

@@ -2,8 +2,11 @@
 mod arn;
 mod device;
 mod error;
+mod permission;
+mod permit;
 mod platform;
 mod publish;
+mod publish_batch;
 mod sms;
 mod sms_sandbox;
 mod subscription;
@@ -36,6 +39,7 @@ pub static API: Api = Api {
 };
 
 static OPERATIONS: &[Operation] = operations! {
+    AddPermission => permission::add_permission,
     CheckIfPhoneNumberIsOptedOut => sms::check_if_phone_number_is_opted_out,
     ConfirmSubscription => subscription::confirm_subscription,
     CreatePlatformApplication => platform::create_platform_application,
@@ -63,7 +67,8 @@ static OPERATIONS: &[Operation] = operations! {
     ListTopics => topic::list_topics,
     OptInPhoneNumber => sms::opt_in_phone_number,
     Publish => publish::publish,
-    PublishBatch => publish::publish_batch,
+    PublishBatch => publish_batch::publish_batch,
+    RemovePermission => permission::remove_permission,
     SetEndpointAttributes => device::set_endpoint_attributes,
     SetPlatformApplicationAttributes => platform::set_platform_application_attributes,
     SetSMSAttributes => sms::set_sms_attributes,

@@ -1,20 +1,17 @@
-//! Publish and PublishBatch.
-use std::collections::{BTreeMap, BTreeSet};
+//! Publish.
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
-use crate::aws::sns::arn::{own_resource, own_topic};
+use crate::aws::sns::arn::own_resource;
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::permit;
 use crate::base::Arn;
 use crate::topics;
-use crate::topics::message::MAX_BYTES;
-use crate::topics::{Attribute, Publication, Value};
-
-/// How many entries a batch may have (SNS).
-const ENTRIES_MAX: usize = 10;
+use crate::topics::{Attribute, Error, Publication, Value};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -46,6 +43,8 @@ pub struct MessageAttributeValue {
 #[serde(rename_all = "PascalCase")]
 pub struct PublishResponse {
     message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_number: Option<String>,
 }
 
 /// Publishes one message to a topic.
@@ -67,17 +66,19 @@ pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) 
         let endpoint = own_resource(caller, member, target, "endpoint/", "Publish")?;
         return publish_push(services, caller, &endpoint, input).await;
     }
-    let topic = own_topic(caller, member, target, "Publish")?;
-    no_deduplication(input.message_deduplication_id.as_deref())?;
+    let topic = permit::topic(services, caller, member, target, "Publish").await?;
     let publication = Publication {
         subject: input.subject,
         message: input.message,
         attributes: attributes(input.message_attributes),
         structure_json: structure(input.message_structure.as_deref())?,
         group: input.message_group_id,
+        deduplication_id: input.message_deduplication_id,
         base_url: Some(caller.endpoint.clone()),
     };
-    Ok(PublishResponse { message_id: services.topics.publish(&topic, publication).await? })
+    let published = services.topics.publish_each(&topic, vec![publication]).await?.into_iter().next();
+    let published = published.unwrap_or(Err(Error::MessageEmpty))?;
+    Ok(PublishResponse { message_id: published.message_id, sequence_number: published.sequence_number })
 }
 
 async fn publish_text(services: &Services, caller: &Caller, input: PublishInput) -> Result<PublishResponse, SnsError> {
@@ -88,7 +89,7 @@ async fn publish_text(services: &Services, caller: &Caller, input: PublishInput)
         topics::Error::NothingBehind(why) => SnsError::parameter(format_args!("PhoneNumber Reason: {why}")),
         other => other.into(),
     })?;
-    Ok(PublishResponse { message_id })
+    Ok(PublishResponse { message_id, sequence_number: None })
 }
 
 async fn publish_push(
@@ -104,7 +105,7 @@ async fn publish_push(
         }
         other => other.into(),
     })?;
-    Ok(PublishResponse { message_id })
+    Ok(PublishResponse { message_id, sequence_number: None })
 }
 
 /// A message to one phone or device.
@@ -119,115 +120,8 @@ fn without_topic(caller: &Caller, input: PublishInput) -> Result<Publication, Sn
     })
 }
 
-/// See AWS's model.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PublishBatchInput {
-    topic_arn: String,
-    publish_batch_request_entries: Vec<PublishBatchRequestEntry>,
-}
-
-/// See AWS's model.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PublishBatchRequestEntry {
-    id: String,
-    message: String,
-    subject: Option<String>,
-    message_structure: Option<String>,
-    #[serde(default)]
-    message_attributes: BTreeMap<String, MessageAttributeValue>,
-    message_deduplication_id: Option<String>,
-    message_group_id: Option<String>,
-}
-
-/// See AWS's model. All entries succeed together, so none fails.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PublishBatchResponse {
-    successful: Vec<PublishBatchResultEntry>,
-    failed: Vec<PublishBatchResultEntry>,
-}
-
-/// See AWS's model.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PublishBatchResultEntry {
-    id: String,
-    message_id: String,
-}
-
-/// Publishes up to ten messages to a topic, all or none: a bad one fails the request, as on AWS.
-pub async fn publish_batch(
-    services: &Services,
-    caller: &Caller,
-    input: PublishBatchInput,
-) -> Result<PublishBatchResponse, SnsError> {
-    let topic = own_topic(caller, "TopicArn", &input.topic_arn, "Publish")?;
-    let entries = input.publish_batch_request_entries;
-    check_ids(&entries)?;
-    let mut publications = Vec::with_capacity(entries.len());
-    let mut ids = Vec::with_capacity(entries.len());
-    for entry in entries {
-        no_deduplication(entry.message_deduplication_id.as_deref())?;
-        ids.push(entry.id);
-        publications.push(Publication {
-            subject: entry.subject,
-            message: entry.message,
-            attributes: attributes(entry.message_attributes),
-            structure_json: structure(entry.message_structure.as_deref())?,
-            group: entry.message_group_id,
-            base_url: Some(caller.endpoint.clone()),
-        });
-    }
-    if publications.iter().map(Publication::bytes).sum::<usize>() > MAX_BYTES {
-        let text = "The length of all the messages put together is more than the limit.";
-        return Err(SnsError::batch("BatchRequestTooLong", text));
-    }
-    let message_ids = services.topics.publish_all(&topic, publications).await?;
-    let entry = |(id, message_id)| PublishBatchResultEntry { id, message_id };
-    Ok(PublishBatchResponse { successful: ids.into_iter().zip(message_ids).map(entry).collect(), failed: vec![] })
-}
-
-fn check_ids(entries: &[PublishBatchRequestEntry]) -> Result<(), SnsError> {
-    if entries.is_empty() {
-        return Err(SnsError::batch("EmptyBatchRequest", "The batch request doesn't contain any entries."));
-    }
-    if entries.len() > ENTRIES_MAX {
-        let text = "The batch request contains more entries than permissible.";
-        return Err(SnsError::batch("TooManyEntriesInBatchRequest", text));
-    }
-    for PublishBatchRequestEntry { id, .. } in entries {
-        let shown: String = id.chars().take(100).collect();
-        if id.len() > 80 {
-            let text = format!("The Id of a batch entry in the batch request is too long: {shown}");
-            return Err(SnsError::batch("InvalidBatchEntryId", text));
-        }
-        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-            let text =
-                format!("The Id of a batch entry in the batch request contains an impermissible character: {shown}");
-            return Err(SnsError::batch("InvalidBatchEntryId", text));
-        }
-    }
-    let distinct: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
-    if distinct.len() < entries.len() {
-        let text = "Two or more batch entries in the request have the same Id.";
-        return Err(SnsError::batch("BatchEntryIdsNotDistinct", text));
-    }
-    Ok(())
-}
-
-fn no_deduplication(id: Option<&str>) -> Result<(), SnsError> {
-    match id {
-        None => Ok(()),
-        Some(_) => Err(SnsError::parameter(
-            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for \
-             this topic type",
-        )),
-    }
-}
-
-fn structure(name: Option<&str>) -> Result<bool, SnsError> {
+/// What MessageStructure says.
+pub fn structure(name: Option<&str>) -> Result<bool, SnsError> {
     match name {
         None | Some("") => Ok(false),
         Some("json") => Ok(true),
@@ -236,7 +130,7 @@ fn structure(name: Option<&str>) -> Result<bool, SnsError> {
 }
 
 /// Attributes as the core wants them. A value that is absent, or of the other kind, is found out there.
-fn attributes(given: BTreeMap<String, MessageAttributeValue>) -> BTreeMap<String, Attribute> {
+pub fn attributes(given: BTreeMap<String, MessageAttributeValue>) -> BTreeMap<String, Attribute> {
     let one = |(name, attribute): (String, MessageAttributeValue)| {
         let binary = attribute.data_type.starts_with("Binary");
         let value = match (attribute.string_value, attribute.binary_value) {

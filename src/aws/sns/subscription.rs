@@ -3,8 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sns::arn::{any_subscription, any_topic, own_subscription, own_topic};
+use crate::aws::sns::arn::{any_subscription, any_topic};
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::permit;
 use crate::topics::{Attributes, By, Listed, Page, Wish};
 
 /// See AWS's model.
@@ -33,9 +34,12 @@ pub async fn subscribe(
     caller: &Caller,
     input: SubscribeInput,
 ) -> Result<SubscribeResponse, SnsError> {
+    let keys =
+        [("sns:Protocol", input.protocol.as_str()), ("sns:Endpoint", input.endpoint.as_deref().unwrap_or_default())];
+    let named = ("TopicArn", input.topic_arn.as_str());
     let wish = Wish {
         owner: caller.account.clone(),
-        topic: own_topic(caller, "TopicArn", &input.topic_arn, "Subscribe")?,
+        topic: permit::topic_with(services, caller, named, "Subscribe", &keys).await?,
         protocol: input.protocol,
         endpoint: input.endpoint,
         attributes: input.attributes,
@@ -90,7 +94,7 @@ pub async fn unsubscribe(services: &Services, caller: &Caller, input: Subscripti
     let (arn, by) = if caller.access_key.is_empty() {
         (any_subscription(&input.subscription_arn)?, By::Link)
     } else {
-        (own_subscription(caller, &input.subscription_arn, "Unsubscribe")?, By::Owner)
+        (permit::subscription(services, caller, &input.subscription_arn, "Unsubscribe").await?, By::Owner)
     };
     // The endpoint follows the link that it gets, so a stranger does not choose where that leads.
     let named = (by == By::Owner).then_some(caller.endpoint.as_str());
@@ -167,7 +171,7 @@ pub async fn list_subscriptions_by_topic(
     caller: &Caller,
     input: ListSubscriptionsByTopicInput,
 ) -> Result<ListSubscriptionsResponse, SnsError> {
-    let topic = own_topic(caller, "TopicArn", &input.topic_arn, "ListSubscriptionsByTopic")?;
+    let topic = permit::topic(services, caller, "TopicArn", &input.topic_arn, "ListSubscriptionsByTopic").await?;
     Ok(services.topics.subscriptions_of(&topic, input.next_token.as_deref()).await?.into())
 }
 
@@ -184,7 +188,7 @@ pub async fn get_subscription_attributes(
     caller: &Caller,
     input: SubscriptionInput,
 ) -> Result<GetSubscriptionAttributesResponse, SnsError> {
-    let arn = own_subscription(caller, &input.subscription_arn, "GetSubscriptionAttributes")?;
+    let arn = permit::subscription(services, caller, &input.subscription_arn, "GetSubscriptionAttributes").await?;
     Ok(GetSubscriptionAttributesResponse { attributes: services.topics.subscription_attributes(&arn).await? })
 }
 
@@ -204,7 +208,7 @@ pub async fn set_subscription_attributes(
     caller: &Caller,
     input: SetSubscriptionAttributesInput,
 ) -> Result<(), SnsError> {
-    let arn = own_subscription(caller, &input.subscription_arn, "SetSubscriptionAttributes")?;
+    let arn = permit::subscription(services, caller, &input.subscription_arn, "SetSubscriptionAttributes").await?;
     let (name, value) = (&input.attribute_name, &input.attribute_value);
     Ok(services.topics.set_subscription_attribute(&arn, name, value).await?)
 }

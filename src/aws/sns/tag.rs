@@ -1,4 +1,6 @@
 //! TagResource, UntagResource, ListTagsForResource: tags of topics.
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
@@ -36,6 +38,10 @@ pub struct Empty {}
 /// Sets tags.
 pub async fn tag_resource(services: &Services, caller: &Caller, input: TagResourceRequest) -> Result<Empty, SnsError> {
     let arn = own_topic(caller, "ResourceArn", &input.resource_arn, "TagResource")?;
+    let distinct: BTreeSet<&str> = input.tags.iter().map(|tag| tag.key.as_str()).collect();
+    if distinct.len() < input.tags.len() {
+        return Err(SnsError::parameter("Duplicated keys are not allowed."));
+    }
     services.topics.change_tags(&arn, tags(input.tags), vec![]).await.map_err(resource)?;
     Ok(Empty {})
 }

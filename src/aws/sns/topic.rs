@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sns::arn::own_topic;
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::permit;
 use crate::aws::sns::tag::{Tag, tags};
 use crate::topics::{Attributes, NewTopic};
 
@@ -56,7 +56,7 @@ pub struct TopicInput {
 
 /// Takes a topic and its subscriptions away.
 pub async fn delete_topic(services: &Services, caller: &Caller, input: TopicInput) -> Result<(), SnsError> {
-    let arn = own_topic(caller, "TopicArn", &input.topic_arn, "DeleteTopic")?;
+    let arn = permit::topic(services, caller, "TopicArn", &input.topic_arn, "DeleteTopic").await?;
     Ok(services.topics.delete(&arn).await?)
 }
 
@@ -107,7 +107,7 @@ pub async fn get_topic_attributes(
     caller: &Caller,
     input: TopicInput,
 ) -> Result<GetTopicAttributesResponse, SnsError> {
-    let arn = own_topic(caller, "TopicArn", &input.topic_arn, "GetTopicAttributes")?;
+    let arn = permit::topic(services, caller, "TopicArn", &input.topic_arn, "GetTopicAttributes").await?;
     Ok(GetTopicAttributesResponse { attributes: services.topics.attributes(&arn).await? })
 }
 
@@ -127,6 +127,6 @@ pub async fn set_topic_attributes(
     caller: &Caller,
     input: SetTopicAttributesInput,
 ) -> Result<(), SnsError> {
-    let arn = own_topic(caller, "TopicArn", &input.topic_arn, "SetTopicAttributes")?;
+    let arn = permit::topic(services, caller, "TopicArn", &input.topic_arn, "SetTopicAttributes").await?;
     Ok(services.topics.set_attribute(&arn, &input.attribute_name, &input.attribute_value).await?)
 }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::{scope, url};
+use crate::aws::sqs::address::{scope, url_in};
 use crate::aws::sqs::error::SqsError;
-use crate::aws::sqs::permit::owned;
+use crate::aws::sqs::permit::{may, permitted};
 use crate::base::Arn;
 use crate::queues::moves::{MoveFailure, status};
-use crate::queues::{Error, MoveTask};
+use crate::queues::{Error, MoveTask, Scope};
 
 /// The most that one page of queues holds, and the page of who does not ask for pages.
 const PAGE_MAX: u32 = 1_000;
@@ -43,7 +43,7 @@ pub async fn list_dead_letter_source_queues(
     caller: &Caller,
     input: ListDeadLetterSourceQueuesRequest,
 ) -> Result<ListDeadLetterSourceQueuesResult, SqsError> {
-    let (scope, name) = owned(services, caller, &input.queue_url, "ListDeadLetterSourceQueues").await?;
+    let (scope, name) = permitted(services, caller, &input.queue_url, "ListDeadLetterSourceQueues").await?;
     let wrong = |name, value, reason| Error::Parameter { name, value, reason };
     let limit = match input.max_results {
         None => PAGE_MAX,
@@ -63,7 +63,7 @@ pub async fn list_dead_letter_source_queues(
     let last = names.last().filter(|_| more && input.max_results.is_some());
     let next_token = last.map(|last| URL_SAFE_NO_PAD.encode(last));
     Ok(ListDeadLetterSourceQueuesResult {
-        queue_urls: names.iter().map(|name| url(caller, name)).collect(),
+        queue_urls: names.iter().map(|name| url_in(caller, &scope, name)).collect(),
         next_token,
     })
 }
@@ -76,6 +76,22 @@ fn queue_arn(parameter: &'static str, text: &str) -> Result<Arn, SqsError> {
     let arn = text.parse::<Arn>().ok().filter(|arn| arn.service == "sqs");
     arn.ok_or(SqsError::InvalidArn(parameter))
 }
+
+/// Checks that the policy of the caller's own queue does not deny these actions. A queue of another account is for the
+/// core to refuse: nobody moves its messages, whatever its policy says.
+async fn check(services: &Services, caller: &Caller, queue: &Arn, actions: &[&str]) -> Result<(), SqsError> {
+    let scope = Scope { account: queue.account.clone(), region: queue.region.clone() };
+    for action in actions {
+        if scope.account == caller.account && !may(services, caller, &scope, &queue.resource, action).await? {
+            return Err(SqsError::denied(&queue.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// What who starts a task must be allowed at its source (SQS developer guide, "Configure queue permissions for
+/// dead-letter queue redrive").
+const SOURCE_ACTIONS: [&str; 4] = ["StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
 
 /// What the handle of a task says: base64 of this in JSON, as AWS writes it.
 #[derive(Deserialize, Serialize)]
@@ -116,7 +132,7 @@ pub struct StartMessageMoveTaskResult {
 /// Starts to move a dead-letter queue's messages.
 ///
 /// # Errors
-/// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue.
+/// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue, AccessDenied.
 pub async fn start_message_move_task(
     services: &Services,
     caller: &Caller,
@@ -124,6 +140,10 @@ pub async fn start_message_move_task(
 ) -> Result<StartMessageMoveTaskResult, SqsError> {
     let source = queue_arn("SourceArn", &input.source_arn)?;
     let destination = input.destination_arn.as_deref().map(|text| queue_arn("DestinationArn", text)).transpose()?;
+    check(services, caller, &source, &SOURCE_ACTIONS).await?;
+    if let Some(destination) = &destination {
+        check(services, caller, destination, &["SendMessage"]).await?;
+    }
     let rate = input.max_number_of_messages_per_second;
     let task_id = services.queues.start_move(&scope(caller), source, destination, rate).await?;
     Ok(StartMessageMoveTaskResult { task_handle: Handle { task_id, source_arn: input.source_arn }.encode() })
@@ -146,7 +166,7 @@ pub struct CancelMessageMoveTaskResult {
 /// Stops a task; what has moved stays moved.
 ///
 /// # Errors
-/// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue.
+/// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue, AccessDenied.
 pub async fn cancel_message_move_task(
     services: &Services,
     caller: &Caller,
@@ -154,6 +174,7 @@ pub async fn cancel_message_move_task(
 ) -> Result<CancelMessageMoveTaskResult, SqsError> {
     let handle = Handle::decode(&input.task_handle)?;
     let source = queue_arn("SourceArn", &handle.source_arn)?;
+    check(services, caller, &source, &["CancelMessageMoveTask"]).await?;
     let moved = services.queues.cancel_move(&scope(caller), source, handle.task_id).await?;
     Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: moved })
 }
@@ -197,13 +218,14 @@ pub struct ListMessageMoveTasksResultEntry {
 /// Lists the latest tasks of a source, the newest first.
 ///
 /// # Errors
-/// ResourceNotFoundException, InvalidParameterValue.
+/// ResourceNotFoundException, InvalidParameterValue, AccessDenied.
 pub async fn list_message_move_tasks(
     services: &Services,
     caller: &Caller,
     input: ListMessageMoveTasksRequest,
 ) -> Result<ListMessageMoveTasksResult, SqsError> {
     let source = queue_arn("SourceArn", &input.source_arn)?;
+    check(services, caller, &source, &["ListMessageMoveTasks"]).await?;
     let tasks = services.queues.moves(&scope(caller), &source, input.max_results).await?;
     Ok(ListMessageMoveTasksResult { results: tasks.into_iter().map(entry).collect() })
 }
@@ -224,14 +246,17 @@ fn entry(task: MoveTask) -> ListMessageMoveTasksResultEntry {
     }
 }
 
-/// AWS's word for a failure (SQS developer guide, "Troubleshooting dead-letter queue redrive"); for the last two none
-/// is documented.
+/// AWS's word for a failure: the Query code of the error where there is one. For those without, none is documented.
 fn reason(failure: MoveFailure) -> &'static str {
     match failure {
         MoveFailure::QueueMissing => "AWS.SimpleQueueService.NonExistentQueue",
         MoveFailure::NoSource => "CouldNotDetermineMessageSource",
         MoveFailure::Refused => "InvalidParameterValue",
         MoveFailure::TooLong => "TimedOut",
+        MoveFailure::KeyMissing => "KMS.NotFoundException",
+        MoveFailure::KeyDisabled => "KMS.DisabledException",
+        MoveFailure::KeyState => "KMS.InvalidStateException",
+        MoveFailure::Unreadable => "InternalFailure",
     }
 }
 

@@ -101,7 +101,7 @@ impl ServiceError for SqsError {
             }
             Core::Kms(error) => kms_shape(error),
             Core::TwoEncryptions => ErrorShape::sender("InvalidAttributeName", 400),
-            Core::TooMany { .. } => ErrorShape::sender("OverLimit", 403),
+            Core::TooMany { .. } => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
             Core::Denied(_) => {
                 ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403).query("AccessDenied", 403)
             }

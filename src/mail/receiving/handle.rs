@@ -1,8 +1,10 @@
 //! The door to receiving: one handle for SMTP and for the receipt rule operations, cheap to clone.
 use std::time::Duration;
 
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Arn, Clock, Domain, Region};
 use crate::mail::receiving::Error;
+use crate::mail::receiving::route::House;
+use crate::outlets::Functions;
 use crate::store::inbound_mails::State;
 use crate::store::{Store, inbound_mails};
 
@@ -14,6 +16,9 @@ const SWEEP_MAX: i64 = 500;
 pub struct Receiving {
     store: Store,
     clock: Clock,
+    house: Option<House>,
+    functions: Option<Functions>,
+    sandboxed: bool,
 }
 
 /// Whose rule sets: one account in one region.
@@ -28,7 +33,30 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, house: None, functions: None, sandboxed: false }
+    }
+
+    /// Takes mail to `postmaster` of this server's own name too, for `owner`.
+    pub fn with_house(self, hostname: Domain, owner: Owner) -> Self {
+        Self { house: Some(House { hostname, owner }), ..self }
+    }
+
+    /// Lets rules name these functions.
+    pub fn with_functions(self, functions: Functions) -> Self {
+        Self { functions: Some(functions), ..self }
+    }
+
+    /// Whether accounts begin in the sandbox, where mail goes to verified addresses only.
+    pub fn with_sandbox(self, sandboxed: bool) -> Self {
+        Self { sandboxed, ..self }
+    }
+
+    pub(in crate::mail::receiving) fn knows(&self, function: &Arn) -> bool {
+        self.functions.as_ref().is_some_and(|functions| functions.knows(function))
+    }
+
+    pub(in crate::mail::receiving) fn sandboxed(&self) -> bool {
+        self.sandboxed
     }
 
     /// Removes old mails: those whose rules ran after three days, those that failed after 14, as long as SQS keeps a
@@ -50,6 +78,10 @@ impl Receiving {
 
     pub(in crate::mail::receiving) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(in crate::mail::receiving) fn house(&self) -> Option<&House> {
+        self.house.as_ref()
     }
 
     pub(in crate::mail::receiving) fn clock(&self) -> &Clock {

@@ -1,9 +1,10 @@
 //! Who receives mail for an address: asked by SMTP for each RCPT, before anything is accepted.
-use crate::base::{AccountId, EmailAddress, Region};
+use std::net::IpAddr;
+
+use crate::base::{AccountId, Domain, EmailAddress, Region};
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Receiving, matching, rule_sets};
-use crate::store;
-use crate::store::receipt_rules;
+use crate::mail::receiving::{Error, Owner, Receiving, filters, matching, rule_sets};
+use crate::store::{Tx, receipt_rules};
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
 const MAX_LEVELS: usize = 10;
@@ -17,35 +18,84 @@ pub struct Route {
     pub region: Region,
 }
 
+/// Who wants to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The address that it connects from.
+    pub peer: IpAddr,
+    /// Whether the connection is under TLS.
+    pub tls: bool,
+}
+
+/// What becomes of mail for an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// It is taken.
+    To(Route),
+    /// Nobody here receives it.
+    Nobody,
+    /// All rules for it want TLS (TlsPolicy `Require`).
+    NeedsTls,
+    /// An IP filter of who would receive it blocks the client.
+    Blocked,
+}
+
+/// Who receives mail to this server's own `postmaster`.
+#[derive(Clone, Debug)]
+pub(in crate::mail::receiving) struct House {
+    pub hostname: Domain,
+    pub owner: Owner,
+}
+
+/// Whether it is the address that every mail domain must have (RFC 5321, 4.5.1).
+pub(in crate::mail::receiving) fn is_postmaster(address: &EmailAddress) -> bool {
+    address.local_part().eq_ignore_ascii_case("postmaster")
+}
+
 impl Receiving {
     /// Finds who receives mail for `recipient`: an account and region where the recipient's domain, or one above it, is
-    /// a verified identity, and whose active rule set has an enabled rule for it. `None`: nobody, and SMTP refuses.
+    /// a verified identity, and whose active rule set has an enabled rule for it.
     ///
     /// The nearest domain wins over one above it. Of several accounts and regions that have verified the same domain
     /// and have a rule for the recipient, the one that verified it first wins, so that nobody can take another's mail by
-    /// verifying later; the others receive nothing.
+    /// verifying later; the others receive nothing. That account's IP filters then decide about the client.
     ///
-    /// Rules with TlsPolicy `Require` do not count when `tls` is false. `postmaster` is an address like any other: it
-    /// follows the rules too. One query per level of the domain.
-    pub async fn route(&self, recipient: &EmailAddress, tls: bool) -> Result<Option<Route>, Error> {
-        let recipient = recipient.clone();
-        let domain = recipient.domain();
-        let levels: Vec<String> = domain.and_parents().take(MAX_LEVELS).map(str::to_owned).collect();
-        self.store()
-            .read(move |tx| {
-                Box::pin(async move {
-                    for level in levels {
-                        for candidate in receipt_rules::candidates(tx, &level).await? {
-                            let rules: Vec<Rule> = rule_sets::read_rules(&candidate.rules)?;
-                            if rules.iter().any(|rule| matching::matches(rule, &recipient, tls)) {
-                                return Ok(Some(Route { account: candidate.account, region: candidate.region }));
-                            }
-                        }
-                    }
-                    Ok::<_, store::Error>(None)
-                })
-            })
-            .await
-            .map_err(Error::from)
+    /// `postmaster` of a domain that receives at all, and of this server's own name, is always taken (RFC 5321, 4.5.1):
+    /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own. One query per level of the
+    /// domain, and one for the filters.
+    pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
+        let (recipient, house) = (recipient.clone(), self.house().cloned());
+        self.store().read(move |tx| Box::pin(async move { route(tx, &recipient, client, house.as_ref()).await })).await
     }
+}
+
+async fn route(tx: &mut Tx, recipient: &EmailAddress, client: Client, house: Option<&House>) -> Result<Routed, Error> {
+    let (mut for_tls, mut postmaster) = (false, None);
+    let domain = recipient.domain();
+    for level in domain.and_parents().take(MAX_LEVELS) {
+        for candidate in receipt_rules::candidates(tx, level).await? {
+            let rules: Vec<Rule> = rule_sets::read_rules(&candidate.rules)?;
+            let owner = Owner { account: candidate.account, region: candidate.region };
+            if rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
+                return admit(tx, owner, client).await;
+            }
+            for_tls |= rules.iter().any(|rule| matching::matches(rule, recipient, true));
+            if is_postmaster(recipient) && level == domain.as_str() && postmaster.is_none() {
+                postmaster = Some(owner);
+            }
+        }
+    }
+    let own = |house: &&House| is_postmaster(recipient) && domain == house.hostname;
+    match postmaster.or_else(|| house.filter(own).map(|house| house.owner.clone())) {
+        Some(owner) => admit(tx, owner, client).await,
+        None if for_tls => Ok(Routed::NeedsTls),
+        None => Ok(Routed::Nobody),
+    }
+}
+
+async fn admit(tx: &mut Tx, owner: Owner, client: Client) -> Result<Routed, Error> {
+    if !filters::allowed(tx, &owner, client.peer).await? {
+        return Ok(Routed::Blocked);
+    }
+    Ok(Routed::To(Route { account: owner.account, region: owner.region }))
 }

@@ -9,6 +9,7 @@ mod error;
 mod freight;
 pub mod notices;
 pub mod outbound;
+mod parcel;
 mod pressure;
 pub mod quota;
 mod record;
@@ -22,7 +23,7 @@ mod traffic_tests;
 pub mod transport;
 pub mod verdict;
 
-pub use accept::{Sending, Settings, Submission};
+pub use accept::{Grants, Sending, Settings, Submission};
 pub use error::SendError;
 pub use notices::Notices;
 pub use outbound::Outbound;

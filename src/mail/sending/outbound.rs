@@ -1,7 +1,8 @@
 //! The outbound worker: takes one recipient's job, signs the mail, delivers it, and records what came of it.
 //!
-//! The reverse path of a delivery is the mail's return path, or its source where none was named: bounces that come back
-//! later go to the sender. (SES has a return path of its own and reads what comes there; we do not yet.)
+//! The reverse path of a delivery is in the identity's MAIL FROM domain, where it has one that works. Otherwise it is the
+//! mail's return path, or its source where none was named: bounces that come back later go to the sender. (SES reads what
+//! comes back; we do not yet.)
 //!
 //! A job may be worked twice, after a crash between the peer's yes and our commit: the mail may then arrive twice.
 //! A recipient that is settled is never tried again, and its record is written only while the claim holds.
@@ -9,26 +10,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde::Deserialize;
 use tracing::{error, info};
 
-use crate::base::{Clock, EmailAddress, Timestamp};
-use crate::mail::identity::SigningKey;
-use crate::mail::identity::dkim::signing_key;
-use crate::mail::message::dkim;
+use crate::base::{Clock, Timestamp};
 use crate::mail::sending::capture;
 use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::ending::{Ending, Reply};
 use crate::mail::sending::freight::Freight;
+use crate::mail::sending::parcel::{Job, Parcel, envelope, parcel, signatures};
 use crate::mail::sending::record::{self, Attempted};
 use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::schedule::{self, Next};
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Content, Delivery, Envelope, Outcome as Round, Route, Transport};
 use crate::mail::sending::verdict::{self, Verdict, judge};
-use crate::store::configuration_sets;
-use crate::store::mails::{self, Mail, Recipient, Status};
-use crate::store::{self, Store, Tx};
+use crate::store::mails::{self, Status};
+use crate::store::{self, Store};
 use crate::topics::Topics;
 use crate::workers::{self, Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
@@ -41,21 +38,6 @@ pub struct Outbound {
     transport: Arc<Transport>,
     traffic: Traffic,
     freight: Freight,
-}
-
-/// A job: `{"mail": "id", "recipient": 0}`.
-#[derive(Deserialize)]
-struct Job {
-    mail: String,
-    recipient: i64,
-}
-
-/// Everything about one delivery but the message.
-struct Parcel {
-    mail: Mail,
-    recipient: Recipient,
-    key: Option<SigningKey>,
-    require_tls: bool,
 }
 
 /// What a mail needs to go out.
@@ -131,8 +113,8 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let prefix = signature(&parcel, &raw);
-        let content = Content { prefix: prefix.as_bytes(), message: &raw };
+        let prefix = signatures(&parcel, &raw, started_at);
+        let content = Content { prefix: &prefix, message: &raw };
         let round = self.transport.deliver(&way.route, &way.envelope, content).await;
         if let Some(place) = way.place {
             place.end(&round.ending);
@@ -172,7 +154,7 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let row = capture::row(&parcel.mail, &parcel.recipient, signature(&parcel, &raw).into_bytes(), &raw);
+        let row = capture::row(&parcel.mail, &parcel.recipient, signatures(&parcel, &raw, started_at), &raw);
         let round = Round::without_call(Ending::Accepted(Reply::captured()), "= kept in the inbox\n");
         let attempted = self.attempted(&parcel, round, started_at);
         Ok(self.delivered(parcel, attempted, Reply::captured().to_string(), Some(row)))
@@ -284,38 +266,6 @@ impl Outbound {
             })
         })
     }
-}
-
-async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, store::Error> {
-    let Some(mail) = mails::find(tx, &job.mail).await? else { return Ok(None) };
-    let Some(recipient) = mails::recipient(tx, &job.mail, job.recipient).await? else { return Ok(None) };
-    let (mut key, mut require_tls) = (None, false);
-    if let (Ok(account), Ok(region)) = (mail.account.parse(), mail.region.parse()) {
-        if let Ok(author) = mail.source.parse::<EmailAddress>() {
-            key = signing_key(tx, &account, &region, &author).await?;
-        }
-        if let Some(name) = &mail.configuration_set {
-            let set = configuration_sets::find(tx, &account, &region, name).await?;
-            require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
-        }
-    }
-    Ok(Some(Parcel { mail, recipient, key, require_tls }))
-}
-
-fn envelope(parcel: &Parcel) -> Option<Envelope> {
-    let recipient = parcel.recipient.address.parse().ok()?;
-    Some(Envelope { sender: parcel.mail.return_path.parse().ok(), recipient, require_tls: parcel.require_tls })
-}
-
-/// What stands before the message: its signature, where the sender's domain has a key.
-fn signature(parcel: &Parcel, raw: &[u8]) -> String {
-    let signature = parcel.key.as_ref().map(|key| dkim::signature(key, raw)).transpose();
-    let signature = signature.unwrap_or_else(|error| {
-        // A mail without its signature may still arrive; one that waits for a broken key never does.
-        error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature");
-        None
-    });
-    signature.unwrap_or_default()
 }
 
 /// One line per attempt.

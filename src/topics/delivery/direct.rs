@@ -41,8 +41,12 @@ pub(super) async fn text_to_subscriber(
     found: &Found,
     notification: &Notification,
 ) -> Result<Tried, Error> {
-    let message = gateway_message(notification, found);
-    text(topics, &found.topic.account, &found.topic.region, &found.subscription.endpoint, message).await
+    let (account, region, phone) = (&found.topic.account, &found.topic.region, &found.subscription.endpoint);
+    // Who subscribes a number is not asked, so the sandbox is looked at here; Publish looks at it at once.
+    if topics.in_sms_sandbox() && !topics.sandbox_knows(account, region, phone).await? {
+        return Ok(refused("the phone number is not verified, and the account is in the SMS sandbox"));
+    }
+    text(topics, account, region, phone, gateway_message(notification, found)).await
 }
 
 /// Sends a published message to a subscribed device.

@@ -7,6 +7,8 @@ mod pattern;
 mod policy;
 #[cfg(test)]
 mod policy_tests;
+#[cfg(test)]
+mod reference_tests;
 
 pub use fact::Facts;
 pub use policy::{Fault, FilterPolicy, Scope};

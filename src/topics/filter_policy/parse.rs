@@ -45,15 +45,23 @@ fn text(operator: &str, value: &Json) -> Result<String, String> {
 fn anything_but(value: &Json) -> Result<Pattern, String> {
     match value {
         Json::Object(object) => {
-            if let Some(other) = object.keys().find(|key| *key != "prefix") {
-                return Err(format!("Unsupported anything-but pattern: {}", short(other)));
-            }
-            let prefixes = match object.get("prefix") {
-                Some(Json::Array(several)) if !several.is_empty() => several.as_slice(),
-                Some(one) => std::slice::from_ref(one),
-                None => return Err("Only one key allowed in match expression".to_owned()),
+            let mut members = object.iter();
+            let (Some((form, value)), None) = (members.next(), members.next()) else {
+                return Err("Only one key allowed in match expression".to_owned());
             };
-            prefixes.iter().map(|prefix| text("prefix", prefix)).collect::<Result<_, _>>().map(Pattern::NoPrefix)
+            // AWS was seen to refuse all forms but `prefix`. The others are good in EventBridge, whose patterns these are.
+            let (name, make): (_, fn(String) -> Pattern) = match form.as_str() {
+                "prefix" => ("prefix", Pattern::Prefix),
+                "suffix" => ("suffix", Pattern::Suffix),
+                "equals-ignore-case" => ("equals-ignore-case", Pattern::IgnoreCase),
+                other => return Err(format!("Unsupported anything-but pattern: {}", short(other))),
+            };
+            let several = match value {
+                Json::Array(several) if several.is_empty() => return Err("Empty arrays are not allowed".to_owned()),
+                Json::Array(several) => several.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            several.iter().map(|one| text(name, one).map(make)).collect::<Result<_, _>>().map(Pattern::Unlike)
         }
         Json::Array(several) if several.is_empty() => Err("Empty arrays are not allowed".to_owned()),
         Json::Array(several) => several.iter().map(plain).collect::<Result<_, _>>().map(Pattern::AnythingBut),

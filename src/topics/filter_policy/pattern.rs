@@ -13,8 +13,8 @@ pub(super) enum Pattern {
     Exactly(Plain),
     /// Anything but these values.
     AnythingBut(Vec<Plain>),
-    /// A text that starts with none of these.
-    NoPrefix(Vec<String>),
+    /// A text that none of these matches.
+    Unlike(Vec<Pattern>),
     /// A text that starts so.
     Prefix(String),
     /// A text that ends so.
@@ -91,7 +91,7 @@ impl Pattern {
         match self {
             Self::Exactly(plain) => plain.is(fact),
             Self::AnythingBut(plains) => *fact != Fact::Opaque && !plains.iter().any(|plain| plain.is(fact)),
-            Self::NoPrefix(prefixes) => text.is_some_and(|text| !prefixes.iter().any(|p| text.starts_with(p.as_str()))),
+            Self::Unlike(patterns) => text.is_some() && !patterns.iter().any(|pattern| pattern.matches_one(fact)),
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix.as_str())),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix.as_str())),
             Self::IgnoreCase(wanted) => text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase()),

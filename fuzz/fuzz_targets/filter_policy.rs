@@ -1,0 +1,13 @@
+//! No policy and no message breaks the matching, and it ends: the first line is the policy, the rest the message.
+#![no_main]
+use libfuzzer_sys::fuzz_target;
+use postrider::topics::filter_policy::{Facts, FilterPolicy, Scope};
+
+fuzz_target!(|text: &str| {
+    let (policy, message) = text.split_once('\n').unwrap_or((text, "{}"));
+    for scope in [Scope::Attributes, Scope::Body] {
+        if let (Ok(policy), Some(facts)) = (FilterPolicy::parse(policy, scope), Facts::of_body(message)) {
+            assert_eq!(policy.matches(&facts), policy.matches(&facts));
+        }
+    }
+});

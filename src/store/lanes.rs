@@ -1,0 +1,102 @@
+//! The lanes of a store, and the doors to them.
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::DropGuard;
+
+use crate::base::Clock;
+use crate::store::Error;
+use crate::store::hints::Hints;
+use crate::store::jobs::Waiting;
+use crate::store::lane::{Lane, Pool, Queue};
+use crate::store::vault::Vault;
+use crate::store::wake::Wakes;
+use crate::store::wal::Wal;
+
+/// How many changes may wait at a door before the next caller has to wait for room.
+const WAITING_MAX: usize = 4_096;
+/// How many changes one commit may carry: enough to hide the sync, few enough to keep answers quick.
+const JOBS_PER_COMMIT_MAX: usize = 256;
+/// PostgreSQL: lanes for closures, one in each transaction.
+const CHANGE_LANES: usize = 8;
+/// PostgreSQL: lanes for each kind of values. While the commit of one is on its way, the other gathers the next.
+const VALUE_LANES: usize = 2;
+/// All lanes to PostgreSQL, and so all connections that write.
+pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 3 * VALUE_LANES;
+
+/// Where changes wait for a lane, each kind at its door. Two doors may lead to one lane.
+pub(super) struct Doors {
+    changes: mpsc::Sender<Waiting>,
+    deletes: mpsc::Sender<Waiting>,
+    inserts: mpsc::Sender<Waiting>,
+    claims: mpsc::Sender<Waiting>,
+}
+
+impl Doors {
+    /// Waits for room, no more.
+    pub(super) async fn enter(&self, change: Waiting) -> Result<(), Error> {
+        let door = match &change {
+            Waiting::Change(_) => &self.changes,
+            Waiting::Delete(_) => &self.deletes,
+            Waiting::Insert(_) => &self.inserts,
+            Waiting::Claim(_) => &self.claims,
+        };
+        door.send(change).await.map_err(|_| Error::Closed)
+    }
+}
+
+/// What all lanes share.
+pub(super) struct Lanes {
+    pub(super) pool: Arc<Pool>,
+    pub(super) clock: Clock,
+    pub(super) vault: Arc<Vault>,
+    pub(super) wakes: Arc<Wakes>,
+    pub(super) hints: Option<Arc<Hints>>,
+    pub(super) alive: Arc<DropGuard>,
+}
+
+fn door() -> (mpsc::Sender<Waiting>, Queue) {
+    let (door, queue) = mpsc::channel(WAITING_MAX);
+    (door, Arc::new(Mutex::new(queue)))
+}
+
+impl Lanes {
+    /// Starts the one lane that writes to SQLite, and its log.
+    pub(super) fn start_sqlite(&self, log: Option<Wal>) -> Doors {
+        let (door, queue) = door();
+        // A lane ends by itself when the last clone of the store is dropped.
+        tokio::spawn(self.lane(&queue, JOBS_PER_COMMIT_MAX, 1).run(log));
+        Doors { changes: door.clone(), deletes: door.clone(), inserts: door.clone(), claims: door }
+    }
+
+    /// Starts the lanes to PostgreSQL.
+    pub(super) fn start_postgres(&self) -> Doors {
+        let start = |count, jobs_per_commit_max| {
+            let (door, queue) = door();
+            for _ in 0..count {
+                tokio::spawn(self.lane(&queue, jobs_per_commit_max, POSTGRES_LANES + 1).run(None));
+            }
+            door
+        };
+        Doors {
+            changes: start(CHANGE_LANES, 1),
+            deletes: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
+            inserts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
+            claims: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
+        }
+    }
+
+    fn lane(&self, queue: &Queue, jobs_per_commit_max: usize, begins_max: usize) -> Lane {
+        Lane {
+            queue: queue.clone(),
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            vault: self.vault.clone(),
+            wakes: self.wakes.clone(),
+            hints: self.hints.clone(),
+            _alive: self.alive.clone(),
+            jobs_per_commit_max,
+            begins_max,
+        }
+    }
+}

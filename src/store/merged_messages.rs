@@ -1,0 +1,211 @@
+//! Messages in no group that many callers send and take away at once: one statement for all of them.
+use futures::future::BoxFuture;
+use sqlx::AssertSqlSafe;
+
+use crate::base::Timestamp;
+use crate::store::dialect::Engine;
+use crate::store::jobs::{Kind, One, Waiting};
+use crate::store::messages::NewMessage;
+use crate::store::{Error, Store, Tx, Value, args};
+
+/// Rows in one statement of SQLite, which stays prepared for each number of rows.
+const ROWS_SQLITE: usize = 48;
+/// Rows in one statement of PostgreSQL. Their number makes no other statement of it.
+const ROWS_POSTGRES: usize = 512;
+
+fn rows_max(engine: Engine) -> usize {
+    match engine {
+        Engine::Sqlite => ROWS_SQLITE,
+        Engine::Postgres => ROWS_POSTGRES,
+    }
+}
+
+/// `head`, and `row` so many times with commas between, and `tail`.
+fn repeated(head: &str, row: &str, count: usize, tail: &str) -> String {
+    let mut sql = String::with_capacity(head.len() + count * (row.len() + 1) + tail.len());
+    sql.push_str(head);
+    for n in 0..count {
+        if n > 0 {
+            sql.push(',');
+        }
+        sql.push_str(row);
+    }
+    sql.push_str(tail);
+    sql
+}
+
+/// Adds messages that are in no group.
+pub(super) struct Inserts;
+
+/// Messages for one queue.
+pub(super) struct ToInsert {
+    queue_id: i64,
+    messages: Vec<NewMessage>,
+}
+
+impl Kind for Inserts {
+    type Value = ToInsert;
+    type Answer = ();
+
+    fn run<'t>(tx: &'t mut Tx, values: &'t [ToInsert]) -> BoxFuture<'t, Result<Vec<()>, Error>> {
+        Box::pin(async move {
+            let rows: Vec<(i64, &NewMessage)> = values
+                .iter()
+                .flat_map(|value| value.messages.iter().map(|message| (value.queue_id, message)))
+                .collect();
+            let now = tx.now();
+            for some in rows.chunks(rows_max(tx.engine())) {
+                insert(tx, now, some).await?;
+            }
+            for value in values {
+                tx.ring(value.queue_id, value.messages.len());
+            }
+            Ok(vec![(); values.len()])
+        })
+    }
+
+    fn is_one_statement(engine: Engine, values: &[ToInsert]) -> bool {
+        values.iter().map(|value| value.messages.len()).sum::<usize>() <= rows_max(engine)
+    }
+
+    fn waiting(one: One<Self>) -> Waiting {
+        Waiting::Insert(one)
+    }
+}
+
+async fn insert(tx: &mut Tx, now: Timestamp, rows: &[(i64, &NewMessage)]) -> Result<(), Error> {
+    const COLUMNS: &str =
+        "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, sender, attributes, trace_header, body)";
+    if tx.engine() == Engine::Postgres {
+        let ints = |get: fn(&(i64, &NewMessage)) -> i64| Value::Ints(rows.iter().map(get).collect());
+        let texts = |get: fn(&NewMessage) -> Option<String>| Value::Texts(rows.iter().map(|(_, m)| get(m)).collect());
+        let sql = format!(
+            "{COLUMNS} SELECT queue_id, visible_at, $1, message_id, sender, attributes, trace_header, body \
+             FROM UNNEST($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) \
+             AS new (queue_id, visible_at, message_id, sender, attributes, trace_header, body)"
+        );
+        let mut values = args![now];
+        values.extend([
+            ints(|(queue_id, _)| *queue_id),
+            ints(|(_, m)| m.visible_at.micros()),
+            texts(|m| Some(m.message_id.clone())),
+            texts(|m| m.sender.clone()),
+            texts(|m| m.attributes.clone()),
+            texts(|m| m.trace_header.clone()),
+            texts(|m| Some(m.body.clone())),
+        ]);
+        return tx.run(AssertSqlSafe(sql), values).await.map(drop);
+    }
+    // No numbers: SQLite looks each of them up in a list, one by one.
+    let sql = repeated(&format!("{COLUMNS} VALUES "), "(?,?,?,?,?,?,?,?)", rows.len(), "");
+    let mut values = Vec::with_capacity(rows.len() * 8);
+    for (queue_id, m) in rows {
+        values.extend(args![
+            *queue_id,
+            m.visible_at,
+            now,
+            &m.message_id,
+            m.sender.clone(),
+            m.attributes.clone(),
+            m.trace_header.clone(),
+            &m.body
+        ]);
+    }
+    tx.run(AssertSqlSafe(sql), values).await.map(drop)
+}
+
+/// Takes messages away that still carry the receipts they were given out with.
+pub(super) struct Deletes;
+
+/// Messages of one queue: row and receipt.
+pub(super) struct ToDelete {
+    queue_id: i64,
+    messages: Vec<(i64, i64)>,
+}
+
+impl Kind for Deletes {
+    type Value = ToDelete;
+    /// The groups of the messages that are gone.
+    type Answer = Vec<String>;
+
+    fn run<'t>(tx: &'t mut Tx, values: &'t [ToDelete]) -> BoxFuture<'t, Result<Vec<Vec<String>>, Error>> {
+        Box::pin(async move {
+            let mut rows: Vec<[i64; 3]> = values
+                .iter()
+                .flat_map(|value| value.messages.iter().map(|(id, receipt)| [*id, value.queue_id, *receipt]))
+                .collect();
+            // In one order for all: two who take the same messages must not wait for each other.
+            rows.sort_unstable();
+            let mut groups = vec![Vec::new(); values.len()];
+            for some in rows.chunks(rows_max(tx.engine())) {
+                for (queue_id, group) in delete(tx, some).await? {
+                    // It is the same for all callers of the queue: who hears of a group looks after it.
+                    let place = values.iter().position(|value| value.queue_id == queue_id);
+                    if let Some(groups) = place.and_then(|place| groups.get_mut(place)) {
+                        groups.push(group);
+                    }
+                }
+            }
+            Ok(groups)
+        })
+    }
+
+    fn is_one_statement(engine: Engine, values: &[ToDelete]) -> bool {
+        values.iter().map(|value| value.messages.len()).sum::<usize>() <= rows_max(engine)
+    }
+
+    fn waiting(one: One<Self>) -> Waiting {
+        Waiting::Delete(one)
+    }
+}
+
+/// Gives queue and group of those that were in one.
+async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<(i64, String)>, Error> {
+    let gone = if tx.engine() == Engine::Postgres {
+        let column = |n: usize| Value::Ints(rows.iter().filter_map(|row| row.get(n).copied()).collect());
+        // Rows are locked in the order of ids, and only then taken away.
+        tx.all(
+            "WITH held AS (SELECT m.id FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
+             AS w (id, queue_id, receipt) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
+             AND m.receipt = w.receipt ORDER BY m.id FOR UPDATE OF m) \
+             DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.queue_id, m.group_id",
+            vec![column(0), column(1), column(2)],
+        )
+        .await?
+    } else {
+        let sql = repeated(
+            "WITH w (id, queue_id, receipt) AS (VALUES ",
+            "(?,?,?)",
+            rows.len(),
+            ") DELETE FROM messages WHERE id IN (SELECT m.id FROM w CROSS JOIN messages m ON m.id = w.id \
+             AND m.queue_id = w.queue_id AND m.receipt = w.receipt) RETURNING queue_id, group_id",
+        );
+        tx.all(AssertSqlSafe(sql), rows.iter().flatten().map(|n| Value::Int(Some(*n))).collect()).await?
+    };
+    let mut groups = vec![];
+    for row in gone {
+        if let Some(group) = row.opt_text("group_id")? {
+            groups.push((row.int("queue_id")?, group));
+        }
+    }
+    Ok(groups)
+}
+
+impl Store {
+    /// Adds messages that are in no group, and wakes who waits for them. They are durable on return.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn insert_messages(&self, queue_id: i64, messages: Vec<NewMessage>) -> Result<(), Error> {
+        self.hand_in::<Inserts>(ToInsert { queue_id, messages }).await
+    }
+
+    /// Takes messages away, given by row and receipt, that still carry these receipts. Gives groups of the queue that
+    /// lost messages, which may be empty now: [`close_empty`](crate::store::messages::close_empty).
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_messages(&self, queue_id: i64, messages: Vec<(i64, i64)>) -> Result<Vec<String>, Error> {
+        self.hand_in::<Deletes>(ToDelete { queue_id, messages }).await
+    }
+}

@@ -1,0 +1,215 @@
+//! The fan-out of one message to subscriptions, inside a transaction: who wants it, and how it gets there.
+use std::collections::BTreeMap;
+
+use crate::base::Arn;
+use crate::queues::{self, Outgoing, Queues, Targets};
+use crate::store::subscriptions::Subscription;
+use crate::store::{self, Tx, publications};
+use crate::topics::draft::Draft;
+use crate::topics::endpoint::Protocol;
+use crate::topics::envelope::{Frame, Notification};
+use crate::topics::filter_policy::{Facts, Scope};
+use crate::topics::job::{self, Job};
+use crate::topics::rules::{Rules, content_id};
+use crate::topics::signing::Key;
+use crate::topics::{Attribute, Error, Value, attributes};
+
+/// The most attributes of a message in a queue.
+const ATTRIBUTES_MAX: usize = 10;
+
+/// One fan-out under way.
+pub(in crate::topics) struct Fan<'a> {
+    pub queues: &'a Queues,
+    /// Signs nothing here: names the certificate.
+    pub key: &'a Key,
+    pub topic: &'a Arn,
+    pub rules: Rules,
+    pub draft: &'a Draft,
+    /// Under which publications are kept for the delivery jobs. Its own for each part of a fan-out.
+    pub kept_as: String,
+}
+
+/// What a fan-out writes, made before any transaction where there is time.
+#[derive(Default)]
+pub(in crate::topics) struct Handout {
+    to_queues: Vec<(Subscription, Arn, Outgoing)>,
+    jobs: Vec<(Job, String)>,
+    ready: BTreeMap<Protocol, Notification>,
+}
+
+impl Handout {
+    /// The queues that get a message.
+    pub fn queues(&self) -> Vec<Arn> {
+        self.to_queues.iter().map(|(_, queue, _)| queue.clone()).collect()
+    }
+}
+
+impl Fan<'_> {
+    /// Hands the message to those of the subscriptions that want it: to queues at once, to others by a delivery job. A
+    /// queue that does not take it is passed over, and the message goes to the dead-letter queue if there is one.
+    pub async fn hand_out(&self, tx: &mut Tx, subscriptions: Vec<Subscription>) -> Result<(), Error> {
+        let handout = self.prepare(subscriptions)?;
+        let targets = self.queues.targets_in(tx, handout.queues()).await?;
+        Ok(self.commit(tx, handout, &targets).await?)
+    }
+
+    /// Makes what those of the subscriptions get that want the message.
+    pub fn prepare(&self, subscriptions: Vec<Subscription>) -> Result<Handout, Error> {
+        let mut sieve = Sieve::default();
+        let mut frame = None;
+        let mut handout = Handout::default();
+        for subscription in subscriptions {
+            let Some(protocol) = Protocol::parse(&subscription.protocol) else { continue };
+            if !sieve.lets_pass(&subscription, protocol, self.draft)? {
+                continue;
+            }
+            if protocol == Protocol::Sqs {
+                let Ok(queue) = subscription.endpoint.parse::<Arn>() else { continue };
+                let outgoing = self.outgoing(&subscription, &queue, &mut frame);
+                handout.to_queues.push((subscription, queue, outgoing));
+                continue;
+            }
+            handout.ready.entry(protocol).or_insert_with(|| self.notification(protocol));
+            let job = Job::Notification { message: self.kept_as.clone(), subscription: subscription.uuid };
+            handout.jobs.push((job, subscription.endpoint));
+        }
+        Ok(handout)
+    }
+
+    /// Writes what was made.
+    pub async fn commit(&self, tx: &mut Tx, handout: Handout, targets: &Targets) -> Result<(), store::Error> {
+        let Handout { to_queues, jobs, ready } = handout;
+        self.send_to_queues(tx, to_queues, targets).await?;
+        if !jobs.is_empty() {
+            let named: Vec<_> = jobs.iter().map(|(job, endpoint)| (job.clone(), endpoint.as_str())).collect();
+            job::enqueue(tx, &named).await?;
+            let content = serde_json::to_string(&ready).map_err(store::Error::corrupt)?;
+            let count = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+            publications::insert(tx, &self.kept_as, &content, count).await?;
+        }
+        Ok(())
+    }
+
+    fn notification(&self, protocol: Protocol) -> Notification {
+        self.draft.notification(protocol, self.topic, self.rules.version)
+    }
+
+    fn outgoing(&self, to: &Subscription, queue: &Arn, frame: &mut Option<Frame>) -> Outgoing {
+        let publication = &self.draft.parts.publication;
+        let mut outgoing = Outgoing {
+            group_id: publication.group.clone(),
+            sender: Some(self.topic.account.to_string()),
+            ..Outgoing::default()
+        };
+        if self.rules.fifo && queue.resource.ends_with(".fifo") {
+            outgoing.deduplication_id = Some(self.deduplication_id(to));
+        }
+        if to.raw {
+            outgoing.body = self.draft.wording(Protocol::Sqs).to_owned();
+            outgoing.attributes = publication.attributes.clone();
+            if self.draft.replayed && outgoing.attributes.len() < ATTRIBUTES_MAX {
+                let replayed = Attribute { data_type: "String".to_owned(), value: Value::Text("true".to_owned()) };
+                outgoing.attributes.insert("Replayed".to_owned(), replayed);
+            }
+        } else {
+            let frame = frame.get_or_insert_with(|| self.notification(Protocol::Sqs).frame(self.key));
+            outgoing.body = frame.around(&format!("{}:{}", self.topic, to.uuid));
+        }
+        outgoing
+    }
+
+    /// What a FIFO queue knows the message by. A replayed one has another id than it had at first, since the queue would
+    /// drop it where it got the first within five minutes; what is replayed twice within one replay has the same.
+    fn deduplication_id(&self, to: &Subscription) -> String {
+        let publication = &self.draft.parts.publication;
+        if self.draft.replayed {
+            return content_id(&format!("{} {}", to.replay_id, self.draft.parts.id));
+        }
+        publication.deduplication_id.clone().unwrap_or_else(|| content_id(&publication.message))
+    }
+
+    async fn send_to_queues(
+        &self,
+        tx: &mut Tx,
+        messages: Vec<(Subscription, Arn, Outgoing)>,
+        targets: &Targets,
+    ) -> Result<(), store::Error> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let mut subscriptions = Vec::with_capacity(messages.len());
+        let mut each = Vec::with_capacity(messages.len());
+        for (subscription, queue, outgoing) in messages {
+            subscriptions.push((subscription, queue.clone()));
+            each.push((queue, outgoing));
+        }
+        let answers = self.queues.deliver_each(tx, self.topic, each, targets).await?;
+        for ((subscription, queue), refused) in subscriptions.into_iter().zip(answers) {
+            let Some(error) = refused else { continue };
+            let (message, endpoint) = (&self.draft.parts.id, &subscription.endpoint);
+            tracing::warn!(message.id = message, endpoint, %error, "a subscribed queue did not take a message");
+            let outgoing = self.outgoing(&subscription, &queue, &mut None);
+            to_dead_letters(tx, self.queues, &subscription.attributes, self.topic, outgoing).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What filter policies look at, read once per publication and only when a policy asks.
+#[derive(Default)]
+struct Sieve {
+    attributes: Option<Facts>,
+    bodies: BTreeMap<Protocol, Option<Facts>>,
+}
+
+impl Sieve {
+    /// Whether the subscription's filter policy lets the message pass. A policy for bodies lets no body pass that is no
+    /// JSON object.
+    fn lets_pass(&mut self, of: &Subscription, protocol: Protocol, draft: &Draft) -> Result<bool, Error> {
+        // Most subscriptions have no policy, and then their attributes need not be read.
+        if !of.attributes.contains("FilterPolicy") {
+            return Ok(true);
+        }
+        let Some((policy, scope)) = attributes::filter_policy(&attributes::read(&of.attributes)?)? else {
+            return Ok(true);
+        };
+        let facts = match scope {
+            Scope::Attributes => {
+                let given = &draft.parts.publication.attributes;
+                Some(&*self.attributes.get_or_insert_with(|| Facts::of_attributes(given)))
+            }
+            Scope::Body => {
+                let body = || Facts::of_body(draft.wording(protocol));
+                self.bodies.entry(protocol).or_insert_with(body).as_ref()
+            }
+        };
+        Ok(facts.is_some_and(|facts| policy.matches(facts)))
+    }
+}
+
+/// Hands a message that could not be delivered to the dead-letter queue of its subscription, when that has one. The
+/// message is given up when that queue does not take it either, as on AWS.
+pub(in crate::topics) async fn to_dead_letters(
+    tx: &mut Tx,
+    queues: &Queues,
+    subscription_attributes: &str,
+    topic: &Arn,
+    mut outgoing: Outgoing,
+) -> Result<bool, store::Error> {
+    let attributes = attributes::read(subscription_attributes)?;
+    let queue = attributes.get("RedrivePolicy").and_then(|redrive| attributes::dead_letter_queue(redrive, topic).ok());
+    let Some(queue) = queue else { return Ok(false) };
+    if !queue.resource.ends_with(".fifo") {
+        outgoing.deduplication_id = None;
+    } else if outgoing.deduplication_id.is_none() {
+        outgoing.deduplication_id = Some(content_id(&outgoing.body));
+    }
+    match queues.deliver_for(tx, topic, &queue, outgoing).await {
+        Ok(_) => Ok(true),
+        Err(queues::Error::Internal(error)) => Err(error),
+        Err(error) => {
+            tracing::warn!(queue = %queue, %error, "a dead-letter queue did not take a message");
+            Ok(false)
+        }
+    }
+}
