@@ -23,7 +23,7 @@ pub enum Command {
     Dev(Flags),
     /// For production: signatures checked, sandbox on, identities verify by DNS or by mail
     Serve(Flags),
-    /// Accounts, access keys, production access, SMTP credentials, DNS records, deliveries of topics
+    /// Accounts, access keys, production access, SMTP credentials, DNS records, attempts to deliver
     Admin(AdminFlags),
 }
 
@@ -101,6 +101,11 @@ pub enum AdminCommand {
         to: String,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
+    },
+    /// Print what became of a sent mail: each recipient, and what both sides said in each attempt to deliver
+    Transcript {
+        /// The MessageId of SES
+        message_id: String,
     },
     /// Print the DNS records that verify a domain identity
     DnsRecords {

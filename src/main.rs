@@ -131,6 +131,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
             admin.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
         }
         AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
+        AdminCommand::Transcript { message_id } => admin.transcript(&message_id).await,
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }

@@ -5,7 +5,7 @@ use crate::access::{Access, Trust};
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Clock, Reach, Region};
 use crate::config::{Mode, Settings};
 use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::identity::{self, Identities};
@@ -22,8 +22,11 @@ use crate::topics::delivery::Deliverer;
 use crate::topics::{Spreader, Topics};
 use crate::workers::Pool;
 
-/// How many mails are on their way out at once. Most wait for the network, so there may be many.
-const OUTBOUND_AT_ONCE: usize = 200;
+/// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
+/// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
+const OUTBOUND_AT_ONCE: usize = 600;
+/// As many where all of them go to one smart host.
+const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 /// How many of them go to one domain, so that one that is slow or dead cannot take all places.
 const OUTBOUND_PER_DOMAIN: u32 = 20;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
@@ -76,16 +79,11 @@ impl Parts {
         let topics = topics.with_ways(ways, settings.signing_url.as_deref());
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
-        let delivery: Delivery = settings.delivery.parse().map_err(|e: transport::BadDelivery| wrong(e.to_string()))?;
-        let captures = delivery == Delivery::Capture;
-        let transport = transport_of(settings, delivery, &dns, clock);
+        let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
+        let captures = transport.options().delivery == Delivery::Capture;
+        let relays = matches!(transport.options().delivery, Delivery::Relay(_));
+        let outbound_at_once = if relays { OUTBOUND_AT_ONCE_TO_RELAY } else { OUTBOUND_AT_ONCE };
 
-        let identity_settings = identity::Settings {
-            at_once: dev,
-            link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
-            hostname: hostname.clone(),
-            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
-        };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
         let simulator = Simulator::new(settings.simulator_domain.clone());
@@ -94,7 +92,7 @@ impl Parts {
             clock: clock.clone(),
             queues,
             topics: topics.clone(),
-            identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
+            identities: identities(settings, store, clock, bound_url, dns),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())
                 .with_streams(streams.clone()),
             feedback: Feedback::new(store.clone(), topics.clone()),
@@ -112,12 +110,12 @@ impl Parts {
             poster: poster.clone(),
         };
         let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
-        let outbound =
-            Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone()).with_simulator(simulator);
+        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
+            .with_simulator(simulator);
         let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, poster);
         let pools = vec![
-            Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
+            Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
             Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
@@ -129,16 +127,14 @@ impl Parts {
     }
 }
 
-/// What carries mail to its recipients' servers.
-fn transport_of(settings: &Settings, delivery: Delivery, dns: &Dns, clock: &Clock) -> Arc<Transport> {
-    let options = TransportOptions {
-        delivery,
-        mx_port: settings.mx_port,
+fn identities(settings: &Settings, store: &Store, clock: &Clock, bound_url: &str, dns: Dns) -> Identities {
+    let identity_settings = identity::Settings {
+        at_once: settings.mode == Mode::Dev,
+        link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
         hostname: settings.hostname.to_string(),
-        source: None,
-        limits: transport::Limits::default(),
+        dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
     };
-    Arc::new(Transport::new(options, dns.clone(), clock.clone()))
+    Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns))
 }
 
 /// The core of receiving. Mail to this server's own postmaster is the root account's.
@@ -153,4 +149,17 @@ fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Func
 fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
     let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
     Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
+}
+
+/// The way that mail leaves by.
+fn way_out(settings: &Settings, dns: Dns, clock: &Clock) -> Result<Arc<Transport>, String> {
+    let options = TransportOptions {
+        delivery: settings.delivery.parse().map_err(|error: transport::BadDelivery| error.to_string())?,
+        mx_port: settings.mx_port,
+        reach: Reach::new(settings.mx_allow.clone()),
+        hostname: settings.hostname.to_string(),
+        sources: settings.source_address.clone(),
+        limits: transport::Limits::default(),
+    };
+    Transport::new(options, dns, clock.clone()).map(Arc::new).map_err(|error| error.to_string())
 }

@@ -1,11 +1,14 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
 mod command_line;
+mod crowd;
 mod dkim;
 mod dns;
 mod durability;
 mod engine;
 mod fair;
+mod faults;
+mod faulty_receiver;
 mod fifo;
 mod fifo_model;
 mod front_door;

@@ -36,7 +36,7 @@ impl Attempted {
             finished_at: self.ended_at,
             outcome: outcome.to_owned(),
             remote: self.round.remote.clone(),
-            tls: self.round.encrypted.then(|| "STARTTLS".to_owned()),
+            tls: self.round.tls.clone(),
             reply: Some(reply.to_owned()),
             transcript: self.round.transcript.clone(),
         }
@@ -113,7 +113,7 @@ pub async fn bounced(
     publish_event(tx, topics, mail, &event).await
 }
 
-/// It is to be tried again. The sender hears of it once, when the delay has lasted.
+/// It is to be tried again.
 pub async fn deferred(
     tx: &mut Tx,
     topics: &Topics,
@@ -122,13 +122,28 @@ pub async fn deferred(
     attempted: Attempted,
     deferral: Deferral,
 ) -> Result<(), Error> {
-    let kept = attempted.keep(tx, to, Status::Pending, "Delayed", &deferral.diagnostic).await?;
-    if !kept || !schedule::reports_delay(mail.accepted_at, attempted.ended_at, to.delayed_at) {
+    if !attempted.keep(tx, to, Status::Pending, "Delayed", &deferral.diagnostic).await? {
         return Ok(());
     }
-    mails::mark_delayed(tx, &to.mail_id, to.n, attempted.ended_at).await?;
+    delayed(tx, topics, mail, to, attempted.ended_at, deferral, attempted.hostname).await
+}
+
+/// It waits, after an attempt or because its host rests. The sender hears of it once, when the delay has lasted.
+pub async fn delayed(
+    tx: &mut Tx,
+    topics: &Topics,
+    mail: &Mail,
+    to: &Recipient,
+    at: Timestamp,
+    deferral: Deferral,
+    hostname: String,
+) -> Result<(), Error> {
+    if !schedule::reports_delay(mail.accepted_at, at, to.delayed_at) {
+        return Ok(());
+    }
+    mails::mark_delayed(tx, &to.mail_id, to.n, at).await?;
     let event = Event::DeliveryDelay(DeliveryDelay {
-        at: attempted.ended_at,
+        at,
         delay_type: deferral.delay_type,
         expires_at: mail.expires_at,
         recipients: vec![DelayedRecipient {
@@ -136,7 +151,7 @@ pub async fn deferred(
             status: deferral.status,
             diagnostic_code: deferral.diagnostic,
         }],
-        reporting_mta: Some(attempted.hostname),
+        reporting_mta: Some(hostname),
     });
     publish_event(tx, topics, mail, &event).await
 }
