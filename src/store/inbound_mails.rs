@@ -1,7 +1,7 @@
 //! Mails that came in by SMTP, one row per account and region, and their raw messages.
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::rows::Table;
+use crate::store::{Error, Row, Tx, Value, args};
 
 /// A mail as it was accepted for one account and region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,44 @@ pub struct InboundMail {
     pub note: Option<String>,
 }
 
+/// The rows of mails that came in.
+pub(super) static TABLE: Table = Table {
+    name: "inbound_mails",
+    columns: &[
+        "id",
+        "raw_id",
+        "account",
+        "region",
+        "source",
+        "recipients",
+        "helo",
+        "peer",
+        "tls",
+        "received_at",
+        "state",
+        "note",
+    ],
+};
+
+impl InboundMail {
+    pub(super) fn row(&self) -> Vec<Value> {
+        args![
+            &self.id,
+            &self.raw_id,
+            &self.account,
+            &self.region,
+            self.source.clone(),
+            &self.recipients,
+            &self.helo,
+            &self.peer,
+            self.tls,
+            self.received_at,
+            self.state.as_str(),
+            self.note.clone(),
+        ]
+    }
+}
+
 /// Where an inbound mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -54,42 +92,10 @@ impl State {
     }
 }
 
-/// Stores a raw message.
-pub async fn insert_raw(tx: &mut Tx, id: &str, data: &[u8], at: Timestamp) -> Result<(), Error> {
-    let sql = "INSERT INTO raw_messages (id, data, created_at) VALUES ($1, $2, $3)";
-    tx.run(sql, args![id, data, at]).await?;
-    Ok(())
-}
-
 /// The raw message of this id.
 pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
     let row = tx.one("SELECT data FROM raw_messages WHERE id = $1", args![id]).await?;
     row.map(|row| row.blob("data")).transpose()
-}
-
-/// Stores a mail that was accepted.
-pub async fn insert(tx: &mut Tx, mail: &InboundMail) -> Result<(), Error> {
-    let m = mail;
-    tx.run(
-        "INSERT INTO inbound_mails (id, raw_id, account, region, source, recipients, helo, peer, tls, received_at, \
-         state, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        args![
-            m.id.as_str(),
-            m.raw_id.as_str(),
-            &m.account,
-            &m.region,
-            m.source.clone(),
-            m.recipients.as_str(),
-            m.helo.as_str(),
-            m.peer.as_str(),
-            m.tls,
-            m.received_at,
-            m.state.as_str(),
-            m.note.clone(),
-        ],
-    )
-    .await?;
-    Ok(())
 }
 
 /// The mail of this id.

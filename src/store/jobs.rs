@@ -2,6 +2,7 @@
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::store::accepted::Accepts;
 use crate::store::dialect::Engine;
 use crate::store::merged_claims::Claims;
 use crate::store::merged_messages::{Deletes, Inserts};
@@ -104,6 +105,7 @@ pub(super) struct One<K: Kind> {
 /// What waits for a lane.
 pub(super) enum Waiting {
     Change(Box<dyn Job>),
+    Accept(One<Accepts>),
     Delete(One<Deletes>),
     Insert(One<Inserts>),
     Claim(One<Claims>),
@@ -112,10 +114,12 @@ pub(super) enum Waiting {
 /// The jobs of one transaction: values of one kind become one job. Messages that are sent now can be claimed at once.
 pub(super) fn jobs(waiting: impl IntoIterator<Item = Waiting>) -> Vec<Box<dyn Job>> {
     let mut jobs = vec![];
+    let mut accepts = Merged::default();
     let (mut deletes, mut inserts, mut claims) = (Merged::default(), Merged::default(), Merged::default());
     for one in waiting {
         match one {
             Waiting::Change(job) => jobs.push(job),
+            Waiting::Accept(one) => accepts.add(one),
             Waiting::Delete(one) => deletes.add(one),
             Waiting::Insert(one) => inserts.add(one),
             // Nobody would get the messages, and they would be hidden.
@@ -123,7 +127,7 @@ pub(super) fn jobs(waiting: impl IntoIterator<Item = Waiting>) -> Vec<Box<dyn Jo
             Waiting::Claim(one) => claims.add(one),
         }
     }
-    jobs.extend([deletes.job(), inserts.job(), claims.job()].into_iter().flatten());
+    jobs.extend([accepts.job(), deletes.job(), inserts.job(), claims.job()].into_iter().flatten());
     jobs
 }
 

@@ -6,6 +6,7 @@ use crate::base::Timestamp;
 use crate::store::dialect::Engine;
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::messages::NewMessage;
+use crate::store::rows::repeated;
 use crate::store::{Error, Store, Tx, Value, args};
 
 /// Rows in one statement of SQLite, which stays prepared for each number of rows.
@@ -18,20 +19,6 @@ fn rows_max(engine: Engine) -> usize {
         Engine::Sqlite => ROWS_SQLITE,
         Engine::Postgres => ROWS_POSTGRES,
     }
-}
-
-/// `head`, and `row` so many times with commas between, and `tail`.
-fn repeated(head: &str, row: &str, count: usize, tail: &str) -> String {
-    let mut sql = String::with_capacity(head.len() + count * (row.len() + 1) + tail.len());
-    sql.push_str(head);
-    for n in 0..count {
-        if n > 0 {
-            sql.push(',');
-        }
-        sql.push_str(row);
-    }
-    sql.push_str(tail);
-    sql
 }
 
 /// Adds messages that are in no group.

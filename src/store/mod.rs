@@ -2,6 +2,7 @@
 //!
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
+pub mod accepted;
 pub mod access;
 mod backlog;
 pub mod captured;
@@ -34,7 +35,9 @@ pub mod queues;
 pub mod receipt_rules;
 pub mod receive_attempts;
 pub mod replays;
+mod rows;
 pub mod sending_accounts;
+pub mod sending_use;
 pub mod signing_keys;
 pub mod sms;
 mod spread;

@@ -1,7 +1,6 @@
 //! What an account may send in a region. An account without a row has the mode's default.
 use crate::base::{AccountId, Region};
-use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::{Error, Row, Tx, args, sending_use};
 
 /// An account's sending limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,34 +22,6 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<O
     row.map(|row| read(&row)).transpose()
 }
 
-/// The account's row, made with `default` when there is none, and locked until the transaction ends: who counts and
-/// then sends is alone, on every node.
-pub async fn lock(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    default: SendingAccount,
-) -> Result<SendingAccount, Error> {
-    let now = tx.now();
-    let row = tx
-        .one(
-            "INSERT INTO sending_accounts (account, region, sending_enabled, production_access, max_24_hour, max_per_second, \
-             locked_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-             ON CONFLICT (account, region) DO UPDATE SET locked_at = excluded.locked_at RETURNING *",
-            args![
-                account,
-                region,
-                default.sending_enabled,
-                default.production_access,
-                default.max_24_hour,
-                default.max_per_second,
-                now,
-            ],
-        )
-        .await?;
-    row.map_or(Ok(default), |row| read(&row))
-}
-
 /// Sets an account's limits: what `postrider admin` grants.
 pub async fn put(tx: &mut Tx, account: &AccountId, region: &Region, limits: SendingAccount) -> Result<(), Error> {
     let now = tx.now();
@@ -70,7 +41,7 @@ pub async fn put(tx: &mut Tx, account: &AccountId, region: &Region, limits: Send
         ],
     )
     .await?;
-    Ok(())
+    sending_use::forget(tx, Some((account, region))).await
 }
 
 fn read(row: &Row) -> Result<SendingAccount, Error> {

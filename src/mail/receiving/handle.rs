@@ -1,8 +1,10 @@
 //! The door to receiving: one handle for SMTP and for the receipt rule operations, cheap to clone.
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{AccountId, Clock, Region};
 use crate::mail::receiving::Error;
+use crate::mail::receiving::known::Known;
 use crate::store::inbound_mails::State;
 use crate::store::{Store, inbound_mails};
 
@@ -14,6 +16,7 @@ const SWEEP_MAX: i64 = 500;
 pub struct Receiving {
     store: Store,
     clock: Clock,
+    known: Arc<Known>,
 }
 
 /// Whose rule sets: one account in one region.
@@ -28,7 +31,7 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, known: Arc::default() }
     }
 
     /// Removes old mails: those whose rules ran after three days, those that failed after 14, as long as SQS keeps a
@@ -50,6 +53,10 @@ impl Receiving {
 
     pub(in crate::mail::receiving) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(in crate::mail::receiving) fn known(&self) -> &Known {
+        &self.known
     }
 
     pub(in crate::mail::receiving) fn clock(&self) -> &Clock {

@@ -6,6 +6,7 @@ mod effects;
 mod error;
 mod handle;
 pub mod inbound;
+mod known;
 pub mod matching;
 pub mod notification;
 mod route;

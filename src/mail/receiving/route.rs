@@ -1,9 +1,6 @@
 //! Who receives mail for an address: asked by SMTP for each RCPT, before anything is accepted.
 use crate::base::{AccountId, EmailAddress, Region};
-use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Receiving, matching, rule_sets};
-use crate::store;
-use crate::store::receipt_rules;
+use crate::mail::receiving::{Error, Receiving, matching};
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
 const MAX_LEVELS: usize = 10;
@@ -26,26 +23,16 @@ impl Receiving {
     /// verifying later; the others receive nothing.
     ///
     /// Rules with TlsPolicy `Require` do not count when `tls` is false. `postmaster` is an address like any other: it
-    /// follows the rules too. One query per level of the domain.
+    /// follows the rules too.
     pub async fn route(&self, recipient: &EmailAddress, tls: bool) -> Result<Option<Route>, Error> {
-        let recipient = recipient.clone();
-        let domain = recipient.domain();
-        let levels: Vec<String> = domain.and_parents().take(MAX_LEVELS).map(str::to_owned).collect();
-        self.store()
-            .read(move |tx| {
-                Box::pin(async move {
-                    for level in levels {
-                        for candidate in receipt_rules::candidates(tx, &level).await? {
-                            let rules: Vec<Rule> = rule_sets::read_rules(&candidate.rules)?;
-                            if rules.iter().any(|rule| matching::matches(rule, &recipient, tls)) {
-                                return Ok(Some(Route { account: candidate.account, region: candidate.region }));
-                            }
-                        }
-                    }
-                    Ok::<_, store::Error>(None)
-                })
-            })
-            .await
-            .map_err(Error::from)
+        for level in recipient.domain().and_parents().take(MAX_LEVELS) {
+            for candidate in self.candidates(level).await?.iter() {
+                if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, tls)) {
+                    let (account, region) = (candidate.account.clone(), candidate.region.clone());
+                    return Ok(Some(Route { account, region }));
+                }
+            }
+        }
+        Ok(None)
     }
 }

@@ -12,12 +12,15 @@ use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
 use crate::mail::message::{Finished, Stamp, finish};
 use crate::mail::sending::SendError;
+use crate::mail::sending::checked::Passed;
 use crate::mail::sending::checks::{self, Checked};
 use crate::mail::sending::quota::{self, Limits, Quota};
-use crate::store::mails::{self, Kind, Mail};
+use crate::store::accepted::{self, Accepted, NewJob};
+use crate::store::mails::{Kind, Mail};
+use crate::store::sending_use::{self, Charge};
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
-use crate::workers::{Job, SystemQueue, enqueue};
+use crate::workers::SystemQueue;
 
 /// SES: recipients of one message, To, Cc and Bcc together.
 pub const RECIPIENTS_MAX: usize = 50;
@@ -62,15 +65,16 @@ pub struct Submission {
 #[derive(Clone)]
 pub struct Sending {
     pub(super) store: Store,
-    clock: Clock,
+    pub(super) clock: Clock,
     topics: Topics,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) passed: Arc<Passed>,
 }
 
 impl Sending {
     /// A door to `store`; events go to `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
-        Self { store, clock, topics, settings: Arc::new(settings) }
+        Self { store, clock, topics, settings: Arc::new(settings), passed: Arc::default() }
     }
 
     /// Accepts a mail and returns its SES message id after everything about it is durable. A refusal changes nothing.
@@ -97,28 +101,42 @@ impl Sending {
         let tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
         checks::tags(&tags)?;
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
-        let default = self.settings.limits;
-        let (asked, authors) = (submission.clone(), finished.authors.clone());
-        let checked = self
-            .store
-            .read(move |tx| Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default).await }))
-            .await?;
+        let checked = self.checked(&submission, &finished.authors, named_set).await?;
+        let charge =
+            quota::charge(&submission.account, &submission.region, checked.limits, submission.recipients.len());
         let mail = mail_row(&id, now, &submission, &finished, &tags, &checked);
+        match mail.configuration_set {
+            None => {
+                let accepted = with_jobs(mail, finished.raw, &submission.recipients, charge);
+                quota::judge(self.store.accept(accepted).await?)?;
+            }
+            Some(_) => self.write_with_event(mail, finished.raw, submission.recipients, charge).await?,
+        }
+        info!(message.id = %id, recipients = count, "mail accepted");
+        Ok(id)
+    }
+
+    /// Where events may be wanted, they commit with the mail.
+    async fn write_with_event(
+        &self,
+        mail: Mail,
+        raw: Vec<u8>,
+        recipients: Vec<EmailAddress>,
+        charge: Option<Charge>,
+    ) -> Result<(), SendError> {
         let topics = self.topics.clone();
-        let raw = finished.raw;
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let recipients = i64::try_from(submission.recipients.len()).unwrap_or(i64::MAX);
-                    quota::charge(tx, &submission.account, &submission.region, default, recipients).await?;
-                    insert(tx, &mail, raw, &submission.recipients).await?;
+                    if let Some(charge) = charge {
+                        quota::judge(sending_use::charge_one(tx, &charge).await?)?;
+                    }
+                    insert(tx, &mail, raw, &recipients).await?;
                     publish_event(tx, &topics, &mail, &Event::Send).await?;
                     Ok::<_, SendError>(())
                 })
             })
-            .await?;
-        info!(message.id = %id, recipients = count, "mail accepted");
-        Ok(id)
+            .await
     }
 
     /// The account's limits and what it has used of them.
@@ -137,15 +155,18 @@ pub(super) async fn insert(
     raw: Vec<u8>,
     recipients: &[EmailAddress],
 ) -> Result<(), store::Error> {
+    accepted::add(tx, &with_jobs(mail.clone(), raw, recipients, None)).await
+}
+
+fn with_jobs(mail: Mail, raw: Vec<u8>, recipients: &[EmailAddress], charge: Option<Charge>) -> Accepted {
     let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
-    mails::insert(tx, mail, raw, &addresses).await?;
-    let job = |(n, address): (usize, &EmailAddress)| Job {
+    let job = |(n, address): (usize, &EmailAddress)| NewJob {
+        queue_id: SystemQueue::Outbound.id(),
+        group: address.domain().to_string(),
         body: serde_json::json!({ "mail": mail.id, "recipient": n }).to_string(),
-        group: Some(address.domain().to_string()),
-        visible_at: mail.accepted_at,
     };
-    let jobs: Vec<Job> = recipients.iter().enumerate().map(job).collect();
-    enqueue(tx, SystemQueue::Outbound, &jobs).await
+    let jobs = recipients.iter().enumerate().map(job).collect();
+    Accepted::outbound(mail, raw, addresses, jobs, charge)
 }
 
 fn mail_row(

@@ -7,6 +7,7 @@ use crate::mail::identity::IdentityName;
 use crate::mail::sending::quota::{self, Limits};
 use crate::mail::sending::{SendError, Submission};
 use crate::store::identities::Identity;
+use crate::store::sending_accounts::SendingAccount;
 use crate::store::{self, Tx, configuration_sets, identities};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
@@ -26,6 +27,8 @@ pub(super) struct Checked {
     pub configuration_set: Option<String>,
     /// How long the mail is tried.
     pub tried_for: Duration,
+    /// What the account may send.
+    pub limits: SendingAccount,
 }
 
 /// Runs the checks in SES's order: account, configuration set, identities.
@@ -66,7 +69,7 @@ pub(super) async fn check(
         tried_for = configuration_set(tx, account, region, &name).await?;
         set = Some(name);
     }
-    Ok(Checked { identity: source.name, configuration_set: set, tried_for })
+    Ok(Checked { identity: source.name, configuration_set: set, tried_for, limits })
 }
 
 /// Whether mails may be sent with this set, and how long they are tried.

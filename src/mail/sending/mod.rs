@@ -2,6 +2,7 @@
 //! Sending: the one door for the API, SMTP submission and our own mails, and the way from there to the recipient's server.
 pub mod accept;
 pub mod capture;
+mod checked;
 mod checks;
 mod error;
 pub mod notices;
