@@ -73,6 +73,20 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 14, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
         max_per_second: i64,
     },
+    /// Make or change a receipt rule from JSON, with the actions that no SDK can send: WebhookAction, SqsAction, ForwardAction
+    ReceiptRule {
+        /// The rule set
+        rule_set: String,
+        /// File with a ReceiptRule as JSON; - is standard input
+        file: PathBuf,
+        /// The rule after which a new one is placed [default: the first place]
+        #[arg(long)]
+        after: Option<String>,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
         /// A subscription's ARN, a phone number, or the ARN of a device's endpoint
@@ -87,6 +101,25 @@ pub enum AdminCommand {
         account: AccountId,
         #[arg(long, default_value = "us-east-1")]
         region: Region,
+    },
+    /// Begin to change a domain's DKIM key; prints the records to set
+    RotateDkim {
+        domain: Domain,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
+    /// Sign a domain's mail with an Ed25519 key too; prints the records to set
+    DkimEd25519 {
+        domain: Domain,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+        /// Take the key away again
+        #[arg(long)]
+        off: bool,
     },
 }
 

@@ -9,6 +9,7 @@ use postrider::app::admin::{Admin, AdminError};
 use postrider::app::{App, StartError};
 use postrider::base::Clock;
 use postrider::config::{Mode, Settings};
+use postrider::mail::receiving::Owner;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -117,9 +118,25 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::GrantProduction { account, region, max_24_hour, max_per_second } => {
             admin.grant_production(&account, &region, max_24_hour, max_per_second).await
         }
+        AdminCommand::ReceiptRule { rule_set, file, after, account, region } => {
+            let read = if file.as_os_str() == "-" {
+                std::io::read_to_string(std::io::stdin())
+            } else {
+                std::fs::read_to_string(&file)
+            };
+            let json = read.map_err(|error| AdminError::Rule(format!("cannot read {}: {error}", file.display())))?;
+            let owner = Owner { account, region };
+            admin.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
+        }
         AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
+        }
+        AdminCommand::RotateDkim { domain, account, region } => {
+            admin.rotate_dkim(&account, &region, domain.as_str()).await
+        }
+        AdminCommand::DkimEd25519 { domain, account, region, off } => {
+            admin.dkim_ed25519(&account, &region, domain.as_str(), !off).await
         }
     }
 }

@@ -1,12 +1,17 @@
 //! What an operator does with accounts: `postrider admin …`. Each function gives the lines to print.
+use std::sync::Arc;
+
 use crate::access;
 use crate::app::master_key::{OpenError, open_store};
+use crate::aws::ses;
 use crate::base::{AccountId, Clock, Region};
 use crate::config::Settings;
-use crate::mail::identity;
+use crate::mail::identity::{self, Found, Identities};
+use crate::mail::receiving::{self, Owner, Receiving};
+use crate::mail::sending::resolver::Dns;
+use crate::outlets::Functions;
 use crate::queues::Queues;
 use crate::smtp::auth;
-use crate::store::identities;
 use crate::store::publications::Attempt;
 use crate::store::sending_accounts::{self, SendingAccount};
 use crate::store::{self, Store};
@@ -30,7 +35,16 @@ pub enum AdminError {
     /// No active key of this id.
     #[error("there is no active access key {0}")]
     NoKey(String),
-    /// No identity of this name.
+    /// Identities refused.
+    #[error("{0}")]
+    Identity(#[from] identity::Error),
+    /// A receipt rule was refused.
+    #[error("{0}")]
+    Receiving(#[from] receiving::Error),
+    /// A receipt rule cannot be read.
+    #[error("receipt rule: {0}")]
+    Rule(String),
+    /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
 }
@@ -39,6 +53,8 @@ pub enum AdminError {
 pub struct Admin {
     store: Store,
     clock: Clock,
+    identities: Identities,
+    hostname: String,
 }
 
 impl Admin {
@@ -52,7 +68,19 @@ impl Admin {
             OpenError::Settings(line) => AdminError::Settings(line),
             OpenError::Store(error) => AdminError::Store(error),
         })?;
-        Ok(Self { store, clock })
+        let hostname = settings.hostname.to_string();
+        let how = identity::Settings {
+            // What is made here has to be proved; in `dev` an identity needs no proof to begin with.
+            at_once: false,
+            link_base: String::new(),
+            hostname: hostname.clone(),
+            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
+        };
+        // Nothing is looked up here, so a machine without name servers must not be in the way.
+        let nowhere = |_| Dns::new(&[([127, 0, 0, 1], 53).into()]);
+        let dns = Dns::new(&settings.dns).or_else(nowhere).map_err(|e| AdminError::Settings(e.to_string()))?;
+        let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns));
+        Ok(Self { store, clock, identities, hostname })
     }
 
     /// Makes an account.
@@ -130,6 +158,34 @@ impl Admin {
         Ok(vec![])
     }
 
+    /// Makes or changes a receipt rule from JSON, in the shape of SES's `ReceiptRule`: with the actions that no SDK can
+    /// send. Gives the rule as it is kept.
+    ///
+    /// # Errors
+    /// When it is not such JSON, or the rule is refused.
+    pub async fn put_receipt_rule(
+        &self,
+        owner: &Owner,
+        set: &str,
+        after: Option<&str>,
+        json: &str,
+        settings: &Settings,
+    ) -> Result<Vec<String>, AdminError> {
+        let rule = ses::rule_from_json(json).map_err(AdminError::Rule)?;
+        let functions = Functions::from_settings(settings, self.clock.clone()).map_err(AdminError::Settings)?;
+        // The operator decides who mail is forwarded to, so the sandbox has no say here.
+        let receiving = Receiving::new(self.store.clone(), self.clock.clone()).with_functions(functions);
+        let name = rule.name.clone();
+        match receiving.update_rule(owner, set, rule.clone()).await {
+            Err(receiving::Error::RuleMissing(missing)) if missing == name => {
+                receiving.create_rule(owner, set, rule, after).await?;
+            }
+            other => other?,
+        }
+        let kept = receiving.rule(owner, set, &name).await?;
+        Ok(vec![ses::rule_to_json(kept).map_err(AdminError::Rule)?])
+    }
+
     /// The newest attempts to deliver messages of topics to `to`: a subscription's ARN, a phone number, or the ARN of a device's
     /// endpoint. Newest first: time, message id, attempt, status, milliseconds, outcome, the answer's first bytes.
     ///
@@ -165,12 +221,52 @@ impl Admin {
         region: &Region,
         domain: &str,
     ) -> Result<Vec<String>, AdminError> {
-        let tx = &mut self.store.reader().await?;
-        let keys = identities::keys(tx, account, region, domain).await?;
-        let records = identity::dns_records(domain, &keys);
-        if records.is_empty() {
+        let found = self.identities.get(account, region, domain).await?;
+        if found.identity.kind != "DOMAIN" {
             return Err(AdminError::NoIdentity(domain.to_owned()));
         }
-        Ok(records.into_iter().map(|r| format!("{} {} \"{}\"", r.name, r.kind, r.value)).collect())
+        Ok(self.lines(&found))
+    }
+
+    /// Begins to change a domain's DKIM key, and gives the records to set now.
+    ///
+    /// # Errors
+    /// When there is no such domain, or its key is the owner's.
+    pub async fn rotate_dkim(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        domain: &str,
+    ) -> Result<Vec<String>, AdminError> {
+        Ok(self.lines(&self.identities.rotate(account, region, domain).await?))
+    }
+
+    /// Adds an Ed25519 key to a domain, or takes it away, and gives the records to set now.
+    ///
+    /// # Errors
+    /// When there is no such domain.
+    pub async fn dkim_ed25519(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        domain: &str,
+        on: bool,
+    ) -> Result<Vec<String>, AdminError> {
+        Ok(self.lines(&self.identities.set_ed25519(account, region, domain, on).await?))
+    }
+
+    fn lines(&self, found: &Found) -> Vec<String> {
+        let records = identity::dns_records(found, self.identities.dkim_zone(), &self.hostname);
+        let line = |record: identity::DnsRecord| match record.kind {
+            "TXT" => format!("{} TXT \"{}\"", record.name, record.value),
+            kind => format!("{} {kind} {}", record.name, record.value),
+        };
+        let (zone, owner): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.in_zone);
+        let mut lines: Vec<String> = owner.into_iter().map(line).collect();
+        if !zone.is_empty() {
+            lines.push("; in your zone:".to_owned());
+            lines.extend(zone.into_iter().map(line));
+        }
+        lines
     }
 }

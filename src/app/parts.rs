@@ -5,17 +5,17 @@ use crate::access::{Access, Trust};
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
-use crate::base::Clock;
+use crate::base::{AccountId, Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::mail::content::ConfigurationSets;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
-use crate::mail::receiving::{Inbound, InboundSettings, Receiving};
+use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
 use crate::mail::sending::{self, Limits, Sending};
-use crate::outlets::{Objects, Streams};
+use crate::outlets::{Functions, Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::delivery::Deliverer;
@@ -91,9 +91,11 @@ impl Parts {
             at_once: dev,
             link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
             hostname: hostname.clone(),
+            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
         };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
+        let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
         let services = Services {
             clock: clock.clone(),
             queues,
@@ -101,15 +103,21 @@ impl Parts {
             identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
-            receiving: Receiving::new(store.clone(), clock.clone()),
+            receiving: receiving(settings, store, clock, &functions),
         };
 
-        let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone()).map_err(wrong)?;
-        let inbound_settings = InboundSettings::from_settings(settings);
-        let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, inbound_settings);
+        let poster = ways::poster(settings, clock, &webhook_dns).map_err(wrong)?;
+        let outlets = Outlets {
+            topics: topics.clone(),
+            queues: services.queues.clone(),
+            objects,
+            functions,
+            poster: poster.clone(),
+        };
+        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone());
         let spreader = Spreader::new(topics.clone());
-        let deliverer = Deliverer::new(topics, ways::poster(settings, clock, &webhook_dns).map_err(wrong)?);
+        let deliverer = Deliverer::new(topics, poster);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
@@ -122,4 +130,18 @@ impl Parts {
         let access = Access::new(store.clone(), clock.clone(), trust);
         Ok(Self { services, access, streams, transport, pools, captures, inbox })
     }
+}
+
+/// The core of receiving. Mail to this server's own postmaster is the root account's.
+fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Functions) -> Receiving {
+    let root = Owner { account: AccountId::development(), region: Region::default_region() };
+    Receiving::new(store.clone(), clock.clone())
+        .with_house(settings.hostname.clone(), root)
+        .with_functions(functions.clone())
+        .with_sandbox(settings.mode == Mode::Serve)
+}
+
+fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
+    let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
+    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
 }

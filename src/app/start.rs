@@ -33,6 +33,8 @@ const MOVES_EVERY: Duration = Duration::from_millis(500);
 /// How soon a replay begins, and how often one that has an end to come looks for more.
 const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
+/// How soon a certificate that was replaced on the disk is used.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the server does not start: one line for the operator.
@@ -53,6 +55,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
+    /// DKIM keys cannot be read.
+    #[error("dkim keys: {0}")]
+    Keys(#[from] identity::Error),
     /// The root key cannot be set up.
     #[error("root access key: {0}")]
     Root(#[from] access::Error),
@@ -105,6 +110,8 @@ impl App {
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
         let bound_url = format!("http://{}", listener.address());
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, &bound_url)?;
+        // The others' secrets are sealed by now; these need the core that knows them.
+        parts.services.identities.seal_keys().await?;
         let root_key = match settings.mode {
             Mode::Dev => None,
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
@@ -126,7 +133,7 @@ impl App {
         ));
         let soft = stop.soft().clone();
         stop.spawn("http", listener.serve(router, clock.clone(), soft, GRACE));
-        smtp.serve(&stop);
+        smtp.serve(&stop, &clock);
         let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
         if workers {
             if !settings.accept_only {
@@ -158,6 +165,7 @@ impl App {
         // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
         tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |identities| {
             while identities.check_pending().await? > 0 {}
+            while identities.sweep().await? > 0 {}
             Ok::<_, identity::Error>(())
         });
         tick(stop, clock, "received mail", MAIL_EVERY, services.receiving, async |receiving| {
@@ -252,6 +260,7 @@ fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
 }
 
 struct SmtpListeners {
+    tls: Arc<Tls>,
     inbound: smtp::Listener<PostOffice>,
     submission: smtp::Listener<PostOffice>,
     submissions: smtp::Listener<PostOffice>,
@@ -284,13 +293,20 @@ impl SmtpListeners {
             smtp::Listener::bind(address, service).await.map_err(|e| StartError::Listen(address, name, e))
         };
         Ok(Self {
+            tls: tls.clone(),
             inbound: bind(settings.smtp, "smtp", service(smtp::Mode::Inbound, false)).await?,
             submission: bind(settings.submission, "submission", service(smtp::Mode::Submission, false)).await?,
             submissions: bind(settings.submissions, "submissions", service(smtp::Mode::Submission, true)).await?,
         })
     }
 
-    fn serve(self, stop: &Stop) {
+    fn serve(self, stop: &Stop, clock: &Clock) {
+        tick(stop, clock, "certificates", CERTIFICATES_EVERY, self.tls, async |tls| {
+            if tls.refresh()? {
+                tracing::info!("a new smtp certificate is in use");
+            }
+            Ok::<_, TlsError>(())
+        });
         let named = [("smtp", self.inbound), ("submission", self.submission), ("submissions", self.submissions)];
         for (name, listener) in named {
             stop.spawn(name, listener.serve(stop.soft().clone(), GRACE));

@@ -167,7 +167,7 @@ impl Services {
         let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://localhost");
         let hostname = "localhost".to_owned();
         let link_base = "http://localhost".to_owned();
-        let settings = identity::Settings { at_once: true, link_base, hostname: hostname.clone() };
+        let settings = identity::Settings { at_once: true, link_base, hostname: hostname.clone(), dkim_zone: None };
         let dns = Dns::new(&["127.0.0.1:9".parse().expect("an address")]).expect("a resolver");
         let door = sending::Settings { limits: sending::Limits::Unlimited, hostname };
         let services = Self {

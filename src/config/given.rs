@@ -75,6 +75,11 @@ pub struct Given {
     #[arg(long, value_name = "NAME", env = "POSTRIDER_HOSTNAME")]
     pub hostname: Option<String>,
 
+    /// Zone in which you publish DKIM keys; owners of domains then set CNAMEs that lead there [default: none, owners
+    /// publish their keys themselves]
+    #[arg(long, value_name = "NAME", env = "POSTRIDER_DKIM_ZONE")]
+    pub dkim_zone: Option<String>,
+
     /// Base of the links in notifications and mails, such as <http://mail.example.com:4566> [default: http:// and the
     /// http address]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
@@ -159,7 +164,7 @@ impl Given {
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
             functions, streams, signing_url, webhook_ca, mx_port, accept_only, smtp_sessions_per_peer, hostname,
-            public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            dkim_zone, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);

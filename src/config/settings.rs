@@ -65,6 +65,8 @@ pub struct Settings {
     pub mx_port: u16,
     /// What this server calls itself in mail.
     pub hostname: Domain,
+    /// The zone in which the operator publishes DKIM keys.
+    pub dkim_zone: Option<Domain>,
     /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
     pub public_url: Option<String>,
     /// Certificate and key for SMTP; `None` means a self-signed pair.
@@ -123,6 +125,10 @@ impl Settings {
             webhook_ca: given.webhook_ca,
             mx_port: given.mx_port.unwrap_or(25),
             hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
+            dkim_zone: match given.dkim_zone {
+                None => None,
+                Some(zone) => Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?),
+            },
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             tls: match (given.tls_certificate, given.tls_key) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),

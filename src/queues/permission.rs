@@ -203,6 +203,7 @@ fn asked_by_topic(topic: &Arn, queue: &Arn, clock: &Clock) -> Request {
         secure: true,
         region: queue.region.clone(),
         at: clock.now(),
+        more: Vec::new(),
     }
 }
 

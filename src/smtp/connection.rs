@@ -52,13 +52,19 @@ pub(super) struct Connection<U: Upstream> {
     id: String,
     peer: IpAddr,
     deadline: Timestamp,
+    /// What the session had taken when the wait for the next thing began, and when that was.
+    waiting: (u64, Wants, Timestamp),
+    /// How many mistakes have had their wait.
+    mistakes: u32,
 }
 
 impl<U: Upstream> Connection<U> {
     pub fn new(shared: Arc<Shared<U>>, place: Place, peer: IpAddr, id: String) -> Self {
         let session = Session::new(Arc::clone(&shared.site), peer, id.clone(), shared.implicit_tls);
-        let deadline = shared.site.clock.now() + shared.site.limits.session;
-        Self { shared, session, place, id, peer, deadline }
+        let now = shared.site.clock.now();
+        let deadline = now + shared.site.limits.session;
+        let waiting = (0, Wants::Command, now);
+        Self { shared, session, place, id, peer, deadline, waiting, mistakes: 0 }
     }
 
     /// Talks until the end. The log gets one line.
@@ -143,18 +149,26 @@ impl<U: Upstream> Connection<U> {
             self.session.shed();
             self.place.hold(self.session.held());
         }
+        self.tarpit().await;
         if !self.send(stream).await {
             return None;
         }
         let wants = self.session.wants();
-        let left = self.deadline.since(self.clock().now());
+        let now = self.clock().now();
+        let left = self.deadline.since(now);
         let (wait, size) = match wants {
             Wants::Command => (self.limits().command_wait, COMMAND_BUFFER),
             Wants::Data => (self.limits().data_wait, DATA_BUFFER),
         };
+        let wait = wait.min(self.left_of_this(wants, now));
         if left.is_zero() {
             // Said here too: who never stops sending would never run into the time-out below.
             self.session.close(&reply::SESSION_TOO_LONG);
+            return Some(());
+        }
+        if wait.is_zero() {
+            // Who sends an octet now and then holds a place for nothing.
+            self.session.close(&reply::TIMED_OUT);
             return Some(());
         }
         let stop = self.shared.stop.clone();
@@ -174,6 +188,34 @@ impl<U: Upstream> Connection<U> {
             None => self.session.close(&reply::TIMED_OUT),
         }
         Some(())
+    }
+
+    /// What is left of the time for the whole command, or for all of the data: it began when the client had last done
+    /// what it was waited for.
+    fn left_of_this(&mut self, wants: Wants, now: Timestamp) -> Duration {
+        let progress = self.session.progress();
+        if (self.waiting.0, self.waiting.1) != (progress, wants) {
+            self.waiting = (progress, wants, now);
+        }
+        let total = match wants {
+            Wants::Command => self.limits().command_wait,
+            Wants::Data => self.limits().data_total,
+        };
+        (self.waiting.2 + total).since(now)
+    }
+
+    /// Lets who makes mistake after mistake wait for the answer.
+    async fn tarpit(&mut self) {
+        let mistakes = self.session.mistakes();
+        let wait = self.limits().penalty(self.mistakes, mistakes);
+        self.mistakes = mistakes;
+        if !wait.is_zero() {
+            let stop = self.shared.stop.clone();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.clock().sleep(wait) => {}
+            }
+        }
     }
 
     /// Sends the replies; false when the client does not take them.
@@ -218,7 +260,7 @@ impl<U: Upstream> Connection<U> {
         let upstream = Arc::clone(&self.shared.upstream);
         match question {
             Event::Route(address) => {
-                let answer = upstream.route(&address, self.session.is_tls()).await;
+                let answer = upstream.route(&address, self.peer, self.session.is_tls()).await;
                 let answer = answer.map_err(|refusal| self.answer(refusal, &reply::LOCAL_ERROR, &self.id));
                 self.session.route_answer(answer);
             }

@@ -1,15 +1,35 @@
-//! Counts what all sessions of a listener take together: sessions, sessions of one peer, and message data in memory.
+//! Counts what all sessions of a listener take together: sessions, sessions and new connections of one peer, and message
+//! data in memory.
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::base::Timestamp;
 use crate::smtp::limits::Limits;
+
+/// How long connections are counted together.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many peers are counted in that time; whoever comes then is not counted, so that the count stays small.
+const COUNTED_MAX: usize = 100_000;
 
 #[derive(Debug, Default)]
 struct Taken {
     sessions: usize,
     peers: HashMap<IpAddr, usize>,
     held: usize,
+    /// New connections of each peer since then.
+    recent: HashMap<IpAddr, u32>,
+    since: Option<Timestamp>,
+}
+
+/// Why a client is sent away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    /// There are too many sessions, of all or of this one.
+    Sessions,
+    /// It connects too often.
+    Rate,
 }
 
 /// The door of a listener.
@@ -32,17 +52,21 @@ impl Gate {
         Arc::new(Self { limits, taken: Mutex::default() })
     }
 
-    /// A place for a session of `peer`; `None` when there are too many.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    /// A place for a session of `peer`, if there is one.
+    pub fn enter(self: &Arc<Self>, peer: IpAddr, now: Timestamp) -> Result<Place, Full> {
+        let hurried = !self.limits.is_unhurried(peer);
         let peer = network(peer);
         let mut taken = self.taken();
+        if hurried && taken.count(peer, now) > self.limits.connections_per_minute {
+            return Err(Full::Rate);
+        }
         let of_peer = taken.peers.get(&peer).copied().unwrap_or(0);
         if taken.sessions >= self.limits.sessions || of_peer >= self.limits.sessions_per_peer {
-            return None;
+            return Err(Full::Sessions);
         }
         taken.sessions += 1;
         taken.peers.insert(peer, of_peer + 1);
-        Some(Place { gate: Arc::clone(self), peer, held: 0 })
+        Ok(Place { gate: Arc::clone(self), peer, held: 0 })
     }
 
     /// How many sessions there are.
@@ -52,6 +76,22 @@ impl Gate {
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// Counts a new connection of `peer`; how many it has made in this minute.
+    fn count(&mut self, peer: IpAddr, now: Timestamp) -> u32 {
+        if self.since.is_none_or(|since| now.since(since) >= WINDOW) {
+            self.since = Some(now);
+            self.recent = HashMap::new();
+        }
+        if self.recent.len() >= COUNTED_MAX && !self.recent.contains_key(&peer) {
+            return 0;
+        }
+        let count = self.recent.entry(peer).or_default();
+        *count = count.saturating_add(1);
+        *count
     }
 }
 
@@ -99,6 +139,8 @@ fn network(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
+
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
@@ -106,24 +148,39 @@ mod tests {
     #[test]
     fn sessions_are_counted_in_total_and_per_peer_and_given_back() {
         let gate = Gate::new(Limits { sessions: 3, sessions_per_peer: 2, ..Limits::default() });
-        let a = gate.enter(ip("2001:db8::1")).expect("a first place");
-        let _b = gate.enter(ip("2001:db8::2:2")).expect("a second place");
-        assert!(gate.enter(ip("2001:db8::3")).is_none(), "the same /64");
-        let _c = gate.enter(ip("192.0.2.1")).expect("a third place");
-        assert!(gate.enter(ip("192.0.2.2")).is_none(), "too many in total");
+        let a = gate.enter(ip("2001:db8::1"), NOW).expect("a first place");
+        let _b = gate.enter(ip("2001:db8::2:2"), NOW).expect("a second place");
+        assert!(gate.enter(ip("2001:db8::3"), NOW).is_err(), "the same /64");
+        let _c = gate.enter(ip("192.0.2.1"), NOW).expect("a third place");
+        assert!(gate.enter(ip("192.0.2.2"), NOW).is_err(), "too many in total");
         drop(a);
         assert_eq!(gate.sessions(), 2);
-        assert!(gate.enter(ip("2001:db8::3")).is_some());
+        assert!(gate.enter(ip("2001:db8::3"), NOW).is_ok());
     }
 
     #[test]
     fn message_data_is_bounded_for_all_together() {
         let gate = Gate::new(Limits { data_in_flight: 100, ..Limits::default() });
-        let mut a = gate.enter(ip("192.0.2.1")).expect("a place");
-        let mut b = gate.enter(ip("192.0.2.2")).expect("a place");
+        let mut a = gate.enter(ip("192.0.2.1"), NOW).expect("a place");
+        let mut b = gate.enter(ip("192.0.2.2"), NOW).expect("a place");
         assert!(a.hold(60) && b.hold(40) && !b.hold(41));
         assert!(a.hold(10) && b.hold(90));
         drop(b);
         assert!(a.hold(100));
+    }
+
+    #[test]
+    fn who_connects_too_often_waits_for_the_next_minute() {
+        let gate = Gate::new(Limits { connections_per_minute: 2, ..Limits::default() });
+        for _ in 0..2 {
+            gate.enter(ip("192.0.2.1"), NOW).expect("a place");
+        }
+        assert_eq!(gate.enter(ip("192.0.2.1"), NOW).err(), Some(Full::Rate));
+        gate.enter(ip("192.0.2.2"), NOW).expect("another one's place");
+        for _ in 0..10 {
+            gate.enter(ip("127.0.0.1"), NOW).expect("our own machine's place");
+        }
+        assert_eq!(gate.enter(ip("192.0.2.1"), NOW + Duration::from_secs(59)).err(), Some(Full::Rate));
+        gate.enter(ip("192.0.2.1"), NOW + Duration::from_secs(60)).expect("a place in the next minute");
     }
 }

@@ -1,7 +1,13 @@
 //! Every bound that a client can run into, in one place.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::mail::receiving::MAX_HOPS;
+
+/// The longest that a reply waits for the sake of its client's mistakes.
+pub const TARPIT_MAX: Duration = Duration::from_secs(20);
 
 /// What a session, and all sessions of a listener together, may take.
 #[derive(Clone, Debug)]
@@ -37,10 +43,21 @@ pub struct Limits {
     /// Octets of message data that all sessions of a listener hold at one time. Default 512 MiB; beyond it a message is
     /// put off with a temporary refusal.
     pub data_in_flight: usize,
-    /// How long to wait for the next command. Default 5 minutes (RFC 5321, 4.5.3.2.7).
+    /// Connections from one address (IPv6: from one /64) in a minute; beyond it they are sent away. Default 120.
+    pub connections_per_minute: u32,
+    /// Who may connect as often as he likes. Default loopback: the operator's own programs.
+    pub unhurried: Vec<IpNet>,
+    /// Errors and refused recipients that cost nothing but themselves; each one more makes the next reply wait. Default 5.
+    pub tarpit_after: u32,
+    /// How long one of those makes it wait; all that came in one piece at most [`TARPIT_MAX`]. Default 2 seconds.
+    pub tarpit: Duration,
+    /// How long a client has for its next command, the first octet and the last. Default 5 minutes (RFC 5321,
+    /// 4.5.3.2.7).
     pub command_wait: Duration,
     /// How long to wait for more message data. Default 3 minutes (RFC 5321, 4.5.3.2.5).
     pub data_wait: Duration,
+    /// How long all data of one message, or one chunk of BDAT, may take. Default 15 minutes.
+    pub data_total: Duration,
     /// How long a TLS handshake may take. Default 30 seconds.
     pub handshake_wait: Duration,
     /// How long a session may last; who is in the middle of a message is cut off too. Default 30 minutes.
@@ -64,10 +81,56 @@ impl Default for Limits {
             sessions: 1000,
             sessions_per_peer: 50,
             data_in_flight: 512 * 1024 * 1024,
+            connections_per_minute: 120,
+            unhurried: loopback(),
+            tarpit_after: 5,
+            tarpit: Duration::from_secs(2),
             command_wait: Duration::from_secs(5 * 60),
             data_wait: Duration::from_secs(3 * 60),
+            data_total: Duration::from_secs(15 * 60),
             handshake_wait: Duration::from_secs(30),
             session: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a client at this address may connect as often as it likes.
+    pub fn is_unhurried(&self, peer: IpAddr) -> bool {
+        self.unhurried.iter().any(|network| network.contains(&peer.to_canonical()))
+    }
+
+    /// How long the next reply waits when the count of mistakes rose from `before` to `now`.
+    pub fn penalty(&self, before: u32, now: u32) -> Duration {
+        let over = now.saturating_sub(before.max(self.tarpit_after));
+        self.tarpit.saturating_mul(over).min(TARPIT_MAX)
+    }
+}
+
+fn loopback() -> Vec<IpNet> {
+    let v4 = ipnet::Ipv4Net::new(Ipv4Addr::LOCALHOST, 8).map(|net| IpNet::V4(net.trunc()));
+    v4.into_iter().chain([IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_mistakes_are_free_and_the_wait_has_an_end() {
+        let limits = Limits { tarpit_after: 2, tarpit: Duration::from_secs(3), ..Limits::default() };
+        for (before, now, seconds) in [(0, 0, 0), (0, 2, 0), (0, 3, 3), (2, 4, 6), (4, 4, 0), (4, 5, 3), (0, 1000, 20)]
+        {
+            assert_eq!(limits.penalty(before, now), Duration::from_secs(seconds), "{before} {now}");
+        }
+    }
+
+    #[test]
+    fn our_own_machine_is_unhurried() {
+        let limits = Limits::default();
+        for (peer, unhurried) in [("127.0.0.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.1", false)]
+        {
+            assert_eq!(limits.is_unhurried(peer.parse().expect("an address")), unhurried, "{peer}");
         }
     }
 }

@@ -11,10 +11,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::base::{Clock, ids};
 use crate::smtp::connection::{Connection, Shared};
-use crate::smtp::gate::{Gate, Place};
+use crate::smtp::gate::{Full, Gate, Place};
 use crate::smtp::limits::Limits;
 use crate::smtp::reply;
-use crate::smtp::reply::Answer;
+use crate::smtp::reply::{Answer, Reply};
 use crate::smtp::session::{Mode, Site};
 use crate::smtp::tls::Tls;
 use crate::smtp::upstream::Upstream;
@@ -112,9 +112,10 @@ impl<U: Upstream> Listener<U> {
     fn admit(&self, stream: TcpStream, peer: IpAddr) {
         // Replies are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        match self.gate.enter(peer) {
-            Some(place) => self.talk(stream, peer, place),
-            None => self.send_away(stream, peer),
+        match self.gate.enter(peer, self.shared.site.clock.now()) {
+            Ok(place) => self.talk(stream, peer, place),
+            Err(Full::Sessions) => self.send_away(stream, peer, &reply::TOO_MANY_SESSIONS),
+            Err(Full::Rate) => self.send_away(stream, peer, &reply::TOO_MANY_CONNECTIONS),
         }
     }
 
@@ -129,15 +130,15 @@ impl<U: Upstream> Listener<U> {
         });
     }
 
-    fn send_away(&self, mut stream: TcpStream, peer: IpAddr) {
-        tracing::info!(%peer, "too many smtp sessions");
+    fn send_away(&self, mut stream: TcpStream, peer: IpAddr, why: &'static Reply) {
+        tracing::info!(%peer, why = why.text, "smtp client sent away");
         if self.shared.implicit_tls {
             return;
         }
         let clock = self.shared.site.clock.clone();
         self.sessions.spawn(async move {
             let mut line = Vec::new();
-            Answer::from(&reply::TOO_MANY_SESSIONS).write(&mut line);
+            Answer::from(why).write(&mut line);
             clock.timeout(FAREWELL, stream.write_all(&line)).await;
         });
     }

@@ -38,7 +38,7 @@ impl Fake {
 impl Upstream for Fake {
     type Route = ();
 
-    async fn route(&self, to: &EmailAddress, _tls: bool) -> Result<(), Refusal> {
+    async fn route(&self, to: &EmailAddress, _peer: IpAddr, _tls: bool) -> Result<(), Refusal> {
         if to.domain().as_str() == "here.example" { Ok(()) } else { Err((&reply::NO_SUCH_MAILBOX).into()) }
     }
 
@@ -88,7 +88,9 @@ impl House {
     }
 
     async fn raw(&self) -> Raw {
-        Raw(BufReader::new(TcpStream::connect(self.address).await.expect("a connection")))
+        let stream = TcpStream::connect(self.address).await.expect("a connection");
+        stream.set_nodelay(true).expect("small pieces go at once");
+        Raw(BufReader::new(stream))
     }
 
     fn client(&self, tls: fn(TlsParameters) -> ClientTls, mechanism: Mechanism) -> AsyncSmtpTransport<Tokio1Executor> {
@@ -248,6 +250,68 @@ async fn until_it_says(house: &House, raw: &mut Raw, words: &str) {
         }
     };
     assert_eq!(said, words);
+}
+
+/// Sends `drop` every 20 seconds until the server speaks; how long that took.
+async fn drip(house: &House, raw: &mut Raw, drop: &str) -> (String, Duration) {
+    let began = house.clock.now();
+    loop {
+        raw.send(drop).await;
+        house.clock.advance(Duration::from_secs(20));
+        tokio::select! {
+            biased;
+            said = raw.reply() => return (said, house.clock.now().since(began)),
+            () = tokio::time::sleep(Duration::from_millis(1)) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_sends_an_octet_now_and_then_is_timed_out_too() {
+    let limits = || Limits { session: Duration::from_secs(24 * 3600), ..Limits::default() };
+    let house = House::open(Mode::Inbound, false, limits()).await;
+    let mut raw = house.raw().await;
+    raw.reply().await;
+    let (said, took) = drip(&house, &mut raw, "x").await;
+    assert_eq!(said, "421 4.4.2 Timed out waiting for you");
+    assert!(took >= limits().command_wait, "{took:?}");
+    let house = House::open(Mode::Inbound, false, limits()).await;
+    let mut raw = in_data(&house).await;
+    let (said, took) = drip(&house, &mut raw, "x\r\n").await;
+    assert_eq!(said, "421 4.4.2 Timed out waiting for you");
+    assert!(took >= limits().data_total, "{took:?}");
+    assert!(house.mails().is_empty());
+}
+
+#[tokio::test]
+async fn mistake_after_mistake_makes_the_answers_wait() {
+    let limits = Limits { tarpit_after: 1, tarpit: Duration::from_secs(9), ..Limits::default() };
+    let house = House::open(Mode::Inbound, false, limits).await;
+    let mut raw = house.raw().await;
+    raw.reply().await;
+    assert!(raw.ask("X\r\n").await.starts_with("500"), "the first is free");
+    raw.send("X\r\nX\r\n").await;
+    let began = house.clock.now();
+    let said = loop {
+        tokio::select! {
+            biased;
+            said = raw.reply() => break said,
+            () = tokio::time::sleep(Duration::from_millis(2)) => house.clock.advance(Duration::from_secs(1)),
+        }
+    };
+    assert!(said.starts_with("500") && house.clock.now().since(began) >= Duration::from_secs(18));
+}
+
+#[tokio::test]
+async fn who_connects_too_often_is_sent_away() {
+    let limits = Limits { connections_per_minute: 2, unhurried: vec![], ..Limits::default() };
+    let house = House::open(Mode::Inbound, false, limits).await;
+    for _ in 0..2 {
+        assert!(house.raw().await.reply().await.starts_with("220"));
+    }
+    assert_eq!(house.raw().await.reply().await, "421 4.7.0 Too many connections, please try again later");
+    house.clock.advance(Duration::from_secs(60));
+    assert!(house.raw().await.reply().await.starts_with("220"));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The real floors below: receiving, sending and access, as the SMTP server asks for them.
+use std::net::IpAddr;
+
 use crate::access::{Access, Trust};
 use crate::base::{EmailAddress, Region};
-use crate::mail::receiving::{self, InboundMail, Receiving, Route};
-use crate::mail::sending::{Sending, Submission};
+use crate::mail::receiving::{self, Client, InboundMail, Receiving, Route, Routed};
+use crate::mail::sending::{Grants, Sending, Submission};
 use crate::smtp::auth;
 use crate::smtp::auth::{KeyHolder, Login, Principal};
 use crate::smtp::reply;
@@ -26,9 +28,13 @@ impl PostOffice {
 impl Upstream for PostOffice {
     type Route = Route;
 
-    async fn route(&self, to: &EmailAddress, tls: bool) -> Result<Route, Refusal> {
-        let route = self.receiving.route(to, tls).await.map_err(failed)?;
-        route.ok_or_else(|| Refusal::from(&reply::NO_SUCH_MAILBOX))
+    async fn route(&self, to: &EmailAddress, peer: IpAddr, tls: bool) -> Result<Route, Refusal> {
+        match self.receiving.route(to, Client { peer, tls }).await.map_err(failed)? {
+            Routed::To(route) => Ok(route),
+            Routed::Nobody => Err(Refusal::from(&reply::NO_SUCH_MAILBOX)),
+            Routed::NeedsTls => Err(Refusal::from(&reply::NEEDS_TLS)),
+            Routed::Blocked => Err(Refusal::Answer(reply::CLIENT_BLOCKED.with(peer.to_string()))),
+        }
     }
 
     async fn authenticate(&self, login: &Login) -> Result<Option<Principal>, Refusal> {
@@ -66,6 +72,7 @@ impl Upstream for PostOffice {
             configuration_set: None,
             tags: Vec::new(),
             return_path: None,
+            grants: Grants::default(),
         };
         self.sending.accept(submission).await.map_err(|error| match reply::not_sent(&error) {
             Some(answer) => Refusal::Answer(answer),

@@ -48,6 +48,7 @@ replies! {
     TIMED_OUT = 421 "4.4.2" "Timed out waiting for you", "RFC 5321, 4.5.3.2.7";
     SESSION_TOO_LONG = 421 "4.4.2" "This session has lasted too long, please connect again", "RFC 5321, 3.8";
     TOO_MANY_SESSIONS = 421 "4.7.0" "Too many sessions, please try again later", "RFC 5321, 7.8";
+    TOO_MANY_CONNECTIONS = 421 "4.7.0" "Too many connections, please try again later", "RFC 5321, 7.8";
     TOO_MANY_ERRORS = 421 "4.7.0" "Too many errors", "RFC 5321, 7.8";
     TOO_MANY_MESSAGES = 421 "4.7.0" "Too many messages in one session, please connect again", "RFC 5321, 7.8";
     LOCAL_ERROR = 451 "4.3.0" "Temporary failure, please try again later ({})", "RFC 5321, 4.2.3";
@@ -81,12 +82,15 @@ replies! {
     AUTH_FIRST = 530 "5.7.0" "Authentication required", "RFC 4954, 6; SES";
     BAD_CREDENTIALS = 535 "5.7.8" "Authentication Credentials Invalid", "RFC 4954, 6; SES";
     NO_SUCH_MAILBOX = 550 "5.1.1" "No such mailbox here", "RFC 5321, 4.2.3";
+    NEEDS_TLS = 550 "5.7.10" "This recipient wants TLS: use STARTTLS", "SES: TlsPolicy Require; RFC 5248, X.7.10";
+    CLIENT_BLOCKED = 550 "5.7.1" "Mail from {} is blocked for this recipient", "SES: receipt IP filters";
     BARE_LINE_END_IN_DATA = 550 "5.6.11" "Bare CR or LF in the message, lines end with CRLF", "RFC 5321, 2.3.8 and 4.1.1.4";
     TOO_BIG = 552 "5.3.4" "Message exceeds the size limit of {} octets", "RFC 1870, 6";
     NEEDS_SMTPUTF8 = 553 "5.6.7" "Address is not ASCII and SMTPUTF8 was not given", "RFC 6531, 3.5";
     NO_VALID_RECIPIENTS = 554 "5.5.1" "No valid recipients", "RFC 5321, 3.3";
     DATA_LINE_TOO_LONG = 554 "5.6.0" "A line of the message is too long", "RFC 5321, 4.5.3.1.6";
     TOO_MANY_HOPS = 554 "5.4.6" "Too many hops, this message is going in circles", "RFC 5321, 6.3";
+    ACCESS_DENIED = 554 "5.7.1" "Access denied: {}", "SES: SMTP response codes";
     MESSAGE_REJECTED = 554 "5.7.1" "Message rejected: {}", "SES: SMTP response codes";
     TRANSACTION_FAILED = 554 "5.6.0" "Transaction failed: {}", "SES: SMTP response codes";
     UNKNOWN_PARAMETER = 555 "5.5.4" "Parameter not recognized or not implemented: {}", "RFC 5321, 4.1.1.11";
@@ -161,6 +165,12 @@ pub fn not_sent(error: &SendError) -> Option<Answer> {
         }
         SendError::ConfigurationSetMissing(name) => {
             MESSAGE_REJECTED.with(format!("Configuration set <{name}> does not exist."))
+        }
+        SendError::Denied { account, action, resource } => ACCESS_DENIED.with(format!(
+            "User `arn:aws:iam::{account}:root' is not authorized to perform `{action}' on resource `{resource}'"
+        )),
+        SendError::MailFromNotVerified(domain) => {
+            MESSAGE_REJECTED.with(format!("Mail from domain is not verified: {domain}"))
         }
         SendError::NoRecipients => Answer::from(&NO_VALID_RECIPIENTS),
         SendError::TooManyRecipients(_) => Answer::from(&TOO_MANY_RECIPIENTS),

@@ -3,11 +3,12 @@ use std::fs;
 use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 /// The name of our own certificate and its key in the data directory: one file, so that they cannot part.
@@ -39,13 +40,16 @@ pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
     current: RwLock<Arc<ServerConfig>>,
+    /// A digest of what the files held when they were last looked at.
+    seen: Mutex<[u8; 32]>,
 }
 
 impl Tls {
     /// Reads a certificate chain and its private key from PEM files; both may be the same file.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let current = RwLock::new(read(certificate, key)?);
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), current })
+        let seen = Mutex::new(digest(certificate, key));
+        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), current, seen })
     }
 
     /// The certificate that we signed ourselves for `hostname`, kept in `data_dir` (mode 0600); made where there is none.
@@ -59,6 +63,20 @@ impl Tls {
         Self::from_files(&file, &file)
     }
 
+    /// Reads the files again if they changed since they were last looked at; whether there is a new certificate. One
+    /// error for one change: files that are no good are not looked at again before they change.
+    pub fn refresh(&self) -> Result<bool, TlsError> {
+        let now = digest(&self.certificate, &self.key);
+        let changed = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *seen, now) != now
+        };
+        if changed {
+            self.reload()?;
+        }
+        Ok(changed)
+    }
+
     /// Reads the files again. When they are no good, the old certificate stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         let fresh = read(&self.certificate, &self.key)?;
@@ -70,6 +88,12 @@ impl Tls {
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+/// A file that cannot be read counts as empty.
+fn digest(certificate: &Path, key: &Path) -> [u8; 32] {
+    let each = [certificate, key].map(|file| Sha256::digest(fs::read(file).unwrap_or_default()));
+    Sha256::digest(each.concat()).into()
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
@@ -128,7 +152,22 @@ mod tests {
         fs::write(dir.path().join(OWN_FILE), "nothing").expect("a broken file");
         assert!(matches!(tls.reload(), Err(TlsError::NoCertificate(_))));
         assert_eq!(Arc::as_ptr(tls.acceptor().config()), before);
+        assert!(tls.refresh().is_err() && matches!(tls.refresh(), Ok(false)), "one change, one error");
         let missing = dir.path().join("missing.pem");
         assert!(matches!(Tls::from_files(&missing, &missing), Err(TlsError::Unreadable(..))));
+    }
+
+    #[test]
+    fn a_new_certificate_is_taken_up_when_its_files_change() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tls = Tls::own(dir.path(), "mx.example").expect("a certificate");
+        let before = Arc::as_ptr(tls.acceptor().config());
+        assert!(matches!(tls.refresh(), Ok(false)));
+        assert_eq!(Arc::as_ptr(tls.acceptor().config()), before);
+        fs::remove_file(dir.path().join(OWN_FILE)).expect("removed");
+        assert!(tls.refresh().is_err(), "the file is away");
+        Tls::own(dir.path(), "mx.example").expect("another certificate");
+        assert!(matches!(tls.refresh(), Ok(true)));
+        assert_ne!(Arc::as_ptr(tls.acceptor().config()), before);
     }
 }

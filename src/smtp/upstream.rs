@@ -64,8 +64,13 @@ pub trait Upstream: Send + Sync + 'static {
     /// What is known about a recipient once it was accepted.
     type Route: Send + 'static;
 
-    /// Where mail for `to` goes. `NO_SUCH_MAILBOX` where we take none: there is no open relay.
-    fn route(&self, to: &EmailAddress, tls: bool) -> impl Future<Output = Result<Self::Route, Refusal>> + Send;
+    /// Where mail for `to` from `peer` goes. `NO_SUCH_MAILBOX` where we take none: there is no open relay.
+    fn route(
+        &self,
+        to: &EmailAddress,
+        peer: IpAddr,
+        tls: bool,
+    ) -> impl Future<Output = Result<Self::Route, Refusal>> + Send;
 
     /// Whose password this is; `None` when it is nobody's.
     fn authenticate(&self, login: &Login) -> impl Future<Output = Result<Option<Principal>, Refusal>> + Send;

@@ -71,6 +71,25 @@ pub async fn find(
     row.map(|row| set(&row)).transpose()
 }
 
+/// Keeps the set's row for this transaction alone, until its end; false when there is none.
+pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
+    let sql = "UPDATE configuration_sets SET name = name WHERE account = $1 AND region = $2 AND name = $3";
+    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+}
+
+/// Replaces the options that have no column of their own.
+pub async fn set_options(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+    options: &str,
+) -> Result<(), Error> {
+    let sql = "UPDATE configuration_sets SET options = $1 WHERE account = $2 AND region = $3 AND name = $4";
+    tx.run(sql, args![options, account, region, name]).await?;
+    Ok(())
+}
+
 /// Up to `limit` names after the name `after`, in order.
 pub async fn names(
     tx: &mut Tx,

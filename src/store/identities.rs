@@ -1,9 +1,10 @@
-//! Identities (domains and addresses that an account may send from) and their DKIM keys.
+//! Identities: domains and addresses that an account may send from, and how each stands.
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
 use crate::store::{Error, Row, Tx};
 
-/// A domain or an address of an account in a region.
+/// A domain or an address of an account in a region. Statuses are SESv2's words: `PENDING`, `SUCCESS`, `FAILED`,
+/// `TEMPORARY_FAILURE`, `NOT_STARTED`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The owner.
@@ -14,75 +15,124 @@ pub struct Identity {
     pub name: String,
     /// `EMAIL_ADDRESS` or `DOMAIN`.
     pub kind: String,
-    /// `PENDING`, `SUCCESS` or `FAILED`.
+    /// Whether it is the account's.
     pub status: String,
+    /// When `PENDING` or `TEMPORARY_FAILURE` began.
+    pub since: Option<Timestamp>,
+    /// Why the last look found no proof.
+    pub error: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it was found to be the account's.
+    /// When it was last found to be the account's.
     pub verified_at: Option<Timestamp>,
     /// When it was last looked at.
     pub checked_at: Option<Timestamp>,
     /// When to look next.
     pub next_check_at: Option<Timestamp>,
-    /// The hash of the token in the link that was mailed.
-    pub link_token: Option<String>,
-    /// Until when that link works.
-    pub link_expires_at: Option<Timestamp>,
+    /// What has to stand in `_amazonses.<domain>`.
+    pub txt_token: Option<String>,
     /// The configuration set for mails that name none.
     pub configuration_set: Option<String>,
     /// Whether bounces are mailed to the sender.
     pub feedback_forwarding: bool,
     /// Whether its mails are signed.
     pub dkim_signing: bool,
+    /// How its DKIM keys stand.
+    pub dkim: DkimStanding,
+    /// Its MAIL FROM domain.
+    pub mail_from: Option<MailFrom>,
     /// JSON list of `[name, value]`.
     pub tags: String,
 }
 
-/// One DKIM key of a domain. The selectors of a domain may share a key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DkimKey {
-    /// What stands before `._domainkey.` in the DNS.
-    pub selector: String,
-    /// Its place among the selectors; 0 signs.
-    pub n: i64,
-    /// `rsa`.
-    pub algorithm: String,
-    /// The key's length.
-    pub bits: i64,
-    /// PKCS #8, DER.
-    pub private_key: Vec<u8>,
-    /// SubjectPublicKeyInfo, DER, base64: the `p=` of the DNS record.
-    pub public_key: String,
-    /// When it was made.
-    pub created_at: Timestamp,
+/// How the DKIM keys of a domain stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DkimStanding {
+    /// Whether the DNS publishes them.
+    pub status: String,
+    /// When `PENDING` or `TEMPORARY_FAILURE` began.
+    pub since: Option<Timestamp>,
+    /// `AWS_SES`: made here; `EXTERNAL`: the owner's.
+    pub origin: String,
+    /// The length of the next key that is made here.
+    pub next_bits: i64,
+}
+
+/// A MAIL FROM domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailFrom {
+    /// The domain.
+    pub domain: String,
+    /// Whether its records were found.
+    pub status: String,
+    /// When `PENDING` or `TEMPORARY_FAILURE` began.
+    pub since: Option<Timestamp>,
+    /// Whether mail is refused while they are not found.
+    pub reject: bool,
+}
+
+/// What a verified identity may have as its status: it is still believed for a while when the proof has gone.
+pub const VERIFIED: [&str; 2] = ["SUCCESS", "TEMPORARY_FAILURE"];
+
+impl Identity {
+    /// Whether it is proved to be the account's.
+    pub fn is_verified(&self) -> bool {
+        VERIFIED.contains(&self.status.as_str())
+    }
 }
 
 /// Stores a new identity; breaks the unique rule when it is there already.
 pub async fn insert(tx: &mut Tx, i: &Identity) -> Result<(), Error> {
+    let sql = "INSERT INTO identities (account, region, name, kind, status, created_at, feedback_forwarding, tags) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let key = args![&i.account, &i.region, &i.name, &i.kind, &i.status, i.created_at, i.feedback_forwarding, &i.tags];
+    tx.run(sql, key).await?;
+    update(tx, i).await
+}
+
+/// Writes everything that can change. An identity that was deleted and made again since it was read is another one: it
+/// stays as it is.
+pub async fn update(tx: &mut Tx, i: &Identity) -> Result<(), Error> {
+    let mail_from = i.mail_from.as_ref();
     tx.run(
-        "INSERT INTO identities (account, region, name, kind, status, created_at, verified_at, checked_at, next_check_at, \
-         link_token, link_expires_at, configuration_set, feedback_forwarding, dkim_signing, tags) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "UPDATE identities SET status = $1, since = $2, error = $3, verified_at = $4, checked_at = $5, \
+         next_check_at = $6, txt_token = $7, configuration_set = $8, dkim_signing = $9, dkim_status = $10, \
+         dkim_since = $11, dkim_origin = $12, dkim_next_bits = $13, mail_from_domain = $14, mail_from_status = $15, \
+         mail_from_since = $16, mail_from_reject = $17, tags = $18 \
+         WHERE account = $19 AND region = $20 AND name = $21 AND created_at = $22",
         args![
-            &i.account,
-            &i.region,
-            &i.name,
-            &i.kind,
             &i.status,
-            i.created_at,
+            i.since,
+            i.error.clone(),
             i.verified_at,
             i.checked_at,
             i.next_check_at,
-            i.link_token.clone(),
-            i.link_expires_at,
+            i.txt_token.clone(),
             i.configuration_set.clone(),
-            i.feedback_forwarding,
             i.dkim_signing,
+            &i.dkim.status,
+            i.dkim.since,
+            &i.dkim.origin,
+            i.dkim.next_bits,
+            mail_from.map(|m| m.domain.clone()),
+            mail_from.map(|m| m.status.clone()),
+            mail_from.and_then(|m| m.since),
+            mail_from.is_some_and(|m| m.reject),
             &i.tags,
+            &i.account,
+            &i.region,
+            &i.name,
+            i.created_at,
         ],
     )
     .await?;
     Ok(())
+}
+
+/// Keeps the identity's row for this transaction alone, until its end; false when there is none.
+pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
+    let sql = "UPDATE identities SET name = name WHERE account = $1 AND region = $2 AND name = $3";
+    Ok(tx.run(sql, args![account, region, name]).await? > 0)
 }
 
 /// The identity of this name (lower case).
@@ -115,22 +165,23 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
 
 /// The accounts and regions that have this identity verified, the first to have it first: whose mail is it?
 pub async fn verified_owners(tx: &mut Tx, name: &str) -> Result<Vec<(AccountId, Region)>, Error> {
-    let sql = "SELECT account, region FROM identities WHERE name = $1 AND status = 'SUCCESS' \
+    let sql = "SELECT account, region FROM identities WHERE name = $1 AND status IN ('SUCCESS', 'TEMPORARY_FAILURE') \
                ORDER BY verified_at, account, region LIMIT 100";
     let rows = tx.all(sql, args![name]).await?;
     rows.iter().map(|row| Ok((row.parsed("account")?, row.parsed("region")?))).collect()
 }
 
-/// Removes an identity and its keys; false when there was none.
+/// Removes an identity with its keys and policies; false when there was none.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let keys = "DELETE FROM dkim_keys WHERE account = $1 AND region = $2 AND domain = $3";
     tx.run(keys, args![account, region, name]).await?;
+    let policies = "DELETE FROM identity_policies WHERE account = $1 AND region = $2 AND identity = $3";
+    tx.run(policies, args![account, region, name]).await?;
     let sql = "DELETE FROM identities WHERE account = $1 AND region = $2 AND name = $3";
     Ok(tx.run(sql, args![account, region, name]).await? > 0)
 }
 
-/// Sets what a check found. A verified identity waits for no link any more. An identity that was deleted and made
-/// again since the check began is another one: it stays as it is.
+/// Sets how an identity stands, and when to look next; its DKIM keys and its MAIL FROM domain stay as they are.
 pub async fn set_status(
     tx: &mut Tx,
     i: &Identity,
@@ -138,31 +189,17 @@ pub async fn set_status(
     next_check_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     let now = tx.now();
-    let verified_at = if status == "SUCCESS" { i.verified_at.or(Some(now)) } else { i.verified_at };
-    tx.run(
-        "UPDATE identities SET status = $1, verified_at = $2, checked_at = $3, next_check_at = $4, link_token = NULL, \
-         link_expires_at = NULL WHERE account = $5 AND region = $6 AND name = $7 AND created_at = $8",
-        args![status, verified_at, now, next_check_at, &i.account, &i.region, &i.name, i.created_at],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Sets a new link (the hash of its token) for an address that is to be verified.
-pub async fn set_link(tx: &mut Tx, i: &Identity, link_token: &str, expires_at: Timestamp) -> Result<(), Error> {
-    tx.run(
-        "UPDATE identities SET status = 'PENDING', link_token = $1, link_expires_at = $2, next_check_at = NULL \
-         WHERE account = $3 AND region = $4 AND name = $5",
-        args![link_token, expires_at, &i.account, &i.region, &i.name],
-    )
-    .await?;
-    Ok(())
-}
-
-/// The identity that waits for the link with this token (its hash; index `identities_by_link`).
-pub async fn find_by_link(tx: &mut Tx, link_token: &str) -> Result<Option<Identity>, Error> {
-    let row = tx.one("SELECT * FROM identities WHERE link_token = $1", args![link_token]).await?;
-    row.map(|row| identity(&row)).transpose()
+    let verified_at = if status == "SUCCESS" { Some(now) } else { i.verified_at };
+    let changed = Identity {
+        status: status.to_owned(),
+        since: if status == "SUCCESS" { None } else { i.since },
+        error: None,
+        verified_at,
+        checked_at: Some(now),
+        next_check_at,
+        ..i.clone()
+    };
+    update(tx, &changed).await
 }
 
 /// Takes up to `limit` identities whose check is due and puts their next check off to `again_at`, so that no other node
@@ -176,63 +213,40 @@ pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64) -> Result<Ve
     rows.iter().map(identity).collect()
 }
 
-/// Stores the keys of a new domain.
-pub async fn insert_key(tx: &mut Tx, i: &Identity, key: &DkimKey) -> Result<(), Error> {
-    tx.run(
-        "INSERT INTO dkim_keys (account, region, domain, selector, n, algorithm, bits, private_key, public_key, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        args![
-            &i.account,
-            &i.region,
-            &i.name,
-            &key.selector,
-            key.n,
-            &key.algorithm,
-            key.bits,
-            key.private_key.clone(),
-            &key.public_key,
-            key.created_at,
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
-/// The keys of a domain, in the order of its selectors.
-pub async fn keys(tx: &mut Tx, account: &AccountId, region: &Region, domain: &str) -> Result<Vec<DkimKey>, Error> {
-    let sql = "SELECT * FROM dkim_keys WHERE account = $1 AND region = $2 AND domain = $3 ORDER BY n LIMIT 10";
-    let rows = tx.all(sql, args![account, region, domain]).await?;
-    rows.iter().map(key).collect()
-}
-
 fn identity(row: &Row) -> Result<Identity, Error> {
+    let dkim = DkimStanding {
+        status: row.text("dkim_status")?,
+        since: row.opt_time("dkim_since")?,
+        origin: row.text("dkim_origin")?,
+        next_bits: row.int("dkim_next_bits")?,
+    };
+    let mail_from = match row.opt_text("mail_from_domain")? {
+        None => None,
+        Some(domain) => Some(MailFrom {
+            domain,
+            status: row.opt_text("mail_from_status")?.unwrap_or_else(|| "PENDING".to_owned()),
+            since: row.opt_time("mail_from_since")?,
+            reject: row.flag("mail_from_reject")?,
+        }),
+    };
     Ok(Identity {
         account: row.parsed("account")?,
         region: row.parsed("region")?,
         name: row.text("name")?,
         kind: row.text("kind")?,
         status: row.text("status")?,
+        since: row.opt_time("since")?,
+        error: row.opt_text("error")?,
         created_at: row.time("created_at")?,
         verified_at: row.opt_time("verified_at")?,
         checked_at: row.opt_time("checked_at")?,
         next_check_at: row.opt_time("next_check_at")?,
-        link_token: row.opt_text("link_token")?,
-        link_expires_at: row.opt_time("link_expires_at")?,
+        txt_token: row.opt_text("txt_token")?,
         configuration_set: row.opt_text("configuration_set")?,
         feedback_forwarding: row.flag("feedback_forwarding")?,
         dkim_signing: row.flag("dkim_signing")?,
+        dkim,
+        mail_from,
         tags: row.text("tags")?,
-    })
-}
-
-fn key(row: &Row) -> Result<DkimKey, Error> {
-    Ok(DkimKey {
-        selector: row.text("selector")?,
-        n: row.int("n")?,
-        algorithm: row.text("algorithm")?,
-        bits: row.int("bits")?,
-        private_key: row.blob("private_key")?,
-        public_key: row.text("public_key")?,
-        created_at: row.time("created_at")?,
     })
 }

@@ -14,8 +14,15 @@ use crate::store::wake::SETTINGS_CHANGED;
 use crate::store::{Error, Row, Value};
 
 /// Tables whose rows nodes keep for a moment.
-const SETTINGS: [&str; 5] =
-    ["identities", "receipt_rule_sets", "receipt_active_rule_sets", "configuration_sets", "sending_accounts"];
+const SETTINGS: [&str; 7] = [
+    "identities",
+    "identity_policies",
+    "receipt_rule_sets",
+    "receipt_active_rule_sets",
+    "receipt_filters",
+    "configuration_sets",
+    "sending_accounts",
+];
 
 const SAVEPOINT: &str = "SAVEPOINT job;";
 const RELEASE: &str = "RELEASE SAVEPOINT job;";

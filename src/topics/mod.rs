@@ -26,6 +26,7 @@ pub mod signing;
 pub mod sms;
 pub mod sms_sandbox;
 pub mod subscription;
+mod subscription_attributes;
 mod sweep;
 pub mod topic;
 mod ways;

@@ -106,6 +106,7 @@ impl Topics {
             secure: true,
             region: topic.region.clone(),
             at: self.clock().now(),
+            more: Vec::new(),
         };
         if policy.decide(&request) == Decision::Deny { Err(Error::Forbidden) } else { Ok(()) }
     }

@@ -8,7 +8,6 @@ use crate::store::topics::Topic;
 use crate::store::{Tx, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::confirmation::{self, Asked, Kind};
-use crate::topics::delivery::policy;
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::page::{self, Page};
 use crate::topics::replay;
@@ -210,86 +209,6 @@ impl Topics {
             .await?;
         Ok(Page::of(rows.iter().map(|row| (row.id, listed(row, topic))).collect()))
     }
-
-    /// A subscription's attributes, as GetSubscriptionAttributes names them.
-    pub async fn subscription_attributes(&self, subscription: &Arn) -> Result<Attributes, Error> {
-        let arn = subscription.clone();
-        let (row, of) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &arn).await })).await?;
-        let mut all = attributes::read(&row.attributes)?;
-        let topic_attributes = attributes::read(&of.attributes)?;
-        let delivery = |all: &Attributes| {
-            let text = |attributes: &Attributes| attributes.get("DeliveryPolicy").cloned();
-            policy::describe_subscription(text(&topic_attributes).as_deref(), text(all).as_deref())
-        };
-        if Protocol::parse(&row.protocol).is_some_and(Protocol::is_web) {
-            let effective = delivery(&all);
-            all.insert("EffectiveDeliveryPolicy".to_owned(), effective);
-        }
-        let (pending, authenticated) = (row.state == State::Pending, row.authenticated);
-        for (name, value) in [
-            ("SubscriptionArn", subscription.to_string()),
-            ("TopicArn", topic::arn(&of).to_string()),
-            ("Owner", row.owner.to_string()),
-            ("Protocol", row.protocol.clone()),
-            ("Endpoint", row.endpoint.clone()),
-            ("PendingConfirmation", pending.to_string()),
-            ("ConfirmationWasAuthenticated", authenticated.to_string()),
-            ("SubscriptionPrincipal", format!("arn:aws:iam::{}:root", row.owner)),
-        ] {
-            all.insert(name.to_owned(), value);
-        }
-        if let Some(status) = row.replay_status {
-            all.insert("ReplayStatus".to_owned(), status);
-        }
-        all.entry("RawMessageDelivery".to_owned()).or_insert_with(|| "false".to_owned());
-        if all.contains_key("FilterPolicy") {
-            all.entry("FilterPolicyScope".to_owned()).or_insert_with(|| "MessageAttributes".to_owned());
-        }
-        Ok(all)
-    }
-
-    /// Who owns a subscription.
-    ///
-    /// # Errors
-    /// `SubscriptionMissing`.
-    pub async fn subscription_owner(&self, subscription: &Arn) -> Result<AccountId, Error> {
-        let arn = subscription.clone();
-        let (row, _) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &arn).await })).await?;
-        Ok(row.owner)
-    }
-
-    /// Sets one attribute; an empty policy takes it away.
-    pub async fn set_subscription_attribute(&self, subscription: &Arn, name: &str, value: &str) -> Result<(), Error> {
-        let (arn, name, value) = (subscription.clone(), name.to_owned(), value.to_owned());
-        self.store()
-            .write(move |tx| {
-                Box::pin(async move {
-                    if name == "ReplayPolicy" {
-                        // In the order in which others take them: the topic first.
-                        let (_, of) = find_subscription(tx, &arn).await?;
-                        hold(tx, &topic::arn(&of)).await?;
-                    }
-                    let (row, of) = hold_subscription(tx, &arn).await?;
-                    let protocol =
-                        Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
-                    let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
-                    let mut all = attributes::read(&row.attributes)?;
-                    if name == "ReplayPolicy" {
-                        let policy = Some(value.as_str()).filter(|policy| !policy.is_empty());
-                        replay::begin(tx, &of, row.id, policy).await?;
-                    }
-                    if value.is_empty() {
-                        drop(all.remove(&name))
-                    } else {
-                        drop(all.insert(name, value))
-                    }
-                    attributes::filter_policy(&all)?;
-                    subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all)).await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
 /// Finds the subscription that an ARN names, and its topic. Ended ones are not found.
@@ -309,7 +228,7 @@ pub(in crate::topics) async fn find_subscription(tx: &mut Tx, arn: &Arn) -> Resu
 }
 
 /// Finds the subscription that an ARN names, to change it.
-async fn hold_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
+pub(in crate::topics) async fn hold_subscription(tx: &mut Tx, arn: &Arn) -> Result<(Subscription, Topic), Error> {
     if let Some((_, uuid)) = arn.resource.split_once(':') {
         subscriptions::hold(tx, uuid).await?;
     }
@@ -406,7 +325,8 @@ pub(in crate::topics) fn display_name(topic: &Topic) -> Result<Option<String>, E
     Ok(attributes::read(&topic.attributes)?.remove("DisplayName").filter(|name| !name.is_empty()))
 }
 
-fn raw(attributes: &Attributes) -> bool {
+/// Whether messages come without an envelope.
+pub(in crate::topics) fn raw(attributes: &Attributes) -> bool {
     attributes.get("RawMessageDelivery").is_some_and(|value| value == "true")
 }
 

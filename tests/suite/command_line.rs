@@ -20,6 +20,10 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["serve", "--delivery", "pigeon"], "delivery must be capture, mx, relay://"),
         (vec!["serve", "--database-url", "mysql://x"], "sqlite: or postgres://"),
         (vec!["serve", "--config", &file], "mx_prot"),
+        (vec!["serve", "--functions", "resize=ftp://x"], "http:// or https://"),
+        (vec!["serve", "--streams", "events=My_Bucket"], "bucket name"),
+        (vec!["serve", "--webhook-ca", "/nowhere"], "/nowhere"),
+        (vec!["serve", "--push-url", "example.com"], "push-url"),
         (vec!["serve", "--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
     ] {
         let mut arguments = arguments;

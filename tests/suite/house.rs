@@ -48,7 +48,7 @@ impl House {
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
         let given = Given {
             http: Some(free),
-            smtp: Some(free),
+            smtp: given.smtp.or(Some(free)),
             submission: Some(free),
             submissions: Some(free),
             data_dir: Some(database.dir.path().join("data")),

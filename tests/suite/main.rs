@@ -1,6 +1,7 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod access;
 mod command_line;
+mod dkim;
 mod dns;
 mod durability;
 mod engine;
@@ -9,13 +10,20 @@ mod fifo;
 mod fifo_model;
 mod front_door;
 mod functions;
+mod hostile;
 mod house;
+mod identity_api;
+mod identity_keys;
+mod identity_policies;
+mod identity_proof;
 mod merging;
 mod outbound;
+mod own_mail;
 mod queue_bench;
 mod queue_engine;
 mod receipt_rules;
 mod receiving;
+mod receiving_actions;
 mod receiving_checks;
 mod receiving_objects;
 mod retention;

@@ -11,7 +11,7 @@ use postrider::mail::content::{ConfigurationSets, EventDestination};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
 use postrider::mail::sending::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
-use postrider::mail::sending::{Outbound, Sending, Settings, Submission, quota};
+use postrider::mail::sending::{Grants, Outbound, Sending, Settings, Submission, quota};
 use postrider::queues::{Queues, Receive, Scope};
 use postrider::store::Store;
 use postrider::store::configuration_sets::ConfigurationSet;
@@ -52,6 +52,7 @@ async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> B
         at_once: true,
         link_base: "http://127.0.0.1:4566".to_owned(),
         hostname: "out.example".to_owned(),
+        dkim_zone: None,
     };
     let identities = Identities::new(store.clone(), clock.clone(), settings, Arc::new(resolver.clone()));
     let options = TransportOptions {
@@ -129,6 +130,7 @@ impl Bench {
             configuration_set: Some(set.to_owned()),
             tags: vec![],
             return_path: Some("bounces@sender.example".parse().expect("an address")),
+            grants: Grants::default(),
         };
         self.sending.accept(submission).await.expect("accepted")
     }

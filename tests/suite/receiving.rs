@@ -3,34 +3,42 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::ses_bench::verified_domain;
 use bytes::Bytes;
 use postrider::base::{AccountId, Arn, Clock, EmailAddress, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
-use postrider::mail::receiving::{Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Owner, Receiving, Route};
+use postrider::mail::receiving::{
+    Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed,
+};
 use postrider::outlets::objects::Objects;
+use postrider::outlets::{self, Functions};
 use postrider::queues::{Queues, Receive, Scope};
-use postrider::store::identities::Identity;
 use postrider::store::inbound_mails::State;
+use postrider::store::vault::{MasterKeys, Vault};
 use postrider::store::{self, Store, identities, inbound_mails, messages};
+use postrider::topics::delivery::{Poster, Reach};
 use postrider::topics::{NewTopic, Topics, Wish};
 use postrider::workers::{self, Job, Pool, SystemQueue};
 
 use crate::both_engines;
 use crate::dns::TestDns;
 use crate::engine::TestDatabase;
+use crate::webhook::Webhook;
 
 const PEER: &str = "192.0.2.7";
-const HELLO: &str = "From: Ann <ann@there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
+pub const HELLO: &str = "From: Ann <ann@there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
 
 /// The receiving floor of one server, with nothing in front.
 pub struct Bench {
     pub receiving: Receiving,
     pub dns: TestDns,
+    /// Runs the function `decide`, and takes webhooks.
+    pub runtime: Webhook,
     pub clock: Clock,
     pub owner: Owner,
-    store: Store,
-    queues: Queues,
+    pub store: Store,
+    pub queues: Queues,
     topics: Topics,
     pool: Pool,
     database: TestDatabase,
@@ -39,7 +47,8 @@ pub struct Bench {
 pub async fn bench(engine: crate::engine::Engine) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-    let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
+    let vault = Vault::new(MasterKeys::generate().expect("a master key").0, &[]);
+    let store = Store::open_with(&database.database(), clock.clone(), vault).await.expect("the store opens");
     let queues = Queues::new(store.clone(), clock.clone());
     let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), None, "http://here.example");
     let dns = TestDns::start().await;
@@ -51,11 +60,24 @@ pub async fn bench(engine: crate::engine::Engine) -> Bench {
     let checks = Checks::new(settings, clock.clone()).expect("a resolver");
     let objects = Objects::folder(database.dir.path().join("objects"));
     let settings = InboundSettings { hostname: "mx.here.example".to_owned(), dns_retries: 2 };
-    let inbound = Inbound::new(store.clone(), clock.clone(), topics.clone(), objects, checks, settings);
+    let runtime = Webhook::start().await;
+    let urls = BTreeMap::from([("decide".to_owned(), runtime.url("/").parse().expect("a URL"))]);
+    let functions = Functions::new(outlets::client::plain(&[]).expect("a client"), clock.clone(), urls);
+    let reach = Reach::new(vec!["127.0.0.0/8".parse().expect("a network")]);
+    let outlets = Outlets {
+        topics: topics.clone(),
+        queues: queues.clone(),
+        objects,
+        functions: functions.clone(),
+        poster: Poster::new(clock.clone(), reach).expect("a client"),
+    };
+    let inbound = Inbound::new(store.clone(), clock.clone(), outlets, checks, settings);
     let pool = Pool::new(store.clone(), clock.clone(), "node", 10, inbound);
     let owner = Owner { account: AccountId::development(), region: Region::default_region() };
+    let hostname = "mx.here.example".parse().expect("a domain");
     let receiving = Receiving::new(store.clone(), clock.clone());
-    let b = Bench { receiving, dns, store, clock, queues, topics, owner, pool, database };
+    let receiving = receiving.with_house(hostname, owner.clone()).with_functions(functions);
+    let b = Bench { receiving, dns, runtime, store, clock, queues, topics, owner, pool, database };
     b.verified(&b.owner, "here.example").await;
     b
 }
@@ -91,23 +113,7 @@ pub fn account(digit: char) -> Owner {
 impl Bench {
     pub async fn verified(&self, owner: &Owner, domain: &str) {
         let now = self.clock.now();
-        let identity = Identity {
-            account: owner.account.clone(),
-            region: owner.region.clone(),
-            name: domain.to_owned(),
-            kind: "DOMAIN".to_owned(),
-            status: "SUCCESS".to_owned(),
-            created_at: now,
-            verified_at: Some(now),
-            checked_at: None,
-            next_check_at: None,
-            link_token: None,
-            link_expires_at: None,
-            configuration_set: None,
-            feedback_forwarding: true,
-            dkim_signing: true,
-            tags: "[]".to_owned(),
-        };
+        let identity = verified_domain(&owner.account, &owner.region, domain, now);
         self.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await })).await;
     }
 
@@ -167,11 +173,33 @@ impl Bench {
         got.into_iter().map(|message| serde_json::from_str(&message.body).expect("JSON")).collect()
     }
 
+    /// Who receives mail for this address, if someone does.
+    pub async fn route(&self, text: &str, tls: bool) -> Option<Route> {
+        match self.routed(text, PEER, tls).await {
+            Routed::To(route) => Some(route),
+            _ => None,
+        }
+    }
+
+    pub async fn routed(&self, text: &str, peer: &str, tls: bool) -> Routed {
+        let client = Client { peer: peer.parse().expect("an address"), tls };
+        self.receiving.route(&address(text), client).await.expect("the store reads")
+    }
+
     pub async fn accept(&self, source: Option<&str>, recipients: &[&str], data: &str) -> Result<String, Error> {
+        self.accept_bytes(source, recipients, data.to_owned()).await
+    }
+
+    pub async fn accept_bytes(
+        &self,
+        source: Option<&str>,
+        recipients: &[&str],
+        data: impl Into<Bytes>,
+    ) -> Result<String, Error> {
         let mut routed = Vec::new();
         for recipient in recipients {
             let recipient = address(recipient);
-            let route = self.receiving.route(&recipient, false).await.expect("the store reads").expect("a route");
+            let route = self.route(recipient.as_str(), false).await.expect("a route");
             routed.push((recipient, route));
         }
         let mail = InboundMail {
@@ -180,7 +208,7 @@ impl Bench {
             helo: "client.there.example".to_owned(),
             peer: PEER.parse::<IpAddr>().expect("an address"),
             tls: false,
-            data: Bytes::from(data.to_owned()),
+            data: data.into(),
         };
         self.receiving.accept(mail).await
     }
@@ -196,19 +224,24 @@ impl Bench {
         (mail.state, mail.note.unwrap_or_default())
     }
 
-    async fn waiting(&self, queue_id: i64) -> i64 {
+    pub async fn waiting(&self, queue_id: i64) -> i64 {
         let counts = self.store.read(move |tx| Box::pin(async move { messages::counts(tx, queue_id).await })).await;
         let counts: messages::Counts = counts.map_err(|e: store::Error| e).expect("the store reads");
         i64::from(counts.visible + counts.delayed)
     }
 
+    /// The octets of the object, if it is there.
+    pub fn bytes(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.database.dir.path().join("objects").join(bucket).join(key)).ok()
+    }
+
     /// The text of the object, if it is there.
-    fn object(&self, bucket: &str, key: &str) -> Option<String> {
+    pub fn object(&self, bucket: &str, key: &str) -> Option<String> {
         std::fs::read_to_string(self.database.dir.path().join("objects").join(bucket).join(key)).ok()
     }
 
     /// The raw messages of our own mails with their reverse paths, senders and recipients.
-    async fn sent(&self) -> Vec<(String, String, String, String)> {
+    pub async fn sent(&self) -> Vec<(String, String, String, String)> {
         let rows = self
             .store
             .read(|tx| {
@@ -237,7 +270,7 @@ both_engines! {
     async fn only_verified_domains_with_a_rule_in_the_active_set_receive(engine: Engine) {
         let b = bench(engine).await;
         let ours = Some(Route { account: b.owner.account.clone(), region: b.owner.region.clone() });
-        let route = async |text: &str, tls: bool| b.receiving.route(&address(text), tls).await.expect("the store reads");
+        let route = async |text: &str, tls: bool| b.route(text, tls).await;
         assert_eq!(route("bob@here.example", true).await, None, "no rule set is active");
         let disabled = Rule { enabled: false, ..rule("off", &["off@here.example"], vec![]) };
         let secure = Rule { tls: TlsPolicy::Require, ..rule("tls", &["tls@here.example"], vec![]) };
@@ -269,7 +302,7 @@ both_engines! {
         b.verified(&third, "deep.here.example").await;
         b.activate(&second, vec![rule("all", &[], vec![])]).await;
         let route = async |text: &str| {
-            b.receiving.route(&address(text), false).await.expect("the store reads").map(|route| route.account)
+            b.route(text, false).await.map(|route| route.account)
         };
         assert_eq!(route("bob@here.example").await, Some(second.account.clone()), "the first has no rule");
         b.activate(&b.owner, vec![rule("bob", &["bob@here.example"], vec![])]).await;

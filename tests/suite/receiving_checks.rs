@@ -1,12 +1,19 @@
 //! SPF, DKIM and DMARC of received mail, against a DNS server of ours.
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dkim::DkimSigner;
 use postrider::base::Timestamp;
-use postrider::mail::identity::dkim;
+use postrider::mail::identity::{Pair, keys};
+use rsa::RsaPrivateKey;
+use rsa::pkcs1v15::SigningKey;
+use rsa::pkcs8::EncodePublicKey;
+use rsa::signature::{SignatureEncoding, Signer};
 use rustls::pki_types::PrivateKeyDer;
+use sha1::{Digest, Sha1};
 
 use crate::both_engines;
 use crate::receiving::{Bench, bench, rule, sns};
@@ -15,10 +22,10 @@ const HELLO: &str = "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\
 
 /// Signs as `domain` with a new key and publishes it.
 async fn signed(b: &Bench, domain: &str) -> String {
-    let keys = dkim::new_keys(2048, Timestamp::from_secs(0)).await.expect("keys");
+    let keys = Pair::rsa(2048).await.expect("a pair").easy(Timestamp::from_secs(0));
     let der = PrivateKeyDer::Pkcs8(keys[0].private_key.clone().into());
     let key = RsaKey::<Sha256>::from_key_der(der).expect("a key");
-    b.dns.txt(&format!("s1._domainkey.{domain}"), &dkim::record_value(&keys[0].public_key));
+    b.dns.txt(&format!("s1._domainkey.{domain}"), &keys::record_value(&keys[0]));
     let signer = DkimSigner::from_key(key).domain(domain).selector("s1").headers(["From", "To", "Subject"]);
     let signature = signer.sign(HELLO.as_bytes()).expect("signed").to_header();
     format!("{signature}{HELLO}")
@@ -46,7 +53,81 @@ async fn ready(engine: crate::engine::Engine) -> Bench {
     b
 }
 
+/// The mail with a signature made by hand: with any key, and any digest.
+fn signed_by_hand(key: &RsaPrivateKey, algorithm: &str) -> String {
+    let sha1 = algorithm == "rsa-sha1";
+    let body = if sha1 { Sha1::digest("hi\r\n").to_vec() } else { rsa::sha2::Sha256::digest("hi\r\n").to_vec() };
+    let field = format!(
+        "v=1; a={algorithm}; c=relaxed/relaxed; d=there.example; s=s1; h=from:subject; bh={}; b=",
+        STANDARD.encode(body)
+    );
+    let input = format!("from:Ann <ann@news.there.example>\r\nsubject:hello\r\ndkim-signature:{field}");
+    let signature = if sha1 {
+        SigningKey::<Sha1>::new(key.clone()).sign(input.as_bytes()).to_vec()
+    } else {
+        SigningKey::<rsa::sha2::Sha256>::new(key.clone()).sign(input.as_bytes()).to_vec()
+    };
+    format!("DKIM-Signature: {field}{}\r\n{HELLO}", STANDARD.encode(signature))
+}
+
 both_engines! {
+    async fn white_space_at_the_end_does_not_break_a_relaxed_signature(engine: Engine) {
+        let b = ready(engine).await;
+        let data = signed(&b, "there.example").await;
+        for (end, verdict) in [("", "PASS"), ("\r\n", "PASS"), (" \r\n\t\r\n", "PASS"), ("x\r\n", "FAIL"), (" \r\nx\r\n", "FAIL")] {
+            assert_eq!(verdicts(&b, None, &format!("{data}{end}")).await[1], verdict, "{end:?}");
+        }
+        let simple = data.replace("c=relaxed/relaxed", "c=relaxed/simple");
+        assert_eq!(verdicts(&b, None, &format!("{simple} \r\n")).await[1], "FAIL");
+    }
+
+    async fn weak_signatures_count_for_nothing(engine: Engine) {
+        let b = ready(engine).await;
+        for (bits, algorithm, verdict) in
+            [(1024, "rsa-sha256", "PASS"), (2048, "rsa-sha256", "PASS"), (768, "rsa-sha256", "FAIL"), (1024, "rsa-sha1", "FAIL")]
+        {
+            let b = if (bits, algorithm) == (1024, "rsa-sha256") { &b } else { &ready(engine).await };
+            let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, bits).expect("a key");
+            let public = key.to_public_key().to_public_key_der().expect("DER");
+            let record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public.as_bytes()));
+            b.dns.txt("s1._domainkey.there.example", &record);
+            assert_eq!(verdicts(b, None, &signed_by_hand(&key, algorithm)).await[1], verdict, "{bits} {algorithm}");
+        }
+    }
+
+    async fn a_subdomain_has_the_policy_for_subdomains_or_its_own(engine: Engine) {
+        let b = ready(engine).await;
+        b.dns.txt("_dmarc.there.example", "v=DMARC1; p=none; sp=reject");
+        assert_eq!(verdicts(&b, None, HELLO).await[2..], ["FAIL", "reject"]);
+        let own = HELLO.replace("news.", "");
+        assert_eq!(verdicts(&b, None, &own).await[2..], ["FAIL", "none"]);
+        let b = ready(engine).await;
+        b.dns.txt("_dmarc.there.example", "v=DMARC1; p=none; sp=reject");
+        b.dns.txt("_dmarc.news.there.example", "v=DMARC1; p=quarantine");
+        assert_eq!(verdicts(&b, None, HELLO).await[2..], ["FAIL", "quarantine"]);
+    }
+
+    async fn what_the_checks_found_stands_on_top_and_forged_claims_are_gone(engine: Engine) {
+        let b = ready(engine).await;
+        b.dns.txt("there.example", "v=spf1 ip4:192.0.2.7 -all");
+        let forged = format!(
+            "Authentication-Results: mx.here.example; spf=pass\r\nX-SES-Spam-Verdict: PASS\r\n\
+             ARC-Seal: i=1; a=rsa-sha256; cv=none; d=evil.example; s=s1; b=AAAA\r\n\
+             ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=evil.example; s=s1; h=from; bh=AAAA; b=AAAA\r\n\
+             ARC-Authentication-Results: i=1; evil.example; spf=pass\r\n{HELLO}"
+        );
+        b.accept(Some("ann@there.example"), &["bob@here.example"], &forged).await.expect("accepted");
+        assert_eq!(b.round().await, 1);
+        let content = b.told("mail").await[0]["content"].as_str().expect("the mail").to_owned();
+        let (ours, rest) = content.split_once("ARC-Seal:").expect("the fields of others stay");
+        assert!(ours.contains("\r\nReceived-SPF: pass ") && ours.contains("\r\nX-SES-Spam-Verdict: DISABLED\r\n"));
+        let results = ours.split("Authentication-Results: mx.here.example;").nth(1).expect("our results");
+        let results = results.replace("\r\n\t", " ");
+        assert!(results.contains("spf=pass ") && results.contains("dmarc=none "), "{results}");
+        assert!(results.contains("arc=") && !results.contains("arc=pass"), "{results}");
+        assert!(!rest.contains("X-SES-Spam-Verdict") && !rest.contains("\r\nAuthentication-Results: mx.here.example"));
+    }
+
     async fn a_mail_that_is_what_it_says_passes_all_checks(engine: Engine) {
         let b = ready(engine).await;
         b.dns.txt("bounces.there.example", "v=spf1 ip4:192.0.2.0/24 -all");

@@ -7,11 +7,12 @@ use futures::future::BoxFuture;
 use postrider::base::{AccountId, Arn, Clock, Region, Timestamp};
 use postrider::mail::content::ConfigurationSets;
 use postrider::mail::identity::{
-    Found, Identities, IdentityName, LookupFailed, NewIdentity, Settings as IdentitySettings, TxtLookup,
+    Found, Identities, IdentityName, KeyChoice, LookupFailed, NewIdentity, RecordLookup, Settings as IdentitySettings,
 };
-use postrider::mail::sending::{Limits, SendError, Sending, Settings, Submission};
+use postrider::mail::sending::{Grants, Limits, SendError, Sending, Settings, Submission};
 use postrider::queues::{Queues, Receive, Scope};
 use postrider::store::configuration_sets::ConfigurationSet;
+use postrider::store::identities::{DkimStanding, Identity};
 use postrider::store::sending_accounts::{self, SendingAccount};
 use postrider::store::{Error as StoreError, Store};
 use postrider::store::{identities, mails, messages};
@@ -20,14 +21,65 @@ use postrider::workers::SystemQueue;
 
 use crate::engine::{Engine, TestDatabase};
 
-/// A DNS that knows what it was told.
+/// A DNS that knows what it was told: texts by name, and mail hosts by `MX` and the name.
 #[derive(Default)]
 pub struct Records(pub Mutex<HashMap<String, String>>);
 
-impl TxtLookup for Records {
+impl Records {
+    pub fn set(&self, name: &str, value: &str) {
+        self.0.lock().expect("not poisoned").insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn remove(&self, name: &str) {
+        self.0.lock().expect("not poisoned").remove(name);
+    }
+
+    /// The value of a name; `broken` is no answer at all.
+    fn ask(&self, name: &str) -> Result<Vec<String>, LookupFailed> {
+        match self.0.lock().expect("not poisoned").get(name.trim_end_matches('.')).map(String::as_str) {
+            Some("broken") => Err(LookupFailed::Unavailable("SERVFAIL".to_owned())),
+            Some(value) => Ok(value.split('|').map(str::to_owned).collect()),
+            None => Err(LookupFailed::NoName),
+        }
+    }
+}
+
+impl RecordLookup for Records {
     fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, LookupFailed>> {
-        let found = self.0.lock().expect("not poisoned").get(name.trim_end_matches('.')).cloned();
-        Box::pin(async move { found.map(|value| vec![value]).ok_or(LookupFailed::NotFound) })
+        Box::pin(async move { self.ask(name) })
+    }
+
+    fn mx<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, LookupFailed>> {
+        Box::pin(async move { self.ask(&format!("MX {name}")) })
+    }
+}
+
+/// A domain identity that is verified, without keys.
+pub fn verified_domain(account: &AccountId, region: &Region, name: &str, at: Timestamp) -> Identity {
+    Identity {
+        account: account.clone(),
+        region: region.clone(),
+        name: name.to_owned(),
+        kind: "DOMAIN".to_owned(),
+        status: "SUCCESS".to_owned(),
+        since: None,
+        error: None,
+        created_at: at,
+        verified_at: Some(at),
+        checked_at: None,
+        next_check_at: None,
+        txt_token: None,
+        configuration_set: None,
+        feedback_forwarding: true,
+        dkim_signing: true,
+        dkim: DkimStanding {
+            status: "NOT_STARTED".to_owned(),
+            since: None,
+            origin: "AWS_SES".to_owned(),
+            next_bits: 2048,
+        },
+        mail_from: None,
+        tags: "[]".to_owned(),
     }
 }
 
@@ -55,6 +107,7 @@ pub async fn bench(engine: Engine, limits: Limits) -> Bench {
         at_once: limits == Limits::Unlimited,
         link_base: "http://out.example:4566/".to_owned(),
         hostname: hostname.clone(),
+        dkim_zone: None,
     };
     let records = Arc::new(Records::default());
     Bench {
@@ -74,7 +127,8 @@ pub async fn bench(engine: Engine, limits: Limits) -> Bench {
 impl Bench {
     pub async fn identity(&self, name: &str) -> Found {
         let parsed = IdentityName::parse(name).expect("a name");
-        let new = NewIdentity { short_key: name.contains("short"), ..NewIdentity::default() };
+        let key = if name.contains("short") { KeyChoice::Bits(1024) } else { KeyChoice::Usual };
+        let new = NewIdentity { key, ..NewIdentity::default() };
         self.identities.create(&self.scope.account, &self.scope.region, parsed, new).await.expect("an identity")
     }
 
@@ -118,6 +172,7 @@ impl Bench {
             configuration_set: None,
             tags: vec![("campaign".to_owned(), "one".to_owned())],
             return_path: None,
+            grants: Grants::default(),
         }
     }
 

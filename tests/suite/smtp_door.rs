@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ses_bench::verified_domain;
 use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls as ClientTls, TlsParameters};
@@ -14,7 +15,6 @@ use postrider::mail::receiving::{Owner, Receiving};
 use postrider::mail::sending::{Limits as SendingLimits, Sending, Settings};
 use postrider::queues::Queues;
 use postrider::smtp::{Limits, Listener, Mode, PostOffice, Service, Tls, auth};
-use postrider::store::identities::Identity;
 use postrider::store::{Error, Store, identities, inbound_mails, mails};
 use postrider::topics::Topics;
 use tokio_util::sync::CancellationToken;
@@ -77,23 +77,7 @@ async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
 }
 
 async fn verify(store: &Store, owner: &Owner, domain: &str) {
-    let identity = Identity {
-        account: owner.account.clone(),
-        region: owner.region.clone(),
-        name: domain.to_owned(),
-        kind: "DOMAIN".to_owned(),
-        status: "SUCCESS".to_owned(),
-        created_at: Timestamp::from_secs(1),
-        verified_at: Some(Timestamp::from_secs(1)),
-        checked_at: None,
-        next_check_at: None,
-        link_token: None,
-        link_expires_at: None,
-        configuration_set: None,
-        feedback_forwarding: true,
-        dkim_signing: true,
-        tags: "[]".to_owned(),
-    };
+    let identity = verified_domain(&owner.account, &owner.region, domain, Timestamp::from_secs(1));
     let insert = store.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await }));
     insert.await.expect("an identity");
 }

@@ -1,5 +1,6 @@
 //! Ways out of topics through the front door: functions, mail, delivery streams.
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use aws_sdk_sns::error::ProvideErrorMetadata;
@@ -117,6 +118,13 @@ both_engines! {
         assert_eq!((&history[0]["status"], &history[0]["outcome"]), (&404.into(), &"refused".into()));
         assert_eq!(history[0]["answer"], "{\"Message\":\"Function not found\"}");
         assert_eq!(history.as_array().map(Vec::len), Some(6), "{history}");
+        let data_dir = house.database.dir.path().join("data").display().to_string();
+        let settings = ["admin", "--data-dir", &data_dir, "--database-url", &house.database.url, "deliveries", &arn];
+        let printed = Command::new(env!("CARGO_BIN_EXE_postrider")).args(settings).env_clear().output().expect("it runs");
+        let lines = String::from_utf8(printed.stdout).expect("text");
+        let newest = lines.lines().next().unwrap_or_default();
+        assert!(newest.contains(" 1 404 ") && newest.ends_with("{\"Message\":\"Function not found\"}"), "{lines}");
+        assert_eq!(lines.lines().count(), 6);
     }
 
     async fn an_address_confirms_by_a_page_gets_mails_and_leaves(engine: Engine) {

@@ -167,7 +167,9 @@ both_engines! {
             topics.confirm(&topic, text(&asked, "Token"), false).await.expect("confirmed");
             let plain = postrider::topics::Publication { message: "one\n\"two\" \u{e9}\u{1f600}".to_owned(), ..Default::default() };
             let subject = postrider::topics::Publication { subject: Some("S".to_owned()), ..plain.clone() };
-            topics.publish_all(&topic, vec![plain, subject]).await.expect("published");
+            for taken in topics.publish_each(&topic, vec![plain, subject]).await.expect("published") {
+                taken.expect("taken");
+            }
             pool.round().await.expect("a round");
             let arrived = hook.arrived();
             assert_eq!(arrived.len(), 3);

@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use postrider::base::{Clock, Timestamp};
-use postrider::mail::identity::TxtLookup;
+use postrider::mail::identity::{LookupFailed, RecordLookup};
 use postrider::mail::sending::resolver::{Dns, LookupError};
 use postrider::mail::sending::transport::{Delivery, Envelope, Limits, Outcome, Transport, TransportOptions};
 use postrider::mail::sending::verdict::{Ending, Stage, Verdict, judge};
@@ -261,10 +261,24 @@ async fn texts_and_preferences_are_read() {
     assert_eq!(asker.texts("sel._domainkey.x.example").await, Ok(vec![long]));
     assert_eq!(asker.texts("nothing.x.example").await, Err(LookupError::NoDomain));
     dns.txt("new.x.example", "one");
-    assert_eq!(asker.txt("new.x.example").await, Ok(vec!["one".to_owned()]));
+    for _ in 0..2 {
+        assert_eq!(asker.texts("new.x.example").await, Ok(vec!["one".to_owned()]));
+        assert_eq!(asker.txt("new.x.example").await, Ok(vec!["one".to_owned()]));
+    }
     dns.txt("new.x.example", "two");
     assert_eq!(asker.texts("new.x.example").await, Ok(vec!["one".to_owned()]), "answers are kept for their time");
     assert_eq!(asker.txt("new.x.example").await.map(|texts| texts.len()), Ok(2), "a verification asks anew");
+    // What was not there a moment ago is seen, along a CNAME too.
+    dns.cname("token.x.example", "token.zone.example");
+    for _ in 0..2 {
+        assert_eq!(asker.txt("token.x.example").await, Err(LookupFailed::NoName));
+        assert_eq!(asker.mx("later.x.example").await, Err(LookupFailed::NoName));
+    }
+    dns.txt("token.zone.example", "here");
+    dns.mx("later.x.example", 10, "MX.x.example");
+    assert_eq!(asker.txt("token.x.example").await, Ok(vec!["here".to_owned()]));
+    assert_eq!(asker.mx("later.x.example").await, Ok(vec!["mx.x.example".to_owned()]));
+    assert_eq!(asker.mx("new.x.example").await, Err(LookupFailed::NoRecord));
     let domain = "x.example".parse().expect("a domain");
     let mut seconds = std::collections::HashSet::new();
     for _ in 0..60 {

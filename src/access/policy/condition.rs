@@ -2,7 +2,7 @@
 use serde_json::Value;
 
 use crate::access::policy::document::{Effect, texts};
-use crate::access::policy::operator::{Compare, Operator};
+use crate::access::policy::operator::{Compare, Operator, Set};
 use crate::access::policy::request::{Known, Request};
 use crate::access::policy::{Malformed, document};
 
@@ -37,21 +37,25 @@ impl Test {
     /// operator, since AWS might have had a value that does not pass; a prohibition takes it for absent.
     pub fn passes(&self, request: &Request, keys: &[(&str, &str)], effect: Effect) -> bool {
         let own = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
-        let known = own.map_or_else(|| request.value(&self.key), |(_, value)| Known::Value((*value).to_owned()));
-        let value = match known {
-            Known::Value(value) => Some(value),
+        let known = own.map_or_else(|| request.value(&self.key), |(_, value)| Known::Values(vec![(*value).to_owned()]));
+        let values = match known {
+            Known::Values(values) => values,
             Known::Never if effect == Effect::Allow => return false,
-            Known::Never | Known::Absent => None,
+            Known::Never | Known::Absent => Vec::new(),
         };
-        let Operator { compare, negated, if_exists } = self.operator;
-        match value {
-            _ if compare == Compare::Null => {
-                let absent = value.is_none().to_string();
-                self.values.iter().any(|wanted| wanted.eq_ignore_ascii_case(&absent))
-            }
-            Some(value) => self.values.iter().any(|wanted| compare.holds(&value, wanted)) != negated,
+        let Operator { compare, negated, if_exists, set } = self.operator;
+        if compare == Compare::Null {
+            let absent = values.is_empty().to_string();
+            return self.values.iter().any(|wanted| wanted.eq_ignore_ascii_case(&absent));
+        }
+        let holds = |value: &String| self.values.iter().any(|wanted| compare.holds(value, wanted)) != negated;
+        match set {
+            // What is not there is in every set, and in none (IAM user guide, "Multivalued context keys").
+            Some(Set::All) => values.iter().all(holds),
+            Some(Set::Any) => values.iter().any(holds),
             // What is not there is not equal to anything (IAM user guide, "Condition operators").
-            None => if_exists || negated,
+            None if values.is_empty() => if_exists || negated,
+            None => values.iter().any(holds),
         }
     }
 }

@@ -40,11 +40,28 @@ pub(super) struct Operator {
     pub negated: bool,
     /// Holds when the key is absent.
     pub if_exists: bool,
+    /// How many of a key's values must compare.
+    pub set: Option<Set>,
+}
+
+/// The operators for keys with several values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// `ForAllValues:`
+    All,
+    /// `ForAnyValue:`
+    Any,
 }
 
 impl Operator {
-    /// Reads the name. `ForAnyValue:` and `ForAllValues:` are not known: no key here has several values.
+    /// Reads the name.
     pub fn read(name: &str) -> Option<Self> {
+        let (set, name) = match name.split_once(':') {
+            None => (None, name),
+            Some(("ForAllValues", name)) => (Some(Set::All), name),
+            Some(("ForAnyValue", name)) => (Some(Set::Any), name),
+            Some(_) => return None,
+        };
         let (name, if_exists) = name.strip_suffix("IfExists").map_or((name, false), |name| (name, true));
         let (compare, negated) = match name {
             "StringEquals" => (Compare::StringEquals, false),
@@ -68,7 +85,7 @@ impl Operator {
                 _ => return None,
             },
         };
-        Some(Self { compare, negated, if_exists })
+        (set.is_none() || compare != Compare::Null).then_some(Self { compare, negated, if_exists, set })
     }
 }
 

@@ -19,6 +19,7 @@ fn request(account: &str, action: &str) -> Request {
         secure: true,
         region: Region::default_region(),
         at: Timestamp::from_secs(1_800_000_000),
+        more: Vec::new(),
     }
 }
 

@@ -34,12 +34,14 @@ pub struct Request {
     pub region: Region,
     /// When it was made.
     pub at: Timestamp,
+    /// What the service knows besides: condition keys in lower case, with one value or several (`ses:recipients`).
+    pub more: Vec<(&'static str, Vec<String>)>,
 }
 
 /// What is known under a condition key.
 pub(super) enum Known {
-    /// The key has this value.
-    Value(String),
+    /// The key has these values: one, but for keys that list something.
+    Values(Vec<String>),
     /// This server knows the key, and this request does not have it.
     Absent,
     /// This server does not know the key.
@@ -54,7 +56,11 @@ impl Request {
             Principal::Account(account) => (Some(account), None),
             Principal::Service { source, .. } => (None, Some(source)),
         };
-        let value = match key.to_ascii_lowercase().as_str() {
+        let key = key.to_ascii_lowercase();
+        if let Some((_, values)) = self.more.iter().find(|(own, _)| *own == key) {
+            return if values.is_empty() { Known::Absent } else { Known::Values(values.clone()) };
+        }
+        let value = match key.as_str() {
             "aws:sourcearn" => source.map(ToString::to_string),
             "aws:sourceaccount" | "aws:sourceowner" => source.map(|arn| arn.account.to_string()),
             "aws:sourceip" => self.source_ip.map(|ip| ip.to_canonical().to_string()),
@@ -74,7 +80,7 @@ impl Request {
             "aws:epochtime" | "aws:currenttime" => Some(self.at.secs().to_string()),
             _ => return Known::Never,
         };
-        value.map_or(Known::Absent, Known::Value)
+        value.map_or(Known::Absent, |value| Known::Values(vec![value]))
     }
 }
 

@@ -14,6 +14,7 @@ fn account(id: &str) -> Request {
         secure: false,
         region: Region::default_region(),
         at: Timestamp::from_secs(1_800_000_000),
+        more: Vec::new(),
     }
 }
 
@@ -166,7 +167,7 @@ fn what_is_no_policy_is_refused() {
         json!({"Condition": []}),
         json!({"Condition": {"StringEquals": "x"}}),
         json!({"Condition": {"StringMatches": {"aws:SourceArn": "x"}}}),
-        json!({"Condition": {"ForAnyValue:StringEquals": {"aws:SourceArn": "x"}}}),
+        json!({"Condition": {"ForSomeValues:StringEquals": {"aws:SourceArn": "x"}}}),
         json!({"Condition": {"IpAddress": {"aws:SourceIp": "here"}}}),
         json!({"Condition": {"Bool": {"aws:SecureTransport": "perhaps"}}}),
         json!({"Condition": {"ArnLike": {"aws:SourceArn": "orders"}}}),

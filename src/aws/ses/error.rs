@@ -1,9 +1,10 @@
 //! The error rows of SES's first API, and the texts that both APIs share.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::base::AccountId;
 use crate::base::address::AddressError;
+use crate::mail::message;
 use crate::mail::sending::SendError;
-use crate::mail::{identity, message};
 use crate::store;
 
 /// What can go wrong. Each variant's text is AWS's.
@@ -27,6 +28,15 @@ pub enum SesError {
     /// Over the quota or the rate.
     #[error("{0}")]
     Throttling(&'static str),
+    /// The identity's MAIL FROM domain does not work.
+    #[error("{0}")]
+    MailFromDomainNotVerified(String),
+    /// The caller may not.
+    #[error("{0}")]
+    AccessDenied(String),
+    /// Something wrong that has a code of its own.
+    #[error("{1}")]
+    Coded(&'static str, String),
     /// As many as there may be.
     #[error("{0}")]
     LimitExceeded(String),
@@ -54,6 +64,9 @@ impl ServiceError for SesError {
             Self::ConfigurationSetSendingPaused(_) => ErrorShape::sender("ConfigurationSetSendingPausedException", 400),
             Self::AccountSendingPaused => ErrorShape::sender("AccountSendingPausedException", 400),
             Self::Throttling(_) => ErrorShape::sender("Throttling", 400),
+            Self::MailFromDomainNotVerified(_) => ErrorShape::sender("MailFromDomainNotVerifiedException", 400),
+            Self::AccessDenied(_) => ErrorShape::sender("AccessDenied", 403),
+            Self::Coded(code, _) => ErrorShape::sender(code, 400),
             Self::LimitExceeded(_) => ErrorShape::sender("LimitExceeded", 400),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalFailure"),
         }
@@ -66,6 +79,10 @@ impl From<SendError> for SesError {
             SendError::NotVerified { identities, region } => {
                 Self::MessageRejected(not_verified(&identities, region.as_str()))
             }
+            SendError::Denied { account, action, resource } => {
+                Self::AccessDenied(not_authorized(&account, action, &resource))
+            }
+            SendError::MailFromNotVerified(domain) => Self::MailFromDomainNotVerified(mail_from_not_verified(&domain)),
             SendError::ConfigurationSetMissing(name) => Self::ConfigurationSetDoesNotExist(name),
             SendError::ConfigurationSetPaused(name) => Self::ConfigurationSetSendingPaused(name),
             SendError::AccountPaused => Self::AccountSendingPaused,
@@ -89,18 +106,6 @@ impl From<message::Error> for SesError {
     }
 }
 
-impl From<identity::Error> for SesError {
-    fn from(error: identity::Error) -> Self {
-        match error {
-            identity::Error::Name(name) => Self::InvalidParameterValue(format!("Invalid email address<{name}>.")),
-            identity::Error::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
-            identity::Error::AskedTooOften(_) => Self::Throttling("Rate exceeded"),
-            identity::Error::Internal(error) => Self::Internal(error),
-            other => Self::Unexpected(other.to_string()),
-        }
-    }
-}
-
 /// The text for senders or recipients that are not verified.
 pub fn not_verified(identities: &[String], region: &str) -> String {
     format!(
@@ -108,6 +113,16 @@ pub fn not_verified(identities: &[String], region: &str) -> String {
         region.to_uppercase(),
         identities.join(", ")
     )
+}
+
+/// The text for an identity that an account may not use.
+pub fn not_authorized(account: &AccountId, action: &str, resource: &str) -> String {
+    format!("User `arn:aws:iam::{account}:root' is not authorized to perform `{action}' on resource `{resource}'")
+}
+
+/// The text for an identity that refuses mail while its MAIL FROM domain does not work.
+pub fn mail_from_not_verified(domain: &str) -> String {
+    format!("The MAIL FROM domain <{domain}> is not verified.")
 }
 
 /// The text for a tag that is not one.

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::dkim::domain;
 use crate::aws::ses::error::SesError;
+use crate::aws::ses::identity_error::status;
 use crate::base::EmailAddress;
-use crate::mail::identity;
+use crate::mail::identity::{self, Found};
+use crate::store::identities::Identity;
 
 /// How many names one GetIdentityVerificationAttributes may ask for (SES model).
 const ASKED_MAX: usize = 100;
@@ -90,12 +93,37 @@ pub async fn list_identities(
     Ok(ListIdentitiesResponse { identities: page.into_iter().map(|i| i.name).collect(), next_token })
 }
 
-/// The names to look at.
+/// The names to look at: GetIdentityVerificationAttributes, GetIdentityDkimAttributes and the like.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetIdentityVerificationAttributesRequest {
+pub struct IdentitiesRequest {
     #[serde(default)]
     identities: Vec<String>,
+}
+
+/// What `tell` says of each name, but for those that are no identities.
+///
+/// # Errors
+/// More than 100 names.
+pub async fn each<T>(
+    services: &Services,
+    caller: &Caller,
+    input: IdentitiesRequest,
+    tell: impl Fn(&Found) -> T,
+) -> Result<BTreeMap<String, T>, SesError> {
+    if input.identities.len() > ASKED_MAX {
+        let text = format!("The number of identities exceeds {ASKED_MAX}.");
+        return Err(SesError::InvalidParameterValue(text));
+    }
+    let mut told = BTreeMap::new();
+    for name in input.identities {
+        match services.identities.get(&caller.account, &caller.region, &name).await {
+            Ok(found) => drop(told.insert(name, tell(&found))),
+            Err(identity::Error::Missing(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(told)
 }
 
 /// How each known name stands.
@@ -110,6 +138,8 @@ pub struct GetIdentityVerificationAttributesResponse {
 #[serde(rename_all = "PascalCase")]
 pub struct IdentityVerificationAttributes {
     verification_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification_token: Option<String>,
 }
 
 /// Tells of each name whether it is verified; a name that is no identity is left out.
@@ -119,24 +149,107 @@ pub struct IdentityVerificationAttributes {
 pub async fn get_identity_verification_attributes(
     services: &Services,
     caller: &Caller,
-    input: GetIdentityVerificationAttributesRequest,
+    input: IdentitiesRequest,
 ) -> Result<GetIdentityVerificationAttributesResponse, SesError> {
-    if input.identities.len() > ASKED_MAX {
-        let text = format!("The number of identities exceeds {ASKED_MAX}.");
-        return Err(SesError::InvalidParameterValue(text));
+    let attributes = each(services, caller, input, |found| IdentityVerificationAttributes {
+        verification_status: status(&found.identity.status),
+        verification_token: found.identity.txt_token.clone(),
+    });
+    Ok(GetIdentityVerificationAttributesResponse { verification_attributes: attributes.await? })
+}
+
+/// The domain to verify.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VerifyDomainIdentityRequest {
+    domain: String,
+}
+
+/// What has to stand in the TXT record `_amazonses.<domain>`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VerifyDomainIdentityResponse {
+    verification_token: String,
+}
+
+/// Makes a domain identity that a TXT record proves, or tells the token of one that is there.
+///
+/// # Errors
+/// A name that is no domain; too many identities.
+pub async fn verify_domain_identity(
+    services: &Services,
+    caller: &Caller,
+    input: VerifyDomainIdentityRequest,
+) -> Result<VerifyDomainIdentityResponse, SesError> {
+    let name = domain(&input.domain)?;
+    let verification_token = services.identities.txt_token(&caller.account, &caller.region, name).await?;
+    Ok(VerifyDomainIdentityResponse { verification_token })
+}
+
+/// As [`verify_email_identity`], without a result: SES keeps it for old programs.
+///
+/// # Errors
+/// As there.
+pub async fn verify_email_address(
+    services: &Services,
+    caller: &Caller,
+    input: VerifyEmailIdentityRequest,
+) -> Result<(), SesError> {
+    verify_email_identity(services, caller, input).await.map(drop)
+}
+
+/// No members.
+#[derive(Debug, Deserialize)]
+pub struct ListVerifiedEmailAddressesRequest {}
+
+/// Addresses.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListVerifiedEmailAddressesResponse {
+    verified_email_addresses: Vec<String>,
+}
+
+/// Lists the addresses that are verified. SES keeps it for old programs; it has no pages.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_verified_email_addresses(
+    services: &Services,
+    caller: &Caller,
+    _: ListVerifiedEmailAddressesRequest,
+) -> Result<ListVerifiedEmailAddressesResponse, SesError> {
+    let (account, region, kind) = (&caller.account, &caller.region, Some("EMAIL_ADDRESS"));
+    let (mut verified, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = services.identities.list(account, region, kind, &after, i64::from(PAGE_MAX)).await?;
+        match page.last() {
+            Some(last) => after.clone_from(&last.name),
+            None => return Ok(ListVerifiedEmailAddressesResponse { verified_email_addresses: verified }),
+        }
+        verified.extend(page.into_iter().filter(Identity::is_verified).map(|identity| identity.name));
     }
-    let mut verification_attributes = BTreeMap::new();
-    for name in input.identities {
-        let verification_status = match services.identities.get(&caller.account, &caller.region, &name).await {
-            Ok(found) if found.is_verified() => "Success",
-            Ok(found) if found.identity.status == "FAILED" => "Failed",
-            Ok(_) => "Pending",
-            Err(identity::Error::Missing(_)) => continue,
-            Err(other) => return Err(other.into()),
-        };
-        verification_attributes.insert(name, IdentityVerificationAttributes { verification_status });
-    }
-    Ok(GetIdentityVerificationAttributesResponse { verification_attributes })
+}
+
+/// The address to remove.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteVerifiedEmailAddressRequest {
+    email_address: String,
+}
+
+/// Removes an address identity; SES keeps it for old programs.
+///
+/// # Errors
+/// An address that is none.
+pub async fn delete_verified_email_address(
+    services: &Services,
+    caller: &Caller,
+    input: DeleteVerifiedEmailAddressRequest,
+) -> Result<(), SesError> {
+    let wrong = |_| SesError::InvalidParameterValue(format!("Invalid email address<{}>.", input.email_address));
+    let address: EmailAddress = input.email_address.parse().map_err(wrong)?;
+    let identity = address.to_string();
+    delete_identity(services, caller, DeleteIdentityRequest { identity }).await.map(drop)
 }
 
 /// The identity to remove.

@@ -1,12 +1,21 @@
 //! Amazon SES, the first API (2010-12-01), on the Query protocol.
 mod account;
+mod custom_verification;
+mod dkim;
 pub mod error;
 mod identities;
+mod identity_error;
+mod identity_policies;
+mod mail_from;
 mod receipt_actions;
 mod receipt_error;
+mod receipt_filters;
+pub mod receipt_own_actions;
 mod receipt_rule_sets;
 mod receipt_rules;
 pub mod sending;
+
+pub use receipt_rules::{rule_from_json, rule_to_json};
 
 use crate::aws::operation::{Operation, operations};
 use crate::aws::service::Api;
@@ -32,6 +41,25 @@ static OPERATIONS: &[Operation] = operations! {
     ListIdentities => identities::list_identities,
     GetIdentityVerificationAttributes => identities::get_identity_verification_attributes,
     DeleteIdentity => identities::delete_identity,
+    VerifyDomainIdentity => identities::verify_domain_identity,
+    VerifyEmailAddress => identities::verify_email_address,
+    ListVerifiedEmailAddresses => identities::list_verified_email_addresses,
+    DeleteVerifiedEmailAddress => identities::delete_verified_email_address,
+    VerifyDomainDkim => dkim::verify_domain_dkim,
+    SetIdentityDkimEnabled => dkim::set_identity_dkim_enabled,
+    GetIdentityDkimAttributes => dkim::get_identity_dkim_attributes,
+    SetIdentityMailFromDomain => mail_from::set_identity_mail_from_domain,
+    GetIdentityMailFromDomainAttributes => mail_from::get_identity_mail_from_domain_attributes,
+    PutIdentityPolicy => identity_policies::put_identity_policy,
+    GetIdentityPolicies => identity_policies::get_identity_policies,
+    ListIdentityPolicies => identity_policies::list_identity_policies,
+    DeleteIdentityPolicy => identity_policies::delete_identity_policy,
+    CreateCustomVerificationEmailTemplate => custom_verification::create_custom_verification_email_template,
+    UpdateCustomVerificationEmailTemplate => custom_verification::update_custom_verification_email_template,
+    GetCustomVerificationEmailTemplate => custom_verification::get_custom_verification_email_template,
+    DeleteCustomVerificationEmailTemplate => custom_verification::delete_custom_verification_email_template,
+    ListCustomVerificationEmailTemplates => custom_verification::list_custom_verification_email_templates,
+    SendCustomVerificationEmail => custom_verification::send_custom_verification_email,
     GetSendQuota => account::get_send_quota,
     CreateReceiptRuleSet => receipt_rule_sets::create_receipt_rule_set,
     CloneReceiptRuleSet => receipt_rule_sets::clone_receipt_rule_set,
@@ -45,5 +73,8 @@ static OPERATIONS: &[Operation] = operations! {
     UpdateReceiptRule => receipt_rules::update_receipt_rule,
     DescribeReceiptRule => receipt_rules::describe_receipt_rule,
     DeleteReceiptRule => receipt_rules::delete_receipt_rule,
+    CreateReceiptFilter => receipt_filters::create_receipt_filter,
+    ListReceiptFilters => receipt_filters::list_receipt_filters,
+    DeleteReceiptFilter => receipt_filters::delete_receipt_filter,
     SetReceiptRulePosition => receipt_rules::set_receipt_rule_position,
 };

@@ -2,6 +2,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::ses::receipt_error::ReceiptError;
+use crate::aws::ses::receipt_own_actions;
+use crate::aws::ses::receipt_own_actions::{ForwardAction, SqsAction, WebhookAction, forward, sqs, webhook};
 use crate::base::Arn;
 use crate::mail::receiving::rules::{Action, Encoding};
 
@@ -19,6 +21,9 @@ pub struct ReceiptAction {
     #[serde(rename = "SNSAction")]
     sns_action: Option<SNSAction>,
     connect_action: Option<ConnectAction>,
+    webhook_action: Option<WebhookAction>,
+    sqs_action: Option<SqsAction>,
+    forward_action: Option<ForwardAction>,
 }
 
 /// Puts the mail into a bucket.
@@ -51,7 +56,7 @@ pub struct WorkmailAction {
     organization_arn: String,
 }
 
-/// Calls a Lambda function: refused.
+/// Calls a Lambda function.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LambdaAction {
@@ -97,9 +102,6 @@ impl TryFrom<ReceiptAction> for Action {
     type Error = ReceiptError;
 
     fn try_from(action: ReceiptAction) -> Result<Self, ReceiptError> {
-        if let Some(lambda) = action.lambda_action {
-            return Err(ReceiptError::InvalidLambdaFunction(lambda.function_arn));
-        }
         if action.workmail_action.is_some() {
             return Err(invalid("WorkmailAction is not supported by this server."));
         }
@@ -111,6 +113,10 @@ impl TryFrom<ReceiptAction> for Action {
             action.bounce_action.map(bounce),
             action.stop_action.map(stop),
             action.sns_action.map(sns),
+            action.lambda_action.map(lambda),
+            action.webhook_action.map(webhook),
+            action.sqs_action.map(sqs),
+            action.forward_action.map(forward),
             action.add_header_action.map(|a| Ok(Action::AddHeader { name: a.header_name, value: a.header_value })),
         ]
         .into_iter()
@@ -154,15 +160,21 @@ fn stop(action: StopAction) -> Result<Action, ReceiptError> {
 }
 
 fn sns(action: SNSAction) -> Result<Action, ReceiptError> {
-    let encoding = match action.encoding.as_deref() {
-        None | Some("" | "UTF-8") => Encoding::Utf8,
-        Some("Base64") => Encoding::Base64,
-        Some(_) => return Err(invalid("The encoding of an SNSAction must be UTF-8 or Base64.")),
-    };
-    Ok(Action::Sns { topic: topic(action.topic_arn)?, encoding })
+    Ok(Action::Sns { topic: topic(action.topic_arn)?, encoding: encoding(action.encoding.as_deref())? })
 }
 
-fn optional_topic(arn: Option<String>) -> Result<Option<Arn>, ReceiptError> {
+fn lambda(action: LambdaAction) -> Result<Action, ReceiptError> {
+    let waits = match action.invocation_type.as_deref() {
+        None | Some("" | "Event") => false,
+        Some("RequestResponse") => true,
+        Some(_) => return Err(invalid("The invocation type of a LambdaAction must be Event or RequestResponse.")),
+    };
+    let function = action.function_arn.parse().map_err(|_| ReceiptError::InvalidLambdaFunction(action.function_arn))?;
+    Ok(Action::Lambda { function, waits, topic: optional_topic(action.topic_arn)? })
+}
+
+/// The topic that an action tells, if it names one.
+pub(super) fn optional_topic(arn: Option<String>) -> Result<Option<Arn>, ReceiptError> {
     arn.filter(|arn| !arn.is_empty()).map(topic).transpose()
 }
 
@@ -170,7 +182,25 @@ fn topic(arn: String) -> Result<Arn, ReceiptError> {
     arn.parse().map_err(|_| ReceiptError::InvalidSnsTopic(arn))
 }
 
-fn invalid(text: impl Into<String>) -> ReceiptError {
+/// How the mail is written.
+pub(super) fn encoding(name: Option<&str>) -> Result<Encoding, ReceiptError> {
+    match name {
+        None | Some("" | "UTF-8") => Ok(Encoding::Utf8),
+        Some("Base64") => Ok(Encoding::Base64),
+        Some(_) => Err(invalid("The encoding must be UTF-8 or Base64.")),
+    }
+}
+
+/// The name of an encoding.
+pub(super) fn word(encoding: Encoding) -> String {
+    match encoding {
+        Encoding::Utf8 => "UTF-8",
+        Encoding::Base64 => "Base64",
+    }
+    .to_owned()
+}
+
+pub(super) fn invalid(text: impl Into<String>) -> ReceiptError {
     ReceiptError::InvalidParameterValue(text.into())
 }
 
@@ -189,12 +219,8 @@ impl From<Action> for ReceiptAction {
                 });
             }
             Action::Sns { topic, encoding } => {
-                let encoding = match encoding {
-                    Encoding::Utf8 => "UTF-8",
-                    Encoding::Base64 => "Base64",
-                };
                 let topic_arn = topic.to_string();
-                wire.sns_action = Some(SNSAction { topic_arn, encoding: Some(encoding.to_owned()) });
+                wire.sns_action = Some(SNSAction { topic_arn, encoding: Some(word(encoding)) });
             }
             Action::Bounce { reply_code, status, message, sender, topic } => {
                 wire.bounce_action = Some(BounceAction {
@@ -207,6 +233,14 @@ impl From<Action> for ReceiptAction {
             }
             Action::Stop { topic } => {
                 wire.stop_action = Some(StopAction { scope: "RuleSet".to_owned(), topic_arn: text(topic) });
+            }
+            Action::Lambda { function, waits, topic } => {
+                let invocation_type = Some(if waits { "RequestResponse" } else { "Event" }.to_owned());
+                let function_arn = function.to_string();
+                wire.lambda_action = Some(LambdaAction { topic_arn: text(topic), function_arn, invocation_type });
+            }
+            own @ (Action::Webhook { .. } | Action::Sqs { .. } | Action::Forward { .. }) => {
+                (wire.webhook_action, wire.sqs_action, wire.forward_action) = receipt_own_actions::told(own);
             }
             Action::AddHeader { name, value } => {
                 wire.add_header_action = Some(AddHeaderAction { header_name: name, header_value: value });
@@ -233,6 +267,13 @@ mod tests {
         back_and_forth(Action::AddHeader { name: "X-A".to_owned(), value: "b".to_owned() });
         let role = Some("arn:aws:iam::000000000000:role/mail".to_owned());
         back_and_forth(Action::S3 { bucket: "b-1".to_owned(), prefix: Some("in/".to_owned()), topic: None, role });
+        let function: Arn = "arn:aws:lambda:us-east-1:000000000000:function:f".parse().expect("an arn");
+        back_and_forth(Action::Lambda { function: function.clone(), waits: true, topic: Some(topic.clone()) });
+        back_and_forth(Action::Lambda { function, waits: false, topic: None });
+        let queue: Arn = "arn:aws:sqs:us-east-1:000000000000:q".parse().expect("an arn");
+        back_and_forth(Action::Sqs { queue, encoding: Encoding::Utf8, topic: None });
+        let to = vec!["a@x.example".parse().expect("an address"), "b@y.example".parse().expect("an address")];
+        back_and_forth(Action::Forward { to, topic: Some(topic.clone()) });
         back_and_forth(Action::Bounce {
             reply_code: "550".to_owned(),
             status: Some("5.1.1".to_owned()),

@@ -26,8 +26,8 @@ pub enum ReceiptError {
     /// The bucket, the prefix or the encryption key cannot be used.
     #[error("Could not write to bucket: {0}: {1}")]
     InvalidS3Configuration(String, String),
-    /// There are no Lambda functions here.
-    #[error("Invalid Lambda function: {0}: this server does not run Lambda functions")]
+    /// The settings do not say where this function is.
+    #[error("Invalid Lambda function: {0}")]
     InvalidLambdaFunction(String),
     /// A value is out of its form or range, or asks for what is not supported.
     #[error("{0}")]
@@ -62,9 +62,11 @@ impl From<receiving::Error> for ReceiptError {
             Error::RuleMissing(name) => Self::RuleDoesNotExist(name),
             Error::RuleSetExists(name) => Self::AlreadyExists("Rule set", name),
             Error::RuleExists(name) => Self::AlreadyExists("Rule", name),
+            Error::FilterExists(name) => Self::AlreadyExists("Filter", name),
             Error::LimitExceeded(text) => Self::LimitExceeded(text),
             Error::RuleSetActive(name) => Self::CannotDelete(name),
             Error::InvalidTopic(topic) => Self::InvalidSnsTopic(topic),
+            Error::InvalidFunction(function) => Self::InvalidLambdaFunction(function),
             Error::InvalidBucket { bucket, why } => Self::InvalidS3Configuration(bucket, why),
             Error::Invalid(text) => Self::InvalidParameterValue(text),
             // Only accepting mail fails so, and no operation of AWS accepts mail.

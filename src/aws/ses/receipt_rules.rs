@@ -102,6 +102,34 @@ impl From<Rule> for ReceiptRule {
     }
 }
 
+/// Reads a rule from JSON in the shape of `ReceiptRule`. Fails with one line for the operator.
+pub fn rule_from_json(json: &str) -> Result<Rule, String> {
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let rule: ReceiptRule = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+    let known = serde_json::to_value(&rule).map_err(|error| error.to_string())?;
+    unknown(&value, &known).map_or(Ok(()), |name| Err(format!("unknown member {name}")))?;
+    Rule::try_from(rule).map_err(|error| error.to_string())
+}
+
+/// The rule in the shape of `ReceiptRule`, without what is secret.
+pub fn rule_to_json(rule: Rule) -> Result<String, String> {
+    serde_json::to_string_pretty(&ReceiptRule::from(rule)).map_err(|error| error.to_string())
+}
+
+/// A member of what was given that was not read. A secret is read and never told.
+fn unknown(given: &serde_json::Value, known: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| match known.get(name) {
+            None if name == "Secret" => None,
+            None => Some(name.clone()),
+            Some(read) => unknown(value, read),
+        }),
+        (Value::Array(given), Value::Array(known)) => given.iter().zip(known).find_map(|(a, b)| unknown(a, b)),
+        _ => None,
+    }
+}
+
 /// An empty name means none.
 fn named(name: &Option<String>) -> Option<&str> {
     name.as_deref().filter(|name| !name.is_empty())

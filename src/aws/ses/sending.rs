@@ -8,7 +8,7 @@ use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::base::EmailAddress;
 use crate::mail::message::{Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::Submission;
+use crate::mail::sending::{Grants, Submission};
 
 /// SES: octets of a message through the first API.
 const MESSAGE_MAX: usize = 10 * 1024 * 1024;
@@ -127,7 +127,6 @@ pub async fn send_email(
     caller: &Caller,
     input: SendEmailRequest,
 ) -> Result<SendEmailResponse, SesError> {
-    own_identity(caller, [&input.source_arn, &input.return_path_arn])?;
     let from = Mailbox::parse(&input.source)?;
     let recipients = input.destination.read()?;
     let source = from.address.clone();
@@ -145,6 +144,12 @@ pub async fn send_email(
     let raw = compose(&draft)?;
     let submission = Submission {
         return_path: return_path(input.return_path.as_deref())?,
+        grants: Grants {
+            action: "ses:SendEmail",
+            source: input.source_arn,
+            from: None,
+            return_path: input.return_path_arn,
+        },
         ..submission(caller, source, recipients.all, raw, pairs(input.tags), input.configuration_set_name)?
     };
     Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
@@ -190,7 +195,6 @@ pub async fn send_raw_email(
     caller: &Caller,
     input: SendRawEmailRequest,
 ) -> Result<SendRawEmailResponse, SesError> {
-    own_identity(caller, [&input.source_arn, &input.return_path_arn, &input.from_arn])?;
     let raw = input.raw_message.data.0;
     let source = match &input.source {
         Some(source) => Mailbox::parse(source)?.address,
@@ -201,7 +205,15 @@ pub async fn send_raw_email(
     } else {
         Destination { to_addresses: input.destinations, ..Destination::default() }.read()?.all
     };
-    let submission = submission(caller, source, recipients, raw, pairs(input.tags), input.configuration_set_name)?;
+    let submission = Submission {
+        grants: Grants {
+            action: "ses:SendRawEmail",
+            source: input.source_arn,
+            from: input.from_arn,
+            return_path: input.return_path_arn,
+        },
+        ..submission(caller, source, recipients, raw, pairs(input.tags), input.configuration_set_name)?
+    };
     Ok(SendRawEmailResponse { message_id: services.sending.accept(submission).await? })
 }
 
@@ -229,6 +241,7 @@ fn submission(
         configuration_set,
         tags,
         return_path: None,
+        grants: Grants::default(),
     })
 }
 
@@ -238,32 +251,4 @@ fn submission(
 /// An address that is none.
 pub fn return_path(text: Option<&str>) -> Result<Option<EmailAddress>, crate::mail::message::Error> {
     text.map(|text| Ok(Mailbox::parse(text)?.address)).transpose()
-}
-
-/// An ARN names an identity of another account that lets this one send. There are no such grants here: only the account's
-/// own identities can be named.
-fn own_identity<'a>(caller: &Caller, arns: impl IntoIterator<Item = &'a Option<String>>) -> Result<(), SesError> {
-    match arns.into_iter().flatten().find(|arn| !is_own_identity(caller, arn)) {
-        Some(arn) => Err(SesError::MessageRejected(not_authorized(caller, arn))),
-        None => Ok(()),
-    }
-}
-
-/// Whether an ARN is that of an identity of the caller's account and region.
-pub fn is_own_identity(caller: &Caller, arn: &str) -> bool {
-    arn.parse::<crate::base::Arn>().is_ok_and(|arn| {
-        arn.service == "ses"
-            && arn.account == caller.account
-            && arn.region == caller.region
-            && arn.resource.starts_with("identity/")
-    })
-}
-
-/// The text for an identity that the caller may not use.
-pub fn not_authorized(caller: &Caller, arn: &str) -> String {
-    let arn: String = arn.chars().take(512).collect();
-    format!(
-        "User `arn:aws:iam::{}:root' is not authorized to perform `ses:SendEmail' on resource `{arn}'",
-        caller.account
-    )
 }

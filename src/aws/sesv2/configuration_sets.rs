@@ -6,8 +6,8 @@ use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::identities::Tag;
 use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
 use crate::store::configuration_sets::ConfigurationSet;
 

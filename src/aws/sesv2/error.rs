@@ -1,9 +1,12 @@
 //! The error rows of SES's second API.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
-use crate::aws::ses::error::{QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, message_text, not_verified};
+use crate::aws::ses::error::{
+    QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, mail_from_not_verified, message_text, not_authorized,
+    not_verified,
+};
 use crate::mail::sending::SendError;
-use crate::mail::{content, identity, message};
+use crate::mail::{content, message};
 use crate::store;
 
 /// What can go wrong. Each variant's text is AWS's.
@@ -24,6 +27,12 @@ pub enum SesV2Error {
     /// Not accepted for sending.
     #[error("{0}")]
     MessageRejected(String),
+    /// The identity's MAIL FROM domain does not work.
+    #[error("{0}")]
+    MailFromNotVerified(String),
+    /// The caller may not.
+    #[error("{0}")]
+    AccessDenied(String),
     /// Sending is off.
     #[error("{0}")]
     SendingPaused(String),
@@ -46,6 +55,8 @@ impl ServiceError for SesV2Error {
             Self::AlreadyExists(_) => ErrorShape::sender("AlreadyExistsException", 400),
             Self::LimitExceeded(_) => ErrorShape::sender("LimitExceededException", 400),
             Self::MessageRejected(_) => ErrorShape::sender("MessageRejected", 400),
+            Self::MailFromNotVerified(_) => ErrorShape::sender("MailFromDomainNotVerifiedException", 400),
+            Self::AccessDenied(_) => ErrorShape::sender("AccessDeniedException", 403),
             Self::SendingPaused(_) => ErrorShape::sender("SendingPausedException", 400),
             Self::TooManyRequests(_) => ErrorShape::sender("TooManyRequestsException", 429),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
@@ -59,6 +70,10 @@ impl From<SendError> for SesV2Error {
             SendError::NotVerified { identities, region } => {
                 Self::MessageRejected(not_verified(&identities, region.as_str()))
             }
+            SendError::Denied { account, action, resource } => {
+                Self::AccessDenied(not_authorized(&account, action, &resource))
+            }
+            SendError::MailFromNotVerified(domain) => Self::MailFromNotVerified(mail_from_not_verified(&domain)),
             SendError::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
             SendError::ConfigurationSetPaused(name) => {
                 Self::SendingPaused(format!("Email sending is disabled for configuration set <{name}>."))
@@ -79,22 +94,6 @@ impl From<SendError> for SesV2Error {
 impl From<message::Error> for SesV2Error {
     fn from(error: message::Error) -> Self {
         Self::BadRequest(message_text(&error))
-    }
-}
-
-impl From<identity::Error> for SesV2Error {
-    fn from(error: identity::Error) -> Self {
-        use identity::Error as E;
-        match error {
-            E::Name(name) => Self::BadRequest(format!("Invalid email identity <{name}>.")),
-            E::Exists(name) => Self::AlreadyExists(format!("Email identity {name} already exist.")),
-            E::Missing(name) => Self::NotFound(format!("Email identity {name} does not exist.")),
-            E::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
-            E::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
-            E::AskedTooOften(_) => Self::TooManyRequests("Rate exceeded"),
-            E::Internal(error) => Self::Internal(error),
-            other @ (E::Mail(_) | E::SystemMail(_) | E::Key(_)) => Self::Unexpected(other.to_string()),
-        }
     }
 }
 
@@ -120,7 +119,8 @@ impl From<content::Error> for SesV2Error {
     }
 }
 
-fn set_missing(name: &str) -> String {
+/// The text for a configuration set that does not exist.
+pub fn set_missing(name: &str) -> String {
     format!("Configuration set <{name}> does not exist.")
 }
 

@@ -1,11 +1,17 @@
 //! Amazon SES, the second API (2019-09-27), on REST-JSON.
 mod account;
 mod configuration_sets;
-mod error;
+mod custom_verification;
+mod dkim;
+pub mod error;
 mod event_destinations;
 mod identities;
+pub mod identity_error;
+mod identity_policies;
+mod mail_from;
 mod page;
 mod sending;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +38,37 @@ static OPERATIONS: &[Operation] = operations! {
     ListEmailIdentities [GET "/v2/email/identities", POST "/v2/email/list-identities"]
         => identities::list_email_identities,
     DeleteEmailIdentity [DELETE "/v2/email/identities/{EmailIdentity}"] => identities::delete_email_identity,
+    PutEmailIdentityConfigurationSetAttributes [PUT "/v2/email/identities/{EmailIdentity}/configuration-set"]
+        => identities::put_email_identity_configuration_set_attributes,
+    PutEmailIdentityDkimAttributes [PUT "/v2/email/identities/{EmailIdentity}/dkim"]
+        => dkim::put_email_identity_dkim_attributes,
+    PutEmailIdentityDkimSigningAttributes [PUT "/v2/email/identities/{EmailIdentity}/dkim/signing"]
+        => dkim::put_email_identity_dkim_signing_attributes,
+    PutEmailIdentityMailFromAttributes [PUT "/v2/email/identities/{EmailIdentity}/mail-from"]
+        => mail_from::put_email_identity_mail_from_attributes,
+    CreateEmailIdentityPolicy [POST "/v2/email/identities/{EmailIdentity}/policies/{PolicyName}"]
+        => identity_policies::create_email_identity_policy,
+    UpdateEmailIdentityPolicy [PUT "/v2/email/identities/{EmailIdentity}/policies/{PolicyName}"]
+        => identity_policies::update_email_identity_policy,
+    DeleteEmailIdentityPolicy [DELETE "/v2/email/identities/{EmailIdentity}/policies/{PolicyName}"]
+        => identity_policies::delete_email_identity_policy,
+    GetEmailIdentityPolicies [GET "/v2/email/identities/{EmailIdentity}/policies"]
+        => identity_policies::get_email_identity_policies,
+    CreateCustomVerificationEmailTemplate [POST "/v2/email/custom-verification-email-templates"]
+        => custom_verification::create_custom_verification_email_template,
+    UpdateCustomVerificationEmailTemplate [PUT "/v2/email/custom-verification-email-templates/{TemplateName}"]
+        => custom_verification::update_custom_verification_email_template,
+    GetCustomVerificationEmailTemplate [GET "/v2/email/custom-verification-email-templates/{TemplateName}"]
+        => custom_verification::get_custom_verification_email_template,
+    DeleteCustomVerificationEmailTemplate [DELETE "/v2/email/custom-verification-email-templates/{TemplateName}"]
+        => custom_verification::delete_custom_verification_email_template,
+    ListCustomVerificationEmailTemplates [GET "/v2/email/custom-verification-email-templates"]
+        => custom_verification::list_custom_verification_email_templates,
+    SendCustomVerificationEmail [POST "/v2/email/outbound-custom-verification-emails"]
+        => custom_verification::send_custom_verification_email,
+    TagResource [POST "/v2/email/tags"] => tags::tag_resource,
+    UntagResource [DELETE "/v2/email/tags"] => tags::untag_resource,
+    ListTagsForResource [GET "/v2/email/tags"] => tags::list_tags_for_resource,
     CreateConfigurationSet [POST "/v2/email/configuration-sets"] => configuration_sets::create_configuration_set,
     GetConfigurationSet [GET "/v2/email/configuration-sets/{ConfigurationSetName}"]
         => configuration_sets::get_configuration_set,

@@ -5,14 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
-use crate::aws::ses::sending::{
-    Body, Content, Destination, MessageTag, Recipients, is_own_identity, not_authorized, pairs, return_path,
-};
+use crate::aws::ses::sending::{Body, Content, Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
 use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::Submission;
+use crate::mail::sending::{Grants, Submission};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
@@ -141,11 +139,12 @@ pub async fn send_email(
     caller: &Caller,
     input: SendEmailRequest,
 ) -> Result<SendEmailResponse, SesV2Error> {
-    refuse_lacking(caller, &input)?;
+    refuse_lacking(&input)?;
     let from = input.from_email_address.as_deref().map(Mailbox::parse).transpose()?;
     let recipients = input.destination.read()?;
     let return_path = return_path(input.feedback_forwarding_email_address.as_deref())?;
     let reply_to = input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
+    let action = if input.content.raw.is_some() { "ses:SendRawEmail" } else { "ses:SendEmail" };
     let (source, recipients, raw) = match (input.content.simple, input.content.raw) {
         (Some(simple), None) => {
             let from = from.ok_or(message::Error::NoFrom)?;
@@ -167,12 +166,18 @@ pub async fn send_email(
         configuration_set: input.configuration_set_name,
         tags: pairs(input.email_tags),
         return_path,
+        grants: Grants {
+            action,
+            source: input.from_email_address_identity_arn,
+            from: None,
+            return_path: input.feedback_forwarding_email_address_identity_arn,
+        },
     };
     Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
 }
 
 /// What SES has and this server does not: refused by name, never ignored.
-fn refuse_lacking(caller: &Caller, input: &SendEmailRequest) -> Result<(), SesV2Error> {
+fn refuse_lacking(input: &SendEmailRequest) -> Result<(), SesV2Error> {
     if let Some(template) = &input.content.template {
         let Some(name) = &template.template_name else {
             return Err(SesV2Error::BadRequest("Templates are not supported.".to_owned()));
@@ -188,11 +193,7 @@ fn refuse_lacking(caller: &Caller, input: &SendEmailRequest) -> Result<(), SesV2
     if input.endpoint_id.is_some() {
         return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
     }
-    let arns = [&input.from_email_address_identity_arn, &input.feedback_forwarding_email_address_identity_arn];
-    match arns.into_iter().flatten().find(|arn| !is_own_identity(caller, arn)) {
-        Some(arn) => Err(SesV2Error::MessageRejected(not_authorized(caller, arn))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn draft(simple: Message, from: Mailbox, to: Recipients, reply_to: Vec<Mailbox>) -> Result<Draft, SesV2Error> {

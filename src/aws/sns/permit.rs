@@ -46,6 +46,7 @@ pub async fn topic_with(
         secure: caller.endpoint.starts_with("https://"),
         region: arn.region.clone(),
         at: services.clock.now(),
+        more: Vec::new(),
     };
     // SNS's own: whoever calls is the source too.
     let keys: Vec<(&str, &str)> = [("aws:SourceOwner", caller.account.as_str())].iter().chain(keys).copied().collect();

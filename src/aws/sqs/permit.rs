@@ -51,6 +51,7 @@ pub async fn may(
         secure: caller.endpoint.starts_with("https://"),
         region: scope.region.clone(),
         at: services.clock.now(),
+        more: Vec::new(),
     };
     let decision = policy.decide(&request);
     Ok(decision == Decision::Allow || (own && decision == Decision::Silent))

@@ -74,7 +74,7 @@ pub struct EventDestination {
 /// The configuration sets of all accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct ConfigurationSets {
-    store: Store,
+    pub(super) store: Store,
     clock: Clock,
     topics: Topics,
 }

@@ -178,7 +178,10 @@ impl Event {
         put("timestamp", mail.accepted_at.iso_millis().into());
         put("source", headers.source.as_deref().unwrap_or(&mail.source).into());
         if let Some(identity) = &mail.identity {
-            put("sourceArn", format!("arn:aws:ses:{}:{}:identity/{identity}", mail.region, mail.account).into());
+            // Another account's is kept as an ARN.
+            let foreign = identity.starts_with("arn:").then(|| identity.clone());
+            let own = || format!("arn:aws:ses:{}:{}:identity/{identity}", mail.region, mail.account);
+            put("sourceArn", foreign.unwrap_or_else(own).into());
         }
         put("sendingAccountId", mail.account.as_str().into());
         put("messageId", mail.id.as_str().into());

@@ -1,108 +1,324 @@
-//! DKIM keys (RFC 6376; Easy DKIM of SES): an RSA pair per domain, three selectors.
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rsa::RsaPrivateKey;
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey};
+//! The DKIM side of identities (Easy DKIM and BYODKIM of SES): which keys sign, and how they change.
+//!
+//! A domain has three selectors. One is current and signs. A new key goes to the next of them and signs once the DNS publishes
+//! it; the one before stays published for mail that is still on its way. An Ed25519 key may sign beside them.
+use std::time::Duration;
 
-use crate::base::{AccountId, Region, Timestamp, ids};
-use crate::mail::identity::{Error, IdentityName};
-use crate::store::identities::{self, DkimKey};
+use crate::base::{AccountId, EmailAddress, Region};
+use crate::mail::identity::keys::{Pair, SELECTORS};
+use crate::mail::identity::{Error, Found, Identities, IdentityName};
+use crate::mail::message::dkim::{Algorithm, SigningKey};
+use crate::mail::sending::resolver::ascii_domain;
+use crate::store::dkim_keys::{self, DkimKey};
+use crate::store::identities::{self, Identity, VERIFIED};
 use crate::store::{self, Tx};
 
-/// SES's tokens have 32 letters.
-const TOKEN_LENGTH: usize = 32;
-/// How many selectors a domain has.
-const SELECTORS: usize = 3;
+/// SES: how often the length of the key may change.
+const CHANGE_EVERY: Duration = Duration::from_secs(24 * 3600);
 
-/// What signs a mail.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SigningKey {
-    /// The `d=` of the signature.
-    pub domain: String,
-    /// The `s=`.
-    pub selector: String,
-    /// RSA, PKCS #8, DER.
-    pub private_key: Vec<u8>,
-}
-
-/// Makes an RSA pair of `bits` with three new selectors. Takes some hundred milliseconds of a thread of its own.
-pub async fn new_keys(bits: usize, now: Timestamp) -> Result<Vec<DkimKey>, Error> {
-    let made = tokio::task::spawn_blocking(move || pair(bits)).await.map_err(|e| Error::Key(e.to_string()))?;
-    let (private_key, public_key) = made.map_err(Error::Key)?;
-    let key = |n: i64| DkimKey {
-        selector: ids::dns_token(TOKEN_LENGTH),
-        n,
-        algorithm: "rsa".to_owned(),
-        bits: i64::try_from(bits).unwrap_or(i64::MAX),
-        private_key: private_key.clone(),
-        public_key: public_key.clone(),
-        created_at: now,
-    };
-    Ok((0_i64..).take(SELECTORS).map(key).collect())
-}
-
-fn pair(bits: usize) -> Result<(Vec<u8>, String), String> {
-    let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, bits).map_err(|e| e.to_string())?;
-    let private = key.to_pkcs8_der().map_err(|e| e.to_string())?;
-    let public = key.to_public_key().to_public_key_der().map_err(|e| e.to_string())?;
-    Ok((private.as_bytes().to_vec(), STANDARD.encode(public.as_bytes())))
-}
-
-/// The TXT record's value for a public key (RFC 6376, 3.6.1).
-pub fn record_value(public_key: &str) -> String {
-    format!("v=DKIM1; k=rsa; p={public_key}")
-}
-
-/// Whether a TXT record publishes this public key: its `p=` is equal, white space aside.
-pub fn publishes(record: &str, public_key: &str) -> bool {
-    let value = record.split(';').find_map(|tag| {
-        let (name, value) = tag.split_once('=')?;
-        (name.trim() == "p").then(|| value.chars().filter(|c| !c.is_whitespace()).collect::<String>())
-    });
-    value.as_deref() == Some(public_key)
-}
-
-/// The key that signs mail from `author` (an address in From): that of its verified domain, or else of the nearest
-/// verified domain above. `None` when no domain identity covers it, or it has signing off.
-pub async fn signing_key(
+/// The keys that sign mail from `author`: those of its verified domain, or else of the nearest verified domain above that
+/// has any. None when no domain identity covers it, or it has signing off.
+pub async fn signing_keys(
     tx: &mut Tx,
     account: &AccountId,
     region: &Region,
-    author: &crate::base::EmailAddress,
-) -> Result<Option<SigningKey>, store::Error> {
-    for name in IdentityName::covering(author).into_iter().skip(1) {
+    author: &EmailAddress,
+) -> Result<Vec<SigningKey>, store::Error> {
+    for name in IdentityName::covering(author) {
         let Some(identity) = identities::find(tx, account, region, &name).await? else { continue };
-        if identity.status != "SUCCESS" {
+        if !identity.is_verified() {
             continue;
         }
         if !identity.dkim_signing {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let key = identities::keys(tx, account, region, &name).await?.into_iter().next();
-        return Ok(key.map(|k| SigningKey { domain: name, selector: k.selector, private_key: k.private_key }));
+        if !VERIFIED.contains(&identity.dkim.status.as_str()) {
+            continue;
+        }
+        let keys = dkim_keys::list(tx, account, region, &name).await?;
+        let domain = name.parse().ok().and_then(|domain| ascii_domain(&domain)).unwrap_or(name);
+        let current = keys.into_iter().filter(|key| key.state == "CURRENT");
+        return Ok(current.map(|key| signing_key(&domain, key)).collect());
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn signing_key(domain: &str, key: DkimKey) -> SigningKey {
+    let algorithm = if key.algorithm == "ed25519" { Algorithm::Ed25519 } else { Algorithm::Rsa };
+    SigningKey { domain: domain.to_owned(), selector: key.selector, algorithm, private_key: key.private_key }
+}
 
-    #[test]
-    fn a_record_publishes_a_key_whatever_its_spaces_and_order() {
-        assert!(publishes("v=DKIM1; k=rsa; p=AAAABBBB", "AAAABBBB"));
-        assert!(publishes("p=AAAA BBBB ;k=rsa", "AAAABBBB"));
-        for other in ["v=DKIM1; p=", "v=DKIM1; p=AAAA", "AAAABBBB", "v=DKIM1; xp=AAAABBBB", ""] {
-            assert!(!publishes(other, "AAAABBBB"), "{other:?}");
+/// Where the keys of a domain come from.
+#[derive(Clone)]
+pub enum Origin {
+    /// Made here, with this many bits; `None`: as many as before.
+    Ours(Option<i64>),
+    /// The owner's: a selector and a pair.
+    Owners(String, Pair),
+}
+
+impl Identities {
+    /// Switches signing on or off.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn set_signing(&self, account: &AccountId, region: &Region, name: &str, on: bool) -> Result<(), Error> {
+        self.change(account, region, name, move |identity, _| {
+            identity.dkim_signing = on;
+            Ok(())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Gives a domain its first keys, or keys of another origin, or begins to change its key for one of another length;
+    /// looks for them again where that had been given up.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::NotADomain`]; [`Error::TooSoon`] for a second change of length within a day.
+    pub async fn set_keys(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        name: &str,
+        origin: Origin,
+    ) -> Result<Found, Error> {
+        let now = self.clock.now();
+        let found = self.get(account, region, name).await?;
+        if found.identity.kind != "DOMAIN" {
+            return Err(Error::NotADomain(found.identity.name));
+        }
+        let plan = plan(&found, &origin, now.since(found.key_made_at().unwrap_or_default()))?;
+        let pair = match (&plan, origin) {
+            (Plan::Keep, _) => None,
+            (_, Origin::Owners(selector, pair)) => Some((Some(selector), pair)),
+            (_, Origin::Ours(bits)) => Some((None, Pair::rsa(bits.unwrap_or(found.identity.dkim.next_bits)).await?)),
+        };
+        let (account, region, name) = (account.clone(), region.clone(), found.identity.name.clone());
+        let before = found.keys.iter().map(|k| (k.selector.clone(), k.public_key.clone())).collect::<Vec<_>>();
+        let at_once = self.settings.at_once;
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    identities::hold(tx, &account, &region, &name).await?;
+                    let mut found = super::identities::found(tx, &account, &region, &name).await?;
+                    // Somebody else was quicker: what was planned no longer fits.
+                    if !found.keys.iter().map(|k| (&k.selector, &k.public_key)).eq(before.iter().map(|(s, p)| (s, p))) {
+                        return Ok(found);
+                    }
+                    put_keys(tx, &mut found.identity, &found.keys, &plan, pair, at_once).await?;
+                    super::identities::found(tx, &account, &region, &name).await
+                })
+            })
+            .await
+    }
+
+    /// Begins to change a domain's key for a new one of the same length.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::NotADomain`], for one without keys of ours.
+    pub async fn rotate(&self, account: &AccountId, region: &Region, name: &str) -> Result<Found, Error> {
+        let found = self.get(account, region, name).await?;
+        if found.identity.dkim.origin != "AWS_SES" || found.keys.is_empty() {
+            return Err(Error::NotADomain(found.identity.name));
+        }
+        let pair = Pair::rsa(found.identity.dkim.next_bits).await?;
+        let at_once = self.settings.at_once;
+        let (account, region, name) = (account.clone(), region.clone(), found.identity.name);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    identities::hold(tx, &account, &region, &name).await?;
+                    let mut found = super::identities::found(tx, &account, &region, &name).await?;
+                    let pair = Some((None, pair));
+                    put_keys(tx, &mut found.identity, &found.keys, &Plan::Rotate, pair, at_once).await?;
+                    super::identities::found(tx, &account, &region, &name).await
+                })
+            })
+            .await
+    }
+
+    /// Lets an Ed25519 key sign a domain's mail beside the RSA key, once the DNS publishes it; or takes it away.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::NotADomain`], for one without keys.
+    pub async fn set_ed25519(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        name: &str,
+        on: bool,
+    ) -> Result<Found, Error> {
+        let (account, region, name) = (account.clone(), region.clone(), IdentityName::folded(name));
+        let (pair, at_once) = (Pair::ed25519()?, self.settings.at_once);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    identities::hold(tx, &account, &region, &name).await?;
+                    let found = super::identities::found(tx, &account, &region, &name).await?;
+                    if found.keys.is_empty() {
+                        return Err(Error::NotADomain(name));
+                    }
+                    let now = tx.now();
+                    let has = found.keys.iter().find(|key| key.algorithm == "ed25519");
+                    let mut identity = found.identity;
+                    match has {
+                        None if on => {
+                            let state = if at_once { "CURRENT" } else { "NEXT" };
+                            dkim_keys::put(tx, &identity, &pair.beside(state, now)).await?;
+                            identity.next_check_at = (!at_once).then_some(now);
+                            identities::update(tx, &identity).await?;
+                        }
+                        Some(key) if !on => drop(dkim_keys::remove(tx, &identity, &key.selector).await?),
+                        _ => {}
+                    }
+                    super::identities::found(tx, &account, &region, &name).await
+                })
+            })
+            .await
+    }
+
+    /// Seals the private keys that are stored in clear or under an earlier master key. Called at the start.
+    ///
+    /// # Errors
+    /// [`Error::Internal`], when one does not open.
+    pub async fn seal_keys(&self) -> Result<(), Error> {
+        let mut after = String::new();
+        loop {
+            let sealed = self.store.write(move |tx| Box::pin(async move { dkim_keys::seal(tx, &after, 500).await }));
+            match sealed.await? {
+                Some(last) => after = last,
+                None => return Ok(()),
+            }
         }
     }
+}
 
-    #[tokio::test]
-    async fn new_keys_share_a_pair_and_differ_in_their_selectors() {
-        let keys = new_keys(1024, Timestamp::from_secs(0)).await.expect("keys");
-        assert_eq!(keys.len(), 3);
-        assert!(keys.iter().all(|k| k.public_key == keys[0].public_key && k.selector.len() == 32));
-        assert!(keys[0].selector != keys[1].selector && keys[1].selector != keys[2].selector);
-        assert!(publishes(&record_value(&keys[0].public_key), &keys[0].public_key));
+/// What is to be done with a domain's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    /// They stay; where nobody looks for them any more, the search begins again.
+    Keep,
+    /// They are replaced.
+    Replace,
+    /// A new key goes to the next selector.
+    Rotate,
+}
+
+fn plan(found: &Found, origin: &Origin, age: Duration) -> Result<Plan, Error> {
+    let dkim = &found.identity.dkim;
+    let bits = match origin {
+        Origin::Owners(..) => return Ok(Plan::Replace),
+        Origin::Ours(bits) => bits.unwrap_or(dkim.next_bits),
+    };
+    let has = found.keys.iter().any(|key| key.algorithm == "rsa");
+    if !has || dkim.origin != "AWS_SES" {
+        return Ok(Plan::Replace);
     }
+    if bits == dkim.next_bits {
+        return Ok(Plan::Keep);
+    }
+    match VERIFIED.contains(&dkim.status.as_str()) {
+        // Nothing is signed with the key yet.
+        false => Ok(Plan::Replace),
+        true if age < CHANGE_EVERY => Err(Error::TooSoon),
+        true => Ok(Plan::Rotate),
+    }
+}
+
+/// Carries a plan out. The row of the identity is held.
+async fn put_keys(
+    tx: &mut Tx,
+    identity: &mut Identity,
+    keys: &[DkimKey],
+    plan: &Plan,
+    pair: Option<(Option<String>, Pair)>,
+    at_once: bool,
+) -> Result<(), store::Error> {
+    let now = tx.now();
+    match (plan, pair) {
+        (Plan::Rotate, Some((_, pair))) => {
+            identity.dkim.next_bits = pair.at(String::new(), 0, "", now).bits;
+            rotate(tx, identity, keys, &pair, at_once).await?;
+        }
+        (Plan::Replace, Some((selector, pair))) => {
+            for key in keys.iter().filter(|key| key.algorithm == "rsa") {
+                dkim_keys::remove(tx, identity, &key.selector).await?;
+            }
+            let ours = selector.is_none();
+            let new = match selector {
+                Some(selector) => vec![pair.at(selector, 0, "CURRENT", now)],
+                None => reuse_selectors(keys, pair.easy(now)),
+            };
+            if let Some(first) = new.first().filter(|_| ours) {
+                identity.dkim.next_bits = first.bits;
+            }
+            for key in &new {
+                dkim_keys::put(tx, identity, key).await?;
+            }
+            identity.dkim.origin = if ours { "AWS_SES" } else { "EXTERNAL" }.to_owned();
+            restart(identity, at_once, now);
+        }
+        _ if identity.dkim.status == "FAILED" || identity.dkim.status == "NOT_STARTED" => {
+            restart(identity, at_once, now)
+        }
+        _ => {}
+    }
+    if !at_once {
+        identity.next_check_at = Some(now);
+    }
+    identities::update(tx, identity).await
+}
+
+/// A key that nobody used yet is replaced under the tokens that the owner was told already.
+fn reuse_selectors(before: &[DkimKey], new: Vec<DkimKey>) -> Vec<DkimKey> {
+    let old: Vec<&DkimKey> = before.iter().filter(|key| key.algorithm == "rsa" && key.n < SELECTORS).collect();
+    if old.len() != new.len() {
+        return new;
+    }
+    new.into_iter().zip(old).map(|(key, old)| DkimKey { selector: old.selector.clone(), ..key }).collect()
+}
+
+/// Looks for the keys from now on, and for the domain itself where nothing else proves it.
+fn restart(identity: &mut Identity, at_once: bool, now: crate::base::Timestamp) {
+    identity.dkim.status = if at_once { "SUCCESS" } else { "PENDING" }.to_owned();
+    identity.dkim.since = (!at_once).then_some(now);
+    if identity.status == "FAILED" {
+        identity.status = "PENDING".to_owned();
+        identity.since = Some(now);
+    }
+}
+
+async fn rotate(
+    tx: &mut Tx,
+    identity: &Identity,
+    keys: &[DkimKey],
+    pair: &Pair,
+    at_once: bool,
+) -> Result<(), store::Error> {
+    let now = tx.now();
+    let rsa = || keys.iter().filter(|key| key.algorithm == "rsa");
+    let current = rsa().find(|key| key.state == "CURRENT").map_or(0, |key| key.n);
+    let place = rsa().find(|key| key.state == "NEXT").map_or((current + 1) % SELECTORS, |key| key.n);
+    let Some(next) = rsa().find(|key| key.n == place) else { return Ok(()) };
+    dkim_keys::put(tx, identity, &pair.at(next.selector.clone(), place, "NEXT", now)).await?;
+    if at_once {
+        promote(tx, identity, keys, &next.selector, "rsa").await?;
+    }
+    Ok(())
+}
+
+/// A key that was found in the DNS signs from now on, and no longer the one before.
+pub(super) async fn promote(
+    tx: &mut Tx,
+    identity: &Identity,
+    keys: &[DkimKey],
+    selector: &str,
+    algorithm: &str,
+) -> Result<(), store::Error> {
+    for key in keys.iter().filter(|key| key.algorithm == algorithm && key.selector != selector) {
+        let state = if key.state == "CURRENT" { "RETIRED" } else { &key.state };
+        dkim_keys::set_state(tx, identity, &key.selector, state).await?;
+    }
+    dkim_keys::set_state(tx, identity, selector, "CURRENT").await
 }

@@ -1,13 +1,18 @@
-//! Making, listing and deleting identities.
+//! Making, finding, listing and deleting identities.
 use std::sync::Arc;
 
-use crate::base::{AccountId, Clock, EmailAddress, Region, Timestamp};
-use crate::mail::identity::{Error, IdentityName, TxtLookup, dkim, verification};
-use crate::store::identities::{DkimKey, Identity};
-use crate::store::{Store, Tx, configuration_sets, identities};
+use crate::base::{AccountId, Clock, Region, Timestamp, ids};
+use crate::mail::identity::keys::Pair;
+use crate::mail::identity::{Error, IdentityName, RecordLookup, links};
+use crate::store::dkim_keys::{self, DkimKey};
+use crate::store::identities::{self, DkimStanding, Identity};
+use crate::store::identity_policies::{self, IdentityPolicy};
+use crate::store::{Store, Tx, configuration_sets};
 
 /// SES: identities of an account in a region.
 const IDENTITIES_MAX: i64 = 10_000;
+/// Letters of the token that stands in `_amazonses.<domain>`, as of a DKIM token: enough that nobody guesses it.
+const TXT_TOKEN_LENGTH: usize = 43;
 
 /// How identities are verified.
 #[derive(Clone, Debug)]
@@ -16,34 +21,63 @@ pub struct Settings {
     pub at_once: bool,
     /// `scheme://host` of the links in verification mails.
     pub link_base: String,
-    /// Our host name: verification mails come from it.
+    /// Our host name: verification mails come from it, and the MX records of MAIL FROM domains lead to it.
     pub hostname: String,
+    /// The operator's zone in which DKIM keys are published: owners set CNAMEs that lead there. `None`: owners publish the
+    /// keys themselves.
+    pub dkim_zone: Option<String>,
+}
+
+/// What signs the mails of a new domain.
+#[derive(Clone, Default)]
+pub enum KeyChoice {
+    /// A key made here, with 2048 bits.
+    #[default]
+    Usual,
+    /// A key made here, with so many bits.
+    Bits(i64),
+    /// The owner's, at this selector.
+    Given(String, Pair),
+    /// None yet: a TXT record proves the domain (v1 VerifyDomainIdentity).
+    NoneYet,
 }
 
 /// What a caller says of a new identity.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct NewIdentity {
     /// The configuration set for mails that name none.
     pub configuration_set: Option<String>,
     /// Tags, each a name and a value.
     pub tags: Vec<(String, String)>,
-    /// Use a key of 1024 bits.
-    pub short_key: bool,
+    /// What signs, if it is a domain.
+    pub key: KeyChoice,
 }
 
-/// An identity with its keys.
+/// An identity with what belongs to it.
 #[derive(Clone)]
 pub struct Found {
     /// The identity.
     pub identity: Identity,
     /// A domain's keys; an address has none.
     pub keys: Vec<DkimKey>,
+    /// Its policies.
+    pub policies: Vec<IdentityPolicy>,
 }
 
 impl Found {
     /// Whether mail may be sent from it.
     pub fn is_verified(&self) -> bool {
-        self.identity.status == "SUCCESS"
+        self.identity.is_verified()
+    }
+
+    /// The RSA keys, in the order of their selectors.
+    pub fn rsa_keys(&self) -> impl Iterator<Item = &DkimKey> {
+        self.keys.iter().filter(|key| key.algorithm == "rsa")
+    }
+
+    /// When the newest RSA key was made.
+    pub fn key_made_at(&self) -> Option<Timestamp> {
+        self.rsa_keys().map(|key| key.created_at).max()
     }
 }
 
@@ -53,16 +87,24 @@ pub struct Identities {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) settings: Arc<Settings>,
-    pub(super) lookup: Arc<dyn TxtLookup>,
+    pub(super) lookup: Arc<dyn RecordLookup>,
 }
 
 impl Identities {
     /// The identities in `store`; domains are looked up with `lookup`.
-    pub fn new(store: Store, clock: Clock, settings: Settings, lookup: Arc<dyn TxtLookup>) -> Self {
+    pub fn new(store: Store, clock: Clock, settings: Settings, lookup: Arc<dyn RecordLookup>) -> Self {
         Self { store, clock, settings: Arc::new(settings), lookup }
     }
 
+    /// The zone in which DKIM keys are published, where there is one.
+    pub fn dkim_zone(&self) -> Option<&str> {
+        self.settings.dkim_zone.as_deref()
+    }
+
     /// Makes an identity. A domain gets its keys; an address gets a mail with a link, unless all are verified at once.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::TooMany`], [`Error::TooManyMails`], [`Error::ConfigurationSetMissing`].
     pub async fn create(
         &self,
         account: &AccountId,
@@ -70,106 +112,110 @@ impl Identities {
         name: IdentityName,
         new: NewIdentity,
     ) -> Result<Found, Error> {
-        let now = self.clock.now();
-        let keys = match &name {
-            IdentityName::Domain(_) => dkim::new_keys(if new.short_key { 1024 } else { 2048 }, now).await?,
-            IdentityName::Address(_) => Vec::new(),
-        };
-        let identity = self.pending(account, region, &name, new, now);
+        let found = self.prepared(account, region, &name, new).await?;
         let settings = self.settings.clone();
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let found = Found { identity, keys };
                     insert(tx, &found).await?;
-                    match &name {
-                        IdentityName::Address(address) if !settings.at_once => {
-                            let identity = verification::mail_link(tx, &settings, found.identity, address).await?;
-                            Ok(Found { identity, keys: found.keys })
-                        }
-                        _ => Ok(found),
+                    if let (IdentityName::Address(address), false) = (&name, settings.at_once) {
+                        links::mail(tx, &settings, &found.identity, address).await?;
                     }
+                    Ok(found)
                 })
             })
             .await
     }
 
-    fn pending(
+    /// A new identity with its keys, not stored yet.
+    pub(super) async fn prepared(
         &self,
         account: &AccountId,
         region: &Region,
         name: &IdentityName,
         new: NewIdentity,
-        now: Timestamp,
-    ) -> Identity {
+    ) -> Result<Found, Error> {
+        let now = self.clock.now();
+        let domain = matches!(name, IdentityName::Domain(_));
+        let by_txt = domain && matches!(new.key, KeyChoice::NoneYet);
+        let (keys, origin) = match new.key {
+            KeyChoice::Given(selector, pair) if domain => (vec![pair.at(selector, 0, "CURRENT", now)], "EXTERNAL"),
+            KeyChoice::Usual if domain => (Pair::rsa(2048).await?.easy(now), "AWS_SES"),
+            KeyChoice::Bits(bits) if domain => (Pair::rsa(bits).await?.easy(now), "AWS_SES"),
+            _ => (Vec::new(), "AWS_SES"),
+        };
         let at_once = self.settings.at_once;
-        let looked_up = matches!(name, IdentityName::Domain(_)) && !at_once;
-        Identity {
+        let pending = if at_once { "SUCCESS" } else { "PENDING" };
+        let dkim = DkimStanding {
+            status: if keys.is_empty() { "NOT_STARTED" } else { pending }.to_owned(),
+            since: (!at_once && !keys.is_empty()).then_some(now),
+            origin: origin.to_owned(),
+            next_bits: keys.first().map_or(2048, |key| key.bits),
+        };
+        let identity = Identity {
             account: account.clone(),
             region: region.clone(),
             name: name.as_str().to_owned(),
             kind: name.kind().to_owned(),
-            status: if at_once { "SUCCESS" } else { "PENDING" }.to_owned(),
+            status: pending.to_owned(),
+            since: (!at_once).then_some(now),
+            error: None,
             created_at: now,
             verified_at: at_once.then_some(now),
             checked_at: None,
-            next_check_at: looked_up.then_some(now),
-            link_token: None,
-            link_expires_at: None,
+            next_check_at: (domain && !at_once).then_some(now),
+            txt_token: by_txt.then(|| ids::token(TXT_TOKEN_LENGTH)),
             configuration_set: new.configuration_set,
             feedback_forwarding: true,
             dkim_signing: true,
+            dkim,
+            mail_from: None,
             tags: serde_json::to_string(&new.tags).unwrap_or_default(),
-        }
+        };
+        Ok(Found { identity, keys, policies: Vec::new() })
     }
 
-    /// Makes an address identity, or mails a new link to one that is not verified yet (v1 VerifyEmailIdentity).
-    pub async fn verify_address(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        address: EmailAddress,
-    ) -> Result<(), Error> {
-        let name = IdentityName::parse(address.as_str())?;
-        match self.create(account, region, name.clone(), NewIdentity::default()).await {
-            Ok(_) => return Ok(()),
+    /// The token that the owner of a domain has to publish in `_amazonses.<domain>` (v1 VerifyDomainIdentity). Makes the
+    /// identity where there is none, and begins to look again where that had been given up.
+    ///
+    /// # Errors
+    /// As [`Identities::create`].
+    pub async fn txt_token(&self, account: &AccountId, region: &Region, name: IdentityName) -> Result<String, Error> {
+        let new = NewIdentity { key: KeyChoice::NoneYet, ..NewIdentity::default() };
+        match self.create(account, region, name.clone(), new).await {
+            Ok(found) => return Ok(found.identity.txt_token.unwrap_or_default()),
             Err(Error::Exists(_)) => {}
             Err(other) => return Err(other),
         }
-        let (account, region, settings) = (account.clone(), region.clone(), self.settings.clone());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    if let Some(identity) = identities::find(tx, &account, &region, name.as_str()).await?
-                        && identity.status != "SUCCESS"
-                        && let IdentityName::Address(address) = &name
-                    {
-                        // To the name that is verified, and no other spelling of it.
-                        verification::mail_link(tx, &settings, identity, address).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let at_once = self.settings.at_once;
+        let changed = self.change(account, region, name.as_str(), move |identity, now| {
+            identity.txt_token.get_or_insert_with(|| ids::token(TXT_TOKEN_LENGTH));
+            if identity.status == "FAILED" {
+                identity.status = "PENDING".to_owned();
+                identity.since = Some(now);
+            }
+            if !at_once {
+                identity.next_check_at = Some(now);
+            }
+            Ok(())
+        });
+        Ok(changed.await?.txt_token.unwrap_or_default())
     }
 
     /// The identity of this name.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
     pub async fn get(&self, account: &AccountId, region: &Region, name: &str) -> Result<Found, Error> {
         let (account, region, name) = (account.clone(), region.clone(), IdentityName::folded(name));
-        self.store
-            .read(move |tx| {
-                Box::pin(async move {
-                    let identity = identities::find(tx, &account, &region, &name).await?;
-                    let identity = identity.ok_or_else(|| Error::Missing(name.clone()))?;
-                    let keys = identities::keys(tx, &account, &region, &name).await?;
-                    Ok(Found { identity, keys })
-                })
-            })
-            .await
+        self.store.read(move |tx| Box::pin(async move { found(tx, &account, &region, &name).await })).await
     }
 
     /// Up to `limit` identities after the name `after`, in the order of names; of one kind (`EMAIL_ADDRESS`, `DOMAIN`)
     /// where one is given.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn list(
         &self,
         account: &AccountId,
@@ -186,7 +232,10 @@ impl Identities {
             .await
     }
 
-    /// Removes an identity with its keys; `Missing` when there was none.
+    /// Removes an identity with its keys and policies.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
     pub async fn delete(&self, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
         let (account, region, name) = (account.clone(), region.clone(), IdentityName::folded(name));
         self.store
@@ -200,7 +249,17 @@ impl Identities {
     }
 }
 
-async fn insert(tx: &mut Tx, found: &Found) -> Result<(), Error> {
+/// The identity of this name (as it stands in the store).
+pub(super) async fn found(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Found, Error> {
+    let identity = identities::find(tx, account, region, name).await?;
+    let identity = identity.ok_or_else(|| Error::Missing(name.to_owned()))?;
+    let keys = dkim_keys::list(tx, account, region, name).await?;
+    let policies = identity_policies::list(tx, account, region, name).await?;
+    Ok(Found { identity, keys, policies })
+}
+
+/// Stores a new identity with its keys.
+pub(super) async fn insert(tx: &mut Tx, found: &Found) -> Result<(), Error> {
     let identity = &found.identity;
     let (account, region) = (&identity.account, &identity.region);
     if identities::find(tx, account, region, &identity.name).await?.is_some() {
@@ -220,7 +279,7 @@ async fn insert(tx: &mut Tx, found: &Found) -> Result<(), Error> {
         false => Error::Internal(error),
     })?;
     for key in &found.keys {
-        identities::insert_key(tx, identity, key).await?;
+        dkim_keys::put(tx, identity, key).await?;
     }
     Ok(())
 }

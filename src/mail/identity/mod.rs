@@ -1,14 +1,27 @@
 //! Identities: the domains and addresses that an account may send from and receive for, and how they are verified.
+pub mod authorization;
+mod changes;
 pub mod dkim;
 mod error;
 mod identities;
+pub mod keys;
+mod links;
 pub mod lookup;
+pub mod mail_from;
 mod name;
+pub mod policies;
+mod records;
+pub mod standing;
+mod templates;
 mod verification;
 
-pub use dkim::SigningKey;
+pub use dkim::Origin;
 pub use error::Error;
-pub use identities::{Found, Identities, NewIdentity, Settings};
-pub use lookup::{LookupFailed, TxtLookup};
+pub use identities::{Found, Identities, KeyChoice, NewIdentity, Settings};
+pub use keys::Pair;
+pub use links::Opened;
+pub use lookup::{LookupFailed, RecordLookup};
+pub use mail_from::{ReversePath, reverse_path};
 pub use name::IdentityName;
-pub use verification::{DnsRecord, dns_records};
+pub use records::{DnsRecord, dns_records};
+pub use templates::Invitation;

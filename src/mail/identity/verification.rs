@@ -1,159 +1,60 @@
-//! Verification: an address by a link that is mailed to it, a domain by its DKIM key in the DNS.
+//! Looking at the DNS, again and again: whether domains are their accounts', whether their keys and the records of MAIL FROM
+//! domains are published. What the looks mean is decided in `standing`.
 use std::time::Duration;
 
-use handlebars::Handlebars;
-use sha2::{Digest, Sha256};
 use tracing::info;
 
-use crate::base::{EmailAddress, ids};
-use crate::mail::identity::{Error, Identities, LookupFailed, Settings, dkim};
-use crate::mail::message::{Draft, Mailbox, compose};
-use crate::mail::sending::notices::may_ask;
-use crate::mail::sending::system::{SystemMail, send_in};
-use crate::store::identities::{self, DkimKey, Identity};
-use crate::store::{self, Tx};
+use crate::base::Timestamp;
+use crate::mail::identity::standing::{Finding, after, next_look};
+use crate::mail::identity::{Error, Identities, dkim, identities, keys, links};
+use crate::store::dkim_keys::DkimKey;
+use crate::store::identities::{self as rows, Identity};
+use crate::store::{Tx, dkim_keys};
 
-/// SES: the link works for 24 hours.
-const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// SES: a domain's records are looked for during 72 hours.
-const SEARCH_LIFE: Duration = Duration::from_secs(72 * 3600);
-/// How often a young domain is looked up, who waits at the screen; and later.
-const CHECK_SOON: Duration = Duration::from_secs(60);
-const CHECK_LATER: Duration = Duration::from_secs(15 * 60);
-/// Domains that one round looks up.
+/// Identities that one round looks at.
 const ROUND: i64 = 50;
-/// Letters and digits of a link's token: more than 256 bits.
-const TOKEN_LENGTH: usize = 48;
-const TEXT: &str = include_str!("../../../templates/verification.txt.hbs");
+/// Until when nobody else looks at what a round has taken.
+const TAKEN_FOR: Duration = Duration::from_secs(60);
 
-/// A DNS record that the owner of a domain has to set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DnsRecord {
-    /// The full name.
-    pub name: String,
-    /// `TXT`.
-    pub kind: &'static str,
-    /// The value.
-    pub value: String,
-}
-
-/// The record that proves that a domain is the account's, and that receivers check its signatures with.
-pub fn dns_records(domain: &str, keys: &[DkimKey]) -> Vec<DnsRecord> {
-    let record = |key: &DkimKey| DnsRecord {
-        name: format!("{}._domainkey.{domain}", key.selector),
-        kind: "TXT",
-        value: dkim::record_value(&key.public_key),
-    };
-    keys.first().map(record).into_iter().collect()
-}
-
-/// Makes a link for an address and mails it there, in the caller's transaction.
-pub(super) async fn mail_link(
-    tx: &mut Tx,
-    settings: &Settings,
-    identity: Identity,
-    address: &EmailAddress,
-) -> Result<Identity, Error> {
-    if !may_ask(tx, address).await? {
-        return Err(Error::AskedTooOften(address.to_string()));
-    }
-    let token = ids::token(TOKEN_LENGTH);
-    let expires_at = tx.now() + LINK_LIFE;
-    let link = format!("{}/_postrider/verify?token={token}", settings.link_base.trim_end_matches('/'));
-    let hash = token_hash(&token);
-    identities::set_link(tx, &identity, &hash, expires_at).await?;
-    let text = Handlebars::new()
-        .render_template(
-            TEXT,
-            &serde_json::json!({
-                "address": address.as_str(),
-                "account": identity.account.as_str(),
-                "region": identity.region.as_str(),
-                "link": link,
-            }),
-        )
-        .map_err(store::Error::corrupt)?;
-    let from = Mailbox::parse(&format!("no-reply@{}", settings.hostname))?;
-    let draft = Draft {
-        from: Mailbox { name: Some("Postrider".to_owned()), ..from.clone() },
-        to: vec![Mailbox { name: None, address: address.clone() }],
-        cc: Vec::new(),
-        reply_to: Vec::new(),
-        subject: format!("Email address verification request in region {}", identity.region),
-        text: Some(text),
-        html: None,
-        attachments: Vec::new(),
-        headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
-    };
-    let mail = SystemMail {
-        account: identity.account.clone(),
-        region: identity.region.clone(),
-        source: from.address,
-        recipient: address.clone(),
-        raw: compose(&draft)?,
-        hostname: settings.hostname.clone(),
-    };
-    send_in(tx, mail).await?;
-    Ok(Identity { status: "PENDING".to_owned(), link_token: Some(hash), link_expires_at: Some(expires_at), ..identity })
-}
-
-/// What is kept of a link's token: who reads the store cannot open the link.
-fn token_hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// What a look at the DNS says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finding {
-    Published,
-    NotPublished,
-    NoAnswer,
+/// What a look found of each thing; `None` where nothing was looked for.
+#[derive(Clone, Debug, Default)]
+struct Findings {
+    txt: Option<Finding>,
+    dkim: Option<Finding>,
+    mail_from: Option<Finding>,
+    /// The selectors of keys that may sign from now on.
+    found_next: Vec<String>,
 }
 
 impl Identities {
-    /// Opens the link with this token: the address is verified, and its name comes back. `None` for a token that is
-    /// unknown, used or too old.
-    pub async fn confirm(&self, token: &str) -> Result<Option<String>, Error> {
-        if token.len() != TOKEN_LENGTH {
-            return Ok(None);
-        }
-        let hash = token_hash(token);
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let now = tx.now();
-                    let Some(identity) = identities::find_by_link(tx, &hash).await? else { return Ok(None) };
-                    if identity.link_expires_at.is_none_or(|until| until < now) {
-                        return Ok(None);
-                    }
-                    identities::set_status(tx, &identity, "SUCCESS", None).await?;
-                    info!(account = %identity.account, identity.name = %identity.name, "address verified");
-                    Ok(Some(identity.name))
-                })
-            })
-            .await
-    }
-
-    /// One round: looks up the domains whose check is due. The number that was looked up; call again when it is not 0.
+    /// One round: looks at the identities whose check is due. The number that was looked at; call again when it is not 0.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn check_pending(&self) -> Result<usize, Error> {
-        let again_at = self.clock.now() + CHECK_SOON;
-        let due = self
+        // Where everything is verified at once the DNS knows nothing of it.
+        if self.settings.at_once {
+            return Ok(0);
+        }
+        let again_at = self.clock.now() + TAKEN_FOR;
+        let due: Result<_, Error> = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut due = Vec::new();
-                    for identity in identities::take_due(tx, again_at, ROUND).await? {
-                        let keys = identities::keys(tx, &identity.account, &identity.region, &identity.name).await?;
+                    for identity in rows::take_due(tx, again_at, ROUND).await? {
+                        let keys = dkim_keys::list(tx, &identity.account, &identity.region, &identity.name).await?;
                         due.push((identity, keys));
                     }
-                    Ok::<_, Error>(due)
+                    Ok(due)
                 })
             })
-            .await?;
+            .await;
+        let due = due?;
         let count = due.len();
         let looks = due.into_iter().map(|(identity, keys)| async move {
-            let finding = self.look_up(&identity.name, &keys).await;
-            self.settle(identity, finding).await
+            let findings = self.look(&identity, &keys).await;
+            self.settle(identity, findings).await
         });
         for settled in futures::future::join_all(looks).await {
             settled?;
@@ -161,29 +62,145 @@ impl Identities {
         Ok(count)
     }
 
-    async fn look_up(&self, domain: &str, keys: &[DkimKey]) -> Finding {
-        let Some(key) = keys.first() else { return Finding::NotPublished };
-        match self.lookup.txt(&format!("{}._domainkey.{domain}.", key.selector)).await {
-            Ok(records) if records.iter().any(|r| dkim::publishes(r, &key.public_key)) => Finding::Published,
-            Ok(_) | Err(LookupFailed::NotFound) => Finding::NotPublished,
-            Err(LookupFailed::Unavailable(_)) => Finding::NoAnswer,
-        }
+    /// Removes links that count for nothing any more. The number that was removed; call again when it is not 0.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        let before = self.clock.now() - links::KEPT_FOR;
+        self.store
+            .write(move |tx| {
+                Box::pin(async move { Ok(crate::store::verification_links::sweep(tx, before, 1_000).await?) })
+            })
+            .await
     }
 
-    async fn settle(&self, identity: Identity, finding: Finding) -> Result<(), Error> {
-        let now = self.clock.now();
-        let age = now.since(identity.created_at);
-        let next = now + if age < Duration::from_secs(3600) { CHECK_SOON } else { CHECK_LATER };
-        let (status, next) = match finding {
-            Finding::Published => ("SUCCESS", None),
-            Finding::NotPublished if age > SEARCH_LIFE => ("FAILED", None),
-            Finding::NotPublished | Finding::NoAnswer => ("PENDING", Some(next)),
-        };
-        if status != "PENDING" {
-            info!(account = %identity.account, identity.name = %identity.name, status, "domain checked");
+    async fn look(&self, identity: &Identity, keys: &[DkimKey]) -> Findings {
+        let mut findings = Findings::default();
+        if let Some(token) = &identity.txt_token {
+            let records = self.lookup.txt(&format!("_amazonses.{}.", identity.name)).await;
+            let fits = |records: &[String]| records.iter().any(|record| record.trim() == token);
+            findings.txt = Some(Finding::of(records, fits));
         }
-        self.store
-            .write(move |tx| Box::pin(async move { Ok(identities::set_status(tx, &identity, status, next).await?) }))
-            .await
+        for key in keys.iter().filter(|key| ["CURRENT", "NEXT"].contains(&key.state.as_str())) {
+            let records = self.lookup.txt(&format!("{}._domainkey.{}.", key.selector, identity.name)).await;
+            let fits = |records: &[String]| records.iter().any(|r| keys::publishes(r, &key.public_key));
+            let finding = Finding::of(records, fits);
+            if key.state == "NEXT" {
+                if finding == Finding::Published {
+                    findings.found_next.push(key.selector.clone());
+                }
+            } else if key.algorithm == "rsa" {
+                findings.dkim = Some(finding);
+            }
+        }
+        if let Some(mail_from) = &identity.mail_from {
+            findings.mail_from = Some(self.look_at_mail_from(&mail_from.domain).await);
+        }
+        findings
+    }
+
+    /// Whether a MAIL FROM domain has one MX record, which leads here, and one SPF record.
+    async fn look_at_mail_from(&self, domain: &str) -> Finding {
+        let name = format!("{domain}.");
+        let here = &self.settings.hostname;
+        let mx = self.lookup.mx(&name).await;
+        let mx = Finding::of(mx, |hosts| matches!(hosts, [host] if host.eq_ignore_ascii_case(here)));
+        if mx != Finding::Published {
+            return mx;
+        }
+        let is_spf = |record: &&String| record.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("v=spf1"));
+        Finding::of(self.lookup.txt(&name).await, |records| records.iter().filter(is_spf).count() == 1)
+    }
+
+    async fn settle(&self, taken: Identity, findings: Findings) -> Result<(), Error> {
+        let settled: Result<(), Error> = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (account, region) = (&taken.account, &taken.region);
+                    rows::hold(tx, account, region, &taken.name).await?;
+                    let mut found = match identities::found(tx, account, region, &taken.name).await {
+                        Ok(found) => found,
+                        Err(Error::Missing(_)) => return Ok(()),
+                        Err(other) => return Err(other),
+                    };
+                    let now = tx.now();
+                    let mut next_key = next_since(&found.keys);
+                    // What was changed while we looked is looked at again at once.
+                    let as_taken = Identity { next_check_at: found.identity.next_check_at, ..taken.clone() };
+                    if found.identity != as_taken {
+                        found.identity.next_check_at = Some(now);
+                        return Ok(rows::update(tx, &found.identity).await?);
+                    }
+                    apply(&mut found.identity, &findings, now);
+                    for selector in &findings.found_next {
+                        promote(tx, &mut found, selector).await?;
+                        next_key = None;
+                    }
+                    found.identity.next_check_at = match found.identity.kind.as_str() {
+                        "DOMAIN" => next_look(&found.identity, next_key, now),
+                        _ => links::next_look(&mut found.identity, now),
+                    };
+                    log(&taken, &found.identity);
+                    Ok(rows::update(tx, &found.identity).await?)
+                })
+            })
+            .await;
+        settled
+    }
+}
+
+fn next_since(keys: &[DkimKey]) -> Option<Timestamp> {
+    keys.iter().filter(|key| key.state == "NEXT").map(|key| key.created_at).max()
+}
+
+async fn promote(tx: &mut Tx, found: &mut identities::Found, selector: &str) -> Result<(), Error> {
+    // One that was replaced meanwhile was not looked at.
+    if let Some(key) = found.keys.iter().find(|key| key.selector == selector && key.state == "NEXT") {
+        info!(account = %found.identity.account, identity.name = %found.identity.name, selector, "dkim key changed");
+        dkim::promote(tx, &found.identity, &found.keys, selector, &key.algorithm).await?;
+    }
+    Ok(())
+}
+
+/// What the findings make of an identity.
+fn apply(identity: &mut Identity, findings: &Findings, now: Timestamp) {
+    identity.checked_at = Some(now);
+    // A key that is found after its search was given up proves nothing: somebody has to ask again.
+    let dkim = findings.dkim.filter(|_| identity.dkim.status != "FAILED");
+    if let Some(finding) = dkim {
+        let (status, since) = after(&identity.dkim.status, identity.dkim.since, finding, now);
+        (identity.dkim.status, identity.dkim.since) = (status.to_owned(), since);
+    }
+    let proof = [findings.txt, dkim].into_iter().flatten().reduce(Finding::or);
+    if let Some(proof) = proof.filter(|_| identity.kind == "DOMAIN") {
+        let (status, since) = after(&identity.status, identity.since, proof, now);
+        (identity.status, identity.since) = (status.to_owned(), since);
+        identity.error = proof.error().map(str::to_owned);
+        if proof == Finding::Published && status == "SUCCESS" {
+            identity.verified_at = Some(now);
+        }
+    }
+    if let (Some(finding), Some(mail_from)) = (findings.mail_from, identity.mail_from.as_mut()) {
+        // A DNS that does not answer for a moment must not change where mail comes from.
+        if finding != Finding::NoAnswer || mail_from.status != "SUCCESS" {
+            let (status, since) = after(&mail_from.status, mail_from.since, finding, now);
+            (mail_from.status, mail_from.since) = (status.to_owned(), since);
+        }
+    }
+}
+
+fn log(before: &Identity, now: &Identity) {
+    let mail_from = |i: &Identity| i.mail_from.as_ref().map(|m| m.status.clone());
+    if (&before.status, &before.dkim.status, mail_from(before)) != (&now.status, &now.dkim.status, mail_from(now)) {
+        info!(
+            account = %now.account,
+            identity.name = %now.name,
+            status = now.status,
+            dkim = now.dkim.status,
+            mail_from = mail_from(now),
+            "identity checked"
+        );
     }
 }

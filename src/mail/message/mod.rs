@@ -1,12 +1,16 @@
 //! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
 mod authors;
+pub mod canonical;
 pub mod compose;
 pub mod dkim;
+#[cfg(test)]
+mod dkim_tests;
 mod error;
 pub mod headers;
 pub mod mailbox;
 pub mod mime;
 pub mod parse;
+pub mod parts;
 pub mod rewrite;
 
 pub use compose::{Attachment, Disposition, Draft, compose};

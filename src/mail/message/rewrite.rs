@@ -47,7 +47,12 @@ pub struct Finished {
     pub configuration_set: Option<String>,
     /// X-SES-MESSAGE-TAGS.
     pub tags: Vec<(String, String)>,
+    /// X-SES-SOURCE-ARN, X-SES-FROM-ARN, X-SES-RETURN-PATH-ARN.
+    pub arns: [Option<String>; 3],
 }
+
+/// The fields of [`Finished::arns`].
+const ARNS: [&str; 3] = ["X-SES-SOURCE-ARN", "X-SES-FROM-ARN", "X-SES-RETURN-PATH-ARN"];
 
 /// One field of a header: its name, and its bytes with folds but without the last line end.
 struct Field<'a> {
@@ -126,8 +131,12 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         return_path: None,
         configuration_set: None,
         tags: Vec::new(),
+        arns: [None, None, None],
     };
     for field in &fields {
+        for (arn, _) in done.arns.iter_mut().zip(ARNS).filter(|(_, name)| field.is(name)) {
+            *arn = Some(field.value()).filter(|value| !value.is_empty());
+        }
         if field.is("X-SES-CONFIGURATION-SET") {
             done.configuration_set = Some(field.value()).filter(|name| !name.is_empty());
         } else if field.is("X-SES-MESSAGE-TAGS") {

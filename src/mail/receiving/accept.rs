@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{EmailAddress, Timestamp, ids};
 use crate::mail::message::parse;
+use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::{Error, Receiving, Route};
 use crate::store;
 use crate::store::accepted::{Accepted, NewJob};
@@ -42,6 +43,9 @@ pub struct InboundMail {
 pub struct InboundJob {
     /// The mail's id.
     pub mail: String,
+    /// What a rule has handed over; without one the rules are to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
 }
 
 impl Receiving {
@@ -95,7 +99,7 @@ fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::Inbound
 
 /// The account is the job's group, so that a flood to one does not hold up the others.
 fn job(row: &inbound_mails::InboundMail) -> Result<NewJob, Error> {
-    let body = json(&InboundJob { mail: row.id.clone() })?;
+    let body = json(&InboundJob { mail: row.id.clone(), task: None })?;
     Ok(NewJob { queue_id: SystemQueue::Inbound.id(), group: row.account.to_string(), body })
 }
 

@@ -1,14 +1,20 @@
-//! SPF, DKIM and DMARC of received mail, in SES's words. SES tells the verdicts and acts on none of them.
+//! SPF, DKIM, DMARC and ARC of received mail, in SES's words. SES tells the verdicts and acts on none of them.
+use std::borrow::Borrow;
+use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::headers::HeaderWriter;
-use mail_auth::dmarc::Policy;
+use mail_auth::dkim::Canonicalization;
 use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::dmarc::{Dmarc, Policy};
 use mail_auth::spf::verify::SpfParameters;
-use mail_auth::{AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult};
-use mail_auth::{MessageAuthenticator, ReceivedSpf, SpfOutput, SpfResult};
+use mail_auth::{
+    ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult,
+};
+use mail_auth::{MessageAuthenticator, ReceivedSpf, ResolverCache, SpfOutput, SpfResult, Txt};
 use serde::Serialize;
 
 use crate::base::Clock;
@@ -16,6 +22,8 @@ use crate::config::{Mode, Settings};
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
+/// How many sets of ARC fields are looked at; a longer chain is not told of.
+const MAX_ARC_SETS: usize = 20;
 
 /// What a check found (SES developer guide, "Contents of notifications").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -149,8 +157,17 @@ impl Checks {
             let temporary = spf.result() == SpfResult::TempError;
             return Verdicts { spf: spf_verdict(&spf), headers: received_spf, temporary, ..unchecked(false) };
         };
-        message.dkim_headers.truncate(MAX_SIGNATURES);
-        let dkim = self.authenticator.verify_dkim(&message).await;
+        prepare(&mut message);
+        let stripped = without_blank_end(raw);
+        let mut second = second_reading(&message, raw, stripped);
+        let mut dkim = self.authenticator.verify_dkim(&message).await;
+        if let Some(second) = second.as_mut().filter(|_| dkim_verdict(&dkim) != Verdict::Pass) {
+            let again = self.authenticator.verify_dkim(&*second).await;
+            if dkim_verdict(&again) == Verdict::Pass {
+                dkim = again;
+            }
+        }
+        let arc = self.arc(&message).await;
         let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
         let parameters = DmarcParameters::new(&message, &dkim, &source_domain, &spf)
             .with_domain_suffix_fn(|domain| psl::domain_str(domain).unwrap_or(domain));
@@ -162,12 +179,13 @@ impl Checks {
             results.with_spf_mailfrom_result(&spf, peer, source, helo)
         };
         let results = results.with_dkim_results(&dkim, message.from()).with_dmarc_result(&dmarc);
+        let results = arc.iter().fold(results, |results, arc| results.with_arc_result(arc, peer));
         let verdict = dmarc_verdict(&dmarc);
         Verdicts {
             spf: spf_verdict(&spf),
             dkim: dkim_verdict(&dkim),
             dmarc: verdict,
-            dmarc_policy: (verdict == Verdict::Fail).then(|| policy(dmarc.policy())),
+            dmarc_policy: if verdict == Verdict::Fail { Some(self.policy(&dmarc).await) } else { None },
             headers: received_spf + &results.to_header(),
             temporary: spf.result() == SpfResult::TempError
                 || dkim_verdict(&dkim) == Verdict::ProcessingFailed
@@ -175,6 +193,80 @@ impl Checks {
             ..unchecked(false)
         }
     }
+
+    /// The chain of those who passed the mail on (RFC 8617), where there is one. It is told and changes no verdict.
+    async fn arc<'x>(&self, message: &'x AuthenticatedMessage<'x>) -> Option<ArcOutput<'x>> {
+        let sets = message.as_headers.len();
+        if sets == 0 || sets > MAX_ARC_SETS { None } else { Some(self.authenticator.verify_arc(message).await) }
+    }
+
+    /// What the domain asks for: `sp` for a subdomain that has no record of its own (RFC 7489, 6.3). mail-auth 0.10 always
+    /// tells `p` of a mail that fails.
+    async fn policy(&self, dmarc: &DmarcOutput) -> &'static str {
+        let Some(record) = dmarc.dmarc_record() else { return policy(dmarc.policy()) };
+        let domain = dmarc.domain();
+        let above = psl::domain_str(domain).is_some_and(|organization| organization != domain);
+        if above && record.sp != Policy::Unspecified {
+            let own = format!("_dmarc.{domain}.");
+            if self.authenticator.txt_lookup::<Dmarc>(own, None::<&NoCache>).await.is_err() {
+                return policy(record.sp);
+            }
+        }
+        policy(record.p)
+    }
+}
+
+/// Bounds the signatures, and takes out those that count for nothing: SHA-1 (RFC 8301, 3.1). Keys below 1024 bits are
+/// refused where they are used (3.2).
+fn prepare(message: &mut AuthenticatedMessage<'_>) {
+    message.dkim_headers.truncate(MAX_SIGNATURES);
+    for header in &mut message.dkim_headers {
+        if header.header.as_ref().is_ok_and(|signature| signature.a == Algorithm::RsaSha1) {
+            header.header = Err(mail_auth::Error::UnsupportedAlgorithm);
+        }
+    }
+}
+
+/// The message without white space at its end, for the relaxed signatures alone, to which it is the same message: mail-auth
+/// 0.10 keeps lines of spaces there, which others rightly drop (see `without_blank_end`).
+fn second_reading<'x>(
+    message: &AuthenticatedMessage<'_>,
+    raw: &[u8],
+    stripped: &'x [u8],
+) -> Option<AuthenticatedMessage<'x>> {
+    let odd_end = raw.get(stripped.len()..).is_some_and(|end| end.iter().any(|byte| matches!(byte, b' ' | b'\t')));
+    if message.dkim_headers.is_empty() || !odd_end {
+        return None;
+    }
+    let mut second = AuthenticatedMessage::parse(stripped)?;
+    prepare(&mut second);
+    second.dkim_headers.retain(|header| {
+        header.header.as_ref().is_ok_and(|signature| signature.cb == Canonicalization::Relaxed && signature.l == 0)
+    });
+    Some(second)
+}
+
+/// Nothing is kept beside the resolver's own cache.
+struct NoCache;
+
+impl ResolverCache<Box<str>, Txt> for NoCache {
+    fn get<Q>(&self, _name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        None
+    }
+
+    fn remove<Q>(&self, _name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        None
+    }
+
+    fn insert(&self, _name: Box<str>, _value: Txt, _valid_until: Instant) {}
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {
@@ -243,4 +335,11 @@ fn policy(policy: Policy) -> &'static str {
         Policy::Reject => "reject",
         Policy::None | Policy::Unspecified => "none",
     }
+}
+/// The message up to the last octet of its body that is not white space. To relaxed canonicalization (RFC 6376, 3.4.4) it
+/// is the same message.
+fn without_blank_end(message: &[u8]) -> &[u8] {
+    let body = message.windows(4).position(|end| end == b"\r\n\r\n").map_or(message.len(), |at| at + 4);
+    let kept = message.iter().rposition(|b| !b" \t\r\n".contains(b)).map_or(0, |at| at + 1);
+    message.get(..kept.max(body)).unwrap_or(message)
 }

@@ -1,16 +1,30 @@
-//! What the actions of a mail leave to be committed with the end of its job: notifications and bounces.
+//! What the actions of a mail leave to be committed with the end of its job: notifications, messages, bounces, mails that
+//! go on, and work for later jobs.
 use crate::base::Arn;
 use crate::mail::receiving::Owner;
+use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::actions::bounce::Bounce;
+use crate::mail::receiving::actions::forward::Forward;
 use crate::mail::receiving::actions::{Effect, Failure};
+use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::SUBJECT;
-use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
-use crate::store::{Error, Tx, topics};
+use crate::mail::sending::system::{Onward, SystemMail, SystemMailError, send_in, send_on_in};
+use crate::queues::{Error as QueueError, Outgoing, Queues};
+use crate::store::{Error, Tx, queues, topics};
 use crate::topics::Error as TopicError;
 use crate::topics::{Publication, Topics};
-use crate::workers::Reason;
+use crate::workers;
+use crate::workers::{Job, Reason, SystemQueue};
 
-/// Parts the effects into those that can be done and the failures of those whose topic does not exist any more.
+/// What effects are done with.
+#[derive(Clone)]
+pub struct Targets {
+    pub topics: Topics,
+    pub queues: Queues,
+}
+
+/// Parts the effects into those that can be done and the failures of those whose topic or queue does not exist any more, or
+/// does not take so large a message.
 pub async fn part(tx: &mut Tx, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec<Failure>), Error> {
     let (mut good, mut missing) = (Vec::with_capacity(effects.len()), Vec::new());
     for effect in effects {
@@ -20,6 +34,10 @@ pub async fn part(tx: &mut Tx, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec
                 text: format!("topic {topic} does not exist any more"),
                 temporary: false,
             }),
+            Effect::Send { queue, message, .. } => match refusal(tx, queue, message).await? {
+                Some(failure) => missing.push(failure),
+                None => good.push(effect),
+            },
             _ => good.push(effect),
         }
     }
@@ -30,12 +48,36 @@ async fn exists(tx: &mut Tx, topic: &Arn) -> Result<bool, Error> {
     Ok(topics::find(tx, &topic.account, &topic.region, &topic.resource).await?.is_some())
 }
 
-/// Does the effects in the caller's transaction. A topic that vanished since [`part`] looked is logged and passed over.
-pub async fn commit(tx: &mut Tx, topics: &Topics, owner: &Owner, effects: Vec<Effect>) -> Result<(), Error> {
+/// Why the queue would not take the message.
+async fn refusal(tx: &mut Tx, queue: &Arn, message: &str) -> Result<Option<Failure>, Error> {
+    let (reason, text) = match queues::find(tx, &queue.account, &queue.region, &queue.resource).await? {
+        None => (Reason::Missing, format!("queue {queue} does not exist any more")),
+        Some(found) if u32::try_from(message.len()).map_or(true, |size| size > found.settings.message_size_max) => {
+            (Reason::Refused, format!("the mail is larger than queue {queue} takes"))
+        }
+        Some(_) => return Ok(None),
+    };
+    Ok(Some(Failure { reason, text, temporary: false }))
+}
+
+/// Does the effects of the mail `id` in the caller's transaction. A topic or queue that vanished since [`part`] looked is
+/// logged and passed over.
+pub async fn commit(
+    tx: &mut Tx,
+    targets: &Targets,
+    owner: &Owner,
+    id: &str,
+    effects: Vec<Effect>,
+) -> Result<(), Error> {
     for effect in effects {
         match effect {
-            Effect::Publish { topic, message } => publish(tx, topics, &topic, message).await?,
+            Effect::Publish { topic, message } => publish(tx, &targets.topics, &topic, message).await?,
             Effect::Bounce(bounce) => enqueue_bounce(tx, owner, *bounce).await?,
+            Effect::Send { queue, message, group, id } => {
+                send(tx, &targets.queues, &queue, message, (group, id)).await?;
+            }
+            Effect::Hand(task) => hand(tx, id, task).await?,
+            Effect::Forward(forward) => enqueue_forward(tx, owner, *forward).await?,
         }
     }
     Ok(())
@@ -71,4 +113,45 @@ async fn enqueue_bounce(tx: &mut Tx, owner: &Owner, bounce: Bounce) -> Result<()
             Ok(())
         }
     }
+}
+
+/// A FIFO queue keeps the order of each recipient's mail.
+async fn send(
+    tx: &mut Tx,
+    queues: &Queues,
+    queue: &Arn,
+    body: String,
+    (group, id): (String, String),
+) -> Result<(), Error> {
+    let fifo = queue.resource.ends_with(".fifo");
+    let message = Outgoing {
+        body,
+        group_id: fifo.then(|| group.chars().filter(char::is_ascii_graphic).take(128).collect()),
+        deduplication_id: fifo.then_some(id),
+        ..Outgoing::default()
+    };
+    match queues.deliver(tx, queue, message).await {
+        Ok(_) => Ok(()),
+        Err(QueueError::Internal(error)) => Err(error),
+        Err(error) => {
+            tracing::error!(queue = %queue, %error, "a received mail was not sent to its queue");
+            Ok(())
+        }
+    }
+}
+
+async fn hand(tx: &mut Tx, mail: &str, task: Task) -> Result<(), Error> {
+    let group = Some(task.group());
+    let job = InboundJob { mail: mail.to_owned(), task: Some(task) };
+    let body = serde_json::to_string(&job).map_err(Error::corrupt)?;
+    let visible_at = tx.now();
+    workers::enqueue(tx, SystemQueue::Inbound, &[Job { body, group, visible_at }]).await
+}
+
+async fn enqueue_forward(tx: &mut Tx, owner: &Owner, forward: Forward) -> Result<(), Error> {
+    let Forward { from, null, to, message } = forward;
+    let (account, region) = (owner.account.clone(), owner.region.clone());
+    let id = send_on_in(tx, Onward { account, region, from, null, to, raw: message }).await?;
+    tracing::info!(message.id = %id, "received mail goes on");
+    Ok(())
 }

@@ -16,6 +16,9 @@ pub enum Error {
     /// The name of a rule is taken in its rule set.
     #[error("rule {0} already exists")]
     RuleExists(String),
+    /// The name of an IP filter is taken.
+    #[error("filter {0} already exists")]
+    FilterExists(String),
     /// There would be too many of something; the text names the limit.
     #[error("limit exceeded: {0}")]
     LimitExceeded(String),
@@ -25,6 +28,9 @@ pub enum Error {
     /// An action names a topic that does not exist, or that belongs to someone else.
     #[error("topic {0} is not valid")]
     InvalidTopic(String),
+    /// An action names a function that the settings do not know.
+    #[error("function {0} is not known")]
+    InvalidFunction(String),
     /// An action names a bucket, a prefix or a key that cannot be used.
     #[error("bucket {bucket} cannot be used: {why}")]
     InvalidBucket {

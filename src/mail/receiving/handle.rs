@@ -2,9 +2,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Arn, Clock, Domain, Region};
 use crate::mail::receiving::Error;
 use crate::mail::receiving::known::Known;
+use crate::mail::receiving::route::House;
+use crate::outlets::Functions;
 use crate::store::inbound_mails::State;
 use crate::store::{Store, inbound_mails};
 
@@ -17,6 +19,9 @@ pub struct Receiving {
     store: Store,
     clock: Clock,
     known: Arc<Known>,
+    house: Option<House>,
+    functions: Option<Functions>,
+    sandboxed: bool,
 }
 
 /// Whose rule sets: one account in one region.
@@ -31,7 +36,30 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, known: Arc::default() }
+        Self { store, clock, known: Arc::default(), house: None, functions: None, sandboxed: false }
+    }
+
+    /// Takes mail to `postmaster` of this server's own name too, for `owner`.
+    pub fn with_house(self, hostname: Domain, owner: Owner) -> Self {
+        Self { house: Some(House { hostname, owner }), ..self }
+    }
+
+    /// Lets rules name these functions.
+    pub fn with_functions(self, functions: Functions) -> Self {
+        Self { functions: Some(functions), ..self }
+    }
+
+    /// Whether accounts begin in the sandbox, where mail goes to verified addresses only.
+    pub fn with_sandbox(self, sandboxed: bool) -> Self {
+        Self { sandboxed, ..self }
+    }
+
+    pub(in crate::mail::receiving) fn knows(&self, function: &Arn) -> bool {
+        self.functions.as_ref().is_some_and(|functions| functions.knows(function))
+    }
+
+    pub(in crate::mail::receiving) fn sandboxed(&self) -> bool {
+        self.sandboxed
     }
 
     /// Removes old mails: those whose rules ran after three days, those that failed after 14, as long as SQS keeps a
@@ -57,6 +85,10 @@ impl Receiving {
 
     pub(in crate::mail::receiving) fn known(&self) -> &Known {
         &self.known
+    }
+
+    pub(in crate::mail::receiving) fn house(&self) -> Option<&House> {
+        self.house.as_ref()
     }
 
     pub(in crate::mail::receiving) fn clock(&self) -> &Clock {

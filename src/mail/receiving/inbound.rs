@@ -11,20 +11,28 @@ use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::config::{Mode, Settings};
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
-use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules};
+use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules, s3};
 use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
+use crate::mail::receiving::effects::Targets;
+use crate::mail::receiving::handed::Hands;
 use crate::mail::receiving::notification::Facts;
+use crate::mail::receiving::route::is_postmaster;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Owner, effects, rule_sets, trace};
+use crate::mail::receiving::{Error, Owner, effects, matching, rule_sets, trace};
+use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
+use crate::queues::Queues;
 use crate::store;
 use crate::store::inbound_mails::{InboundMail, State};
 use crate::store::{Store, Tx, inbound_mails};
 use crate::topics::Topics;
+use crate::topics::delivery::Poster;
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
 /// How often a mail is tried whose actions fail for now: about nine hours.
 const MAX_ATTEMPTS: u32 = 25;
+/// Where mail for a postmaster without a rule goes.
+const POSTMASTER_BUCKET: &str = "postmaster";
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
 
@@ -33,14 +41,14 @@ const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
 pub struct InboundSettings {
     /// This server's name, for the header fields and the bounces.
     pub hostname: String,
-    /// How often a mail waits for DNS that fails for now, before its verdicts say PROCESSING_FAILED.
+    /// How often a mail waits for DNS that fails for now (six times are about ten minutes), before its verdicts say PROCESSING_FAILED.
     pub dns_retries: u32,
 }
 
 impl InboundSettings {
     /// What the settings say. On a developer's machine nothing waits for a DNS that is not there.
     pub fn from_settings(settings: &Settings) -> Self {
-        let dns_retries = if settings.mode == Mode::Dev { 0 } else { 4 };
+        let dns_retries = if settings.mode == Mode::Dev { 0 } else { 6 };
         Self { hostname: settings.hostname.to_string(), dns_retries }
     }
 }
@@ -49,10 +57,25 @@ impl InboundSettings {
 pub struct Inbound {
     store: Store,
     clock: Clock,
-    topics: Topics,
+    targets: Targets,
+    hands: Hands,
     objects: Objects,
     checks: Checks,
     settings: InboundSettings,
+}
+
+/// What the actions work with.
+pub struct Outlets {
+    /// Notifications go there.
+    pub topics: Topics,
+    /// Messages go there.
+    pub queues: Queues,
+    /// Objects go there.
+    pub objects: Objects,
+    /// What Lambda actions call.
+    pub functions: Functions,
+    /// Posts to webhooks.
+    pub poster: Poster,
 }
 
 /// A mail with all that a pass through the rules needs.
@@ -64,15 +87,10 @@ struct Loaded {
 
 impl Inbound {
     /// Makes the worker.
-    pub fn new(
-        store: Store,
-        clock: Clock,
-        topics: Topics,
-        objects: Objects,
-        checks: Checks,
-        settings: InboundSettings,
-    ) -> Self {
-        Self { store, clock, topics, objects, checks, settings }
+    pub fn new(store: Store, clock: Clock, outlets: Outlets, checks: Checks, settings: InboundSettings) -> Self {
+        let Outlets { topics, queues, objects, functions, poster } = outlets;
+        let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster };
+        Self { store, clock, targets: Targets { topics, queues }, hands, objects, checks, settings }
     }
 
     async fn process(&self, claim: &Claim) -> Finish {
@@ -80,6 +98,10 @@ impl Inbound {
             tracing::error!(job.body = %claim.body, "an inbound job cannot be read");
             return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
         };
+        if let Some(task) = &job.task {
+            let again = (claim.attempt < MAX_ATTEMPTS).then(|| self.later(claim.attempt));
+            return Finish::plain(self.hands.work(&job.mail, task, again).await);
+        }
         let loaded = match self.load(&job.mail).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => {
@@ -117,12 +139,16 @@ impl Inbound {
             tls: mail.tls,
             hostname: &self.settings.hostname,
             objects: &self.objects,
+            functions: &self.hands.functions,
+            last_attempt: claim.attempt >= MAX_ATTEMPTS,
             clock: &self.clock,
             effects: Vec::new(),
             failures: Vec::new(),
             matched: 0,
         };
-        run_rules(&mut run, rules.as_deref().unwrap_or_default()).await;
+        let rules = rules.unwrap_or_default();
+        run_rules(&mut run, &rules).await;
+        keep_for_postmaster(&mut run, &rules).await;
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {
             Ok(parted) => parted,
@@ -164,11 +190,11 @@ impl Inbound {
     }
 
     fn finish(&self, outcome: Outcome, mail: InboundMail, effects: Vec<Effect>, state: State, note: String) -> Finish {
-        let topics = self.topics.clone();
+        let targets = self.targets.clone();
         let owner = Owner { account: mail.account, region: mail.region };
         Finish::with(outcome, move |tx: &mut Tx| {
             Box::pin(async move {
-                effects::commit(tx, &topics, &owner, effects).await?;
+                effects::commit(tx, &targets, &owner, &mail.id, effects).await?;
                 inbound_mails::finish(tx, &mail.id, state, &note).await?;
                 Ok(())
             })
@@ -196,7 +222,7 @@ impl Inbound {
         self.checks.check(Envelope { peer, helo: &mail.helo, source }, raw).await
     }
 
-    /// Takes out what goes to topics that are gone since the rule was made: that fails for good, and the rest goes on.
+    /// Takes out what goes to topics and queues that are gone since the rule was made: that fails for good, and the rest goes on.
     async fn without_missing_topics(&self, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec<Failure>), store::Error> {
         if effects.is_empty() {
             return Ok((effects, vec![]));
@@ -227,6 +253,18 @@ impl Work for Inbound {
                 })
             })
         })
+    }
+}
+
+/// Mail for a `postmaster` that no rule is for goes to a bucket of its own: it is always taken (see `route.rs`), so it must
+/// be somewhere.
+async fn keep_for_postmaster(run: &mut Run<'_>, rules: &[Rule]) {
+    let ruled = |address: &EmailAddress| rules.iter().any(|rule| matching::matches(rule, address, run.tls));
+    let left: Vec<&EmailAddress> =
+        run.facts.destination.iter().filter(|address| is_postmaster(address) && !ruled(address)).collect();
+    if !left.is_empty() {
+        run.matched += 1;
+        s3::run(run, &left, POSTMASTER_BUCKET, None, None).await;
     }
 }
 

@@ -3,9 +3,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{AccountId, Region, Timestamp};
+use crate::base::Timestamp;
+use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Receiving, rule_sets};
+use crate::mail::receiving::{Error, Owner, Receiving, filters, rule_sets};
 use crate::store::receipt_rules;
 
 /// How long an answer is good for that another node may have changed. What this node changes counts at once.
@@ -13,12 +14,12 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Enough for all domains in use. Strangers can name any number of others; when there are more, all are read anew.
 const ENTRIES_MAX: usize = 10_000;
 
-/// An account and region that a domain is verified in, with the rules of its active rule set.
+/// An account and region that a domain is verified in, with the rules of its active rule set and its IP filters.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    pub account: AccountId,
-    pub region: Region,
+    pub owner: Owner,
     pub rules: Vec<Rule>,
+    pub filters: Vec<Filter>,
 }
 
 /// What this node has read, by domain.
@@ -48,11 +49,14 @@ impl Receiving {
         {
             return Ok(entry.candidates.clone());
         }
-        let rows = receipt_rules::candidates(&mut self.store().reader().await?, domain).await?;
-        let read = rows.into_iter().map(|row| {
-            Ok(Candidate { account: row.account, region: row.region, rules: rule_sets::read_rules(&row.rules)? })
-        });
-        let candidates: Arc<[Candidate]> = read.collect::<Result<Vec<_>, Error>>()?.into();
+        let mut reader = self.store().reader().await?;
+        let mut read = vec![];
+        for row in receipt_rules::candidates(&mut reader, domain).await? {
+            let owner = Owner { account: row.account, region: row.region };
+            let filters = filters::read(&mut reader, &owner).await?;
+            read.push(Candidate { owner, rules: rule_sets::read_rules(&row.rules)?, filters });
+        }
+        let candidates: Arc<[Candidate]> = read.into();
         let entry = Entry { candidates: candidates.clone(), generation, until: now + GOOD_FOR };
         let mut entries = self.known().entries();
         if entries.len() >= ENTRIES_MAX {

@@ -6,6 +6,7 @@ use crate::base::{Arn, EmailAddress, Timestamp};
 use crate::mail::message::parse::{CommonHeaders, HeaderField};
 use crate::mail::receiving::checks::{Verdict, Verdicts};
 use crate::mail::receiving::rules::Encoding;
+use crate::outlets::functions::Invocation;
 
 /// The subject of every such notification, as SES gives it.
 pub const SUBJECT: &str = "Amazon SES Email Receipt Notification";
@@ -55,20 +56,54 @@ pub struct ActionTaken {
     message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sender: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invocation_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<Vec<String>>,
 }
 
 impl ActionTaken {
     fn of(kind: &'static str, topic: &Arn) -> Self {
-        Self { kind, topic_arn: Some(topic.to_string()), ..Self::default() }
+        Self::maybe(kind, Some(topic))
+    }
+
+    fn maybe(kind: &'static str, topic: Option<&Arn>) -> Self {
+        Self { kind, topic_arn: topic.map(ToString::to_string), ..Self::default() }
+    }
+
+    /// The Lambda action.
+    pub fn lambda(topic: Option<&Arn>, function: &Arn, how: Invocation) -> Self {
+        Self {
+            function_arn: Some(function.to_string()),
+            invocation_type: Some(how.as_str()),
+            ..Self::maybe("Lambda", topic)
+        }
+    }
+
+    /// The webhook action, one of our own.
+    pub fn webhook(topic: Option<&Arn>, url: &str) -> Self {
+        Self { url: Some(url.to_owned()), ..Self::maybe("Webhook", topic) }
+    }
+
+    /// The SQS action, one of our own.
+    pub fn sqs(topic: Option<&Arn>, queue: &Arn, encoding: Encoding) -> Self {
+        Self { queue_arn: Some(queue.to_string()), encoding: Some(word(encoding)), ..Self::maybe("SQS", topic) }
+    }
+
+    /// The forward action, one of our own.
+    pub fn forward(topic: &Arn, to: &[EmailAddress]) -> Self {
+        Self { recipients: Some(to.iter().map(ToString::to_string).collect()), ..Self::of("Forward", topic) }
     }
 
     /// The SNS action.
     pub fn sns(topic: &Arn, encoding: Encoding) -> Self {
-        let encoding = match encoding {
-            Encoding::Utf8 => "UTF8",
-            Encoding::Base64 => "BASE64",
-        };
-        Self { encoding: Some(encoding), ..Self::of("SNS", topic) }
+        Self { encoding: Some(word(encoding)), ..Self::of("SNS", topic) }
     }
 
     /// The S3 action, after the put.
@@ -98,6 +133,13 @@ impl ActionTaken {
     }
 }
 
+fn word(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Utf8 => "UTF8",
+        Encoding::Base64 => "BASE64",
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Notification<'a> {
@@ -108,9 +150,10 @@ struct Notification<'a> {
     content: Option<&'a str>,
 }
 
+/// What is told of the mail.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MailPart<'a> {
+pub(in crate::mail::receiving) struct MailPart<'a> {
     timestamp: String,
     source: &'a str,
     message_id: &'a str,
@@ -125,9 +168,10 @@ struct Status {
     status: Verdict,
 }
 
+/// What is told of its receipt and of the action.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ReceiptPart<'a> {
+pub(in crate::mail::receiving) struct ReceiptPart<'a> {
     timestamp: String,
     processing_time_millis: i64,
     recipients: &'a [&'a EmailAddress],
@@ -150,33 +194,41 @@ pub fn write(
     now: Timestamp,
     content: Option<&str>,
 ) -> Result<String, serde_json::Error> {
+    let (mail, receipt) = told(facts, recipients, action, now);
+    serde_json::to_string(&Notification { notification_type: "Received", mail, receipt, content })
+}
+
+/// The two parts that every record of a received mail has.
+pub(in crate::mail::receiving) fn told<'a>(
+    facts: &'a Facts,
+    recipients: &'a [&'a EmailAddress],
+    action: &'a ActionTaken,
+    now: Timestamp,
+) -> (MailPart<'a>, ReceiptPart<'a>) {
     let timestamp = facts.received_at.iso_millis();
     let verdicts = &facts.verdicts;
-    serde_json::to_string(&Notification {
-        notification_type: "Received",
-        mail: MailPart {
-            timestamp: timestamp.clone(),
-            source: &facts.source,
-            message_id: &facts.message_id,
-            destination: &facts.destination,
-            headers_truncated: facts.headers_truncated,
-            headers: &facts.headers,
-            common_headers: &facts.common_headers,
-        },
-        receipt: ReceiptPart {
-            timestamp,
-            processing_time_millis: i64::try_from(now.since(facts.received_at).as_millis()).unwrap_or(i64::MAX),
-            recipients,
-            spam_verdict: Status { status: verdicts.spam },
-            virus_verdict: Status { status: verdicts.virus },
-            spf_verdict: Status { status: verdicts.spf },
-            dkim_verdict: Status { status: verdicts.dkim },
-            dmarc_verdict: Status { status: verdicts.dmarc },
-            dmarc_policy: verdicts.dmarc_policy,
-            action,
-        },
-        content,
-    })
+    let mail = MailPart {
+        timestamp: timestamp.clone(),
+        source: &facts.source,
+        message_id: &facts.message_id,
+        destination: &facts.destination,
+        headers_truncated: facts.headers_truncated,
+        headers: &facts.headers,
+        common_headers: &facts.common_headers,
+    };
+    let receipt = ReceiptPart {
+        timestamp,
+        processing_time_millis: i64::try_from(now.since(facts.received_at).as_millis()).unwrap_or(i64::MAX),
+        recipients,
+        spam_verdict: Status { status: verdicts.spam },
+        virus_verdict: Status { status: verdicts.virus },
+        spf_verdict: Status { status: verdicts.spf },
+        dkim_verdict: Status { status: verdicts.dkim },
+        dmarc_verdict: Status { status: verdicts.dmarc },
+        dmarc_policy: verdicts.dmarc_policy,
+        action,
+    };
+    (mail, receipt)
 }
 
 #[cfg(test)]

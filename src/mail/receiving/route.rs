@@ -1,6 +1,10 @@
 //! Who receives mail for an address: asked by SMTP for each RCPT, before anything is accepted.
-use crate::base::{AccountId, EmailAddress, Region};
-use crate::mail::receiving::{Error, Receiving, matching};
+use std::net::IpAddr;
+
+use crate::base::{AccountId, Domain, EmailAddress, Region};
+use crate::mail::receiving::filters::Filter;
+use crate::mail::receiving::known::Candidate;
+use crate::mail::receiving::{Error, Owner, Receiving, filters, matching};
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
 const MAX_LEVELS: usize = 10;
@@ -14,25 +18,85 @@ pub struct Route {
     pub region: Region,
 }
 
+/// Who wants to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The address that it connects from.
+    pub peer: IpAddr,
+    /// Whether the connection is under TLS.
+    pub tls: bool,
+}
+
+/// What becomes of mail for an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// It is taken.
+    To(Route),
+    /// Nobody here receives it.
+    Nobody,
+    /// All rules for it want TLS (TlsPolicy `Require`).
+    NeedsTls,
+    /// An IP filter of who would receive it blocks the client.
+    Blocked,
+}
+
+/// Who receives mail to this server's own `postmaster`.
+#[derive(Clone, Debug)]
+pub(in crate::mail::receiving) struct House {
+    pub hostname: Domain,
+    pub owner: Owner,
+}
+
+/// Whether it is the address that every mail domain must have (RFC 5321, 4.5.1).
+pub(in crate::mail::receiving) fn is_postmaster(address: &EmailAddress) -> bool {
+    address.local_part().eq_ignore_ascii_case("postmaster")
+}
+
 impl Receiving {
     /// Finds who receives mail for `recipient`: an account and region where the recipient's domain, or one above it, is
-    /// a verified identity, and whose active rule set has an enabled rule for it. `None`: nobody, and SMTP refuses.
+    /// a verified identity, and whose active rule set has an enabled rule for it.
     ///
     /// The nearest domain wins over one above it. Of several accounts and regions that have verified the same domain
     /// and have a rule for the recipient, the one that verified it first wins, so that nobody can take another's mail by
-    /// verifying later; the others receive nothing.
+    /// verifying later; the others receive nothing. That account's IP filters then decide about the client.
     ///
-    /// Rules with TlsPolicy `Require` do not count when `tls` is false. `postmaster` is an address like any other: it
-    /// follows the rules too.
-    pub async fn route(&self, recipient: &EmailAddress, tls: bool) -> Result<Option<Route>, Error> {
-        for level in recipient.domain().and_parents().take(MAX_LEVELS) {
-            for candidate in self.candidates(level).await?.iter() {
-                if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, tls)) {
-                    let (account, region) = (candidate.account.clone(), candidate.region.clone());
-                    return Ok(Some(Route { account, region }));
+    /// `postmaster` of a domain that receives at all, and of this server's own name, is always taken (RFC 5321, 4.5.1):
+    /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own.
+    pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
+        let (mut for_tls, mut postmaster) = (false, None);
+        let domain = recipient.domain();
+        for level in domain.and_parents().take(MAX_LEVELS) {
+            let candidates = self.candidates(level).await?;
+            for (n, candidate) in candidates.iter().enumerate() {
+                if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
+                    return Ok(candidate.admit(client));
+                }
+                for_tls |= candidate.rules.iter().any(|rule| matching::matches(rule, recipient, true));
+                if is_postmaster(recipient) && level == domain.as_str() && postmaster.is_none() {
+                    postmaster = Some((n, candidates.clone()));
                 }
             }
         }
-        Ok(None)
+        if let Some(candidate) = postmaster.as_ref().and_then(|(n, candidates)| candidates.get(*n)) {
+            return Ok(candidate.admit(client));
+        }
+        if let Some(house) = self.house().filter(|house| is_postmaster(recipient) && domain == house.hostname) {
+            let filters = filters::read(&mut self.store().reader().await?, &house.owner).await?;
+            return Ok(admit(&house.owner, &filters, client));
+        }
+        Ok(if for_tls { Routed::NeedsTls } else { Routed::Nobody })
     }
+}
+
+impl Candidate {
+    fn admit(&self, client: Client) -> Routed {
+        admit(&self.owner, &self.filters, client)
+    }
+}
+
+fn admit(owner: &Owner, filters: &[Filter], client: Client) -> Routed {
+    if !filters::lets_in(filters, client.peer) {
+        return Routed::Blocked;
+    }
+    Routed::To(Route { account: owner.account.clone(), region: owner.region.clone() })
 }

@@ -1,10 +1,10 @@
 //! Rule sets and their rules: making, changing, ordering, and choosing the active one.
-use crate::base::{Arn, EmailAddress, Timestamp};
-use crate::mail::identity::IdentityName;
-use crate::mail::receiving::rules::{Action, MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
-use crate::mail::receiving::{Error, Owner, Receiving};
+use crate::base::Timestamp;
+use crate::mail::receiving::needs::Needs;
+use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
+use crate::mail::receiving::{Error, Owner, Receiving, own_rules};
 use crate::store;
-use crate::store::{Tx, identities, receipt_rules, topics};
+use crate::store::{Tx, receipt_rules};
 
 /// A rule set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,8 +132,10 @@ impl Receiving {
     pub async fn create_rule(&self, owner: &Owner, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
         check(&rule)?;
         let after = after.map(str::to_owned);
-        let needs = Needs::of(&rule);
+        let needs = self.needs(&rule)?;
         self.change(owner, set, needs, move |rules| {
+            let mut rule = rule;
+            own_rules::keep_secrets(&mut rule, None)?;
             if rules.iter().any(|known| known.name == rule.name) {
                 return Err(Error::RuleExists(rule.name));
             }
@@ -150,9 +152,11 @@ impl Receiving {
     /// Replaces the rule of the same name; its place stays.
     pub async fn update_rule(&self, owner: &Owner, set: &str, rule: Rule) -> Result<(), Error> {
         check(&rule)?;
-        let needs = Needs::of(&rule);
+        let needs = self.needs(&rule)?;
         self.change(owner, set, needs, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
             Some(known) => {
+                let mut rule = rule;
+                own_rules::keep_secrets(&mut rule, Some(known))?;
                 *known = rule;
                 Ok(())
             }
@@ -231,6 +235,7 @@ impl Receiving {
                     let mut rules = read_rules(&row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules)?;
                     needs.check(tx, &owner).await?;
                     change(&mut rules)?;
+                    own_rules::seal_secrets(tx, &mut rules)?;
                     let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
                     Ok(receipt_rules::set_rules(tx, account, region, &set, &text).await?)
                 })
@@ -253,47 +258,6 @@ pub(in crate::mail::receiving) fn read_rules(text: &str) -> Result<Vec<Rule>, st
 
 fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
     Ok(RuleSet { name: row.name, created_at: row.created_at, rules: read_rules(&row.rules)? })
-}
-
-/// What a rule's actions need to exist.
-#[derive(Debug, Default)]
-struct Needs {
-    topics: Vec<Arn>,
-    senders: Vec<EmailAddress>,
-}
-
-impl Needs {
-    fn of(rule: &Rule) -> Self {
-        let sender = |action: &Action| match action {
-            Action::Bounce { sender, .. } => Some(sender.clone()),
-            _ => None,
-        };
-        Self {
-            topics: rule.actions.iter().filter_map(|action| action.topic().cloned()).collect(),
-            senders: rule.actions.iter().filter_map(sender).collect(),
-        }
-    }
-
-    /// The topics must exist and belong to the owner; who a bounce comes from must be verified by the owner.
-    async fn check(&self, tx: &mut Tx, owner: &Owner) -> Result<(), Error> {
-        for topic in &self.topics {
-            let ours = topic.service == "sns" && topic.account == owner.account && topic.region == owner.region;
-            if !ours || topics::find(tx, &topic.account, &topic.region, &topic.resource).await?.is_none() {
-                return Err(Error::InvalidTopic(topic.to_string()));
-            }
-        }
-        for sender in &self.senders {
-            let mut verified = false;
-            for name in IdentityName::covering(sender) {
-                let identity = identities::find(tx, &owner.account, &owner.region, &name).await?;
-                verified |= identity.is_some_and(|identity| identity.status == "SUCCESS");
-            }
-            if !verified {
-                return Err(Error::Invalid(format!("the sender of the bounce is not verified: {sender}")));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn place_after(rules: &[Rule], after: Option<String>) -> Result<usize, Error> {

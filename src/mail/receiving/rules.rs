@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Arn, Domain, EmailAddress};
 use crate::mail::receiving::Error;
+use crate::mail::receiving::own_rules;
 use crate::outlets::objects;
 
 /// How many rule sets an account can have in a region.
@@ -90,6 +91,44 @@ pub enum Action {
         /// Told when it stops.
         topic: Option<Arn>,
     },
+    /// Calls a function.
+    Lambda {
+        /// The function.
+        function: Arn,
+        /// Whether the mail waits for what the function decides.
+        waits: bool,
+        /// Told when the function is called.
+        topic: Option<Arn>,
+    },
+    /// Posts the parsed mail to a URL. One of our own.
+    Webhook {
+        /// `http://` or `https://`.
+        url: String,
+        /// The key of the signature; sealed where it is stored, and empty where a rule is changed and keeps it.
+        secret: String,
+        /// Where the message and its attachments go; without one they are only named.
+        bucket: Option<String>,
+        /// What the objects' keys begin with.
+        prefix: Option<String>,
+        /// Told when the post is queued.
+        topic: Option<Arn>,
+    },
+    /// Sends a message with the mail itself to a queue. One of our own.
+    Sqs {
+        /// The queue.
+        queue: Arn,
+        /// How the mail is written.
+        encoding: Encoding,
+        /// Told when the message is sent.
+        topic: Option<Arn>,
+    },
+    /// Sends the mail on. One of our own.
+    Forward {
+        /// Who gets it.
+        to: Vec<EmailAddress>,
+        /// Told when it is queued.
+        topic: Option<Arn>,
+    },
     /// Adds a header field, for the actions after this one.
     AddHeader {
         /// The field's name.
@@ -104,17 +143,23 @@ impl Action {
     pub fn topic(&self) -> Option<&Arn> {
         match self {
             Action::Sns { topic, .. } => Some(topic),
-            Action::S3 { topic, .. } | Action::Bounce { topic, .. } | Action::Stop { topic } => topic.as_ref(),
+            Action::S3 { topic, .. }
+            | Action::Bounce { topic, .. }
+            | Action::Stop { topic }
+            | Action::Lambda { topic, .. }
+            | Action::Webhook { topic, .. }
+            | Action::Sqs { topic, .. }
+            | Action::Forward { topic, .. } => topic.as_ref(),
             Action::AddHeader { .. } => None,
         }
     }
 }
 
-/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` (rules: `.` too), with a
+/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` (a rule's: `.` too), with a
 /// letter or digit at both ends.
 pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
     let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-.".contains(&c);
+    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-".contains(&c) || (what == "rule" && c == b'.');
     let bytes = name.as_bytes();
     let fine = (1..=64).contains(&bytes.len())
         && bytes.iter().copied().all(inside)
@@ -146,16 +191,26 @@ pub fn check(rule: &Rule) -> Result<(), Error> {
 
 fn check_action(action: &Action) -> Result<(), Error> {
     match action {
-        Action::S3 { bucket, prefix, .. } => {
-            let sample = objects::key(prefix.as_deref(), &"x".repeat(64));
-            objects::check_bucket(bucket)
-                .and_then(|()| objects::check_key(&sample))
-                .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
+        Action::S3 { bucket, prefix, .. } => check_place(bucket, prefix.as_deref()),
+        Action::Lambda { function, .. } => own_rules::check_function(function),
+        Action::Webhook { url, secret, bucket, prefix, .. } => {
+            own_rules::check_webhook(url, secret)?;
+            bucket.as_ref().map_or(Ok(()), |bucket| check_place(bucket, prefix.as_deref()))
         }
+        Action::Sqs { queue, .. } => own_rules::check_queue(queue),
+        Action::Forward { to, .. } => own_rules::check_forward(to),
         Action::Bounce { reply_code, status, message, .. } => check_bounce(reply_code, status.as_deref(), message),
         Action::AddHeader { name, value } => check_header(name, value),
         Action::Sns { .. } | Action::Stop { .. } => Ok(()),
     }
+}
+
+fn check_place(bucket: &str, prefix: Option<&str>) -> Result<(), Error> {
+    // The longest key that an action makes.
+    let sample = objects::key(prefix, &"x".repeat(64));
+    objects::check_bucket(bucket)
+        .and_then(|()| objects::check_key(&sample))
+        .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
 }
 
 /// A bounce tells of a failure, so its codes begin with 4 or 5 and agree.
@@ -194,7 +249,7 @@ fn check_header(name: &str, value: &str) -> Result<(), Error> {
 }
 
 /// A value for an error's text: short, and on one line.
-fn one_line(text: &str) -> String {
+pub(in crate::mail::receiving) fn one_line(text: &str) -> String {
     text.chars().take(100).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -13,7 +13,7 @@ use crate::mail::content::publish_event;
 use crate::mail::message::{Finished, Stamp, finish};
 use crate::mail::sending::SendError;
 use crate::mail::sending::checked::Passed;
-use crate::mail::sending::checks::{self, Checked};
+use crate::mail::sending::checks::{self, Authors, Checked};
 use crate::mail::sending::quota::{self, Limits, Quota};
 use crate::store::accepted::{self, Accepted, NewJob};
 use crate::store::mails::{Kind, Mail};
@@ -59,6 +59,34 @@ pub struct Submission {
     pub tags: Vec<(String, String)>,
     /// Where bounces go. `None`: to the address in Return-Path, or else to the source.
     pub return_path: Option<EmailAddress>,
+    /// By whose leave it is sent.
+    pub grants: Grants,
+}
+
+/// Identities of other accounts that let this one send (SES guide, "sending authorization"), each by its ARN.
+#[derive(Clone, Debug)]
+pub struct Grants {
+    /// What their policies have to allow.
+    pub action: &'static str,
+    /// For the sender of the envelope. `None`, here and below: what the message's X-SES-…-ARN field says.
+    pub source: Option<String>,
+    /// For the addresses in From.
+    pub from: Option<String>,
+    /// For the address for bounces.
+    pub return_path: Option<String>,
+}
+
+impl Grants {
+    /// Whether only the account's own identities count.
+    pub(super) fn are_none(&self) -> bool {
+        self.source.is_none() && self.from.is_none() && self.return_path.is_none()
+    }
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self { action: "ses:SendRawEmail", source: None, from: None, return_path: None }
+    }
 }
 
 /// The door. Cheap to clone.
@@ -97,11 +125,17 @@ impl Sending {
         let finished = finish(&submission.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
         submission.raw = Bytes::new();
         submission.return_path = submission.return_path.or_else(|| finished.return_path.clone());
+        let [source, from, return_path] = finished.arns.clone();
+        let given = &mut submission.grants;
+        given.source = given.source.take().or(source);
+        given.from = given.from.take().or(from);
+        given.return_path = given.return_path.take().or(return_path);
         // SES: tags of the call win over those of the header, and are not merged with them.
         let tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
         checks::tags(&tags)?;
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
-        let checked = self.checked(&submission, &finished.authors, named_set).await?;
+        let authors = Authors { list: finished.authors.clone(), from: finished.from.clone() };
+        let checked = self.checked(&submission, authors, named_set).await?;
         let charge =
             quota::charge(&submission.account, &submission.region, checked.limits, submission.recipients.len());
         let mail = mail_row(&id, now, &submission, &finished, &tags, &checked);

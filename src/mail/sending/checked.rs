@@ -1,19 +1,20 @@
 //! What the checks found for a sender, kept for a moment: a sender sends many mails, and what he may seldom changes.
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::{AccountId, EmailAddress, Region, Timestamp};
-use crate::mail::sending::checks::{self, Checked};
+use crate::mail::sending::checks::{self, Authors, Checked};
 use crate::mail::sending::{SendError, Sending, Submission};
+use crate::store::identity_policies;
 
 /// How long an answer is good for that another node may have changed. What this node changes counts at once.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Enough for all senders in use; when there are more, all are checked anew.
 const ENTRIES_MAX: usize = 10_000;
 
-/// Everything that the checks look at for an account that is out of the sandbox. In it recipients count too, so nothing
-/// is kept of it.
+/// Everything that the checks look at for an account that is out of the sandbox and whose identities have no policies. With
+/// them, and with other accounts' identities, more counts: recipients, the time, the client. Then nothing is kept.
 #[derive(PartialEq, Eq, Hash)]
 struct Asked {
     account: AccountId,
@@ -39,7 +40,7 @@ impl Sending {
     pub(super) async fn checked(
         &self,
         submission: &Submission,
-        authors: &[EmailAddress],
+        authors: Authors,
         named_set: Option<String>,
     ) -> Result<Arc<Checked>, SendError> {
         let asked = Asked {
@@ -47,26 +48,37 @@ impl Sending {
             region: submission.region.clone(),
             source: submission.source.clone(),
             return_path: submission.return_path.clone(),
-            authors: authors.to_vec(),
+            authors: authors.list.clone(),
             named_set: named_set.clone(),
         };
         // First the generation: a change between it and the checks makes the entry stale, not wrong.
         let (generation, now) = (self.store.settings_generation(), self.clock.now());
-        if let Some(entry) = self.passed.0.lock().unwrap_or_else(PoisonError::into_inner).get(&asked)
+        if let Some(entry) = self.passed.entries().get(&asked)
             && entry.generation == generation
             && entry.until > now
+            && submission.grants.are_none()
         {
             return Ok(entry.checked.clone());
         }
         let mut reader = self.store.reader().await?;
-        let checked = Arc::new(checks::check(&mut reader, submission, authors, named_set, self.settings.limits).await?);
-        if checked.limits.production_access {
-            let mut entries = self.passed.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let checked =
+            Arc::new(checks::check(&mut reader, submission, &authors, named_set, self.settings.limits).await?);
+        if checked.limits.production_access
+            && submission.grants.are_none()
+            && !identity_policies::are_any(&mut reader, &submission.account, &submission.region).await?
+        {
+            let mut entries = self.passed.entries();
             if entries.len() >= ENTRIES_MAX {
                 entries.clear();
             }
             entries.insert(asked, Entry { checked: checked.clone(), generation, until: now + GOOD_FOR });
         }
         Ok(checked)
+    }
+}
+
+impl Passed {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Asked, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, EmailAddress, Region};
-use crate::mail::identity::IdentityName;
+use crate::mail::identity::authorization::{self, Answer, Wish, covering, identity_named};
+use crate::mail::identity::{IdentityName, ReversePath, reverse_path};
+use crate::mail::message::Mailbox;
 use crate::mail::sending::quota::{self, Limits};
 use crate::mail::sending::{SendError, Submission};
 use crate::store::identities::Identity;
 use crate::store::sending_accounts::SendingAccount;
-use crate::store::{self, Tx, configuration_sets, identities};
+use crate::store::{Tx, configuration_sets};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
 const TRIED_FOR: Duration = Duration::from_secs(50_400);
@@ -21,7 +23,7 @@ const TAG_LENGTH: usize = 256;
 /// What the checks found out.
 #[derive(Debug)]
 pub(super) struct Checked {
-    /// The name of the identity that covers the sender.
+    /// The name of the identity that covers the sender; of another account's the ARN.
     pub identity: String,
     /// The configuration set: the one that was named, or the identity's.
     pub configuration_set: Option<String>,
@@ -31,11 +33,19 @@ pub(super) struct Checked {
     pub limits: SendingAccount,
 }
 
+/// Who wrote a message, by its header.
+pub(super) struct Authors {
+    /// The addresses in From and Sender.
+    pub list: Vec<EmailAddress>,
+    /// From as it stands there.
+    pub from: String,
+}
+
 /// Runs the checks in SES's order: account, configuration set, identities.
 pub(super) async fn check(
     tx: &mut Tx,
     submission: &Submission,
-    authors: &[EmailAddress],
+    authors: &Authors,
     named_set: Option<String>,
     default: Limits,
 ) -> Result<Checked, SendError> {
@@ -49,14 +59,10 @@ pub(super) async fn check(
         tried_for = configuration_set(tx, account, region, name).await?;
     }
     let mut failed = Vec::new();
-    let source = covering(tx, account, region, &submission.source).await?;
-    if source.is_none() {
-        failed.push(submission.source.to_string());
-    }
-    let others = authors.iter().chain(&submission.return_path);
+    let source = senders(tx, submission, authors, &mut failed).await?;
     let sandboxed: &[EmailAddress] = if limits.production_access { &[] } else { &submission.recipients };
-    for address in others.chain(sandboxed.iter().filter(|a| a.domain().as_str() != SIMULATOR)) {
-        let known = *address == submission.source || failed.iter().any(|f| f == address.as_str());
+    for address in sandboxed.iter().filter(|a| a.domain().as_str() != SIMULATOR && **a != submission.source) {
+        let known = failed.iter().any(|f| f == address.as_str());
         if !known && covering(tx, account, region, address).await?.is_none() {
             failed.push(address.to_string());
         }
@@ -64,12 +70,71 @@ pub(super) async fn check(
     let Some(source) = source.filter(|_| failed.is_empty()) else {
         return Err(SendError::NotVerified { identities: failed, region: region.clone() });
     };
+    if let ReversePath::Refused { domain } = reverse_path(tx, &source.account, region, &submission.source).await? {
+        return Err(SendError::MailFromNotVerified(domain));
+    }
+    if source.account != *account {
+        // Another account's configuration set is not this one's to use.
+        return Ok(Checked { identity: authorization::arn(&source), configuration_set: named_set, tried_for, limits });
+    }
     let mut set = named_set;
     if let (None, Some(name)) = (&set, source.configuration_set) {
         tried_for = configuration_set(tx, account, region, &name).await?;
         set = Some(name);
     }
     Ok(Checked { identity: source.name, configuration_set: set, tried_for, limits })
+}
+
+/// The identity that covers the sender, if the sender, the authors and the address for bounces may all be used. Those that
+/// are not verified are added to `failed`.
+async fn senders(
+    tx: &mut Tx,
+    submission: &Submission,
+    authors: &Authors,
+    failed: &mut Vec<String>,
+) -> Result<Option<Identity>, SendError> {
+    let grants = &submission.grants;
+    let from = Mailbox::parse(&authors.from).ok();
+    let wish = Wish {
+        account: &submission.account,
+        region: &submission.region,
+        action: grants.action,
+        from: authors.list.first().unwrap_or(&submission.source),
+        display_name: from.as_ref().and_then(|from| from.name.as_deref()),
+        feedback: submission.return_path.as_ref().unwrap_or(&submission.source),
+        recipients: &submission.recipients,
+        source_ip: submission.source_ip,
+        at: tx.now(),
+    };
+    // The identity that lets the sender in lets other addresses of its own in too (SES guide: a lone SourceArn is for all).
+    let fits = |address: &EmailAddress| {
+        let named = grants.source.as_deref().and_then(|arn| identity_named(arn, &submission.region));
+        named.is_some_and(|(_, name)| IdentityName::covering(address).contains(&name))
+    };
+    let by_source = |address: &EmailAddress| grants.source.as_deref().filter(|_| fits(address));
+    let mut asked = vec![(&submission.source, grants.source.as_deref())];
+    asked.extend(authors.list.iter().map(|author| (author, grants.from.as_deref().or_else(|| by_source(author)))));
+    if let Some(address) = &submission.return_path {
+        asked.push((address, grants.return_path.as_deref().or_else(|| by_source(address))));
+    }
+    let mut source = None;
+    for (n, (address, arn)) in asked.iter().enumerate() {
+        // What was asked already has its answer.
+        if asked.iter().take(n).any(|before| before == &(*address, *arn)) {
+            continue;
+        }
+        match authorization::answer(tx, &wish, address, *arn).await? {
+            Answer::Yes(identity) if n == 0 => source = Some(*identity),
+            Answer::Yes(_) => {}
+            Answer::NotVerified if failed.iter().any(|f| f == address.as_str()) => {}
+            Answer::NotVerified => failed.push(address.to_string()),
+            Answer::Denied(resource) => {
+                let (account, action) = (submission.account.clone(), grants.action);
+                return Err(SendError::Denied { account, action, resource });
+            }
+        }
+    }
+    Ok(source)
 }
 
 /// Whether mails may be sent with this set, and how long they are tried.
@@ -86,22 +151,6 @@ async fn configuration_set(
     }
     let seconds = set.max_delivery_seconds.and_then(|s| u64::try_from(s).ok());
     Ok(seconds.map_or(TRIED_FOR, Duration::from_secs))
-}
-
-/// The verified identity that covers an address: itself, its domain, or the nearest domain above.
-async fn covering(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    address: &EmailAddress,
-) -> Result<Option<Identity>, store::Error> {
-    for name in IdentityName::covering(address) {
-        let found = identities::find(tx, account, region, &name).await?;
-        if let Some(identity) = found.filter(|i| i.status == "SUCCESS") {
-            return Ok(Some(identity));
-        }
-    }
-    Ok(None)
 }
 
 /// Checks the tags: names and values of ASCII letters, digits, `_`, `-`, 1 to 256 of them (SES model, MessageTag).

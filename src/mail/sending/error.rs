@@ -1,5 +1,5 @@
 //! Why a mail is not accepted for sending.
-use crate::base::Region;
+use crate::base::{AccountId, Region};
 use crate::mail::message;
 use crate::store;
 
@@ -23,6 +23,19 @@ pub enum SendError {
         /// Where they were looked for.
         region: Region,
     },
+    /// The identity of this ARN does not let the account send.
+    #[error("account {account} may not {action} on {resource}")]
+    Denied {
+        /// Who wanted to.
+        account: AccountId,
+        /// `ses:SendEmail` or the like.
+        action: &'static str,
+        /// The ARN, as it was named.
+        resource: String,
+    },
+    /// The identity's MAIL FROM domain does not work, and it wants no mail to go out then.
+    #[error("mail from domain {0} is not verified")]
+    MailFromNotVerified(String),
     /// More recipients in this second than the account may have.
     #[error("maximum sending rate exceeded")]
     RateExceeded,

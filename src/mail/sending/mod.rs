@@ -16,7 +16,7 @@ pub mod system;
 pub mod transport;
 pub mod verdict;
 
-pub use accept::{Sending, Settings, Submission};
+pub use accept::{Grants, Sending, Settings, Submission};
 pub use error::SendError;
 pub use notices::Notices;
 pub use outbound::Outbound;

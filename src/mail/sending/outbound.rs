@@ -1,7 +1,8 @@
 //! The outbound worker: takes one recipient's job, signs the mail, delivers it, and records what came of it.
 //!
-//! The reverse path of a delivery is the mail's return path, or its source where none was named: bounces that come back
-//! later go to the sender. (SES has a return path of its own and reads what comes there; we do not yet.)
+//! The reverse path of a delivery is in the identity's MAIL FROM domain, where it has one that works. Otherwise it is the
+//! mail's return path, or its source where none was named: bounces that come back later go to the sender. (SES reads what
+//! comes back; we do not yet.)
 //!
 //! A job may be worked twice, after a crash between the peer's yes and our commit: the mail may then arrive twice.
 //! A recipient that is settled is never tried again, and its record is written only while the claim holds.
@@ -12,10 +13,13 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use tracing::{error, info};
 
-use crate::base::{Clock, EmailAddress, Timestamp};
-use crate::mail::identity::SigningKey;
-use crate::mail::identity::dkim::signing_key;
-use crate::mail::message::dkim;
+use crate::base::{AccountId, Clock, EmailAddress, Timestamp};
+use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::identity::authorization::identity_named;
+use crate::mail::identity::dkim::signing_keys;
+use crate::mail::identity::{ReversePath, reverse_path};
+use crate::mail::message::Mailbox;
+use crate::mail::message::dkim::{self, Canonicalization, SigningKey};
 use crate::mail::sending::capture;
 use crate::mail::sending::record::{self, Attempted};
 use crate::mail::sending::schedule::{self, Next};
@@ -48,7 +52,9 @@ struct Parcel {
     mail: Mail,
     recipient: Recipient,
     raw: Vec<u8>,
-    key: Option<SigningKey>,
+    keys: Vec<SigningKey>,
+    /// The MAIL FROM domain.
+    reverse: Option<String>,
     require_tls: bool,
 }
 
@@ -90,13 +96,7 @@ impl Outbound {
     async fn deliver(&self, mut parcel: Parcel) -> Finish {
         let started_at = self.clock.now();
         let raw = crlf_only(std::mem::take(&mut parcel.raw));
-        let signature = parcel.key.as_ref().map(|key| dkim::signature(key, &raw)).transpose();
-        let prefix = signature.unwrap_or_else(|error| {
-            // A mail without its signature may still arrive; one that waits for a broken key never does.
-            error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature");
-            None
-        });
-        let mut prefix = prefix.unwrap_or_default().into_bytes();
+        let mut prefix = signatures(&parcel, &raw, started_at);
         if self.transport.options().delivery == Delivery::Capture {
             let row = capture::row(&parcel.mail, &parcel.recipient, prefix, &raw);
             let round = captured();
@@ -187,22 +187,55 @@ async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, store::Error> 
     let Some(mail) = mails::find(tx, &job.mail).await? else { return Ok(None) };
     let Some(recipient) = mails::recipient(tx, &job.mail, job.recipient).await? else { return Ok(None) };
     let Some(raw) = mails::raw(tx, &job.mail).await? else { return Ok(None) };
-    let (mut key, mut require_tls) = (None, false);
+    let (mut keys, mut reverse, mut require_tls) = (Vec::new(), None, false);
     if let (Ok(account), Ok(region)) = (mail.account.parse(), mail.region.parse()) {
-        if let Ok(author) = mail.source.parse::<EmailAddress>() {
-            key = signing_key(tx, &account, &region, &author).await?;
+        // Another account's identity is named by its ARN.
+        let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, &region));
+        let owner = foreign.map_or_else(|| AccountId::clone(&account), |(owner, _)| owner);
+        if let Ok(source) = mail.source.parse::<EmailAddress>() {
+            let author = author(&mail).unwrap_or_else(|| source.clone());
+            keys = signing_keys(tx, &owner, &region, &author).await?;
+            // A mail that was accepted goes out, even if its identity would refuse it by now.
+            if let ReversePath::Domain(domain) = reverse_path(tx, &owner, &region, &source).await? {
+                reverse = Some(domain);
+            }
         }
         if let Some(name) = &mail.configuration_set {
             let set = configuration_sets::find(tx, &account, &region, name).await?;
             require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
         }
     }
-    Ok(Some(Parcel { mail, recipient, raw, key, require_tls }))
+    Ok(Some(Parcel { mail, recipient, raw, keys, reverse, require_tls }))
 }
 
 fn envelope(parcel: &Parcel) -> Option<Envelope> {
     let recipient = parcel.recipient.address.parse().ok()?;
-    Some(Envelope { sender: parcel.mail.return_path.parse().ok(), recipient, require_tls: parcel.require_tls })
+    let mail = &parcel.mail;
+    let sender = match parcel.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
+        Some(domain) => format!("{}@{domain}", mail.id).parse().ok(),
+        None => mail.return_path.parse().ok(),
+    };
+    Some(Envelope { sender, recipient, require_tls: parcel.require_tls })
+}
+
+/// The address in From: its domain is what receivers compare the signature's with (RFC 7489, 3.1.1).
+fn author(mail: &Mail) -> Option<EmailAddress> {
+    let from = HeadersRecord::read(&mail.headers).source?;
+    Some(Mailbox::parse(&from).ok()?.address)
+}
+
+/// The signatures of all keys, to stand before the message.
+fn signatures(parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
+    let sign = |key| dkim::signature(key, Canonicalization::default(), raw, now);
+    let mut all = String::new();
+    for signature in parcel.keys.iter().map(sign) {
+        match signature {
+            Ok(field) => all.push_str(&field),
+            // A mail without its signature may still arrive; one that waits for a broken key never does.
+            Err(error) => error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature"),
+        }
+    }
+    all.into_bytes()
 }
 
 fn captured() -> Round {

@@ -14,7 +14,7 @@ use hickory_resolver::{Resolver, TokioResolver, system_conf};
 use rand::seq::SliceRandom;
 
 use crate::base::Domain;
-use crate::mail::identity::{LookupFailed, TxtLookup};
+use crate::mail::identity::{LookupFailed, RecordLookup};
 use crate::topics::delivery::Lookup as AddressLookup;
 
 /// The most mail hosts that one delivery looks at; a domain with more is served by its best ones.
@@ -50,7 +50,11 @@ pub struct SetupError(String);
 
 /// Asks the configured name servers. Cheap to clone; clones share one cache.
 #[derive(Clone, Debug)]
-pub struct Dns(TokioResolver);
+pub struct Dns {
+    cached: TokioResolver,
+    /// One that remembers nothing, not even on the way along a CNAME.
+    fresh: TokioResolver,
+}
 
 impl Dns {
     /// A resolver that asks `servers`, or those of the system when the list is empty. With servers of its own it does
@@ -67,8 +71,6 @@ impl Dns {
         (options.timeout, options.attempts) = ASK;
         options.positive_max_ttl = Some(LONGEST_TTL);
         options.negative_max_ttl = Some(Duration::from_secs(300));
-        let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options;
         // We ask in the clear. Without this the library reads the machine's certificate store and fails where there is
         // none, as in a small container image.
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -76,8 +78,14 @@ impl Dns {
             .map_err(|error| SetupError(error.to_string()))?
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        let resolver = builder.with_tls_config(tls).build().map_err(|error| SetupError(error.to_string()))?;
-        Ok(Self(resolver))
+        let resolver = |options: ResolverOpts| {
+            let mut builder = Resolver::builder_with_config(config.clone(), TokioRuntimeProvider::default());
+            *builder.options_mut() = options;
+            builder.with_tls_config(tls.clone()).build().map_err(|error| SetupError(error.to_string()))
+        };
+        let mut forgetful = options.clone();
+        forgetful.cache_size = 0;
+        Ok(Self { cached: resolver(options)?, fresh: resolver(forgetful)? })
     }
 
     /// The hosts that take mail for `domain`, best first; hosts of one preference in random order (RFC 5321, 5.1).
@@ -129,45 +137,74 @@ impl Dns {
         }
     }
 
-    /// The TXT records of a name, each joined from its parts (RFC 7208, 3.3, and RFC 6376, 3.6.2.2 join them alike).
+    /// The TXT records of a name.
     pub async fn texts(&self, name: &str) -> Result<Vec<String>, LookupError> {
-        let lookup = self.ask(name, RecordType::TXT).await?;
-        let texts = lookup.answers().iter().filter_map(|record| match &record.data {
-            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
-            _ => None,
-        });
-        Ok(texts.collect())
+        Ok(texts(&self.ask(name, RecordType::TXT).await?))
     }
 
     /// The resolver itself, for libraries that ask questions of their own (SPF, DKIM, DMARC).
     pub fn resolver(&self) -> &TokioResolver {
-        &self.0
+        &self.cached
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Lookup, LookupError> {
-        match self.0.lookup(absolute(name)?, kind).await {
-            Ok(lookup) => Ok(lookup),
-            Err(NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. }))) => Err(match response_code {
-                ResponseCode::NXDomain => LookupError::NoDomain,
-                ResponseCode::NoError => LookupError::NoRecord,
-                other => LookupError::Temporary(other.to_string()),
-            }),
-            Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::NXDomain))) => Err(LookupError::NoDomain),
-            Err(error) => Err(LookupError::Temporary(error.to_string())),
-        }
+        look_up(&self.cached, name, kind).await
     }
 }
 
-impl TxtLookup for Dns {
+async fn look_up(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Lookup, LookupError> {
+    match resolver.lookup(absolute(name)?, kind).await {
+        Ok(lookup) => Ok(lookup),
+        Err(NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. }))) => Err(match response_code {
+            ResponseCode::NXDomain => LookupError::NoDomain,
+            ResponseCode::NoError => LookupError::NoRecord,
+            other => LookupError::Temporary(other.to_string()),
+        }),
+        Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::NXDomain))) => Err(LookupError::NoDomain),
+        Err(error) => Err(LookupError::Temporary(error.to_string())),
+    }
+}
+
+/// The texts of TXT records, each joined from its parts (RFC 7208, 3.3, and RFC 6376, 3.6.2.2 join them alike).
+fn texts(lookup: &Lookup) -> Vec<String> {
+    let texts = lookup.answers().iter().filter_map(|record| match &record.data {
+        RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// Whoever waits for a verification has just set the record: an answer from before does not count.
+impl RecordLookup for Dns {
     fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, LookupFailed>> {
         Box::pin(async move {
-            // Whoever waits for a verification has just set the record: an answer from before does not count.
-            self.0.clear_lookup_cache(absolute(name).map_err(|_| LookupFailed::NotFound)?, RecordType::TXT);
-            self.texts(name).await.map_err(|error| match error {
-                LookupError::Temporary(why) => LookupFailed::Unavailable(why),
-                _ => LookupFailed::NotFound,
-            })
+            let lookup = look_up(&self.fresh, name, RecordType::TXT).await.map_err(failed)?;
+            some(texts(&lookup))
         })
+    }
+
+    fn mx<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, LookupFailed>> {
+        Box::pin(async move {
+            let lookup = look_up(&self.fresh, name, RecordType::MX).await.map_err(failed)?;
+            let hosts = lookup.answers().iter().filter_map(|record| match &record.data {
+                RData::MX(mx) => Some(ascii(&mx.exchange).to_ascii_lowercase()),
+                _ => None,
+            });
+            some(hosts.collect())
+        })
+    }
+}
+
+/// A name may be there, and lead to another that has no such record.
+fn some(found: Vec<String>) -> Result<Vec<String>, LookupFailed> {
+    if found.is_empty() { Err(LookupFailed::NoRecord) } else { Ok(found) }
+}
+
+fn failed(error: LookupError) -> LookupFailed {
+    match error {
+        LookupError::Temporary(why) => LookupFailed::Unavailable(why),
+        LookupError::NoDomain => LookupFailed::NoName,
+        LookupError::NoRecord | LookupError::NullMx => LookupFailed::NoRecord,
     }
 }
 

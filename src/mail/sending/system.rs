@@ -1,8 +1,8 @@
-//! Our own mails: verification links, bounces of receipt rules. They count in no quota, have no events, and go out with the null
-//! sender, so that nothing answers them (RFC 3834; RFC 5321, 4.5.5).
+//! Our own mails: verification links, bounces of receipt rules, and received mail that goes on. They count in no quota and have
+//! no events; what we write ourselves goes out with the null sender, so that nothing answers it (RFC 3834; RFC 5321, 4.5.5).
 use std::time::Duration;
 
-use crate::base::{AccountId, EmailAddress, Region, ids};
+use crate::base::{AccountId, EmailAddress, Region, Timestamp, ids};
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::message::{self, Stamp, finish};
 use crate::mail::sending::accept;
@@ -47,24 +47,63 @@ pub async fn send_in(tx: &mut Tx, mail: SystemMail) -> Result<String, SystemMail
     let message_id = format!("<{id}@{}>", mail.hostname);
     let finished = finish(&mail.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
     let headers = HeadersRecord::new(None, vec![mail.recipient.to_string()], finished.lines);
+    let row = Mail { headers: headers.write(), ..row(&id, &mail.account, &mail.region, finished.raw.len(), now) };
+    let row = Mail { source: mail.source.to_string(), ..row };
+    accept::insert(tx, &row, finished.raw, std::slice::from_ref(&mail.recipient)).await?;
+    Ok(id)
+}
+
+/// A received mail that goes on to other addresses, as it is.
+#[derive(Clone, Debug)]
+pub struct Onward {
+    /// The account that received it.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+    /// The address that received it: the new reverse path.
+    pub from: EmailAddress,
+    /// Whether the reverse path is null, as it was.
+    pub null: bool,
+    /// Who gets it.
+    pub to: Vec<EmailAddress>,
+    /// The complete message; nothing is stamped.
+    pub raw: Vec<u8>,
+}
+
+/// Queues it in the caller's transaction and returns its id.
+pub async fn send_on_in(tx: &mut Tx, mail: Onward) -> Result<String, store::Error> {
+    let now = tx.now();
+    let id = ids::ses_message_id(now);
+    let headers = HeadersRecord::new(None, mail.to.iter().map(ToString::to_string).collect(), Vec::new());
     let row = Mail {
-        id: id.clone(),
-        account: mail.account.to_string(),
-        region: mail.region.to_string(),
+        source: mail.from.to_string(),
+        return_path: if mail.null { String::new() } else { mail.from.to_string() },
+        headers: headers.write(),
+        recipient_count: i64::try_from(mail.to.len()).unwrap_or(i64::MAX),
+        ..row(&id, &mail.account, &mail.region, mail.raw.len(), now)
+    };
+    accept::insert(tx, &row, mail.raw, &mail.to).await?;
+    Ok(id)
+}
+
+/// A mail with one recipient and the null reverse path.
+fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timestamp) -> Mail {
+    Mail {
+        id: id.to_owned(),
+        account: account.to_string(),
+        region: region.to_string(),
         caller: "postrider".to_owned(),
         source_ip: None,
-        source: mail.source.to_string(),
+        source: String::new(),
         return_path: String::new(),
         configuration_set: None,
         tags: "[]".to_owned(),
-        headers: headers.write(),
+        headers: String::new(),
         identity: None,
         kind: Kind::System,
-        size: i64::try_from(finished.raw.len()).unwrap_or(i64::MAX),
+        size: i64::try_from(size).unwrap_or(i64::MAX),
         recipient_count: 1,
         accepted_at: now,
         expires_at: now + TRIED_FOR,
-    };
-    accept::insert(tx, &row, finished.raw, std::slice::from_ref(&mail.recipient)).await?;
-    Ok(id)
+    }
 }

@@ -114,6 +114,7 @@ pub struct Session<R> {
     pub(super) refused: u32,
     pub(super) failed_logins: u32,
     pub(super) idle: u32,
+    pub(super) lines_taken: u64,
 }
 
 impl<R> Session<R> {
@@ -139,6 +140,7 @@ impl<R> Session<R> {
             refused: 0,
             failed_logins: 0,
             idle: 0,
+            lines_taken: 0,
         }
     }
 
@@ -195,6 +197,16 @@ impl<R> Session<R> {
     /// How many messages were accepted.
     pub fn messages(&self) -> u32 {
         self.messages
+    }
+
+    /// How many lines the session has taken: when it rises, the client has done what it was waited for.
+    pub fn progress(&self) -> u64 {
+        self.lines_taken
+    }
+
+    /// How many errors and refused recipients there were.
+    pub fn mistakes(&self) -> u32 {
+        self.errors.saturating_add(self.refused)
     }
 
     /// Octets of message data that the session holds.
@@ -324,6 +336,7 @@ impl<R> Session<R> {
                 self.refuse(row);
             }
             Found::Line(length) => {
+                self.lines_taken += 1;
                 line.advance(used.saturating_sub(length + 2));
                 line.truncate(length);
                 return self.take_line(&line);

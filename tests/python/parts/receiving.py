@@ -297,3 +297,71 @@ def check_authentication_verdicts(world):
     notes = [json.loads(message["Body"]) for message in world.take(world.kept, 2, within=40)]
     verdicts = {note["mail"]["commonHeaders"]["subject"]: note["receipt"]["spfVerdict"]["status"] for note in notes}
     assert verdicts == {good: "PASS", bad: "FAIL"}, verdicts
+
+
+def check_ip_filters(world):
+    """The most specific filter for the client's address decides, while the mail is offered."""
+    ses, account_name = world.client("ses"), world.name("filter")
+    def answer(recipient):
+        with connect(world) as smtp:
+            smtp.ehlo()
+            smtp.mail("ann@stranger.example")
+            return smtp.rcpt(recipient)
+    def create(name, policy, cidr):
+        ses.create_receipt_filter(Filter={"Name": name, "IpFilter": {"Policy": policy, "Cidr": cidr}})
+    create(account_name, "Block", "127.0.0.0/8")
+    code, text = answer(f"keep@{RECEIVING}")
+    assert code == 550 and text.startswith(b"5.7.1 "), (code, text)
+    create(account_name + "-one", "Allow", "127.0.0.1")
+    assert answer(f"keep@{RECEIVING}")[0] == 250
+    listed = ses.list_receipt_filters()["Filters"]
+    assert {"Name": account_name, "IpFilter": {"Policy": "Block", "Cidr": "127.0.0.0/8"}} in listed, listed
+    refused("AlreadyExists", lambda: create(account_name, "Allow", "10.0.0.0/8"), 400)
+    refused("InvalidParameterValue", lambda: create("bad", "Allow", "10.0.0.0/99"), 400)
+    for each in listed:
+        ses.delete_receipt_filter(FilterName=each["Name"])
+    ses.delete_receipt_filter(FilterName=account_name)
+    assert ses.list_receipt_filters()["Filters"] == []
+    # Every domain that receives has a postmaster, with a rule or without.
+    assert answer(f"postmaster@{RECEIVING}")[0] == 250 and answer("postmaster")[0] == 250
+
+
+def check_own_actions(world):
+    """A rule with actions of our own, made by `admin receipt-rule`, beside the running server; and what is refused."""
+    queue = world.client("sqs").create_queue(QueueName=world.name("own"))["QueueUrl"]
+    path, recipient = "/own-action", f"own@{RECEIVING}"
+    made = {"Name": "own", "Enabled": True, "Recipients": [recipient], "Actions": [
+        {"WebhookAction": {"Url": world.webhook.url + path, "Secret": "a secret of more than 16", "BucketName": "own-mail"}},
+        {"SqsAction": {"QueueArn": queue_arn(world, queue)}},
+        {"ForwardAction": {"Recipients": [f"kept@{RECEIVING}"]}}]}
+    file = os.path.join(world.server.directory, "rule.json")
+    with open(file, "w", encoding="utf-8") as out:
+        json.dump(made, out)
+    told = json.loads("".join(world.server.admin("receipt-rule", world.rule_set, file, "--account", world.account)))
+    assert told["Actions"][0]["WebhookAction"]["Url"] == world.webhook.url + path and "Secret" not in str(told), told
+    seen = world.client("ses").describe_receipt_rule(RuleSetName=world.rule_set, RuleName="own")["Rule"]
+    assert seen["Recipients"] == [recipient] and len(seen["Actions"]) == 3, seen
+    world.webhook.fail[path] = 1
+    with connect(world) as smtp:
+        smtp.sendmail("ann@stranger.example", [recipient], mail_to(recipient, "for all three"))
+    [message] = world.take(queue)
+    assert json.loads(message["Body"])["receipt"]["action"]["type"] == "SQS", message
+    [(headers, body)] = wait_for("the webhook's second attempt", lambda: world.webhook.received[path], 40)
+    assert {key.lower(): value for key, value in headers.items()}["webhook-signature"].startswith("v1,"), headers
+    assert body["content"]["text"] == "Hello.\r\n" and body["mail"]["messageId"], body
+    whole = object_at(world, "own-mail", body["content"]["message"]["objectKey"])
+    assert whole.endswith(mail_to(recipient, "for all three")), whole
+    # Forwarded: from the receiver's own address, unchanged below the trace.
+    [forwarded] = world.delivered(f"kept@{RECEIVING}")
+    assert forwarded.endswith(mail_to(recipient, "for all three")) and b"Delivered-To: own@" in forwarded, forwarded
+    ses = world.client("ses")
+    ses.delete_receipt_rule(RuleSetName=world.rule_set, RuleName="own")
+    for action in ({"WorkmailAction": {"OrganizationArn": "arn:aws:workmail:us-east-1:1:organization/m"}},
+                   {"ConnectAction": {"InstanceARN": "arn:x", "IAMRoleARN": "arn:y"}}):
+        refused("InvalidParameterValue", lambda action=action: rule(world, "no", [recipient], [action]), 400)
+    function = f"arn:aws:lambda:us-east-1:{world.account}:function:unknown"
+    refused("InvalidLambdaFunction", lambda: rule(world, "no", [recipient], [{"LambdaAction": {"FunctionArn": function}}]))
+
+
+def queue_arn(world, url):
+    return world.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

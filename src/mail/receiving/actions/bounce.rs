@@ -59,7 +59,8 @@ pub fn too_large(run: &mut Run<'_>, recipients: &[&EmailAddress]) {
     send(run, recipients, Words { reply_code: "552", status: Some("5.3.4"), message }, &sender);
 }
 
-fn send(run: &mut Run<'_>, recipients: &[&EmailAddress], words: Words<'_>, sender: &EmailAddress) {
+/// Bounces the mail, if it is one that may be answered.
+pub fn send(run: &mut Run<'_>, recipients: &[&EmailAddress], words: Words<'_>, sender: &EmailAddress) {
     let id = &run.facts.message_id;
     let Ok(recipient) = run.facts.source.parse::<EmailAddress>() else {
         tracing::info!(message.id = %id, "not bounced: null reverse path");

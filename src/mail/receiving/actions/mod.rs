@@ -2,9 +2,13 @@
 //! end of the job.
 pub mod add_header;
 pub mod bounce;
+pub mod forward;
+pub mod lambda;
 mod run;
 pub mod s3;
 pub mod sns;
+pub mod sqs;
 pub mod stop;
+pub mod webhook;
 
 pub use run::{Effect, Failure, Run, run_rules};

@@ -3,10 +3,15 @@ use bytes::Bytes;
 
 use crate::base::{Arn, Clock, EmailAddress};
 use crate::mail::receiving::actions::bounce::Bounce;
-use crate::mail::receiving::actions::{add_header, bounce, s3, sns, stop};
+use crate::mail::receiving::actions::forward::Forward;
+use crate::mail::receiving::actions::lambda::Flow;
+use crate::mail::receiving::actions::webhook::Hook;
+use crate::mail::receiving::actions::{add_header, bounce, forward, lambda, s3, sns, sqs, stop, webhook};
+use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::matching;
 use crate::mail::receiving::notification::{ActionTaken, Facts, write};
 use crate::mail::receiving::rules::{Action, Rule};
+use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::workers::Reason;
 
@@ -22,6 +27,21 @@ pub enum Effect {
     },
     /// Send a bounce.
     Bounce(Box<Bounce>),
+    /// Send a message to a queue.
+    Send {
+        /// The queue.
+        queue: Arn,
+        /// The body.
+        message: String,
+        /// Whose order a FIFO queue keeps.
+        group: String,
+        /// What a FIFO queue knows it by.
+        id: String,
+    },
+    /// Leave a piece of work to a later job.
+    Hand(Task),
+    /// Send the mail on.
+    Forward(Box<Forward>),
 }
 
 /// An action that did not do its work.
@@ -49,6 +69,10 @@ pub struct Run<'a> {
     pub hostname: &'a str,
     /// Where objects go.
     pub objects: &'a Objects,
+    /// What can be called.
+    pub functions: &'a Functions,
+    /// Whether no other attempt follows, so that what failed for now has failed.
+    pub last_attempt: bool,
     /// The time.
     pub clock: &'a Clock,
     /// What commits with the end of the job.
@@ -82,7 +106,8 @@ impl Run<'_> {
     }
 }
 
-/// Runs the actions of every rule that is for one of the recipients, in order, until a Stop action or the end.
+/// Runs the actions of every rule that is for one of the recipients, in order, until a Stop action or the end. A function
+/// that does not tell its decision ends the run: it was for nothing, and the next attempt begins anew.
 pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
     let all = &run.facts.destination;
     for rule in rules {
@@ -92,21 +117,39 @@ pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
         }
         run.matched += 1;
         for action in &rule.actions {
-            match action {
-                Action::S3 { bucket, prefix, topic, .. } => {
-                    s3::run(run, &recipients, bucket, prefix.as_deref(), topic.as_ref()).await;
-                }
-                Action::Sns { topic, encoding } => sns::run(run, &recipients, topic, *encoding),
-                Action::Bounce { reply_code, status, message, sender, topic } => {
-                    let words = bounce::Words { reply_code, status: status.as_deref(), message };
-                    bounce::run(run, &recipients, words, sender, topic.as_ref());
-                }
-                Action::AddHeader { name, value } => add_header::run(run, name, value),
-                Action::Stop { topic } => {
-                    stop::run(run, &recipients, topic.as_ref());
-                    return;
-                }
+            match run_action(run, &recipients, action).await {
+                Flow::Continue => {}
+                Flow::StopRule => break,
+                Flow::StopRuleSet | Flow::Unknown => return,
             }
         }
     }
+}
+
+async fn run_action(run: &mut Run<'_>, recipients: &[&EmailAddress], action: &Action) -> Flow {
+    match action {
+        Action::S3 { bucket, prefix, topic, .. } => {
+            s3::run(run, recipients, bucket, prefix.as_deref(), topic.as_ref()).await;
+        }
+        Action::Sns { topic, encoding } => sns::run(run, recipients, topic, *encoding),
+        Action::Bounce { reply_code, status, message, sender, topic } => {
+            let words = bounce::Words { reply_code, status: status.as_deref(), message };
+            bounce::run(run, recipients, words, sender, topic.as_ref());
+        }
+        Action::Lambda { function, waits, topic } => {
+            return lambda::run(run, recipients, function, *waits, topic.as_ref()).await;
+        }
+        Action::Webhook { url, secret, bucket, prefix, topic } => {
+            let hook = Hook { url, secret, bucket: bucket.as_deref(), prefix: prefix.as_deref() };
+            webhook::run(run, recipients, hook, topic.as_ref()).await;
+        }
+        Action::Sqs { queue, encoding, topic } => sqs::run(run, recipients, queue, *encoding, topic.as_ref()),
+        Action::Forward { to, topic } => forward::run(run, recipients, to, topic.as_ref()),
+        Action::AddHeader { name, value } => add_header::run(run, name, value),
+        Action::Stop { topic } => {
+            stop::run(run, recipients, topic.as_ref());
+            return Flow::StopRuleSet;
+        }
+    }
+    Flow::Continue
 }

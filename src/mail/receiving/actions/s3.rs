@@ -21,10 +21,13 @@ pub async fn run(
                 run.tell(topic, recipients, &action);
             }
         }
-        Err(error) => {
-            let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key);
-            let reason = if temporary { Reason::Unreachable } else { Reason::Refused };
-            run.fail(reason, format!("S3 action, bucket {bucket}, key {key}: {error}"), temporary);
-        }
+        Err(error) => failed(run, "S3", bucket, &key, &error),
     }
+}
+
+/// Keeps the failure of an action that could not store an object.
+pub(super) fn failed(run: &mut Run<'_>, action: &str, bucket: &str, key: &str, error: &ObjectError) {
+    let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key);
+    let reason = if temporary { Reason::Unreachable } else { Reason::Refused };
+    run.fail(reason, format!("{action} action, bucket {bucket}, key {key}: {error}"), temporary);
 }

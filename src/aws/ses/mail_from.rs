@@ -1,0 +1,90 @@
+//! MAIL FROM domains in the first API.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::ses::error::SesError;
+use crate::aws::ses::identities::{IdentitiesRequest, each};
+use crate::aws::ses::identity_error::status;
+
+/// The domain to use; none takes it away.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetIdentityMailFromDomainRequest {
+    identity: String,
+    mail_from_domain: Option<String>,
+    #[serde(rename = "BehaviorOnMXFailure")]
+    behavior_on_mx_failure: Option<String>,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct SetIdentityMailFromDomainResponse {}
+
+/// Sets an identity's MAIL FROM domain, or takes it away.
+///
+/// # Errors
+/// An identity that does not exist; a domain that is not under it.
+pub async fn set_identity_mail_from_domain(
+    services: &Services,
+    caller: &Caller,
+    input: SetIdentityMailFromDomainRequest,
+) -> Result<SetIdentityMailFromDomainResponse, SesError> {
+    let reject = match input.behavior_on_mx_failure.as_deref() {
+        None | Some("UseDefaultValue") => false,
+        Some("RejectMessage") => true,
+        Some(_) => {
+            let text = "BehaviorOnMXFailure is UseDefaultValue or RejectMessage.";
+            return Err(SesError::InvalidParameterValue(text.to_owned()));
+        }
+    };
+    let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
+    let (account, region) = (&caller.account, &caller.region);
+    services.identities.set_mail_from(account, region, &input.identity, domain, reject).await?;
+    Ok(SetIdentityMailFromDomainResponse {})
+}
+
+/// How the MAIL FROM domain of each known name stands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetIdentityMailFromDomainAttributesResponse {
+    mail_from_domain_attributes: BTreeMap<String, IdentityMailFromDomainAttributes>,
+}
+
+/// How the MAIL FROM domain of a name stands. A name without one has the last member alone.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct IdentityMailFromDomainAttributes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_from_domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_from_domain_status: Option<&'static str>,
+    #[serde(rename = "BehaviorOnMXFailure")]
+    behavior_on_mx_failure: &'static str,
+}
+
+/// Tells of each name how its MAIL FROM domain stands; a name that is no identity is left out.
+///
+/// # Errors
+/// More than 100 names.
+pub async fn get_identity_mail_from_domain_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: IdentitiesRequest,
+) -> Result<GetIdentityMailFromDomainAttributesResponse, SesError> {
+    let attributes = each(services, caller, input, |found| {
+        let mail_from = found.identity.mail_from.as_ref();
+        IdentityMailFromDomainAttributes {
+            mail_from_domain: mail_from.map(|m| m.domain.clone()),
+            mail_from_domain_status: mail_from.map(|m| status(&m.status)),
+            behavior_on_mx_failure: if mail_from.is_some_and(|m| m.reject) {
+                "RejectMessage"
+            } else {
+                "UseDefaultValue"
+            },
+        }
+    });
+    Ok(GetIdentityMailFromDomainAttributesResponse { mail_from_domain_attributes: attributes.await? })
+}

@@ -1,0 +1,64 @@
+//! MAIL FROM domains in the second API.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sesv2::error::SesV2Error;
+use crate::store::identities::MailFrom;
+
+/// An identity's MAIL FROM domain. One without it has the last member alone, as in SES.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MailFromAttributes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_from_domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_from_domain_status: Option<String>,
+    behavior_on_mx_failure: &'static str,
+}
+
+impl MailFromAttributes {
+    /// How it stands.
+    pub fn of(mail_from: Option<MailFrom>) -> Self {
+        let reject = mail_from.as_ref().is_some_and(|m| m.reject);
+        let (mail_from_domain, mail_from_domain_status) = mail_from.map(|m| (m.domain, m.status)).unzip();
+        let behavior_on_mx_failure = if reject { "REJECT_MESSAGE" } else { "USE_DEFAULT_VALUE" };
+        Self { mail_from_domain, mail_from_domain_status, behavior_on_mx_failure }
+    }
+}
+
+/// The domain to use; none takes it away.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutEmailIdentityMailFromAttributesRequest {
+    email_identity: String,
+    mail_from_domain: Option<String>,
+    behavior_on_mx_failure: Option<String>,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutEmailIdentityMailFromAttributesResponse {}
+
+/// Sets an identity's MAIL FROM domain, or takes it away.
+///
+/// # Errors
+/// An identity that does not exist; a domain that is not under it.
+pub async fn put_email_identity_mail_from_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: PutEmailIdentityMailFromAttributesRequest,
+) -> Result<PutEmailIdentityMailFromAttributesResponse, SesV2Error> {
+    let reject = match input.behavior_on_mx_failure.as_deref() {
+        None | Some("USE_DEFAULT_VALUE") => false,
+        Some("REJECT_MESSAGE") => true,
+        Some(_) => {
+            let text = "BehaviorOnMxFailure is USE_DEFAULT_VALUE or REJECT_MESSAGE.";
+            return Err(SesV2Error::BadRequest(text.to_owned()));
+        }
+    };
+    let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
+    let (account, region) = (&caller.account, &caller.region);
+    services.identities.set_mail_from(account, region, &input.email_identity, domain, reject).await?;
+    Ok(PutEmailIdentityMailFromAttributesResponse {})
+}

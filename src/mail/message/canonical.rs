@@ -1,0 +1,184 @@
+//! The two canonical forms of DKIM (RFC 6376, 3.4): what of a header field and of a body is signed.
+use sha2::{Digest, Sha256};
+
+/// How much a message may change on its way and still be the same to a signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// White space may change, and names' letters their case.
+    #[default]
+    Relaxed,
+    /// Nothing may.
+    Simple,
+}
+
+impl Form {
+    /// The word in `c=`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Relaxed => "relaxed",
+            Self::Simple => "simple",
+        }
+    }
+}
+
+/// A header field: everything from its name to before its last line end, folds included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a>(pub &'a [u8]);
+
+impl Field<'_> {
+    /// Whether it has this name, in any case of the letters.
+    pub fn is(&self, name: &str) -> bool {
+        self.parts().is_some_and(|(own, _)| own.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    fn parts(&self) -> Option<(&[u8], &[u8])> {
+        let colon = self.0.iter().position(|b| *b == b':')?;
+        Some((self.0.get(..colon)?, self.0.get(colon + 1..)?))
+    }
+
+    /// Adds the field's canonical form, without a line end.
+    pub fn add_to(&self, out: &mut Vec<u8>, form: Form) {
+        match (form, self.parts()) {
+            (Form::Relaxed, Some((name, value))) => {
+                out.extend(name.trim_ascii_end().iter().map(u8::to_ascii_lowercase));
+                out.push(b':');
+                let start = out.len();
+                for byte in value.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')) {
+                    let space = matches!(byte, b' ' | b'\t');
+                    // One space for many, and none at the start.
+                    if !space || (out.len() > start && out.last() != Some(&b' ')) {
+                        out.push(if space { b' ' } else { byte });
+                    }
+                }
+                if out.len() > start && out.last() == Some(&b' ') {
+                    out.pop();
+                }
+            }
+            _ => out.extend_from_slice(self.0),
+        }
+    }
+}
+
+/// Splits a message with CRLF line ends into its header fields and its body.
+pub fn split(message: &[u8]) -> (Vec<Field<'_>>, &[u8]) {
+    let (mut fields, mut start, mut at) = (Vec::new(), 0, 0);
+    let field = |from: usize, to: usize| {
+        let bytes = message.get(from..to).unwrap_or_default();
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        Field(bytes.strip_suffix(b"\r").unwrap_or(bytes))
+    };
+    loop {
+        let rest = message.get(at..).unwrap_or_default();
+        let folded = at > start && matches!(rest.first(), Some(b' ' | b'\t'));
+        if !folded {
+            if at > start {
+                fields.push(field(start, at));
+            }
+            start = at;
+        }
+        if rest.is_empty() {
+            return (fields, rest);
+        }
+        let line = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |end| end + 1);
+        if matches!(rest.get(..line), Some(b"\r\n" | b"\n")) {
+            return (fields, rest.get(line..).unwrap_or_default());
+        }
+        at += line;
+    }
+}
+
+/// The SHA-256 hash of the canonical form of a body with CRLF line ends. A last line without an end gets one, as it does on
+/// the wire.
+pub fn body_hash(body: &[u8], form: Form) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    // Empty lines count only when something comes after them.
+    let mut empty = 0_usize;
+    let mut any = false;
+    let mut line = Vec::new();
+    for bytes in body.split(|b| *b == b'\n') {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let bytes = match form {
+            Form::Simple => bytes,
+            Form::Relaxed => {
+                reduce(bytes, &mut line);
+                line.as_slice()
+            }
+        };
+        if bytes.is_empty() {
+            empty += 1;
+            continue;
+        }
+        for _ in 0..std::mem::take(&mut empty) {
+            hash.update(b"\r\n");
+        }
+        hash.update(bytes);
+        hash.update(b"\r\n");
+        any = true;
+    }
+    if !any && form == Form::Simple {
+        hash.update(b"\r\n");
+    }
+    hash.finalize().into()
+}
+
+/// The line with one space for each run of white space, and none at its end.
+fn reduce(line: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    for byte in line {
+        match byte {
+            b' ' | b'\t' if out.last() == Some(&b' ') => {}
+            b' ' | b'\t' => out.push(b' '),
+            byte => out.push(*byte),
+        }
+    }
+    if out.last() == Some(&b' ') {
+        out.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(field: &str, form: Form) -> String {
+        let mut out = Vec::new();
+        Field(field.as_bytes()).add_to(&mut out, form);
+        String::from_utf8(out).expect("text")
+    }
+
+    /// The example of RFC 6376, 3.4.5.
+    #[test]
+    fn the_examples_of_the_rfc_come_out_as_printed() {
+        let (fields, body) = split(b"A: X\r\nB : Y\t\r\n\tZ  \r\n\r\n C \r\nD \t E\r\n\r\n\r\n");
+        let relaxed: Vec<String> =
+            fields.iter().map(|f| canonical(std::str::from_utf8(f.0).expect("text"), Form::Relaxed)).collect();
+        assert_eq!(relaxed, ["a:X", "b:Y Z"]);
+        assert_eq!(canonical("B : Y\t\r\n\tZ  ", Form::Simple), "B : Y\t\r\n\tZ  ");
+        assert_eq!(body_hash(body, Form::Relaxed), <[u8; 32]>::from(Sha256::digest(b" C\r\nD E\r\n")));
+        assert_eq!(body_hash(body, Form::Simple), <[u8; 32]>::from(Sha256::digest(b" C \r\nD \t E\r\n")));
+    }
+
+    /// RFC 6376, 3.4.3 and 3.4.4: the empty body is a line end to one form, and nothing to the other.
+    #[test]
+    fn bodies_end_in_one_line_end_or_none() {
+        for body in ["", "\r\n", "\r\n\r\n"] {
+            assert_eq!(body_hash(body.as_bytes(), Form::Simple), <[u8; 32]>::from(Sha256::digest(b"\r\n")));
+            assert_eq!(body_hash(body.as_bytes(), Form::Relaxed), <[u8; 32]>::from(Sha256::digest(b"")));
+        }
+        for body in ["a", "a\r\n", "a\r\n\r\n\r\n"] {
+            assert_eq!(body_hash(body.as_bytes(), Form::Simple), <[u8; 32]>::from(Sha256::digest(b"a\r\n")));
+        }
+        assert_eq!(body_hash(b" \r\n\t\r\n", Form::Relaxed), <[u8; 32]>::from(Sha256::digest(b"")));
+        assert_eq!(body_hash(b" \r\n", Form::Simple), <[u8; 32]>::from(Sha256::digest(b" \r\n")));
+    }
+
+    #[test]
+    fn a_header_section_ends_at_the_first_empty_line() {
+        let (fields, body) = split(b"FROM: a@b.c\r\nSubject : x\r\n y\r\nX-Cc: y\r\n\r\nTo: not a field\r\n");
+        assert_eq!(fields.len(), 3);
+        assert!(fields[0].is("From") && fields[1].is("subject") && !fields[2].is("Cc"));
+        assert_eq!(body, b"To: not a field\r\n");
+        assert_eq!(split(b"A: b"), (vec![Field(b"A: b")], b"".as_slice()));
+        assert_eq!(split(b""), (vec![], b"".as_slice()));
+    }
+}

@@ -1,0 +1,106 @@
+//! Signatures on bytes, judged by dkimpy, which is not ours: both algorithms, both canonical forms, odd bodies. What mail-auth's
+//! verifier says of them stands in `src/mail/message/dkim_tests.rs`, and of delivered mail in `outbound.rs`.
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use postrider::base::Timestamp;
+use postrider::mail::identity::{Pair, keys};
+use postrider::mail::message::canonical::Form;
+use postrider::mail::message::dkim::{Algorithm, Canonicalization, SigningKey, signature};
+use serde_json::{Value, json};
+
+const HEADER: &str = "Received: by somebody\r\nFrom: =?utf-8?q?J=C3=BCrgen?=\r\n <ann@example.com>\r\nTO:  b@x.example\r\n\
+                      Subject:  two  words\t\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMIME-Version: 1.0\r\n";
+
+fn bodies() -> Vec<Vec<u8>> {
+    let mut bodies: Vec<Vec<u8>> = [
+        "",
+        "\r\n",
+        "\r\n\r\n",
+        "Hello\r\n",
+        "no line end",
+        "trailing\r\n\r\n\r\n",
+        " \t \r\n",
+        "a \t b  \r\n \r\n",
+        ".\r\n..\r\n.a\r\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    bodies.push("d\u{e9}j\u{e0} vu \u{4e16}\u{754c}\r\n".as_bytes().to_vec());
+    bodies.push(vec![0xff, 0xfe, b'a', 0x80, b'\r', b'\n']);
+    bodies.push(format!("{}\r\nend\r\n", "x".repeat(5_000)).into_bytes());
+    bodies.push(vec![b'y'; 100_000]);
+    bodies
+}
+
+#[tokio::test]
+async fn dkimpy_verifies_what_we_sign_and_nothing_that_was_changed() {
+    // dkimpy believes no signature from the future.
+    let at = Timestamp::from_secs(1_700_000_000);
+    let pairs = [
+        (Algorithm::Rsa, Pair::rsa(2048).await.expect("a pair")),
+        (Algorithm::Rsa, Pair::rsa(1024).await.expect("a pair")),
+        (Algorithm::Ed25519, Pair::ed25519().expect("a pair")),
+    ];
+    let mut cases: Vec<Value> = Vec::new();
+    for (algorithm, pair) in &pairs {
+        let row = pair.easy(at).remove(0);
+        let key = SigningKey {
+            domain: "example.com".to_owned(),
+            selector: row.selector.clone(),
+            algorithm: *algorithm,
+            private_key: row.private_key.clone(),
+        };
+        for (header, body) in
+            [(Form::Relaxed, Form::Relaxed), (Form::Simple, Form::Simple), (Form::Relaxed, Form::Simple)]
+        {
+            for content in bodies() {
+                let mut message = format!("{HEADER}\r\n").into_bytes();
+                message.extend_from_slice(&content);
+                let field = signature(&key, Canonicalization { header, body }, &message, at).expect("signs");
+                // On the wire a last line has its end.
+                let wire = if message.ends_with(b"\r\n") { message } else { [message, b"\r\n".to_vec()].concat() };
+                let signed = [field.as_bytes(), &wire].concat();
+                let changed = [&b"Subject: another\r\n"[..], &signed].concat();
+                for (mail, good) in [(&signed, true), (&changed, false)] {
+                    cases.push(json!({
+                        "mail": STANDARD.encode(mail), "good": good,
+                        "name": format!("{}._domainkey.example.com.", row.selector), "record": keys::record_value(&row),
+                    }));
+                }
+            }
+        }
+    }
+    let python = std::env::var("POSTRIDER_TEST_PYTHON").expect("start the tests with ./tests/run");
+    let mut judge = Command::new(python)
+        .args(["-c", JUDGE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("Python runs");
+    let count = cases.len();
+    judge.stdin.take().expect("piped").write_all(Value::from(cases).to_string().as_bytes()).expect("written");
+    let said = judge.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text}\n{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(text.trim(), format!("{count} judged"));
+}
+
+const JUDGE: &str = r#"
+import base64, json, sys
+import dkim
+cases = json.load(sys.stdin)
+wrong = []
+for case in cases:
+    mail = base64.b64decode(case["mail"])
+    def record(name, timeout=5):
+        assert name.decode() == case["name"], (name, case["name"])
+        return case["record"].encode()
+    if dkim.verify(mail, dnsfunc=record, minkey=1024) is not case["good"]:
+        wrong.append((case["good"], mail[:1200]))
+assert not wrong, (len(wrong), wrong[0])
+print(len(cases), "judged")
+"#;
