@@ -1,6 +1,9 @@
 //! Mails that came in by SMTP, one row per account and region, and their raw messages.
+use sqlx::AssertSqlSafe;
+
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::rows::Table;
+use crate::store::dialect::Engine;
+use crate::store::rows::{Table, repeated};
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// A mail as it was accepted for one account and region.
@@ -110,6 +113,25 @@ pub async fn finish(tx: &mut Tx, id: &str, state: State, note: &str) -> Result<b
     let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE id = $4 AND state <> $5";
     let rows = tx.run(sql, args![state.as_str(), note, now, id, State::Done.as_str()]).await?;
     Ok(rows == 1)
+}
+
+/// Sets that the rules of these mails have run, where they had not before.
+pub(super) async fn finish_all(tx: &mut Tx, ids: &[&str], note: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let done = State::Done.as_str();
+    let (sql, mut values) = if tx.engine() == Engine::Postgres {
+        let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE state <> $4 AND id = ANY($5)";
+        (sql.to_owned(), args![done, note, now, done])
+    } else {
+        let head = "UPDATE inbound_mails SET state = ?, note = ?, finished_at = ? WHERE state <> ? AND id IN (";
+        (repeated(head, "?", ids.len(), ")"), args![done, note, now, done])
+    };
+    if tx.engine() == Engine::Postgres {
+        values.push(Value::Texts(ids.iter().map(|id| Some((*id).to_owned())).collect()));
+    } else {
+        values.extend(ids.iter().map(|id| Value::from(*id)));
+    }
+    tx.run(AssertSqlSafe(sql), values).await.map(drop)
 }
 
 /// Removes up to `limit` mails that ended in `state` and came before `before`, and the raw messages that no mail needs

@@ -22,12 +22,13 @@ const CHANGE_LANES: usize = 8;
 /// PostgreSQL: lanes for each kind of values. While the commit of one is on its way, the other gathers the next.
 const VALUE_LANES: usize = 2;
 /// All lanes to PostgreSQL, and so all connections that write.
-pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 4 * VALUE_LANES;
+pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 5 * VALUE_LANES;
 
 /// Where changes wait for a lane, each kind at its door. Two doors may lead to one lane.
 pub(super) struct Doors {
     changes: mpsc::Sender<Waiting>,
     accepts: mpsc::Sender<Waiting>,
+    settles: mpsc::Sender<Waiting>,
     deletes: mpsc::Sender<Waiting>,
     inserts: mpsc::Sender<Waiting>,
     claims: mpsc::Sender<Waiting>,
@@ -39,6 +40,7 @@ impl Doors {
         let door = match &change {
             Waiting::Change(_) => &self.changes,
             Waiting::Accept(_) => &self.accepts,
+            Waiting::Settle(_) => &self.settles,
             Waiting::Delete(_) => &self.deletes,
             Waiting::Insert(_) => &self.inserts,
             Waiting::Claim(_) => &self.claims,
@@ -71,6 +73,7 @@ impl Lanes {
         Doors {
             changes: door.clone(),
             accepts: door.clone(),
+            settles: door.clone(),
             deletes: door.clone(),
             inserts: door.clone(),
             claims: door,
@@ -89,6 +92,7 @@ impl Lanes {
         Doors {
             changes: start(CHANGE_LANES, 1),
             accepts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
+            settles: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             deletes: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             inserts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             claims: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),

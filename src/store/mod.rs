@@ -41,6 +41,7 @@ pub mod replays;
 mod rows;
 pub mod sending_accounts;
 pub mod sending_use;
+pub mod settled;
 pub mod signing_keys;
 pub mod sms;
 mod spread;
