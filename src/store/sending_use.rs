@@ -50,7 +50,8 @@ struct Use {
     second: i64,
     /// What was charged here, whose mails are not written yet.
     pending: i64,
-    summed: bool,
+    day_summed: bool,
+    second_summed: bool,
 }
 
 /// Decides on charges in their order. The accounts' rows are held until the transaction ends, in one order for all. Gives
@@ -80,12 +81,17 @@ pub(super) async fn charge(tx: &mut Tx, charges: &[Option<&Charge>]) -> Result<(
 impl Use {
     async fn charge(&mut self, tx: &mut Tx, charge: &Charge) -> Result<Charged, Error> {
         let full = |used: &Self| charge.max_per_second.is_some_and(|max| used.second >= max);
-        let over = |used: &Self| charge.max_24_hour.is_some_and(|max| used.day + charge.recipients > max);
-        if (full(self) || over(self)) && !self.summed {
-            self.sum(tx, charge).await?;
+        if full(self) && !self.second_summed {
+            self.second = self.sum(tx, charge, SECOND).await?;
+            self.second_summed = true;
         }
         if full(self) {
             return Ok(Charged::RateExceeded);
+        }
+        let over = |used: &Self| charge.max_24_hour.is_some_and(|max| used.day + charge.recipients > max);
+        if over(self) && !self.day_summed {
+            self.day = self.sum(tx, charge, DAY).await?;
+            self.day_summed = true;
         }
         if over(self) {
             return Ok(Charged::DayExceeded);
@@ -96,15 +102,10 @@ impl Use {
         Ok(Charged::Fits)
     }
 
-    async fn sum(&mut self, tx: &mut Tx, charge: &Charge) -> Result<(), Error> {
-        let (account, region, now) = (charge.account.as_str(), charge.region.as_str(), tx.now());
-        self.second = self.pending + mails::recipients_since(tx, account, region, now - SECOND).await?;
-        // Who has no daily limit needs no sum over a day.
-        if charge.max_24_hour.is_some() {
-            self.day = self.pending + mails::recipients_since(tx, account, region, now - DAY).await?;
-        }
-        self.summed = true;
-        Ok(())
+    async fn sum(&self, tx: &mut Tx, charge: &Charge, span: Duration) -> Result<i64, Error> {
+        let after = tx.now() - span;
+        let sent = mails::recipients_since(tx, charge.account.as_str(), charge.region.as_str(), after).await?;
+        Ok(self.pending + sent)
     }
 }
 
@@ -113,7 +114,8 @@ async fn hold(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<Use, 
                ON CONFLICT (account, region) DO UPDATE SET last_day = sending_use.last_day RETURNING last_day, last_second";
     let row = tx.one(sql, args![account, region, NOT_COUNTED]).await?;
     let row = row.ok_or_else(|| Error::corrupt("no row of what an account has used"))?;
-    Ok(Use { day: row.int("last_day")?, second: row.int("last_second")?, pending: 0, summed: false })
+    let (day, second) = (row.int("last_day")?, row.int("last_second")?);
+    Ok(Use { day, second, pending: 0, day_summed: false, second_summed: false })
 }
 
 fn put(engine: Engine, account: &AccountId, region: &Region, used: &Use) -> Statement {
