@@ -4,6 +4,7 @@
 //! above composes them, and they decide nothing.
 pub mod accepted;
 pub mod access;
+pub mod account_settings;
 mod backlog;
 pub mod captured;
 mod claims;
@@ -16,7 +17,9 @@ mod error;
 pub mod fan_outs;
 mod groups;
 mod hints;
+pub mod idempotent_sends;
 pub mod identities;
+pub mod identity_notifications;
 pub mod identity_policies;
 pub mod inbound_mails;
 mod jobs;
@@ -48,6 +51,8 @@ mod spread;
 pub mod sql;
 pub mod streams;
 pub mod subscriptions;
+pub mod suppressed;
+pub mod templates;
 pub mod throttles;
 pub mod topic_archive;
 pub mod topic_order;

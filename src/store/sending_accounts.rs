@@ -22,6 +22,34 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<O
     row.map(|row| read(&row)).transpose()
 }
 
+/// The account's row, made with `default` when there is none, and held until the transaction ends: who changes it by what
+/// it read is alone, on every node.
+pub async fn lock(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    default: SendingAccount,
+) -> Result<SendingAccount, Error> {
+    let now = tx.now();
+    let row = tx
+        .one(
+            "INSERT INTO sending_accounts (account, region, sending_enabled, production_access, max_24_hour, max_per_second, \
+             locked_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (account, region) DO UPDATE SET locked_at = excluded.locked_at RETURNING *",
+            args![
+                account,
+                region,
+                default.sending_enabled,
+                default.production_access,
+                default.max_24_hour,
+                default.max_per_second,
+                now,
+            ],
+        )
+        .await?;
+    row.map_or(Ok(default), |row| read(&row))
+}
+
 /// Sets an account's limits: what `postrider admin` grants.
 pub async fn put(tx: &mut Tx, account: &AccountId, region: &Region, limits: SendingAccount) -> Result<(), Error> {
     let now = tx.now();

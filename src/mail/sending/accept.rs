@@ -14,7 +14,10 @@ use crate::mail::message::{Finished, Stamp, finish};
 use crate::mail::sending::SendError;
 use crate::mail::sending::checked::Passed;
 use crate::mail::sending::checks::{self, Authors, Checked};
+use crate::mail::sending::idempotency::{self, Idempotency};
 use crate::mail::sending::quota::{self, Limits, Quota};
+use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::unrendered::{self, Unrendered};
 use crate::store::accepted::{self, Accepted, NewJob};
 use crate::store::mails::{Kind, Mail};
 use crate::store::sending_use::{self, Charge};
@@ -89,6 +92,16 @@ impl Default for Grants {
     }
 }
 
+/// On which terms a mail is accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Once only, however often it is called.
+    pub once: Option<Idempotency>,
+    /// Its template could not be rendered: it is accepted as SES does, told of, and not sent. Its message is a stand-in
+    /// with the headers that are known.
+    pub unrendered: Option<Unrendered>,
+}
+
 /// The door. Cheap to clone.
 #[derive(Clone)]
 pub struct Sending {
@@ -97,16 +110,34 @@ pub struct Sending {
     topics: Topics,
     pub(super) settings: Arc<Settings>,
     pub(super) passed: Arc<Passed>,
+    pub(super) simulator: Simulator,
 }
 
 impl Sending {
     /// A door to `store`; events go to `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
-        Self { store, clock, topics, settings: Arc::new(settings), passed: Arc::default() }
+        Self {
+            store,
+            clock,
+            topics,
+            settings: Arc::new(settings),
+            passed: Arc::default(),
+            simulator: Simulator::default(),
+        }
+    }
+
+    /// The same door with a mailbox simulator of these domains.
+    pub fn with_simulator(self, simulator: Simulator) -> Self {
+        Self { simulator, ..self }
     }
 
     /// Accepts a mail and returns its SES message id after everything about it is durable. A refusal changes nothing.
     pub async fn accept(&self, submission: Submission) -> Result<String, SendError> {
+        self.accept_on(submission, Terms::default()).await
+    }
+
+    /// [`Sending::accept`], on terms. A call that was accepted before on the same terms gives the first one's id.
+    pub async fn accept_on(&self, submission: Submission, terms: Terms) -> Result<String, SendError> {
         let mut submission = submission;
         let count = submission.recipients.len();
         if count == 0 {
@@ -136,41 +167,63 @@ impl Sending {
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
         let authors = Authors { list: finished.authors.clone(), from: finished.from.clone() };
         let checked = self.checked(&submission, authors, named_set).await?;
-        let charge =
-            quota::charge(&submission.account, &submission.region, checked.limits, submission.recipients.len());
-        let mail = mail_row(&id, now, &submission, &finished, &tags, &checked);
-        match mail.configuration_set {
-            None => {
-                let accepted = with_jobs(mail, finished.raw, &submission.recipients, charge);
-                quota::judge(self.store.accept(accepted).await?)?;
-            }
-            Some(_) => self.write_with_event(mail, finished.raw, submission.recipients, charge).await?,
-        }
+        // SES: mails to the simulator count in no daily quota.
+        let counted = submission.recipients.iter().filter(|address| !self.simulator.has(address)).count();
+        let counted = i64::try_from(counted).unwrap_or(i64::MAX);
+        let charge = quota::charge(&submission.account, &submission.region, checked.limits, counted);
+        let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked) };
+        let plain = mail.configuration_set.is_none() && terms.once.is_none() && terms.unrendered.is_none();
+        let id = if plain {
+            let accepted = with_jobs(mail, finished.raw, &submission.recipients, charge);
+            quota::judge(self.store.accept(accepted).await?)?;
+            id
+        } else {
+            self.write_on(mail, finished.raw, submission, charge, terms).await?
+        };
         info!(message.id = %id, recipients = count, "mail accepted");
         Ok(id)
     }
 
-    /// Where events may be wanted, they commit with the mail.
-    async fn write_with_event(
+    /// Writes a mail on terms, or with events, which commit with it. Gives its id, or that of the one before.
+    async fn write_on(
         &self,
         mail: Mail,
         raw: Vec<u8>,
-        recipients: Vec<EmailAddress>,
+        submission: Submission,
         charge: Option<Charge>,
-    ) -> Result<(), SendError> {
+        terms: Terms,
+    ) -> Result<String, SendError> {
         let topics = self.topics.clone();
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    let owner = (&submission.account, &submission.region);
+                    if let Some(first) = idempotency::claim(tx, owner, terms.once.as_ref(), &mail.id).await? {
+                        return Ok(first);
+                    }
                     if let Some(charge) = charge {
                         quota::judge(sending_use::charge_one(tx, &charge).await?)?;
                     }
-                    insert(tx, &mail, raw, &recipients).await?;
-                    publish_event(tx, &topics, &mail, &Event::Send).await?;
-                    Ok::<_, SendError>(())
+                    if let Some(failure) = terms.unrendered {
+                        unrendered::keep(tx, &topics, mail, &submission.recipients, failure).await
+                    } else {
+                        insert(tx, &mail, raw, &submission.recipients).await?;
+                        publish_event(tx, &topics, &mail, &Event::Send).await?;
+                        Ok::<_, SendError>(mail.id)
+                    }
                 })
             })
             .await
+    }
+
+    /// Our host name.
+    pub(super) fn hostname(&self) -> &str {
+        &self.settings.hostname
+    }
+
+    /// What accounts without limits of their own may send.
+    pub(super) fn default_limits(&self) -> Limits {
+        self.settings.limits
     }
 
     /// The account's limits and what it has used of them.

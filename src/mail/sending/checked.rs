@@ -62,7 +62,8 @@ impl Sending {
         }
         let mut reader = self.store.reader().await?;
         let checked =
-            Arc::new(checks::check(&mut reader, submission, &authors, named_set, self.settings.limits).await?);
+            checks::check(&mut reader, submission, &authors, named_set, self.settings.limits, &self.simulator).await?;
+        let checked = Arc::new(checked);
         if checked.limits.production_access
             && submission.grants.are_none()
             && !identity_policies::are_any(&mut reader, &submission.account, &submission.region).await?

@@ -57,13 +57,13 @@ pub async fn quota(tx: &mut Tx, a: &AccountId, r: &Region, default: Limits) -> R
 
 /// What has to be counted when an account with these limits sends to so many; nothing for an unlimited one, which so
 /// has no row that everyone writes.
-pub fn charge(account: &AccountId, region: &Region, limits: SendingAccount, recipients: usize) -> Option<Charge> {
+pub fn charge(account: &AccountId, region: &Region, limits: SendingAccount, recipients: i64) -> Option<Charge> {
     let limit = |max: i64| (max != UNLIMITED).then_some(max);
     let (max_24_hour, max_per_second) = (limit(limits.max_24_hour), limit(limits.max_per_second));
     (max_24_hour.is_some() || max_per_second.is_some()).then(|| Charge {
         account: account.clone(),
         region: region.clone(),
-        recipients: i64::try_from(recipients).unwrap_or(i64::MAX),
+        recipients,
         max_24_hour,
         max_per_second,
     })
