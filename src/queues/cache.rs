@@ -35,7 +35,7 @@ impl Queues {
     fn cached(&self, scope: &Scope, name: &str) -> Option<Arc<Queue>> {
         let rows = lock(&self.cache.rows);
         let entry = rows.get(scope)?.get(name)?;
-        let good = entry.generation == self.store.queue_generation() && entry.until > self.clock.now();
+        let good = entry.generation == self.store.settings_generation() && entry.until > self.clock.now();
         good.then(|| entry.queue.clone())
     }
 
@@ -45,7 +45,7 @@ impl Queues {
             return Ok(queue);
         }
         // First the generation: a change between it and the read makes the entry stale, not wrong.
-        let generation = self.store.queue_generation();
+        let generation = self.store.settings_generation();
         let queue = Arc::new(find(&mut self.store.reader().await?, scope, name).await?);
         if queue.has_groups {
             self.remember_groups(queue.id);

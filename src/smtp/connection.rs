@@ -171,7 +171,6 @@ impl<U: Upstream> Connection<U> {
             self.session.close(&reply::TIMED_OUT);
             return Some(());
         }
-        let mut buffer = vec![0; size];
         let stop = self.shared.stop.clone();
         let read = tokio::select! {
             biased;
@@ -180,10 +179,10 @@ impl<U: Upstream> Connection<U> {
                 self.session.shut_down();
                 return Some(());
             }
-            read = self.clock().timeout(wait.min(left), stream.read(&mut buffer)) => read,
+            read = self.shared.site.clock.timeout(wait.min(left), stream.read_buf(self.session.input(size))) => read,
         };
         match read {
-            Some(Ok(n)) if n > 0 => self.session.feed(buffer.get(..n).unwrap_or_default()),
+            Some(Ok(n)) if n > 0 => {}
             Some(_) => return None,
             None if left <= wait => self.session.close(&reply::SESSION_TOO_LONG),
             None => self.session.close(&reply::TIMED_OUT),

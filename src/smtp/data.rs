@@ -3,6 +3,7 @@
 //! What differs between servers here is how mail is smuggled, so there is one reading: a bare CR or LF never ends a line,
 //! and the message that holds one is refused after its true end.
 use bytes::Bytes;
+use memchr::memchr2;
 
 use crate::smtp::reply;
 use crate::smtp::reply::Reply;
@@ -98,7 +99,7 @@ impl DataReader {
         let mut n = 0;
         while let Some(rest) = input.get(n..).filter(|rest| !rest.is_empty()) {
             if self.at == At::InLine {
-                let plain = rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+                let plain = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
                 self.content(rest.get(..plain).unwrap_or_default(), body);
                 n += plain;
             }
@@ -154,7 +155,7 @@ impl DataReader {
 /// Checks what came in chunks (RFC 3030, 2): without BINARYMIME, lines end with CRLF there too.
 pub fn check_lines(octets: &[u8], line_max: usize) -> Option<&'static Reply> {
     let mut rest = octets;
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+    while let Some(at) = memchr2(b'\r', b'\n', rest) {
         if at > line_max {
             return Some(&reply::DATA_LINE_TOO_LONG);
         }

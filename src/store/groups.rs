@@ -16,6 +16,7 @@ use sqlx::AssertSqlSafe;
 use crate::base::Timestamp;
 use crate::store::claims::Claim;
 use crate::store::messages::Claimed;
+use crate::store::rows::{Statement, repeated};
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// Groups in one statement. Few sizes of statements stay prepared, and a receive takes ten messages at the most.
@@ -60,6 +61,18 @@ pub(super) async fn open(tx: &mut Tx, queue_id: i64, groups: &BTreeMap<String, T
         tx.run(AssertSqlSafe(sql), values).await?;
     }
     Ok(())
+}
+
+/// The same for SQLite as one statement, for all groups.
+pub(super) fn open_statement(queue_id: i64, groups: &BTreeMap<String, Timestamp>) -> Statement {
+    let sql = repeated(
+        "INSERT INTO message_groups (queue_id, group_id, ready_at) VALUES ",
+        "(?,?,?)",
+        groups.len(),
+        " ON CONFLICT (queue_id, group_id) DO UPDATE SET ready_at = excluded.ready_at \
+         WHERE excluded.ready_at < message_groups.ready_at",
+    );
+    (sql, groups.iter().flat_map(|(group, at)| args![queue_id, group, *at]).collect())
 }
 
 async fn keep_ready(tx: &mut Tx, queue_id: i64, groups: &[(&String, Timestamp)]) -> Result<Vec<String>, Error> {

@@ -28,6 +28,12 @@ pub async fn put(
     Ok(())
 }
 
+/// Whether any identity of the account has a policy.
+pub async fn are_any(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<bool, Error> {
+    let sql = "SELECT 1 AS any_row FROM identity_policies WHERE account = $1 AND region = $2 LIMIT 1";
+    Ok(tx.one(sql, args![account, region]).await?.is_some())
+}
+
 /// The policies of an identity, in the order of their names. The floor above keeps their number small.
 pub async fn list(
     tx: &mut Tx,

@@ -1,7 +1,10 @@
 //! Mails that came in by SMTP, one row per account and region, and their raw messages.
+use sqlx::AssertSqlSafe;
+
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::dialect::Engine;
+use crate::store::rows::{Table, repeated};
+use crate::store::{Error, Row, Tx, Value, args};
 
 /// A mail as it was accepted for one account and region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,44 @@ pub struct InboundMail {
     pub note: Option<String>,
 }
 
+/// The rows of mails that came in.
+pub(super) static TABLE: Table = Table {
+    name: "inbound_mails",
+    columns: &[
+        "id",
+        "raw_id",
+        "account",
+        "region",
+        "source",
+        "recipients",
+        "helo",
+        "peer",
+        "tls",
+        "received_at",
+        "state",
+        "note",
+    ],
+};
+
+impl InboundMail {
+    pub(super) fn row(&self) -> Vec<Value> {
+        args![
+            &self.id,
+            &self.raw_id,
+            &self.account,
+            &self.region,
+            self.source.clone(),
+            &self.recipients,
+            &self.helo,
+            &self.peer,
+            self.tls,
+            self.received_at,
+            self.state.as_str(),
+            self.note.clone(),
+        ]
+    }
+}
+
 /// Where an inbound mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -54,42 +95,10 @@ impl State {
     }
 }
 
-/// Stores a raw message.
-pub async fn insert_raw(tx: &mut Tx, id: &str, data: &[u8], at: Timestamp) -> Result<(), Error> {
-    let sql = "INSERT INTO raw_messages (id, data, created_at) VALUES ($1, $2, $3)";
-    tx.run(sql, args![id, data, at]).await?;
-    Ok(())
-}
-
 /// The raw message of this id.
 pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
     let row = tx.one("SELECT data FROM raw_messages WHERE id = $1", args![id]).await?;
     row.map(|row| row.blob("data")).transpose()
-}
-
-/// Stores a mail that was accepted.
-pub async fn insert(tx: &mut Tx, mail: &InboundMail) -> Result<(), Error> {
-    let m = mail;
-    tx.run(
-        "INSERT INTO inbound_mails (id, raw_id, account, region, source, recipients, helo, peer, tls, received_at, \
-         state, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        args![
-            m.id.as_str(),
-            m.raw_id.as_str(),
-            &m.account,
-            &m.region,
-            m.source.clone(),
-            m.recipients.as_str(),
-            m.helo.as_str(),
-            m.peer.as_str(),
-            m.tls,
-            m.received_at,
-            m.state.as_str(),
-            m.note.clone(),
-        ],
-    )
-    .await?;
-    Ok(())
 }
 
 /// The mail of this id.
@@ -104,6 +113,25 @@ pub async fn finish(tx: &mut Tx, id: &str, state: State, note: &str) -> Result<b
     let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE id = $4 AND state <> $5";
     let rows = tx.run(sql, args![state.as_str(), note, now, id, State::Done.as_str()]).await?;
     Ok(rows == 1)
+}
+
+/// Sets that the rules of these mails have run, where they had not before.
+pub(super) async fn finish_all(tx: &mut Tx, ids: &[&str], note: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let done = State::Done.as_str();
+    let (sql, mut values) = if tx.engine() == Engine::Postgres {
+        let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE state <> $4 AND id = ANY($5)";
+        (sql.to_owned(), args![done, note, now, done])
+    } else {
+        let head = "UPDATE inbound_mails SET state = ?, note = ?, finished_at = ? WHERE state <> ? AND id IN (";
+        (repeated(head, "?", ids.len(), ")"), args![done, note, now, done])
+    };
+    if tx.engine() == Engine::Postgres {
+        values.push(Value::Texts(ids.iter().map(|id| Some((*id).to_owned())).collect()));
+    } else {
+        values.extend(ids.iter().map(|id| Value::from(*id)));
+    }
+    tx.run(AssertSqlSafe(sql), values).await.map(drop)
 }
 
 /// Removes up to `limit` mails that ended in `state` and came before `before`, and the raw messages that no mail needs

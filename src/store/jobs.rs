@@ -2,9 +2,11 @@
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::store::accepted::Accepts;
 use crate::store::dialect::Engine;
 use crate::store::merged_claims::Claims;
 use crate::store::merged_messages::{Deletes, Inserts};
+use crate::store::settled::Settles;
 use crate::store::{Error, Tx};
 
 /// A change to make in a transaction, and those who wait for its answer.
@@ -104,6 +106,8 @@ pub(super) struct One<K: Kind> {
 /// What waits for a lane.
 pub(super) enum Waiting {
     Change(Box<dyn Job>),
+    Accept(One<Accepts>),
+    Settle(One<Settles>),
     Delete(One<Deletes>),
     Insert(One<Inserts>),
     Claim(One<Claims>),
@@ -112,10 +116,13 @@ pub(super) enum Waiting {
 /// The jobs of one transaction: values of one kind become one job. Messages that are sent now can be claimed at once.
 pub(super) fn jobs(waiting: impl IntoIterator<Item = Waiting>) -> Vec<Box<dyn Job>> {
     let mut jobs = vec![];
+    let (mut accepts, mut settles) = (Merged::default(), Merged::default());
     let (mut deletes, mut inserts, mut claims) = (Merged::default(), Merged::default(), Merged::default());
     for one in waiting {
         match one {
             Waiting::Change(job) => jobs.push(job),
+            Waiting::Accept(one) => accepts.add(one),
+            Waiting::Settle(one) => settles.add(one),
             Waiting::Delete(one) => deletes.add(one),
             Waiting::Insert(one) => inserts.add(one),
             // Nobody would get the messages, and they would be hidden.
@@ -123,7 +130,7 @@ pub(super) fn jobs(waiting: impl IntoIterator<Item = Waiting>) -> Vec<Box<dyn Jo
             Waiting::Claim(one) => claims.add(one),
         }
     }
-    jobs.extend([deletes.job(), inserts.job(), claims.job()].into_iter().flatten());
+    jobs.extend([settles.job(), accepts.job(), deletes.job(), inserts.job(), claims.job()].into_iter().flatten());
     jobs
 }
 

@@ -22,11 +22,13 @@ const CHANGE_LANES: usize = 8;
 /// PostgreSQL: lanes for each kind of values. While the commit of one is on its way, the other gathers the next.
 const VALUE_LANES: usize = 2;
 /// All lanes to PostgreSQL, and so all connections that write.
-pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 3 * VALUE_LANES;
+pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 5 * VALUE_LANES;
 
 /// Where changes wait for a lane, each kind at its door. Two doors may lead to one lane.
 pub(super) struct Doors {
     changes: mpsc::Sender<Waiting>,
+    accepts: mpsc::Sender<Waiting>,
+    settles: mpsc::Sender<Waiting>,
     deletes: mpsc::Sender<Waiting>,
     inserts: mpsc::Sender<Waiting>,
     claims: mpsc::Sender<Waiting>,
@@ -37,6 +39,8 @@ impl Doors {
     pub(super) async fn enter(&self, change: Waiting) -> Result<(), Error> {
         let door = match &change {
             Waiting::Change(_) => &self.changes,
+            Waiting::Accept(_) => &self.accepts,
+            Waiting::Settle(_) => &self.settles,
             Waiting::Delete(_) => &self.deletes,
             Waiting::Insert(_) => &self.inserts,
             Waiting::Claim(_) => &self.claims,
@@ -66,7 +70,14 @@ impl Lanes {
         let (door, queue) = door();
         // A lane ends by itself when the last clone of the store is dropped.
         tokio::spawn(self.lane(&queue, JOBS_PER_COMMIT_MAX, 1).run(log));
-        Doors { changes: door.clone(), deletes: door.clone(), inserts: door.clone(), claims: door }
+        Doors {
+            changes: door.clone(),
+            accepts: door.clone(),
+            settles: door.clone(),
+            deletes: door.clone(),
+            inserts: door.clone(),
+            claims: door,
+        }
     }
 
     /// Starts the lanes to PostgreSQL.
@@ -80,6 +91,8 @@ impl Lanes {
         };
         Doors {
             changes: start(CHANGE_LANES, 1),
+            accepts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
+            settles: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             deletes: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             inserts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             claims: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),

@@ -1,7 +1,7 @@
 //! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
 use crate::base::Timestamp;
-use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::rows::Table;
+use crate::store::{Error, Row, Tx, Value, args};
 
 /// A mail as it was accepted for sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,46 +133,62 @@ pub struct Attempt {
     pub transcript: String,
 }
 
-/// Stores an accepted mail with its raw message and one `Pending` row per recipient.
-pub async fn insert(tx: &mut Tx, mail: &Mail, raw: Vec<u8>, recipients: &[String]) -> Result<(), Error> {
-    let m = mail;
-    tx.run(
-        "INSERT INTO raw_messages (id, data, created_at) VALUES ($1, $2, $3)",
-        args![m.id.as_str(), raw, m.accepted_at],
-    )
-    .await?;
-    tx.run(
-        "INSERT INTO mails (id, account, region, caller, source_ip, source, return_path, configuration_set, tags, \
-         headers, identity, kind, size, recipient_count, accepted_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+/// Raw messages, of mails that come in and go out.
+pub(super) static RAW: Table = Table { name: "raw_messages", columns: &["id", "data", "created_at"] };
+
+/// Accepted mails.
+pub(super) static TABLE: Table = Table {
+    name: "mails",
+    columns: &[
+        "id",
+        "account",
+        "region",
+        "caller",
+        "source_ip",
+        "source",
+        "return_path",
+        "configuration_set",
+        "tags",
+        "headers",
+        "identity",
+        "kind",
+        "size",
+        "recipient_count",
+        "accepted_at",
+        "expires_at",
+    ],
+};
+
+/// Their recipients.
+pub(super) static RECIPIENTS: Table =
+    Table { name: "recipients", columns: &["mail_id", "n", "address", "status", "changed_at"] };
+
+impl Mail {
+    pub(super) fn row(&self) -> Vec<Value> {
         args![
-            m.id.as_str(),
-            m.account.as_str(),
-            m.region.as_str(),
-            m.caller.as_str(),
-            m.source_ip.clone(),
-            m.source.as_str(),
-            m.return_path.as_str(),
-            m.configuration_set.clone(),
-            m.tags.as_str(),
-            m.headers.as_str(),
-            m.identity.clone(),
-            m.kind.as_str(),
-            m.size,
-            m.recipient_count,
-            m.accepted_at,
-            m.expires_at,
-        ],
-    )
-    .await?;
-    for (n, address) in (0_i64..).zip(recipients) {
-        tx.run(
-            "INSERT INTO recipients (mail_id, n, address, status, changed_at) VALUES ($1, $2, $3, $4, $5)",
-            args![m.id.as_str(), n, address.as_str(), Status::Pending.as_str(), m.accepted_at],
-        )
-        .await?;
+            &self.id,
+            &self.account,
+            &self.region,
+            &self.caller,
+            self.source_ip.clone(),
+            &self.source,
+            &self.return_path,
+            self.configuration_set.clone(),
+            &self.tags,
+            &self.headers,
+            self.identity.clone(),
+            self.kind.as_str(),
+            self.size,
+            self.recipient_count,
+            self.accepted_at,
+            self.expires_at,
+        ]
     }
-    Ok(())
+}
+
+/// A recipient's row of a mail that was just accepted.
+pub(super) fn recipient_values(mail: &Mail, n: i64, address: &str) -> Vec<Value> {
+    args![&mail.id, n, address, Status::Pending.as_str(), mail.accepted_at]
 }
 
 /// The mail with this id.

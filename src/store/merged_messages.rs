@@ -6,32 +6,19 @@ use crate::base::Timestamp;
 use crate::store::dialect::Engine;
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::messages::NewMessage;
-use crate::store::{Error, Store, Tx, Value, args};
+use crate::store::rows::repeated;
+use crate::store::{Error, Row, Store, Tx, Value, args};
 
 /// Rows in one statement of SQLite, which stays prepared for each number of rows.
 const ROWS_SQLITE: usize = 48;
 /// Rows in one statement of PostgreSQL. Their number makes no other statement of it.
 const ROWS_POSTGRES: usize = 512;
 
-fn rows_max(engine: Engine) -> usize {
+pub(super) fn rows_max(engine: Engine) -> usize {
     match engine {
         Engine::Sqlite => ROWS_SQLITE,
         Engine::Postgres => ROWS_POSTGRES,
     }
-}
-
-/// `head`, and `row` so many times with commas between, and `tail`.
-fn repeated(head: &str, row: &str, count: usize, tail: &str) -> String {
-    let mut sql = String::with_capacity(head.len() + count * (row.len() + 1) + tail.len());
-    sql.push_str(head);
-    for n in 0..count {
-        if n > 0 {
-            sql.push(',');
-        }
-        sql.push_str(row);
-    }
-    sql.push_str(tail);
-    sql
 }
 
 /// Adds messages that are in no group.
@@ -138,7 +125,8 @@ impl Kind for Deletes {
             rows.sort_unstable();
             let mut groups = vec![Vec::new(); values.len()];
             for some in rows.chunks(rows_max(tx.engine())) {
-                for (queue_id, group) in delete(tx, some).await? {
+                for Gone { queue_id, group, .. } in delete(tx, some).await? {
+                    let Some(group) = group else { continue };
                     // It is the same for all callers of the queue: who hears of a group looks after it.
                     let place = values.iter().position(|value| value.queue_id == queue_id);
                     if let Some(groups) = place.and_then(|place| groups.get_mut(place)) {
@@ -159,8 +147,15 @@ impl Kind for Deletes {
     }
 }
 
-/// Gives queue and group of those that were in one.
-async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<(i64, String)>, Error> {
+/// A message that was taken away.
+pub(super) struct Gone {
+    pub id: i64,
+    pub queue_id: i64,
+    pub group: Option<String>,
+}
+
+/// Takes messages away, given by row, queue and receipt in the order of rows, and says which were there.
+pub(super) async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<Gone>, Error> {
     let gone = if tx.engine() == Engine::Postgres {
         let column = |n: usize| Value::Ints(rows.iter().filter_map(|row| row.get(n).copied()).collect());
         // Rows are locked in the order of ids, and only then taken away.
@@ -168,7 +163,7 @@ async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<(i64, String)>, Er
             "WITH held AS (SELECT m.id FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
              AS w (id, queue_id, receipt) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
              AND m.receipt = w.receipt ORDER BY m.id FOR UPDATE OF m) \
-             DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.queue_id, m.group_id",
+             DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.id, m.queue_id, m.group_id",
             vec![column(0), column(1), column(2)],
         )
         .await?
@@ -178,17 +173,13 @@ async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<(i64, String)>, Er
             "(?,?,?)",
             rows.len(),
             ") DELETE FROM messages WHERE id IN (SELECT m.id FROM w CROSS JOIN messages m ON m.id = w.id \
-             AND m.queue_id = w.queue_id AND m.receipt = w.receipt) RETURNING queue_id, group_id",
+             AND m.queue_id = w.queue_id AND m.receipt = w.receipt) RETURNING id, queue_id, group_id",
         );
         tx.all(AssertSqlSafe(sql), rows.iter().flatten().map(|n| Value::Int(Some(*n))).collect()).await?
     };
-    let mut groups = vec![];
-    for row in gone {
-        if let Some(group) = row.opt_text("group_id")? {
-            groups.push((row.int("queue_id")?, group));
-        }
-    }
-    Ok(groups)
+    let read =
+        |row: &Row| Ok(Gone { id: row.int("id")?, queue_id: row.int("queue_id")?, group: row.opt_text("group_id")? });
+    gone.iter().map(read).collect()
 }
 
 impl Store {

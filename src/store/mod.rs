@@ -2,6 +2,7 @@
 //!
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
+pub mod accepted;
 pub mod access;
 pub mod account_settings;
 mod backlog;
@@ -40,7 +41,10 @@ pub mod receipt_filters;
 pub mod receipt_rules;
 pub mod receive_attempts;
 pub mod replays;
+mod rows;
 pub mod sending_accounts;
+pub mod sending_use;
+pub mod settled;
 pub mod signing_keys;
 pub mod sms;
 mod spread;

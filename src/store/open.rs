@@ -20,6 +20,7 @@ use crate::store::hints::{Hints, open_ear};
 use crate::store::jobs::{Change, Kind, One, Waiting};
 use crate::store::lane::Pool;
 use crate::store::lanes::{Doors, Lanes, POSTGRES_LANES};
+use crate::store::sending_use;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
@@ -111,7 +112,10 @@ impl Store {
             Engine::Sqlite => lanes.start_sqlite(log),
             Engine::Postgres => lanes.start_postgres(),
         };
-        Ok(Store { doors: Arc::new(doors), readers: Arc::new(readers), wakes, clock, vault, engine })
+        let store = Store { doors: Arc::new(doors), readers: Arc::new(readers), wakes, clock, vault, engine };
+        // Another mode may have sent in between without counting.
+        store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await?;
+        Ok(store)
     }
 
     /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
@@ -154,8 +158,9 @@ impl Store {
         self.wakes.waiter(queue_id)
     }
 
-    /// Grows whenever a queue's row has changed through this store: what was read before may be stale.
-    pub fn queue_generation(&self) -> u64 {
+    /// Grows whenever the row of a queue, an identity, a rule set or the like has changed through this store: what was
+    /// read before may be stale.
+    pub fn settings_generation(&self) -> u64 {
         self.wakes.generation()
     }
 

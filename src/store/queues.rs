@@ -199,7 +199,7 @@ pub async fn list(
 pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Error> {
     let now = tx.now();
     let s = settings;
-    tx.queue_changed();
+    tx.settings_changed();
     tx.run(
         "UPDATE queues SET visibility_timeout = $1, delay = $2, retention = $3, message_size_max = $4, \
          receive_wait = $5, dead_letter_queue = $6, receives_max = $7, attributes = $8, modified_at = $9, fifo = $10 WHERE id = $11",
@@ -222,7 +222,7 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
 
 /// Takes a queue away.
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    tx.queue_changed();
+    tx.settings_changed();
     tx.run("DELETE FROM queues WHERE id = $1", args![id]).await
 }
 

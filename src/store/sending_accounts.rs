@@ -1,7 +1,6 @@
 //! What an account may send in a region. An account without a row has the mode's default.
 use crate::base::{AccountId, Region};
-use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::{Error, Row, Tx, args, sending_use};
 
 /// An account's sending limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +22,8 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<O
     row.map(|row| read(&row)).transpose()
 }
 
-/// The account's row, made with `default` when there is none, and locked until the transaction ends: who counts and
-/// then sends is alone, on every node.
+/// The account's row, made with `default` when there is none, and held until the transaction ends: who changes it by what
+/// it read is alone, on every node.
 pub async fn lock(
     tx: &mut Tx,
     account: &AccountId,
@@ -70,7 +69,7 @@ pub async fn put(tx: &mut Tx, account: &AccountId, region: &Region, limits: Send
         ],
     )
     .await?;
-    Ok(())
+    sending_use::forget(tx, Some((account, region))).await
 }
 
 fn read(row: &Row) -> Result<SendingAccount, Error> {

@@ -20,6 +20,8 @@ pub enum Value {
     Ints(Vec<i64>),
     /// PostgreSQL's TEXT[].
     Texts(Vec<Option<String>>),
+    /// PostgreSQL's BYTEA[].
+    Blobs(Vec<Option<Vec<u8>>>),
 }
 
 macro_rules! value_from {
@@ -96,7 +98,7 @@ pub(super) fn bind_sqlite(values: Vec<Value>) -> Result<SqliteArguments, Error> 
             Value::Int(v) => arguments.add(v),
             Value::Text(v) => arguments.add(v.map(without_nul)),
             Value::Blob(v) => arguments.add(v),
-            Value::Ints(_) | Value::Texts(_) => Err("SQLite has no arrays".into()),
+            Value::Ints(_) | Value::Texts(_) | Value::Blobs(_) => Err("SQLite has no arrays".into()),
         }
         .map_err(encode_failed)?;
     }
@@ -112,6 +114,7 @@ pub(super) fn bind_postgres(values: Vec<Value>) -> Result<PgArguments, Error> {
             Value::Text(v) => arguments.add(v.map(without_nul)),
             Value::Blob(v) => arguments.add(v),
             Value::Ints(v) => arguments.add(v),
+            Value::Blobs(v) => arguments.add(v),
             Value::Texts(v) => arguments.add(v.into_iter().map(|v| v.map(without_nul)).collect::<Vec<_>>()),
         }
         .map_err(encode_failed)?;

@@ -7,10 +7,22 @@ use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres, SqlSafeStr, SqlStr, S
 
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
+use crate::store::rows::Statement;
 use crate::store::sql::{bind_postgres, bind_sqlite};
 use crate::store::vault::Vault;
-use crate::store::wake::QUEUE_CHANGED;
+use crate::store::wake::SETTINGS_CHANGED;
 use crate::store::{Error, Row, Value};
+
+/// Tables whose rows nodes keep for a moment.
+const SETTINGS: [&str; 7] = [
+    "identities",
+    "identity_policies",
+    "receipt_rule_sets",
+    "receipt_active_rule_sets",
+    "receipt_filters",
+    "configuration_sets",
+    "sending_accounts",
+];
 
 const SAVEPOINT: &str = "SAVEPOINT job;";
 const RELEASE: &str = "RELEASE SAVEPOINT job;";
@@ -169,15 +181,37 @@ impl Tx {
     /// Runs a statement and says how many rows it changed.
     pub async fn run(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         self.check_whole()?;
+        let sql = sql.into_sql_str();
+        self.note_settings(sql.as_str());
         let result = self.execute(sql, args).await;
         self.note(result)
+    }
+
+    /// Runs statements, in their order. With SQLite all of them go to the connection's thread together.
+    pub(super) async fn run_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
+        if self.engine() == Engine::Postgres {
+            for (sql, values) in statements {
+                self.run(AssertSqlSafe(sql), values).await?;
+            }
+            return Ok(());
+        }
+        let (sql, values): (Vec<String>, Vec<Vec<Value>>) = statements.into_iter().unzip();
+        self.run(AssertSqlSafe(sql.join(";")), values.into_iter().flatten().collect()).await.map(drop)
     }
 
     /// Runs a query and gives all rows. The query itself must bound how many there can be.
     pub async fn all(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         self.check_whole()?;
+        let sql = sql.into_sql_str();
+        self.note_settings(sql.as_str());
         let result = self.fetch(sql, args).await;
         self.note(result)
+    }
+
+    fn note_settings(&mut self, sql: &str) {
+        if changes_settings(sql) {
+            self.settings_changed();
+        }
     }
 
     /// A change one of whose statements failed cannot go on: PostgreSQL refuses every statement until the rollback, and
@@ -242,15 +276,23 @@ impl Tx {
         Ok(self.all(sql, args).await?.into_iter().next())
     }
 
-    /// Makes every node-local copy of a queue's row stale, once this transaction is durable.
-    pub(super) fn queue_changed(&mut self) {
-        self.rings.push((QUEUE_CHANGED, 0));
+    /// Makes every node-local copy of settings stale, once this transaction is durable. Changes of [`SETTINGS`] do so
+    /// by themselves.
+    pub(super) fn settings_changed(&mut self) {
+        self.rings.push((SETTINGS_CHANGED, 0));
     }
 
     /// Wakes up to `messages` of those who wait on a queue, once this transaction is durable.
     pub fn ring(&mut self, queue_id: i64, messages: usize) {
         self.rings.push((queue_id, messages));
     }
+}
+
+/// Whether a statement changes rows that nodes keep. What begins with WITH never does.
+fn changes_settings(sql: &str) -> bool {
+    let after = ["UPDATE ", "INSERT INTO ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));
+    let table = after.and_then(|rest| rest.split([' ', '(']).next());
+    table.is_some_and(|table| SETTINGS.contains(&table))
 }
 
 /// The statement with those that have to run before and after it.

@@ -12,12 +12,12 @@ use crate::base::Timestamp;
 #[derive(Default)]
 pub(super) struct Wakes {
     bells: Mutex<HashMap<i64, Weak<Bell>>>,
-    /// How often rows of queues have changed.
+    /// How often settings have changed.
     generation: AtomicU64,
 }
 
-/// Rung in place of a queue's id when the row of a queue has changed. No queue has it.
-pub(super) const QUEUE_CHANGED: i64 = 0;
+/// Rung in place of a queue's id when settings have changed. No queue has it.
+pub(super) const SETTINGS_CHANGED: i64 = 0;
 
 struct Bell {
     queue_id: i64,
@@ -60,7 +60,7 @@ impl Wakes {
     }
 
     pub(super) fn ring(&self, queue_id: i64, messages: usize) {
-        if queue_id == QUEUE_CHANGED {
+        if queue_id == SETTINGS_CHANGED {
             self.generation.fetch_add(1, Ordering::AcqRel);
             return;
         }

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use crate::base::Timestamp;
 use crate::store;
 use crate::store::Tx;
+use crate::store::settled::Ended;
 
 /// What becomes of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +75,14 @@ pub struct Finish {
     pub outcome: Outcome,
     /// What is written with it.
     pub record: Option<Record>,
+    /// What is written of its mail, and needs no closure: many of these are written together.
+    pub ended: Option<Ended>,
 }
 
 impl Finish {
     /// An outcome with nothing to write beside it.
     pub fn plain(outcome: Outcome) -> Self {
-        Self { outcome, record: None }
+        Self { outcome, record: None, ended: None }
     }
 
     /// An outcome with changes that commit with it.
@@ -87,6 +90,11 @@ impl Finish {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), store::Error>> + Send + 'static,
     {
-        Self { outcome, record: Some(Box::new(record)) }
+        Self { outcome, record: Some(Box::new(record)), ended: None }
+    }
+
+    /// Done, with what is written of its mail.
+    pub fn ended(ended: Ended) -> Self {
+        Self { outcome: Outcome::Done, record: None, ended: Some(ended) }
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::{Id, JoinSet};
 use crate::base::{Clock, Timestamp, ids};
 use crate::store;
 use crate::store::messages::Groups;
+use crate::store::settled::Settled;
 use crate::store::{Store, messages};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
@@ -186,6 +187,12 @@ impl Pool {
     async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
         let (id, receipt) = (claim.id, claim.receipt);
+        let alike = finish.record.is_none() && self.per_group_max.is_none();
+        if alike && matches!(finish.outcome, Outcome::Done) {
+            let settled = Settled { queue_id: queue.id(), id, receipt, ended: finish.ended };
+            let held = self.store.settle(settled).await;
+            return self.settled(claim, &Outcome::Done, held).await;
+        }
         let resting = claim.group.clone().filter(|_| self.per_group_max.is_some());
         let outcome = finish.outcome.clone();
         let held = self
@@ -214,10 +221,20 @@ impl Pool {
                     {
                         record(tx).await?;
                     }
+                    if rows > 0
+                        && let Some(ended) = finish.ended
+                    {
+                        ended.write(tx).await?;
+                    }
                     Ok::<_, store::Error>(rows > 0)
                 })
             })
             .await;
+        self.settled(claim, &outcome, held).await;
+    }
+
+    async fn settled(&self, claim: &Claim, outcome: &Outcome, held: Result<bool, store::Error>) {
+        let (queue, id) = (self.work.queue(), claim.id);
         match held {
             Ok(true) => {
                 if let Outcome::GiveUp(why) = outcome {

@@ -1,4 +1,5 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
+mod accepting;
 mod access;
 mod command_line;
 mod crowd;

@@ -9,10 +9,10 @@ use crate::mail::message::parse;
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::{Error, Receiving, Route};
 use crate::store;
+use crate::store::accepted::{Accepted, NewJob};
 use crate::store::inbound_mails;
 use crate::store::inbound_mails::State;
-use crate::workers;
-use crate::workers::{Job, SystemQueue};
+use crate::workers::SystemQueue;
 
 /// Through how many servers a mail can come, told by its `Received` fields: beyond it is a loop (RFC 5321, 6.3, which
 /// asks for at least 100; our own field is one more).
@@ -59,24 +59,9 @@ impl Receiving {
         let now = self.clock().now();
         let rows = rows(&mail, now)?;
         let Some(first) = rows.first() else { return Err(Error::NoRecipients) };
-        let id = first.id.clone();
-        let data = mail.data;
-        self.store()
-            .write(move |tx| {
-                Box::pin(async move {
-                    if let Some(first) = rows.first() {
-                        inbound_mails::insert_raw(tx, &first.raw_id, &data, now).await?;
-                    }
-                    let mut jobs = Vec::with_capacity(rows.len());
-                    for row in &rows {
-                        inbound_mails::insert(tx, row).await?;
-                        jobs.push(job(row, now)?);
-                    }
-                    workers::enqueue(tx, SystemQueue::Inbound, &jobs).await?;
-                    Ok::<_, Error>(())
-                })
-            })
-            .await?;
+        let (id, raw_id) = (first.id.clone(), first.raw_id.clone());
+        let jobs = rows.iter().map(job).collect::<Result<_, _>>()?;
+        self.store().accept(Accepted::inbound(raw_id, mail.data, now, rows, jobs)).await?;
         Ok(id)
     }
 }
@@ -113,9 +98,9 @@ fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::Inbound
 }
 
 /// The account is the job's group, so that a flood to one does not hold up the others.
-fn job(row: &inbound_mails::InboundMail, now: Timestamp) -> Result<Job, Error> {
+fn job(row: &inbound_mails::InboundMail) -> Result<NewJob, Error> {
     let body = json(&InboundJob { mail: row.id.clone(), task: None })?;
-    Ok(Job { body, group: Some(row.account.to_string()), visible_at: now })
+    Ok(NewJob { queue_id: SystemQueue::Inbound.id(), group: row.account.to_string(), body })
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, Error> {

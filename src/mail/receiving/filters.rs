@@ -47,7 +47,7 @@ fn network(cidr: &str) -> Option<IpNet> {
 
 /// Whether the client may deliver: the filter with the longest prefix decides, `Allow` where two are equally long, and
 /// who no filter is for may deliver.
-fn lets_in(filters: &[Filter], peer: IpAddr) -> bool {
+pub(in crate::mail::receiving) fn lets_in(filters: &[Filter], peer: IpAddr) -> bool {
     let peer = peer.to_canonical();
     let covering = filters.iter().filter_map(|filter| {
         let network = network(&filter.cidr).filter(|network| network.contains(&peer))?;
@@ -102,7 +102,7 @@ impl Receiving {
     }
 }
 
-async fn read(tx: &mut Tx, owner: &Owner) -> Result<Vec<Filter>, Error> {
+pub(in crate::mail::receiving) async fn read(tx: &mut Tx, owner: &Owner) -> Result<Vec<Filter>, Error> {
     let rows = receipt_filters::list(tx, &owner.account, &owner.region).await?;
     let filter = |row: receipt_filters::ReceiptFilter| Filter {
         name: row.name,
@@ -110,11 +110,6 @@ async fn read(tx: &mut Tx, owner: &Owner) -> Result<Vec<Filter>, Error> {
         cidr: row.cidr,
     };
     Ok(rows.into_iter().map(filter).collect())
-}
-
-/// Whether the account's filters let the client deliver.
-pub(in crate::mail::receiving) async fn allowed(tx: &mut Tx, owner: &Owner, peer: IpAddr) -> Result<bool, Error> {
-    Ok(lets_in(&read(tx, owner).await?, peer))
 }
 
 #[cfg(test)]

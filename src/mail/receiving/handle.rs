@@ -1,8 +1,10 @@
 //! The door to receiving: one handle for SMTP and for the receipt rule operations, cheap to clone.
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{AccountId, Arn, Clock, Domain, Region};
 use crate::mail::receiving::Error;
+use crate::mail::receiving::known::Known;
 use crate::mail::receiving::route::House;
 use crate::outlets::Functions;
 use crate::store::inbound_mails::State;
@@ -16,6 +18,7 @@ const SWEEP_MAX: i64 = 500;
 pub struct Receiving {
     store: Store,
     clock: Clock,
+    known: Arc<Known>,
     house: Option<House>,
     functions: Option<Functions>,
     sandboxed: bool,
@@ -33,7 +36,7 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, house: None, functions: None, sandboxed: false }
+        Self { store, clock, known: Arc::default(), house: None, functions: None, sandboxed: false }
     }
 
     /// Takes mail to `postmaster` of this server's own name too, for `owner`.
@@ -78,6 +81,10 @@ impl Receiving {
 
     pub(in crate::mail::receiving) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(in crate::mail::receiving) fn known(&self) -> &Known {
+        &self.known
     }
 
     pub(in crate::mail::receiving) fn house(&self) -> Option<&House> {

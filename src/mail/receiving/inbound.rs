@@ -24,6 +24,7 @@ use crate::outlets::objects::Objects;
 use crate::queues::Queues;
 use crate::store;
 use crate::store::inbound_mails::{InboundMail, State};
+use crate::store::settled::Ended;
 use crate::store::{Store, Tx, inbound_mails};
 use crate::topics::Topics;
 use crate::topics::delivery::Poster;
@@ -180,6 +181,9 @@ impl Inbound {
             tracing::info!(message.id = %mail.id, rules = matched, "received mail processed");
             "processed"
         };
+        if effects.is_empty() {
+            return Finish::ended(Ended::Inbound { mail: mail.id, note: note.to_owned() });
+        }
         self.finish(Outcome::Done, mail, effects, State::Done, note.to_owned())
     }
 

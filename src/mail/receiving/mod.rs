@@ -8,6 +8,7 @@ pub mod filters;
 mod handed;
 mod handle;
 pub mod inbound;
+mod known;
 pub mod matching;
 mod needs;
 pub mod notification;

@@ -2,9 +2,9 @@
 use std::net::IpAddr;
 
 use crate::base::{AccountId, Domain, EmailAddress, Region};
-use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Owner, Receiving, filters, matching, rule_sets};
-use crate::store::{Tx, receipt_rules};
+use crate::mail::receiving::filters::Filter;
+use crate::mail::receiving::known::Candidate;
+use crate::mail::receiving::{Error, Owner, Receiving, filters, matching};
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
 const MAX_LEVELS: usize = 10;
@@ -61,41 +61,42 @@ impl Receiving {
     /// verifying later; the others receive nothing. That account's IP filters then decide about the client.
     ///
     /// `postmaster` of a domain that receives at all, and of this server's own name, is always taken (RFC 5321, 4.5.1):
-    /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own. One query per level of the
-    /// domain, and one for the filters.
+    /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own.
     pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
-        let (recipient, house) = (recipient.clone(), self.house().cloned());
-        self.store().read(move |tx| Box::pin(async move { route(tx, &recipient, client, house.as_ref()).await })).await
-    }
-}
-
-async fn route(tx: &mut Tx, recipient: &EmailAddress, client: Client, house: Option<&House>) -> Result<Routed, Error> {
-    let (mut for_tls, mut postmaster) = (false, None);
-    let domain = recipient.domain();
-    for level in domain.and_parents().take(MAX_LEVELS) {
-        for candidate in receipt_rules::candidates(tx, level).await? {
-            let rules: Vec<Rule> = rule_sets::read_rules(&candidate.rules)?;
-            let owner = Owner { account: candidate.account, region: candidate.region };
-            if rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
-                return admit(tx, owner, client).await;
-            }
-            for_tls |= rules.iter().any(|rule| matching::matches(rule, recipient, true));
-            if is_postmaster(recipient) && level == domain.as_str() && postmaster.is_none() {
-                postmaster = Some(owner);
+        let (mut for_tls, mut postmaster) = (false, None);
+        let domain = recipient.domain();
+        for level in domain.and_parents().take(MAX_LEVELS) {
+            let candidates = self.candidates(level).await?;
+            for (n, candidate) in candidates.iter().enumerate() {
+                if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
+                    return Ok(candidate.admit(client));
+                }
+                for_tls |= candidate.rules.iter().any(|rule| matching::matches(rule, recipient, true));
+                if is_postmaster(recipient) && level == domain.as_str() && postmaster.is_none() {
+                    postmaster = Some((n, candidates.clone()));
+                }
             }
         }
-    }
-    let own = |house: &&House| is_postmaster(recipient) && domain == house.hostname;
-    match postmaster.or_else(|| house.filter(own).map(|house| house.owner.clone())) {
-        Some(owner) => admit(tx, owner, client).await,
-        None if for_tls => Ok(Routed::NeedsTls),
-        None => Ok(Routed::Nobody),
+        if let Some(candidate) = postmaster.as_ref().and_then(|(n, candidates)| candidates.get(*n)) {
+            return Ok(candidate.admit(client));
+        }
+        if let Some(house) = self.house().filter(|house| is_postmaster(recipient) && domain == house.hostname) {
+            let filters = filters::read(&mut self.store().reader().await?, &house.owner).await?;
+            return Ok(admit(&house.owner, &filters, client));
+        }
+        Ok(if for_tls { Routed::NeedsTls } else { Routed::Nobody })
     }
 }
 
-async fn admit(tx: &mut Tx, owner: Owner, client: Client) -> Result<Routed, Error> {
-    if !filters::allowed(tx, &owner, client.peer).await? {
-        return Ok(Routed::Blocked);
+impl Candidate {
+    fn admit(&self, client: Client) -> Routed {
+        admit(&self.owner, &self.filters, client)
     }
-    Ok(Routed::To(Route { account: owner.account, region: owner.region }))
+}
+
+fn admit(owner: &Owner, filters: &[Filter], client: Client) -> Routed {
+    if !filters::lets_in(filters, client.peer) {
+        return Routed::Blocked;
+    }
+    Routed::To(Route { account: owner.account.clone(), region: owner.region.clone() })
 }

@@ -12,15 +12,18 @@ use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
 use crate::mail::message::{Finished, Stamp, finish};
 use crate::mail::sending::SendError;
+use crate::mail::sending::checked::Passed;
 use crate::mail::sending::checks::{self, Authors, Checked};
 use crate::mail::sending::idempotency::{self, Idempotency};
 use crate::mail::sending::quota::{self, Limits, Quota};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::unrendered::{self, Unrendered};
-use crate::store::mails::{self, Kind, Mail};
+use crate::store::accepted::{self, Accepted, NewJob};
+use crate::store::mails::{Kind, Mail};
+use crate::store::sending_use::{self, Charge};
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
-use crate::workers::{Job, SystemQueue, enqueue};
+use crate::workers::SystemQueue;
 
 /// SES: recipients of one message, To, Cc and Bcc together.
 pub const RECIPIENTS_MAX: usize = 50;
@@ -76,6 +79,13 @@ pub struct Grants {
     pub return_path: Option<String>,
 }
 
+impl Grants {
+    /// Whether only the account's own identities count.
+    pub(super) fn are_none(&self) -> bool {
+        self.source.is_none() && self.from.is_none() && self.return_path.is_none()
+    }
+}
+
 impl Default for Grants {
     fn default() -> Self {
         Self { action: "ses:SendRawEmail", source: None, from: None, return_path: None }
@@ -96,16 +106,24 @@ pub struct Terms {
 #[derive(Clone)]
 pub struct Sending {
     pub(super) store: Store,
-    clock: Clock,
+    pub(super) clock: Clock,
     topics: Topics,
-    settings: Arc<Settings>,
-    simulator: Simulator,
+    pub(super) settings: Arc<Settings>,
+    pub(super) passed: Arc<Passed>,
+    pub(super) simulator: Simulator,
 }
 
 impl Sending {
     /// A door to `store`; events go to `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
-        Self { store, clock, topics, settings: Arc::new(settings), simulator: Simulator::default() }
+        Self {
+            store,
+            clock,
+            topics,
+            settings: Arc::new(settings),
+            passed: Arc::default(),
+            simulator: Simulator::default(),
+        }
     }
 
     /// The same door with a mailbox simulator of these domains.
@@ -147,31 +165,45 @@ impl Sending {
         let tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
         checks::tags(&tags)?;
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
-        let default = self.settings.limits;
-        let (asked, authors) =
-            (submission.clone(), Authors { list: finished.authors.clone(), from: finished.from.clone() });
-        let simulator = self.simulator.clone();
-        let checked = self
-            .store
-            .read(move |tx| {
-                Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default, &simulator).await })
-            })
-            .await?;
+        let authors = Authors { list: finished.authors.clone(), from: finished.from.clone() };
+        let checked = self.checked(&submission, authors, named_set).await?;
         // SES: mails to the simulator count in no daily quota.
         let counted = submission.recipients.iter().filter(|address| !self.simulator.has(address)).count();
         let counted = i64::try_from(counted).unwrap_or(i64::MAX);
+        let charge = quota::charge(&submission.account, &submission.region, checked.limits, counted);
         let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked) };
+        let plain = mail.configuration_set.is_none() && terms.once.is_none() && terms.unrendered.is_none();
+        let id = if plain {
+            let accepted = with_jobs(mail, finished.raw, &submission.recipients, charge);
+            quota::judge(self.store.accept(accepted).await?)?;
+            id
+        } else {
+            self.write_on(mail, finished.raw, submission, charge, terms).await?
+        };
+        info!(message.id = %id, recipients = count, "mail accepted");
+        Ok(id)
+    }
+
+    /// Writes a mail on terms, or with events, which commit with it. Gives its id, or that of the one before.
+    async fn write_on(
+        &self,
+        mail: Mail,
+        raw: Vec<u8>,
+        submission: Submission,
+        charge: Option<Charge>,
+        terms: Terms,
+    ) -> Result<String, SendError> {
         let topics = self.topics.clone();
-        let raw = finished.raw;
-        let id = self
-            .store
+        self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let owner = (&submission.account, &submission.region);
                     if let Some(first) = idempotency::claim(tx, owner, terms.once.as_ref(), &mail.id).await? {
                         return Ok(first);
                     }
-                    quota::charge(tx, &submission.account, &submission.region, default, counted).await?;
+                    if let Some(charge) = charge {
+                        quota::judge(sending_use::charge_one(tx, &charge).await?)?;
+                    }
                     if let Some(failure) = terms.unrendered {
                         unrendered::keep(tx, &topics, mail, &submission.recipients, failure).await
                     } else {
@@ -181,9 +213,7 @@ impl Sending {
                     }
                 })
             })
-            .await?;
-        info!(message.id = %id, recipients = count, "mail accepted");
-        Ok(id)
+            .await
     }
 
     /// Our host name.
@@ -212,15 +242,18 @@ pub(super) async fn insert(
     raw: Vec<u8>,
     recipients: &[EmailAddress],
 ) -> Result<(), store::Error> {
+    accepted::add(tx, &with_jobs(mail.clone(), raw, recipients, None)).await
+}
+
+fn with_jobs(mail: Mail, raw: Vec<u8>, recipients: &[EmailAddress], charge: Option<Charge>) -> Accepted {
     let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
-    mails::insert(tx, mail, raw, &addresses).await?;
-    let job = |(n, address): (usize, &EmailAddress)| Job {
+    let job = |(n, address): (usize, &EmailAddress)| NewJob {
+        queue_id: SystemQueue::Outbound.id(),
+        group: address.domain().to_string(),
         body: serde_json::json!({ "mail": mail.id, "recipient": n }).to_string(),
-        group: Some(address.domain().to_string()),
-        visible_at: mail.accepted_at,
     };
-    let jobs: Vec<Job> = recipients.iter().enumerate().map(job).collect();
-    enqueue(tx, SystemQueue::Outbound, &jobs).await
+    let jobs = recipients.iter().enumerate().map(job).collect();
+    Accepted::outbound(mail, raw, addresses, jobs, charge)
 }
 
 fn mail_row(

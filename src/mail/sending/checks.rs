@@ -10,6 +10,7 @@ use crate::mail::sending::quota::{self, Limits};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::{SendError, Submission};
 use crate::store::identities::Identity;
+use crate::store::sending_accounts::SendingAccount;
 use crate::store::{Tx, configuration_sets};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
@@ -27,6 +28,8 @@ pub(super) struct Checked {
     pub configuration_set: Option<String>,
     /// How long the mail is tried.
     pub tried_for: Duration,
+    /// What the account may send.
+    pub limits: SendingAccount,
 }
 
 /// Who wrote a message, by its header.
@@ -72,14 +75,14 @@ pub(super) async fn check(
     }
     if source.account != *account {
         // Another account's configuration set is not this one's to use.
-        return Ok(Checked { identity: authorization::arn(&source), configuration_set: named_set, tried_for });
+        return Ok(Checked { identity: authorization::arn(&source), configuration_set: named_set, tried_for, limits });
     }
     let mut set = named_set;
     if let (None, Some(name)) = (&set, source.configuration_set) {
         tried_for = configuration_set(tx, account, region, &name).await?;
         set = Some(name);
     }
-    Ok(Checked { identity: source.name, configuration_set: set, tried_for })
+    Ok(Checked { identity: source.name, configuration_set: set, tried_for, limits })
 }
 
 /// The identity that covers the sender, if the sender, the authors and the address for bounces may all be used. Those that

@@ -2,6 +2,7 @@
 pub mod accept;
 mod account;
 pub mod capture;
+mod checked;
 mod checks;
 mod crlf;
 mod ending;

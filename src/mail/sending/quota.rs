@@ -4,10 +4,10 @@ use std::time::Duration;
 use crate::base::{AccountId, Region};
 use crate::mail::sending::SendError;
 use crate::store::sending_accounts::{self, SendingAccount};
+use crate::store::sending_use::{Charge, Charged};
 use crate::store::{self, Tx, mails};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const SECOND: Duration = Duration::from_secs(1);
 /// SES's word for no limit.
 const UNLIMITED: i64 = -1;
 
@@ -55,28 +55,25 @@ pub async fn quota(tx: &mut Tx, a: &AccountId, r: &Region, default: Limits) -> R
     Ok(Quota { account, sent_last_24_hours })
 }
 
-/// Makes sure that `recipients` more fit. A limited account's row stays locked until the transaction ends, so that what
-/// other nodes accept at the same time is counted. An unlimited account has no row that everyone writes.
-pub async fn charge(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    default: Limits,
-    recipients: i64,
-) -> Result<(), SendError> {
-    let limits = limits(tx, account, region, default).await?;
-    if limits.max_24_hour == UNLIMITED && limits.max_per_second == UNLIMITED {
-        return Ok(());
+/// What has to be counted when an account with these limits sends to so many; nothing for an unlimited one, which so
+/// has no row that everyone writes.
+pub fn charge(account: &AccountId, region: &Region, limits: SendingAccount, recipients: i64) -> Option<Charge> {
+    let limit = |max: i64| (max != UNLIMITED).then_some(max);
+    let (max_24_hour, max_per_second) = (limit(limits.max_24_hour), limit(limits.max_per_second));
+    (max_24_hour.is_some() || max_per_second.is_some()).then(|| Charge {
+        account: account.clone(),
+        region: region.clone(),
+        recipients,
+        max_24_hour,
+        max_per_second,
+    })
+}
+
+/// What the caller is told of a charge.
+pub fn judge(charged: Charged) -> Result<(), SendError> {
+    match charged {
+        Charged::Fits => Ok(()),
+        Charged::RateExceeded => Err(SendError::RateExceeded),
+        Charged::DayExceeded => Err(SendError::DailyQuotaExceeded),
     }
-    let limits = sending_accounts::lock(tx, account, region, limits).await?;
-    let now = tx.now();
-    let mut used = async |span| mails::recipients_since(tx, account.as_str(), region.as_str(), now - span).await;
-    // One message may go over the rate with its recipients, or a sandbox could never send to two: SES allows bursts.
-    if limits.max_per_second != UNLIMITED && used(SECOND).await? >= limits.max_per_second {
-        return Err(SendError::RateExceeded);
-    }
-    if limits.max_24_hour != UNLIMITED && used(DAY).await? + recipients > limits.max_24_hour {
-        return Err(SendError::DailyQuotaExceeded);
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::{Event, publish_event};
 use crate::mail::sending::SendError;
 use crate::store::Tx;
+use crate::store::accepted::{self, Accepted};
 use crate::store::mails::{self, Mail, Status};
 use crate::topics::Topics;
 
@@ -30,8 +31,9 @@ pub(super) async fn keep(
     let headers = HeadersRecord::new(known.source, known.destination, []).write();
     let mail = Mail { headers, size: 0, ..mail };
     let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
-    mails::insert(tx, &mail, Vec::new(), &addresses).await?;
-    for n in (0..).take(addresses.len()) {
+    let count = addresses.len();
+    accepted::add(tx, &Accepted::outbound(mail.clone(), Vec::new(), addresses, Vec::new(), None)).await?;
+    for n in (0..).take(count) {
         mails::settle(tx, &mail.id, n, Status::Rejected, 0, Some(&failure.error)).await?;
     }
     let event = Event::RenderingFailure { template: failure.template, error: failure.error };

@@ -149,6 +149,12 @@ impl<R> Session<R> {
         self.input.extend_from_slice(bytes);
     }
 
+    /// Where what is read goes, with room for `octets` more. Only after [`Event::Read`].
+    pub fn input(&mut self, octets: usize) -> &mut BytesMut {
+        self.input.reserve(octets);
+        &mut self.input
+    }
+
     /// What has to happen next.
     pub fn next_event(&mut self) -> Event<R> {
         loop {

@@ -1,0 +1,68 @@
+//! Who receives mail for a domain, kept for a moment: every RCPT asks, and it seldom changes.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::base::Timestamp;
+use crate::mail::receiving::filters::Filter;
+use crate::mail::receiving::rules::Rule;
+use crate::mail::receiving::{Error, Owner, Receiving, filters, rule_sets};
+use crate::store::receipt_rules;
+
+/// How long an answer is good for that another node may have changed. What this node changes counts at once.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+/// Enough for all domains in use. Strangers can name any number of others; when there are more, all are read anew.
+const ENTRIES_MAX: usize = 10_000;
+
+/// An account and region that a domain is verified in, with the rules of its active rule set and its IP filters.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub owner: Owner,
+    pub rules: Vec<Rule>,
+    pub filters: Vec<Filter>,
+}
+
+/// What this node has read, by domain.
+#[derive(Default)]
+pub(super) struct Known(Mutex<HashMap<String, Entry>>);
+
+struct Entry {
+    candidates: Arc<[Candidate]>,
+    generation: u64,
+    until: Timestamp,
+}
+
+impl Known {
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Receiving {
+    /// Who may receive for `domain` itself, in the order of verification, as it stood at most a second ago.
+    pub(super) async fn candidates(&self, domain: &str) -> Result<Arc<[Candidate]>, Error> {
+        // First the generation: a change between it and the read makes the entry stale, not wrong.
+        let (generation, now) = (self.store().settings_generation(), self.clock().now());
+        if let Some(entry) = self.known().entries().get(domain)
+            && entry.generation == generation
+            && entry.until > now
+        {
+            return Ok(entry.candidates.clone());
+        }
+        let mut reader = self.store().reader().await?;
+        let mut read = vec![];
+        for row in receipt_rules::candidates(&mut reader, domain).await? {
+            let owner = Owner { account: row.account, region: row.region };
+            let filters = filters::read(&mut reader, &owner).await?;
+            read.push(Candidate { owner, rules: rule_sets::read_rules(&row.rules)?, filters });
+        }
+        let candidates: Arc<[Candidate]> = read.into();
+        let entry = Entry { candidates: candidates.clone(), generation, until: now + GOOD_FOR };
+        let mut entries = self.known().entries();
+        if entries.len() >= ENTRIES_MAX {
+            entries.clear();
+        }
+        entries.insert(domain.to_owned(), entry);
+        Ok(candidates)
+    }
+}

@@ -1,0 +1,185 @@
+//! Mails that many callers accept at once, in and out: their raw messages, rows and jobs in a few statements for all.
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+use crate::base::{Timestamp, ids};
+use crate::store::dialect::Engine;
+use crate::store::inbound_mails::{self, InboundMail};
+use crate::store::jobs::{Kind, One, Waiting};
+use crate::store::mails::Mail;
+use crate::store::rows::{Statement, Table, insert};
+use crate::store::sending_use::{Charge, Charged, charge};
+use crate::store::{Error, Store, Tx, Value, args, groups, mails};
+
+/// Mails in one statement: SQLite keeps one prepared for each number of them.
+const AT_ONCE: usize = 48;
+/// Octets of raw messages in one statement, of which there is a copy while it runs. One mail may have more.
+const OCTETS_AT_ONCE: usize = 8 << 20;
+
+/// A job in the columns that jobs have.
+static JOBS: Table = Table {
+    name: "messages",
+    columns: &["queue_id", "visible_at", "sent_at", "message_id", "group_id", "grouped", "body"],
+};
+
+/// A job that an accepted mail brings.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// In which queue.
+    pub queue_id: i64,
+    /// Whose turn it is.
+    pub group: String,
+    /// What to do.
+    pub body: String,
+}
+
+/// A mail with all that is written for it.
+pub struct Accepted {
+    raw_id: String,
+    data: Bytes,
+    at: Timestamp,
+    rows: Rows,
+    jobs: Vec<NewJob>,
+    charge: Option<Charge>,
+}
+
+enum Rows {
+    Inbound(Vec<InboundMail>),
+    Outbound(Box<Mail>, Vec<String>),
+}
+
+impl Accepted {
+    /// A mail that came in: its raw message, a row for each who receives it, and their jobs.
+    pub fn inbound(raw_id: String, data: Bytes, at: Timestamp, rows: Vec<InboundMail>, jobs: Vec<NewJob>) -> Self {
+        Self { raw_id, data, at, rows: Rows::Inbound(rows), jobs, charge: None }
+    }
+
+    /// A mail that is to go out: its raw message, its recipients' addresses, and their jobs. With `charge` it is written
+    /// only if that fits.
+    pub fn outbound(
+        mail: Mail,
+        raw: Vec<u8>,
+        recipients: Vec<String>,
+        jobs: Vec<NewJob>,
+        charge: Option<Charge>,
+    ) -> Self {
+        let (raw_id, at) = (mail.id.clone(), mail.accepted_at);
+        Self { raw_id, data: raw.into(), at, rows: Rows::Outbound(Box::new(mail), recipients), jobs, charge }
+    }
+}
+
+/// Accepts mails.
+pub(super) struct Accepts;
+
+impl Kind for Accepts {
+    type Value = Accepted;
+    type Answer = Charged;
+
+    fn run<'t>(tx: &'t mut Tx, values: &'t [Accepted]) -> BoxFuture<'t, Result<Vec<Charged>, Error>> {
+        Box::pin(async move {
+            let charges: Vec<Option<&Charge>> = values.iter().map(|mail| mail.charge.as_ref()).collect();
+            let (answers, mut first) = charge(tx, &charges).await?;
+            let fits = values.iter().zip(&answers).filter(|(_, answer)| **answer == Charged::Fits);
+            let fits: Vec<&Accepted> = fits.map(|(mail, _)| mail).collect();
+            for range in parts(&fits) {
+                write(tx, std::mem::take(&mut first), fits.get(range).unwrap_or_default()).await?;
+            }
+            Ok(answers)
+        })
+    }
+
+    fn is_one_statement(engine: Engine, values: &[Accepted]) -> bool {
+        let values: Vec<&Accepted> = values.iter().collect();
+        engine == Engine::Sqlite && values.iter().all(|mail| mail.charge.is_none()) && parts(&values).len() == 1
+    }
+
+    fn waiting(one: One<Self>) -> Waiting {
+        Waiting::Accept(one)
+    }
+}
+
+/// Cuts the mails into what goes into one statement.
+fn parts(mails: &[&Accepted]) -> Vec<Range<usize>> {
+    let (mut parts, mut start, mut octets) = (vec![], 0, 0);
+    for (n, mail) in mails.iter().enumerate() {
+        if n > start && (n - start == AT_ONCE || octets + mail.data.len() > OCTETS_AT_ONCE) {
+            parts.push(start..n);
+            (start, octets) = (n, 0);
+        }
+        octets += mail.data.len();
+    }
+    parts.push(start..mails.len());
+    parts
+}
+
+/// Writes mails, after the statements in `first`.
+async fn write(tx: &mut Tx, first: Vec<Statement>, mails: &[&Accepted]) -> Result<(), Error> {
+    let (engine, now) = (tx.engine(), tx.now());
+    let mut statements = first;
+    statements.extend(mail_statements(engine, mails)?);
+    let jobs = || mails.iter().flat_map(|mail| mail.jobs.iter().map(move |job| (mail.at, job)));
+    let job = |(at, job): (Timestamp, &NewJob)| args![job.queue_id, at, now, ids::uuid(), &job.group, 1_i64, &job.body];
+    statements.extend(some(engine, &JOBS, jobs().map(job).collect())?);
+    let mut opened: BTreeMap<i64, BTreeMap<String, Timestamp>> = BTreeMap::new();
+    for (at, job) in jobs() {
+        let earliest = opened.entry(job.queue_id).or_default().entry(job.group.clone()).or_insert(at);
+        *earliest = (*earliest).min(at);
+        tx.ring(job.queue_id, 1);
+    }
+    if engine == Engine::Sqlite {
+        statements.extend(opened.iter().map(|(queue_id, groups)| groups::open_statement(*queue_id, groups)));
+        return tx.run_all(statements).await;
+    }
+    tx.run_all(statements).await?;
+    for (queue_id, groups) in opened {
+        groups::open(tx, queue_id, &groups).await?;
+    }
+    Ok(())
+}
+
+fn mail_statements(engine: Engine, accepted: &[&Accepted]) -> Result<Vec<Statement>, Error> {
+    let (mut raw, mut inbound, mut outbound, mut recipients) = (vec![], vec![], vec![], vec![]);
+    for one in accepted {
+        raw.push(args![&one.raw_id, &one.data[..], one.at]);
+        match &one.rows {
+            Rows::Inbound(rows) => inbound.extend(rows.iter().map(InboundMail::row)),
+            Rows::Outbound(mail, addresses) => {
+                outbound.push(mail.row());
+                recipients.extend((0..).zip(addresses).map(|(n, address)| mails::recipient_values(mail, n, address)));
+            }
+        }
+    }
+    let tables: [(&Table, Vec<Vec<Value>>); 4] = [
+        (&mails::RAW, raw),
+        (&inbound_mails::TABLE, inbound),
+        (&mails::TABLE, outbound),
+        (&mails::RECIPIENTS, recipients),
+    ];
+    let statements = tables.into_iter().map(|(table, rows)| some(engine, table, rows));
+    Ok(statements.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+fn some(engine: Engine, table: &Table, rows: Vec<Vec<Value>>) -> Result<Option<Statement>, Error> {
+    if rows.is_empty() { Ok(None) } else { insert(engine, table, rows).map(Some) }
+}
+
+/// Writes a mail in the caller's transaction. Its charge is the caller's affair.
+///
+/// # Errors
+/// When the store fails.
+pub async fn add(tx: &mut Tx, mail: &Accepted) -> Result<(), Error> {
+    write(tx, vec![], &[mail]).await
+}
+
+impl Store {
+    /// Accepts a mail. Where it fits, it is durable on return, with its jobs, and whoever works on them is awake.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn accept(&self, mail: Accepted) -> Result<Charged, Error> {
+        self.hand_in::<Accepts>(mail).await
+    }
+}

@@ -1,0 +1,110 @@
+//! Jobs that many workers are done with at once: they are taken away, with what is to be said of their mails, in a few
+//! statements for all.
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use futures::future::BoxFuture;
+
+use crate::store::dialect::Engine;
+use crate::store::inbound_mails::{self, State};
+use crate::store::jobs::{Kind, One, Waiting};
+use crate::store::merged_messages::{delete, rows_max};
+use crate::store::{Error, Store, Tx, groups};
+
+/// What is written of the mail that a job was for, if the job is still held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A mail that came in has been through its rules.
+    Inbound {
+        /// Its id.
+        mail: String,
+        /// What there is to say, for people.
+        note: String,
+    },
+}
+
+impl Ended {
+    /// Writes it in the caller's transaction.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn write(&self, tx: &mut Tx) -> Result<(), Error> {
+        match self {
+            Self::Inbound { mail, note } => inbound_mails::finish(tx, mail, State::Done, note).await.map(drop),
+        }
+    }
+}
+
+/// A job that is done.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// Its queue.
+    pub queue_id: i64,
+    /// Its place in the store.
+    pub id: i64,
+    /// What it was claimed with.
+    pub receipt: i64,
+    /// What is written with it.
+    pub ended: Option<Ended>,
+}
+
+/// Settles jobs.
+pub(super) struct Settles;
+
+impl Kind for Settles {
+    type Value = Settled;
+    /// Whether the job was still held.
+    type Answer = bool;
+
+    fn run<'t>(tx: &'t mut Tx, values: &'t [Settled]) -> BoxFuture<'t, Result<Vec<bool>, Error>> {
+        Box::pin(async move {
+            let mut rows: Vec<[i64; 3]> = values.iter().map(|job| [job.id, job.queue_id, job.receipt]).collect();
+            // In one order for all: two who take the same messages must not wait for each other.
+            rows.sort_unstable();
+            let mut gone: HashSet<i64> = HashSet::new();
+            let mut emptied: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+            for some in rows.chunks(rows_max(tx.engine())) {
+                for message in delete(tx, some).await? {
+                    gone.insert(message.id);
+                    if let Some(group) = message.group {
+                        emptied.entry(message.queue_id).or_default().insert(group);
+                    }
+                }
+            }
+            let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for job in values.iter().filter(|job| gone.contains(&job.id)) {
+                if let Some(Ended::Inbound { mail, note }) = &job.ended {
+                    notes.entry(note).or_default().push(mail);
+                }
+            }
+            for (note, mails) in notes {
+                for some in mails.chunks(rows_max(tx.engine())) {
+                    inbound_mails::finish_all(tx, some, note).await?;
+                }
+            }
+            for (queue_id, groups) in emptied {
+                let groups: Vec<String> = groups.into_iter().collect();
+                groups::close_empty(tx, queue_id, &groups).await?;
+            }
+            Ok(values.iter().map(|job| gone.contains(&job.id)).collect())
+        })
+    }
+
+    fn is_one_statement(_: Engine, _: &[Settled]) -> bool {
+        false
+    }
+
+    fn waiting(one: One<Self>) -> Waiting {
+        Waiting::Settle(one)
+    }
+}
+
+impl Store {
+    /// Takes a job away that is done, and writes what it came to. `false`, and nothing is written, when it is not held
+    /// any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn settle(&self, job: Settled) -> Result<bool, Error> {
+        self.hand_in::<Settles>(job).await
+    }
+}
