@@ -2,9 +2,10 @@
 use std::net::IpAddr;
 
 use crate::base::{AccountId, Domain, EmailAddress, Region};
+use crate::mail::feedback::Purpose;
 use crate::mail::receiving::rules::Rule;
 use crate::mail::receiving::{Error, Owner, Receiving, filters, matching, rule_sets};
-use crate::store::{Tx, receipt_rules};
+use crate::store::{Tx, mails, receipt_rules};
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
 const MAX_LEVELS: usize = 10;
@@ -16,6 +17,8 @@ pub struct Route {
     pub account: AccountId,
     /// The region.
     pub region: Region,
+    /// Whether the address is one of ours for what comes back: no rules run on its mail.
+    pub feedback: bool,
 }
 
 /// Who wants to deliver.
@@ -64,8 +67,35 @@ impl Receiving {
     /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own. One query per level of the
     /// domain, and one for the filters.
     pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
+        if let Some(purpose) = self.return_paths().and_then(|paths| paths.purpose(recipient, self.clock().now())) {
+            return self.feedback_route(purpose).await;
+        }
         let (recipient, house) = (recipient.clone(), self.house().cloned());
         self.store().read(move |tx| Box::pin(async move { route(tx, &recipient, client, house.as_ref()).await })).await
+    }
+
+    /// What comes back goes to who sent, while it is known what became of the mail; complaints go to the house.
+    async fn feedback_route(&self, purpose: Purpose) -> Result<Routed, Error> {
+        let mark = match (purpose, self.house()) {
+            (Purpose::Returned(mark), _) => mark,
+            (Purpose::Complaints, None) => return Ok(Routed::Nobody),
+            (Purpose::Complaints, Some(House { owner: Owner { account, region }, .. })) => {
+                return Ok(Routed::To(Route { account: account.clone(), region: region.clone(), feedback: true }));
+            }
+        };
+        self.store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(mail) = mails::find(tx, &mark.mail).await? else { return Ok(Routed::Nobody) };
+                    let recipient = mails::recipient(tx, &mark.mail, i64::from(mark.recipient)).await?;
+                    let (Ok(account), Ok(region), Some(_)) = (mail.account.parse(), mail.region.parse(), recipient)
+                    else {
+                        return Ok(Routed::Nobody);
+                    };
+                    Ok(Routed::To(Route { account, region, feedback: true }))
+                })
+            })
+            .await
     }
 }
 
@@ -97,5 +127,5 @@ async fn admit(tx: &mut Tx, owner: Owner, client: Client) -> Result<Routed, Erro
     if !filters::allowed(tx, &owner, client.peer).await? {
         return Ok(Routed::Blocked);
     }
-    Ok(Routed::To(Route { account: owner.account, region: owner.region }))
+    Ok(Routed::To(Route { account: owner.account, region: owner.region, feedback: false }))
 }

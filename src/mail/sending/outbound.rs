@@ -1,8 +1,8 @@
 //! The outbound worker: takes one recipient's job, signs the mail, delivers it, and records what came of it.
 //!
-//! The reverse path of a delivery is in the identity's MAIL FROM domain, where it has one that works. Otherwise it is the
-//! mail's return path, or its source where none was named: bounces that come back later go to the sender. (SES reads what
-//! comes back; we do not yet.)
+//! The reverse path of a delivery is one of ours, so that what comes back is read here (see mail/feedback): in the identity's
+//! MAIL FROM domain, where it has one that works, else in the server's domain for it. Where there is none, it is the mail's
+//! return path, or its source: then what comes back goes to the sender.
 //!
 //! A job may be worked twice, after a crash between the peer's yes and our commit: the mail may then arrive twice.
 //! A recipient that is settled is never tried again, and its record is written only while the claim holds.
@@ -15,6 +15,7 @@ use tracing::{error, info};
 
 use crate::base::{AccountId, Clock, EmailAddress, Timestamp};
 use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::feedback::ReturnPaths;
 use crate::mail::identity::authorization::identity_named;
 use crate::mail::identity::dkim::signing_keys;
 use crate::mail::identity::{ReversePath, reverse_path};
@@ -38,6 +39,7 @@ pub struct Outbound {
     clock: Clock,
     topics: Topics,
     transport: Arc<Transport>,
+    return_paths: Option<ReturnPaths>,
 }
 
 /// A job: `{"mail": "id", "recipient": 0}`.
@@ -86,7 +88,12 @@ impl Work for Outbound {
 impl Outbound {
     /// A worker that delivers through `transport` and tells `topics` of the events.
     pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>) -> Self {
-        Self { store, clock, topics, transport }
+        Self { store, clock, topics, transport, return_paths: None }
+    }
+
+    /// The same worker, whose mail comes back to these.
+    pub fn with_return_paths(self, paths: ReturnPaths) -> Self {
+        Self { return_paths: Some(paths), ..self }
     }
 
     async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
@@ -96,14 +103,15 @@ impl Outbound {
     async fn deliver(&self, mut parcel: Parcel) -> Finish {
         let started_at = self.clock.now();
         let raw = crlf_only(std::mem::take(&mut parcel.raw));
-        let mut prefix = signatures(&parcel, &raw, started_at);
+        let mut prefix = self.trace(&parcel).into_bytes();
+        prefix.extend(signatures(&parcel, &raw, started_at));
         if self.transport.options().delivery == Delivery::Capture {
             let row = capture::row(&parcel.mail, &parcel.recipient, prefix, &raw);
             let round = captured();
             let attempted = self.attempted(&parcel, round, started_at);
             return self.delivered(parcel, attempted, Reply::captured().to_string(), Some(row));
         }
-        let round = match envelope(&parcel) {
+        let round = match envelope(&parcel, self.return_paths.as_ref()) {
             Some(envelope) => {
                 prefix.extend_from_slice(&raw);
                 drop(raw);
@@ -122,6 +130,12 @@ impl Outbound {
             Verdict::Failed(bounce) => self.failed(parcel, attempted, bounce),
             Verdict::Deferred(deferral) => self.deferred(parcel, attempted, deferral, reason),
         }
+    }
+
+    /// The field that complaints are tied to the mail by.
+    fn trace(&self, parcel: &Parcel) -> String {
+        let paths = self.return_paths.as_ref();
+        paths.map_or_else(String::new, |paths| paths.trace(&parcel.mail, parcel.recipient.n))
     }
 
     fn attempted(&self, parcel: &Parcel, round: Round, started_at: Timestamp) -> Attempted {
@@ -208,13 +222,14 @@ async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, store::Error> 
     Ok(Some(Parcel { mail, recipient, raw, keys, reverse, require_tls }))
 }
 
-fn envelope(parcel: &Parcel) -> Option<Envelope> {
+fn envelope(parcel: &Parcel, paths: Option<&ReturnPaths>) -> Option<Envelope> {
     let recipient = parcel.recipient.address.parse().ok()?;
     let mail = &parcel.mail;
-    let sender = match parcel.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
+    let own = paths.and_then(|paths| paths.sender(mail, parcel.recipient.n, parcel.reverse.as_deref()));
+    let sender = own.or_else(|| match parcel.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
         Some(domain) => format!("{}@{domain}", mail.id).parse().ok(),
         None => mail.return_path.parse().ok(),
-    };
+    });
     Some(Envelope { sender, recipient, require_tls: parcel.require_tls })
 }
 
