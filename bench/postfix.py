@@ -7,6 +7,7 @@ import machine
 
 MASTER = """
 127.0.0.1:{port} inet n - n - {processes} smtpd
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -77,6 +78,10 @@ class Postfix:
     def __enter__(self):
         self.start()
         return self
+
+    def flush(self):
+        """Has the deferred queue looked through now."""
+        self.postfix("flush")
 
     def __exit__(self, *_):
         self.stop()

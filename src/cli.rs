@@ -23,7 +23,7 @@ pub enum Command {
     Dev(Flags),
     /// For production: signatures checked, sandbox on, identities verify by DNS or by mail
     Serve(Flags),
-    /// Accounts, access keys, production access, SMTP credentials, DNS records, deliveries of topics
+    /// Accounts, access keys, production access, SMTP credentials, DNS records, attempts to deliver
     Admin(AdminFlags),
 }
 
@@ -73,6 +73,14 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 14, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
         max_per_second: i64,
     },
+    /// List the requests for production access that wait
+    ProductionRequests,
+    /// Say no to an account's request for production access
+    DenyProduction {
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
     /// Make or change a receipt rule from JSON, with the actions that no SDK can send: WebhookAction, SqsAction, ForwardAction
     ReceiptRule {
         /// The rule set
@@ -93,6 +101,11 @@ pub enum AdminCommand {
         to: String,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
+    },
+    /// Print what became of a sent mail: each recipient, and what both sides said in each attempt to deliver
+    Transcript {
+        /// The MessageId of SES
+        message_id: String,
     },
     /// Print the DNS records that verify a domain identity
     DnsRecords {

@@ -118,6 +118,8 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::GrantProduction { account, region, max_24_hour, max_per_second } => {
             admin.grant_production(&account, &region, max_24_hour, max_per_second).await
         }
+        AdminCommand::ProductionRequests => admin.production_requests().await,
+        AdminCommand::DenyProduction { account, region } => admin.deny_production(&account, &region).await,
         AdminCommand::ReceiptRule { rule_set, file, after, account, region } => {
             let read = if file.as_os_str() == "-" {
                 std::io::read_to_string(std::io::stdin())
@@ -129,6 +131,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
             admin.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
         }
         AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
+        AdminCommand::Transcript { message_id } => admin.transcript(&message_id).await,
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }

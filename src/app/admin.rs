@@ -12,10 +12,15 @@ use crate::mail::sending::resolver::Dns;
 use crate::outlets::Functions;
 use crate::queues::Queues;
 use crate::smtp::auth;
+use crate::store::account_settings;
+use crate::store::mails;
 use crate::store::publications::Attempt;
 use crate::store::sending_accounts::{self, SendingAccount};
 use crate::store::{self, Store};
 use crate::topics::Topics;
+
+/// How many requests are shown at once.
+const REQUESTS_SHOWN: i64 = 1000;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +40,12 @@ pub enum AdminError {
     /// No active key of this id.
     #[error("there is no active access key {0}")]
     NoKey(String),
+    /// No request that waits.
+    #[error("no request of account {0} for production access waits in this region")]
+    NoRequest(AccountId),
+    /// No sent mail of this id.
+    #[error("there is no sent mail {0}, or no more")]
+    NoMail(String),
     /// Identities refused.
     #[error("{0}")]
     Identity(#[from] identity::Error),
@@ -153,9 +164,40 @@ impl Admin {
         let limits = SendingAccount { sending_enabled: true, production_access: true, max_24_hour, max_per_second };
         let (account, region) = (account.clone(), region.clone());
         self.store
-            .write(move |tx| Box::pin(async move { sending_accounts::put(tx, &account, &region, limits).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    account_settings::decide(tx, &account, &region, "GRANTED").await?;
+                    sending_accounts::put(tx, &account, &region, limits).await
+                })
+            })
             .await?;
         Ok(vec![])
+    }
+
+    /// Lists the requests for production access that wait, oldest first: account, region, what it told of itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn production_requests(&self) -> Result<Vec<String>, AdminError> {
+        let tx = &mut self.store.reader().await?;
+        let waiting = account_settings::pending(tx, REQUESTS_SHOWN).await?;
+        let line = |(account, region, settings): (String, String, account_settings::AccountSettings)| {
+            format!("{account} {region} {}", settings.details.unwrap_or_default())
+        };
+        Ok(waiting.into_iter().map(line).collect())
+    }
+
+    /// Says no to an account's request for production access.
+    ///
+    /// # Errors
+    /// When the store fails, or no request of this account waits.
+    pub async fn deny_production(&self, account: &AccountId, region: &Region) -> Result<Vec<String>, AdminError> {
+        let (asked, region) = (account.clone(), region.clone());
+        let denied = self
+            .store
+            .write(move |tx| Box::pin(async move { account_settings::decide(tx, &asked, &region, "DENIED").await }))
+            .await?;
+        if denied { Ok(vec![]) } else { Err(AdminError::NoRequest(account.clone())) }
     }
 
     /// Makes or changes a receipt rule from JSON, in the shape of SES's `ReceiptRule`: with the actions that no SDK can
@@ -209,6 +251,33 @@ impl Admin {
             )
         };
         Ok(attempts.into_iter().map(line).collect())
+    }
+
+    /// What became of a sent mail: its recipients, and for each the attempts, with what both sides said. Kept for 30 days.
+    ///
+    /// # Errors
+    /// When the store fails, or there is no such mail.
+    pub async fn transcript(&self, message_id: &str) -> Result<Vec<String>, AdminError> {
+        let tx = &mut self.store.reader().await?;
+        let recipients = mails::recipients(tx, message_id).await?;
+        if recipients.is_empty() {
+            return Err(AdminError::NoMail(message_id.to_owned()));
+        }
+        let mut lines = Vec::new();
+        for to in recipients {
+            lines.push(format!("{} {}", to.address, to.status.as_str()));
+            for attempt in mails::attempts(tx, message_id, to.n).await? {
+                let took = attempt.finished_at.since(attempt.started_at).as_millis();
+                let remote = attempt.remote.unwrap_or_else(|| "-".to_owned());
+                let tls = attempt.tls.unwrap_or_else(|| "in the clear".to_owned());
+                lines.push(format!(
+                    "  attempt {} {} {took}ms {} {remote} {tls}",
+                    attempt.attempt, attempt.started_at, attempt.outcome
+                ));
+                lines.extend(attempt.transcript.lines().map(|line| format!("    {line}")));
+            }
+        }
+        Ok(lines)
     }
 
     /// The DNS records that prove a domain identity and let receivers check its signatures.

@@ -1,6 +1,7 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
 mod data_dir;
+mod descriptors;
 mod master_key;
 mod parts;
 mod start;

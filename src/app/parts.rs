@@ -5,9 +5,9 @@ use crate::access::{Access, Trust};
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Clock, Reach, Region};
 use crate::config::{Mode, Settings};
-use crate::mail::content::ConfigurationSets;
+use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::feedback::{Marks, ReturnPaths};
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
@@ -15,7 +15,7 @@ use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
-use crate::mail::sending::{self, Limits, Sending};
+use crate::mail::sending::{self, Limits, Sending, Simulator};
 use crate::outlets::{Functions, Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
@@ -23,8 +23,11 @@ use crate::topics::delivery::Deliverer;
 use crate::topics::{Spreader, Topics};
 use crate::workers::Pool;
 
-/// How many mails are on their way out at once. Most wait for the network, so there may be many.
-const OUTBOUND_AT_ONCE: usize = 200;
+/// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
+/// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
+const OUTBOUND_AT_ONCE: usize = 600;
+/// As many where all of them go to one smart host.
+const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 /// How many of them go to one domain, so that one that is slow or dead cannot take all places.
 const OUTBOUND_PER_DOMAIN: u32 = 20;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
@@ -77,34 +80,26 @@ impl Parts {
         let topics = topics.with_ways(ways, settings.signing_url.as_deref());
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
-        let delivery: Delivery = settings.delivery.parse().map_err(|e: transport::BadDelivery| wrong(e.to_string()))?;
-        let captures = delivery == Delivery::Capture;
-        let options = TransportOptions {
-            delivery,
-            mx_port: settings.mx_port,
-            hostname: hostname.clone(),
-            source: None,
-            limits: transport::Limits::default(),
-        };
-        let transport = Arc::new(Transport::new(options, dns.clone(), clock.clone()));
+        let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
+        let captures = transport.options().delivery == Delivery::Capture;
+        let relays = matches!(transport.options().delivery, Delivery::Relay(_));
+        let outbound_at_once = if relays { OUTBOUND_AT_ONCE_TO_RELAY } else { OUTBOUND_AT_ONCE };
 
-        let identity_settings = identity::Settings {
-            at_once: dev,
-            link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
-            hostname: hostname.clone(),
-            dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
-        };
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
+        let simulator = Simulator::new(settings.simulator_domain.clone());
         let paths = ReturnPaths::new(marks, &settings.feedback);
         let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
         let services = Services {
             clock: clock.clone(),
             queues,
             topics: topics.clone(),
-            identities: Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns)),
-            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
-            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door),
+            identities: identities(settings, store, clock, bound_url, dns),
+            configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())
+                .with_streams(streams.clone()),
+            feedback: Feedback::new(store.clone(), topics.clone()),
+            templates: Templates::new(store.clone(), clock.clone()),
+            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
 
@@ -117,21 +112,32 @@ impl Parts {
             poster: poster.clone(),
         };
         let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?.with_return_paths(paths.clone());
-        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone()).with_return_paths(paths);
+        let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
+            .with_simulator(simulator)
+            .with_return_paths(paths);
         let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, poster);
         let pools = vec![
-            Pool::new(store.clone(), clock.clone(), node, OUTBOUND_AT_ONCE, outbound).per_group(OUTBOUND_PER_DOMAIN),
+            Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
             Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
-        let inbox = captures && dev;
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
-        Ok(Self { services, access, streams, transport, pools, captures, inbox })
+        Ok(Self { services, access, streams, transport, pools, captures, inbox: captures && dev })
     }
+}
+
+fn identities(settings: &Settings, store: &Store, clock: &Clock, bound_url: &str, dns: Dns) -> Identities {
+    let identity_settings = identity::Settings {
+        at_once: settings.mode == Mode::Dev,
+        link_base: settings.public_url.clone().unwrap_or_else(|| bound_url.to_owned()),
+        hostname: settings.hostname.to_string(),
+        dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
+    };
+    Identities::new(store.clone(), clock.clone(), identity_settings, Arc::new(dns))
 }
 
 /// The core of receiving. Mail to this server's own postmaster is the root account's.
@@ -146,4 +152,17 @@ fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Func
 fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
     let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
     Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
+}
+
+/// The way that mail leaves by.
+fn way_out(settings: &Settings, dns: Dns, clock: &Clock) -> Result<Arc<Transport>, String> {
+    let options = TransportOptions {
+        delivery: settings.delivery.parse().map_err(|error: transport::BadDelivery| error.to_string())?,
+        mx_port: settings.mx_port,
+        reach: Reach::new(settings.mx_allow.clone()),
+        hostname: settings.hostname.to_string(),
+        sources: settings.source_address.clone(),
+        limits: transport::Limits::default(),
+    };
+    Transport::new(options, dns, clock.clone()).map(Arc::new).map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::{self, RootKey, Trust, ensure_root};
 use crate::app::data_dir::DataDir;
+use crate::app::descriptors;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::aws::Gate;
@@ -103,6 +104,7 @@ impl App {
     /// # Errors
     /// A [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
+        descriptors::raise();
         let data_dir =
             DataDir::open(&settings.data_dir).map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
         let store = open_store(&settings, clock.clone()).await?;

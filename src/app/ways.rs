@@ -1,12 +1,12 @@
 //! The ways out of topics, opened as the settings say.
 use std::sync::Arc;
 
-use crate::base::{Clock, Secret};
+use crate::base::{Clock, Reach, Secret};
 use crate::config::{Mode, Settings};
 use crate::mail::sending::Notices;
 use crate::mail::sending::resolver::Dns;
 use crate::outlets::{Functions, Gateway, Streams, client};
-use crate::topics::delivery::{Lookup, Poster, Reach};
+use crate::topics::delivery::{Lookup, Poster};
 use crate::topics::{Texts, Ways};
 
 /// Opens the ways. Fails with a line for the operator.

@@ -1,11 +1,15 @@
 //! The steps from a request to its reply: find the service, verify the signature, find and run the operation.
+use sha2::{Digest, Sha256};
+
 use crate::aws::call::{Call, Caller, Target, writer};
-use crate::aws::error::Failure;
+use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::protocol::reply::Reply;
 use crate::aws::request::Request;
 use crate::aws::service::{Protocol, Services, find_by_head};
 use crate::aws::sigv4::{Gate, too_large};
 use crate::base::{AccountId, Region};
+use crate::mail::sending::Idempotency;
+use crate::mail::sending::idempotency::KEY_MAX;
 
 /// A reply, and what the log says about its request.
 #[derive(Clone, Debug)]
@@ -59,8 +63,25 @@ async fn steps(
         endpoint: request.endpoint(),
         request_id: request.id.clone(),
         source_ip: request.peer,
+        once: once(request, target, call.operation.name)?,
     };
     Ok(call.run(services, &caller).await)
+}
+
+/// The `Idempotency-Key` of a call of SES's. It stands for this operation with this body.
+fn once(request: &Request, target: Target, operation: &str) -> Result<Option<Idempotency>, Failure> {
+    let sends = ["ses", "sesv2"].contains(&target.api.name);
+    let Some(value) = request.headers.get("idempotency-key").filter(|_| sends) else { return Ok(None) };
+    let good = |key: &&str| (1..=KEY_MAX).contains(&key.len());
+    let Some(key) = value.to_str().ok().filter(good) else {
+        let text = format!("Idempotency-Key has 1 to {KEY_MAX} characters of ASCII.");
+        return Err(Failure::new(
+            ErrorShape::sender("BadRequestException", 400).query("InvalidParameterValue", 400),
+            text,
+        ));
+    };
+    let digest = Sha256::new_with_prefix(operation).chain_update([0]).chain_update(&request.body).finalize();
+    Ok(Some(Idempotency { key: key.to_owned(), fingerprint: format!("{digest:x}") }))
 }
 
 /// The answer to a request that `failure` ended before its body was read.

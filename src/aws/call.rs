@@ -10,6 +10,7 @@ use crate::aws::protocol::rest_json::Labels;
 use crate::aws::request::Request;
 use crate::aws::service::{Api, Protocol, Services, find_by_action, find_by_head};
 use crate::base::{AccountId, Region};
+use crate::mail::sending::Idempotency;
 
 /// Who calls an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Caller {
     pub request_id: String,
     /// Who is at the other end of the connection.
     pub source_ip: IpAddr,
+    /// The call's `Idempotency-Key`, for the sends of SES.
+    pub once: Option<Idempotency>,
 }
 
 /// The service and protocol that a request means.

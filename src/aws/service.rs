@@ -4,7 +4,7 @@ use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::aws::request::Request;
 use crate::base::Clock;
-use crate::mail::content::ConfigurationSets;
+use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::identity::Identities;
 use crate::mail::receiving::Receiving;
 use crate::mail::sending::Sending;
@@ -24,6 +24,10 @@ pub struct Services {
     pub identities: Identities,
     /// SES's configuration sets and event destinations.
     pub configuration_sets: ConfigurationSets,
+    /// What identities have set for bounces, complaints and deliveries.
+    pub feedback: Feedback,
+    /// SES's templates.
+    pub templates: Templates,
     /// The door for mail that is sent.
     pub sending: Sending,
     /// SES's receipt rules, and the door for mail that comes in.
@@ -176,6 +180,8 @@ impl Services {
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), settings, std::sync::Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),
+            feedback: Feedback::new(store.clone(), topics.clone()),
+            templates: Templates::new(store.clone(), clock.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics, door),
             receiving: Receiving::new(store, clock),
         };

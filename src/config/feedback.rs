@@ -41,9 +41,7 @@ impl FeedbackGiven {
             None => Some(hostname.clone()).filter(|name| name.as_str().contains('.')),
         };
         let complaints = match self.complaints_address {
-            Some(text) => {
-                Some(text.parse().map_err(|e| Problem::new(format!("complaints-address {text:?}: {e}")))?)
-            }
+            Some(text) => Some(text.parse().map_err(|e| Problem::new(format!("complaints-address {text:?}: {e}")))?),
             None => domain.as_ref().and_then(|domain| format!("complaints@{domain}").parse().ok()),
         };
         Ok(Feedback { domain, complaints })

@@ -1,12 +1,12 @@
 //! What the operator gave: flags, then the environment, then the file. Not yet checked, nothing filled in.
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::base::Secret;
+use crate::base::{Domain, Secret};
 use crate::config::{Encryption, FeedbackGiven, Functions, Gateways, Objects, Problem, Streams};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
@@ -50,6 +50,14 @@ pub struct Given {
     #[arg(long, value_name = "LIST", env = "POSTRIDER_WEBHOOK_ALLOW", value_delimiter = ',')]
     pub webhook_allow: Option<Vec<IpNet>>,
 
+    /// Networks (CIDR) that mail may go to although private, where delivery is mx [default: none; dev: loopback]
+    #[arg(long, value_name = "LIST", env = "POSTRIDER_MX_ALLOW", value_delimiter = ',')]
+    pub mx_allow: Option<Vec<IpNet>>,
+
+    /// Addresses of this machine that mail goes out from: one IPv4, one IPv6 or both [default: the system's choice]
+    #[arg(long, value_name = "LIST", env = "POSTRIDER_SOURCE_ADDRESS", value_delimiter = ',')]
+    pub source_address: Option<Vec<IpAddr>>,
+
     /// Functions that stand for AWS Lambda: name or ARN of each, and the URL of its runtime [default: none]
     #[arg(long, value_name = "NAME=URL,…", env = "POSTRIDER_FUNCTIONS")]
     pub functions: Option<Functions>,
@@ -70,6 +78,10 @@ pub struct Given {
     /// Port that mx delivery connects to [default: 25]
     #[arg(long, value_name = "N", env = "POSTRIDER_MX_PORT")]
     pub mx_port: Option<u16>,
+
+    /// Domain whose addresses behave as those of simulator.amazonses.com do [default: none]
+    #[arg(long, value_name = "DOMAIN", env = "POSTRIDER_SIMULATOR_DOMAIN")]
+    pub simulator_domain: Option<Domain>,
 
     /// Name in the SMTP banner, EHLO and Message-ID [default: the machine's]
     #[arg(long, value_name = "NAME", env = "POSTRIDER_HOSTNAME")]
@@ -167,7 +179,8 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            functions, streams, signing_url, webhook_ca, mx_port, accept_only, smtp_sessions_per_peer, hostname,
+            mx_allow, source_address, functions, streams, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
+            smtp_sessions_per_peer, hostname,
             dkim_zone, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);

@@ -1,5 +1,5 @@
 //! The settings in force: checked, defaults filled in.
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -51,6 +51,10 @@ pub struct Settings {
     pub dns: Vec<SocketAddr>,
     /// Private networks that webhooks may reach.
     pub webhook_allow: Vec<IpNet>,
+    /// Private networks that mail may go to.
+    pub mx_allow: Vec<IpNet>,
+    /// Addresses that mail goes out from: at most one of each IP version.
+    pub source_address: Vec<IpAddr>,
     /// Where functions listen.
     pub functions: Functions,
     /// Where delivery streams go.
@@ -63,6 +67,8 @@ pub struct Settings {
     pub webhook_ca: Option<PathBuf>,
     /// The port that MX delivery connects to.
     pub mx_port: u16,
+    /// A domain of the mailbox simulator, beside SES's.
+    pub simulator_domain: Option<Domain>,
     /// What this server calls itself in mail.
     pub hostname: Domain,
     /// The zone in which the operator publishes DKIM keys.
@@ -121,12 +127,15 @@ impl Settings {
             delivery: given.delivery.unwrap_or_else(|| if dev { "capture" } else { "mx" }.to_owned()),
             dns: given.dns.unwrap_or_default(),
             webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
+            mx_allow: given.mx_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
+            source_address: given.source_address.unwrap_or_default(),
             functions: given.functions.unwrap_or_default(),
             streams: given.streams.unwrap_or_default(),
             gateways: given.gateways,
             signing_url: given.signing_url.map(|url| checked_url("signing-url", url)).transpose()?,
             webhook_ca: given.webhook_ca,
             mx_port: given.mx_port.unwrap_or(25),
+            simulator_domain: given.simulator_domain,
             feedback: given.feedback.resolve(&hostname)?,
             hostname,
             dkim_zone: match given.dkim_zone {
@@ -169,6 +178,10 @@ impl Settings {
             return Err(Problem::new(format!(
                 "{name} {addr}: dev listens on loopback only; use serve for other addresses"
             )));
+        }
+        let sources = |v4: bool| self.source_address.iter().filter(|address| address.is_ipv4() == v4).count();
+        if sources(true) > 1 || sources(false) > 1 {
+            return Err(Problem::new("source-address takes one IPv4 and one IPv6 address at the most"));
         }
         self.encryption.check()
     }

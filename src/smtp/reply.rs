@@ -150,7 +150,8 @@ pub fn write_keywords(host: &str, keywords: &[String], out: &mut Vec<u8>) {
 /// fault.
 pub fn not_sent(error: &SendError) -> Option<Answer> {
     Some(match error {
-        SendError::Internal(_) => return None,
+        // The last two are not met here: SMTP has no such keys and requests.
+        SendError::Internal(_) | SendError::KeyReused | SendError::UnderReview => return None,
         SendError::NotVerified { identities, region } => {
             let (region, failed) = (region.as_str().to_uppercase(), identities.join(", "));
             MESSAGE_REJECTED.with(format!(

@@ -33,8 +33,10 @@ pub struct Destination {
     pub enabled: bool,
     /// Which: `SEND`, `BOUNCE`, ...
     pub event_types: Vec<String>,
-    /// The SNS topic.
+    /// The SNS topic; empty for a destination of another kind.
     pub topic_arn: String,
+    /// JSON: what a destination of another kind needs to know.
+    pub details: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -59,6 +61,33 @@ pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
     Ok(())
 }
 
+/// Holds a set until the transaction ends, so that of two who change it neither undoes what the other did; false when
+/// there is none.
+pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
+    let sql = "UPDATE configuration_sets SET name = name WHERE account = $1 AND region = $2 AND name = $3";
+    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+}
+
+/// Writes what may change of a set; false when there is none.
+pub async fn update(tx: &mut Tx, set: &ConfigurationSet) -> Result<bool, Error> {
+    let rows = tx
+        .run(
+            "UPDATE configuration_sets SET sending_enabled = $1, tls_policy = $2, max_delivery_seconds = $3, options = $4 \
+             WHERE account = $5 AND region = $6 AND name = $7",
+            args![
+                set.sending_enabled,
+                set.tls_policy.clone(),
+                set.max_delivery_seconds,
+                &set.options,
+                &set.account,
+                &set.region,
+                &set.name,
+            ],
+        )
+        .await?;
+    Ok(rows > 0)
+}
+
 /// The set of this name.
 pub async fn find(
     tx: &mut Tx,
@@ -69,12 +98,6 @@ pub async fn find(
     let sql = "SELECT * FROM configuration_sets WHERE account = $1 AND region = $2 AND name = $3";
     let row = tx.one(sql, args![account, region, name]).await?;
     row.map(|row| set(&row)).transpose()
-}
-
-/// Keeps the set's row for this transaction alone, until its end; false when there is none.
-pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
-    let sql = "UPDATE configuration_sets SET name = name WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
 }
 
 /// Replaces the options that have no column of their own.
@@ -128,12 +151,31 @@ pub async fn insert_destination(
 ) -> Result<(), Error> {
     let types = serde_json::to_string(&d.event_types).unwrap_or_default();
     tx.run(
-        "INSERT INTO event_destinations (account, region, configuration_set, name, enabled, event_types, topic_arn, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        args![account, region, set, &d.name, d.enabled, types, &d.topic_arn, d.created_at],
+        "INSERT INTO event_destinations (account, region, configuration_set, name, enabled, event_types, topic_arn, \
+         details, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        args![account, region, set, &d.name, d.enabled, types, &d.topic_arn, d.details.clone(), d.created_at],
     )
     .await?;
     Ok(())
+}
+
+/// Writes what may change of a destination; false when there is none.
+pub async fn update_destination(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    set: &str,
+    d: &Destination,
+) -> Result<bool, Error> {
+    let types = serde_json::to_string(&d.event_types).unwrap_or_default();
+    let rows = tx
+        .run(
+            "UPDATE event_destinations SET enabled = $1, event_types = $2, topic_arn = $3, details = $4 \
+             WHERE account = $5 AND region = $6 AND configuration_set = $7 AND name = $8",
+            args![d.enabled, types, &d.topic_arn, d.details.clone(), account, region, set, &d.name],
+        )
+        .await?;
+    Ok(rows > 0)
 }
 
 /// The destinations of a set, in the order of names: at most 10.
@@ -176,6 +218,7 @@ fn destination(row: &Row) -> Result<Destination, Error> {
         enabled: row.flag("enabled")?,
         event_types: serde_json::from_str(&row.text("event_types")?).map_err(Error::corrupt)?,
         topic_arn: row.text("topic_arn")?,
+        details: row.opt_text("details")?,
         created_at: row.time("created_at")?,
     })
 }

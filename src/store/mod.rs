@@ -3,6 +3,7 @@
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
 pub mod access;
+pub mod account_settings;
 mod backlog;
 pub mod captured;
 mod claims;
@@ -16,7 +17,9 @@ pub mod fan_outs;
 pub mod feedback;
 mod groups;
 mod hints;
+pub mod idempotent_sends;
 pub mod identities;
+pub mod identity_notifications;
 pub mod identity_policies;
 pub mod inbound_mails;
 mod jobs;
@@ -45,6 +48,8 @@ mod spread;
 pub mod sql;
 pub mod streams;
 pub mod subscriptions;
+pub mod suppressed;
+pub mod templates;
 pub mod throttles;
 pub mod topic_archive;
 pub mod topic_order;

@@ -14,7 +14,7 @@ import traceback
 
 from world import World
 
-PARTS = ["sqs", "sns", "sending", "identities", "receiving", "auth", "bad_input", "accept_only", "crash"]
+PARTS = ["sqs", "sns", "sending", "identities", "ses_v1", "receiving", "auth", "bad_input", "accept_only", "crash"]
 
 
 def main():

@@ -32,7 +32,7 @@ class World:
         flags = ["--dns", self.dns.address, "--mx-port", str(self.sink.port), "--hostname", HOSTNAME]
         self.relay = ["--delivery", f"relay://127.0.0.1:{self.sink.port}"]
         if mode == "serve":
-            flags += ["--webhook-allow", "127.0.0.0/8"] + self.relay
+            flags += ["--webhook-allow", "127.0.0.0/8", "--mx-allow", "127.0.0.0/8"] + self.relay
         self.server = Server(binary, mode, directory, database_url, flags)
         self.keys = DEV_KEYS
         self.account = "000000000000"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters};
-use postrider::base::{AccountId, Arn, Clock, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, Reach, Region, Timestamp};
 use postrider::http::inbox;
 use postrider::mail::content::{ConfigurationSets, EventDestination};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
@@ -28,19 +28,19 @@ use crate::smtp_sink::{FaultySmtp, Script, SmtpSink};
 const RAW: &str = "From: Ann <ann@sender.example>\r\nTo: b@there.example\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\r\n\
                    .\r\n.. dots\r\n\r\nd\u{e9}j\u{e0} vu\r\n";
 
-struct Bench {
-    store: Store,
-    clock: Clock,
+pub struct Bench {
+    pub store: Store,
+    pub clock: Clock,
     queues: Queues,
     sending: Sending,
     identities: Identities,
     scope: Scope,
-    dns: TestDns,
-    pool: Pool,
+    pub dns: TestDns,
+    pub pool: Pool,
     _database: TestDatabase,
 }
 
-async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> Bench {
+pub async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
@@ -59,12 +59,13 @@ async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> B
         delivery: delivery.parse().expect("a delivery mode"),
         mx_port,
         hostname: "out.example".to_owned(),
-        source: None,
+        reach: Reach::new(vec!["127.0.0.0/8".parse().expect("a network")]),
+        sources: vec![],
         limits: Limits::default(),
     };
-    let transport = Arc::new(Transport::new(options, resolver, clock.clone()));
-    let work = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport);
-    let pool = Pool::new(store.clone(), clock.clone(), "node", 8, work);
+    let transport = Arc::new(Transport::new(options, resolver, clock.clone()).expect("a transport"));
+    let work = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport, 600);
+    let pool = Pool::new(store.clone(), clock.clone(), "node", 600, work).per_group(20);
     let settings = Settings { limits: quota::Limits::Unlimited, hostname: "out.example".to_owned() };
     let sending = Sending::new(store.clone(), clock.clone(), topics.clone(), settings);
     let scope = Scope { account: AccountId::development(), region: Region::default_region() };
@@ -118,7 +119,7 @@ impl Bench {
         self.events().await;
     }
 
-    async fn send_with(&self, set: &str, recipients: &[&str]) -> String {
+    pub async fn send_with(&self, set: &str, recipients: &[&str]) -> String {
         let submission = Submission {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
@@ -135,16 +136,16 @@ impl Bench {
         self.sending.accept(submission).await.expect("accepted")
     }
 
-    async fn send(&self, recipients: &[&str]) -> String {
+    pub async fn send(&self, recipients: &[&str]) -> String {
         self.send_with("set", recipients).await
     }
 
-    async fn round(&self) -> usize {
+    pub async fn round(&self) -> usize {
         self.pool.round().await.expect("the store works")
     }
 
     /// All waiting events, oldest first.
-    async fn events(&self) -> Vec<Value> {
+    pub async fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
             let wanted = Receive { count_max: Some(10), visibility_timeout: Some(43_200), ..Receive::default() };
@@ -158,11 +159,11 @@ impl Bench {
         }
     }
 
-    async fn recipients(&self, mail: &str) -> Vec<Recipient> {
+    pub async fn recipients(&self, mail: &str) -> Vec<Recipient> {
         mails::recipients(&mut self.store.reader().await.expect("a reader"), mail).await.expect("read")
     }
 
-    async fn attempts(&self, mail: &str, n: i64) -> Vec<Attempt> {
+    pub async fn attempts(&self, mail: &str, n: i64) -> Vec<Attempt> {
         mails::attempts(&mut self.store.reader().await.expect("a reader"), mail, n).await.expect("read")
     }
 
@@ -250,7 +251,10 @@ both_engines! {
         }
         assert!((10..=20).contains(&attempts), "{attempts}");
         let to = &b.recipients(&id).await[0];
-        assert_eq!((to.status, to.attempts), (Status::Bounced, attempts as i64));
+        // The last job was the mail that tells the sender.
+        assert_eq!((to.status, to.attempts), (Status::Bounced, attempts as i64 - 1));
+        let told = peer.mails().pop().expect("the mail");
+        assert_eq!((told.from.as_str(), told.to), ("", vec!["bounces@sender.example".to_owned()]));
         let events = b.events().await;
         assert_eq!(types(&events), ["Send", "DeliveryDelay", "Bounce"]);
         let delay = &events[1]["deliveryDelay"];
@@ -338,11 +342,12 @@ both_engines! {
         assert_eq!(b.round().await, 1);
         let to = &b.recipients(&id).await[0];
         assert_eq!((to.status, clear.mails().len()), (Status::Pending, 0));
-        assert!(to.last_reply.as_deref().is_some_and(|reply| reply.starts_with("smtp; 454 4.7.5 ")), "{to:?}");
+        assert!(to.last_reply.as_deref().is_some_and(|reply| reply.starts_with("smtp; 454 4.7.4 ")), "{to:?}");
         let b = bench(engine, &format!("relay://{}", tls.address), 25).await;
         let id = b.send_with("strict", &["b@there.example"]).await;
         assert_eq!((b.round().await, tls.mails().len()), (1, 1));
-        assert_eq!(b.attempts(&id, 0).await[0].tls.as_deref(), Some("STARTTLS"));
+        let tls = b.attempts(&id, 0).await[0].tls.clone();
+        assert!(tls.as_deref().is_some_and(|tls| tls.starts_with("TLSv1.")), "{tls:?}");
     }
 
     async fn captured_mail_counts_as_delivered_and_stands_in_the_inbox(engine: Engine) {

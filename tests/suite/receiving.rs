@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ses_bench::verified_domain;
 use bytes::Bytes;
-use postrider::base::{AccountId, Arn, Clock, EmailAddress, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, EmailAddress, Reach, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
 use postrider::mail::receiving::{
@@ -17,7 +17,7 @@ use postrider::queues::{Queues, Receive, Scope};
 use postrider::store::inbound_mails::State;
 use postrider::store::vault::{MasterKeys, Vault};
 use postrider::store::{self, Store, identities, inbound_mails, messages};
-use postrider::topics::delivery::{Poster, Reach};
+use postrider::topics::delivery::Poster;
 use postrider::topics::{NewTopic, Topics, Wish};
 use postrider::workers::{self, Job, Pool, SystemQueue};
 

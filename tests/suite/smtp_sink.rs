@@ -169,6 +169,7 @@ async fn converse(socket: TcpStream, script: Script, state: &State) -> io::Resul
         let path = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(path, _)| path.to_owned());
         match line.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => {
+                say(&mut socket, "250-faulty.example").await?;
                 for offer in script.offers {
                     say(&mut socket, &format!("250-{offer}")).await?;
                 }
@@ -220,17 +221,17 @@ async fn converse(socket: TcpStream, script: Script, state: &State) -> io::Resul
     }
 }
 
-async fn say(socket: &mut BufReader<TcpStream>, line: &str) -> io::Result<()> {
+pub async fn say(socket: &mut BufReader<TcpStream>, line: &str) -> io::Result<()> {
     socket.write_all(format!("{line}\r\n").as_bytes()).await
 }
 
-async fn hear(socket: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
+pub async fn hear(socket: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     Ok((socket.read_until(b'\n', &mut line).await? > 0).then_some(line))
 }
 
 /// The content up to the line with the dot; only CRLF ends a line (RFC 5321, 2.3.8).
-async fn content(socket: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+pub async fn content(socket: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     let (mut data, mut line) = (Vec::new(), Vec::new());
     loop {
         if socket.read_until(b'\n', &mut line).await? == 0 {

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use postrider::base::{AccountId, Arn, Clock, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, Reach, Region, Timestamp};
 use postrider::queues::{Queues, Receive, Received, Scope};
 use postrider::store::signing_keys::{self, SigningKey};
 use postrider::store::{self, Store, publications};
-use postrider::topics::delivery::{Deliverer, Poster, Reach};
+use postrider::topics::delivery::{Deliverer, Poster};
 use postrider::topics::signing::key::{Key, Made};
 use postrider::topics::{Attributes, NewTopic, Publication, Spreader, Topics, Wish};
 use postrider::workers::Pool;

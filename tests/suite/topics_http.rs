@@ -1,7 +1,7 @@
 //! Topics over HTTP: confirmation, signed notifications, retries, what may be reached.
 use std::time::Duration;
 
-use postrider::topics::delivery::Reach;
+use postrider::base::Reach;
 use postrider::topics::{By, Error};
 
 use crate::both_engines;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider::base::Clock;
+use postrider::base::Reach;
 use postrider::mail::sending::resolver::Dns;
 use postrider::outlets::{Functions, client};
 use postrider::topics::Ways;
-use postrider::topics::delivery::{Deliverer, Lookup, Posted, Poster, Reach};
+use postrider::topics::delivery::{Deliverer, Lookup, Posted, Poster};
 use postrider::workers::{Pool, Stop};
 use reqwest::header::HeaderMap;
 

@@ -2,10 +2,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use postrider::base::{Clock, Timestamp};
+use postrider::base::{Clock, Reach, Timestamp};
 use postrider::mail::identity::{LookupFailed, RecordLookup};
 use postrider::mail::sending::resolver::{Dns, LookupError};
-use postrider::mail::sending::transport::{Delivery, Envelope, Limits, Outcome, Transport, TransportOptions};
+use postrider::mail::sending::transport;
+use postrider::mail::sending::transport::{Delivery, Envelope, Limits, Outcome, TransportOptions};
 use postrider::mail::sending::verdict::{Ending, Stage, Verdict, judge};
 
 use crate::dns::TestDns;
@@ -13,11 +14,23 @@ use crate::smtp_sink::{FaultySmtp, Script, SmtpSink};
 
 const HELLO: &[u8] = b"From: a@sender.example\r\nSubject: hi\r\n\r\nhello\r\n";
 
+/// The way out, which looks the route up itself.
+struct Transport(transport::Transport);
+
+impl Transport {
+    async fn deliver(&self, envelope: &Envelope, content: &[u8]) -> Outcome {
+        let route = self.0.route(envelope.recipient.domain()).await;
+        self.0.deliver(&route, envelope, content.into()).await
+    }
+}
+
 fn transport(delivery: &str, dns: SocketAddr, mx_port: u16, clock: &Clock) -> Transport {
     let delivery: Delivery = delivery.parse().expect("a delivery mode");
     let hostname = "out.example".to_owned();
-    let options = TransportOptions { delivery, mx_port, hostname, source: None, limits: Limits::default() };
-    Transport::new(options, Dns::new(&[dns]).expect("a resolver"), clock.clone())
+    let reach = Reach::new(vec!["127.0.0.0/8".parse().expect("a network")]);
+    let options = TransportOptions { delivery, mx_port, reach, hostname, sources: vec![], limits: Limits::default() };
+    let way_out = transport::Transport::new(options, Dns::new(&[dns]).expect("a resolver"), clock.clone());
+    Transport(way_out.expect("a transport"))
 }
 
 fn to(recipient: &str) -> Envelope {
@@ -148,7 +161,7 @@ async fn tls_is_used_where_it_is_offered_whoever_vouches_for_it() {
     let (transport, _) = relay_to(sink.address).await;
     for n in 1..=2 {
         let outcome = transport.deliver(&to("b@x.example"), HELLO).await;
-        assert!(accepted(&outcome) && outcome.encrypted, "{outcome:?}");
+        assert!(accepted(&outcome) && outcome.tls.is_some(), "{outcome:?}");
         assert_eq!((sink.mails().len(), sink.mails()[0].data.as_slice()), (n, HELLO));
     }
 }
@@ -159,7 +172,7 @@ async fn broken_tls_falls_back_to_the_clear_without_a_login_and_a_login_needs_au
     let faulty = FaultySmtp::start("127.0.0.1:0", script).await;
     let (transport, clock) = relay_to(faulty.address).await;
     let outcome = transport.deliver(&to("fine@x.example"), HELLO).await;
-    assert!(accepted(&outcome) && !outcome.encrypted, "{outcome:?}");
+    assert!(accepted(&outcome) && outcome.tls.is_none(), "{outcome:?}");
     assert_eq!(faulty.connections(), 2);
     let outcome = transport.deliver(&Envelope { require_tls: true, ..to("fine@x.example") }, HELLO).await;
     assert!(matches!(outcome.ending, Ending::NoTls(_)), "{outcome:?}");
@@ -245,7 +258,10 @@ async fn the_dns_decides_about_domains() {
     }
     assert_eq!(sink.mails().last().map(|mail| mail.to.clone()), Some(vec!["b@xn--bcher-kva.example".to_owned()]));
     // mailin-embedded does not offer SMTPUTF8.
-    assert_eq!(transport.deliver(&to("jürgen@implicit.example"), HELLO).await.ending, Ending::NoSmtpUtf8);
+    assert_eq!(
+        transport.deliver(&to("jürgen@implicit.example"), HELLO).await.ending,
+        Ending::NoSmtpUtf8 { recipient: true }
+    );
 }
 
 #[tokio::test]

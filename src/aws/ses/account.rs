@@ -1,7 +1,8 @@
-//! The account's quota.
+//! The account's quota, its switch and its figures.
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
+use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 
@@ -35,4 +36,90 @@ pub async fn get_send_quota(
         max_send_rate: quota.account.max_per_second as f64,
         sent_last_24_hours: quota.sent_last_24_hours as f64,
     })
+}
+
+/// No members.
+#[derive(Debug, Deserialize)]
+pub struct GetAccountSendingEnabledRequest {}
+
+/// Whether the account may send.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetAccountSendingEnabledResponse {
+    enabled: bool,
+}
+
+/// Tells whether the account may send.
+///
+/// # Errors
+/// When the store fails.
+pub async fn get_account_sending_enabled(
+    services: &Services,
+    caller: &Caller,
+    _: GetAccountSendingEnabledRequest,
+) -> Result<GetAccountSendingEnabledResponse, SesError> {
+    let quota = services.sending.quota(&caller.account, &caller.region).await?;
+    Ok(GetAccountSendingEnabledResponse { enabled: quota.account.sending_enabled })
+}
+
+/// Whether the account is to send.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateAccountSendingEnabledRequest {
+    #[serde(default)]
+    enabled: bool,
+}
+
+/// Switches the account's sending on or off.
+///
+/// # Errors
+/// When the store fails.
+pub async fn update_account_sending_enabled(
+    services: &Services,
+    caller: &Caller,
+    input: UpdateAccountSendingEnabledRequest,
+) -> Result<(), SesError> {
+    Ok(services.sending.set_enabled(&caller.account, &caller.region, input.enabled).await?)
+}
+
+/// No members.
+#[derive(Debug, Deserialize)]
+pub struct GetSendStatisticsRequest {}
+
+/// The last two weeks, in spans of 15 minutes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSendStatisticsResponse {
+    send_data_points: Vec<SendDataPoint>,
+}
+
+/// 15 minutes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendDataPoint {
+    timestamp: Time,
+    delivery_attempts: i64,
+    bounces: i64,
+    complaints: i64,
+    rejects: i64,
+}
+
+/// Tells what became of the account's mails. Complaints are not counted yet: none can come in.
+///
+/// # Errors
+/// When the store fails.
+pub async fn get_send_statistics(
+    services: &Services,
+    caller: &Caller,
+    _: GetSendStatisticsRequest,
+) -> Result<GetSendStatisticsResponse, SesError> {
+    let figures = services.sending.figures(&caller.account, &caller.region).await?;
+    let point = |f: crate::store::mails::Figures| SendDataPoint {
+        timestamp: Time(f.at),
+        delivery_attempts: f.attempts,
+        bounces: f.bounces,
+        complaints: 0,
+        rejects: f.rejects,
+    };
+    Ok(GetSendStatisticsResponse { send_data_points: figures.into_iter().map(point).collect() })
 }

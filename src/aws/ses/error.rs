@@ -3,6 +3,7 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::base::AccountId;
 use crate::base::address::AddressError;
+use crate::mail::content::templates;
 use crate::mail::message;
 use crate::mail::sending::SendError;
 use crate::store;
@@ -40,6 +41,21 @@ pub enum SesError {
     /// As many as there may be.
     #[error("{0}")]
     LimitExceeded(String),
+    /// What is to be made exists.
+    #[error("{0}")]
+    AlreadyExists(String),
+    /// No template of this name.
+    #[error("{0}")]
+    TemplateDoesNotExist(String),
+    /// A template that cannot be read.
+    #[error("{0}")]
+    InvalidTemplate(String),
+    /// Data that is no JSON object, for a template that is tried out.
+    #[error("{0}")]
+    InvalidRenderingParameter(String),
+    /// Data that lacks what a template that is tried out names.
+    #[error("{0}")]
+    MissingRenderingAttribute(String),
     /// The unexpected.
     #[error(transparent)]
     Internal(#[from] store::Error),
@@ -55,6 +71,11 @@ pub const RATE_EXCEEDED: &str = "Maximum sending rate exceeded.";
 /// See [`RATE_EXCEEDED`].
 pub const QUOTA_EXCEEDED: &str = "Daily message quota exceeded.";
 
+/// The text for a second request for production access.
+pub const UNDER_REVIEW: &str = "There is already an ongoing account details update in progress.";
+/// The text for an idempotency key that came with another call before.
+pub const KEY_REUSED: &str = "The Idempotency-Key was used for another request in the last 24 hours.";
+
 impl ServiceError for SesError {
     fn shape(&self) -> ErrorShape {
         match self {
@@ -68,6 +89,11 @@ impl ServiceError for SesError {
             Self::AccessDenied(_) => ErrorShape::sender("AccessDenied", 403),
             Self::Coded(code, _) => ErrorShape::sender(code, 400),
             Self::LimitExceeded(_) => ErrorShape::sender("LimitExceeded", 400),
+            Self::AlreadyExists(_) => ErrorShape::sender("AlreadyExists", 400),
+            Self::TemplateDoesNotExist(_) => ErrorShape::sender("TemplateDoesNotExist", 400),
+            Self::InvalidTemplate(_) => ErrorShape::sender("InvalidTemplate", 400),
+            Self::InvalidRenderingParameter(_) => ErrorShape::sender("InvalidRenderingParameter", 400),
+            Self::MissingRenderingAttribute(_) => ErrorShape::sender("MissingRenderingAttribute", 400),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalFailure"),
         }
     }
@@ -94,6 +120,8 @@ impl From<SendError> for SesError {
                 Self::InvalidParameterValue(format!("Message length is more than {limit} bytes long."))
             }
             SendError::BadTag(tag) => Self::InvalidParameterValue(bad_tag(&tag)),
+            SendError::UnderReview => Self::InvalidParameterValue(UNDER_REVIEW.to_owned()),
+            SendError::KeyReused => Self::InvalidParameterValue(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
             SendError::Internal(error) => Self::Internal(error),
         }
@@ -103,6 +131,41 @@ impl From<SendError> for SesError {
 impl From<message::Error> for SesError {
     fn from(error: message::Error) -> Self {
         Self::InvalidParameterValue(message_text(&error))
+    }
+}
+
+impl From<templates::Error> for SesError {
+    fn from(error: templates::Error) -> Self {
+        use templates::Error as E;
+        let text = template_text(&error);
+        match error {
+            E::Exists(..) => Self::AlreadyExists(text),
+            E::Missing(_) => Self::TemplateDoesNotExist(text),
+            E::TooMany(_) => Self::LimitExceeded(text),
+            E::Name(_) | E::TooLarge(_) | E::Empty | E::Invalid { .. } => Self::InvalidTemplate(text),
+            E::NotPlain | E::Data => Self::InvalidParameterValue(text),
+            E::Rendering(_) => Self::MissingRenderingAttribute(text),
+            E::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+/// The text for a template, or data for one, that is refused.
+pub fn template_text(error: &templates::Error) -> String {
+    use templates::Error as E;
+    match error {
+        E::Name(name) => format!(
+            "Invalid template name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, 64 at most."
+        ),
+        E::Exists(name, account) => format!("Template {name} already exists for account id {account}"),
+        E::Missing(name) => format!("Template {name} does not exist."),
+        E::TooMany(max) => format!("There may be no more than {max} templates."),
+        E::TooLarge(max) => format!("The template is larger than {max} bytes."),
+        E::Empty => "The subject must be specified.".to_owned(),
+        E::Invalid { why, .. } | E::Rendering(why) => why.told(),
+        E::NotPlain => "Template contains unsupported operations".to_owned(),
+        E::Data => "Template rendering data is invalid".to_owned(),
+        E::Internal(_) => String::new(),
     }
 }
 

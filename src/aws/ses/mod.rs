@@ -1,19 +1,27 @@
 //! Amazon SES, the first API (2010-12-01), on the Query protocol.
 mod account;
+mod configuration_set_error;
+mod configuration_sets;
 mod custom_verification;
 mod dkim;
 pub mod error;
+mod event_destinations;
 mod identities;
 mod identity_error;
 mod identity_policies;
 mod mail_from;
+mod notifications;
+mod page;
 mod receipt_actions;
 mod receipt_error;
 mod receipt_filters;
 pub mod receipt_own_actions;
 mod receipt_rule_sets;
 mod receipt_rules;
+mod send_bounce;
 pub mod sending;
+pub mod templated;
+pub mod templates;
 
 pub use receipt_rules::{rule_from_json, rule_to_json};
 
@@ -61,6 +69,32 @@ static OPERATIONS: &[Operation] = operations! {
     ListCustomVerificationEmailTemplates => custom_verification::list_custom_verification_email_templates,
     SendCustomVerificationEmail => custom_verification::send_custom_verification_email,
     GetSendQuota => account::get_send_quota,
+    SendBounce => send_bounce::send_bounce,
+    SendTemplatedEmail => templated::send_templated_email,
+    SendBulkTemplatedEmail => templated::send_bulk_templated_email,
+    CreateTemplate => templates::create_template,
+    UpdateTemplate => templates::update_template,
+    GetTemplate => templates::get_template,
+    DeleteTemplate => templates::delete_template,
+    ListTemplates => templates::list_templates,
+    TestRenderTemplate => templates::test_render_template,
+    GetSendStatistics => account::get_send_statistics,
+    GetAccountSendingEnabled => account::get_account_sending_enabled,
+    UpdateAccountSendingEnabled => account::update_account_sending_enabled,
+    CreateConfigurationSet => configuration_sets::create_configuration_set,
+    DescribeConfigurationSet => configuration_sets::describe_configuration_set,
+    ListConfigurationSets => configuration_sets::list_configuration_sets,
+    DeleteConfigurationSet => configuration_sets::delete_configuration_set,
+    PutConfigurationSetDeliveryOptions => configuration_sets::put_configuration_set_delivery_options,
+    UpdateConfigurationSetReputationMetricsEnabled => configuration_sets::update_configuration_set_reputation_metrics_enabled,
+    UpdateConfigurationSetSendingEnabled => configuration_sets::update_configuration_set_sending_enabled,
+    CreateConfigurationSetEventDestination => event_destinations::create_configuration_set_event_destination,
+    UpdateConfigurationSetEventDestination => event_destinations::update_configuration_set_event_destination,
+    DeleteConfigurationSetEventDestination => event_destinations::delete_configuration_set_event_destination,
+    SetIdentityNotificationTopic => notifications::set_identity_notification_topic,
+    SetIdentityHeadersInNotificationsEnabled => notifications::set_identity_headers_in_notifications_enabled,
+    SetIdentityFeedbackForwardingEnabled => notifications::set_identity_feedback_forwarding_enabled,
+    GetIdentityNotificationAttributes => notifications::get_identity_notification_attributes,
     CreateReceiptRuleSet => receipt_rule_sets::create_receipt_rule_set,
     CloneReceiptRuleSet => receipt_rule_sets::clone_receipt_rule_set,
     DescribeReceiptRuleSet => receipt_rule_sets::describe_receipt_rule_set,

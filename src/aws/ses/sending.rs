@@ -8,7 +8,7 @@ use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::base::EmailAddress;
 use crate::mail::message::{Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, Submission};
+use crate::mail::sending::{Grants, Submission, Terms};
 
 /// SES: octets of a message through the first API.
 const MESSAGE_MAX: usize = 10 * 1024 * 1024;
@@ -115,7 +115,8 @@ pub struct SendEmailRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SendEmailResponse {
-    message_id: String,
+    /// The id.
+    pub message_id: String,
 }
 
 /// Composes a mail and accepts it.
@@ -152,7 +153,7 @@ pub async fn send_email(
         },
         ..submission(caller, source, recipients.all, raw, pairs(input.tags), input.configuration_set_name)?
     };
-    Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
+    Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms(caller)).await? })
 }
 
 /// A complete message.
@@ -214,10 +215,18 @@ pub async fn send_raw_email(
         },
         ..submission(caller, source, recipients, raw, pairs(input.tags), input.configuration_set_name)?
     };
-    Ok(SendRawEmailResponse { message_id: services.sending.accept(submission).await? })
+    Ok(SendRawEmailResponse { message_id: services.sending.accept_on(submission, terms(caller)).await? })
 }
 
-fn submission(
+fn terms(caller: &Caller) -> Terms {
+    Terms { once: caller.once.clone(), ..Terms::default() }
+}
+
+/// A mail as the accept door takes it.
+///
+/// # Errors
+/// A message that is larger than this API takes.
+pub fn submission(
     caller: &Caller,
     source: EmailAddress,
     recipients: Vec<EmailAddress>,

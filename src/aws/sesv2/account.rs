@@ -1,9 +1,13 @@
-//! GetAccount.
+//! The account: what it may send, what it tells of itself, and its switch.
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
+use crate::base::EmailAddress;
+use crate::store::account_settings::AccountSettings;
+use crate::store::suppressed::Reason;
 
 /// No members.
 #[derive(Debug, Deserialize)]
@@ -18,6 +22,24 @@ pub struct GetAccountResponse {
     production_access_enabled: bool,
     send_quota: SendQuota,
     sending_enabled: bool,
+    suppression_attributes: SuppressionAttributes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+    vdm_attributes: VdmAttributes,
+}
+
+/// Virtual Deliverability Manager: there is none here.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VdmAttributes {
+    vdm_enabled: &'static str,
+}
+
+/// Which reasons suppress.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SuppressionAttributes {
+    suppressed_reasons: Vec<Reason>,
 }
 
 /// The limits (-1 is none) and what was sent.
@@ -41,9 +63,10 @@ pub async fn get_account(
     _: GetAccountRequest,
 ) -> Result<GetAccountResponse, SesV2Error> {
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
+    let settings = services.sending.settings(&caller.account, &caller.region).await?;
     Ok(GetAccountResponse {
         dedicated_ip_auto_warmup_enabled: false,
-        enforcement_status: if quota.account.sending_enabled { "HEALTHY" } else { "SHUTDOWN" },
+        enforcement_status: "HEALTHY",
         production_access_enabled: quota.account.production_access,
         send_quota: SendQuota {
             max_24_hour_send: quota.account.max_24_hour as f64,
@@ -51,5 +74,101 @@ pub async fn get_account(
             sent_last_24_hours: quota.sent_last_24_hours as f64,
         },
         sending_enabled: quota.account.sending_enabled,
+        details: details(&settings),
+        vdm_attributes: VdmAttributes { vdm_enabled: "DISABLED" },
+        suppression_attributes: SuppressionAttributes { suppressed_reasons: settings.suppressed_reasons },
     })
+}
+
+/// What the account told of itself, with how far its request is. There are no cases to name.
+fn details(settings: &AccountSettings) -> Option<Value> {
+    let mut details: Value = serde_json::from_str(settings.details.as_deref()?).ok()?;
+    if let (Some(members), Some(review)) = (details.as_object_mut(), &settings.review) {
+        members.insert("ReviewDetails".to_owned(), json!({ "Status": review }));
+    }
+    Some(details)
+}
+
+/// What the account tells of itself.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutAccountDetailsRequest {
+    mail_type: String,
+    #[serde(rename = "WebsiteURL")]
+    website_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    use_case_description: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    additional_contact_email_addresses: Vec<String>,
+    #[serde(skip_serializing)]
+    production_access_enabled: Option<bool>,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutAccountDetailsResponse {}
+
+/// Keeps what the account tells of itself. With `ProductionAccessEnabled` it asks to leave the sandbox: an operator
+/// decides (`postrider admin`).
+///
+/// # Errors
+/// Members outside of AWS's limits; a request that waits already.
+pub async fn put_account_details(
+    services: &Services,
+    caller: &Caller,
+    input: PutAccountDetailsRequest,
+) -> Result<PutAccountDetailsResponse, SesV2Error> {
+    let known = |text: &str, words: &[&str]| words.contains(&text);
+    let addresses = &input.additional_contact_email_addresses;
+    let wrong = [
+        ("MailType", !known(&input.mail_type, &["MARKETING", "TRANSACTIONAL"])),
+        ("WebsiteURL", !is_url(&input.website_url)),
+        ("ContactLanguage", !input.contact_language.as_deref().is_none_or(|word| known(word, &["EN", "JA"]))),
+        ("UseCaseDescription", input.use_case_description.as_deref().is_some_and(|text| text.chars().count() > 5000)),
+        (
+            "AdditionalContactEmailAddresses",
+            addresses.len() > 4 || !addresses.iter().all(|text| text.parse::<EmailAddress>().is_ok()),
+        ),
+    ];
+    if let Some((name, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
+        return Err(SesV2Error::BadRequest(format!("{name} is invalid.")));
+    }
+    let asks = input.production_access_enabled.unwrap_or(false);
+    let details = serde_json::to_string(&input).unwrap_or_default();
+    services.sending.put_details(&caller.account, &caller.region, details, asks).await?;
+    Ok(PutAccountDetailsResponse {})
+}
+
+/// AWS's pattern: `http` or `https`, and 1,000 characters at most.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || c.is_control()))
+        && text.chars().count() <= 1000
+}
+
+/// Whether the account is to send.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutAccountSendingAttributesRequest {
+    #[serde(default)]
+    sending_enabled: bool,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutAccountSendingAttributesResponse {}
+
+/// Switches the account's sending on or off.
+///
+/// # Errors
+/// When the store fails.
+pub async fn put_account_sending_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: PutAccountSendingAttributesRequest,
+) -> Result<PutAccountSendingAttributesResponse, SesV2Error> {
+    services.sending.set_enabled(&caller.account, &caller.region, input.sending_enabled).await?;
+    Ok(PutAccountSendingAttributesResponse {})
 }

@@ -1,48 +1,19 @@
 //! Configuration sets in the second API.
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
+use crate::aws::sesv2::configuration_set_options::{
+    ArchivingOptions, DeliveryOptions, ReputationOptions, SendingOptions, SuppressionOptions, TrackingOptions,
+    VdmOptions,
+};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::page::Page;
 use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
+use crate::mail::content::SetOptions;
 use crate::store::configuration_sets::ConfigurationSet;
-
-/// SES: how long a mail is tried, in seconds.
-const TRIED_FOR: std::ops::RangeInclusive<i64> = 300..=50_400;
-
-/// How mails are delivered.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DeliveryOptions {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls_policy: Option<String>,
-    #[serde(skip_serializing)]
-    sending_pool_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_delivery_seconds: Option<i64>,
-}
-
-/// Whether mails may be sent.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct SendingOptions {
-    #[serde(default)]
-    sending_enabled: bool,
-}
-
-/// Whether figures are kept.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ReputationOptions {
-    #[serde(default)]
-    reputation_metrics_enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_fresh_start: Option<Time>,
-}
 
 /// The set to make.
 #[derive(Debug, Deserialize)]
@@ -54,22 +25,15 @@ pub struct CreateConfigurationSetRequest {
     sending_options: Option<SendingOptions>,
     #[serde(default)]
     tags: Vec<Tag>,
-    tracking_options: Option<Value>,
-    suppression_options: Option<Value>,
-    vdm_options: Option<Value>,
-    archiving_options: Option<Value>,
+    tracking_options: Option<TrackingOptions>,
+    suppression_options: Option<SuppressionOptions>,
+    vdm_options: Option<VdmOptions>,
+    archiving_options: Option<ArchivingOptions>,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
 pub struct CreateConfigurationSetResponse {}
-
-/// The options that have no column of their own in the store.
-#[derive(Debug, Default, Deserialize, Serialize)]
-struct Kept {
-    tags: Vec<(String, String)>,
-    reputation_metrics: bool,
-}
 
 /// Makes a configuration set.
 ///
@@ -81,25 +45,15 @@ pub async fn create_configuration_set(
     input: CreateConfigurationSetRequest,
 ) -> Result<CreateConfigurationSetResponse, SesV2Error> {
     let delivery = input.delivery_options.unwrap_or_default();
-    let lacking = [
-        ("TrackingOptions", input.tracking_options.is_some()),
-        ("SuppressionOptions", input.suppression_options.is_some()),
-        ("VdmOptions", input.vdm_options.is_some()),
-        ("ArchivingOptions", input.archiving_options.is_some()),
-        ("SendingPoolName", delivery.sending_pool_name.is_some()),
-    ];
-    if let Some((name, _)) = lacking.iter().find(|(_, given)| *given) {
-        return Err(SesV2Error::BadRequest(format!("{name} is not supported.")));
-    }
-    if let Some(policy) = delivery.tls_policy.as_deref().filter(|p| !["REQUIRE", "OPTIONAL"].contains(p)) {
-        return Err(SesV2Error::BadRequest(format!("TlsPolicy is REQUIRE or OPTIONAL, not {policy:?}.")));
-    }
-    if delivery.max_delivery_seconds.is_some_and(|seconds| !TRIED_FOR.contains(&seconds)) {
-        return Err(SesV2Error::BadRequest("MaxDeliverySeconds is 300 to 50400.".to_owned()));
-    }
-    let kept = Kept {
+    delivery.check()?;
+    input.tracking_options.unwrap_or_default().check()?;
+    input.vdm_options.unwrap_or_default().check()?;
+    input.archiving_options.unwrap_or_default().check()?;
+    let options = SetOptions {
         tags: Tag::pairs(input.tags)?,
         reputation_metrics: input.reputation_options.is_some_and(|r| r.reputation_metrics_enabled),
+        suppressed_reasons: input.suppression_options.map(SuppressionOptions::read).transpose()?,
+        ..SetOptions::default()
     };
     let set = ConfigurationSet {
         account: caller.account.clone(),
@@ -108,7 +62,7 @@ pub async fn create_configuration_set(
         sending_enabled: input.sending_options.is_none_or(|s| s.sending_enabled),
         tls_policy: delivery.tls_policy,
         max_delivery_seconds: delivery.max_delivery_seconds,
-        options: serde_json::to_string(&kept).unwrap_or_default(),
+        options: options.write(),
         created_at: services.clock.now(),
     };
     services.configuration_sets.create(set).await?;
@@ -130,6 +84,8 @@ pub struct GetConfigurationSetResponse {
     delivery_options: DeliveryOptions,
     reputation_options: ReputationOptions,
     sending_options: SendingOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppression_options: Option<SuppressionOptions>,
     tags: Vec<Tag>,
 }
 
@@ -144,8 +100,8 @@ pub async fn get_configuration_set(
 ) -> Result<GetConfigurationSetResponse, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
     let set = services.configuration_sets.get(account, region, &input.configuration_set_name).await?;
-    let kept: Kept = serde_json::from_str(&set.options).unwrap_or_default();
-    let tags = serde_json::to_string(&kept.tags).unwrap_or_default();
+    let options = SetOptions::of(&set);
+    let tags = serde_json::to_string(&options.tags).unwrap_or_default();
     Ok(GetConfigurationSetResponse {
         configuration_set_name: set.name,
         delivery_options: DeliveryOptions {
@@ -154,10 +110,11 @@ pub async fn get_configuration_set(
             max_delivery_seconds: set.max_delivery_seconds,
         },
         reputation_options: ReputationOptions {
-            reputation_metrics_enabled: kept.reputation_metrics,
-            last_fresh_start: None::<Timestamp>.map(Time),
+            reputation_metrics_enabled: options.reputation_metrics,
+            last_fresh_start: options.fresh_start.map(|micros| Time(Timestamp::from_micros(micros))),
         },
         sending_options: SendingOptions { sending_enabled: set.sending_enabled },
+        suppression_options: options.suppressed_reasons.map(SuppressionOptions::write),
         tags: Tag::list(&tags),
     })
 }

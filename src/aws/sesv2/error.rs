@@ -2,9 +2,10 @@
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::aws::ses::error::{
-    QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, bad_tag, mail_from_not_verified, message_text, not_authorized,
-    not_verified,
+    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, UNDER_REVIEW, bad_tag, mail_from_not_verified,
+    message_text, not_authorized, not_verified, template_text,
 };
+use crate::mail::content::templates;
 use crate::mail::sending::SendError;
 use crate::mail::{content, message};
 use crate::store;
@@ -21,6 +22,9 @@ pub enum SesV2Error {
     /// What is to be made exists.
     #[error("{0}")]
     AlreadyExists(String),
+    /// Not now.
+    #[error("{0}")]
+    Conflict(String),
     /// As many as there may be.
     #[error("{0}")]
     LimitExceeded(String),
@@ -53,6 +57,7 @@ impl ServiceError for SesV2Error {
             Self::BadRequest(_) => ErrorShape::sender("BadRequestException", 400),
             Self::NotFound(_) => ErrorShape::sender("NotFoundException", 404),
             Self::AlreadyExists(_) => ErrorShape::sender("AlreadyExistsException", 400),
+            Self::Conflict(_) => ErrorShape::sender("ConflictException", 409),
             Self::LimitExceeded(_) => ErrorShape::sender("LimitExceededException", 400),
             Self::MessageRejected(_) => ErrorShape::sender("MessageRejected", 400),
             Self::MailFromNotVerified(_) => ErrorShape::sender("MailFromDomainNotVerifiedException", 400),
@@ -85,6 +90,8 @@ impl From<SendError> for SesV2Error {
             SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
             SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
             SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::UnderReview => Self::Conflict(UNDER_REVIEW.to_owned()),
+            SendError::KeyReused => Self::BadRequest(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
             SendError::Internal(error) => Self::Internal(error),
         }
@@ -113,8 +120,24 @@ impl From<content::Error> for SesV2Error {
                 Self::BadRequest("MatchingEventTypes must name at least one event type.".to_owned())
             }
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
+            E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
+            E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
             E::Topic(topic) => Self::BadRequest(format!("SNS topic <{topic}> not found.")),
             E::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<templates::Error> for SesV2Error {
+    fn from(error: templates::Error) -> Self {
+        use templates::Error as E;
+        let text = template_text(&error);
+        match error {
+            E::Exists(..) => Self::AlreadyExists(text),
+            E::Missing(_) => Self::NotFound(text),
+            E::TooMany(_) => Self::LimitExceeded(text),
+            E::Internal(error) => Self::Internal(error),
+            _ => Self::BadRequest(text),
         }
     }
 }

@@ -1,17 +1,71 @@
-//! Event destinations in the second API: SNS topics.
+//! Event destinations in the second API: SNS topics, delivery streams and counters.
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::mail::content::EventDestination as NewDestination;
+use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
+use crate::store::configuration_sets::Destination;
 
 /// An SNS topic.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SnsDestination {
     topic_arn: String,
+}
+
+/// A delivery stream.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KinesisFirehoseDestination {
+    iam_role_arn: String,
+    delivery_stream_arn: String,
+}
+
+/// Counters of the events, with these labels.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CloudWatchDestination {
+    dimension_configurations: Vec<DimensionConfiguration>,
+}
+
+/// A label.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DimensionConfiguration {
+    dimension_name: String,
+    dimension_value_source: String,
+    default_dimension_value: String,
+}
+
+/// SES's words for where a label's value comes from.
+const SOURCES: [(&str, DimensionSource); 3] = [
+    ("MESSAGE_TAG", DimensionSource::MessageTag),
+    ("EMAIL_HEADER", DimensionSource::EmailHeader),
+    ("LINK_TAG", DimensionSource::LinkTag),
+];
+
+impl CloudWatchDestination {
+    fn read(self) -> Result<Target, SesV2Error> {
+        let dimension = |d: DimensionConfiguration| {
+            let source = SOURCES.iter().find(|(word, _)| *word == d.dimension_value_source);
+            let source = source.ok_or_else(|| SesV2Error::BadRequest("Invalid DimensionValueSource.".to_owned()))?.1;
+            Ok(Dimension { name: d.dimension_name, source, default: d.default_dimension_value })
+        };
+        let read = self.dimension_configurations.into_iter().map(dimension);
+        Ok(Target::Metrics(read.collect::<Result<_, SesV2Error>>()?))
+    }
+
+    fn write(dimensions: Vec<Dimension>) -> Self {
+        let word = |source| SOURCES.iter().find(|(_, s)| *s == source).map_or("", |(word, _)| word).to_owned();
+        let write = |d: Dimension| DimensionConfiguration {
+            dimension_name: d.name,
+            dimension_value_source: word(d.source),
+            default_dimension_value: d.default,
+        };
+        Self { dimension_configurations: dimensions.into_iter().map(write).collect() }
+    }
 }
 
 /// What events go where.
@@ -23,10 +77,37 @@ pub struct EventDestinationDefinition {
     #[serde(default)]
     matching_event_types: Vec<String>,
     sns_destination: Option<SnsDestination>,
-    kinesis_firehose_destination: Option<Value>,
-    cloud_watch_destination: Option<Value>,
+    cloud_watch_destination: Option<CloudWatchDestination>,
+    kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
     event_bridge_destination: Option<Value>,
     pinpoint_destination: Option<Value>,
+}
+
+impl EventDestinationDefinition {
+    fn read(self, name: String) -> Result<NewDestination, SesV2Error> {
+        let lacking = [
+            ("EventBridgeDestination", self.event_bridge_destination.is_some()),
+            ("PinpointDestination", self.pinpoint_destination.is_some()),
+        ];
+        if let Some((name, _)) = lacking.iter().find(|(_, given)| *given) {
+            let text = format!(
+                "{name} is not supported: use SnsDestination, KinesisFirehoseDestination or CloudWatchDestination."
+            );
+            return Err(SesV2Error::BadRequest(text));
+        }
+        let target = match (self.sns_destination, self.cloud_watch_destination, self.kinesis_firehose_destination) {
+            (Some(topic), None, None) => Target::Topic(topic.topic_arn),
+            (None, None, Some(stream)) => {
+                Target::Stream { stream_arn: stream.delivery_stream_arn, role_arn: stream.iam_role_arn }
+            }
+            (None, Some(metrics), None) => metrics.read()?,
+            (None, None, None) => return Err(SesV2Error::BadRequest("An event destination is required.".to_owned())),
+            _ => {
+                return Err(SesV2Error::BadRequest("Only one event destination is allowed.".to_owned()));
+            }
+        };
+        Ok(NewDestination { name, enabled: self.enabled, event_types: self.matching_event_types, target })
+    }
 }
 
 /// The destination to add.
@@ -51,28 +132,38 @@ pub async fn create_configuration_set_event_destination(
     caller: &Caller,
     input: CreateConfigurationSetEventDestinationRequest,
 ) -> Result<CreateConfigurationSetEventDestinationResponse, SesV2Error> {
-    let wanted = input.event_destination;
-    let lacking = [
-        ("KinesisFirehoseDestination", wanted.kinesis_firehose_destination.is_some()),
-        ("CloudWatchDestination", wanted.cloud_watch_destination.is_some()),
-        ("EventBridgeDestination", wanted.event_bridge_destination.is_some()),
-        ("PinpointDestination", wanted.pinpoint_destination.is_some()),
-    ];
-    if let Some((name, _)) = lacking.iter().find(|(_, given)| *given) {
-        return Err(SesV2Error::BadRequest(format!("{name} is not supported: use an SnsDestination.")));
-    }
-    let Some(topic) = wanted.sns_destination else {
-        return Err(SesV2Error::BadRequest("An event destination is required.".to_owned()));
-    };
-    let new = NewDestination {
-        name: input.event_destination_name,
-        enabled: wanted.enabled,
-        event_types: wanted.matching_event_types,
-        topic_arn: topic.topic_arn,
-    };
+    let new = input.event_destination.read(input.event_destination_name)?;
     let (account, region) = (&caller.account, &caller.region);
-    services.configuration_sets.add_destination(account, region, &input.configuration_set_name, new).await?;
+    services.configuration_sets.put_destination(account, region, &input.configuration_set_name, new, false).await?;
     Ok(CreateConfigurationSetEventDestinationResponse {})
+}
+
+/// The destination to change.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateConfigurationSetEventDestinationRequest {
+    configuration_set_name: String,
+    event_destination_name: String,
+    event_destination: EventDestinationDefinition,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct UpdateConfigurationSetEventDestinationResponse {}
+
+/// Changes an event destination: what is said here replaces what was said before.
+///
+/// # Errors
+/// A set or a destination that does not exist; a topic that does not exist; a destination of a kind that is not here.
+pub async fn update_configuration_set_event_destination(
+    services: &Services,
+    caller: &Caller,
+    input: UpdateConfigurationSetEventDestinationRequest,
+) -> Result<UpdateConfigurationSetEventDestinationResponse, SesV2Error> {
+    let new = input.event_destination.read(input.event_destination_name)?;
+    let (account, region) = (&caller.account, &caller.region);
+    services.configuration_sets.put_destination(account, region, &input.configuration_set_name, new, true).await?;
+    Ok(UpdateConfigurationSetEventDestinationResponse {})
 }
 
 /// The set to look at.
@@ -96,7 +187,12 @@ pub struct EventDestination {
     name: String,
     enabled: bool,
     matching_event_types: Vec<String>,
-    sns_destination: SnsDestination,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sns_destination: Option<SnsDestination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_watch_destination: Option<CloudWatchDestination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
 }
 
 /// Lists the destinations of a set.
@@ -110,11 +206,27 @@ pub async fn get_configuration_set_event_destinations(
 ) -> Result<GetConfigurationSetEventDestinationsResponse, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
     let list = services.configuration_sets.destinations(account, region, &input.configuration_set_name).await?;
-    let shown = |d: crate::store::configuration_sets::Destination| EventDestination {
-        name: d.name,
-        enabled: d.enabled,
-        matching_event_types: d.event_types,
-        sns_destination: SnsDestination { topic_arn: d.topic_arn },
+    let shown = |d: Destination| {
+        let target = Target::of(&d);
+        let mut shown = EventDestination {
+            name: d.name,
+            enabled: d.enabled,
+            matching_event_types: d.event_types,
+            sns_destination: None,
+            cloud_watch_destination: None,
+            kinesis_firehose_destination: None,
+        };
+        match target {
+            Target::Topic(topic_arn) => shown.sns_destination = Some(SnsDestination { topic_arn }),
+            Target::Metrics(dimensions) => {
+                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
+            }
+            Target::Stream { stream_arn, role_arn } => {
+                let stream = KinesisFirehoseDestination { iam_role_arn: role_arn, delivery_stream_arn: stream_arn };
+                shown.kinesis_firehose_destination = Some(stream);
+            }
+        }
+        shown
     };
     Ok(GetConfigurationSetEventDestinationsResponse { event_destinations: list.into_iter().map(shown).collect() })
 }

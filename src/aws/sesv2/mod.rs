@@ -1,17 +1,22 @@
 //! Amazon SES, the second API (2019-09-27), on REST-JSON.
 mod account;
+mod configuration_set_options;
 mod configuration_sets;
 mod custom_verification;
 mod dkim;
 pub mod error;
 mod event_destinations;
+mod feedback;
 mod identities;
 pub mod identity_error;
 mod identity_policies;
 mod mail_from;
 mod page;
 mod sending;
+mod suppression;
 mod tags;
+mod templated;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -85,4 +90,41 @@ static OPERATIONS: &[Operation] = operations! {
     DeleteConfigurationSetEventDestination
         [DELETE "/v2/email/configuration-sets/{ConfigurationSetName}/event-destinations/{EventDestinationName}"]
         => event_destinations::delete_configuration_set_event_destination,
+    PutConfigurationSetSendingOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/sending"]
+        => configuration_set_options::put_configuration_set_sending_options,
+    PutConfigurationSetDeliveryOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/delivery-options"]
+        => configuration_set_options::put_configuration_set_delivery_options,
+    PutConfigurationSetReputationOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/reputation-options"]
+        => configuration_set_options::put_configuration_set_reputation_options,
+    PutConfigurationSetSuppressionOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/suppression-options"]
+        => configuration_set_options::put_configuration_set_suppression_options,
+    PutConfigurationSetTrackingOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/tracking-options"]
+        => configuration_set_options::put_configuration_set_tracking_options,
+    PutConfigurationSetArchivingOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/archiving-options"]
+        => configuration_set_options::put_configuration_set_archiving_options,
+    PutConfigurationSetVdmOptions [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/vdm-options"]
+        => configuration_set_options::put_configuration_set_vdm_options,
+    UpdateConfigurationSetEventDestination
+        [PUT "/v2/email/configuration-sets/{ConfigurationSetName}/event-destinations/{EventDestinationName}"]
+        => event_destinations::update_configuration_set_event_destination,
+    SendBulkEmail [POST "/v2/email/outbound-bulk-emails"] => templated::send_bulk_email,
+    CreateEmailTemplate [POST "/v2/email/templates"] => templates::create_email_template,
+    GetEmailTemplate [GET "/v2/email/templates/{TemplateName}"] => templates::get_email_template,
+    UpdateEmailTemplate [PUT "/v2/email/templates/{TemplateName}"] => templates::update_email_template,
+    DeleteEmailTemplate [DELETE "/v2/email/templates/{TemplateName}"] => templates::delete_email_template,
+    ListEmailTemplates [GET "/v2/email/templates"] => templates::list_email_templates,
+    TestRenderEmailTemplate [POST "/v2/email/templates/{TemplateName}/render"]
+        => templates::test_render_email_template,
+    PutEmailIdentityFeedbackAttributes [PUT "/v2/email/identities/{EmailIdentity}/feedback"]
+        => feedback::put_email_identity_feedback_attributes,
+    PutAccountDetails [POST "/v2/email/account/details"] => account::put_account_details,
+    PutAccountSendingAttributes [PUT "/v2/email/account/sending"] => account::put_account_sending_attributes,
+    PutSuppressedDestination [PUT "/v2/email/suppression/addresses"] => suppression::put_suppressed_destination,
+    GetSuppressedDestination [GET "/v2/email/suppression/addresses/{EmailAddress}"]
+        => suppression::get_suppressed_destination,
+    ListSuppressedDestinations [GET "/v2/email/suppression/addresses"] => suppression::list_suppressed_destinations,
+    DeleteSuppressedDestination [DELETE "/v2/email/suppression/addresses/{EmailAddress}"]
+        => suppression::delete_suppressed_destination,
+    PutAccountSuppressionAttributes [PUT "/v2/email/account/suppression"]
+        => suppression::put_account_suppression_attributes,
 };

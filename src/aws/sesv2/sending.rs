@@ -1,4 +1,4 @@
-//! SendEmail of the second API: simple and raw content.
+//! SendEmail of the second API.
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,20 @@ use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
 use crate::aws::ses::sending::{Body, Content, Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
 use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, Submission};
+use crate::mail::sending::{Grants, Submission, Terms};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageHeader {
-    name: String,
-    value: String,
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// A file that goes with the message.
@@ -34,7 +37,11 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    fn part(self) -> Result<Part, SesV2Error> {
+    /// The part of the message.
+    ///
+    /// # Errors
+    /// A word that SES does not have.
+    pub fn part(self) -> Result<Part, SesV2Error> {
         let none = |what: &str, given: &str| Err(SesV2Error::BadRequest(format!("{given:?} is not a {what}.")));
         let disposition = match self.content_disposition.as_deref() {
             None | Some("ATTACHMENT") => Disposition::Attachment,
@@ -76,13 +83,6 @@ pub struct Message {
 #[serde(rename_all = "PascalCase")]
 pub struct RawMessage {
     data: Blob,
-}
-
-/// A template's name.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Template {
-    template_name: Option<String>,
 }
 
 /// One of three kinds of content.
@@ -144,15 +144,28 @@ pub async fn send_email(
     let recipients = input.destination.read()?;
     let return_path = return_path(input.feedback_forwarding_email_address.as_deref())?;
     let reply_to = input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?;
-    let action = if input.content.raw.is_some() { "ses:SendRawEmail" } else { "ses:SendEmail" };
-    let (source, recipients, raw) = match (input.content.simple, input.content.raw) {
-        (Some(simple), None) => {
+    let action = match (&input.content.raw, &input.content.template) {
+        (Some(_), _) => "ses:SendRawEmail",
+        (None, Some(_)) => "ses:SendTemplatedEmail",
+        (None, None) => "ses:SendEmail",
+    };
+    let mut unrendered = None;
+    let (source, recipients, raw) = match (input.content.simple, input.content.raw, input.content.template) {
+        (Some(simple), None, None) => {
             let from = from.ok_or(message::Error::NoFrom)?;
             let source = from.address.clone();
             let all = recipients.all.clone();
             (source, all, compose(&draft(simple, from, recipients, reply_to)?)?)
         }
-        (None, Some(raw)) => envelope(raw.data.0, from, recipients.all)?,
+        (None, Some(raw), None) => envelope(raw.data.0, from, recipients.all)?,
+        (None, None, Some(template)) => {
+            let from = from.ok_or(message::Error::NoFrom)?;
+            let (source, all) = (from.address.clone(), recipients.all.clone());
+            let letter = template.letter(services, caller).await?;
+            let (raw, failure) = letter.write(letter.data()?, &[], from, recipients, reply_to)?;
+            unrendered = failure;
+            (source, all, raw)
+        }
         _ => return Err(SesV2Error::BadRequest("Content has exactly one of Simple, Raw and Template.".to_owned())),
     };
     let submission = Submission {
@@ -173,17 +186,12 @@ pub async fn send_email(
             return_path: input.feedback_forwarding_email_address_identity_arn,
         },
     };
-    Ok(SendEmailResponse { message_id: services.sending.accept(submission).await? })
+    let terms = Terms { once: caller.once.clone(), unrendered };
+    Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms).await? })
 }
 
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(input: &SendEmailRequest) -> Result<(), SesV2Error> {
-    if let Some(template) = &input.content.template {
-        let Some(name) = &template.template_name else {
-            return Err(SesV2Error::BadRequest("Templates are not supported.".to_owned()));
-        };
-        return Err(SesV2Error::NotFound(format!("Template {name} does not exist.")));
-    }
     if let Some(list) = &input.list_management_options {
         return Err(SesV2Error::NotFound(format!("List with name: {} doesn't exist.", list.contact_list_name)));
     }

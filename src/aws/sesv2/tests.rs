@@ -34,6 +34,7 @@ impl Client {
             endpoint: "http://localhost:4566".to_owned(),
             request_id: "id-1".to_owned(),
             source_ip: IpAddr::from([127, 0, 0, 1]),
+            once: None,
         };
         let target = Target::find(&request).expect("a service");
         Call::find(target, &request).expect("an operation").run(&self.services, &caller).await

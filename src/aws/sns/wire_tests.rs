@@ -20,6 +20,7 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         endpoint: "http://caller.example".to_owned(),
         request_id: "id-1".to_owned(),
         source_ip: IpAddr::from([127, 0, 0, 1]),
+        once: None,
     };
     let target = Target::find(&asked).expect("a service");
     Call::find(target, &asked).expect("an operation").run(services, &caller).await

@@ -84,6 +84,7 @@ mod tests {
             endpoint: "http://localhost:4566".into(),
             request_id: "r".into(),
             source_ip: [127, 0, 0, 1].into(),
+            once: None,
         }
     }
 

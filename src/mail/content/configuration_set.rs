@@ -1,31 +1,15 @@
 //! Configuration sets: rules for the mails that name them, and where the events of these mails go.
 use crate::base::{AccountId, Arn, Clock, Region};
-use crate::store::configuration_sets::{self, ConfigurationSet, Destination};
+use crate::mail::content::SetOptions;
+use crate::outlets::Streams;
+use crate::store::configuration_sets::{self, ConfigurationSet};
 use crate::store::{self, Store, Tx};
-use crate::topics::Error as TopicError;
-use crate::topics::{Publication, Topics};
+use crate::topics::Topics;
 
-/// SES: sets of an account in a region, and destinations of a set.
+/// SES: sets of an account in a region.
 const SETS_MAX: i64 = 10_000;
-const DESTINATIONS_MAX: usize = 10;
 /// SES: letters, digits, `_` and `-`, at most 64.
 const NAME_LENGTH: usize = 64;
-/// What SES publishes to a topic when it becomes a destination.
-const VALIDATED: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
-/// The types of events (SESv2 model, EventType).
-pub const EVENT_TYPES: &[&str] = &[
-    "SEND",
-    "REJECT",
-    "BOUNCE",
-    "COMPLAINT",
-    "DELIVERY",
-    "OPEN",
-    "CLICK",
-    "RENDERING_FAILURE",
-    "DELIVERY_DELAY",
-    "SUBSCRIPTION",
-];
-
 /// What can go wrong with configuration sets.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,6 +34,12 @@ pub enum Error {
     /// No event types, or one that SES does not have.
     #[error("{0:?} is not an event type")]
     EventType(String),
+    /// A dimension that is not one.
+    #[error("{0:?} is not a dimension")]
+    Dimension(String),
+    /// Not a delivery stream of this account in this region, or one that the settings do not know.
+    #[error("delivery stream {0} cannot be used")]
+    Stream(String),
     /// Not a topic of this account in this region, or one that does not exist.
     #[error("topic {0} cannot be used")]
     Topic(String),
@@ -58,31 +48,29 @@ pub enum Error {
     Internal(#[from] store::Error),
 }
 
-/// What a caller says of a new event destination.
-#[derive(Clone, Debug)]
-pub struct EventDestination {
-    /// Its name.
-    pub name: String,
-    /// Whether it gets events at once.
-    pub enabled: bool,
-    /// Which events: names of [`EVENT_TYPES`].
-    pub event_types: Vec<String>,
-    /// The SNS topic.
-    pub topic_arn: String,
-}
-
 /// The configuration sets of all accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct ConfigurationSets {
     pub(super) store: Store,
     clock: Clock,
-    topics: Topics,
+    pub(super) topics: Topics,
+    streams: Option<Streams>,
 }
 
 impl ConfigurationSets {
     /// The sets in `store`; new destinations are tried out with `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics) -> Self {
-        Self { store, clock, topics }
+        Self { store, clock, topics, streams: None }
+    }
+
+    /// The same, with delivery streams for events.
+    pub fn with_streams(self, streams: Streams) -> Self {
+        Self { streams: Some(streams), ..self }
+    }
+
+    /// Whether the settings have a place for what comes to this stream.
+    pub(super) fn has_stream(&self, stream: &Arn) -> bool {
+        self.streams.as_ref().is_some_and(|streams| streams.destination(stream).is_some())
     }
 
     /// The time now, for new sets.
@@ -134,6 +122,56 @@ impl ConfigurationSets {
             .await
     }
 
+    /// Changes a set. What `change` does to its columns and options is written; what it refuses changes nothing.
+    ///
+    /// # Errors
+    /// A set that does not exist, and what `change` says.
+    pub async fn change(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        name: &str,
+        change: impl FnOnce(&mut ConfigurationSet, &mut SetOptions) + Send + 'static,
+    ) -> Result<(), Error> {
+        let (account, region, name) = (account.clone(), region.clone(), name.to_owned());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !configuration_sets::hold(tx, &account, &region, &name).await? {
+                        return Err(Error::Missing(name));
+                    }
+                    let mut set = find(tx, &account, &region, &name).await?;
+                    let mut options = SetOptions::of(&set);
+                    change(&mut set, &mut options);
+                    set.options = options.write();
+                    configuration_sets::update(tx, &set).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Switches sending on or off. The figures of a set that is switched on again start anew (SES: `LastFreshStart`).
+    ///
+    /// # Errors
+    /// A set that does not exist.
+    pub async fn set_sending(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        name: &str,
+        enabled: bool,
+    ) -> Result<(), Error> {
+        let now = self.clock.now().micros();
+        let change = move |set: &mut ConfigurationSet, options: &mut SetOptions| {
+            if enabled && !set.sending_enabled {
+                options.fresh_start = Some(now);
+            }
+            set.sending_enabled = enabled;
+        };
+        self.change(account, region, name, change).await
+    }
+
     /// Removes a set with its destinations.
     pub async fn delete(&self, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
         let (account, region, name) = (account.clone(), region.clone(), name.to_owned());
@@ -146,122 +184,19 @@ impl ConfigurationSets {
             })
             .await
     }
-
-    /// Adds an event destination to a set. As SES does, it publishes a line to the topic to see that it works.
-    pub async fn add_destination(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        set: &str,
-        new: EventDestination,
-    ) -> Result<(), Error> {
-        check_name(&new.name)?;
-        let unknown = new.event_types.iter().find(|t| !EVENT_TYPES.contains(&t.as_str()));
-        if let Some(unknown) = unknown.cloned().or_else(|| new.event_types.is_empty().then(String::new)) {
-            return Err(Error::EventType(unknown));
-        }
-        let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
-        let (topics, now) = (self.topics.clone(), self.clock.now());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    find(tx, &account, &region, &set).await?;
-                    let there = configuration_sets::destinations(tx, account.as_str(), region.as_str(), &set).await?;
-                    if there.iter().any(|d| d.name == new.name) {
-                        return Err(Error::DestinationExists(new.name));
-                    }
-                    if there.len() >= DESTINATIONS_MAX {
-                        return Err(Error::TooMany(DESTINATIONS_MAX as i64));
-                    }
-                    validate_topic(tx, &topics, &account, &region, &new.topic_arn).await?;
-                    let mut event_types = new.event_types;
-                    event_types.sort();
-                    event_types.dedup();
-                    let destination = Destination {
-                        name: new.name,
-                        enabled: new.enabled,
-                        event_types,
-                        topic_arn: new.topic_arn,
-                        created_at: now,
-                    };
-                    let inserted =
-                        configuration_sets::insert_destination(tx, &account, &region, &set, &destination).await;
-                    inserted.map_err(|error| match error.is_unique_violation() {
-                        true => Error::DestinationExists(destination.name),
-                        false => Error::Internal(error),
-                    })
-                })
-            })
-            .await
-    }
-
-    /// The destinations of a set, in the order of names.
-    pub async fn destinations(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        set: &str,
-    ) -> Result<Vec<Destination>, Error> {
-        let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
-        self.store
-            .read(move |tx| {
-                Box::pin(async move {
-                    find(tx, &account, &region, &set).await?;
-                    Ok(configuration_sets::destinations(tx, account.as_str(), region.as_str(), &set).await?)
-                })
-            })
-            .await
-    }
-
-    /// Removes a destination.
-    pub async fn delete_destination(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        set: &str,
-        name: &str,
-    ) -> Result<(), Error> {
-        let (account, region) = (account.clone(), region.clone());
-        let (set, name) = (set.to_owned(), name.to_owned());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    find(tx, &account, &region, &set).await?;
-                    let gone = configuration_sets::delete_destination(tx, &account, &region, &set, &name).await?;
-                    if gone { Ok(()) } else { Err(Error::DestinationMissing(name)) }
-                })
-            })
-            .await
-    }
 }
 
-async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<ConfigurationSet, Error> {
+pub(super) async fn find(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+) -> Result<ConfigurationSet, Error> {
     let set = configuration_sets::find(tx, account, region, name).await?;
     set.ok_or_else(|| Error::Missing(name.to_owned()))
 }
 
-/// The topic must be one of the same account and region: nothing of another account is reached from here.
-async fn validate_topic(
-    tx: &mut Tx,
-    topics: &Topics,
-    account: &AccountId,
-    region: &Region,
-    topic: &str,
-) -> Result<(), Error> {
-    let refused = || Error::Topic(topic.chars().take(512).collect());
-    let arn: Arn = topic.parse().map_err(|_| refused())?;
-    if arn.service != "sns" || arn.account != *account || arn.region != *region {
-        return Err(refused());
-    }
-    let publication = Publication { message: VALIDATED.to_owned(), ..Publication::default() };
-    match topics.publish_in(tx, &arn, &publication).await {
-        Ok(_) => Ok(()),
-        Err(TopicError::Internal(error)) => Err(Error::Internal(error)),
-        Err(_) => Err(refused()),
-    }
-}
-
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let fine = (1..=NAME_LENGTH).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if fine { Ok(()) } else { Err(Error::Name(name.chars().take(NAME_LENGTH).collect())) }

@@ -27,6 +27,13 @@ pub enum Event {
     DeliveryDelay(DeliveryDelay),
     /// A recipient marked it as unwanted.
     Complaint(Complaint),
+    /// The mail was accepted and could not be made from its template.
+    RenderingFailure {
+        /// The template's name.
+        template: String,
+        /// Why.
+        error: String,
+    },
 }
 
 /// A delivery's facts.
@@ -146,27 +153,68 @@ impl Event {
             Event::Bounce(_) => "BOUNCE",
             Event::DeliveryDelay(_) => "DELIVERY_DELAY",
             Event::Complaint(_) => "COMPLAINT",
+            Event::RenderingFailure { .. } => "RENDERING_FAILURE",
         }
     }
 
-    /// The name in the record, and the name and content of the record's own object.
-    fn body(&self, mail: &Mail) -> (&'static str, &'static str, Value) {
+    /// The name in a record: `DeliveryDelay`.
+    pub fn name(&self) -> &'static str {
         match self {
-            Event::Send => ("Send", "send", json!({})),
-            Event::Reject { reason } => ("Reject", "reject", json!({ "reason": reason })),
-            Event::Delivery(d) => ("Delivery", "delivery", delivery(d, mail)),
-            Event::Bounce(b) => ("Bounce", "bounce", bounce(b)),
-            Event::DeliveryDelay(d) => ("DeliveryDelay", "deliveryDelay", delay(d)),
-            Event::Complaint(c) => ("Complaint", "complaint", complaint(c)),
+            Event::Send => "Send",
+            Event::Reject { .. } => "Reject",
+            Event::Delivery(_) => "Delivery",
+            Event::Bounce(_) => "Bounce",
+            Event::DeliveryDelay(_) => "DeliveryDelay",
+            Event::Complaint(_) => "Complaint",
+            Event::RenderingFailure { .. } => "Rendering Failure",
+        }
+    }
+
+    /// The name and the content of the record's own object.
+    fn body(&self, mail: &Mail) -> (&'static str, Value) {
+        match self {
+            Event::Send => ("send", json!({})),
+            Event::Reject { reason } => ("reject", json!({ "reason": reason })),
+            Event::Delivery(d) => ("delivery", delivery(d, mail)),
+            Event::Bounce(b) => ("bounce", bounce(b)),
+            Event::DeliveryDelay(d) => ("deliveryDelay", delay(d)),
+            Event::Complaint(c) => ("complaint", complaint(c)),
+            Event::RenderingFailure { template, error } => {
+                ("failure", json!({ "errorMessage": error, "templateName": template }))
+            }
         }
     }
 
     /// The record that is published: one line of JSON.
     pub fn record(&self, mail: &Mail) -> String {
-        let (event_type, name, body) = self.body(mail);
+        let (name, body) = self.body(mail);
         let mut record = Map::new();
-        record.insert("eventType".to_owned(), Value::from(event_type));
+        record.insert("eventType".to_owned(), Value::from(self.name()));
         record.insert("mail".to_owned(), self.mail_object(mail));
+        record.insert(name.to_owned(), body);
+        Value::Object(record).to_string()
+    }
+
+    /// The notification of an identity's topic: one line of JSON. It has no tags, and headers only where they are wanted
+    /// (SES guide, "Notification contents").
+    pub fn notification(&self, mail: &Mail, with_headers: bool) -> String {
+        let (name, body) = self.body(mail);
+        let mut object = self.mail_object(mail);
+        if let Some(members) = object.as_object_mut() {
+            members.remove("tags");
+            if !with_headers {
+                for name in ["headersTruncated", "headers", "commonHeaders"] {
+                    members.remove(name);
+                }
+            }
+            members.insert("callerIdentity".to_owned(), mail.caller.as_str().into());
+            if let Some(address) = &mail.source_ip {
+                members.insert("sourceIp".to_owned(), address.as_str().into());
+            }
+        }
+        let mut record = Map::new();
+        record.insert("notificationType".to_owned(), Value::from(self.name()));
+        record.insert("mail".to_owned(), object);
         record.insert(name.to_owned(), body);
         Value::Object(record).to_string()
     }
@@ -187,8 +235,11 @@ impl Event {
         put("messageId", mail.id.as_str().into());
         put("destination", json!(headers.destination));
         put("headersTruncated", headers.truncated.into());
-        put("headers", json!(headers.headers));
-        put("commonHeaders", headers.common_headers(&mail.id));
+        // A mail that could not be made from its template has none.
+        if !headers.headers.is_empty() {
+            put("headers", json!(headers.headers));
+            put("commonHeaders", headers.common_headers(&mail.id));
+        }
         put("tags", json!(self.tags(mail)));
         Value::Object(object)
     }
@@ -267,119 +318,5 @@ fn complaint(c: &Complaint) -> Value {
 fn set(object: &mut Value, name: &str, value: Option<String>) {
     if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
         object.insert(name.to_owned(), value.into());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::mails::Kind;
-
-    const AT: Timestamp = Timestamp::from_micros(1_800_000_002_500_000);
-
-    fn mail() -> Mail {
-        Mail {
-            id: "id-1".to_owned(),
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            caller: "AKID".to_owned(),
-            source_ip: None,
-            source: "ann@x.example".to_owned(),
-            return_path: "ann@x.example".to_owned(),
-            configuration_set: Some("set".to_owned()),
-            tags: r#"[["k","v"],["k","w"]]"#.to_owned(),
-            headers: HeadersRecord::new(None, vec!["b@y.example".to_owned()], []).write(),
-            identity: Some("x.example".to_owned()),
-            kind: Kind::User,
-            size: 1,
-            recipient_count: 1,
-            accepted_at: Timestamp::from_secs(1_800_000_000),
-            expires_at: AT,
-        }
-    }
-
-    /// The record without its `mail`, and the tags.
-    fn record(event: &Event) -> (Value, Value) {
-        let mut record: Value = serde_json::from_str(&event.record(&mail())).expect("JSON");
-        let mail = record.as_object_mut().and_then(|r| r.remove("mail")).expect("a mail object");
-        (record, mail["tags"].clone())
-    }
-
-    #[test]
-    fn a_delivery_tells_its_time_and_the_answer() {
-        let event = Event::Delivery(Delivery {
-            at: AT,
-            recipients: vec!["b@y.example".to_owned()],
-            smtp_response: "250 ok".to_owned(),
-            reporting_mta: "out.example".to_owned(),
-            outgoing_ip: Some("192.0.2.1".to_owned()),
-        });
-        let (record, tags) = record(&event);
-        let wanted = json!({"eventType": "Delivery", "delivery": {
-            "timestamp": "2027-01-15T08:00:02.500Z", "processingTimeMillis": 2500, "recipients": ["b@y.example"],
-            "smtpResponse": "250 ok", "reportingMTA": "out.example"}});
-        assert_eq!(record, wanted);
-        let wanted = json!({"k": ["v", "w"], "ses:configuration-set": ["set"], "ses:from-domain": ["x.example"],
-            "ses:caller-identity": ["AKID"], "ses:outgoing-ip": ["192.0.2.1"]});
-        assert_eq!(tags, wanted);
-    }
-
-    #[test]
-    fn a_bounce_tells_its_kind_and_its_recipients() {
-        let event = Event::Bounce(Bounce {
-            at: AT,
-            kind: BounceType::Permanent,
-            sub_type: "General",
-            recipients: vec![BouncedRecipient {
-                email_address: "b@y.example".to_owned(),
-                action: Some("failed".to_owned()),
-                status: Some("5.1.1".to_owned()),
-                diagnostic_code: Some("smtp; 550 5.1.1 no".to_owned()),
-            }],
-            feedback_id: "fb-1".to_owned(),
-            reporting_mta: Some("dns; out.example".to_owned()),
-        });
-        let wanted = json!({"eventType": "Bounce", "bounce": {
-        "bounceType": "Permanent", "bounceSubType": "General", "timestamp": "2027-01-15T08:00:02.500Z",
-        "feedbackId": "fb-1", "reportingMTA": "dns; out.example", "bouncedRecipients": [
-            {"emailAddress": "b@y.example", "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 no"}
-        ]}});
-        assert_eq!(record(&event).0, wanted);
-    }
-
-    #[test]
-    fn a_delay_a_complaint_and_a_reject_have_their_objects() {
-        let delay = Event::DeliveryDelay(DeliveryDelay {
-            at: AT,
-            delay_type: "MailboxFull",
-            expires_at: AT,
-            recipients: vec![DelayedRecipient {
-                email_address: "b@y.example".to_owned(),
-                status: "4.2.2".to_owned(),
-                diagnostic_code: "smtp; 452 full".to_owned(),
-            }],
-            reporting_mta: None,
-        });
-        let wanted = json!({"eventType": "DeliveryDelay", "deliveryDelay": {
-            "timestamp": "2027-01-15T08:00:02.500Z", "delayType": "MailboxFull",
-            "expirationTime": "2027-01-15T08:00:02.500Z",
-            "delayedRecipients": [{"emailAddress": "b@y.example", "status": "4.2.2", "diagnosticCode": "smtp; 452 full"}]}});
-        assert_eq!(record(&delay).0, wanted);
-        let complaint = Event::Complaint(Complaint {
-            at: AT,
-            recipients: vec!["b@y.example".to_owned()],
-            feedback_id: "fb-2".to_owned(),
-            sub_type: None,
-            user_agent: Some("agent/1".to_owned()),
-            feedback_type: Some("abuse".to_owned()),
-            arrival: Some(AT),
-        });
-        let wanted = json!({"eventType": "Complaint", "complaint": {
-            "complainedRecipients": [{"emailAddress": "b@y.example"}], "timestamp": "2027-01-15T08:00:02.500Z",
-            "feedbackId": "fb-2", "complaintSubType": null, "userAgent": "agent/1", "complaintFeedbackType": "abuse",
-            "arrivalDate": "2027-01-15T08:00:02.500Z"}});
-        assert_eq!(record(&complaint).0, wanted);
-        let reject = Event::Reject { reason: "Bad content".to_owned() };
-        assert_eq!(record(&reject).0, json!({"eventType": "Reject", "reject": {"reason": "Bad content"}}));
     }
 }

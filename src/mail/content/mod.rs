@@ -1,10 +1,24 @@
 //! Configuration sets and the events that they publish.
 pub mod configuration_set;
+pub mod destination;
 pub mod event;
+#[cfg(test)]
+mod event_tests;
+pub mod feedback;
+mod forwarding;
 pub mod headers_record;
+mod metrics;
+pub mod options;
 pub mod publish;
 mod tags;
+pub mod template;
+pub mod templates;
 
-pub use configuration_set::{ConfigurationSets, EVENT_TYPES, Error, EventDestination};
+pub use configuration_set::{ConfigurationSets, Error};
+pub use destination::{Dimension, DimensionSource, EVENT_TYPES, EventDestination, NewDestination, Target};
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
+pub use feedback::Feedback;
+pub use options::SetOptions;
 pub use publish::publish_event;
+pub use template::{Template, TemplateError};
+pub use templates::Templates;

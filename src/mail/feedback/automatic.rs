@@ -7,10 +7,28 @@ const FIELDS: [&str; 6] =
     ["X-Autoreply", "X-Autorespond", "X-Auto-Reply", "X-AutoReply-From", "X-Mail-Autoreply", "X-Vacation"];
 /// How the subject begins, in lower case.
 const SUBJECTS: [&str; 22] = [
-    "out of office", "out of the office", "automatic reply", "auto reply", "autoreply", "auto-reply", "auto response",
-    "auto-response", "autoresponse", "auto:", "away from", "on vacation", "vacation", "i am away", "abwesenheit",
-    "automatische antwort", "réponse automatique", "absence du bureau", "respuesta automática", "fuera de la oficina",
-    "risposta automatica", "resposta automática",
+    "out of office",
+    "out of the office",
+    "automatic reply",
+    "auto reply",
+    "autoreply",
+    "auto-reply",
+    "auto response",
+    "auto-response",
+    "autoresponse",
+    "auto:",
+    "away from",
+    "on vacation",
+    "vacation",
+    "i am away",
+    "abwesenheit",
+    "automatische antwort",
+    "réponse automatique",
+    "absence du bureau",
+    "respuesta automática",
+    "fuera de la oficina",
+    "risposta automatica",
+    "resposta automática",
 ];
 
 /// Whether a program answers with this. What servers write about deliveries says `auto-replied` too: it is asked for its
@@ -60,7 +78,8 @@ mod tests {
         }
         let person = b"From: Bob <bob@there.example>\r\nSubject: Re: hello\r\n\r\nThanks!\r\n";
         assert_eq!(read(person, false), Letter::Other);
-        let server = b"From: MAILER-DAEMON@mx.example\r\nAuto-Submitted: auto-replied\r\nSubject: Undelivered Mail\r\n\r\n\
+        let server =
+            b"From: MAILER-DAEMON@mx.example\r\nAuto-Submitted: auto-replied\r\nSubject: Undelivered Mail\r\n\r\n\
             550 5.1.1 no such user\r\n";
         assert!(matches!(read(server, true), Letter::Status(_)));
     }

@@ -75,7 +75,12 @@ fn attached(message: &Read<'_>) -> Option<Complaint> {
     let subject = message.field("Subject").unwrap_or_default().to_ascii_lowercase();
     let said = ["complaint about message", "abuse report", "spam report", "email feedback report"];
     let complains = jmrp || named || said.iter().any(|words| subject.contains(words));
-    complains.then_some(Complaint { feedback_type: Some("abuse".to_owned()), user_agent: None, arrival: None, recipient })
+    complains.then_some(Complaint {
+        feedback_type: Some("abuse".to_owned()),
+        user_agent: None,
+        arrival: None,
+        recipient,
+    })
 }
 
 fn time(date: &str) -> Option<Timestamp> {
@@ -99,7 +104,10 @@ mod tests {
               Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000\r\n",
         );
         assert_eq!(complaint.feedback_type.as_deref(), Some("abuse"));
-        assert_eq!((complaint.user_agent.as_deref(), complaint.recipient.as_deref()), (Some("Some/1.0"), Some("bob@there.example")));
+        assert_eq!(
+            (complaint.user_agent.as_deref(), complaint.recipient.as_deref()),
+            (Some("Some/1.0"), Some("bob@there.example"))
+        );
         assert_eq!(complaint.arrival, Some(Timestamp::from_secs(1_800_000_000)));
         assert!(complaint.is_unwanted() && !report(b"Feedback-Type: not-spam\r\n").is_unwanted());
         assert_eq!(report(b"Feedback-Type: opt-out\r\n").feedback_type.as_deref(), Some("other"));
@@ -107,11 +115,15 @@ mod tests {
 
     #[test]
     fn an_attached_mail_that_names_who_complained_is_a_complaint() {
-        let raw = b"From: staff@hotmail.com\r\nSubject: complaint about message from 192.0.2.1\r\nMIME-Version: 1.0\r\n\
+        let raw =
+            b"From: staff@hotmail.com\r\nSubject: complaint about message from 192.0.2.1\r\nMIME-Version: 1.0\r\n\
             Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: message/rfc822\r\n\r\n\
             X-HmXmrOriginalRecipient: bob@there.example\r\nSubject: hello\r\n\r\nhi\r\n--m--\r\n";
         let Letter::Complaint(complaint) = letter::read(raw, false) else { panic!("a complaint") };
-        assert_eq!((complaint.feedback_type.as_deref(), complaint.recipient.as_deref()), (Some("abuse"), Some("bob@there.example")));
+        assert_eq!(
+            (complaint.feedback_type.as_deref(), complaint.recipient.as_deref()),
+            (Some("abuse"), Some("bob@there.example"))
+        );
     }
 
     proptest! {

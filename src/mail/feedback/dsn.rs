@@ -107,7 +107,8 @@ mod tests {
             assert_eq!((two.action, two.addresses.as_slice()), (Action::Delayed, &["c@y.example".to_owned()][..]));
         }
         assert_eq!(report(b"Reporting-MTA: dns; x\r\n\r\n"), None);
-        let delivered = report(b"Final-Recipient: rfc822; a@b\r\nAction: relayed\r\nStatus: 2.0.0\r\n").expect("a report");
+        let delivered =
+            report(b"Final-Recipient: rfc822; a@b\r\nAction: relayed\r\nStatus: 2.0.0\r\n").expect("a report");
         assert_eq!(delivered.recipients[0].action, Action::Fine);
     }
 

@@ -119,6 +119,7 @@ pub fn judge(message: &Read<'_>) -> Letter {
 
 /// One line of at most 1,000 characters.
 pub fn line(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     words.join(" ").chars().take(TEXT_MAX).collect()
 }

@@ -11,27 +11,63 @@ const TEXT_MAX: usize = 64 * 1024;
 const MORE_LINES: usize = 2;
 /// In subjects of bounces, in lower case.
 const SUBJECTS: [&str; 16] = [
-    "undeliver", "delivery status notification", "delivery failure", "delivery failed", "mail delivery", "failure notice",
-    "returned mail", "returned to sender", "delivery report", "non remis", "unzustellbar", "nicht zugestellt",
-    "message status - undeliverable", "mail could not be delivered", "rejected mail", "delivery notification",
+    "undeliver",
+    "delivery status notification",
+    "delivery failure",
+    "delivery failed",
+    "mail delivery",
+    "failure notice",
+    "returned mail",
+    "returned to sender",
+    "delivery report",
+    "non remis",
+    "unzustellbar",
+    "nicht zugestellt",
+    "message status - undeliverable",
+    "mail could not be delivered",
+    "rejected mail",
+    "delivery notification",
 ];
 /// In texts of bounces, in lower case.
 const SENTENCES: [&str; 14] = [
-    "this is the qmail-send program", "this message was created automatically by mail delivery software",
-    "could not be delivered", "couldn't be delivered", "wasn't able to deliver", "was not able to deliver",
-    "wasn't delivered to", "was undeliverable", "permanent fatal errors", "permanent error", "permanently rejected",
-    "delivery to the following recipient", "i'm sorry to have to inform you", "your message did not reach",
+    "this is the qmail-send program",
+    "this message was created automatically by mail delivery software",
+    "could not be delivered",
+    "couldn't be delivered",
+    "wasn't able to deliver",
+    "was not able to deliver",
+    "wasn't delivered to",
+    "was undeliverable",
+    "permanent fatal errors",
+    "permanent error",
+    "permanently rejected",
+    "delivery to the following recipient",
+    "i'm sorry to have to inform you",
+    "your message did not reach",
 ];
 /// In subjects and texts of delays, in lower case.
 const DELAYS: [&str; 8] = [
-    "delivery status notification (delay)", "delayed mail", "will be retried", "will continue to be attempted",
-    "still being retried", "has been delayed", "no action is required on your part", "warning: could not send message",
+    "delivery status notification (delay)",
+    "delayed mail",
+    "will be retried",
+    "will continue to be attempted",
+    "still being retried",
+    "has been delayed",
+    "no action is required on your part",
+    "warning: could not send message",
 ];
 /// From where on the text is a copy of the original, in lower case.
 const COPIES: [&str; 10] = [
-    "below this line is a copy of the message", "this is a copy of the message", "this is a copy of your message",
-    "original message", "original headers", "message header follows", "unsent message below", "unsent message follows",
-    "message contents follow", "\nreceived: from ",
+    "below this line is a copy of the message",
+    "this is a copy of the message",
+    "this is a copy of your message",
+    "original message",
+    "original headers",
+    "message header follows",
+    "unsent message below",
+    "unsent message follows",
+    "message contents follow",
+    "\nreceived: from ",
 ];
 
 /// Reads such a bounce, if the message is one.
@@ -77,13 +113,13 @@ fn addresses(text: &str) -> Vec<String> {
     text.lines().filter_map(word).take(60).collect()
 }
 
-
 /// The first line with a status or a reply code, and what follows it up to an empty line; else the first line with words
 /// that we know.
 fn reason(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().take(2_000).collect();
     let coded = |line: &&str| classify::enhanced(line).is_some() || classify::smtp_code(line).is_some();
-    let known = |line: &&str| !matches!(classify::classify(None, line).0, crate::mail::content::BounceType::Undetermined);
+    let known =
+        |line: &&str| !matches!(classify::classify(None, line).0, crate::mail::content::BounceType::Undetermined);
     let at = lines.iter().position(|line| coded(&line)).or_else(|| lines.iter().position(|line| known(&line)))?;
     let more = lines.iter().skip(at).take_while(|line| !line.trim().is_empty()).take(1 + MORE_LINES);
     let text = more.copied().collect::<Vec<_>>().join(" ");
@@ -124,15 +160,21 @@ mod tests {
              Your message did not reach some people.\n\nbob@m.example\nRemote Server returned '550 5.1.10 \
              RESOLVER.ADR.RecipientNotFound; not found'\n\nOriginal message headers:\nReceived: from x\n",
         );
-        assert_eq!((exchange.addresses.as_slice(), exchange.status.as_deref()), (&["bob@m.example".to_owned()][..], Some("5.1.10")));
-        let delay = bounce("From: postmaster@x.example\nSubject: Delayed Mail (still being retried)\n\nhost said: 450 4.2.0 later\n\
-             This message could not be delivered yet.\n");
+        assert_eq!(
+            (exchange.addresses.as_slice(), exchange.status.as_deref()),
+            (&["bob@m.example".to_owned()][..], Some("5.1.10"))
+        );
+        let delay = bounce(
+            "From: postmaster@x.example\nSubject: Delayed Mail (still being retried)\n\nhost said: 450 4.2.0 later\n\
+             This message could not be delivered yet.\n",
+        );
         assert_eq!((delay.action, delay.status.as_deref()), (Action::Delayed, Some("4.2.0")));
     }
 
     #[test]
     fn what_a_person_writes_is_no_bounce() {
-        let person = b"From: bob@x.example\r\nSubject: Undeliverable parcels\r\n\r\n550 of them could not be delivered\r\n";
+        let person =
+            b"From: bob@x.example\r\nSubject: Undeliverable parcels\r\n\r\n550 of them could not be delivered\r\n";
         assert_eq!(letter::read(person, false), Letter::Other);
         assert_eq!(letter::read(b"From: a@x.example\r\nSubject: hi\r\n\r\n550 5.1.1\r\n", true), Letter::Other);
     }

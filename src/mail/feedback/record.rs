@@ -2,11 +2,15 @@
 //! and the event, all in one transaction. Each is told once for a recipient, however often the report comes.
 use crate::base::{Timestamp, ids};
 use crate::mail::content::event;
-use crate::mail::content::{BouncedRecipient, Complaint, DelayedRecipient, DeliveryDelay, Event, publish_event};
+use crate::mail::content::{
+    BounceType, BouncedRecipient, Complaint, DelayedRecipient, DeliveryDelay, Event, publish_event,
+};
 use crate::mail::feedback::classify::{self, classify};
-use crate::mail::feedback::letter::Fate;
 use crate::mail::feedback::complaint;
+use crate::mail::feedback::letter::Fate;
+use crate::mail::sending::suppression;
 use crate::store::mails::{self, Mail, Recipient, Status};
+use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx, feedback};
 use crate::topics::Topics;
 
@@ -36,6 +40,9 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
     mails::bounce_later(tx, &mail.id, to.n, &text).await?;
     let status = fate.status.clone().or_else(|| classify::enhanced(&text).map(str::to_owned));
     let (kind, sub_type) = classify(status.as_deref(), &text);
+    if kind == BounceType::Permanent {
+        suppression::suppress(tx, mail, &to.address, Reason::Bounce, &feedback_id).await?;
+    }
     let recipient = BouncedRecipient {
         email_address: to.address.clone(),
         action: Some("failed".to_owned()),
@@ -86,6 +93,9 @@ pub async fn complained(
     let feedback_id = ids::ses_message_id(about.at);
     if !feedback::tell_once(tx, &mail.id, to.n, "Complaint", &feedback_id).await? {
         return Ok(false);
+    }
+    if complaint.is_unwanted() {
+        suppression::suppress(tx, mail, &to.address, Reason::Complaint, &feedback_id).await?;
     }
     let event = Event::Complaint(Complaint {
         at: about.at,

@@ -178,14 +178,7 @@ fn fate_of<'a>(report: &'a Report, recipient: &str) -> Option<&'a Fate> {
     fates.iter().find(named).or_else(|| acted(Action::Failed)).or_else(|| acted(Action::Delayed))
 }
 
-async fn take(
-    tx: &mut Tx,
-    topics: &Topics,
-    id: &str,
-    about: About,
-    step: Step,
-    message: &[u8],
-) -> Result<(), Error> {
+async fn take(tx: &mut Tx, topics: &Topics, id: &str, about: About, step: Step, message: &[u8]) -> Result<(), Error> {
     let (name, told) = match &step {
         Step::Bounced(fate) => ("bounce", record::bounced(tx, topics, &about, fate).await?),
         Step::Delayed(fate) => ("delay", record::delayed(tx, topics, &about, fate).await?),
@@ -202,7 +195,8 @@ async fn take(
 /// Sends it on with the null reverse path, so that nothing comes back for it.
 async fn onward(tx: &mut Tx, about: &About, from: &EmailAddress, message: &[u8]) -> Result<bool, Error> {
     let mail = &about.mail;
-    let (Ok(account), Ok(region), Ok(to)) = (mail.account.parse(), mail.region.parse(), mail.return_path.parse()) else {
+    let (Ok(account), Ok(region), Ok(to)) = (mail.account.parse(), mail.region.parse(), mail.return_path.parse())
+    else {
         return Ok(false);
     };
     let onward = Onward { account, region, from: from.clone(), null: true, to: vec![to], raw: message.to_vec() };

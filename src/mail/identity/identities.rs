@@ -7,7 +7,7 @@ use crate::mail::identity::{Error, IdentityName, RecordLookup, links};
 use crate::store::dkim_keys::{self, DkimKey};
 use crate::store::identities::{self, DkimStanding, Identity};
 use crate::store::identity_policies::{self, IdentityPolicy};
-use crate::store::{Store, Tx, configuration_sets};
+use crate::store::{Store, Tx, configuration_sets, identity_notifications};
 
 /// SES: identities of an account in a region.
 const IDENTITIES_MAX: i64 = 10_000;
@@ -242,6 +242,7 @@ impl Identities {
             .write(move |tx| {
                 Box::pin(async move {
                     let gone = identities::delete(tx, &account, &region, &name).await?;
+                    identity_notifications::delete(tx, &account, &region, &name).await?;
                     if gone { Ok(()) } else { Err(Error::Missing(name)) }
                 })
             })

@@ -11,6 +11,7 @@ pub mod mailbox;
 pub mod mime;
 pub mod parse;
 pub mod parts;
+pub mod report;
 pub mod rewrite;
 
 pub use compose::{Attachment, Disposition, Draft, compose};

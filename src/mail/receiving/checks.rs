@@ -343,4 +343,3 @@ fn without_blank_end(message: &[u8]) -> &[u8] {
     let kept = message.iter().rposition(|b| !b" \t\r\n".contains(b)).map_or(0, |at| at + 1);
     message.get(..kept.max(body)).unwrap_or(message)
 }
-

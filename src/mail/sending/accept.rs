@@ -13,7 +13,10 @@ use crate::mail::content::publish_event;
 use crate::mail::message::{Finished, Stamp, finish};
 use crate::mail::sending::SendError;
 use crate::mail::sending::checks::{self, Authors, Checked};
+use crate::mail::sending::idempotency::{self, Idempotency};
 use crate::mail::sending::quota::{self, Limits, Quota};
+use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::unrendered::{self, Unrendered};
 use crate::store::mails::{self, Kind, Mail};
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
@@ -79,6 +82,16 @@ impl Default for Grants {
     }
 }
 
+/// On which terms a mail is accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Once only, however often it is called.
+    pub once: Option<Idempotency>,
+    /// Its template could not be rendered: it is accepted as SES does, told of, and not sent. Its message is a stand-in
+    /// with the headers that are known.
+    pub unrendered: Option<Unrendered>,
+}
+
 /// The door. Cheap to clone.
 #[derive(Clone)]
 pub struct Sending {
@@ -86,16 +99,27 @@ pub struct Sending {
     clock: Clock,
     topics: Topics,
     settings: Arc<Settings>,
+    simulator: Simulator,
 }
 
 impl Sending {
     /// A door to `store`; events go to `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
-        Self { store, clock, topics, settings: Arc::new(settings) }
+        Self { store, clock, topics, settings: Arc::new(settings), simulator: Simulator::default() }
+    }
+
+    /// The same door with a mailbox simulator of these domains.
+    pub fn with_simulator(self, simulator: Simulator) -> Self {
+        Self { simulator, ..self }
     }
 
     /// Accepts a mail and returns its SES message id after everything about it is durable. A refusal changes nothing.
     pub async fn accept(&self, submission: Submission) -> Result<String, SendError> {
+        self.accept_on(submission, Terms::default()).await
+    }
+
+    /// [`Sending::accept`], on terms. A call that was accepted before on the same terms gives the first one's id.
+    pub async fn accept_on(&self, submission: Submission, terms: Terms) -> Result<String, SendError> {
         let mut submission = submission;
         let count = submission.recipients.len();
         if count == 0 {
@@ -126,26 +150,50 @@ impl Sending {
         let default = self.settings.limits;
         let (asked, authors) =
             (submission.clone(), Authors { list: finished.authors.clone(), from: finished.from.clone() });
+        let simulator = self.simulator.clone();
         let checked = self
             .store
-            .read(move |tx| Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default).await }))
+            .read(move |tx| {
+                Box::pin(async move { checks::check(tx, &asked, &authors, named_set, default, &simulator).await })
+            })
             .await?;
-        let mail = mail_row(&id, now, &submission, &finished, &tags, &checked);
+        // SES: mails to the simulator count in no daily quota.
+        let counted = submission.recipients.iter().filter(|address| !self.simulator.has(address)).count();
+        let counted = i64::try_from(counted).unwrap_or(i64::MAX);
+        let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked) };
         let topics = self.topics.clone();
         let raw = finished.raw;
-        self.store
+        let id = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
-                    let recipients = i64::try_from(submission.recipients.len()).unwrap_or(i64::MAX);
-                    quota::charge(tx, &submission.account, &submission.region, default, recipients).await?;
-                    insert(tx, &mail, raw, &submission.recipients).await?;
-                    publish_event(tx, &topics, &mail, &Event::Send).await?;
-                    Ok::<_, SendError>(())
+                    let owner = (&submission.account, &submission.region);
+                    if let Some(first) = idempotency::claim(tx, owner, terms.once.as_ref(), &mail.id).await? {
+                        return Ok(first);
+                    }
+                    quota::charge(tx, &submission.account, &submission.region, default, counted).await?;
+                    if let Some(failure) = terms.unrendered {
+                        unrendered::keep(tx, &topics, mail, &submission.recipients, failure).await
+                    } else {
+                        insert(tx, &mail, raw, &submission.recipients).await?;
+                        publish_event(tx, &topics, &mail, &Event::Send).await?;
+                        Ok::<_, SendError>(mail.id)
+                    }
                 })
             })
             .await?;
         info!(message.id = %id, recipients = count, "mail accepted");
         Ok(id)
+    }
+
+    /// Our host name.
+    pub(super) fn hostname(&self) -> &str {
+        &self.settings.hostname
+    }
+
+    /// What accounts without limits of their own may send.
+    pub(super) fn default_limits(&self) -> Limits {
+        self.settings.limits
     }
 
     /// The account's limits and what it has used of them.

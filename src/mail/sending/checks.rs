@@ -7,14 +7,13 @@ use crate::mail::identity::authorization::{self, Answer, Wish, covering, identit
 use crate::mail::identity::{IdentityName, ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
 use crate::mail::sending::quota::{self, Limits};
+use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::{SendError, Submission};
 use crate::store::identities::Identity;
 use crate::store::{Tx, configuration_sets};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
 const TRIED_FOR: Duration = Duration::from_secs(50_400);
-/// The domain of SES's mailbox simulator: anyone may send there.
-const SIMULATOR: &str = "simulator.amazonses.com";
 /// Tags of one message, and the length of a tag's name or value (SES guide: 256).
 const TAGS_MAX: usize = 50;
 const TAG_LENGTH: usize = 256;
@@ -45,6 +44,7 @@ pub(super) async fn check(
     authors: &Authors,
     named_set: Option<String>,
     default: Limits,
+    simulator: &Simulator,
 ) -> Result<Checked, SendError> {
     let (account, region) = (&submission.account, &submission.region);
     let limits = quota::limits(tx, account, region, default).await?;
@@ -58,7 +58,7 @@ pub(super) async fn check(
     let mut failed = Vec::new();
     let source = senders(tx, submission, authors, &mut failed).await?;
     let sandboxed: &[EmailAddress] = if limits.production_access { &[] } else { &submission.recipients };
-    for address in sandboxed.iter().filter(|a| a.domain().as_str() != SIMULATOR && **a != submission.source) {
+    for address in sandboxed.iter().filter(|a| !simulator.has(a) && **a != submission.source) {
         let known = failed.iter().any(|f| f == address.as_str());
         if !known && covering(tx, account, region, address).await?.is_none() {
             failed.push(address.to_string());

@@ -54,6 +54,12 @@ pub enum SendError {
     /// A tag whose name or value is not allowed.
     #[error("{0:?} is not a message tag")]
     BadTag(String),
+    /// An idempotency key that was used for another call.
+    #[error("the idempotency key was used for another call")]
+    KeyReused,
+    /// The account's request for production access waits for its answer.
+    #[error("a request for production access is under review")]
+    UnderReview,
     /// The message itself is not acceptable.
     #[error(transparent)]
     Message(#[from] message::Error),

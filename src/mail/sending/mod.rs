@@ -1,22 +1,42 @@
-//! Sending: the one door for the API and SMTP submission, our own mails, and the way to the recipient's server.
 //! Sending: the one door for the API, SMTP submission and our own mails, and the way from there to the recipient's server.
 pub mod accept;
+mod account;
 pub mod capture;
 mod checks;
+mod crlf;
+mod ending;
 mod error;
+mod freight;
+pub mod idempotency;
+mod local;
 pub mod notices;
 pub mod outbound;
+mod parcel;
+mod pressure;
 pub mod quota;
 mod record;
 pub mod resolver;
 mod retention;
+pub mod return_mail;
 pub mod schedule;
+pub mod simulator;
+pub mod suppression;
 pub mod system;
+mod templated;
+pub mod traffic;
+#[cfg(test)]
+mod traffic_tests;
 pub mod transport;
+mod unrendered;
 pub mod verdict;
 
-pub use accept::{Grants, Sending, Settings, Submission};
+pub use accept::{Grants, Sending, Settings, Submission, Terms};
 pub use error::SendError;
+pub use idempotency::Idempotency;
 pub use notices::Notices;
 pub use outbound::Outbound;
 pub use quota::{Limits, Quota};
+pub use simulator::Simulator;
+pub use suppression::suppress;
+pub use templated::compose_from;
+pub use unrendered::Unrendered;

@@ -10,27 +10,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde::Deserialize;
 use tracing::{error, info};
 
-use crate::base::{AccountId, Clock, EmailAddress, Timestamp};
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::base::{Clock, Timestamp};
 use crate::mail::feedback::ReturnPaths;
-use crate::mail::identity::authorization::identity_named;
-use crate::mail::identity::dkim::signing_keys;
-use crate::mail::identity::{ReversePath, reverse_path};
-use crate::mail::message::Mailbox;
-use crate::mail::message::dkim::{self, Canonicalization, SigningKey};
 use crate::mail::sending::capture;
+use crate::mail::sending::crlf::crlf_only;
+use crate::mail::sending::ending::{Ending, Reply};
+use crate::mail::sending::freight::Freight;
+use crate::mail::sending::local::{self, Fate};
+use crate::mail::sending::parcel::{Job, Parcel, envelope, parcel, signatures};
 use crate::mail::sending::record::{self, Attempted};
+use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::schedule::{self, Next};
-use crate::mail::sending::transport::{Delivery, Envelope, Outcome as Round, Transport};
-use crate::mail::sending::verdict::{self, Ending, Reply, Verdict, judge};
-use crate::store::configuration_sets;
-use crate::store::mails::{self, Mail, Recipient, Status};
-use crate::store::{self, Store, Tx};
+use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
+use crate::mail::sending::transport::{Content, Delivery, Envelope, Outcome as Round, Route, Transport};
+use crate::mail::sending::verdict::{self, Verdict, judge};
+use crate::store::mails::{self, Status};
+use crate::store::{self, Store};
 use crate::topics::Topics;
-use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
+use crate::workers::{self, Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
 /// The worker of [`SystemQueue::Outbound`].
 #[derive(Clone)]
@@ -39,25 +39,17 @@ pub struct Outbound {
     clock: Clock,
     topics: Topics,
     transport: Arc<Transport>,
+    simulator: Simulator,
     return_paths: Option<ReturnPaths>,
+    traffic: Traffic,
+    freight: Freight,
 }
 
-/// A job: `{"mail": "id", "recipient": 0}`.
-#[derive(Deserialize)]
-struct Job {
-    mail: String,
-    recipient: i64,
-}
-
-/// Everything about one delivery.
-struct Parcel {
-    mail: Mail,
-    recipient: Recipient,
-    raw: Vec<u8>,
-    keys: Vec<SigningKey>,
-    /// The MAIL FROM domain.
-    reverse: Option<String>,
-    require_tls: bool,
+/// What a mail needs to go out.
+struct Way {
+    envelope: Envelope,
+    route: Route,
+    place: Option<Place>,
 }
 
 impl Work for Outbound {
@@ -70,25 +62,31 @@ impl Work for Outbound {
             let Ok(job) = serde_json::from_str::<Job>(&claim.body) else {
                 return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
             };
-            match self.load(job).await {
-                Ok(Some(parcel)) if parcel.recipient.status == Status::Pending => self.deliver(parcel).await,
-                Ok(Some(_)) => Finish::plain(Outcome::Done),
-                Ok(None) => Finish::plain(Outcome::GiveUp(Reason::Missing)),
-                Err(error) => {
-                    error!(%error, "an outbound mail cannot be read");
-                    let wait = backoff::doubling(claim.attempt, Duration::from_secs(5), Duration::from_secs(300));
-                    let at = self.clock.now() + backoff::jitter(wait);
-                    Finish::plain(Outcome::RetryAt(at, Reason::Internal))
-                }
+            let parcel = match self.load(job).await {
+                Ok(Some(parcel)) if parcel.recipient.status == Status::Pending => parcel,
+                Ok(Some(_)) => return Finish::plain(Outcome::Done),
+                Ok(None) => return Finish::plain(Outcome::GiveUp(Reason::Missing)),
+                Err(error) => return self.own_fault(claim, &error),
+            };
+            match self.deliver(claim, parcel).await {
+                Ok(finish) => finish,
+                Err(error) => self.own_fault(claim, &error),
             }
         })
     }
 }
 
 impl Outbound {
-    /// A worker that delivers through `transport` and tells `topics` of the events.
-    pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>) -> Self {
-        Self { store, clock, topics, transport, return_paths: None }
+    /// A worker that delivers through `transport` and tells `topics` of the events. `at_once` is the number of its workers.
+    pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>, at_once: usize) -> Self {
+        let traffic = Traffic::new(clock.clone(), at_once);
+        let (simulator, freight) = (Simulator::default(), Freight::default());
+        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight }
+    }
+
+    /// The same worker with a mailbox simulator of these domains.
+    pub fn with_simulator(self, simulator: Simulator) -> Self {
+        Self { simulator, ..self }
     }
 
     /// The same worker, whose mail comes back to these.
@@ -96,29 +94,110 @@ impl Outbound {
         Self { return_paths: Some(paths), ..self }
     }
 
-    async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
-        self.store.read(move |tx| Box::pin(async move { parcel(tx, &job).await })).await
+    fn own_fault(&self, claim: &Claim, error: &store::Error) -> Finish {
+        error!(%error, "an outbound mail cannot be read");
+        let wait = backoff::doubling(claim.attempt, Duration::from_secs(5), Duration::from_secs(300));
+        let at = self.clock.now() + backoff::jitter(wait);
+        Finish::plain(Outcome::RetryAt(at, Reason::Internal))
     }
 
-    async fn deliver(&self, mut parcel: Parcel) -> Finish {
-        let started_at = self.clock.now();
-        let raw = crlf_only(std::mem::take(&mut parcel.raw));
-        let mut prefix = self.trace(&parcel).into_bytes();
-        prefix.extend(signatures(&parcel, &raw, started_at));
-        if self.transport.options().delivery == Delivery::Capture {
-            let row = capture::row(&parcel.mail, &parcel.recipient, prefix, &raw);
-            let round = captured();
-            let attempted = self.attempted(&parcel, round, started_at);
-            return self.delivered(parcel, attempted, Reply::captured().to_string(), Some(row));
+    async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
+        let found = self.store.read(move |tx| Box::pin(async move { parcel(tx, &job).await })).await?;
+        Ok(found.map(|parcel| match &self.return_paths {
+            Some(paths) => parcel.marked(paths),
+            None => parcel,
+        }))
+    }
+
+    /// How a mail ends on this machine, if it does.
+    fn fate(&self, parcel: &Parcel) -> Option<Fate> {
+        let simulated = || self.simulator.of(&parcel.recipient.address.parse().ok()?).map(Fate::Simulated);
+        parcel.suppressed.map(Fate::Suppressed).or_else(simulated)
+    }
+
+    fn ends_here(&self, parcel: Parcel, fate: Fate) -> Finish {
+        info!(message.id = %parcel.mail.id, ?fate, "mail ends here");
+        let (topics, hostname) = (self.topics.clone(), self.transport.options().hostname.clone());
+        Finish::with(Outcome::Done, move |tx| {
+            Box::pin(async move { local::end(tx, &topics, &parcel.mail, &parcel.recipient, fate, &hostname).await })
+        })
+    }
+
+    async fn raw(&self, id: &str) -> Result<Option<Vec<u8>>, store::Error> {
+        let id = id.to_owned();
+        self.store.read(move |tx| Box::pin(async move { mails::raw(tx, &id).await })).await
+    }
+
+    async fn deliver(&self, claim: &Claim, parcel: Parcel) -> Result<Finish, store::Error> {
+        if let Some(fate) = self.fate(&parcel) {
+            return Ok(self.ends_here(parcel, fate));
         }
-        let round = match envelope(&parcel, self.return_paths.as_ref()) {
-            Some(envelope) => {
-                prefix.extend_from_slice(&raw);
-                drop(raw);
-                self.transport.deliver(&envelope, &prefix).await
-            }
-            None => bad_address(),
+        let started_at = self.clock.now();
+        if self.transport.options().delivery == Delivery::Capture {
+            return self.capture(parcel, started_at).await;
+        }
+        let Some(envelope) = envelope(&parcel) else {
+            let round = Round::without_call(Ending::BadAddress, "");
+            return Ok(self.finish(parcel, round, started_at));
         };
+        let way = match self.way(envelope).await {
+            Ok(way) => way,
+            Err(no_place) => return Ok(self.put_off(claim, parcel, no_place)),
+        };
+        // The place comes first: who waits holds no message.
+        let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
+        let Some(raw) = self.raw(&parcel.mail.id).await? else {
+            return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
+        };
+        let raw = crlf_only(raw);
+        let prefix = signatures(&parcel, &raw, started_at);
+        let content = Content { prefix: &prefix, message: &raw };
+        let round = self.transport.deliver(&way.route, &way.envelope, content).await;
+        if let Some(place) = way.place {
+            place.end(&round.ending);
+        }
+        Ok(self.finish(parcel, round, started_at))
+    }
+
+    /// The route of a mail and a place on it, or when to come again. A look-up that fails is a site of its own, which rests.
+    async fn way(&self, envelope: Envelope) -> Result<Way, NoPlace> {
+        let domain = envelope.recipient.domain();
+        let unknown = format!("dns {domain}");
+        if let Some(no_place) = self.traffic.rests(&unknown) {
+            return Err(no_place);
+        }
+        let route = {
+            let _asking = self.traffic.ask()?;
+            self.transport.route(domain).await
+        };
+        let relay = matches!(self.transport.options().delivery, Delivery::Relay(_));
+        let place = match route.error() {
+            None => Some(self.traffic.enter(&route.site, relay)?),
+            Some(LookupError::Temporary(_)) => Some(self.traffic.enter(&unknown, false)?),
+            // Nobody will be called.
+            Some(_) => None,
+        };
+        Ok(Way { envelope, route, place })
+    }
+
+    /// The message does not fit into the memory that is left for such.
+    fn no_room(&self) -> Finish {
+        Finish::plain(Outcome::PutOff(self.clock.now() + backoff::jitter(Duration::from_secs(5))))
+    }
+
+    async fn capture(&self, parcel: Parcel, started_at: Timestamp) -> Result<Finish, store::Error> {
+        let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
+        let Some(raw) = self.raw(&parcel.mail.id).await? else {
+            return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
+        };
+        let raw = crlf_only(raw);
+        let row = capture::row(&parcel.mail, &parcel.recipient, signatures(&parcel, &raw, started_at), &raw);
+        let round = Round::without_call(Ending::Accepted(Reply::captured()), "= kept in the inbox\n");
+        let attempted = self.attempted(&parcel, round, started_at);
+        Ok(self.delivered(parcel, attempted, Reply::captured().to_string(), Some(row)))
+    }
+
+    fn finish(&self, parcel: Parcel, round: Round, started_at: Timestamp) -> Finish {
         let judged = judge(&round.ending);
         let reason = match round.ending {
             Ending::Refused(..) => Reason::Deferred,
@@ -132,10 +211,39 @@ impl Outbound {
         }
     }
 
-    /// The field that complaints are tied to the mail by.
-    fn trace(&self, parcel: &Parcel) -> String {
-        let paths = self.return_paths.as_ref();
-        paths.map_or_else(String::new, |paths| paths.trace(&parcel.mail, parcel.recipient.n))
+    /// The job had no place: it comes again, and this attempt does not count. Where the site rests, that is a delay like any
+    /// other to the sender, and the end of the mail's lifetime ends it.
+    fn put_off(&self, claim: &Claim, parcel: Parcel, no_place: NoPlace) -> Finish {
+        metrics::counter!("postrider_outbound_put_off_total").increment(1);
+        let now = self.clock.now();
+        let until = no_place.until.min(parcel.mail.expires_at.max(now + Duration::from_millis(250)));
+        let group = claim.group.clone();
+        let why = match no_place.why.as_ref().map(judge) {
+            Some(Verdict::Deferred(deferral)) => Some(deferral),
+            _ => None,
+        };
+        if let Some(deferral) = &why
+            && now >= parcel.mail.expires_at
+        {
+            let bounce = verdict::expired(deferral, parcel.mail.expires_at.since(parcel.mail.accepted_at));
+            let transcript = format!("= not tried, the host rests: {}\n", deferral.diagnostic);
+            let round = Round::without_call(Ending::Unreachable(String::new()), &transcript);
+            let attempted = self.attempted(&parcel, round, now);
+            return self.failed(parcel, attempted, bounce);
+        }
+        let (topics, hostname) = (self.topics.clone(), self.transport.options().hostname.clone());
+        Finish::with(Outcome::PutOff(until), move |tx| {
+            Box::pin(async move {
+                if let Some(deferral) = why {
+                    record::delayed(tx, &topics, &parcel.mail, &parcel.recipient, now, deferral, hostname).await?;
+                }
+                // Others of this domain would find no place either.
+                match group {
+                    Some(group) => workers::rest_group(tx, SystemQueue::Outbound, &group, until).await,
+                    None => Ok(()),
+                }
+            })
+        })
     }
 
     fn attempted(&self, parcel: &Parcel, round: Round, started_at: Timestamp) -> Attempted {
@@ -197,93 +305,6 @@ impl Outbound {
     }
 }
 
-async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, store::Error> {
-    let Some(mail) = mails::find(tx, &job.mail).await? else { return Ok(None) };
-    let Some(recipient) = mails::recipient(tx, &job.mail, job.recipient).await? else { return Ok(None) };
-    let Some(raw) = mails::raw(tx, &job.mail).await? else { return Ok(None) };
-    let (mut keys, mut reverse, mut require_tls) = (Vec::new(), None, false);
-    if let (Ok(account), Ok(region)) = (mail.account.parse(), mail.region.parse()) {
-        // Another account's identity is named by its ARN.
-        let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, &region));
-        let owner = foreign.map_or_else(|| AccountId::clone(&account), |(owner, _)| owner);
-        if let Ok(source) = mail.source.parse::<EmailAddress>() {
-            let author = author(&mail).unwrap_or_else(|| source.clone());
-            keys = signing_keys(tx, &owner, &region, &author).await?;
-            // A mail that was accepted goes out, even if its identity would refuse it by now.
-            if let ReversePath::Domain(domain) = reverse_path(tx, &owner, &region, &source).await? {
-                reverse = Some(domain);
-            }
-        }
-        if let Some(name) = &mail.configuration_set {
-            let set = configuration_sets::find(tx, &account, &region, name).await?;
-            require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
-        }
-    }
-    Ok(Some(Parcel { mail, recipient, raw, keys, reverse, require_tls }))
-}
-
-fn envelope(parcel: &Parcel, paths: Option<&ReturnPaths>) -> Option<Envelope> {
-    let recipient = parcel.recipient.address.parse().ok()?;
-    let mail = &parcel.mail;
-    let own = paths.and_then(|paths| paths.sender(mail, parcel.recipient.n, parcel.reverse.as_deref()));
-    let sender = own.or_else(|| match parcel.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
-        Some(domain) => format!("{}@{domain}", mail.id).parse().ok(),
-        None => mail.return_path.parse().ok(),
-    });
-    Some(Envelope { sender, recipient, require_tls: parcel.require_tls })
-}
-
-/// The address in From: its domain is what receivers compare the signature's with (RFC 7489, 3.1.1).
-fn author(mail: &Mail) -> Option<EmailAddress> {
-    let from = HeadersRecord::read(&mail.headers).source?;
-    Some(Mailbox::parse(&from).ok()?.address)
-}
-
-/// The signatures of all keys, to stand before the message.
-fn signatures(parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let sign = |key| dkim::signature(key, Canonicalization::default(), raw, now);
-    let mut all = String::new();
-    for signature in parcel.keys.iter().map(sign) {
-        match signature {
-            Ok(field) => all.push_str(&field),
-            // A mail without its signature may still arrive; one that waits for a broken key never does.
-            Err(error) => error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature"),
-        }
-    }
-    all.into_bytes()
-}
-
-fn captured() -> Round {
-    let transcript = "= kept in the inbox\n".to_owned();
-    Round { ending: Ending::Accepted(Reply::captured()), remote: None, local: None, encrypted: false, transcript }
-}
-
-fn bad_address() -> Round {
-    Round { ending: Ending::BadAddress, remote: None, local: None, encrypted: false, transcript: String::new() }
-}
-
-/// The message with CRLF line ends only (RFC 5321, 2.3.8): a lone LF becomes one, a lone CR a space. The accept door sees
-/// to it already; here it is the guard against a line end that the receiver reads as another one than we do.
-fn crlf_only(raw: Vec<u8>) -> Vec<u8> {
-    let lone = |at: usize, byte: u8| match byte {
-        b'\n' => at.checked_sub(1).and_then(|before| raw.get(before)) != Some(&b'\r'),
-        b'\r' => raw.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    };
-    if !raw.iter().enumerate().any(|(at, byte)| lone(at, *byte)) {
-        return raw;
-    }
-    let mut clean = Vec::with_capacity(raw.len() + raw.len() / 32);
-    for (at, byte) in raw.iter().enumerate() {
-        match (lone(at, *byte), byte) {
-            (true, b'\n') => clean.extend_from_slice(b"\r\n"),
-            (true, _) => clean.push(b' '),
-            (false, byte) => clean.push(*byte),
-        }
-    }
-    clean
-}
-
 /// One line per attempt.
 fn log(parcel: &Parcel, attempted: &Attempted, outcome: &'static str, reply: &str) {
     metrics::counter!("postrider_outbound_attempts_total", "outcome" => outcome).increment(1);
@@ -299,23 +320,4 @@ fn log(parcel: &Parcel, attempted: &Attempted, outcome: &'static str, reply: &st
         reply,
         "delivery attempt"
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn line_ends_are_crlf_and_nothing_else() {
-        for (raw, clean) in [
-            ("a\r\nb\r\n", "a\r\nb\r\n"),
-            ("a\nb", "a\r\nb"),
-            ("\n.\n", "\r\n.\r\n"),
-            ("a\rb\r", "a b "),
-            ("a\r\r\n\n", "a \r\n\r\n"),
-            ("", ""),
-        ] {
-            assert_eq!(crlf_only(raw.into()), clean.as_bytes(), "{raw:?}");
-        }
-    }
 }

@@ -2,11 +2,15 @@
 //! job's outcome. Each does nothing when the recipient was settled meanwhile.
 use crate::base::{Timestamp, ids};
 use crate::mail::content::event;
-use crate::mail::content::{BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event};
+use crate::mail::content::{
+    BounceType, BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event,
+};
 use crate::mail::sending::schedule;
+use crate::mail::sending::suppression;
 use crate::mail::sending::transport::Outcome;
 use crate::mail::sending::verdict::{Bounce, Deferral};
-use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
+use crate::store::mails::{self, Attempt, Kind, Mail, Recipient, Status};
+use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
 use crate::topics::Topics;
 
@@ -32,7 +36,7 @@ impl Attempted {
             finished_at: self.ended_at,
             outcome: outcome.to_owned(),
             remote: self.round.remote.clone(),
-            tls: self.round.encrypted.then(|| "STARTTLS".to_owned()),
+            tls: self.round.tls.clone(),
             reply: Some(reply.to_owned()),
             transcript: self.round.transcript.clone(),
         }
@@ -89,6 +93,10 @@ pub async fn bounced(
     if !attempted.keep(tx, to, Status::Bounced, "Bounced", &bounce.diagnostic).await? {
         return Ok(());
     }
+    let feedback_id = ids::ses_message_id(attempted.ended_at);
+    if bounce.bounce_type == BounceType::Permanent && mail.kind == Kind::User {
+        suppression::suppress(tx, mail, &to.address, Reason::Bounce, &feedback_id).await?;
+    }
     let event = Event::Bounce(event::Bounce {
         at: attempted.ended_at,
         kind: bounce.bounce_type,
@@ -99,13 +107,13 @@ pub async fn bounced(
             status: Some(bounce.status),
             diagnostic_code: Some(bounce.diagnostic),
         }],
-        feedback_id: ids::ses_message_id(attempted.ended_at),
+        feedback_id,
         reporting_mta: Some(format!("dns; {}", attempted.hostname)),
     });
     publish_event(tx, topics, mail, &event).await
 }
 
-/// It is to be tried again. The sender hears of it once, when the delay has lasted.
+/// It is to be tried again.
 pub async fn deferred(
     tx: &mut Tx,
     topics: &Topics,
@@ -114,13 +122,28 @@ pub async fn deferred(
     attempted: Attempted,
     deferral: Deferral,
 ) -> Result<(), Error> {
-    let kept = attempted.keep(tx, to, Status::Pending, "Delayed", &deferral.diagnostic).await?;
-    if !kept || !schedule::reports_delay(mail.accepted_at, attempted.ended_at, to.delayed_at) {
+    if !attempted.keep(tx, to, Status::Pending, "Delayed", &deferral.diagnostic).await? {
         return Ok(());
     }
-    mails::mark_delayed(tx, &to.mail_id, to.n, attempted.ended_at).await?;
+    delayed(tx, topics, mail, to, attempted.ended_at, deferral, attempted.hostname).await
+}
+
+/// It waits, after an attempt or because its host rests. The sender hears of it once, when the delay has lasted.
+pub async fn delayed(
+    tx: &mut Tx,
+    topics: &Topics,
+    mail: &Mail,
+    to: &Recipient,
+    at: Timestamp,
+    deferral: Deferral,
+    hostname: String,
+) -> Result<(), Error> {
+    if !schedule::reports_delay(mail.accepted_at, at, to.delayed_at) {
+        return Ok(());
+    }
+    mails::mark_delayed(tx, &to.mail_id, to.n, at).await?;
     let event = Event::DeliveryDelay(DeliveryDelay {
-        at: attempted.ended_at,
+        at,
         delay_type: deferral.delay_type,
         expires_at: mail.expires_at,
         recipients: vec![DelayedRecipient {
@@ -128,7 +151,7 @@ pub async fn deferred(
             status: deferral.status,
             diagnostic_code: deferral.diagnostic,
         }],
-        reporting_mta: Some(attempted.hostname),
+        reporting_mta: Some(hostname),
     });
     publish_event(tx, topics, mail, &event).await
 }

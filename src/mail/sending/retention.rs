@@ -1,8 +1,8 @@
 //! Retention: how long what was sent is kept.
 use std::time::Duration;
 
-use crate::mail::sending::{SendError, Sending};
-use crate::store::mails;
+use crate::mail::sending::{SendError, Sending, idempotency};
+use crate::store::{idempotent_sends, mails};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long the raw message of a mail is kept once no recipient waits for it. Mails wait 14 hours at the most.
@@ -11,6 +11,9 @@ const RAW_DAYS: u32 = 3;
 const HISTORY_DAYS: u32 = 30;
 /// Mails removed in one transaction: raw messages may be large, and nobody is to wait long for the store.
 const AT_ONCE: i64 = 200;
+
+/// Idempotency keys removed in one transaction: they are small.
+const KEYS_AT_ONCE: i64 = 1000;
 
 impl Sending {
     /// One round over old mails; gives how many rows went. Where it is more than zero, another round may find more. A mail
@@ -23,6 +26,7 @@ impl Sending {
             .write(move |tx| {
                 Box::pin(async move {
                     let now = tx.now();
+                    idempotent_sends::expire(tx, now - idempotency::KEPT_FOR, KEYS_AT_ONCE).await?;
                     let raw = mails::expire_raw(tx, now - DAY * RAW_DAYS, AT_ONCE).await?;
                     Ok(raw + mails::expire(tx, now - DAY * HISTORY_DAYS, AT_ONCE).await?)
                 })

@@ -1,145 +1,10 @@
 //! The one place that judges how an attempt to deliver ended: delivered, to be tried again, or failed, in SES's words.
-use std::fmt;
 use std::time::Duration;
 
 use crate::mail::content::BounceType;
 use crate::mail::sending::resolver::LookupError;
 
-/// The longest text of a peer that is kept, in characters.
-const MAX_TEXT: usize = 1000;
-
-/// A peer's answer: the code and its text on one line, without control characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    code: u16,
-    text: String,
-}
-
-impl Reply {
-    /// Keeps an answer: control characters become spaces, a long text is cut.
-    pub fn new(code: u16, text: &str) -> Self {
-        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect();
-        Self { code, text }
-    }
-
-    /// What a captured delivery answers, as a server would have.
-    pub fn captured() -> Self {
-        Self::new(250, "2.0.0 captured")
-    }
-
-    /// The three digits (RFC 5321, 4.2).
-    pub fn code(&self) -> u16 {
-        self.code
-    }
-
-    /// The enhanced status code at the start of the text, when it has the code's class (RFC 2034, 4).
-    fn enhanced(&self) -> Option<&str> {
-        let word = self.text.split_whitespace().next()?;
-        let mut parts = word.split('.');
-        let class: u16 = parts.next()?.parse().ok()?;
-        let numbers = |part: Option<&str>| part.is_some_and(|p| p.parse::<u16>().is_ok_and(|n| n < 1000));
-        (class == self.code / 100 && numbers(parts.next()) && numbers(parts.next()) && parts.next().is_none())
-            .then_some(word)
-    }
-
-    fn status(&self) -> String {
-        self.enhanced().map_or_else(|| format!("{}.0.0", self.code / 100), str::to_owned)
-    }
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.text)
-    }
-}
-
-/// How far the conversation had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The banner and EHLO.
-    Greeting,
-    /// STARTTLS.
-    Tls,
-    /// AUTH, with a smart host.
-    Login,
-    /// MAIL FROM.
-    Sender,
-    /// RCPT TO.
-    Recipient,
-    /// DATA, before any content was sent.
-    Data,
-    /// The content and the answer to its end: the peer may have the mail although we do not know it.
-    Content,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Stage::Greeting => "the greeting",
-            Stage::Tls => "STARTTLS",
-            Stage::Login => "AUTH",
-            Stage::Sender => "MAIL FROM",
-            Stage::Recipient => "RCPT TO",
-            Stage::Data => "DATA",
-            Stage::Content => "the end of the content",
-        })
-    }
-}
-
-/// How an attempt ended, as the transport saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The peer took the mail.
-    Accepted(Reply),
-    /// The peer answered 4xx or 5xx.
-    Refused(Stage, Reply),
-    /// No connection: refused, no route, no answer in time.
-    Unreachable(String),
-    /// Connected, but no answer within the step's limit.
-    TimedOut(Stage),
-    /// The connection broke, or what came was not SMTP.
-    Lost(Stage, String),
-    /// TLS is required and was not to be had: not offered, no handshake, a certificate that does not verify.
-    NoTls(String),
-    /// A smart host that offers no AUTH that we know.
-    NoLogin,
-    /// The stored recipient is no address: another version of this program took it.
-    BadAddress,
-    /// A local part outside ASCII, and a peer without SMTPUTF8 (RFC 6531, 3.2).
-    NoSmtpUtf8,
-    /// The DNS did not give a host or an address.
-    NoRoute(LookupError),
-}
-
-impl Ending {
-    /// Whether another mail host may be tried in the same round. Not once the content was sent and its fate is unknown
-    /// (the mail could arrive twice), and not after an answer about this mail that another host would only repeat.
-    pub fn tries_next_host(&self) -> bool {
-        match self {
-            Ending::Accepted(_) | Ending::TimedOut(Stage::Content) | Ending::Lost(Stage::Content, _) => false,
-            // RFC 5321, 3.1, lets a host say 554 to every client; the next one may well talk to us.
-            Ending::Refused(stage, reply) => reply.code < 500 || *stage < Stage::Sender,
-            Ending::NoRoute(LookupError::NullMx) | Ending::BadAddress => false,
-            _ => true,
-        }
-    }
-
-    /// Whether the conversation can go on with another mail after this.
-    pub fn keeps_connection(&self) -> bool {
-        match self {
-            Ending::Accepted(_) | Ending::NoSmtpUtf8 => true,
-            // RFC 5321, 3.8: the server closes after 421.
-            Ending::Refused(stage, reply) => *stage >= Stage::Sender && reply.code != 421,
-            _ => false,
-        }
-    }
-}
-
-impl PartialOrd for Stage {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some((*self as u8).cmp(&(*other as u8)))
-    }
-}
+pub use crate::mail::sending::ending::{Ending, Reply, Stage};
 
 /// What an ending means for the recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,12 +85,19 @@ pub fn judge(ending: &Ending) -> Verdict {
         Ending::Unreachable(why) => communication(421, "4.4.1", &format!("unable to connect: {why}")),
         Ending::TimedOut(stage) => communication(421, "4.4.2", &format!("no answer in time to {stage}")),
         Ending::Lost(stage, why) => communication(421, "4.4.2", &format!("connection lost at {stage}: {why}")),
+        Ending::TlsNotOffered => defer("General", 454, "4.7.4", "TLS is required and the server does not offer it"),
         Ending::NoTls(why) => defer("General", 454, "4.7.5", &format!("a secure connection was not possible: {why}")),
         Ending::NoLogin => {
             defer("InternalFailure", 454, "4.7.0", "the smart host offers neither AUTH PLAIN nor AUTH LOGIN")
         }
         Ending::BadAddress => fail(PERMANENT, 501, "5.1.3", "not an address"),
-        Ending::NoSmtpUtf8 => fail(PERMANENT, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks"),
+        Ending::NoSmtpUtf8 { recipient } => {
+            // Where the sender's address needs it, nothing is wrong with the recipient's.
+            let kind = if *recipient { PERMANENT } else { ABOUT_THIS_MAIL };
+            fail(kind, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks")
+        }
+        Ending::TooLarge(max) => fail(TOO_LARGE, 552, "5.3.4", &format!("the server takes {max} octets at the most")),
+        Ending::Forbidden => fail(PERMANENT, 550, "5.4.4", "no mail host with a public address"),
         Ending::NoRoute(error) => match error {
             LookupError::NoDomain => fail(PERMANENT, 550, "5.1.2", "domain does not exist"),
             LookupError::NullMx => fail(PERMANENT, 556, "5.1.10", "domain accepts no mail"),
@@ -238,16 +110,16 @@ pub fn judge(ending: &Ending) -> Verdict {
 fn judge_refusal(stage: Stage, reply: &Reply) -> Verdict {
     let (status, diagnostic) = (reply.status(), format!("smtp; {reply}"));
     // A host that refuses to talk, or to let us in, has said nothing about the recipient.
-    if reply.code < 500 || stage < Stage::Sender {
+    if reply.code() < 500 || stage < Stage::Sender {
         let status = if status.starts_with('4') { status } else { "4.3.2".to_owned() };
-        let delay_type = match reply.code {
+        let delay_type = match reply.code() {
             _ if stage == Stage::Login => "InternalFailure",
             421 | 451 if reply.enhanced().is_none() => "RecipientServerError",
             _ => first_row(&DELAYS, &status).unwrap_or("General"),
         };
         return Verdict::Deferred(Deferral { delay_type, status, diagnostic });
     }
-    let (bounce_type, sub_type) = match (reply.enhanced(), reply.code, stage) {
+    let (bounce_type, sub_type) = match (reply.enhanced(), reply.code(), stage) {
         (Some(enhanced), _, Stage::Content) if enhanced.starts_with("5.7.") => REJECTED,
         (Some(enhanced), ..) => first_row(&BY_STATUS, enhanced).unwrap_or(PERMANENT),
         // RFC 5321, 4.2.3: 552 is storage exceeded; before the recipient is named it is the size.
@@ -296,6 +168,7 @@ fn fail((bounce_type, sub_type): Kind, code: u16, status: &str, text: &str) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::sending::ending::MAX_TEXT;
 
     fn word(ending: &Ending) -> String {
         match judge(ending) {
@@ -343,7 +216,11 @@ mod tests {
             (Ending::NoTls("not offered".into()), "deferred General 4.7.5"),
             (Ending::NoLogin, "deferred InternalFailure 4.7.0"),
             (Ending::BadAddress, "failed Permanent/General 5.1.3"),
-            (Ending::NoSmtpUtf8, "failed Permanent/General 5.6.7"),
+            (Ending::NoSmtpUtf8 { recipient: true }, "failed Permanent/General 5.6.7"),
+            (Ending::NoSmtpUtf8 { recipient: false }, "failed Transient/General 5.6.7"),
+            (Ending::TooLarge(1000), "failed Transient/MessageTooLarge 5.3.4"),
+            (Ending::Forbidden, "failed Permanent/General 5.4.4"),
+            (Ending::TlsNotOffered, "deferred General 4.7.4"),
             (Ending::NoRoute(LookupError::NoDomain), "failed Permanent/General 5.1.2"),
             (Ending::NoRoute(LookupError::NullMx), "failed Permanent/General 5.1.10"),
             (Ending::NoRoute(LookupError::NoRecord), "failed Permanent/General 5.4.4"),

@@ -7,11 +7,9 @@ mod letter;
 mod parcel;
 pub mod policy;
 mod post;
-mod reach;
 pub mod schedule;
 mod verdict;
 mod worker;
 
 pub use post::{Lookup, Posted, Poster};
-pub use reach::Reach;
 pub use worker::Deliverer;

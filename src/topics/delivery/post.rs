@@ -10,10 +10,9 @@ use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 
-use crate::base::Clock;
+use crate::base::{Clock, Reach};
 use crate::outlets::client;
 use crate::topics::Error;
-use crate::topics::delivery::Reach;
 
 /// How long an endpoint has to answer (SNS: 15 s).
 const TIMEOUT: Duration = Duration::from_secs(15);

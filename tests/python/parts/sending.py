@@ -87,6 +87,16 @@ def check_signed_with_dkim(world):
     assert dkim_by_hand.verify(raw, record)["d"] == SENDING
 
 
+def check_what_was_said_is_kept(world):
+    to = f"said@{world.name('rcpt')}.example"
+    sent = world.client("sesv2").send_email(FromEmailAddress=NEWS, Destination={"ToAddresses": [to]}, Content=simple())
+    world.delivered(to)
+    lines = wait_for("a transcript", lambda: [lines for lines in [world.server.admin("transcript", sent["MessageId"])]
+                              if lines[0] == f"{to} Delivered"])[0]
+    assert lines[1].startswith("  attempt 1 ") and " Delivered " in lines[1], lines
+    assert world.dev or f"    > RCPT TO:<{to}>" in lines, lines
+
+
 def check_raw_and_v1(world):
     v2, v1 = world.client("sesv2"), world.client("ses")
     to, hidden = f"raw@{world.name('rcpt')}.example", f"hidden@{world.name('rcpt')}.example"

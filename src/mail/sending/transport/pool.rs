@@ -7,11 +7,11 @@ use crate::base::Clock;
 use crate::mail::sending::transport::session::Session;
 
 /// How long a connection may wait for the next mail; servers close theirs after minutes, busy ones sooner.
-const MAX_IDLE: Duration = Duration::from_secs(20);
+const MAX_IDLE: Duration = Duration::from_secs(10);
 /// Waiting connections per host.
-const MAX_PER_HOST: usize = 4;
+const MAX_PER_HOST: usize = 20;
 /// Waiting connections altogether.
-const MAX_ALL: usize = 128;
+const MAX_ALL: usize = 200;
 
 #[derive(Debug)]
 pub(super) struct Pool {

@@ -3,16 +3,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use lettre::transport::smtp::extension::ClientId;
 
-use crate::base::{Clock, Domain};
+use crate::base::{Clock, Domain, Reach};
+use crate::mail::sending::ending::{Ending, Stage};
 use crate::mail::sending::resolver::{Dns, LookupError};
+use crate::mail::sending::transport::dead::Dead;
 use crate::mail::sending::transport::delivery::{Delivery, Login, Relay};
+use crate::mail::sending::transport::dial::Dial;
+use crate::mail::sending::transport::envelope::{Content, Envelope, Limits};
 use crate::mail::sending::transport::pool::Pool;
-use crate::mail::sending::transport::session::{Dial, Envelope, Limits, Session, Tls};
-use crate::mail::sending::transport::transcript::Transcript;
-use crate::mail::sending::verdict::{Ending, Stage};
+use crate::mail::sending::transport::round::{MAX_CALLS, Outcome, Round};
+use crate::mail::sending::transport::session::{Session, Transaction};
+use crate::mail::sending::transport::site;
+use crate::mail::sending::transport::tls::{Handshakes, Tls};
 
-/// The most connections that one round tries.
-const MAX_CALLS: usize = 10;
 /// The most mails over one connection; receivers dislike endless ones.
 const MAX_USES: u32 = 100;
 
@@ -23,13 +26,37 @@ pub struct TransportOptions {
     pub delivery: Delivery,
     /// The port of mail hosts: 25, another one for tests.
     pub mx_port: u16,
+    /// Which addresses mail hosts may have. A smart host may have any.
+    pub reach: Reach,
     /// Our name, for EHLO.
     pub hostname: String,
-    /// The address to send from; the system's choice when none is set. Used for peers of the same IP version.
-    pub source: Option<IpAddr>,
+    /// The addresses to send from, one of each IP version; the system's choice where there is none.
+    pub sources: Vec<IpAddr>,
     /// Time limits.
     pub limits: Limits,
 }
+
+/// Where the mail of a domain goes.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The domain.
+    pub domain: Domain,
+    /// What shares limits with other routes. Empty where there is no host.
+    pub site: String,
+    hosts: Result<Vec<String>, LookupError>,
+}
+
+impl Route {
+    /// The error of a look-up that gave no host.
+    pub fn error(&self) -> Option<&LookupError> {
+        self.hosts.as_ref().err()
+    }
+}
+
+/// The transport cannot be set up: TLS has no settings that work.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up tls towards mail hosts: {0}")]
+pub struct NoTransport(#[from] rustls::Error);
 
 /// Delivers mail. One for the process; it holds the waiting connections.
 #[derive(Debug)]
@@ -39,56 +66,8 @@ pub struct Transport {
     dns: Dns,
     clock: Clock,
     pool: Pool,
-}
-
-/// How a round ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What decided.
-    pub ending: Ending,
-    /// Name and address of the host that decided.
-    pub remote: Option<String>,
-    /// The address that it went out from.
-    pub local: Option<IpAddr>,
-    /// Whether the conversation that decided was encrypted.
-    pub encrypted: bool,
-    /// What was said in the whole round.
-    pub transcript: String,
-}
-
-/// The state of a round.
-#[derive(Default)]
-struct Round {
-    log: Transcript,
-    calls: usize,
-    remote: Option<String>,
-    local: Option<IpAddr>,
-    encrypted: bool,
-    ending: Option<Ending>,
-}
-
-impl Round {
-    /// Keeps an ending. A host that could not even be found does not hide that another one was only down.
-    fn note(&mut self, ending: Ending) {
-        let settled = |e: &Ending| matches!(e, Ending::NoRoute(error) if !matches!(error, LookupError::Temporary(_)));
-        if !settled(&ending) || self.ending.as_ref().is_none_or(settled) {
-            self.ending = Some(ending);
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.calls >= MAX_CALLS || self.ending.as_ref().is_some_and(|ending| !ending.tries_next_host())
-    }
-
-    fn outcome(self) -> Outcome {
-        Outcome {
-            ending: self.ending.unwrap_or(Ending::NoRoute(LookupError::NoRecord)),
-            remote: self.remote,
-            local: self.local,
-            encrypted: self.encrypted,
-            transcript: self.log.into_text(),
-        }
-    }
+    dead: Dead,
+    handshakes: Handshakes,
 }
 
 /// One host of a round.
@@ -98,11 +77,18 @@ struct Host<'a> {
     login: Option<&'a Login>,
 }
 
+/// What is carried.
+struct Cargo<'a> {
+    envelope: &'a Envelope,
+    content: Content<'a>,
+}
+
 impl Transport {
     /// A transport that asks `dns` and keeps its limits by `clock`.
-    pub fn new(options: TransportOptions, dns: Dns, clock: Clock) -> Self {
+    pub fn new(options: TransportOptions, dns: Dns, clock: Clock) -> Result<Self, NoTransport> {
         let hello = ClientId::Domain(options.hostname.clone());
-        Self { hello, dns, pool: Pool::new(clock.clone()), clock, options }
+        let (pool, dead) = (Pool::new(clock.clone()), Dead::new(clock.clone()));
+        Ok(Self { hello, dns, pool, dead, handshakes: Handshakes::new()?, clock, options })
     }
 
     /// What the transport was made with.
@@ -115,31 +101,41 @@ impl Transport {
         self.pool.close_idle();
     }
 
-    /// Delivers `content` (CRLF line ends only) to one recipient, or finds out why not.
-    pub async fn deliver(&self, envelope: &Envelope, content: &[u8]) -> Outcome {
+    /// Finds out where the mail of a domain goes.
+    pub async fn route(&self, domain: Domain) -> Route {
+        let hosts = match &self.options.delivery {
+            Delivery::Relay(relay) => Ok(vec![format!("{}:{}", relay.host, relay.port)]),
+            Delivery::Mx | Delivery::Capture => self.dns.mail_hosts(&domain).await,
+        };
+        let site = hosts.as_deref().map(site::of).unwrap_or_default();
+        Route { domain, site, hosts }
+    }
+
+    /// Delivers content to one recipient by this route, or finds out why not.
+    pub async fn deliver(&self, route: &Route, envelope: &Envelope, content: Content<'_>) -> Outcome {
         let mut round = Round::default();
-        match &self.options.delivery {
-            Delivery::Relay(relay) => self.to_relay(relay, envelope, content, &mut round).await,
-            Delivery::Mx | Delivery::Capture => {
-                self.to_mail_hosts(&envelope.recipient.domain(), envelope, content, &mut round).await;
+        let cargo = Cargo { envelope, content };
+        match (&self.options.delivery, &route.hosts) {
+            (Delivery::Relay(relay), _) => self.to_relay(relay, &cargo, &mut round).await,
+            (_, Ok(hosts)) => {
+                round.log.step(&format!("mail hosts of {}: {}", route.domain, hosts.join(", ")));
+                self.to_mail_hosts(hosts, &cargo, &mut round).await;
+            }
+            (_, Err(error)) => {
+                round.log.step(&format!("look up {}: {error}", route.domain));
+                round.note(Ending::NoRoute(error.clone()));
             }
         }
         round.outcome()
     }
 
-    async fn to_mail_hosts(&self, domain: &Domain, envelope: &Envelope, content: &[u8], round: &mut Round) {
-        let hosts = match self.dns.mail_hosts(domain).await {
-            Ok(hosts) => hosts,
-            Err(error) => {
-                round.log.step(&format!("look up {domain}: {error}"));
-                round.note(Ending::NoRoute(error));
-                return;
-            }
-        };
-        round.log.step(&format!("mail hosts of {domain}: {}", hosts.join(", ")));
-        for name in &hosts {
-            let addresses = match self.dns.addresses(name).await {
-                Ok(addresses) => addresses,
+    /// Hosts in order, each with its addresses; those that lately did not take a connection come after all others.
+    async fn to_mail_hosts(&self, hosts: &[String], cargo: &Cargo<'_>, round: &mut Round) {
+        let mut later = Vec::new();
+        for name in hosts {
+            let host = Host { name, port: self.options.mx_port, login: None };
+            let found = match self.dns.addresses(name).await {
+                Ok(found) => found,
                 Err(error) => {
                     round.log.step(&format!("look up {name}: {error}"));
                     // The domain is there; that one of its hosts is not is another matter.
@@ -148,8 +144,26 @@ impl Transport {
                     continue;
                 }
             };
-            let host = Host { name, port: self.options.mx_port, login: None };
-            self.to_host(&host, addresses, envelope, content, round).await;
+            let (allowed, private): (Vec<IpAddr>, Vec<IpAddr>) =
+                found.into_iter().partition(|address| self.options.reach.allows(*address));
+            for address in private {
+                round.log.step(&format!("{name} has the private address {address}, where mail may not go"));
+                round.note(Ending::Forbidden);
+            }
+            let dead = |address: &IpAddr| self.dead.has(SocketAddr::new(*address, host.port));
+            let (dead, alive): (Vec<IpAddr>, Vec<IpAddr>) = allowed.into_iter().partition(dead);
+            if !alive.is_empty() {
+                self.to_host(&host, alive, cargo, round).await;
+            }
+            if round.is_over() {
+                return;
+            }
+            if !dead.is_empty() {
+                later.push((host, dead));
+            }
+        }
+        for (host, addresses) in later {
+            self.to_host(&host, addresses, cargo, round).await;
             if round.is_over() {
                 return;
             }
@@ -157,7 +171,7 @@ impl Transport {
     }
 
     /// The smart host's name is the operator's own, so the system looks it up: `/etc/hosts`, a container network.
-    async fn to_relay(&self, relay: &Relay, envelope: &Envelope, content: &[u8], round: &mut Round) {
+    async fn to_relay(&self, relay: &Relay, cargo: &Cargo<'_>, round: &mut Round) {
         let look_up = tokio::net::lookup_host((relay.host.as_str(), relay.port));
         let found = self.clock.timeout(self.options.limits.connect, look_up).await;
         let addresses: Vec<IpAddr> = match found.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into())) {
@@ -169,21 +183,14 @@ impl Transport {
             }
         };
         let host = Host { name: &relay.host, port: relay.port, login: relay.login.as_ref() };
-        self.to_host(&host, addresses, envelope, content, round).await;
+        self.to_host(&host, addresses, cargo, round).await;
     }
 
-    async fn to_host(
-        &self,
-        host: &Host<'_>,
-        addresses: Vec<IpAddr>,
-        envelope: &Envelope,
-        content: &[u8],
-        round: &mut Round,
-    ) {
-        let key = format!("{}:{}{}", host.name, host.port, if envelope.require_tls { " (TLS)" } else { "" });
+    async fn to_host(&self, host: &Host<'_>, addresses: Vec<IpAddr>, cargo: &Cargo<'_>, round: &mut Round) {
+        let key = format!("{}:{}{}", host.name, host.port, if cargo.envelope.require_tls { " (TLS)" } else { "" });
         if let Some(session) = self.pool.take(&key) {
             round.log.step(&format!("reuse {}", session.remote));
-            let ending = self.over(session, &key, envelope, content, round).await;
+            let ending = self.over(session, &key, cargo, round).await;
             // The peer may have closed while the connection waited: that says nothing, so call again.
             let stale = match &ending {
                 Ending::Lost(stage, _) | Ending::TimedOut(stage) => *stage == Stage::Sender,
@@ -200,14 +207,18 @@ impl Transport {
             }
             round.calls += 1;
             let address = SocketAddr::new(address, host.port);
-            match self.call(host, address, envelope.require_tls, round).await {
+            match self.call(host, address, cargo.envelope.require_tls, round).await {
                 Ok(session) => {
-                    let ending = self.over(session, &key, envelope, content, round).await;
+                    self.dead.remove(address);
+                    let ending = self.over(session, &key, cargo, round).await;
                     return round.note(ending);
                 }
                 Err(ending) => {
+                    if matches!(ending, Ending::Unreachable(_) | Ending::TimedOut(Stage::Greeting)) {
+                        self.dead.add(address);
+                    }
                     round.remote = Some(format!("{} [{}]:{}", host.name, address.ip(), address.port()));
-                    (round.local, round.encrypted) = (None, false);
+                    (round.local, round.tls) = (None, None);
                     let shut_out = matches!(ending, Ending::Refused(Stage::Login, _) | Ending::NoLogin);
                     round.note(ending);
                     if shut_out {
@@ -236,31 +247,32 @@ impl Transport {
             hello: &self.hello,
             host: host.name,
             address,
-            source: self.options.source,
+            sources: &self.options.sources,
             tls,
+            handshakes: &self.handshakes,
             login: host.login,
         };
         match dial(tls).open(&mut round.log).await {
             // Opportunistic means: rather in the clear than not at all (RFC 7435, 3).
             Err(Ending::NoTls(_) | Ending::TimedOut(Stage::Tls)) if tls == Tls::Opportunistic => {
+                round.log.step("again, in the clear");
                 dial(Tls::Off).open(&mut round.log).await
             }
             other => other,
         }
     }
 
-    async fn over(
-        &self,
-        mut session: Session,
-        key: &str,
-        envelope: &Envelope,
-        content: &[u8],
-        round: &mut Round,
-    ) -> Ending {
+    async fn over(&self, mut session: Session, key: &str, cargo: &Cargo<'_>, round: &mut Round) -> Ending {
         round.remote = Some(session.remote.clone());
-        (round.local, round.encrypted) = (session.local, session.encrypted());
-        let ending = session.send(&self.clock, &self.options.limits, envelope, content, &mut round.log).await;
-        if !ending.keeps_connection() {
+        (round.local, round.tls) = (session.local, session.cipher());
+        let mail = Transaction {
+            clock: &self.clock,
+            limits: &self.options.limits,
+            envelope: cargo.envelope,
+            content: cargo.content,
+        };
+        let ending = session.send(&mail, &mut round.log).await;
+        if session.spent {
             return ending;
         }
         if session.used < MAX_USES {

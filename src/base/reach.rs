@@ -1,5 +1,5 @@
-//! Which addresses a webhook may reach. Whoever may subscribe an endpoint chooses where this server connects to, so
-//! everything that is not the public Internet is refused unless the operator allowed its network.
+//! Which addresses a webhook or a mail may go to. Whoever subscribes an endpoint or names a recipient chooses where this
+//! server connects to, so everything that is not the public Internet is refused unless the operator allowed its network.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;

@@ -1,0 +1,209 @@
+//! Event destinations in the first API. It has eight of the event types, in words of its own.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::ses::configuration_set_error::ConfigurationSetError;
+use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
+use crate::store::configuration_sets::Destination;
+
+/// The words of this API, and those of the second one, which the store has.
+const EVENT_TYPES: [(&str, &str); 8] = [
+    ("send", "SEND"),
+    ("reject", "REJECT"),
+    ("bounce", "BOUNCE"),
+    ("complaint", "COMPLAINT"),
+    ("delivery", "DELIVERY"),
+    ("open", "OPEN"),
+    ("click", "CLICK"),
+    ("renderingFailure", "RENDERING_FAILURE"),
+];
+
+const SOURCES: [(&str, DimensionSource); 3] = [
+    ("messageTag", DimensionSource::MessageTag),
+    ("emailHeader", DimensionSource::EmailHeader),
+    ("linkTag", DimensionSource::LinkTag),
+];
+
+/// A destination.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventDestination {
+    name: String,
+    #[serde(default)]
+    enabled: bool,
+    #[serde(default)]
+    matching_event_types: Vec<String>,
+    #[serde(rename = "SNSDestination", skip_serializing_if = "Option::is_none")]
+    sns_destination: Option<SnsDestination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_watch_destination: Option<CloudWatchDestination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
+}
+
+/// An SNS topic.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct SnsDestination {
+    #[serde(rename = "TopicARN")]
+    topic_arn: String,
+}
+
+/// A delivery stream.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct KinesisFirehoseDestination {
+    #[serde(rename = "IAMRoleARN")]
+    role_arn: String,
+    #[serde(rename = "DeliveryStreamARN")]
+    stream_arn: String,
+}
+
+/// Counters of the events, with these labels.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CloudWatchDestination {
+    dimension_configurations: Vec<CloudWatchDimensionConfiguration>,
+}
+
+/// A label.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CloudWatchDimensionConfiguration {
+    dimension_name: String,
+    dimension_value_source: String,
+    default_dimension_value: String,
+}
+
+impl EventDestination {
+    fn read(self) -> Result<NewDestination, ConfigurationSetError> {
+        let event_type = |word: String| {
+            let known = EVENT_TYPES.iter().find(|(ours, _)| *ours == word).map(|(_, stored)| (*stored).to_owned());
+            known.ok_or_else(|| {
+                let shown: String = word.chars().take(64).collect();
+                ConfigurationSetError::InvalidParameterValue(format!("Unknown event type <{shown}>."))
+            })
+        };
+        let event_types = self.matching_event_types.into_iter().map(event_type).collect::<Result<_, _>>()?;
+        let target = match (self.sns_destination, self.cloud_watch_destination, self.kinesis_firehose_destination) {
+            (Some(topic), None, None) => Target::Topic(topic.topic_arn),
+            (None, None, Some(KinesisFirehoseDestination { role_arn, stream_arn })) => {
+                Target::Stream { stream_arn, role_arn }
+            }
+            (None, Some(metrics), None) => metrics.read()?,
+            _ => {
+                let text = "An event destination is exactly one of SNS, CloudWatch and Firehose.".to_owned();
+                return Err(ConfigurationSetError::InvalidParameterValue(text));
+            }
+        };
+        Ok(NewDestination { name: self.name, enabled: self.enabled, event_types, target })
+    }
+
+    /// A stored destination in this API's words; of its event types those that this API has.
+    pub fn write(stored: Destination) -> Self {
+        let word = |stored: &String| EVENT_TYPES.iter().find(|(_, s)| s == stored).map(|(ours, _)| (*ours).to_owned());
+        let target = Target::of(&stored);
+        let mut shown = Self {
+            matching_event_types: stored.event_types.iter().filter_map(word).collect(),
+            name: stored.name,
+            enabled: stored.enabled,
+            sns_destination: None,
+            cloud_watch_destination: None,
+            kinesis_firehose_destination: None,
+        };
+        match target {
+            Target::Topic(topic_arn) => shown.sns_destination = Some(SnsDestination { topic_arn }),
+            Target::Metrics(dimensions) => {
+                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
+            }
+            Target::Stream { stream_arn, role_arn } => {
+                shown.kinesis_firehose_destination = Some(KinesisFirehoseDestination { role_arn, stream_arn });
+            }
+        }
+        shown
+    }
+}
+
+impl CloudWatchDestination {
+    fn read(self) -> Result<Target, ConfigurationSetError> {
+        let dimension = |d: CloudWatchDimensionConfiguration| {
+            let source = SOURCES.iter().find(|(word, _)| *word == d.dimension_value_source).map(|(_, source)| *source);
+            let wrong = || ConfigurationSetError::InvalidCloudWatchDestination(d.dimension_name.clone());
+            let source = source.ok_or_else(wrong)?;
+            Ok(Dimension { name: d.dimension_name, source, default: d.default_dimension_value })
+        };
+        let read = self.dimension_configurations.into_iter().map(dimension);
+        Ok(Target::Metrics(read.collect::<Result<_, ConfigurationSetError>>()?))
+    }
+
+    fn write(dimensions: Vec<Dimension>) -> Self {
+        let word = |source| SOURCES.iter().find(|(_, s)| *s == source).map_or("", |(word, _)| word).to_owned();
+        let write = |d: Dimension| CloudWatchDimensionConfiguration {
+            dimension_name: d.name,
+            dimension_value_source: word(d.source),
+            default_dimension_value: d.default,
+        };
+        Self { dimension_configurations: dimensions.into_iter().map(write).collect() }
+    }
+}
+
+/// A set, and a destination.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventDestinationRequest {
+    configuration_set_name: String,
+    event_destination: EventDestination,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct EventDestinationResponse {}
+
+/// Adds an event destination to a set.
+///
+/// # Errors
+/// A set that does not exist; a name that is taken; a topic that does not exist; a destination of a kind that is not here.
+pub async fn create_configuration_set_event_destination(
+    services: &Services,
+    caller: &Caller,
+    input: EventDestinationRequest,
+) -> Result<EventDestinationResponse, ConfigurationSetError> {
+    let (account, region, set) = (&caller.account, &caller.region, &input.configuration_set_name);
+    services.configuration_sets.put_destination(account, region, set, input.event_destination.read()?, false).await?;
+    Ok(EventDestinationResponse {})
+}
+
+/// Changes an event destination: what is said here replaces what was said before.
+///
+/// # Errors
+/// A set or a destination that does not exist; a topic that does not exist; a destination of a kind that is not here.
+pub async fn update_configuration_set_event_destination(
+    services: &Services,
+    caller: &Caller,
+    input: EventDestinationRequest,
+) -> Result<EventDestinationResponse, ConfigurationSetError> {
+    let (account, region, set) = (&caller.account, &caller.region, &input.configuration_set_name);
+    services.configuration_sets.put_destination(account, region, set, input.event_destination.read()?, true).await?;
+    Ok(EventDestinationResponse {})
+}
+
+/// The destination to remove.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteConfigurationSetEventDestinationRequest {
+    configuration_set_name: String,
+    event_destination_name: String,
+}
+
+/// Removes an event destination.
+///
+/// # Errors
+/// A set or a destination that does not exist.
+pub async fn delete_configuration_set_event_destination(
+    services: &Services,
+    caller: &Caller,
+    input: DeleteConfigurationSetEventDestinationRequest,
+) -> Result<EventDestinationResponse, ConfigurationSetError> {
+    let (set, name) = (&input.configuration_set_name, &input.event_destination_name);
+    services.configuration_sets.delete_destination(&caller.account, &caller.region, set, name).await?;
+    Ok(EventDestinationResponse {})
+}

@@ -1,0 +1,180 @@
+//! What an identity's bounces, complaints and deliveries tell whom, in the first API.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::ses::error::SesError;
+use crate::mail::content::feedback;
+use crate::store::identity_notifications::Notification;
+
+/// SES: identities of one call.
+const IDENTITIES_MAX: usize = 100;
+
+impl From<feedback::Error> for SesError {
+    fn from(error: feedback::Error) -> Self {
+        use feedback::Error as E;
+        match error {
+            E::Missing(name) => Self::InvalidParameterValue(format!("Identity {name} does not exist.")),
+            E::Kind(kind) => Self::InvalidParameterValue(format!("Invalid notification type: {kind}")),
+            E::Topic(topic) => Self::InvalidParameterValue(format!("Invalid SNS topic: {topic}")),
+            E::NeedsTopics(name) => Self::InvalidParameterValue(format!(
+                "Identity {name} must have both a bounce and a complaint topic before feedback forwarding is disabled."
+            )),
+            E::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+/// Whose notifications go where.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetIdentityNotificationTopicRequest {
+    identity: String,
+    notification_type: String,
+    sns_topic: Option<String>,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct SetIdentityNotificationTopicResponse {}
+
+/// Sets the topic of one kind of notification; without a topic, there are none of that kind.
+///
+/// # Errors
+/// An identity or a topic that does not exist; a kind that SES does not have.
+pub async fn set_identity_notification_topic(
+    services: &Services,
+    caller: &Caller,
+    input: SetIdentityNotificationTopicRequest,
+) -> Result<SetIdentityNotificationTopicResponse, SesError> {
+    let topic = input.sns_topic.filter(|topic| !topic.is_empty());
+    let (account, region) = (&caller.account, &caller.region);
+    services.feedback.set_topic(account, region, &input.identity, &input.notification_type, topic).await?;
+    Ok(SetIdentityNotificationTopicResponse {})
+}
+
+/// Whose notifications have headers.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetIdentityHeadersInNotificationsEnabledRequest {
+    identity: String,
+    notification_type: String,
+    enabled: bool,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct SetIdentityHeadersInNotificationsEnabledResponse {}
+
+/// Sets whether one kind of notification tells the mail's headers.
+///
+/// # Errors
+/// An identity that does not exist; a kind that SES does not have.
+pub async fn set_identity_headers_in_notifications_enabled(
+    services: &Services,
+    caller: &Caller,
+    input: SetIdentityHeadersInNotificationsEnabledRequest,
+) -> Result<SetIdentityHeadersInNotificationsEnabledResponse, SesError> {
+    let (account, region) = (&caller.account, &caller.region);
+    let (identity, kind) = (&input.identity, &input.notification_type);
+    services.feedback.set_headers(account, region, identity, kind, input.enabled).await?;
+    Ok(SetIdentityHeadersInNotificationsEnabledResponse {})
+}
+
+/// Whose bounces and complaints go out as mails.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetIdentityFeedbackForwardingEnabledRequest {
+    identity: String,
+    forwarding_enabled: bool,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct SetIdentityFeedbackForwardingEnabledResponse {}
+
+/// Sets whether bounces and complaints go to the sender as mails. Off needs topics for both.
+///
+/// # Errors
+/// An identity that does not exist, or that has no topics.
+pub async fn set_identity_feedback_forwarding_enabled(
+    services: &Services,
+    caller: &Caller,
+    input: SetIdentityFeedbackForwardingEnabledRequest,
+) -> Result<SetIdentityFeedbackForwardingEnabledResponse, SesError> {
+    let (account, region, enabled) = (&caller.account, &caller.region, input.forwarding_enabled);
+    services.feedback.set_forwarding(account, region, &input.identity, enabled, true).await?;
+    Ok(SetIdentityFeedbackForwardingEnabledResponse {})
+}
+
+/// The identities to look at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetIdentityNotificationAttributesRequest {
+    #[serde(default)]
+    identities: Vec<String>,
+}
+
+/// What each has set; those that do not exist are not there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetIdentityNotificationAttributesResponse {
+    notification_attributes: BTreeMap<String, IdentityNotificationAttributes>,
+}
+
+/// What an identity has set.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct IdentityNotificationAttributes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounce_topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complaint_topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_topic: Option<String>,
+    forwarding_enabled: bool,
+    headers_in_bounce_notifications_enabled: bool,
+    headers_in_complaint_notifications_enabled: bool,
+    headers_in_delivery_notifications_enabled: bool,
+}
+
+/// Tells what identities have set.
+///
+/// # Errors
+/// More than 100 identities.
+pub async fn get_identity_notification_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: GetIdentityNotificationAttributesRequest,
+) -> Result<GetIdentityNotificationAttributesResponse, SesError> {
+    if input.identities.len() > IDENTITIES_MAX {
+        return Err(SesError::InvalidParameterValue(format!("At most {IDENTITIES_MAX} identities.")));
+    }
+    let mut notification_attributes = BTreeMap::new();
+    for identity in input.identities {
+        match services.feedback.get(&caller.account, &caller.region, &identity).await {
+            Ok(set) => {
+                notification_attributes.insert(identity, attributes(set));
+            }
+            Err(feedback::Error::Missing(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(GetIdentityNotificationAttributesResponse { notification_attributes })
+}
+
+fn attributes(set: feedback::Settings) -> IdentityNotificationAttributes {
+    let mut shown = IdentityNotificationAttributes { forwarding_enabled: set.forwarding, ..Default::default() };
+    for Notification { kind, topic_arn, headers } in set.notifications {
+        match kind.as_str() {
+            "Bounce" => (shown.bounce_topic, shown.headers_in_bounce_notifications_enabled) = (topic_arn, headers),
+            "Complaint" => {
+                (shown.complaint_topic, shown.headers_in_complaint_notifications_enabled) = (topic_arn, headers);
+            }
+            _ => (shown.delivery_topic, shown.headers_in_delivery_notifications_enabled) = (topic_arn, headers),
+        }
+    }
+    shown
+}

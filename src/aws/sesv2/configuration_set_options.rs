@@ -1,0 +1,308 @@
+//! The option blocks of a configuration set, and the operations that put them one by one. What has no meaning here is
+//! refused by name, never stored and forgotten.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::protocol::Time;
+use crate::aws::service::Services;
+use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::suppression::reasons;
+use crate::mail::content::SetOptions;
+use crate::store::configuration_sets::ConfigurationSet;
+use crate::store::suppressed::Reason;
+
+/// SES: how long a mail is tried, in seconds.
+const TRIED_FOR: std::ops::RangeInclusive<i64> = 300..=50_400;
+
+/// How mails are delivered.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeliveryOptions {
+    /// `REQUIRE` or `OPTIONAL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_policy: Option<String>,
+    /// Refused: there are no pools of addresses here.
+    #[serde(skip_serializing)]
+    pub sending_pool_name: Option<String>,
+    /// How long a mail is tried: 300 to 50400.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_delivery_seconds: Option<i64>,
+}
+
+/// Whether mails may be sent.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendingOptions {
+    /// Yes or no.
+    #[serde(default)]
+    pub sending_enabled: bool,
+}
+
+/// Whether figures are kept.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReputationOptions {
+    /// Yes or no.
+    #[serde(default)]
+    pub reputation_metrics_enabled: bool,
+    /// Since when the figures count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_fresh_start: Option<Time>,
+}
+
+/// Which reasons suppress.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SuppressionOptions {
+    /// `BOUNCE`, `COMPLAINT`; none switches suppression off.
+    #[serde(default)]
+    pub suppressed_reasons: Vec<String>,
+    /// Refused: addresses are not validated here.
+    #[serde(skip_serializing)]
+    pub validation_options: Option<serde_json::Value>,
+}
+
+/// Where tracking links lead.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TrackingOptions {
+    custom_redirect_domain: Option<String>,
+    https_policy: Option<String>,
+}
+
+/// Virtual Deliverability Manager.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VdmOptions {
+    dashboard_options: Option<DashboardOptions>,
+    guardian_options: Option<GuardianOptions>,
+}
+
+/// Its dashboard.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DashboardOptions {
+    engagement_metrics: Option<String>,
+}
+
+/// Its guardian.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GuardianOptions {
+    optimized_shared_delivery: Option<String>,
+}
+
+/// Where mails are archived.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ArchivingOptions {
+    archive_arn: Option<String>,
+}
+
+impl DeliveryOptions {
+    /// Refuses what is wrong and what this server does not have.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn check(&self) -> Result<(), SesV2Error> {
+        if self.sending_pool_name.is_some() {
+            return lacking("SendingPoolName");
+        }
+        if let Some(policy) = self.tls_policy.as_deref().filter(|p| !["REQUIRE", "OPTIONAL"].contains(p)) {
+            return Err(SesV2Error::BadRequest(format!("TlsPolicy is REQUIRE or OPTIONAL, not {policy:?}.")));
+        }
+        if self.max_delivery_seconds.is_some_and(|seconds| !TRIED_FOR.contains(&seconds)) {
+            return Err(SesV2Error::BadRequest("MaxDeliverySeconds is 300 to 50400.".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl SuppressionOptions {
+    /// The reasons.
+    ///
+    /// # Errors
+    /// A reason that SES does not have; validation of addresses.
+    pub fn read(self) -> Result<Vec<Reason>, SesV2Error> {
+        if self.validation_options.is_some() {
+            lacking("ValidationOptions")?;
+        }
+        reasons(&self.suppressed_reasons)
+    }
+
+    /// The block that says these reasons.
+    pub fn write(reasons: Vec<Reason>) -> Self {
+        let suppressed_reasons = reasons.into_iter().map(|reason| reason.as_str().to_owned()).collect();
+        Self { suppressed_reasons, validation_options: None }
+    }
+}
+
+impl TrackingOptions {
+    /// Refuses tracking, which this server does not have; an empty block switches off what is not on.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn check(&self) -> Result<(), SesV2Error> {
+        match (&self.custom_redirect_domain, &self.https_policy) {
+            (None, None) => Ok(()),
+            _ => lacking("TrackingOptions"),
+        }
+    }
+}
+
+impl VdmOptions {
+    /// Refuses what is to be switched on: this server does not have it.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn check(&self) -> Result<(), SesV2Error> {
+        let dashboard = self.dashboard_options.as_ref().and_then(|options| options.engagement_metrics.as_deref());
+        let guardian = self.guardian_options.as_ref().and_then(|options| options.optimized_shared_delivery.as_deref());
+        if [dashboard, guardian].into_iter().flatten().any(|state| state != "DISABLED") {
+            return lacking("VdmOptions");
+        }
+        Ok(())
+    }
+}
+
+impl ArchivingOptions {
+    /// Refuses archives, which this server does not have.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn check(&self) -> Result<(), SesV2Error> {
+        if self.archive_arn.is_some() { lacking("ArchivingOptions") } else { Ok(()) }
+    }
+}
+
+fn lacking(what: &str) -> Result<(), SesV2Error> {
+    Err(SesV2Error::BadRequest(format!("{what} is not supported.")))
+}
+
+/// A configuration set, and one block of its options.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutOptions<T> {
+    configuration_set_name: String,
+    #[serde(flatten)]
+    options: T,
+}
+
+/// The deliverability manager's options have a member of their own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutVdmOptions {
+    vdm_options: Option<VdmOptions>,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutOptionsResponse {}
+
+/// Switches sending with a set on or off.
+///
+/// # Errors
+/// A set that does not exist.
+pub async fn put_configuration_set_sending_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<SendingOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    let (name, enabled) = (input.configuration_set_name, input.options.sending_enabled);
+    services.configuration_sets.set_sending(&caller.account, &caller.region, &name, enabled).await?;
+    Ok(PutOptionsResponse {})
+}
+
+/// Sets how mails are delivered.
+///
+/// # Errors
+/// A set that does not exist; options that cannot be, or that this server does not have.
+pub async fn put_configuration_set_delivery_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<DeliveryOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    input.options.check()?;
+    let options = input.options;
+    let change = move |set: &mut ConfigurationSet, _: &mut SetOptions| {
+        set.tls_policy = options.tls_policy;
+        set.max_delivery_seconds = options.max_delivery_seconds;
+    };
+    let (account, region) = (&caller.account, &caller.region);
+    services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
+    Ok(PutOptionsResponse {})
+}
+
+/// Sets whether figures are kept.
+///
+/// # Errors
+/// A set that does not exist.
+pub async fn put_configuration_set_reputation_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<ReputationOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    let enabled = input.options.reputation_metrics_enabled;
+    let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.reputation_metrics = enabled;
+    let (account, region) = (&caller.account, &caller.region);
+    services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
+    Ok(PutOptionsResponse {})
+}
+
+/// Sets which reasons suppress, whatever the account says.
+///
+/// # Errors
+/// A set that does not exist; a reason that SES does not have.
+pub async fn put_configuration_set_suppression_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<SuppressionOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    let reasons = input.options.read()?;
+    let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.suppressed_reasons = Some(reasons);
+    let (account, region) = (&caller.account, &caller.region);
+    services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
+    Ok(PutOptionsResponse {})
+}
+
+/// Switches tracking off; there is none to be switched on.
+///
+/// # Errors
+/// A set that does not exist; any option.
+pub async fn put_configuration_set_tracking_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<TrackingOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
+    input.options.check()?;
+    Ok(PutOptionsResponse {})
+}
+
+/// Switches archiving off; there is none to be switched on.
+///
+/// # Errors
+/// A set that does not exist; an archive.
+pub async fn put_configuration_set_archiving_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<ArchivingOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
+    input.options.check()?;
+    Ok(PutOptionsResponse {})
+}
+
+/// Switches the deliverability manager off; there is none to be switched on.
+///
+/// # Errors
+/// A set that does not exist; anything that is to be switched on.
+pub async fn put_configuration_set_vdm_options(
+    services: &Services,
+    caller: &Caller,
+    input: PutOptions<PutVdmOptions>,
+) -> Result<PutOptionsResponse, SesV2Error> {
+    services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
+    input.options.vdm_options.unwrap_or_default().check()?;
+    Ok(PutOptionsResponse {})
+}

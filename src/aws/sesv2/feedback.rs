@@ -1,0 +1,38 @@
+//! Feedback forwarding in the second API.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::sesv2::error::SesV2Error;
+use crate::mail::content::feedback;
+
+/// Whose bounces and complaints go out as mails.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutEmailIdentityFeedbackAttributesRequest {
+    email_identity: String,
+    #[serde(default)]
+    email_forwarding_enabled: bool,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutEmailIdentityFeedbackAttributesResponse {}
+
+/// Sets whether bounces and complaints go to the sender as mails.
+///
+/// # Errors
+/// An identity that does not exist.
+pub async fn put_email_identity_feedback_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: PutEmailIdentityFeedbackAttributesRequest,
+) -> Result<PutEmailIdentityFeedbackAttributesResponse, SesV2Error> {
+    let (account, region, enabled) = (&caller.account, &caller.region, input.email_forwarding_enabled);
+    // Unlike the first API, this one does not ask for topics: events of configuration sets may tell the same.
+    match services.feedback.set_forwarding(account, region, &input.email_identity, enabled, false).await {
+        Ok(()) => Ok(PutEmailIdentityFeedbackAttributesResponse {}),
+        Err(feedback::Error::Internal(error)) => Err(SesV2Error::Internal(error)),
+        Err(_) => Err(SesV2Error::NotFound(format!("Email identity {} does not exist.", input.email_identity))),
+    }
+}

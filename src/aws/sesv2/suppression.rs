@@ -1,0 +1,238 @@
+//! The suppression list of the account.
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::Caller;
+use crate::aws::protocol::Time;
+use crate::aws::service::Services;
+use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::page::Page;
+use crate::base::{EmailAddress, Timestamp};
+use crate::store::suppressed::{Reason, Suppressed, Wanted};
+
+/// The address to suppress.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutSuppressedDestinationRequest {
+    email_address: String,
+    reason: String,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutSuppressedDestinationResponse {}
+
+/// Puts an address on the account's list.
+///
+/// # Errors
+/// What is no address; a reason that SES does not have.
+pub async fn put_suppressed_destination(
+    services: &Services,
+    caller: &Caller,
+    input: PutSuppressedDestinationRequest,
+) -> Result<PutSuppressedDestinationResponse, SesV2Error> {
+    let reason = reason(&input.reason)?;
+    let address = address(&input.email_address)?;
+    services.sending.put_suppressed(&caller.account, &caller.region, &address, reason).await?;
+    Ok(PutSuppressedDestinationResponse {})
+}
+
+/// The address to look at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSuppressedDestinationRequest {
+    email_address: String,
+}
+
+/// An entry of the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSuppressedDestinationResponse {
+    suppressed_destination: SuppressedDestination,
+}
+
+/// An address with the reason, and what put it there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SuppressedDestination {
+    email_address: String,
+    reason: Reason,
+    last_update_time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<SuppressedDestinationAttributes>,
+}
+
+/// The mail and the bounce or complaint that put an address on the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SuppressedDestinationAttributes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback_id: Option<String>,
+}
+
+/// Tells of one address.
+///
+/// # Errors
+/// An address that is not on the list.
+pub async fn get_suppressed_destination(
+    services: &Services,
+    caller: &Caller,
+    input: GetSuppressedDestinationRequest,
+) -> Result<GetSuppressedDestinationResponse, SesV2Error> {
+    let found = services.sending.suppressed(&caller.account, &caller.region, &input.email_address).await?;
+    let entry = found.ok_or_else(not_listed)?;
+    let automatic = entry.message_id.is_some() || entry.feedback_id.is_some();
+    let attributes = SuppressedDestinationAttributes { message_id: entry.message_id, feedback_id: entry.feedback_id };
+    Ok(GetSuppressedDestinationResponse {
+        suppressed_destination: SuppressedDestination {
+            email_address: entry.address,
+            reason: entry.reason,
+            last_update_time: Time(entry.updated_at),
+            attributes: automatic.then_some(attributes),
+        },
+    })
+}
+
+/// Which page of which entries.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSuppressedDestinationsRequest {
+    #[serde(default, rename = "Reason")]
+    reasons: Vec<String>,
+    start_date: Option<Time>,
+    end_date: Option<Time>,
+    next_token: Option<String>,
+    page_size: Option<i32>,
+}
+
+/// A page of the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListSuppressedDestinationsResponse {
+    suppressed_destination_summaries: Vec<SuppressedDestinationSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+/// An address with the reason.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SuppressedDestinationSummary {
+    email_address: String,
+    reason: Reason,
+    last_update_time: Time,
+}
+
+/// Lists the account's entries in the order of addresses.
+///
+/// # Errors
+/// A token, a page size or a reason that cannot be.
+pub async fn list_suppressed_destinations(
+    services: &Services,
+    caller: &Caller,
+    input: ListSuppressedDestinationsRequest,
+) -> Result<ListSuppressedDestinationsResponse, SesV2Error> {
+    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let mut wanted_reasons = reasons(&input.reasons)?;
+    if wanted_reasons.is_empty() {
+        wanted_reasons = Reason::ALL.to_vec();
+    }
+    let wanted = Wanted {
+        reasons: wanted_reasons,
+        from: input.start_date.map_or(Timestamp::from_micros(i64::MIN), |time| time.0),
+        until: input.end_date.map_or(Timestamp::from_micros(i64::MAX), |time| time.0),
+        after: page.after.clone(),
+        limit: page.limit(),
+    };
+    let mut entries = services.sending.list_suppressed(&caller.account, &caller.region, wanted).await?;
+    let next_token = page.cut(&mut entries, |entry| entry.address.as_str());
+    let summary = |entry: Suppressed| SuppressedDestinationSummary {
+        email_address: entry.address,
+        reason: entry.reason,
+        last_update_time: Time(entry.updated_at),
+    };
+    let suppressed_destination_summaries = entries.into_iter().map(summary).collect();
+    Ok(ListSuppressedDestinationsResponse { suppressed_destination_summaries, next_token })
+}
+
+/// The address to take off the list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteSuppressedDestinationRequest {
+    email_address: String,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct DeleteSuppressedDestinationResponse {}
+
+/// Takes an address off the account's list.
+///
+/// # Errors
+/// An address that is not on the list.
+pub async fn delete_suppressed_destination(
+    services: &Services,
+    caller: &Caller,
+    input: DeleteSuppressedDestinationRequest,
+) -> Result<DeleteSuppressedDestinationResponse, SesV2Error> {
+    let gone = services.sending.delete_suppressed(&caller.account, &caller.region, &input.email_address).await?;
+    if gone { Ok(DeleteSuppressedDestinationResponse {}) } else { Err(not_listed()) }
+}
+
+/// Which reasons suppress.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PutAccountSuppressionAttributesRequest {
+    #[serde(default)]
+    suppressed_reasons: Vec<String>,
+    validation_attributes: Option<serde_json::Value>,
+}
+
+/// No members.
+#[derive(Debug, Serialize)]
+pub struct PutAccountSuppressionAttributesResponse {}
+
+/// Sets which reasons put addresses on the account's list and keep mails from them.
+///
+/// # Errors
+/// A reason that SES does not have; the validation of addresses, which this server does not have.
+pub async fn put_account_suppression_attributes(
+    services: &Services,
+    caller: &Caller,
+    input: PutAccountSuppressionAttributesRequest,
+) -> Result<PutAccountSuppressionAttributesResponse, SesV2Error> {
+    if input.validation_attributes.is_some() {
+        return Err(SesV2Error::BadRequest("ValidationAttributes is not supported.".to_owned()));
+    }
+    let reasons = reasons(&input.suppressed_reasons)?;
+    services.sending.set_suppressed_reasons(&caller.account, &caller.region, reasons).await?;
+    Ok(PutAccountSuppressionAttributesResponse {})
+}
+
+/// Reads a list of reasons, each once.
+///
+/// # Errors
+/// A reason that SES does not have.
+pub fn reasons(texts: &[String]) -> Result<Vec<Reason>, SesV2Error> {
+    let mut reasons = texts.iter().map(|text| reason(text)).collect::<Result<Vec<_>, _>>()?;
+    reasons.sort();
+    reasons.dedup();
+    Ok(reasons)
+}
+
+fn reason(text: &str) -> Result<Reason, SesV2Error> {
+    let shown: String = text.chars().take(64).collect();
+    Reason::read(text).ok_or_else(|| SesV2Error::BadRequest(format!("{shown:?} is not one of [BOUNCE, COMPLAINT].")))
+}
+
+fn address(text: &str) -> Result<EmailAddress, SesV2Error> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(320).collect();
+        SesV2Error::BadRequest(format!("Email address <{shown}> is invalid."))
+    })
+}
+
+fn not_listed() -> SesV2Error {
+    SesV2Error::NotFound("Email address does not exist on your suppression list.".to_owned())
+}

@@ -1,0 +1,302 @@
+//! Mails from templates in the second API: the template of SendEmail, and SendBulkEmail.
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::aws::call::Caller;
+use crate::aws::service::Services;
+use crate::aws::ses::sending::{Destination, MessageTag, Recipients, pairs, return_path};
+use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, name_of, own_data};
+use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::sending::{Attachment, MessageHeader};
+use crate::aws::sesv2::templates::EmailTemplateContent;
+use crate::mail::content::templates::{Compiled, read_data};
+use crate::mail::message::{self, Attachment as Part, Draft, Mailbox};
+use crate::mail::sending::{Grants, Submission, Terms, Unrendered, compose_from};
+
+/// A template that is kept, or one that comes with the call; its data, and what else the mail has.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Template {
+    template_name: Option<String>,
+    template_arn: Option<String>,
+    template_content: Option<EmailTemplateContent>,
+    template_data: Option<String>,
+    #[serde(default)]
+    headers: Vec<MessageHeader>,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+}
+
+/// A template with what belongs to it, ready to be written for one recipient after the other.
+pub struct Letter {
+    template: Compiled,
+    data: Option<String>,
+    headers: Vec<(String, String)>,
+    attachments: Vec<Part>,
+}
+
+impl Template {
+    /// Finds and reads the template.
+    ///
+    /// # Errors
+    /// None or several are named; one that does not exist, or that cannot be read.
+    pub async fn letter(self, services: &Services, caller: &Caller) -> Result<Letter, SesV2Error> {
+        let named = match &self.template_arn {
+            Some(arn) => Some(name_of(caller, arn).ok_or_else(|| SesV2Error::NotFound(missing_arn(arn)))?),
+            None => self.template_name.filter(|name| !name.is_empty()),
+        };
+        let template = match (named, self.template_content) {
+            (Some(name), None) => services.templates.compiled(&caller.account, &caller.region, &name).await?,
+            (None, Some(content)) => content.parts().compile_plain()?,
+            _ => {
+                let text = "Template has exactly one of TemplateName, TemplateArn and TemplateContent.";
+                return Err(SesV2Error::BadRequest(text.to_owned()));
+            }
+        };
+        Ok(Letter {
+            template,
+            data: self.template_data,
+            headers: header_pairs(self.headers),
+            attachments: self.attachments.into_iter().map(Attachment::part).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Letter {
+    /// The data that came with the template.
+    ///
+    /// # Errors
+    /// What is no JSON object.
+    pub fn data(&self) -> Result<Value, SesV2Error> {
+        Ok(read_data(self.data.as_deref().unwrap_or("{}"))?)
+    }
+
+    /// Writes a mail, or says why it cannot be. `headers` win over those of the template that have the same name.
+    ///
+    /// # Errors
+    /// What no message may have.
+    pub fn write(
+        &self,
+        data: Value,
+        headers: &[(String, String)],
+        from: Mailbox,
+        to: Recipients,
+        reply_to: Vec<Mailbox>,
+    ) -> Result<(Vec<u8>, Option<Unrendered>), message::Error> {
+        let replaced = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let own = self.headers.iter().filter(|(name, _)| !replaced(name));
+        let draft = Draft {
+            from,
+            to: to.to,
+            cc: to.cc,
+            reply_to,
+            subject: String::new(),
+            text: None,
+            html: None,
+            attachments: self.attachments.clone(),
+            headers: own.chain(headers).cloned().collect(),
+        };
+        compose_from(&self.template, &data, draft)
+    }
+}
+
+/// What all mails of a call have in common.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct BulkEmailContent {
+    template: Option<Template>,
+}
+
+/// What one mail has of its own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct BulkEmailEntry {
+    destination: Destination,
+    #[serde(default)]
+    replacement_tags: Vec<MessageTag>,
+    replacement_email_content: Option<ReplacementEmailContent>,
+    #[serde(default)]
+    replacement_headers: Vec<MessageHeader>,
+}
+
+/// The content that a mail has of its own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReplacementEmailContent {
+    replacement_template: Option<ReplacementTemplate>,
+}
+
+/// The data that a mail has of its own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReplacementTemplate {
+    replacement_template_data: Option<String>,
+}
+
+/// The mails to send.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendBulkEmailRequest {
+    from_email_address: Option<String>,
+    from_email_address_identity_arn: Option<String>,
+    #[serde(default)]
+    reply_to_addresses: Vec<String>,
+    feedback_forwarding_email_address: Option<String>,
+    feedback_forwarding_email_address_identity_arn: Option<String>,
+    #[serde(default)]
+    default_email_tags: Vec<MessageTag>,
+    default_content: BulkEmailContent,
+    bulk_email_entries: Vec<BulkEmailEntry>,
+    configuration_set_name: Option<String>,
+    endpoint_id: Option<String>,
+    tenant_name: Option<String>,
+}
+
+/// What became of each mail, in the order of the entries.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendBulkEmailResponse {
+    bulk_email_entry_results: Vec<BulkEmailEntryResult>,
+}
+
+/// What became of a mail.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct BulkEmailEntryResult {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+}
+
+/// What the entries share, read.
+struct Bulk {
+    letter: Letter,
+    from: Mailbox,
+    reply_to: Vec<Mailbox>,
+    return_path: Option<crate::base::EmailAddress>,
+    tags: Vec<(String, String)>,
+    configuration_set: Option<String>,
+    grants: Grants,
+}
+
+/// Accepts one mail for each entry, each by itself: an entry that is refused says why, and the others go out.
+///
+/// # Errors
+/// What concerns all of them: no sender, no template, no entries or too many.
+pub async fn send_bulk_email(
+    services: &Services,
+    caller: &Caller,
+    input: SendBulkEmailRequest,
+) -> Result<SendBulkEmailResponse, SesV2Error> {
+    refuse_lacking(&input)?;
+    let entries = input.bulk_email_entries;
+    if entries.is_empty() || entries.len() > BULK_MAX {
+        return Err(SesV2Error::BadRequest(format!("The number of entries must be between 1 and {BULK_MAX}.")));
+    }
+    let template = input.default_content.template;
+    let template = template.ok_or_else(|| SesV2Error::BadRequest("DefaultContent has no Template.".to_owned()))?;
+    let from = input.from_email_address.as_deref().ok_or(message::Error::NoFrom)?;
+    let bulk = Bulk {
+        letter: template.letter(services, caller).await?,
+        from: Mailbox::parse(from)?,
+        reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
+        return_path: return_path(input.feedback_forwarding_email_address.as_deref())?,
+        tags: pairs(input.default_email_tags),
+        configuration_set: input.configuration_set_name,
+        grants: Grants {
+            action: "ses:SendBulkTemplatedEmail",
+            source: input.from_email_address_identity_arn,
+            from: None,
+            return_path: input.feedback_forwarding_email_address_identity_arn,
+        },
+    };
+    let mut results = Vec::with_capacity(entries.len());
+    let mut entries = entries.into_iter().enumerate().peekable();
+    while entries.peek().is_some() {
+        let some: Vec<_> = entries.by_ref().take(IN_PARALLEL).collect();
+        let sends = some.into_iter().map(|(n, entry)| send_entry(services, caller, &bulk, n, entry));
+        results.extend(futures::future::join_all(sends).await);
+    }
+    Ok(SendBulkEmailResponse { bulk_email_entry_results: results.into_iter().map(result).collect() })
+}
+
+/// What SES has and this server does not: refused by name, never ignored.
+fn refuse_lacking(input: &SendBulkEmailRequest) -> Result<(), SesV2Error> {
+    if let Some(tenant) = &input.tenant_name {
+        return Err(SesV2Error::NotFound(format!("Tenant {tenant} does not exist.")));
+    }
+    if input.endpoint_id.is_some() {
+        return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
+    }
+    Ok(())
+}
+
+async fn send_entry(
+    services: &Services,
+    caller: &Caller,
+    bulk: &Bulk,
+    n: usize,
+    entry: BulkEmailEntry,
+) -> Result<String, SesV2Error> {
+    let replacement = entry.replacement_email_content.and_then(|content| content.replacement_template);
+    let own = replacement.and_then(|template| template.replacement_template_data);
+    let data = own_data(own.as_deref(), bulk.letter.data.as_deref())?;
+    let recipients = entry.destination.read()?;
+    let all = recipients.all.clone();
+    let headers = header_pairs(entry.replacement_headers);
+    let written = bulk.letter.write(data, &headers, bulk.from.clone(), recipients, bulk.reply_to.clone());
+    let (raw, unrendered) = written?;
+    let mut tags = pairs(entry.replacement_tags);
+    let default = bulk.tags.iter().filter(|(name, _)| !tags.iter().any(|(own, _)| own == name)).cloned();
+    let default: Vec<_> = default.collect();
+    tags.extend(default);
+    let submission = Submission {
+        account: caller.account.clone(),
+        region: caller.region.clone(),
+        caller: caller.access_key.clone(),
+        source_ip: Some(caller.source_ip),
+        source: bulk.from.address.clone(),
+        recipients: all,
+        raw: Bytes::from(raw),
+        configuration_set: bulk.configuration_set.clone(),
+        tags,
+        return_path: bulk.return_path.clone(),
+        grants: bulk.grants.clone(),
+    };
+    let terms = Terms { once: caller.once.as_ref().map(|once| once.nth(n)), unrendered };
+    Ok(services.sending.accept_on(submission, terms).await?)
+}
+
+/// An entry's result. The unexpected is told blandly, and logged here.
+fn result(sent: Result<String, SesV2Error>) -> BulkEmailEntryResult {
+    let error = match sent {
+        Ok(id) => return BulkEmailEntryResult { status: "SUCCESS", error: None, message_id: Some(id) },
+        Err(error) => error,
+    };
+    let status = match &error {
+        SesV2Error::MessageRejected(_) => "MESSAGE_REJECTED",
+        SesV2Error::NotFound(_) => "CONFIGURATION_SET_NOT_FOUND",
+        SesV2Error::SendingPaused(text) if text.contains("configuration set") => "CONFIGURATION_SET_SENDING_PAUSED",
+        SesV2Error::SendingPaused(_) => "ACCOUNT_SENDING_PAUSED",
+        SesV2Error::TooManyRequests(crate::aws::ses::error::QUOTA_EXCEEDED) => "ACCOUNT_DAILY_QUOTA_EXCEEDED",
+        SesV2Error::TooManyRequests(_) => "ACCOUNT_THROTTLED",
+        SesV2Error::Internal(_) | SesV2Error::Unexpected(_) => {
+            tracing::error!(%error, "an entry of a bulk send failed");
+            let text = "The service failed; try again.".to_owned();
+            return BulkEmailEntryResult { status: "TRANSIENT_FAILURE", error: Some(text), message_id: None };
+        }
+        _ => "INVALID_PARAMETER",
+    };
+    BulkEmailEntryResult { status, error: Some(error.to_string()), message_id: None }
+}
+
+fn header_pairs(headers: Vec<MessageHeader>) -> Vec<(String, String)> {
+    headers.into_iter().map(|header| (header.name, header.value)).collect()
+}
+
+fn missing_arn(arn: &str) -> String {
+    format!("Template {} does not exist.", arn.chars().take(512).collect::<String>())
+}

@@ -1,0 +1,159 @@
+//! Cuts a template into text and tags, and takes away the white space that tags do not leave behind.
+use crate::mail::content::template::TemplateError;
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// Text, as it is.
+    Text(&'a str),
+    /// What stands between braces, without `~` and outer white space, and the line that it stands on.
+    Tag(Tag<'a>),
+}
+
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tag<'a> {
+    /// The first of its marks: `#`, `/`, `^`, `>`, `!`, or `=` for a value.
+    pub kind: char,
+    /// What follows.
+    pub content: &'a str,
+    /// Where it stands, from 1.
+    pub line: usize,
+    trim_before: bool,
+    trim_after: bool,
+}
+
+impl Tag<'_> {
+    /// Whether a line on which it stands alone leaves nothing (Handlebars: all tags but values).
+    fn may_stand_alone(&self) -> bool {
+        self.kind != '=' || self.is_else()
+    }
+
+    fn is_else(&self) -> bool {
+        self.content.split_whitespace().next() == Some("else")
+    }
+}
+
+/// Cuts `text`.
+pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
+    let mut tokens = Vec::new();
+    let (mut rest, mut line) = (text, 1);
+    while let Some(at) = rest.find("{{") {
+        let (before, from) = rest.split_at(at);
+        line += before.matches('\n').count();
+        // `\{{name}}` is text.
+        if let Some(before) = before.strip_suffix('\\') {
+            let end = from.find("}}").map_or(from.len(), |end| end + 2);
+            tokens.extend([Token::Text(before), Token::Text(from.get(..end).unwrap_or(from))]);
+            line += from.get(..end).unwrap_or(from).matches('\n').count();
+            rest = from.get(end..).unwrap_or("");
+            continue;
+        }
+        if !before.is_empty() {
+            tokens.push(Token::Text(before));
+        }
+        let (tag, used) = tag(from, line)?;
+        line += from.get(..used).unwrap_or(from).matches('\n').count();
+        tokens.push(Token::Tag(tag));
+        rest = from.get(used..).unwrap_or("");
+    }
+    if !rest.is_empty() {
+        tokens.push(Token::Text(rest));
+    }
+    Ok(trimmed(tokens))
+}
+
+/// The tag at the start of `from`, and how many octets it takes.
+fn tag(from: &str, line: usize) -> Result<(Tag<'_>, usize), TemplateError> {
+    let open = || TemplateError::Syntax { line, what: "a tag has no end".to_owned() };
+    let inner = from.get(2..).unwrap_or("");
+    let (inner, end_mark, lead) = match inner.strip_prefix('{') {
+        Some(inner) => (inner, "}}}", 3),
+        None if inner.trim_start_matches('~').starts_with("!--") => (inner, "--}}", 2),
+        None => (inner, "}}", 2),
+    };
+    let mut end = inner.find(end_mark);
+    if end_mark == "--}}" {
+        // The comment may also end in `--~}}`.
+        let other = inner.find("--~}}");
+        end = match (end, other) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+    let end = end.ok_or_else(open)?;
+    let after_mark = inner.get(end..).unwrap_or("");
+    let mark_length = if after_mark.starts_with("--~}}") { 5 } else { end_mark.len() };
+    let content = inner.get(..end).unwrap_or("");
+    let (content, trim_before) = content.strip_prefix('~').map_or((content, false), |content| (content, true));
+    let (content, trim_after) = content.strip_suffix('~').map_or((content, false), |content| (content, true));
+    let trim_after = trim_after || mark_length == 5;
+    let content = content.trim();
+    let (kind, content) = match content.chars().next() {
+        Some(mark @ ('#' | '/' | '^' | '>' | '!')) if lead == 2 => (mark, content.get(1..).unwrap_or("").trim()),
+        Some('&') if lead == 2 => ('=', content.get(1..).unwrap_or("").trim()),
+        _ => ('=', content),
+    };
+    Ok((Tag { kind, content, line, trim_before, trim_after }, lead + end + mark_length))
+}
+
+/// Takes white space away: a line that holds nothing but one tag goes whole, and `~` takes all beside it.
+fn trimmed(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let text_at = |at: Option<usize>| match at.and_then(|at| tokens.get(at)) {
+        Some(Token::Text(text)) => Some(*text),
+        _ => None,
+    };
+    let last = tokens.len().saturating_sub(1);
+    let mut cut: Vec<(usize, usize)> = vec![(0, 0); tokens.len()];
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Tag(tag) = token else { continue };
+        let (before, after) = (at.checked_sub(1), at + 1);
+        let (text_before, text_after) = (text_at(before), text_at(Some(after)));
+        let (mut from_before, mut from_after) = (0, 0);
+        if tag.may_stand_alone() {
+            let room_before = blank_end(text_before, at == 0, before == Some(0));
+            let room_after = blank_start(text_after, at == last, after == last);
+            if let (Some(b), Some(a)) = (room_before, room_after) {
+                (from_before, from_after) = (b, a);
+            }
+        }
+        if tag.trim_before {
+            from_before = text_before.map_or(0, |text| text.len() - text.trim_end().len());
+        }
+        if tag.trim_after {
+            from_after = text_after.map_or(0, |text| text.len() - text.trim_start().len());
+        }
+        if let Some(cut) = before.and_then(|before| cut.get_mut(before)) {
+            cut.1 = cut.1.max(from_before);
+        }
+        if let Some(cut) = cut.get_mut(after) {
+            cut.0 = cut.0.max(from_after);
+        }
+    }
+    let keep = |(token, (start, end)): (&Token<'_>, (usize, usize))| -> bool {
+        !matches!(token, Token::Text(text) if start + end >= text.len())
+    };
+    let kept = tokens.iter().zip(cut).filter(|(token, cut)| keep((token, *cut)));
+    kept.map(|(token, (start, end))| match token {
+        Token::Text(text) => Token::Text(text.get(start..text.len() - end).unwrap_or("")),
+        tag => tag.clone(),
+    })
+    .collect()
+}
+
+/// How much white space stands before a tag on its line, when nothing else does.
+fn blank_end(text: Option<&str>, tag_is_first: bool, text_is_first: bool) -> Option<usize> {
+    let Some(text) = text else { return tag_is_first.then_some(0) };
+    let line = text.rsplit('\n').next().unwrap_or("");
+    let starts_line = line.len() < text.len() || text_is_first;
+    (starts_line && line.trim().is_empty()).then_some(line.len())
+}
+
+/// How much white space stands after a tag up to its line's end, the end with it, when nothing else does.
+fn blank_start(text: Option<&str>, tag_is_last: bool, text_is_last: bool) -> Option<usize> {
+    let Some(text) = text else { return tag_is_last.then_some(0) };
+    match text.find('\n') {
+        Some(end) => text.get(..end).unwrap_or("").trim().is_empty().then_some(end + 1),
+        None => (text_is_last && text.trim().is_empty()).then_some(text.len()),
+    }
+}

@@ -1,0 +1,254 @@
+//! Reads a template into nodes. There is no recursion: open blocks are a list, whose length is limited.
+use std::collections::HashMap;
+
+use crate::mail::content::template::lexer::{Tag, Token, tokens};
+use crate::mail::content::template::path::{Expression, words};
+use crate::mail::content::template::{Template, TemplateError};
+
+/// Blocks inside of each other.
+const DEPTH_MAX: usize = 100;
+/// Nodes of a template.
+const NODES_MAX: usize = 100_000;
+
+/// A piece of a template that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node {
+    /// Text, as it is.
+    Text(String),
+    /// A value of the data.
+    Value(Expression),
+    /// `lookup`: the member of the first that the second names.
+    Lookup(Expression, Expression),
+    /// A block.
+    Block(Box<Block>),
+    /// A partial, with another context perhaps.
+    Partial(String, Option<Expression>),
+}
+
+impl Node {
+    /// Whether it is text or puts in a value that a path names.
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Value(Expression::Path(path)) => path.up == 0 && !path.data,
+            _ => false,
+        }
+    }
+}
+
+/// A block.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Block {
+    /// What it does.
+    pub kind: Kind,
+    /// What it does it with.
+    pub argument: Expression,
+    /// The names after `as`: of the item, and of its place.
+    pub names: Vec<String>,
+    /// What is rendered when there is something.
+    pub then: Vec<Node>,
+    /// What is rendered when there is not.
+    pub otherwise: Vec<Node>,
+}
+
+/// What a block does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    If,
+    Unless,
+    Each,
+    With,
+    /// `{{#name}}`: each of a list, or with an object, or if true.
+    Section,
+}
+
+/// A block that is open, or an inline partial.
+struct Open {
+    /// What its closing tag must say.
+    closes: String,
+    line: usize,
+    /// `None` for an inline partial.
+    block: Option<Block>,
+    /// Nodes of the part that is being read.
+    nodes: Vec<Node>,
+    /// Whether the part is the one after `else`.
+    in_else: bool,
+    /// Whether it began with `else if`, and so ends with the block that it belongs to.
+    chained: bool,
+}
+
+struct Parser {
+    open: Vec<Open>,
+    nodes: Vec<Node>,
+    partials: HashMap<String, Vec<Node>>,
+    count: usize,
+}
+
+/// Reads `text`.
+pub(super) fn parse(text: &str) -> Result<Template, TemplateError> {
+    let mut parser = Parser { open: Vec::new(), nodes: Vec::new(), partials: HashMap::new(), count: 0 };
+    for token in tokens(text)? {
+        match token {
+            Token::Text(text) => parser.push(Node::Text(text.to_owned()))?,
+            Token::Tag(tag) => parser.tag(&tag)?,
+        }
+    }
+    match parser.open.last() {
+        Some(open) => Err(syntax(open.line, format!("block {:?} is not closed", shown(&open.closes)))),
+        None => Ok(Template { nodes: parser.nodes, partials: parser.partials }),
+    }
+}
+
+impl Parser {
+    fn push(&mut self, node: Node) -> Result<(), TemplateError> {
+        self.count += 1;
+        if self.count > NODES_MAX {
+            return Err(TemplateError::TooMuch("tags"));
+        }
+        self.open.last_mut().map_or(&mut self.nodes, |open| &mut open.nodes).push(node);
+        Ok(())
+    }
+
+    fn tag(&mut self, tag: &Tag<'_>) -> Result<(), TemplateError> {
+        let wrong = || syntax(tag.line, format!("{:?} cannot be read", shown(tag.content)));
+        if tag.kind == '!' {
+            return Ok(());
+        }
+        let words = words(tag.content).ok_or_else(wrong)?;
+        match (tag.kind, words.as_slice()) {
+            ('#', _) => self.open_block(tag, &words),
+            ('/', [name]) => self.close(tag, name),
+            ('^', []) | ('=', ["else"]) => self.start_else(tag, &[]),
+            ('=', ["else", more @ ..]) => self.start_else(tag, more),
+            ('^', [name]) => {
+                let argument = Expression::read(name).ok_or_else(wrong)?;
+                self.begin(tag.line, name, Some(new_block(Kind::Unless, argument, Vec::new())), false)
+            }
+            ('>', [name]) => self.push(Node::Partial(unquoted(name), None)),
+            ('>', [name, context]) if !context.contains('=') => {
+                let context = Expression::read(context).ok_or_else(wrong)?;
+                self.push(Node::Partial(unquoted(name), Some(context)))
+            }
+            ('=', [word]) => {
+                let value = Expression::read(word).ok_or_else(wrong)?;
+                self.push(Node::Value(value))
+            }
+            ('=', ["lookup", of, member]) => {
+                let (of, member) = (Expression::read(of), Expression::read(member));
+                let (Some(of), Some(member)) = (of, member) else { return Err(wrong()) };
+                self.push(Node::Lookup(of, member))
+            }
+            ('=', [helper, ..]) => Err(syntax(tag.line, format!("there is no helper {:?}", shown(helper)))),
+            _ => Err(wrong()),
+        }
+    }
+
+    fn open_block(&mut self, tag: &Tag<'_>, words: &[&str]) -> Result<(), TemplateError> {
+        match words {
+            ["*", "inline", name] | ["*inline", name] => {
+                self.begin(tag.line, "inline", None, false)?;
+                if let Some(open) = self.open.last_mut() {
+                    open.closes = format!("inline {}", unquoted(name));
+                }
+                Ok(())
+            }
+            words => {
+                let (name, block) = block(tag, words)?;
+                self.begin(tag.line, &name, Some(block), false)
+            }
+        }
+    }
+
+    fn begin(&mut self, line: usize, closes: &str, block: Option<Block>, chained: bool) -> Result<(), TemplateError> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(TemplateError::TooMuch("levels"));
+        }
+        let closes = closes.to_owned();
+        self.open.push(Open { closes, line, block, nodes: Vec::new(), in_else: false, chained });
+        Ok(())
+    }
+
+    fn start_else(&mut self, tag: &Tag<'_>, more: &[&str]) -> Result<(), TemplateError> {
+        let stray = || syntax(tag.line, "else stands outside of a block".to_owned());
+        let open = self.open.last_mut().ok_or_else(stray)?;
+        let block_ = open.block.as_mut().filter(|_| !open.in_else).ok_or_else(stray)?;
+        block_.then = std::mem::take(&mut open.nodes);
+        open.in_else = true;
+        if more.is_empty() {
+            return Ok(());
+        }
+        let (name, chained) = block(tag, more)?;
+        self.begin(tag.line, &name, Some(chained), true)
+    }
+
+    fn close(&mut self, tag: &Tag<'_>, name: &str) -> Result<(), TemplateError> {
+        loop {
+            let stray = || syntax(tag.line, format!("{:?} closes no block", shown(name)));
+            let open = self.open.pop().ok_or_else(stray)?;
+            let fits = open.chained || open.closes == name || (name == "inline" && open.closes.starts_with("inline "));
+            if !fits {
+                return Err(syntax(tag.line, format!("{:?} closes {:?}", shown(name), shown(&open.closes))));
+            }
+            let Some(mut block) = open.block else {
+                let name = open.closes.strip_prefix("inline ").unwrap_or_default();
+                self.partials.insert(name.to_owned(), open.nodes);
+                return Ok(());
+            };
+            if open.in_else {
+                block.otherwise = open.nodes;
+            } else {
+                block.then = open.nodes;
+            }
+            self.push(Node::Block(Box::new(block)))?;
+            if !open.chained {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The block that a tag opens, and the name that closes it.
+fn block(tag: &Tag<'_>, words: &[&str]) -> Result<(String, Block), TemplateError> {
+    let wrong = || syntax(tag.line, format!("{:?} is no block", shown(tag.content)));
+    let (words, names) = names(words).ok_or_else(wrong)?;
+    let (kind, name, argument) = match words {
+        ["if", argument] => (Kind::If, "if", argument),
+        ["unless", argument] => (Kind::Unless, "unless", argument),
+        ["each", argument] => (Kind::Each, "each", argument),
+        ["with", argument] => (Kind::With, "with", argument),
+        ["if" | "unless" | "each" | "with"] => return Err(wrong()),
+        [name] => (Kind::Section, *name, name),
+        [helper, ..] => return Err(syntax(tag.line, format!("there is no helper {:?}", shown(helper)))),
+        [] => return Err(wrong()),
+    };
+    let argument = Expression::read(argument).ok_or_else(wrong)?;
+    Ok((name.to_owned(), new_block(kind, argument, names)))
+}
+
+/// Takes `as |item place|` off a tag's words.
+fn names<'w, 't>(words: &'w [&'t str]) -> Option<(&'w [&'t str], Vec<String>)> {
+    let Some(at) = words.iter().position(|word| *word == "as").filter(|at| *at >= 2) else {
+        return Some((words, Vec::new()));
+    };
+    let (words, named) = words.split_at(at);
+    let named = named.get(1..)?.join(" ");
+    let named = named.strip_prefix('|')?.strip_suffix('|')?;
+    let named: Vec<String> = named.split_whitespace().map(str::to_owned).collect();
+    (named.len() <= 2 && !named.is_empty()).then_some((words, named))
+}
+
+fn new_block(kind: Kind, argument: Expression, names: Vec<String>) -> Block {
+    Block { kind, argument, names, then: Vec::new(), otherwise: Vec::new() }
+}
+
+fn unquoted(name: &str) -> String {
+    name.trim_matches(['"', '\'']).to_owned()
+}
+
+fn syntax(line: usize, what: String) -> TemplateError {
+    TemplateError::Syntax { line, what }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect()
+}

@@ -1,0 +1,275 @@
+//! How much goes to whom at once. A site is what takes the mail of one or more domains (see `transport/site.rs`). Each has its
+//! own limit, which grows while it answers and halves when it asks for less; one that does not answer rests. No job
+//! waits here: one that has no place goes back to the queue.
+//!
+//! Kept in memory, for this node alone: after a restart every site is unknown again, and shows what it is like.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::Rng;
+
+use crate::base::{Clock, Timestamp};
+use crate::mail::sending::ending::Ending;
+use crate::mail::sending::pressure::{Pressure, pressure};
+
+/// Places of one site that answers.
+const SITE_MAX: usize = 20;
+/// Places of a site that has not answered yet; fewer when many such sites hold places.
+const FIRST: usize = 5;
+/// A site whose attempts have all been open for so long is treated as one that does not answer.
+const STUCK: Duration = Duration::from_secs(10);
+/// How long a site rests that does not answer: the first time, doubling.
+const SILENT_REST: Duration = Duration::from_secs(30);
+/// How long one rests that asked for less.
+const OVERLOADED_REST: Duration = Duration::from_secs(10);
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
+/// The longest rest of a smart host: all mail waits for it.
+const LONGEST_REST_OF_RELAY: Duration = Duration::from_secs(60);
+/// How many sites are remembered, as far as nothing happens there.
+const SITES_MAX: usize = 10_000;
+
+/// The places of this node.
+#[derive(Clone)]
+pub struct Traffic(Arc<Shared>);
+
+struct Shared {
+    clock: Clock,
+    /// All places; the pool has as many workers.
+    all: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sites: HashMap<String, Site>,
+    /// Places that are held.
+    held: usize,
+    /// Look-ups under way.
+    asking: usize,
+    /// Those of the held places whose site has not shown that it answers.
+    doubtful: usize,
+}
+
+#[derive(Default)]
+struct Site {
+    relay: bool,
+    held: usize,
+    /// Its limit; grows up to [`SITE_MAX`].
+    limit: usize,
+    answers: bool,
+    /// It asked for less once, so its limit grows slowly.
+    careful: bool,
+    /// Answers since the limit last changed.
+    good: usize,
+    /// Rests in a row.
+    rests: u32,
+    rests_until: Timestamp,
+    /// Why it rests.
+    why: Option<Ending>,
+    /// The last answer.
+    answered_at: Timestamp,
+    /// When an attempt last ended, or the first of those that run began.
+    moved_at: Timestamp,
+}
+
+/// A job has no place now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoPlace {
+    /// When to come again.
+    pub until: Timestamp,
+    /// Why the site rests; `None` where others merely were first.
+    pub why: Option<Ending>,
+}
+
+/// A place, held until it is dropped.
+pub struct Place {
+    traffic: Traffic,
+    site: String,
+    began: Timestamp,
+    doubtful: bool,
+}
+
+impl Traffic {
+    /// Traffic with so many places.
+    pub fn new(clock: Clock, all: usize) -> Self {
+        Self(Arc::new(Shared { clock, all, state: Mutex::default() }))
+    }
+
+    /// Whether a site rests; no place is taken.
+    pub fn rests(&self, site: &str) -> Option<NoPlace> {
+        let now = self.0.clock.now();
+        self.locked().sites.get(site).and_then(|site| site.rest(now))
+    }
+
+    /// Leave to ask the DNS where a mail goes; half of all workers may wait for it.
+    pub(super) fn ask(&self) -> Result<Asking, NoPlace> {
+        let mut state = self.locked();
+        if state.asking >= (self.0.all / 2).max(1) {
+            return Err(NoPlace { until: self.0.clock.now() + spread(Duration::from_secs(1)), why: None });
+        }
+        state.asking += 1;
+        Ok(Asking(self.clone()))
+    }
+
+    /// A place at a site. With `relay` it is the smart host, whose places are only limited by those of all.
+    pub fn enter(&self, name: &str, relay: bool) -> Result<Place, NoPlace> {
+        let (now, all) = (self.0.clock.now(), self.0.all);
+        let mut state = self.locked();
+        state.forget(now);
+        let (held, doubtful) = (state.held, state.doubtful);
+        let site = state.sites.entry(name.to_owned()).or_insert_with(|| Site {
+            relay,
+            limit: FIRST,
+            answers: relay,
+            ..Site::default()
+        });
+        if let Some(rest) = site.rest(now) {
+            return Err(rest);
+        }
+        let doubts = !site.answers;
+        if !relay && site.held >= site.room(now, held, doubtful, all) {
+            // The longer nothing moves there, the later it is worth to come again.
+            let wait = now.since(site.moved_at).clamp(Duration::from_millis(250), Duration::from_secs(60));
+            return Err(NoPlace { until: now + spread(wait), why: None });
+        }
+        if doubts && doubtful >= doubtful_max(all) {
+            return Err(NoPlace { until: now + spread(Duration::from_secs(3)), why: None });
+        }
+        if site.held == 0 {
+            site.moved_at = now;
+        }
+        site.held += 1;
+        state.held += 1;
+        state.doubtful += usize::from(doubts);
+        drop(state);
+        Ok(Place { traffic: self.clone(), site: name.to_owned(), began: now, doubtful: doubts })
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        // Each change leaves the state whole, so a panic elsewhere does not spoil it.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sites that have not shown that they answer hold at most three quarters of all places, so that those that do always find
+/// one.
+fn doubtful_max(all: usize) -> usize {
+    (all * 3 / 4).max(1)
+}
+
+fn spread(wait: Duration) -> Duration {
+    wait.mul_f64(rand::rng().random_range(1.0..1.5))
+}
+
+impl State {
+    fn forget(&mut self, now: Timestamp) {
+        if self.sites.len() >= SITES_MAX {
+            let old = now - Duration::from_secs(60);
+            self.sites.retain(|_, site| site.held > 0 || site.rests_until > now || site.moved_at > old);
+        }
+    }
+}
+
+impl Site {
+    fn rest(&self, now: Timestamp) -> Option<NoPlace> {
+        let left = self.rests_until.since(now);
+        // Not all at the same moment.
+        let until = self.rests_until + left.mul_f64(rand::rng().random_range(0.0..0.1));
+        (!left.is_zero()).then(|| NoPlace { until, why: self.why.clone() })
+    }
+
+    /// How many places it may hold now.
+    fn room(&self, now: Timestamp, held: usize, doubtful: usize, all: usize) -> usize {
+        let stuck = self.held > 0 && now.since(self.moved_at) > STUCK;
+        if !self.answers {
+            let max = doubtful_max(all);
+            let first = match doubtful * 4 / max {
+                _ if self.rests > 0 || stuck => 1,
+                0 | 1 => FIRST,
+                2 => 2,
+                _ => 1,
+            };
+            return first.min(self.limit);
+        }
+        // When places are few, none takes many of them.
+        let share = match held * 4 / all.max(1) {
+            0 | 1 => SITE_MAX,
+            2 => SITE_MAX / 2,
+            _ => SITE_MAX / 4,
+        };
+        if stuck { self.limit.min(2) } else { self.limit.min(share) }
+    }
+
+    fn ended(&mut self, ending: &Ending, began: Timestamp, now: Timestamp) {
+        self.moved_at = now;
+        match pressure(ending) {
+            Pressure::Answers => {
+                (self.answers, self.answered_at) = (true, now);
+                self.good += 1;
+                if !self.careful || self.good >= self.limit {
+                    self.limit = (self.limit + 1).min(SITE_MAX);
+                    (self.good, self.rests) = (0, 0);
+                }
+            }
+            Pressure::Overloaded => {
+                (self.answers, self.answered_at, self.careful) = (true, now, true);
+                // What was under way when it first asked for less says it again; that is no new request.
+                if began >= self.rests_until && self.rest_for(OVERLOADED_REST, ending, now) {
+                    (self.limit, self.good) = ((self.limit / 2).max(1), 0);
+                }
+            }
+            // Where others were served meanwhile, it was this mail or this connection.
+            Pressure::Silent if self.answered_at <= began => {
+                self.answers = self.relay;
+                if self.rest_for(SILENT_REST, ending, now) {
+                    (self.limit, self.good) = (1, 0);
+                }
+            }
+            Pressure::Silent | Pressure::Unknown => {}
+        }
+    }
+
+    fn rest_for(&mut self, first: Duration, why: &Ending, now: Timestamp) -> bool {
+        if now < self.rests_until {
+            return false;
+        }
+        let longest = if self.relay { LONGEST_REST_OF_RELAY } else { LONGEST_REST };
+        let wait = first.saturating_mul(1 << self.rests.min(10)).min(longest);
+        self.rests += 1;
+        (self.rests_until, self.why) = (now + wait, Some(why.clone()));
+        true
+    }
+}
+
+impl Place {
+    /// Gives the place back with what came of it.
+    pub fn end(self, ending: &Ending) {
+        let now = self.traffic.0.clock.now();
+        if let Some(site) = self.traffic.locked().sites.get_mut(&self.site) {
+            site.ended(ending, self.began, now);
+        }
+    }
+}
+
+/// A look-up, until it is dropped.
+pub(super) struct Asking(Traffic);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut state = self.0.locked();
+        state.asking = state.asking.saturating_sub(1);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.traffic.locked();
+        state.held = state.held.saturating_sub(1);
+        state.doubtful = state.doubtful.saturating_sub(usize::from(self.doubtful));
+        if let Some(site) = state.sites.get_mut(&self.site) {
+            site.held = site.held.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Mails whose template cannot be rendered with their data. SES says yes to the call, and tells of it in a Rendering Failure
+//! event; nothing is sent.
+use crate::base::EmailAddress;
+use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::content::{Event, publish_event};
+use crate::mail::sending::SendError;
+use crate::store::Tx;
+use crate::store::mails::{self, Mail, Status};
+use crate::topics::Topics;
+
+/// Which template, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrendered {
+    /// The template's name.
+    pub template: String,
+    /// Why, in SES's words.
+    pub error: String,
+}
+
+/// Keeps the mail, all its recipients settled, and publishes the event. Gives its id.
+pub(super) async fn keep(
+    tx: &mut Tx,
+    topics: &Topics,
+    mail: Mail,
+    recipients: &[EmailAddress],
+    failure: Unrendered,
+) -> Result<String, SendError> {
+    let known = HeadersRecord::read(&mail.headers);
+    // The record of such an event has no headers: there is no message.
+    let headers = HeadersRecord::new(known.source, known.destination, []).write();
+    let mail = Mail { headers, size: 0, ..mail };
+    let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
+    mails::insert(tx, &mail, Vec::new(), &addresses).await?;
+    for n in (0..).take(addresses.len()) {
+        mails::settle(tx, &mail.id, n, Status::Rejected, 0, Some(&failure.error)).await?;
+    }
+    let event = Event::RenderingFailure { template: failure.template, error: failure.error };
+    publish_event(tx, topics, &mail, &event).await?;
+    Ok(mail.id)
+}
