@@ -59,7 +59,6 @@ pub fn from_server(message: &Read<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::mail::feedback::letter::{Letter, read};
 
     #[test]

@@ -151,8 +151,8 @@ pub fn enhanced(text: &str) -> Option<&str> {
         let word = word.trim_matches('.');
         let parts: Vec<&str> = word.split('.').take(4).collect();
         let [class, subject, detail] = parts.as_slice() else { return None };
-        let short = |part: &str| (1..=3).contains(&part.len());
-        (matches!(*class, "4" | "5") && short(subject) && short(detail)).then_some(word)
+        // Subjects have one digit by now: 4.94.2 is a program's version.
+        (matches!(*class, "4" | "5") && subject.len() == 1 && (1..=3).contains(&detail.len())).then_some(word)
     })
 }
 
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn codes_are_found_and_addresses_are_none() {
-        assert_eq!(enhanced("host 5.6.7.8 said: 550-5.1.1 no"), Some("5.1.1"));
+        assert_eq!(enhanced("Exim 4.94.2 at 5.6.7.8 said: 550-5.1.1 no"), Some("5.1.1"));
         assert_eq!((smtp_code("port 587 ok; 10.0.0.550 x"), smtp_code("said: 550-5.1.1 no")), (None, Some(550)));
         assert_eq!(delay_type("4.4.1", "no route"), "TransientCommunicationFailure");
     }

@@ -57,12 +57,14 @@ const DELAYS: [&str; 8] = [
     "warning: could not send message",
 ];
 /// From where on the text is a copy of the original, in lower case.
-const COPIES: [&str; 10] = [
+const COPIES: [&str; 12] = [
     "below this line is a copy of the message",
     "this is a copy of the message",
     "this is a copy of your message",
-    "original message",
-    "original headers",
+    "\noriginal message",
+    "---original message",
+    "--- original message",
+    "\noriginal headers",
     "message header follows",
     "unsent message below",
     "unsent message follows",
