@@ -8,6 +8,7 @@ use crate::aws::Services;
 use crate::base::{AccountId, Clock, Reach, Region};
 use crate::config::{Mode, Settings};
 use crate::mail::content::{ConfigurationSets, Feedback, Templates};
+use crate::mail::feedback::{Marks, ReturnPaths};
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
 use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving};
@@ -59,13 +60,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Builds the parts. `bound_url` is where HTTP listens.
+    /// Builds the parts. `bound_url` is where HTTP listens; `marks` stand in return paths.
     pub(super) fn build(
         settings: &Settings,
         store: &Store,
         clock: &Clock,
         node: &str,
-        bound_url: &str,
+        (bound_url, marks): (&str, Marks),
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
         let dev = settings.mode == Mode::Dev;
@@ -87,6 +88,7 @@ impl Parts {
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
         let door = sending::Settings { limits, hostname: hostname.clone() };
         let simulator = Simulator::new(settings.simulator_domain.clone());
+        let paths = ReturnPaths::new(marks, &settings.feedback);
         let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
         let services = Services {
             clock: clock.clone(),
@@ -98,7 +100,7 @@ impl Parts {
             feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),
-            receiving: receiving(settings, store, clock, &functions),
+            receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
 
         let poster = ways::poster(settings, clock, &webhook_dns).map_err(wrong)?;
@@ -109,9 +111,10 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
+        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?.with_return_paths(paths.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
-            .with_simulator(simulator);
+            .with_simulator(simulator)
+            .with_return_paths(paths);
         let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, poster);
         let pools = vec![

@@ -15,6 +15,7 @@ use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
+use crate::mail::feedback::Marks;
 use crate::mail::{identity, receiving, sending};
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
@@ -111,7 +112,8 @@ impl App {
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
         let bound_url = format!("http://{}", listener.address());
-        let parts = Parts::build(&settings, &store, &clock, &data_dir.node, &bound_url)?;
+        let marks = Marks::of(&store).await?;
+        let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks))?;
         // The others' secrets are sealed by now; these need the core that knows them.
         parts.services.identities.seal_keys().await?;
         let root_key = match settings.mode {

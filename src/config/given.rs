@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, Functions, Gateways, Objects, Problem, Streams};
+use crate::config::{Encryption, FeedbackGiven, Functions, Gateways, Objects, Problem, Streams};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -148,6 +148,10 @@ pub struct Given {
     /// How what is stored is encrypted.
     #[command(flatten)]
     pub encryption: Encryption,
+
+    /// Where bounces and complaints arrive.
+    #[command(flatten)]
+    pub feedback: FeedbackGiven,
 }
 
 /// Takes each field from the second where the first has none.
@@ -182,6 +186,8 @@ impl Given {
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);
         fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
-        Ok(Self { objects, gateways, encryption, ..self })
+        let (file_feedback, mut feedback) = (file.feedback, self.feedback);
+        fill_up!(feedback, file_feedback: feedback_domain, complaints_address);
+        Ok(Self { objects, gateways, encryption, feedback, ..self })
     }
 }

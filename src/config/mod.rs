@@ -1,5 +1,6 @@
 //! Settings: what can be set, where it comes from, its default and its unit.
 mod encryption;
+mod feedback;
 mod given;
 mod hostname;
 mod objects;
@@ -7,6 +8,7 @@ mod outlets;
 mod settings;
 
 pub use encryption::{Encryption, KmsKey, KmsState};
+pub use feedback::{Feedback, FeedbackGiven};
 pub use given::Given;
 pub use objects::Objects;
 pub use outlets::{Functions, Gateways, Streams};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, Functions, Gateways, Given, Objects, Streams, hostname};
+use crate::config::{Encryption, Feedback, Functions, Gateways, Given, Objects, Streams, hostname};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Settings {
     pub objects: Objects,
     /// How what is stored is encrypted.
     pub encryption: Encryption,
+    /// Where bounces and complaints arrive.
+    pub feedback: Feedback,
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -113,6 +115,7 @@ impl Settings {
         let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
+        let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
         let settings = Self {
             mode,
             http: given.http.unwrap_or_else(|| loopback(4566)),
@@ -133,7 +136,8 @@ impl Settings {
             webhook_ca: given.webhook_ca,
             mx_port: given.mx_port.unwrap_or(25),
             simulator_domain: given.simulator_domain,
-            hostname: hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?,
+            feedback: given.feedback.resolve(&hostname)?,
+            hostname,
             dkim_zone: match given.dkim_zone {
                 None => None,
                 Some(zone) => Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?),

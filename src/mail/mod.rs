@@ -1,5 +1,7 @@
-//! The mail core: messages, identities, configuration sets and events, sending, receiving.
+//! The mail core: messages, identities, configuration sets and events, sending, receiving, and what comes
+//! back.
 pub mod content;
+pub mod feedback;
 pub mod identity;
 pub mod message;
 pub mod receiving;

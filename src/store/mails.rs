@@ -1,7 +1,7 @@
 //! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
 use crate::base::Timestamp;
 use crate::store::rows::Table;
-use crate::store::{Error, Row, Tx, Value, args};
+use crate::store::{Error, Row, Tx, Value, args, feedback};
 
 /// A mail as it was accepted for sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,6 +235,15 @@ pub async fn settle(
     Ok(rows == 1)
 }
 
+/// Sets that a mail bounced after the other side had taken it, or before we could write that it had.
+pub async fn bounce_later(tx: &mut Tx, mail_id: &str, n: i64, reply: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let sql = "UPDATE recipients SET status = 'Bounced', last_reply = $1, changed_at = $2 \
+               WHERE mail_id = $3 AND n = $4 AND status IN ('Pending', 'Delivered')";
+    tx.run(sql, args![reply, now, mail_id, n]).await?;
+    Ok(())
+}
+
 /// Marks that a DeliveryDelay event was published for a recipient.
 pub async fn mark_delayed(tx: &mut Tx, mail_id: &str, n: i64, at: Timestamp) -> Result<(), Error> {
     tx.run("UPDATE recipients SET delayed_at = $1 WHERE mail_id = $2 AND n = $3", args![at, mail_id, n]).await?;
@@ -346,6 +355,7 @@ pub async fn expire(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, E
         let id = row.text("id")?;
         tx.run("DELETE FROM attempts WHERE mail_id = $1", args![&id]).await?;
         tx.run("DELETE FROM recipients WHERE mail_id = $1", args![&id]).await?;
+        feedback::forget(tx, &id).await?;
     }
     Ok(gone.len() as u64)
 }

@@ -15,6 +15,7 @@ pub mod dialect;
 pub mod dkim_keys;
 mod error;
 pub mod fan_outs;
+pub mod feedback;
 mod groups;
 mod hints;
 pub mod idempotent_sends;

@@ -269,7 +269,7 @@ impl Bench {
 both_engines! {
     async fn only_verified_domains_with_a_rule_in_the_active_set_receive(engine: Engine) {
         let b = bench(engine).await;
-        let ours = Some(Route { account: b.owner.account.clone(), region: b.owner.region.clone() });
+        let ours = Some(Route { account: b.owner.account.clone(), region: b.owner.region.clone(), feedback: false });
         let route = async |text: &str, tls: bool| b.route(text, tls).await;
         assert_eq!(route("bob@here.example", true).await, None, "no rule set is active");
         let disabled = Rule { enabled: false, ..rule("off", &["off@here.example"], vec![]) };

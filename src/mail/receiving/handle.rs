@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{AccountId, Arn, Clock, Domain, Region};
+use crate::mail::feedback::ReturnPaths;
 use crate::mail::receiving::Error;
 use crate::mail::receiving::known::Known;
 use crate::mail::receiving::route::House;
@@ -22,6 +23,7 @@ pub struct Receiving {
     house: Option<House>,
     functions: Option<Functions>,
     sandboxed: bool,
+    return_paths: Option<ReturnPaths>,
 }
 
 /// Whose rule sets: one account in one region.
@@ -36,7 +38,7 @@ pub struct Owner {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, known: Arc::default(), house: None, functions: None, sandboxed: false }
+        Self { store, clock, known: Arc::default(), house: None, functions: None, sandboxed: false, return_paths: None }
     }
 
     /// Takes mail to `postmaster` of this server's own name too, for `owner`.
@@ -52,6 +54,15 @@ impl Receiving {
     /// Whether accounts begin in the sandbox, where mail goes to verified addresses only.
     pub fn with_sandbox(self, sandboxed: bool) -> Self {
         Self { sandboxed, ..self }
+    }
+
+    /// Takes what comes back to these return paths.
+    pub fn with_return_paths(self, paths: ReturnPaths) -> Self {
+        Self { return_paths: Some(paths), ..self }
+    }
+
+    pub(in crate::mail::receiving) fn return_paths(&self) -> Option<&ReturnPaths> {
+        self.return_paths.as_ref()
     }
 
     pub(in crate::mail::receiving) fn knows(&self, function: &Arn) -> bool {

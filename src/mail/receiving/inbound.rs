@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::config::{Mode, Settings};
+use crate::mail::feedback::{ReturnPaths, Returned};
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules, s3};
@@ -63,6 +64,7 @@ pub struct Inbound {
     objects: Objects,
     checks: Checks,
     settings: InboundSettings,
+    returned: Option<Returned>,
 }
 
 /// What the actions work with.
@@ -91,7 +93,14 @@ impl Inbound {
     pub fn new(store: Store, clock: Clock, outlets: Outlets, checks: Checks, settings: InboundSettings) -> Self {
         let Outlets { topics, queues, objects, functions, poster } = outlets;
         let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster };
-        Self { store, clock, targets: Targets { topics, queues }, hands, objects, checks, settings }
+        Self { store, clock, targets: Targets { topics, queues }, hands, objects, checks, settings, returned: None }
+    }
+
+    /// The same worker, which also works what comes back to these return paths.
+    pub fn with_return_paths(self, paths: ReturnPaths) -> Self {
+        let (store, clock, topics) = (self.store.clone(), self.clock.clone(), self.targets.topics.clone());
+        let returned = Returned::new(store, clock, topics, self.objects.clone(), paths);
+        Self { returned: Some(returned), ..self }
     }
 
     async fn process(&self, claim: &Claim) -> Finish {
@@ -125,6 +134,14 @@ impl Inbound {
         let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
+        if let Some(returned) = self.returned.as_ref().filter(|returned| returned.takes(&recipients)) {
+            let received = trace::received(&mail, &recipients, &self.settings.hostname);
+            let worked = returned.work(claim.attempt, &mail, &recipients, (&raw, received)).await;
+            return worked.unwrap_or_else(|error| {
+                tracing::error!(message.id = %mail.id, %error, "cannot work what came back");
+                Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
+            });
+        }
         let verdicts = self.check(&mail, &raw).await;
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
             return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Unreachable));

@@ -2,9 +2,11 @@
 use std::net::IpAddr;
 
 use crate::base::{AccountId, Domain, EmailAddress, Region};
+use crate::mail::feedback::Purpose;
 use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::known::Candidate;
 use crate::mail::receiving::{Error, Owner, Receiving, filters, matching};
+use crate::store::mails;
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
 const MAX_LEVELS: usize = 10;
@@ -16,6 +18,8 @@ pub struct Route {
     pub account: AccountId,
     /// The region.
     pub region: Region,
+    /// Whether the address is one of ours for what comes back: no rules run on its mail.
+    pub feedback: bool,
 }
 
 /// Who wants to deliver.
@@ -63,6 +67,9 @@ impl Receiving {
     /// `postmaster` of a domain that receives at all, and of this server's own name, is always taken (RFC 5321, 4.5.1):
     /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own.
     pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
+        if let Some(purpose) = self.return_paths().and_then(|paths| paths.purpose(recipient, self.clock().now())) {
+            return self.feedback_route(purpose).await;
+        }
         let (mut for_tls, mut postmaster) = (false, None);
         let domain = recipient.domain();
         for level in domain.and_parents().take(MAX_LEVELS) {
@@ -86,6 +93,30 @@ impl Receiving {
         }
         Ok(if for_tls { Routed::NeedsTls } else { Routed::Nobody })
     }
+
+    /// What comes back goes to who sent, while it is known what became of the mail; complaints go to the house.
+    async fn feedback_route(&self, purpose: Purpose) -> Result<Routed, Error> {
+        let mark = match (purpose, self.house()) {
+            (Purpose::Returned(mark), _) => mark,
+            (Purpose::Complaints, None) => return Ok(Routed::Nobody),
+            (Purpose::Complaints, Some(House { owner: Owner { account, region }, .. })) => {
+                return Ok(Routed::To(Route { account: account.clone(), region: region.clone(), feedback: true }));
+            }
+        };
+        self.store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(mail) = mails::find(tx, &mark.mail).await? else { return Ok(Routed::Nobody) };
+                    let recipient = mails::recipient(tx, &mark.mail, i64::from(mark.recipient)).await?;
+                    let (Ok(account), Ok(region), Some(_)) = (mail.account.parse(), mail.region.parse(), recipient)
+                    else {
+                        return Ok(Routed::Nobody);
+                    };
+                    Ok(Routed::To(Route { account, region, feedback: true }))
+                })
+            })
+            .await
+    }
 }
 
 impl Candidate {
@@ -98,5 +129,5 @@ fn admit(owner: &Owner, filters: &[Filter], client: Client) -> Routed {
     if !filters::lets_in(filters, client.peer) {
         return Routed::Blocked;
     }
-    Routed::To(Route { account: owner.account.clone(), region: owner.region.clone() })
+    Routed::To(Route { account: owner.account.clone(), region: owner.region.clone(), feedback: false })
 }

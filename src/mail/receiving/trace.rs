@@ -12,19 +12,25 @@ use crate::store::inbound_mails::InboundMail;
 /// learns of another (RFC 5321, 7.2).
 pub fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdicts, hostname: &str) -> String {
     let source = mail.source.as_deref().unwrap_or_default();
+    let mut out = format!("Return-Path: <{source}>\r\n");
+    out.push_str(&received(mail, recipients, hostname));
+    let _ = write!(out, "X-SES-Spam-Verdict: {}\r\n", verdicts.spam.as_str());
+    let _ = write!(out, "X-SES-Virus-Verdict: {}\r\n", verdicts.virus.as_str());
+    out.push_str(&verdicts.headers);
+    out
+}
+
+/// The field that tells where a mail came from (RFC 5321, 4.4).
+pub fn received(mail: &InboundMail, recipients: &[EmailAddress], hostname: &str) -> String {
     let protocol = if mail.tls { "ESMTPS" } else { "ESMTP" };
     let helo = word(&mail.helo);
     // An address literal of RFC 5321, 4.1.3.
     let peer = if mail.peer.contains(':') { format!("IPv6:{}", mail.peer) } else { mail.peer.clone() };
-    let mut out = format!("Return-Path: <{source}>\r\n");
-    let _ = write!(out, "Received: from {helo} ([{peer}])\r\n by {hostname} with {protocol} id {}", mail.id);
+    let mut out = format!("Received: from {helo} ([{peer}])\r\n by {hostname} with {protocol} id {}", mail.id);
     if let [only] = recipients {
         let _ = write!(out, "\r\n for {only}");
     }
     let _ = write!(out, ";\r\n {}\r\n", mail.received_at.rfc2822());
-    let _ = write!(out, "X-SES-Spam-Verdict: {}\r\n", verdicts.spam.as_str());
-    let _ = write!(out, "X-SES-Virus-Verdict: {}\r\n", verdicts.virus.as_str());
-    out.push_str(&verdicts.headers);
     out
 }
 

@@ -1,8 +1,8 @@
 //! The outbound worker: takes one recipient's job, signs the mail, delivers it, and records what came of it.
 //!
-//! The reverse path of a delivery is in the identity's MAIL FROM domain, where it has one that works. Otherwise it is the
-//! mail's return path, or its source where none was named: bounces that come back later go to the sender. (SES reads what
-//! comes back; we do not yet.)
+//! The reverse path of a delivery is one of ours, so that what comes back is read here (see mail/feedback): in the identity's
+//! MAIL FROM domain, where it has one that works, else in the server's domain for it. Where there is none, it is the mail's
+//! return path, or its source: then what comes back goes to the sender.
 //!
 //! A job may be worked twice, after a crash between the peer's yes and our commit: the mail may then arrive twice.
 //! A recipient that is settled is never tried again, and its record is written only while the claim holds.
@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use tracing::{error, info};
 
 use crate::base::{Clock, Timestamp};
+use crate::mail::feedback::ReturnPaths;
 use crate::mail::sending::capture;
 use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::ending::{Ending, Reply};
@@ -39,6 +40,7 @@ pub struct Outbound {
     topics: Topics,
     transport: Arc<Transport>,
     simulator: Simulator,
+    return_paths: Option<ReturnPaths>,
     traffic: Traffic,
     freight: Freight,
 }
@@ -78,12 +80,18 @@ impl Outbound {
     /// A worker that delivers through `transport` and tells `topics` of the events. `at_once` is the number of its workers.
     pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>, at_once: usize) -> Self {
         let traffic = Traffic::new(clock.clone(), at_once);
-        Self { store, clock, topics, transport, simulator: Simulator::default(), traffic, freight: Freight::default() }
+        let (simulator, freight) = (Simulator::default(), Freight::default());
+        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight }
     }
 
     /// The same worker with a mailbox simulator of these domains.
     pub fn with_simulator(self, simulator: Simulator) -> Self {
         Self { simulator, ..self }
+    }
+
+    /// The same worker, whose mail comes back to these.
+    pub fn with_return_paths(self, paths: ReturnPaths) -> Self {
+        Self { return_paths: Some(paths), ..self }
     }
 
     fn own_fault(&self, claim: &Claim, error: &store::Error) -> Finish {
@@ -94,7 +102,11 @@ impl Outbound {
     }
 
     async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
-        self.store.read(move |tx| Box::pin(async move { parcel(tx, &job).await })).await
+        let found = self.store.read(move |tx| Box::pin(async move { parcel(tx, &job).await })).await?;
+        Ok(found.map(|parcel| match &self.return_paths {
+            Some(paths) => parcel.marked(paths),
+            None => parcel,
+        }))
     }
 
     /// How a mail ends on this machine, if it does.

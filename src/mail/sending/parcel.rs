@@ -4,6 +4,7 @@ use tracing::error;
 
 use crate::base::{AccountId, EmailAddress, Timestamp};
 use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::feedback::ReturnPaths;
 use crate::mail::identity::authorization::identity_named;
 use crate::mail::identity::dkim::signing_keys;
 use crate::mail::identity::{ReversePath, reverse_path};
@@ -32,6 +33,9 @@ pub(super) struct Parcel {
     /// The MAIL FROM domain.
     reverse: Option<String>,
     require_tls: bool,
+    /// The return path that is ours, and the header field with its mark.
+    own_path: Option<EmailAddress>,
+    trace: String,
     /// Why the recipient gets nothing of this account.
     pub(super) suppressed: Option<SuppressionReason>,
 }
@@ -63,17 +67,28 @@ pub(super) async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, sto
         Kind::User => suppression::suppressing(tx, &mail, &recipient.address).await?,
         Kind::System => None,
     };
-    Ok(Some(Parcel { mail, recipient, keys, reverse, require_tls, suppressed }))
+    let (own_path, trace) = (None, String::new());
+    Ok(Some(Parcel { mail, recipient, keys, reverse, require_tls, own_path, trace, suppressed }))
+}
+
+impl Parcel {
+    /// Marked, so that what comes back is known.
+    pub(super) fn marked(mut self, paths: &ReturnPaths) -> Self {
+        self.own_path = paths.sender(&self.mail, self.recipient.n, self.reverse.as_deref());
+        self.trace = paths.trace(&self.mail, self.recipient.n);
+        self
+    }
 }
 
 /// The envelope; `None` where the stored recipient is no address.
 pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
     let recipient = parcel.recipient.address.parse().ok()?;
     let mail = &parcel.mail;
-    let sender = match parcel.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
-        Some(domain) => format!("{}@{domain}", mail.id).parse().ok(),
-        None => mail.return_path.parse().ok(),
-    };
+    let sender =
+        parcel.own_path.clone().or_else(|| match parcel.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
+            Some(domain) => format!("{}@{domain}", mail.id).parse().ok(),
+            None => mail.return_path.parse().ok(),
+        });
     Some(Envelope { sender, recipient, require_tls: parcel.require_tls })
 }
 
@@ -83,10 +98,10 @@ fn author(mail: &Mail) -> Option<EmailAddress> {
     Some(Mailbox::parse(&from).ok()?.address)
 }
 
-/// The signatures of all keys, to stand before the message.
+/// What stands before the message: the field with the mark, and the signatures of all keys.
 pub(super) fn signatures(parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
     let sign = |key| dkim::signature(key, Canonicalization::default(), raw, now);
-    let mut all = String::new();
+    let mut all = parcel.trace.clone();
     for signature in parcel.keys.iter().map(sign) {
         match signature {
             Ok(field) => all.push_str(&field),

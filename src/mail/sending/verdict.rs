@@ -132,6 +132,11 @@ fn judge_refusal(stage: Stage, reply: &Reply) -> Verdict {
     Verdict::Failed(Bounce { bounce_type, sub_type, status, diagnostic })
 }
 
+/// The type and subtype of a refusal for good with this enhanced status.
+pub fn kind_of_status(status: &str) -> (BounceType, &'static str) {
+    first_row(&BY_STATUS, status).unwrap_or(PERMANENT)
+}
+
 fn first_row<T: Copy>(rows: &[(&str, T)], status: &str) -> Option<T> {
     let fits = |key: &str| if key.ends_with('.') { status.starts_with(key) } else { status == key };
     rows.iter().find(|(key, _)| fits(key)).map(|(_, value)| *value)

@@ -1,0 +1,125 @@
+//! What a mail that came back is: a bounce, a delay, a complaint, an automatic answer, or something else. Pure: it reads
+//! bytes and knows nothing of marks or the store. Every size is bounded, whatever the mail holds.
+use crate::mail::feedback::complaint::{self, Complaint};
+use crate::mail::feedback::{automatic, dsn, loose};
+use crate::mail::message::parse::{self, HeaderField};
+use crate::mail::message::parts::{self, Parts};
+
+/// The longest text of another server that is kept, in characters.
+const TEXT_MAX: usize = 1_000;
+
+/// What a mail is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// A server tells what became of recipients.
+    Status(Report),
+    /// Somebody does not want the mail.
+    Complaint(Complaint),
+    /// A program answers, such as one that says that somebody is away.
+    Automatic,
+    /// None of these.
+    Other,
+}
+
+/// What became of recipients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Who says so: `dns; mx.example`.
+    pub reporting_mta: Option<String>,
+    /// At least one.
+    pub recipients: Vec<Fate>,
+}
+
+/// What became of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// The addresses that the report gives it: the one that was tried last, and the one that the sender named.
+    pub addresses: Vec<String>,
+    /// What happened.
+    pub action: Action,
+    /// The enhanced status code (RFC 3463).
+    pub status: Option<String>,
+    /// `smtp; 550 5.1.1 no such user`.
+    pub diagnostic: Option<String>,
+}
+
+/// RFC 3464, 2.3.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It does not arrive.
+    Failed,
+    /// It will be tried again.
+    Delayed,
+    /// It arrived, or goes on where nobody reports: `delivered`, `relayed`, `expanded`.
+    Fine,
+}
+
+/// A message with what is looked at again and again.
+pub struct Read<'a> {
+    /// All of it.
+    pub raw: &'a [u8],
+    /// The header's fields.
+    pub fields: Vec<HeaderField>,
+    /// The parts.
+    pub parts: Parts,
+    /// Whether it came with the null reverse path, as what servers write does (RFC 5321, 4.5.5).
+    pub null: bool,
+}
+
+impl<'a> Read<'a> {
+    /// Reads the header and the parts.
+    pub fn new(raw: &'a [u8], null: bool) -> Self {
+        Self { raw, fields: parse::header_fields(raw), parts: parts::read(raw), null }
+    }
+
+    /// All that may hold a mark: the message as it came, and its parts decoded.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let texts = [&self.parts.text, &self.parts.html].into_iter().flatten().map(|text| text.text.as_bytes());
+        let parts = self.parts.attachments.iter().map(|part| part.data.as_slice());
+        std::iter::once(self.raw).chain(parts).chain(texts)
+    }
+
+    /// The value of the first field of this name.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value.as_str())
+    }
+
+    /// The data of the first attached part of one of these types.
+    pub fn part(&self, types: &[&str]) -> Option<&[u8]> {
+        let fits = |part: &&parts::Attached| types.contains(&part.content_type.as_str());
+        self.parts.attachments.iter().find(fits).map(|part| part.data.as_slice())
+    }
+
+    /// The text for people; of a message without parts all of it.
+    pub fn text(&self) -> &str {
+        let text = self.parts.text.as_ref().or(self.parts.html.as_ref());
+        text.map_or("", |text| text.text.as_str())
+    }
+}
+
+/// Says what a mail is. `null`: it came with the null reverse path.
+pub fn read(raw: &[u8], null: bool) -> Letter {
+    judge(&Read::new(raw, null))
+}
+
+/// Says what a message is.
+pub fn judge(message: &Read<'_>) -> Letter {
+    if let Some(complaint) = complaint::read(message) {
+        return Letter::Complaint(complaint);
+    }
+    if let Some(report) = dsn::read(message) {
+        return Letter::Status(report);
+    }
+    // An answer may quote what looks like a bounce, so it is asked first; it never has a report's parts.
+    if automatic::is_answer(message) {
+        return Letter::Automatic;
+    }
+    loose::read(message).map_or(Letter::Other, Letter::Status)
+}
+
+/// One line of at most 1,000 characters.
+pub fn line(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    words.join(" ").chars().take(TEXT_MAX).collect()
+}

@@ -1,0 +1,17 @@
+//! Feedback: what comes back from the world. Return paths and marks that tie it to a mail, the reading of bounces and
+//! complaints, and what is done about them.
+pub mod automatic;
+pub mod classify;
+pub mod complaint;
+pub mod dsn;
+mod key;
+pub mod letter;
+pub mod loose;
+pub mod mark;
+mod record;
+pub mod return_path;
+pub mod returned;
+
+pub use mark::{Mark, Marks};
+pub use return_path::{Purpose, ReturnPaths};
+pub use returned::Returned;
