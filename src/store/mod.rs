@@ -26,6 +26,7 @@ pub mod inbound_mails;
 mod jobs;
 mod lane;
 mod lanes;
+pub mod mail_figures;
 pub mod mails;
 pub mod master_key;
 mod merged_claims;

@@ -114,7 +114,7 @@ pub async fn get_send_statistics(
     _: GetSendStatisticsRequest,
 ) -> Result<GetSendStatisticsResponse, SesError> {
     let figures = services.sending.figures(&caller.account, &caller.region).await?;
-    let point = |f: crate::store::mails::Figures| SendDataPoint {
+    let point = |f: crate::store::mail_figures::Figures| SendDataPoint {
         timestamp: Time(f.at),
         delivery_attempts: f.attempts,
         bounces: f.bounces,

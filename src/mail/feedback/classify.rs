@@ -165,12 +165,17 @@ pub fn smtp_code(text: &str) -> Option<u16> {
         if !matches!(byte, b'4' | b'5') || !alone {
             continue;
         }
-        let Some(code) = text.get(at..at + 3).filter(|code| code.bytes().all(|b| b.is_ascii_digit())) else { continue };
+        let Some(code) = text.get(at..at + 3).filter(|code| is_reply_code(code.as_bytes())) else { continue };
         if text.as_bytes().get(at + 3).is_some_and(|next| matches!(next, b' ' | b'-' | b',' | b':')) {
             return code.parse().ok();
         }
     }
     None
+}
+
+/// Three digits, the second of them 0 to 5 (RFC 5321, 4.2.1): a port such as 587 is none.
+fn is_reply_code(code: &[u8]) -> bool {
+    matches!(code, [b'4' | b'5', b'0'..=b'5', b'0'..=b'9'])
 }
 
 #[cfg(test)]

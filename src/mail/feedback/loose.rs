@@ -122,7 +122,7 @@ fn reason(text: &str) -> Option<String> {
     let coded = |line: &&str| classify::enhanced(line).is_some() || classify::smtp_code(line).is_some();
     let known =
         |line: &&str| !matches!(classify::classify(None, line).0, crate::mail::content::BounceType::Undetermined);
-    let at = lines.iter().position(|line| coded(&line)).or_else(|| lines.iter().position(|line| known(&line)))?;
+    let at = lines.iter().position(coded).or_else(|| lines.iter().position(known))?;
     let more = lines.iter().skip(at).take_while(|line| !line.trim().is_empty()).take(1 + MORE_LINES);
     let text = more.copied().collect::<Vec<_>>().join(" ");
     Some(format!("smtp; {}", line(&text))).filter(|text| text.len() > 6)

@@ -36,6 +36,20 @@ impl Known {
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether anything was read of one of these domains.
+    pub(super) fn holds<'d>(&self, mut domains: impl Iterator<Item = &'d str>) -> bool {
+        let entries = self.entries();
+        domains.any(|domain| entries.contains_key(domain))
+    }
+
+    /// Forgets what was read of these domains.
+    pub(super) fn forget<'d>(&self, domains: impl Iterator<Item = &'d str>) {
+        let mut entries = self.entries();
+        for domain in domains {
+            entries.remove(domain);
+        }
+    }
 }
 
 impl Receiving {

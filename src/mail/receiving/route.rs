@@ -70,9 +70,22 @@ impl Receiving {
         if let Some(purpose) = self.return_paths().and_then(|paths| paths.purpose(recipient, self.clock().now())) {
             return self.feedback_route(purpose).await;
         }
+        // A refusal is for good, so it is never given for what another node may just have changed.
+        let known = self.known();
+        let domain = recipient.domain();
+        let again = known.holds(levels(&domain));
+        let routed = self.look(recipient, client).await?;
+        if again && !matches!(routed, Routed::To(_)) {
+            known.forget(levels(&domain));
+            return self.look(recipient, client).await;
+        }
+        Ok(routed)
+    }
+
+    async fn look(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
         let (mut for_tls, mut postmaster) = (false, None);
         let domain = recipient.domain();
-        for level in domain.and_parents().take(MAX_LEVELS) {
+        for level in levels(&domain) {
             let candidates = self.candidates(level).await?;
             for (n, candidate) in candidates.iter().enumerate() {
                 if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
@@ -117,6 +130,11 @@ impl Receiving {
             })
             .await
     }
+}
+
+/// The domain and those above it.
+fn levels(domain: &Domain) -> impl Iterator<Item = &str> {
+    domain.and_parents().take(MAX_LEVELS)
 }
 
 impl Candidate {

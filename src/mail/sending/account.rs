@@ -5,7 +5,7 @@ use crate::base::{AccountId, Region};
 use crate::mail::sending::quota;
 use crate::mail::sending::{SendError, Sending};
 use crate::store::account_settings::{self, AccountSettings};
-use crate::store::mails::{self, Figures};
+use crate::store::mail_figures::{self, Figures};
 use crate::store::sending_accounts;
 
 /// SES: figures of the last two weeks.
@@ -84,7 +84,7 @@ impl Sending {
             .read(move |tx| {
                 Box::pin(async move {
                     let since = tx.now() - FIGURES_OF;
-                    Ok(mails::figures(tx, account.as_str(), region.as_str(), since).await?)
+                    Ok(mail_figures::figures(tx, account.as_str(), region.as_str(), since).await?)
                 })
             })
             .await
