@@ -14,7 +14,7 @@ pub struct FeedbackGiven {
     #[arg(long, value_name = "NAME", env = "POSTRIDER_FEEDBACK_DOMAIN")]
     pub feedback_domain: Option<String>,
 
-    /// Address that providers send complaints (ARF) to [default: complaints@ the feedback domain]
+    /// Address that providers send complaints (ARF) to [default: complaints at the feedback domain]
     #[arg(long, value_name = "ADDRESS", env = "POSTRIDER_COMPLAINTS_ADDRESS")]
     pub complaints_address: Option<String>,
 }

@@ -9,7 +9,7 @@ use crate::mail::sending::unrendered::Unrendered;
 /// accept door, which tells of the failure and sends nothing.
 ///
 /// # Errors
-/// What [`compose`] refuses.
+/// What [`compose()`] refuses.
 pub fn compose_from(template: &Compiled, data: &Value, draft: Draft) -> Result<(Vec<u8>, Option<Unrendered>), Error> {
     match template.render(data) {
         Ok(parts) => {
