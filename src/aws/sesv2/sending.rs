@@ -7,6 +7,7 @@ use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
 use crate::aws::ses::sending::{Body, Content, Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
 use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
@@ -99,6 +100,7 @@ pub struct EmailContent {
 #[serde(rename_all = "PascalCase")]
 pub struct ListManagementOptions {
     contact_list_name: String,
+    topic_name: Option<String>,
 }
 
 /// The mail to send.
@@ -120,6 +122,7 @@ pub struct SendEmailRequest {
     endpoint_id: Option<String>,
     tenant_name: Option<String>,
     list_management_options: Option<ListManagementOptions>,
+    configuration_overrides: Option<ConfigurationOverrides>,
 }
 
 /// The id of the accepted mail.
@@ -193,15 +196,15 @@ pub async fn send_email(
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(input: &SendEmailRequest) -> Result<(), SesV2Error> {
     if let Some(list) = &input.list_management_options {
-        return Err(SesV2Error::NotFound(format!("List with name: {} doesn't exist.", list.contact_list_name)));
+        let topic = list.topic_name.as_ref().map(|topic| format!(" (topic {topic})")).unwrap_or_default();
+        let text = format!("List with name: {}{topic} doesn't exist.", list.contact_list_name);
+        return Err(SesV2Error::NotFound(text));
     }
-    if let Some(tenant) = &input.tenant_name {
-        return Err(SesV2Error::NotFound(format!("Tenant {tenant} does not exist.")));
-    }
+    no_tenant(input.tenant_name.as_deref())?;
     if input.endpoint_id.is_some() {
         return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
     }
-    Ok(())
+    input.configuration_overrides.as_ref().map_or(Ok(()), ConfigurationOverrides::check)
 }
 
 fn draft(simple: Message, from: Mailbox, to: Recipients, reply_to: Vec<Mailbox>) -> Result<Draft, SesV2Error> {

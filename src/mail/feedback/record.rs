@@ -56,6 +56,7 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
         recipients: vec![recipient],
         feedback_id,
         reporting_mta: Some(about.reporting_mta.clone()),
+        remote_ip: None,
     });
     publish_event(tx, topics, mail, &event).await?;
     Ok(true)

@@ -77,6 +77,7 @@ pub async fn delivered(
         smtp_response: response,
         reporting_mta: attempted.hostname,
         outgoing_ip: attempted.round.local.map(|address| address.to_string()),
+        remote_ip: attempted.round.peer.map(|address| address.to_string()),
     });
     publish_event(tx, topics, mail, &event).await
 }
@@ -109,6 +110,7 @@ pub async fn bounced(
         }],
         feedback_id,
         reporting_mta: Some(format!("dns; {}", attempted.hostname)),
+        remote_ip: attempted.round.peer.map(|address| address.to_string()),
     });
     publish_event(tx, topics, mail, &event).await
 }
