@@ -39,6 +39,8 @@ mod ses_events;
 mod ses_house;
 mod ses_identities;
 mod ses_suppression;
+mod ses_surface_v1;
+mod ses_surface_v2;
 mod ses_templates;
 mod smtp_door;
 mod smtp_sink;
