@@ -4,9 +4,9 @@ use aws_sdk_ses::error::ProvideErrorMetadata;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::{
     BehaviorOnMxFailure, Body, BounceType, BouncedRecipientInfo, BulkEmailDestination, ConfigurationSet,
-    ConfigurationSetAttribute, Content, DeliveryOptions, Destination, EventDestination, EventType, IdentityType, Message,
-    NotificationType, RawMessage, ReceiptAction, ReceiptFilter, ReceiptFilterPolicy, ReceiptIpFilter, ReceiptRule,
-    SnsDestination, StopAction, StopScope, Template, TlsPolicy, VerificationStatus,
+    ConfigurationSetAttribute, Content, DeliveryOptions, Destination, EventDestination, EventType, IdentityType,
+    Message, NotificationType, RawMessage, ReceiptAction, ReceiptFilter, ReceiptFilterPolicy, ReceiptIpFilter,
+    ReceiptRule, SnsDestination, StopAction, StopScope, Template, TlsPolicy, VerificationStatus,
 };
 
 use crate::both_engines;

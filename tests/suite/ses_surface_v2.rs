@@ -33,18 +33,18 @@ both_engines! {
             (IdentityFilterKey::VerificationStatus, "SUCCESS", vec!["a.example", "ann@b.example", "b.example", "cab.example"]),
             (IdentityFilterKey::VerificationStatus, "FAILED", vec![]),
         ] {
-            let mut pages = ses.list_email_identities().filter(key, value).page_size(1).into_paginator().items().send();
+            let mut pages = ses.list_email_identities().filter(key, value).page_size(1).into_paginator().send();
             let mut names = vec![];
             while let Some(one) = pages.next().await {
-                names.push(one.expect("an identity").identity_name.expect("a name"));
+                names.extend(one.expect("a page").email_identities.unwrap_or_default().into_iter().filter_map(|i| i.identity_name));
             }
             assert_eq!(names, wanted, "{value}");
         }
         let part = ConfigurationSetFilterKey::ConfigurationSetNameContains;
-        let mut pages = ses.list_configuration_sets().filter(part, "b-").page_size(1).into_paginator().items().send();
+        let mut pages = ses.list_configuration_sets().filter(part, "b-").page_size(1).into_paginator().send();
         let mut names = vec![];
         while let Some(one) = pages.next().await {
-            names.push(one.expect("a set"));
+            names.extend(one.expect("a page").configuration_sets.unwrap_or_default());
         }
         assert_eq!(names, ["ann-b-example", "b-example", "cab-example"]);
         let wrong = HashMap::from([(IdentityFilterKey::IdentityType, "CAT".to_owned())]);

@@ -223,7 +223,10 @@ async fn a_mail_host_may_be_an_alias_and_may_have_an_ipv6_address_only() {
     let reached = |outcome: &Outcome| outcome.remote.clone().unwrap_or_default();
     let nobody = transport.deliver(&to("b@six.example"), HELLO).await;
     assert!(matches!(nobody.ending, Ending::Unreachable(_)), "{nobody:?}");
-    assert_eq!((reached(&nobody), nobody.peer), (format!("six.hosts.example [::1]:{port}"), Some(Ipv6Addr::LOCALHOST.into())));
+    assert_eq!(
+        (reached(&nobody), nobody.peer),
+        (format!("six.hosts.example [::1]:{port}"), Some(Ipv6Addr::LOCALHOST.into()))
+    );
     // A machine without IPv6 sends to the hosts that have both all the same.
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
         let sink = SmtpSink::start(&format!("[::1]:{port}"));

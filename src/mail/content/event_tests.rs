@@ -151,12 +151,8 @@ fn each_notification_is_told_as_in_its_golden_file_and_headers_only_where_they_a
 fn what_is_not_known_is_left_out() {
     let Event::Bounce(mut less) = bounce() else { panic!("a bounce") };
     (less.reporting_mta, less.remote_ip) = (None, None);
-    less.recipients = vec![BouncedRecipient {
-        email_address: TO.to_owned(),
-        action: None,
-        status: None,
-        diagnostic_code: None,
-    }];
+    less.recipients =
+        vec![BouncedRecipient { email_address: TO.to_owned(), action: None, status: None, diagnostic_code: None }];
     let told = read(&Event::Bounce(less).notification(&usual(), false));
     assert_eq!(told["bounce"]["bouncedRecipients"], json!([{ "emailAddress": TO }]));
     assert!(told["bounce"].get("reportingMTA").is_none() && told["bounce"].get("remoteMtaIp").is_none());

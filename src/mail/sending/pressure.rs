@@ -47,11 +47,9 @@ pub fn pressure(ending: &Ending) -> Pressure {
         Ending::Refused(..) => Pressure::Answers,
         Ending::Unreachable(_) | Ending::TimedOut(_) | Ending::Lost(..) => Pressure::Silent,
         Ending::NoRoute(LookupError::Temporary(_)) => Pressure::Silent,
-        Ending::NoRoute(_)
-        | Ending::Forbidden
-        | Ending::BadAddress
-        | Ending::TlsNotOffered
-        | Ending::NoTls(_) => Pressure::Unknown,
+        Ending::NoRoute(_) | Ending::Forbidden | Ending::BadAddress | Ending::TlsNotOffered | Ending::NoTls(_) => {
+            Pressure::Unknown
+        }
         // Nobody can log in there: it is no use that every mail which waits asks for it.
         Ending::NoLogin => Pressure::Overloaded,
     }
