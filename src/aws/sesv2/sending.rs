@@ -11,7 +11,7 @@ use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
 use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, Submission, Terms};
+use crate::mail::sending::{Grants, SendError, Submission, Terms};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
@@ -193,10 +193,10 @@ pub async fn send_email(
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(input: &SendEmailRequest) -> Result<(), SesV2Error> {
     if let Some(list) = &input.list_management_options {
-        return Err(SesV2Error::NotFound(format!("List with name: {} doesn't exist.", list.contact_list_name)));
+        return Err(SendError::ContactListMissing(list.contact_list_name.clone()).into());
     }
     if let Some(tenant) = &input.tenant_name {
-        return Err(SesV2Error::NotFound(format!("Tenant {tenant} does not exist.")));
+        return Err(SendError::TenantMissing(tenant.clone()).into());
     }
     if input.endpoint_id.is_some() {
         return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
