@@ -5,9 +5,9 @@ CREATE TABLE sending_outcomes (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
     kind TEXT NOT NULL,
-    recipients BIGINT NOT NULL,
-    at BIGINT NOT NULL                  -- when the mail was accepted
-);
+    recipients INTEGER NOT NULL,
+    at INTEGER NOT NULL                  -- when the mail was accepted
+) STRICT;
 CREATE INDEX sending_outcomes_by_account ON sending_outcomes (account, region, at);
 CREATE INDEX sending_outcomes_by_time ON sending_outcomes (at);
 INSERT INTO sending_outcomes (account, region, kind, recipients, at)

@@ -189,10 +189,8 @@ impl App {
             while topics.sweep().await? > 0 {}
             Ok::<_, topics::Error>(())
         });
-        tick(stop, clock, "imports", IMPORTS_EVERY, services.imports, async |imports| {
-            imports.sweep().await?;
-            imports.round().await
-        });
+        tick(stop, clock, "imports", IMPORTS_EVERY, services.imports.clone(), async |imports| imports.round().await);
+        tick(stop, clock, "import jobs", MAIL_EVERY, services.imports, async |imports| imports.sweep().await);
         tick(stop, clock, "streams", STREAMS_EVERY, self.parts.streams.clone(), async |streams| streams.round().await);
         let state = (self.store.clone(), clock.clone());
         tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {

@@ -111,6 +111,12 @@ pub async fn list(
     tx.all(sql, args![account, region, before, limit]).await?.iter().map(read).collect()
 }
 
+/// Whether a job is due (index `import_jobs_due`).
+pub async fn any_due(tx: &mut Tx) -> Result<bool, Error> {
+    let now = tx.now();
+    Ok(tx.one("SELECT n FROM import_jobs WHERE next_at <= $1 LIMIT 1", args![now]).await?.is_some())
+}
+
 /// Takes the job whose turn is longest due. Nobody else takes it until `until`, or until it ends (index `import_jobs_due`).
 pub async fn claim(tx: &mut Tx, until: Timestamp) -> Result<Option<ImportJob>, Error> {
     let (now, skip) = (tx.now(), tx.engine().skip_locked());

@@ -32,9 +32,9 @@ impl Sending {
                 Box::pin(async move {
                     let now = tx.now();
                     idempotent_sends::expire(tx, now - idempotency::KEPT_FOR, KEYS_AT_ONCE).await?;
-                    mail_figures::expire(tx, now - DAY * FIGURES_DAYS, FIGURES_AT_ONCE).await?;
+                    let told = mail_figures::expire(tx, now - DAY * FIGURES_DAYS, FIGURES_AT_ONCE).await?;
                     let raw = mails::expire_raw(tx, now - DAY * RAW_DAYS, AT_ONCE).await?;
-                    Ok(raw + mails::expire(tx, now - DAY * HISTORY_DAYS, AT_ONCE).await?)
+                    Ok(told + raw + mails::expire(tx, now - DAY * HISTORY_DAYS, AT_ONCE).await?)
                 })
             })
             .await
