@@ -97,7 +97,7 @@ pub enum AdminCommand {
     },
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
-        /// A subscription's ARN, a phone number, or the ARN of a device's endpoint
+        /// A subscription's ARN, a phone number, or the ARN of a device's endpoint or of an event bus
         to: String,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -106,6 +106,28 @@ pub enum AdminCommand {
     Transcript {
         /// The MessageId of SES
         message_id: String,
+    },
+    /// Print an account's suppression list as CSV: address, reason, since when
+    ExportSuppressed {
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
+    /// Put the addresses of a file on an account's suppression list: a line each, ADDRESS,REASON
+    ImportSuppressed {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// Each line is a JSON object with emailAddress and reason
+        #[arg(long)]
+        json: bool,
+        /// Take the addresses off the list
+        #[arg(long)]
+        delete: bool,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
     },
     /// Print the DNS records that verify a domain identity
     DnsRecords {

@@ -1,7 +1,8 @@
 //! The command line: `postrider dev`, `postrider serve`, `postrider admin …`.
 mod cli;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,6 +11,7 @@ use postrider::app::{App, StartError};
 use postrider::base::Clock;
 use postrider::config::{Mode, Settings};
 use postrider::mail::receiving::Owner;
+use postrider::mail::sending::suppression_file::{Action, Format};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -121,17 +123,21 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::ProductionRequests => admin.production_requests().await,
         AdminCommand::DenyProduction { account, region } => admin.deny_production(&account, &region).await,
         AdminCommand::ReceiptRule { rule_set, file, after, account, region } => {
-            let read = if file.as_os_str() == "-" {
-                std::io::read_to_string(std::io::stdin())
-            } else {
-                std::fs::read_to_string(&file)
-            };
+            let read = read(&file).and_then(|data| String::from_utf8(data).map_err(std::io::Error::other));
             let json = read.map_err(|error| AdminError::Rule(format!("cannot read {}: {error}", file.display())))?;
             let owner = Owner { account, region };
             admin.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
         }
         AdminCommand::Deliveries { to, limit } => admin.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin.transcript(&message_id).await,
+        AdminCommand::ExportSuppressed { account, region } => admin.export_suppressed(&account, &region).await,
+        AdminCommand::ImportSuppressed { file, json, delete, account, region } => {
+            let problem = |error| AdminError::Addresses(format!("cannot read {}: {error}", file.display()));
+            let data = read(&file).map_err(problem)?;
+            let format = if json { Format::Json } else { Format::Csv };
+            let action = if delete { Action::Delete } else { Action::Put };
+            admin.import_suppressed((account, region), &data, format, action).await
+        }
         AdminCommand::DnsRecords { domain, account, region } => {
             admin.dns_records(&account, &region, domain.as_str()).await
         }
@@ -142,6 +148,15 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
             admin.dkim_ed25519(&account, &region, domain.as_str(), !off).await
         }
     }
+}
+
+/// A file, or what stands on standard input.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file.as_os_str() != "-" {
+        return std::fs::read(file);
+    }
+    let mut data = Vec::new();
+    std::io::stdin().read_to_end(&mut data).map(|_| data)
 }
 
 fn fail(code: u8, line: &str) -> ExitCode {

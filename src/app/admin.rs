@@ -55,6 +55,9 @@ pub enum AdminError {
     /// A receipt rule cannot be read.
     #[error("receipt rule: {0}")]
     Rule(String),
+    /// A file of addresses cannot be read.
+    #[error("{0}")]
+    Addresses(String),
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
@@ -62,7 +65,7 @@ pub enum AdminError {
 
 /// The operator's view of the store.
 pub struct Admin {
-    store: Store,
+    pub(super) store: Store,
     clock: Clock,
     identities: Identities,
     hostname: String,

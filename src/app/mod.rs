@@ -1,5 +1,6 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
+mod admin_suppression;
 mod data_dir;
 mod descriptors;
 mod master_key;

@@ -11,5 +11,5 @@ pub use encryption::{Encryption, KmsKey, KmsState};
 pub use feedback::{Feedback, FeedbackGiven};
 pub use given::Given;
 pub use objects::Objects;
-pub use outlets::{Functions, Gateways, Streams};
+pub use outlets::{EventBuses, Functions, Gateways, Streams};
 pub use settings::{Mode, Problem, Settings};

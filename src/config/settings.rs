@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, Feedback, Functions, Gateways, Given, Objects, Streams, hostname};
+use crate::config::{Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, Streams, hostname};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,10 @@ pub struct Settings {
     pub functions: Functions,
     /// Where delivery streams go.
     pub streams: Streams,
+    /// Where event buses are.
+    pub event_buses: EventBuses,
+    /// What signs the events that go there.
+    pub event_bus_secret: Option<Secret>,
     /// What takes messages to phones and devices.
     pub gateways: Gateways,
     /// What SigningCertURL starts with, where it differs from other links.
@@ -73,6 +77,8 @@ pub struct Settings {
     pub hostname: Domain,
     /// The zone in which the operator publishes DKIM keys.
     pub dkim_zone: Option<Domain>,
+    /// The forms that DKIM signs: `HEADER/BODY`.
+    pub dkim_canonicalization: String,
     /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
     pub public_url: Option<String>,
     /// Certificate and key for SMTP; `None` means a self-signed pair.
@@ -131,6 +137,8 @@ impl Settings {
             source_address: given.source_address.unwrap_or_default(),
             functions: given.functions.unwrap_or_default(),
             streams: given.streams.unwrap_or_default(),
+            event_buses: given.event_buses.unwrap_or_default(),
+            event_bus_secret: given.event_bus_secret,
             gateways: given.gateways,
             signing_url: given.signing_url.map(|url| checked_url("signing-url", url)).transpose()?,
             webhook_ca: given.webhook_ca,
@@ -142,6 +150,7 @@ impl Settings {
                 None => None,
                 Some(zone) => Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?),
             },
+            dkim_canonicalization: given.dkim_canonicalization.unwrap_or_else(|| "relaxed/relaxed".to_owned()),
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             tls: match (given.tls_certificate, given.tls_key) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),

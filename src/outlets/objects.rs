@@ -1,4 +1,4 @@
-//! Where objects go, such as mail of the S3 action and records of streams: a folder per bucket, or any S3 endpoint. An
+//! Where objects go and come from, such as mail of the S3 action and records of streams: a folder per bucket, or any S3 endpoint. An
 //! object is durable when `put` returns.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::ObjectStore as _;
 use object_store::aws::AmazonS3Builder;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::base::{Region, Secret, ids};
 use crate::config;
 
-/// Why an object was not stored.
+/// Why an object was not stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
     /// The bucket's name breaks S3's rules.
@@ -25,11 +25,17 @@ pub enum ObjectError {
         "an object key has 1 to 1024 octets in segments of 1 to 255, none of them '.' or '..', and no backslash or control character"
     )]
     Key,
-    /// The folder could not be written.
-    #[error("cannot write the object: {0}")]
+    /// There is none.
+    #[error("there is no such object")]
+    Missing,
+    /// It is larger than the reader takes.
+    #[error("the object is too large")]
+    TooLarge,
+    /// The folder could not be written or read.
+    #[error("cannot write or read the object: {0}")]
     Folder(#[from] std::io::Error),
     /// The S3 endpoint refused or was not reached.
-    #[error("the object store did not take the object: {0}")]
+    #[error("the object store did not take or give the object: {0}")]
     Remote(#[from] object_store::Error),
 }
 
@@ -105,6 +111,31 @@ impl Objects {
     }
 }
 
+impl Objects {
+    /// Reads an object of up to `max` octets.
+    ///
+    /// # Errors
+    /// An object that is not there or larger; a store that fails.
+    pub async fn get(&self, bucket: &str, key: &str, max: usize) -> Result<Bytes, ObjectError> {
+        check_bucket(bucket)?;
+        check_key(key)?;
+        match self.0.as_ref() {
+            Backend::Folder(root) => read_file(&root.join(bucket).join(key), max).await,
+            Backend::S3(endpoint) => {
+                let path = object_store::path::Path::parse(key).map_err(|_| ObjectError::Key)?;
+                let found = client(endpoint, bucket)?.get(&path).await.map_err(|error| match error {
+                    object_store::Error::NotFound { .. } => ObjectError::Missing,
+                    error => error.into(),
+                })?;
+                if usize::try_from(found.meta.size).map_or(true, |size| size > max) {
+                    return Err(ObjectError::TooLarge);
+                }
+                Ok(found.bytes().await?)
+            }
+        }
+    }
+}
+
 /// The key of a mail's object, as SES makes it: the prefix, then the message id.
 pub fn key(prefix: Option<&str>, message_id: &str) -> String {
     format!("{}{message_id}", prefix.unwrap_or_default())
@@ -157,6 +188,22 @@ async fn put_file(root: &Path, bucket: &str, key: &str, data: &[u8]) -> Result<(
         }
     }
     Ok(())
+}
+
+async fn read_file(path: &Path, max: usize) -> Result<Bytes, ObjectError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let missing = |error: std::io::Error| match error.kind() {
+        NotFound | NotADirectory => ObjectError::Missing,
+        _ => error.into(),
+    };
+    let file = tokio::fs::File::open(path).await.map_err(missing)?;
+    if !file.metadata().await?.is_file() {
+        return Err(ObjectError::Missing);
+    }
+    let mut data = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut data).await?;
+    if data.len() > max { Err(ObjectError::TooLarge) } else { Ok(data.into()) }
 }
 
 async fn write_draft(draft: &Path, data: &[u8]) -> std::io::Result<()> {
@@ -236,12 +283,18 @@ mod tests {
             objects.put("my-mail", "in/new/id", Bytes::from(text)).await.expect("stored");
             let read = std::fs::read_to_string(root.path().join("my-mail/in/new/id")).expect("the object");
             assert_eq!(read, text);
+            assert_eq!(objects.get("my-mail", "in/new/id", 6).await.expect("read"), text);
         }
         let mode = std::fs::metadata(root.path().join("my-mail/in/new/id")).expect("its mode").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "for its owner only");
         assert_eq!(std::fs::read_dir(root.path().join(".incoming")).expect("drafts").count(), 0);
         assert!(objects.put("my-mail", "../up", Bytes::new()).await.is_err());
         assert!(objects.put("my-mail", "in/new", Bytes::new()).await.is_err(), "a folder stands there");
+        assert!(matches!(objects.get("my-mail", "in/new/id", 5).await, Err(ObjectError::TooLarge)));
+        for missing in ["in/new", "in/new/id/x", "other"] {
+            assert!(matches!(objects.get("my-mail", missing, 5).await, Err(ObjectError::Missing)), "{missing}");
+        }
+        assert!(matches!(objects.get("my-mail", "../my-mail/in/new/id", 9).await, Err(ObjectError::Key)));
         assert_eq!(std::fs::read_dir(root.path().join(".incoming")).expect("drafts").count(), 0);
     }
 

@@ -22,6 +22,7 @@ pub mod idempotent_sends;
 pub mod identities;
 pub mod identity_notifications;
 pub mod identity_policies;
+pub mod import_jobs;
 pub mod inbound_mails;
 mod jobs;
 mod lane;

@@ -22,6 +22,8 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["serve", "--config", &file], "mx_prot"),
         (vec!["serve", "--functions", "resize=ftp://x"], "http:// or https://"),
         (vec!["serve", "--streams", "events=My_Bucket"], "bucket name"),
+        (vec!["serve", "--event-buses", "default=https://x.example"], "event-bus-secret"),
+        (vec!["serve", "--dkim-canonicalization", "simple"], "relaxed/simple"),
         (vec!["serve", "--webhook-ca", "/nowhere"], "/nowhere"),
         (vec!["serve", "--push-url", "example.com"], "push-url"),
         (vec!["serve", "--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),

@@ -113,7 +113,7 @@ pub struct SendDataPoint {
     rejects: i64,
 }
 
-/// Tells what became of the account's mails. Complaints are not counted yet: none can come in.
+/// Tells what became of the account's mails.
 ///
 /// # Errors
 /// When the store fails.
@@ -127,7 +127,7 @@ pub async fn get_send_statistics(
         timestamp: Time(f.at),
         delivery_attempts: f.attempts,
         bounces: f.bounces,
-        complaints: 0,
+        complaints: f.complaints,
         rejects: f.rejects,
     };
     Ok(GetSendStatisticsResponse { send_data_points: figures.into_iter().map(point).collect() })

@@ -2,6 +2,7 @@
 use serde::Deserialize;
 
 use crate::aws::sesv2::error::SesV2Error;
+use crate::mail::sending::SendError;
 
 /// Settings for the mails of one call.
 #[derive(Debug, Deserialize)]
@@ -84,8 +85,7 @@ impl MessageSecurityOptions {
 /// A tenant.
 pub fn no_tenant(name: Option<&str>) -> Result<(), SesV2Error> {
     let Some(name) = name else { return Ok(()) };
-    let shown: String = name.chars().take(64).collect();
-    Err(SesV2Error::NotFound(format!("Tenant {shown} does not exist.")))
+    Err(SendError::TenantMissing(name.chars().take(64).collect()).into())
 }
 
 /// The refusal of something that this server does not have.

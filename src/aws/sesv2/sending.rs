@@ -12,7 +12,7 @@ use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
 use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, Submission, Terms};
+use crate::mail::sending::{Grants, SendError, Submission, Terms};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
@@ -100,7 +100,6 @@ pub struct EmailContent {
 #[serde(rename_all = "PascalCase")]
 pub struct ListManagementOptions {
     contact_list_name: String,
-    topic_name: Option<String>,
 }
 
 /// The mail to send.
@@ -196,9 +195,7 @@ pub async fn send_email(
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(input: &SendEmailRequest) -> Result<(), SesV2Error> {
     if let Some(list) = &input.list_management_options {
-        let topic = list.topic_name.as_ref().map(|topic| format!(" (topic {topic})")).unwrap_or_default();
-        let text = format!("List with name: {}{topic} doesn't exist.", list.contact_list_name);
-        return Err(SesV2Error::NotFound(text));
+        return Err(SendError::ContactListMissing(list.contact_list_name.clone()).into());
     }
     no_tenant(input.tenant_name.as_deref())?;
     if input.endpoint_id.is_some() {

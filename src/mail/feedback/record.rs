@@ -9,7 +9,8 @@ use crate::mail::feedback::classify::{self, classify};
 use crate::mail::feedback::complaint;
 use crate::mail::feedback::letter::Fate;
 use crate::mail::sending::suppression;
-use crate::store::mails::{self, Mail, Recipient, Status};
+use crate::store::mail_figures::{self, Counted};
+use crate::store::mails::{self, Kind, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx, feedback};
 use crate::topics::Topics;
@@ -38,6 +39,7 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
         return Ok(false);
     }
     mails::bounce_later(tx, &mail.id, to.n, &text).await?;
+    count(tx, mail, Counted::Bounce).await?;
     let status = fate.status.clone().or_else(|| classify::enhanced(&text).map(str::to_owned));
     let (kind, sub_type) = classify(status.as_deref(), &text);
     if kind == BounceType::Permanent {
@@ -98,6 +100,7 @@ pub async fn complained(
     if complaint.is_unwanted() {
         suppression::suppress(tx, mail, &to.address, Reason::Complaint, &feedback_id).await?;
     }
+    count(tx, mail, Counted::Complaint).await?;
     let event = Event::Complaint(Complaint {
         at: about.at,
         recipients: vec![to.address.clone()],
@@ -109,4 +112,8 @@ pub async fn complained(
     });
     publish_event(tx, topics, mail, &event).await?;
     Ok(true)
+}
+
+async fn count(tx: &mut Tx, mail: &Mail, what: Counted) -> Result<(), Error> {
+    if mail.kind == Kind::User { mail_figures::count(tx, mail, what, 1).await } else { Ok(()) }
 }

@@ -28,7 +28,7 @@ use crate::store::inbound_mails::{InboundMail, State};
 use crate::store::settled::Ended;
 use crate::store::{Store, Tx, inbound_mails};
 use crate::topics::Topics;
-use crate::topics::delivery::Poster;
+use crate::topics::delivery::{Poster, signed};
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
 /// How often a mail is tried whose actions fail for now: about nine hours.
@@ -109,7 +109,7 @@ impl Inbound {
             return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
         };
         if let Some(task) = &job.task {
-            let again = (claim.attempt < MAX_ATTEMPTS).then(|| self.later(claim.attempt));
+            let again = signed::again(claim.attempt, &self.clock);
             return Finish::plain(self.hands.work(&job.mail, task, again).await);
         }
         let loaded = match self.load(&job.mail).await {

@@ -3,6 +3,7 @@
 use crate::base::{Timestamp, ids};
 use crate::mail::content::{Bounce, BounceType, BouncedRecipient, Complaint, Delivery, Event, publish_event};
 use crate::mail::sending::simulator::Simulated;
+use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
@@ -37,6 +38,17 @@ impl Fate {
             Self::Simulated(Simulated::Suppressed) => (Status::Suppressed, SUPPRESSED),
             Self::Simulated(Simulated::Bounce) => (Status::Bounced, NO_USER),
             Self::Simulated(_) => (Status::Delivered, TAKEN),
+        }
+    }
+
+    /// What the statistics have of it. SES leaves the simulator out of its rates, not out of these.
+    fn counted(self) -> &'static [Counted] {
+        match self {
+            Self::Suppressed(_) => &[Counted::Unsent],
+            Self::Simulated(Simulated::Suppressed) => &[],
+            Self::Simulated(Simulated::Success | Simulated::OutOfOffice) => &[Counted::Simulated],
+            Self::Simulated(Simulated::Bounce) => &[Counted::Simulated, Counted::Bounce],
+            Self::Simulated(Simulated::Complaint) => &[Counted::Simulated, Counted::Complaint],
         }
     }
 
@@ -80,6 +92,9 @@ pub(super) async fn end(
     let (status, text) = fate.status();
     if !mails::settle(tx, &to.mail_id, to.n, status, to.attempts, Some(text)).await? {
         return Ok(());
+    }
+    for what in fate.counted() {
+        mail_figures::count(tx, mail, *what, 1).await?;
     }
     let now = tx.now();
     for event in fate.events(&to.address, now, hostname) {

@@ -99,8 +99,8 @@ fn author(mail: &Mail) -> Option<EmailAddress> {
 }
 
 /// What stands before the message: the field with the mark, and the signatures of all keys.
-pub(super) fn signatures(parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let sign = |key| dkim::signature(key, Canonicalization::default(), raw, now);
+pub(super) fn signatures(parcel: &Parcel, forms: Canonicalization, raw: &[u8], now: Timestamp) -> Vec<u8> {
+    let sign = |key| dkim::signature(key, forms, raw, now);
     let mut all = parcel.trace.clone();
     for signature in parcel.keys.iter().map(sign) {
         match signature {

@@ -9,6 +9,7 @@ use crate::mail::sending::schedule;
 use crate::mail::sending::suppression;
 use crate::mail::sending::transport::Outcome;
 use crate::mail::sending::verdict::{Bounce, Deferral};
+use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Attempt, Kind, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
@@ -97,6 +98,9 @@ pub async fn bounced(
     let feedback_id = ids::ses_message_id(attempted.ended_at);
     if bounce.bounce_type == BounceType::Permanent && mail.kind == Kind::User {
         suppression::suppress(tx, mail, &to.address, Reason::Bounce, &feedback_id).await?;
+    }
+    if mail.kind == Kind::User {
+        mail_figures::count(tx, mail, Counted::Bounce, 1).await?;
     }
     let event = Event::Bounce(event::Bounce {
         at: attempted.ended_at,
