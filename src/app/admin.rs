@@ -55,6 +55,12 @@ pub enum AdminError {
     /// A receipt rule cannot be read.
     #[error("receipt rule: {0}")]
     Rule(String),
+    /// An object was not decrypted.
+    #[error("the object cannot be decrypted: {0}")]
+    Object(String),
+    /// A file cannot be read or written.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),

@@ -1,8 +1,10 @@
 //! The ways out that topics and mail share: functions that are invoked, streams into the object store, gateways.
 pub mod client;
+pub mod envelope;
 pub mod functions;
 pub mod gateway;
 pub mod objects;
+pub mod remote;
 pub mod streams;
 
 pub use functions::Functions;
