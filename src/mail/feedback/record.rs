@@ -94,7 +94,13 @@ pub async fn complained(
 ) -> Result<bool, Error> {
     let (mail, to) = (&about.mail, &about.to);
     let feedback_id = ids::ses_message_id(about.at);
-    if !feedback::tell_once(tx, &mail.id, to.n, "Complaint", &feedback_id).await? {
+    // Who says that it is no spam may complain later, and that must not count as told.
+    let kind = match complaint.feedback_type.as_deref() {
+        Some("not-spam") => "Complaint not-spam",
+        Some("auth-failure") => "Complaint auth-failure",
+        _ => "Complaint",
+    };
+    if !feedback::tell_once(tx, &mail.id, to.n, kind, &feedback_id).await? {
         return Ok(false);
     }
     if complaint.is_unwanted() {
