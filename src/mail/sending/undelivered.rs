@@ -10,7 +10,7 @@
 //! and a counter in each case.
 use crate::base::EmailAddress;
 use crate::mail::message::parse;
-use crate::mail::message::report::Report;
+use crate::mail::message::report::{StatusOf, StatusReport};
 use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
 use crate::store::mails::{self, Kind, Mail, Recipient};
 use crate::store::{Error, Tx, forwards};
@@ -27,8 +27,9 @@ pub async fn tell(tx: &mut Tx, mail: &Mail, to: &Recipient, status: Option<&str>
     tracing::error!(message.id = %forwarded.inbound_id, mail.id = id, recipient, status, "forwarded mail does not arrive");
     let addresses = (forwarded.reverse_path.parse::<EmailAddress>(), forwarded.received_by.parse::<EmailAddress>());
     let (Ok(sender), Ok(received_by)) = addresses else { return Ok(false) };
-    let returned = returned(mails::raw(tx, id).await?.unwrap_or_default());
-    let Some(raw) = write(&sender, &received_by, status.unwrap_or("5.0.0"), returned) else { return Ok(false) };
+    let original = known_by(&mails::raw(tx, id).await?.unwrap_or_default());
+    let written = write(mail, &sender, &received_by, status.unwrap_or("5.0.0"), &original);
+    let Some(raw) = written else { return Ok(false) };
     let (Ok(account), Ok(region)) = (mail.account.parse(), mail.region.parse()) else { return Ok(false) };
     let hostname = received_by.domain().to_string();
     let source = daemon(&received_by).unwrap_or(received_by);
@@ -47,40 +48,42 @@ fn daemon(received_by: &EmailAddress) -> Option<EmailAddress> {
     format!("MAILER-DAEMON@{}", received_by.domain()).parse().ok()
 }
 
-/// What its sender knows it by.
-fn returned(raw: Vec<u8>) -> Vec<(String, String)> {
+/// The fields that its sender knows it by.
+fn known_by(raw: &[u8]) -> Vec<u8> {
     let shown = ["from", "to", "cc", "subject", "date", "message-id"];
-    let fields = parse::header_fields(&raw).into_iter();
+    let fields = parse::header_fields(raw).into_iter();
     let shown = fields.filter(|field| shown.iter().any(|name| field.name.eq_ignore_ascii_case(name)));
-    shown.map(|field| (field.name, field.value)).collect()
+    let mut lines: String = shown.map(|field| format!("{}: {}\r\n", field.name, field.value)).collect();
+    lines.push_str("\r\n");
+    lines.into_bytes()
 }
 
 fn write(
+    mail: &Mail,
     sender: &EmailAddress,
     received_by: &EmailAddress,
     status: &str,
-    returned: Vec<(String, String)>,
+    original: &[u8],
 ) -> Option<Vec<u8>> {
-    let field = |name: &str, value: String| (name.to_owned(), value);
-    let text = format!(
-        "Your message was not delivered to:\r\n\r\n    {received_by}\r\n\r\nThe address passes its mail on, and that failed.\r\n"
-    );
-    let daemon = daemon(received_by)?;
-    let report = Report {
-        from: ("Mail Delivery System", &daemon),
+    let fields = parse::header_fields(original);
+    let id = fields.iter().find(|field| field.name.eq_ignore_ascii_case("message-id"));
+    let report = StatusReport {
+        from: &daemon(received_by)?,
         to: sender,
-        subject: "Delivery Status Notification (Failure)",
-        text: &text,
-        kind: "delivery-status",
-        groups: vec![
-            vec![field("Reporting-MTA", format!("dns; {}", received_by.domain()))],
-            vec![
-                field("Final-Recipient", format!("rfc822; {received_by}")),
-                field("Action", "failed".to_owned()),
-                field("Status", status.to_owned()),
-            ],
-        ],
-        returned,
+        in_reply_to: id.map(|field| field.value.as_str()),
+        explanation: Some("The address passes its mail on, and that failed."),
+        reporting_mta: format!("dns; {}", received_by.domain()),
+        arrival: mail.accepted_at,
+        more: vec![],
+        recipients: vec![StatusOf {
+            address: received_by.clone(),
+            action: "failed".to_owned(),
+            status: status.to_owned(),
+            remote_mta: None,
+            diagnostic: None,
+            more: vec![],
+        }],
+        original,
     };
     report.write().ok()
 }
