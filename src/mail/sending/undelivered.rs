@@ -81,6 +81,7 @@ fn write(
             ],
         ],
         returned,
+        in_reply_to: None,
     };
     report.write().ok()
 }
