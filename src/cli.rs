@@ -95,6 +95,18 @@ pub enum AdminCommand {
         #[arg(long, default_value = "us-east-1")]
         region: Region,
     },
+    /// Give back a mail that an S3 action encrypted under a KMS key
+    DecryptObject {
+        /// The object as it was stored; - is standard input
+        object: PathBuf,
+        /// File with the object's metadata as JSON: what stands beside an object in a folder, or what `aws s3api head-object`
+        /// prints [default: the object's name and .instruction]
+        #[arg(long)]
+        metadata: Option<PathBuf>,
+        /// Where the mail goes [default: standard output]
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
         /// A subscription's ARN, a phone number, or the ARN of a device's endpoint or of an event bus

@@ -58,6 +58,12 @@ pub enum AdminError {
     /// A file of addresses cannot be read.
     #[error("{0}")]
     Addresses(String),
+    /// An object was not decrypted.
+    #[error("the object cannot be decrypted: {0}")]
+    Object(String),
+    /// A file cannot be read or written.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),

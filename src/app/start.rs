@@ -292,7 +292,13 @@ impl SmtpListeners {
         let service = |mode, implicit_tls| smtp::Service {
             mode,
             hostname: hostname.clone(),
-            limits: Limits { sessions_per_peer: settings.smtp_sessions_per_peer, ..Limits::default() },
+            limits: Limits {
+                sessions_per_peer: settings.smtp_clients.sessions,
+                connections_per_minute: settings.smtp_clients.connections_per_minute,
+                tarpit_after: settings.smtp_clients.tarpit_after,
+                tarpit: settings.smtp_clients.tarpit,
+                ..Limits::default()
+            },
             tls: Some(tls.clone()),
             implicit_tls,
             clock: clock.clone(),

@@ -134,6 +134,18 @@ pub struct Given {
     #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_SESSIONS_PER_PEER")]
     pub smtp_sessions_per_peer: Option<usize>,
 
+    /// SMTP connections in a minute from one address (IPv6: from one /64); loopback has no such limit [default: 120]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_CONNECTIONS_PER_MINUTE")]
+    pub smtp_connections_per_minute: Option<u32>,
+
+    /// Errors and refused recipients in an SMTP session after which each one more makes the next reply wait [default: 5]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_TARPIT_AFTER")]
+    pub smtp_tarpit_after: Option<u32>,
+
+    /// Seconds that each of those makes it wait; 0 for no wait [default: 2]
+    #[arg(long, value_name = "SECONDS", env = "POSTRIDER_SMTP_TARPIT")]
+    pub smtp_tarpit: Option<u64>,
+
     /// Form of the log on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM", env = "POSTRIDER_LOG_FORMAT", value_parser = ["text", "json"])]
     pub log_format: Option<String>,
@@ -200,12 +212,13 @@ impl Given {
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
             mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
-            smtp_sessions_per_peer, hostname,
+            smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
             dkim_zone, dkim_canonicalization, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);
-        fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
+        fill_up!(objects, file_objects: object_store, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
+            gcs_service_account, azure_account, azure_access_key, azure_endpoint);
         let (file_feedback, mut feedback) = (file.feedback, self.feedback);
         fill_up!(feedback, file_feedback: feedback_domain, complaints_address);
         Ok(Self { objects, gateways, encryption, feedback, ..self })

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, Streams, hostname};
+use crate::config::{
+    Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
+};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +87,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether this node works no jobs.
     pub accept_only: bool,
-    /// SMTP sessions at one time from one address.
-    pub smtp_sessions_per_peer: usize,
+    /// What one client of the SMTP listeners gets.
+    pub smtp_clients: SmtpClients,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
@@ -118,12 +120,14 @@ impl Settings {
     /// A [`Problem`] that names the setting.
     pub fn resolve(mode: Mode, given: Given) -> Result<Self, Problem> {
         let dev = mode == Mode::Dev;
+        let smtp_clients = SmtpClients::resolve(&given)?;
         let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
         let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
         let settings = Self {
             mode,
+            smtp_clients,
             http: given.http.unwrap_or_else(|| loopback(4566)),
             smtp: given.smtp.unwrap_or_else(|| loopback(2525)),
             submission: given.submission.unwrap_or_else(|| loopback(2587)),
@@ -158,7 +162,6 @@ impl Settings {
                 _ => return Err(Problem::new("tls-certificate and tls-key go together")),
             },
             accept_only: given.accept_only.unwrap_or(false),
-            smtp_sessions_per_peer: given.smtp_sessions_per_peer.unwrap_or(50),
             log_json: given.log_format.is_some_and(|form| form == "json"),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: match (given.root_access_key_id, given.root_secret_access_key) {

@@ -2,9 +2,11 @@
 //! gateways.
 pub mod buses;
 pub mod client;
+pub mod envelope;
 pub mod functions;
 pub mod gateway;
 pub mod objects;
+pub mod remote;
 pub mod signature;
 pub mod streams;
 

@@ -1,7 +1,7 @@
 //! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
 use crate::base::Timestamp;
 use crate::store::rows::Table;
-use crate::store::{Error, Row, Tx, Value, args, feedback};
+use crate::store::{Error, Row, Tx, Value, args, feedback, forwards};
 
 /// A mail as it was accepted for sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum Kind {
     User,
     /// Our own, such as a verification mail: no quota, no events.
     System,
+    /// A received mail that goes on: no quota, no events.
+    Forward,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
         match self {
             Kind::User => "USER",
             Kind::System => "SYSTEM",
+            Kind::Forward => "FORWARD",
         }
     }
 }
@@ -327,6 +330,7 @@ pub async fn expire(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, E
         tx.run("DELETE FROM attempts WHERE mail_id = $1", args![&id]).await?;
         tx.run("DELETE FROM recipients WHERE mail_id = $1", args![&id]).await?;
         feedback::forget(tx, &id).await?;
+        forwards::take(tx, &id).await?;
     }
     Ok(gone.len() as u64)
 }
@@ -344,7 +348,11 @@ fn mail(row: &Row) -> Result<Mail, Error> {
         tags: row.text("tags")?,
         headers: row.text("headers")?,
         identity: row.opt_text("identity")?,
-        kind: if row.text("kind")? == Kind::System.as_str() { Kind::System } else { Kind::User },
+        kind: match row.text("kind")?.as_str() {
+            "SYSTEM" => Kind::System,
+            "FORWARD" => Kind::Forward,
+            _ => Kind::User,
+        },
         size: row.int("size")?,
         recipient_count: row.int("recipient_count")?,
         accepted_at: row.time("accepted_at")?,

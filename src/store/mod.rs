@@ -16,6 +16,7 @@ pub mod dkim_keys;
 mod error;
 pub mod fan_outs;
 pub mod feedback;
+pub mod forwards;
 mod groups;
 mod hints;
 pub mod idempotent_sends;

@@ -25,6 +25,12 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["serve", "--event-buses", "default=https://x.example"], "event-bus-secret"),
         (vec!["serve", "--dkim-canonicalization", "simple"], "relaxed/simple"),
         (vec!["serve", "--webhook-ca", "/nowhere"], "/nowhere"),
+        (vec!["serve", "--smtp-tarpit", "21"], "smtp-tarpit 21 is not from 0 to 20"),
+        (vec!["serve", "--smtp-connections-per-minute", "0"], "smtp-connections-per-minute 0"),
+        (vec!["serve", "--smtp-sessions-per-peer", "0"], "smtp-sessions-per-peer 0"),
+        (vec!["serve", "--object-store", "floppy"], "floppy"),
+        (vec!["serve", "--object-store", "azure"], "azure-account"),
+        (vec!["serve", "--gcs-service-account", "/nowhere", "--object-store", "gcs"], "/nowhere"),
         (vec!["serve", "--push-url", "example.com"], "push-url"),
         (vec!["serve", "--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
     ] {

@@ -58,6 +58,7 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
         recipients: vec![recipient],
         feedback_id,
         reporting_mta: Some(about.reporting_mta.clone()),
+        remote_ip: None,
     });
     publish_event(tx, topics, mail, &event).await?;
     Ok(true)
@@ -93,7 +94,13 @@ pub async fn complained(
 ) -> Result<bool, Error> {
     let (mail, to) = (&about.mail, &about.to);
     let feedback_id = ids::ses_message_id(about.at);
-    if !feedback::tell_once(tx, &mail.id, to.n, "Complaint", &feedback_id).await? {
+    // Who says that it is no spam may complain later, and that must not count as told.
+    let kind = match complaint.feedback_type.as_deref() {
+        Some("not-spam") => "Complaint not-spam",
+        Some("auth-failure") => "Complaint auth-failure",
+        _ => "Complaint",
+    };
+    if !feedback::tell_once(tx, &mail.id, to.n, kind, &feedback_id).await? {
         return Ok(false);
     }
     if complaint.is_unwanted() {

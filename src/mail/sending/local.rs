@@ -61,6 +61,7 @@ impl Fate {
                 smtp_response: TAKEN.to_owned(),
                 reporting_mta: hostname.to_owned(),
                 outgoing_ip: None,
+                remote_ip: None,
             })
         };
         match self {
@@ -115,6 +116,7 @@ fn bounce(to: &str, now: Timestamp, sub_type: &'static str, diagnostic: &str, re
         }],
         feedback_id: ids::ses_message_id(now),
         reporting_mta: Some(reporter.to_owned()),
+        remote_ip: None,
     })
 }
 
@@ -129,6 +131,7 @@ fn automatic_answer(to: &str, now: Timestamp) -> Event {
         recipients: vec![recipient],
         feedback_id: ids::ses_message_id(now),
         reporting_mta: None,
+        remote_ip: None,
     })
 }
 

@@ -30,6 +30,7 @@ pub mod traffic;
 #[cfg(test)]
 mod traffic_tests;
 pub mod transport;
+mod undelivered;
 mod unrendered;
 pub mod verdict;
 
@@ -43,4 +44,5 @@ pub use quota::{Limits, Quota};
 pub use simulator::Simulator;
 pub use suppression::suppress;
 pub use templated::compose_from;
+pub use undelivered::tell as tell_undelivered;
 pub use unrendered::Unrendered;

@@ -178,6 +178,9 @@ impl Outbound {
             let _asking = self.traffic.ask()?;
             self.transport.route(domain).await
         };
+        if !matches!(route.error(), Some(LookupError::Temporary(_))) {
+            self.traffic.works_again(&unknown);
+        }
         let relay = matches!(self.transport.options().delivery, Delivery::Relay(_));
         let place = match route.error() {
             None => Some(self.traffic.enter(&route.site, relay)?),

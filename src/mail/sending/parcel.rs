@@ -65,7 +65,7 @@ pub(super) async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, sto
     // Our own mails, such as the link that verifies an address, go to whoever they must.
     let suppressed = match mail.kind {
         Kind::User => suppression::suppressing(tx, &mail, &recipient.address).await?,
-        Kind::System => None,
+        Kind::System | Kind::Forward => None,
     };
     let (own_path, trace) = (None, String::new());
     Ok(Some(Parcel { mail, recipient, keys, reverse, require_tls, own_path, trace, suppressed }))
