@@ -69,6 +69,7 @@ fn write(
     let report = Report {
         from: ("Mail Delivery System", &daemon),
         to: sender,
+        in_reply_to: None,
         subject: "Delivery Status Notification (Failure)",
         text: &text,
         kind: "delivery-status",
