@@ -3,13 +3,18 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postrider::base::Timestamp;
+use postrider::base::{AccountId, Region, Timestamp};
+use postrider::config::{Given, Mode};
 use postrider::mail::identity::{Pair, keys};
 use postrider::mail::message::canonical::Form;
 use postrider::mail::message::dkim::{Algorithm, Canonicalization, SigningKey, signature};
 use serde_json::{Value, json};
+
+use crate::both_engines;
+use crate::house::House;
+use crate::ses_house::Watched;
 
 const HEADER: &str = "Received: by somebody\r\nFrom: =?utf-8?q?J=C3=BCrgen?=\r\n <ann@example.com>\r\nTO:  b@x.example\r\n\
                       Subject:  two  words\t\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMIME-Version: 1.0\r\n";
@@ -74,6 +79,38 @@ async fn dkimpy_verifies_what_we_sign_and_nothing_that_was_changed() {
             }
         }
     }
+    judge(cases);
+}
+
+both_engines! {
+    async fn the_operator_says_what_a_signature_lets_pass(engine: Engine) {
+        let given = Given { dkim_canonicalization: Some("simple/simple".to_owned()), ..Given::default() };
+        let house = House::start(Mode::Dev, engine, given).await;
+        let watched = Watched::new(&house).await;
+        watched.send(&["b@y.example"]).await;
+        house.work().await;
+        let inbox = format!("{}/_postrider/inbox", house.endpoint());
+        let list = reqwest::get(&inbox).await.expect("answers").text().await.expect("text");
+        let list: Value = serde_json::from_str(&list).expect("JSON");
+        let id = list[0]["id"].as_str().expect("an id");
+        let raw = reqwest::get(format!("{inbox}/{id}/raw")).await.expect("answers").bytes().await.expect("bytes");
+        let text = String::from_utf8_lossy(&raw);
+        assert!(text.contains(" c=simple/simple;"), "{text}");
+        let (account, region) = (AccountId::development(), Region::default_region());
+        let found = house.app.parts().services.identities.get(&account, &region, "sender.example").await.expect("there");
+        let key = found.keys.iter().find(|key| text.contains(&format!("s={};", key.selector))).expect("its key");
+        let changed = text.replace("Subject: hi", "Subject:  hi");
+        assert_ne!(changed, text);
+        let case = |mail: &[u8], good: bool| json!({
+            "mail": STANDARD.encode(mail), "good": good,
+            "name": format!("{}._domainkey.sender.example.", key.selector), "record": keys::record_value(key),
+        });
+        judge(vec![case(&raw, true), case(changed.as_bytes(), false)]);
+    }
+}
+
+/// Has dkimpy judge the mails.
+fn judge(cases: Vec<Value>) {
     let python = std::env::var("POSTRIDER_TEST_PYTHON").expect("start the tests with ./tests/run");
     let mut judge = Command::new(python)
         .args(["-c", JUDGE])

@@ -39,6 +39,9 @@ fn too_many() -> SesV2Error {
     SesV2Error::BadRequest(text)
 }
 
+/// Tags as the cores have them.
+type Pairs = Vec<(String, String)>;
+
 /// A resource that has tags.
 enum Resource {
     Identity(String),
@@ -121,10 +124,7 @@ pub async fn untag_resource(
 }
 
 /// How tags change: each key has one value.
-fn changed(
-    add: Vec<(String, String)>,
-    remove: Vec<String>,
-) -> impl FnOnce(Vec<(String, String)>) -> Result<Vec<(String, String)>, SesV2Error> + Send + 'static {
+fn changed(add: Pairs, remove: Vec<String>) -> impl FnOnce(Pairs) -> Result<Pairs, SesV2Error> + Send + 'static {
     move |mut tags| {
         tags.retain(|(key, _)| !remove.contains(key) && !add.iter().any(|(own, _)| own == key));
         tags.extend(add);
