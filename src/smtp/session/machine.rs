@@ -333,7 +333,13 @@ impl<R> Session<R> {
             }
             Found::Spoiled(row) => {
                 self.phase = Phase::Command;
-                self.refuse(row);
+                let start = line.windows(2).rposition(|end| end == b"\r\n").map_or(0, |at| at + 2);
+                if command::is_chunk(line.get(start..).unwrap_or_default()) {
+                    // What follows cannot be told from commands.
+                    self.close(row);
+                } else {
+                    self.refuse(row);
+                }
             }
             Found::Line(length) => {
                 self.lines_taken += 1;
