@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
 use postrider::base::{Arn, EmailAddress, Timestamp};
 use postrider::mail::content::headers_record::HeadersRecord;
-use postrider::mail::message::{HeaderLine, Mailbox, Stamp, canonical, dkim, finish, mailbox, parse, parts, rewrite};
+use postrider::mail::message::{HeaderLine, Mailbox, Stamp, canonical, finish, mailbox, parse, parts, rewrite};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};
 use postrider::mail::receiving::rules::Encoding;
@@ -22,7 +22,7 @@ fn received(raw: &[u8]) {
     assert!(shown.iter().map(|field| field.name.len() + field.value.len()).sum::<usize>() <= 10 * 1024);
     let common_headers = parse::common_headers(raw, "ann@there.example");
     assert!(common_headers.to.len() <= 50 && common_headers.subject.as_deref().is_none_or(one_line));
-    let _ = (parse::received_count(raw), parse::is_auto_submitted(raw), dkim::without_blank_end(raw));
+    let _ = (parse::received_count(raw), parse::is_auto_submitted(raw));
     let bob: EmailAddress = "bob@here.example".parse().expect("an address");
     let verdicts = Verdicts {
         spam: Verdict::Disabled,

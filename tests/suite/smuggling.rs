@@ -1,5 +1,5 @@
-//! The published ways of smuggling a second mail into the first one's data, through the real listener: SEC Consult's of 2023
-//! (SMTP smuggling) and those that followed (Postfix, Exim, Sendmail and Cisco advisories), and mixes with BDAT.
+//! The published ways of smuggling a second mail into the first one's data, through the real listener: SEC Consult's of
+//! 2023 (SMTP smuggling) and those that followed (Postfix, Exim, Sendmail and Cisco advisories), and mixes with BDAT.
 use crate::both_engines;
 use crate::hostile_door::{ENVELOPE, accepted, door, say};
 
@@ -45,18 +45,21 @@ both_engines! {
             let bare = text.replace("\r\n", "").contains(['\r', '\n']);
             // As a sender passes it on that knows CRLF alone: it hides a dot there and nowhere else, or not even there.
             let chunk = format!("BDAT {} LAST\r\n{text}", text.len());
-            for (data, kept) in [(format!("DATA\r\n{stuffed}.\r\n"), &text), (chunk, &text)] {
-                let said = say(door.smtp(), format!("{ENVELOPE}{data}NOOP\r\nRCPT TO:<bob@here.example>\r\n").as_bytes()).await;
+            for data in [format!("DATA\r\n{stuffed}.\r\n"), chunk] {
+                let dialogue = format!("{ENVELOPE}{data}NOOP\r\nRCPT TO:<bob@here.example>\r\n");
+                let said = say(door.smtp(), dialogue.as_bytes()).await;
                 let answers: Vec<&str> = said.lines().rev().take(3).map(|line| line.get(..9).unwrap_or(line)).collect();
                 let first = if bare { "550 5.6.1" } else { "250 2.0.0" };
                 assert_eq!(answers, ["503 5.5.1", "250 2.0.0", first], "{end:?}: {said}");
                 let ids = accepted(&said);
                 assert_eq!(ids.len(), usize::from(!bare), "{end:?}: {said}");
                 door.work().await;
-                ids.iter().for_each(|id| door.kept(end, id, kept.as_bytes()));
+                ids.iter().for_each(|id| door.kept(end, id, text.as_bytes()));
             }
-            let unhidden = say(door.smtp(), format!("{ENVELOPE}DATA\r\nx{end}{inner}\r\n.\r\nQUIT\r\n").as_bytes()).await;
-            assert!(accepted(&unhidden).len() <= 1 && unhidden.lines().last().is_some_and(|line| line.starts_with("221 ")), "{end:?}: {unhidden}");
+            let dialogue = format!("{ENVELOPE}DATA\r\nx{end}{inner}\r\n.\r\nQUIT\r\n");
+            let unhidden = say(door.smtp(), dialogue.as_bytes()).await;
+            assert!(accepted(&unhidden).len() <= 1, "{end:?}: {unhidden}");
+            assert!(unhidden.lines().last().is_some_and(|line| line.starts_with("221 ")), "{end:?}: {unhidden}");
         }
         door.a_good_mail_arrives("all that").await;
     }

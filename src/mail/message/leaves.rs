@@ -1,8 +1,8 @@
 //! The leaves of a message: the parts that hold no other parts (RFC 2046, 5.1), found in one pass over its lines.
 //!
-//! Why not mail-parser's own walk: it looks for each inner boundary to the end of the message, so a mail of many parts whose
-//! boundaries are nowhere takes time by the square of its size; each part of five octets costs it hundreds; and it opens
-//! encoded messages in messages. Here levels and leaves are limited, and the time grows with the size alone.
+//! Why not mail-parser's own walk: it looks for each inner boundary to the end of the message, so a mail of many parts
+//! whose boundaries are nowhere takes time by the square of its size; each part of five octets costs it hundreds; and it
+//! opens encoded messages in messages. Here levels and leaves are limited, and the time grows with the size alone.
 use mail_parser::parsers::MessageStream;
 use mail_parser::{ContentType, HeaderValue};
 

@@ -333,7 +333,9 @@ impl<R> Session<R> {
             }
             Found::Spoiled(row) => {
                 self.phase = Phase::Command;
-                let start = line.windows(2).rposition(|end| end == b"\r\n").map_or(0, |at| at + 2);
+                // Before its last octet, which spoiled it, the line holds no line end; what was passed over does.
+                let passed = line.get(..line.len().saturating_sub(1)).and_then(|line| memchr::memrchr(b'\n', line));
+                let start = passed.map_or(0, |at| at + 1);
                 if command::is_chunk(line.get(start..).unwrap_or_default()) {
                     // What follows cannot be told from commands.
                     self.close(row);
