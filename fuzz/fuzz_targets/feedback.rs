@@ -12,7 +12,11 @@ fuzz_target!(|raw: &[u8]| {
             Letter::Status(report) => {
                 assert!((1..=60).contains(&report.recipients.len()));
                 report.reporting_mta.iter().for_each(one_line);
-                report.recipients.iter().flat_map(|fate| fate.diagnostic.iter().chain(&fate.addresses)).for_each(one_line);
+                report
+                    .recipients
+                    .iter()
+                    .flat_map(|fate| fate.diagnostic.iter().chain(&fate.addresses))
+                    .for_each(one_line);
             }
             Letter::Complaint(complaint) => complaint.user_agent.iter().chain(&complaint.recipient).for_each(one_line),
             Letter::Automatic | Letter::Other => {}

@@ -6,10 +6,12 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIO
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::mail::message::Mailbox;
+use crate::mail::message::parse::{self, HeaderField};
+use crate::mail::message::parts::{self, Attached, Text};
 use crate::store;
 use crate::store::Store;
 use crate::store::captured::{self, Captured};
@@ -22,8 +24,8 @@ const MAX_LIMIT: i64 = 1000;
 const MAX_PARSED: i64 = 200;
 /// Octets of mail that `/_aws/ses` reads at the most: the newest mails that fit.
 const MAX_PARSED_SIZE: i64 = 64 * 1024 * 1024;
-/// How many header fields and attachments are shown.
-const MAX_PARTS: usize = 1000;
+/// How many header fields are shown.
+const MAX_FIELDS: usize = 1000;
 
 /// The inbox's routes. Mount them only where mail is captured: whoever reaches them reads all of it.
 pub fn routes(store: Store) -> Router {
@@ -141,11 +143,12 @@ async fn load(store: &Store, id: &str) -> Result<(Captured, Vec<u8>), Refusal> {
 async fn show(State(store): State<Store>, Path(id): Path<String>) -> Result<Response, Refusal> {
     let (row, content) = load(&store, &id).await?;
     let mut value = summary(&row);
-    if let (Some(value), Some(message)) = (value.as_object_mut(), MessageParser::default().parse(&content)) {
-        value.insert("headers".to_owned(), headers(&message));
-        value.insert("text".to_owned(), part(&message, false));
-        value.insert("html".to_owned(), part(&message, true));
-        value.insert("attachments".to_owned(), attachments(&message));
+    let parts = parts::read_up_to(&content, content.len().saturating_mul(3));
+    if let Some(value) = value.as_object_mut() {
+        value.insert("headers".to_owned(), headers(&content));
+        value.insert("text".to_owned(), text(parts.text));
+        value.insert("html".to_owned(), text(parts.html));
+        value.insert("attachments".to_owned(), parts.attachments.iter().map(attachment).collect());
     }
     Ok(answer(&value))
 }
@@ -157,40 +160,24 @@ async fn raw(State(store): State<Store>, Path(id): Path<String>) -> Result<Respo
 }
 
 /// The fields in their order, unfolded, encoded words as they are.
-fn headers(message: &Message<'_>) -> Value {
-    let fields = message.headers_raw().take(MAX_PARTS);
-    fields.map(|(name, value)| json!({ "name": name, "value": value.replace(['\r', '\n'], "").trim() })).collect()
+fn headers(content: &[u8]) -> Value {
+    let fields = parse::header_fields(content).into_iter().take(MAX_FIELDS);
+    fields.map(|field| json!({ "name": field.name, "value": field.value })).collect()
 }
 
-/// The body in one of its forms, where the mail itself has that form (the parser would make the other one up).
-fn part(message: &Message<'_>, html: bool) -> Value {
-    let of_form = |n: usize| {
-        let wanted = match (html, &message.part(u32::try_from(n).ok()?)?.body) {
-            (true, PartType::Html(_)) => message.body_html(0),
-            (false, PartType::Text(_)) => message.body_text(0),
-            _ => None,
-        };
-        wanted.map(|text| Value::from(text.into_owned()))
-    };
-    let first = if html { message.html_body.first() } else { message.text_body.first() };
-    first.and_then(|n| of_form(usize::try_from(*n).ok()?)).unwrap_or(Value::Null)
+/// The body in one of its forms, where the mail has that form.
+fn text(text: Option<Text>) -> Value {
+    text.map_or(Value::Null, |text| Value::from(text.text))
 }
 
-fn attachments(message: &Message<'_>) -> Value {
-    let one = |part: &mail_parser::MessagePart<'_>| {
-        let content_type = part.content_type().map(|c| match c.subtype() {
-            Some(subtype) => format!("{}/{subtype}", c.ctype()),
-            None => c.ctype().to_owned(),
-        });
-        json!({
-            "name": part.attachment_name(),
-            "contentType": content_type.unwrap_or_else(|| "text/plain".to_owned()),
-            "contentId": part.content_id(),
-            "inline": part.content_disposition().is_some_and(|d| d.is_inline()),
-            "size": part.contents().len(),
-        })
-    };
-    message.attachments().take(MAX_PARTS).map(one).collect()
+fn attachment(part: &Attached) -> Value {
+    json!({
+        "name": part.name,
+        "contentType": part.content_type,
+        "contentId": part.content_id,
+        "inline": part.inline,
+        "size": part.data.len(),
+    })
 }
 
 /// `?id=MESSAGE-ID` and `?email=SOURCE` as LocalStack has them.
@@ -235,13 +222,14 @@ async fn localstack(State(store): State<Store>, Query(filter): Query<Filter>) ->
 }
 
 fn localstack_message(c: &Captured, recipients: &[String], content: &[u8]) -> Value {
-    let message = MessageParser::default().parse(content).unwrap_or_default();
-    let named = |field: Option<&Address<'_>>| -> Vec<String> {
-        let addresses: Vec<String> =
-            field.into_iter().flat_map(Address::iter).filter_map(|a| a.address()).map(str::to_lowercase).collect();
+    let (fields, parts) = (parse::header_fields(content), parts::read_up_to(content, content.len().saturating_mul(3)));
+    let named = |name: &str| -> Vec<String> {
+        let of_name = |field: &&HeaderField| field.name.eq_ignore_ascii_case(name);
+        let lists = fields.iter().filter(of_name).flat_map(|field| Mailbox::parse_list(&field.value));
+        let addresses: Vec<String> = lists.flatten().map(|address| address.as_str().to_lowercase()).collect();
         recipients.iter().filter(|r| addresses.contains(&r.to_lowercase())).cloned().collect()
     };
-    let (to, cc) = (named(message.to()), named(message.cc()));
+    let (to, cc) = (named("To"), named("Cc"));
     let bcc: Vec<&String> = recipients.iter().filter(|r| !to.contains(r) && !cc.contains(r)).collect();
     json!({
         "Id": c.mail_id,
@@ -249,7 +237,7 @@ fn localstack_message(c: &Captured, recipients: &[String], content: &[u8]) -> Va
         "Source": c.source,
         "Destination": { "ToAddresses": to, "CcAddresses": cc, "BccAddresses": bcc },
         "Subject": c.subject,
-        "Body": { "text_part": part(&message, false), "html_part": part(&message, true) },
+        "Body": { "text_part": text(parts.text), "html_part": text(parts.html) },
         "Timestamp": c.captured_at.iso_millis(),
     })
 }
@@ -261,8 +249,8 @@ mod tests {
     #[test]
     fn a_mail_is_shown_with_the_parts_that_it_has_and_no_others() {
         let html_only = b"Subject: x\r\nContent-Type: text/html\r\n\r\n<b>hi</b>\r\n";
-        let message = MessageParser::default().parse(html_only).expect("a mail");
-        assert_eq!((part(&message, true), part(&message, false)), ("<b>hi</b>\r\n".into(), Value::Null));
+        let parts = parts::read(html_only);
+        assert_eq!((text(parts.html), text(parts.text)), ("<b>hi</b>\r\n".into(), Value::Null));
         let mixed = "Content-Type: multipart/mixed; boundary=m\r\n\r\n\
             --m\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n\
             --a\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
@@ -271,13 +259,14 @@ mod tests {
             Content-Disposition: attachment; filename=\"a.pdf\"\r\n\r\nAAECAw==\r\n\
             --m\r\nContent-Type: image/png; name=dot.png\r\nContent-ID: <dot>\r\nContent-Disposition: inline\r\n\r\nx\r\n\
             --m--\r\n";
-        let message = MessageParser::default().parse(mixed.as_bytes()).expect("a mail");
-        assert_eq!((part(&message, false), part(&message, true)), ("hello".into(), "<p>hello</p>".into()));
+        let parts = parts::read(mixed.as_bytes());
+        let attachments: Value = parts.attachments.iter().map(attachment).collect();
+        assert_eq!((text(parts.text), text(parts.html)), ("hello".into(), "<p>hello</p>".into()));
         let expected = json!([
             { "name": "a.pdf", "contentType": "application/pdf", "contentId": null, "inline": false, "size": 4 },
             { "name": "dot.png", "contentType": "image/png", "contentId": "dot", "inline": true, "size": 1 },
         ]);
-        assert_eq!(attachments(&message), expected);
+        assert_eq!(attachments, expected);
     }
 
     #[test]

@@ -50,6 +50,19 @@ pub enum Mailbox {
 
 /// Reads `line`. The error is the reply to give.
 pub fn parse(line: &[u8]) -> Result<Command, Answer> {
+    match read(line) {
+        Err(_) if is_chunk(line) => Ok(Command::BadChunk),
+        read => read,
+    }
+}
+
+/// Whether a line begins as BDAT does. Where the rest cannot be read, as with a tab for the space, another server may have
+/// read it, and what follows would be a message to the one and commands to the other.
+pub(in crate::smtp) fn is_chunk(line: &[u8]) -> bool {
+    line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+}
+
+fn read(line: &[u8]) -> Result<Command, Answer> {
     if line.iter().any(|b| b.is_ascii_control()) {
         return Err(Answer::from(&reply::BAD_CHARACTER));
     }
@@ -248,6 +261,11 @@ mod tests {
         assert_eq!(parse(b"bdat 0"), Ok(Command::Chunk { size: 0, last: false }));
         for bad in ["BDAT", "BDAT x", "BDAT -1", "BDAT 5 FIRST", "BDAT 5 LAST x", "BDAT 99999999999999999999"] {
             assert_eq!(parse(bad.as_bytes()), Ok(Command::BadChunk), "{bad}");
+        }
+        for bad in
+            [&b"BDAT\t86 LAST"[..], b"bdat\0 86", b"BDAT 86\x0bLAST", b"BDAT 86 L\xffST", b"BDATA 86", b"BDAT\xa086"]
+        {
+            assert_eq!(parse(bad), Ok(Command::BadChunk), "{bad:?}");
         }
     }
 }

@@ -65,6 +65,16 @@ fn no_smuggled_end_is_an_end() {
         "\r\n.\r\0\n",
         "\r\n.\n\r\n",
         "\r\n\r.\r\n",
+        "\n.\r\r\n",
+        "\r\0\n.\r\0\n",
+        "\0\r\n\0.\0\r\n\0",
+        "\n\0.\n",
+        // What some take for a line's end too.
+        "\u{85}.\u{85}",
+        "\u{2028}.\u{2028}",
+        "\u{b}.\u{b}",
+        "\u{c}.\u{c}",
+        "\u{10d}\u{10a}.\u{10d}\u{10a}",
     ];
     for end in ends {
         let sent = format!("a{end}MAIL FROM:<evil@example.com>\r\n.\r\nRSET\r\n");

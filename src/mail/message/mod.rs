@@ -7,6 +7,7 @@ pub mod dkim;
 mod dkim_tests;
 mod error;
 pub mod headers;
+mod leaves;
 pub mod mailbox;
 pub mod mime;
 pub mod parse;

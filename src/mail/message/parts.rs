@@ -1,6 +1,13 @@
 //! The parts of a received message: what a person reads, and what is attached. Every size and count is bounded, whatever
 //! the message holds.
-use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use std::borrow::Cow;
+
+use mail_parser::ContentType;
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+
+use crate::mail::message::leaves::{Leaf, Within, leaves};
 
 /// How much text, and how much HTML, is read.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
@@ -47,62 +54,103 @@ pub struct Parts {
 }
 
 /// Reads the parts of a message. What is broken is read as far as it goes; never fails.
-///
-/// mail-parser 0.11 counts below zero where a soft line break of quoted-printable stands right before a boundary: a debug
-/// build panics, a release build keeps some octets too many. A message that it cannot take has no parts here.
 pub fn read(raw: &[u8]) -> Parts {
-    std::panic::catch_unwind(|| parse(raw)).unwrap_or_else(|_| {
-        tracing::error!(size = raw.len(), "the parts of a message cannot be read");
-        Parts::default()
-    })
+    read_up_to(raw, MAX_TEXT_BYTES)
 }
 
-fn parse(raw: &[u8]) -> Parts {
-    let Some(message) = MessageParser::default().parse(raw) else { return Parts::default() };
-    let text = joined(&message, &message.text_body, |body| match body {
-        PartType::Text(text) => Some(text),
-        _ => None,
-    });
-    let html = joined(&message, &message.html_body, |body| match body {
-        PartType::Html(text) => Some(text),
-        _ => None,
-    });
-    let attachments = message.attachments().take(MAX_ATTACHMENTS).map(attached).collect();
-    Parts { text, html, attachments, attachments_truncated: message.attachments.len() > MAX_ATTACHMENTS }
-}
-
-type Reader = for<'a> fn(&'a PartType<'_>) -> Option<&'a str>;
-
-fn joined(message: &Message<'_>, ids: &[u32], read: Reader) -> Option<Text> {
-    let mut all: Option<Text> = None;
-    for id in ids {
-        let part = usize::try_from(*id).ok().and_then(|id| message.parts.get(id));
-        let Some(text) = part.and_then(|part| read(&part.body)) else { continue };
-        let whole = all.get_or_insert_default();
-        let room = MAX_TEXT_BYTES.saturating_sub(whole.text.len());
-        let end = text.floor_char_boundary(room.min(text.len()));
-        whole.text.push_str(text.get(..end).unwrap_or_default());
-        whole.truncated |= end < text.len();
+/// The same, with another limit for text and for HTML, in octets.
+pub fn read_up_to(raw: &[u8], text_max: usize) -> Parts {
+    let mut parts = Parts::default();
+    let (leaves, truncated) = leaves(raw);
+    parts.attachments_truncated = truncated;
+    for leaf in &leaves {
+        let kind = kind(leaf);
+        if is_shown(leaf, &kind) {
+            let whole = if kind == "text/html" { &mut parts.html } else { &mut parts.text };
+            add_text(whole.get_or_insert_default(), leaf, text_max);
+        } else if parts.attachments.len() < MAX_ATTACHMENTS {
+            parts.attachments.push(attached(leaf, kind));
+        } else {
+            parts.attachments_truncated = true;
+        }
     }
-    all
+    parts
 }
 
-fn attached(part: &MessagePart<'_>) -> Attached {
-    let line = |text: &str| {
-        let end = text.floor_char_boundary(text.len().min(MAX_NAME_BYTES));
-        text.get(..end).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
-    };
-    let content_type = part.content_type().map(|kind| match kind.subtype() {
+/// The type, in lower case, and what it is where the part does not say (RFC 2045, 5.2; RFC 2046, 5.1.5).
+fn kind(leaf: &Leaf<'_>) -> String {
+    let named = leaf.header.kind.as_ref().map(|kind| match kind.subtype() {
         Some(subtype) => format!("{}/{subtype}", kind.ctype()).to_lowercase(),
         None => kind.ctype().to_lowercase(),
     });
+    let otherwise = if leaf.within == Within::Digest { "message/rfc822" } else { "text/plain" };
+    line(named.as_deref().unwrap_or(otherwise))
+}
+
+/// Whether a part is text of the body. Beside other parts, one that has a name is attached.
+fn is_shown(leaf: &Leaf<'_>, kind: &str) -> bool {
+    let text = matches!(kind, "text/plain" | "text/html");
+    let attached = leaf.header.disposition.as_ref().is_some_and(ContentType::is_attachment);
+    let named = leaf.header.kind.as_ref().is_some_and(|kind| kind.has_attribute("name"));
+    let beside = !leaf.first && (leaf.within == Within::Related || named);
+    text && (leaf.within == Within::Alternative || !attached && !beside)
+}
+
+fn add_text(whole: &mut Text, leaf: &Leaf<'_>, max: usize) {
+    let room = max.saturating_sub(whole.text.len());
+    if room == 0 {
+        whole.truncated |= !leaf.body.is_empty();
+        return;
+    }
+    // No encoding of a character takes more than this, and half a character at the end falls to the limit below.
+    let end = leaf.body.len().min(max.saturating_mul(16));
+    let body = leaf.body.get(..end).unwrap_or_default();
+    let end = if end < leaf.body.len() { memchr::memrchr(b'\n', body).unwrap_or(end) } else { end };
+    let bytes = decoded(leaf, body.get(..end).unwrap_or_default());
+    let charset = leaf.header.kind.as_ref().and_then(|kind| kind.attribute("charset"));
+    let text = match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
+        Some(decoder) => Cow::Owned(decoder(&bytes)),
+        None => String::from_utf8_lossy(&bytes),
+    };
+    let cut = text.floor_char_boundary(room.min(text.len()));
+    whole.text.push_str(text.get(..cut).unwrap_or_default());
+    whole.truncated |= cut < text.len() || end < leaf.body.len();
+}
+
+/// The octets without their transfer encoding. What is not encoded as it says stays as it is.
+fn decoded<'a>(leaf: &Leaf<'_>, body: &'a [u8]) -> Cow<'a, [u8]> {
+    let decoded = match leaf.header.encoding.as_str() {
+        "base64" => base64_decode(body),
+        "quoted-printable" => quoted_printable_decode(body),
+        _ => None,
+    };
+    decoded.map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+/// One line of bounded length.
+fn line(text: &str) -> String {
+    let end = text.floor_char_boundary(text.len().min(MAX_NAME_BYTES));
+    text.get(..end).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn attached(leaf: &Leaf<'_>, kind: String) -> Attached {
+    let header = &leaf.header;
+    let of = |parameters: &Option<ContentType<'static>>, name: &str| {
+        parameters.as_ref().and_then(|parameters| parameters.attribute(name)).map(str::to_owned)
+    };
+    let name = of(&header.disposition, "filename").or_else(|| of(&header.kind, "name"));
     Attached {
-        name: part.attachment_name().map(|name| line(name.rsplit(['/', '\\']).next().unwrap_or_default())),
-        content_type: line(content_type.as_deref().unwrap_or("application/octet-stream")),
-        content_id: part.content_id().map(line),
-        inline: part.content_disposition().is_some_and(|kind| kind.is_inline()),
+        name: name.map(|name| line(name.rsplit(['/', '\\']).next().unwrap_or_default())),
+        // Without a type it would be text (RFC 2045, 5.2); attached, it can be anything.
+        content_type: if header.kind.is_none() && kind == "text/plain" {
+            "application/octet-stream".to_owned()
+        } else {
+            kind
+        },
+        content_id: header.id.as_deref().map(line),
+        inline: header.disposition.as_ref().is_some_and(ContentType::is_inline),
         // An attached message is one attachment, whatever is in it: together they are never larger than the whole.
-        data: part.contents().to_vec(),
+        data: decoded(leaf, leaf.body).into_owned(),
     }
 }
 
@@ -144,11 +192,25 @@ mod tests {
         assert!(parts.attachments_truncated && parts.attachments.len() == MAX_ATTACHMENTS);
     }
 
+    /// mail-parser counted below zero at a soft line break before a boundary.
     #[test]
-    fn what_the_parser_trips_over_is_no_trouble() {
+    fn a_soft_line_break_may_stand_before_a_boundary() {
         let raw = b"Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n\
             Content-Transfer-Encoding: quoted-printable\r\n\r\n=\r\n--m\r\n\r\nsecond\r\n--m--\r\n";
-        let _ = read(raw);
+        assert_eq!(read(raw).text.map(|text| text.text).as_deref(), Some("second"));
+    }
+
+    #[test]
+    fn encodings_that_lie_leave_the_text_as_it_is() {
+        let text = |encoding: &str, body: &str| {
+            let raw = format!("Content-Transfer-Encoding: {encoding}\r\n\r\n{body}");
+            read(raw.as_bytes()).text.map(|text| text.text).unwrap_or_default()
+        };
+        assert_eq!(text("Base64", "aGk="), "hi");
+        assert_eq!(text("base64", "no! base64"), "no! base64");
+        assert_eq!(text("quoted-printable", "a=3Db=\r\nc"), "a=bc");
+        assert_eq!(text("quoted-printable", "a=GG"), "a=GG");
+        assert_eq!(text("x-unknown", "a=3D"), "a=3D");
     }
 
     proptest! {

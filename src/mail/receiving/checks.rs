@@ -20,10 +20,14 @@ use serde::Serialize;
 
 use crate::base::Clock;
 use crate::config::{Mode, Settings};
+use crate::mail::message::parse;
 use crate::mail::receiving::scan::{Disabled, Scanned, Scanner};
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
+/// The longest header section that is read for signatures and authors, in octets. The library keeps some 20 octets for each
+/// of a hostile one, and no mail server's own is longer (Exim's limit is 1 MiB, Postfix's 100 KiB).
+const MAX_HEADER_BYTES: usize = 256 * 1024;
 /// How many sets of ARC fields are looked at; a longer chain is not told of.
 const MAX_ARC_SETS: usize = 20;
 
@@ -167,10 +171,12 @@ impl Checks {
         };
         let spf = self.authenticator.verify_spf(spf_parameters).await;
         let received_spf = ReceivedSpf::new(&spf, peer, helo, source, hostname).to_header();
-        let Some(mut message) = AuthenticatedMessage::parse(raw) else {
-            // No header field at all: there is neither a signature nor a From to check.
+        let short = parse::header_section(raw).len() < MAX_HEADER_BYTES;
+        let Some(mut message) = short.then(|| AuthenticatedMessage::parse(raw)).flatten() else {
+            // No header field at all: there is neither a signature nor a From to check. Too many: nobody can say.
             let temporary = spf.result() == SpfResult::TempError;
-            return Verdicts { spf: spf_verdict(&spf), headers: received_spf, temporary, ..unchecked(false) };
+            let others = unchecked(!short);
+            return Verdicts { spf: spf_verdict(&spf), headers: received_spf, temporary, ..others };
         };
         prepare(&mut message);
         let stripped = without_blank_end(raw);

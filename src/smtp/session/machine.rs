@@ -333,7 +333,15 @@ impl<R> Session<R> {
             }
             Found::Spoiled(row) => {
                 self.phase = Phase::Command;
-                self.refuse(row);
+                // Before its last octet, which spoiled it, the line holds no line end; what was passed over does.
+                let passed = line.get(..line.len().saturating_sub(1)).and_then(|line| memchr::memrchr(b'\n', line));
+                let start = passed.map_or(0, |at| at + 1);
+                if command::is_chunk(line.get(start..).unwrap_or_default()) {
+                    // What follows cannot be told from commands.
+                    self.close(row);
+                } else {
+                    self.refuse(row);
+                }
             }
             Found::Line(length) => {
                 self.lines_taken += 1;

@@ -7,6 +7,8 @@ mod verbs;
 #[cfg(test)]
 mod reference_tests;
 #[cfg(test)]
+mod submission_tests;
+#[cfg(test)]
 mod tests;
 
 pub use machine::{Event, Mode, Session, Site, Wants};

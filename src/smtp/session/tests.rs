@@ -205,6 +205,11 @@ fn chunks_make_a_message_and_a_refused_one_is_passed_over() {
     assert_eq!(talk.codes(format!("{begin}BDAT 4 LAST\r\na\nb\n")), [250, 250, 550]);
     assert_eq!(talk.codes(format!("{begin}BDAT x\r\nNOOP\r\n")), [250, 250, 501]);
     assert!(talk.ended && talk.mails.len() == 1);
+    for bad in ["BDAT 3 LAST\nabc\r\n", "BDAT 3\rLAST\r\nabc", "x\ny\r\nBDAT 3\n", "BDAT\t3 LAST\r\nabc"] {
+        let mut talk = Talk::inbound();
+        talk.say(format!("EHLO x\r\n{begin}"));
+        assert!(talk.say(bad).lines().all(|line| line.starts_with("50")) && talk.ended, "{bad:?}");
+    }
 }
 
 #[test]
