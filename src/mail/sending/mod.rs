@@ -9,6 +9,7 @@ mod ending;
 mod error;
 mod freight;
 pub mod idempotency;
+mod loading;
 mod local;
 pub mod notices;
 pub mod outbound;
@@ -24,6 +25,7 @@ pub mod simulator;
 pub mod suppression;
 pub mod system;
 mod templated;
+mod terms;
 pub mod traffic;
 #[cfg(test)]
 mod traffic_tests;
