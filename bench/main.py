@@ -1,8 +1,10 @@
-"""Runs the benchmarks and prints the median of each figure: bench/run [sqs|idle|smtp|…] --engine sqlite|postgres."""
+"""Runs the benchmarks and prints the median of each figure: bench/run [sqs|memory|smtp|…] --engine sqlite|postgres."""
 import argparse
 import statistics
 
+import memory
 import outbound
+import peers
 import postrider
 import smtp
 import sqs
@@ -11,7 +13,12 @@ PARTS = {
     "sqs": lambda flags: sqs.run(flags.engine, flags.rounds, flags.seconds, flags.waiting),
     "idle": lambda flags: sqs.idle(flags.engine),
     "smtp": lambda flags: smtp.run(flags.engine, flags.rounds, flags.count),
+    "slow-sync": lambda flags: smtp.slow(flags.engine, flags.rounds, flags.count),
     "outbound": lambda flags: outbound.run(flags.engine, flags.rounds, flags.count),
+    "at-once": lambda flags: outbound.at_once(flags.engine, flags.rounds, flags.count),
+    "send-email": lambda flags: peers.ses(flags.engine, flags.rounds, flags.count),
+    "queues": lambda flags: peers.queues(flags.engine, flags.rounds, flags.seconds),
+    "memory": lambda flags: memory.run(flags.engine, flags.rounds),
 }
 
 

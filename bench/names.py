@@ -3,7 +3,7 @@ import socket
 import struct
 import threading
 
-A, MX, TXT, NOERROR, NXDOMAIN = 1, 15, 16, 0, 3
+A, SOA, MX, TXT, NOERROR, NXDOMAIN = 1, 6, 15, 16, 0, 3
 
 
 class Names:
@@ -39,8 +39,12 @@ class Names:
         name, question = b".".join(labels).decode().lower(), query[12:at + 5]
         data = self._data(kind, name, query[12:at + 1])
         code = NOERROR if name.endswith(".test") else NXDOMAIN
-        head = query[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, int(data is not None), 0, 0)
-        record = b"" if data is None else b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 3600, len(data)) + data
+        head = query[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, int(data is not None), int(data is None), 0)
+        # A "no" is kept by who asks only with the zone's SOA beside it (RFC 2308, 3), which real servers send.
+        soa = b"\x00\x00" + struct.pack(">IIIII", 1, 3600, 600, 86400, 3600)
+        record = b"\x04test\x00" + struct.pack(">HHIH", SOA, 1, 3600, len(soa)) + soa
+        if data is not None:
+            record = b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 3600, len(data)) + data
         return head + question + record
 
     def _data(self, kind, name, wire):

@@ -8,6 +8,7 @@ import machine
 import mail
 import postfix
 import postrider
+import tools
 from names import Names
 
 SENDER = f"someone@{mail.DOMAIN}"
@@ -60,12 +61,23 @@ def rival(count, domains, delay_ms, processes):
         return figures(server, count, began, cpu, sink)
 
 
-def ours(engine, count, domains, delay_ms, names):
+def unsigned(server):
+    """Postfix signs nothing: so neither does Postrider, where the two are to do the same."""
+    mail.client(server, "sesv2").put_email_identity_dkim_attributes(EmailIdentity=mail.DOMAIN, SigningEnabled=False)
+
+
+def way(port, names):
+    return ["--dns", f"127.0.0.1:{names.port}", "--mx-port", port, "--delivery", "mx", "--mx-allow", "127.0.0.0/8"]
+
+
+def ours(engine, count, domains, delay_ms, signs, names):
     """Postrider: the backlog is taken by a node that only accepts, and goes out once the node is started in full."""
     port = machine.free_port()
-    flags = ["--dns", f"127.0.0.1:{names.port}", "--mx-port", port, "--delivery", "mx", "--mx-allow", "127.0.0.0/8"]
+    flags = way(port, names)
     with postrider.server(engine, *flags, "--accept-only") as server:
         mail.prepare(server, names)
+        if not signs:
+            unsigned(server)
         server.load("send-email", "--mails", count, "--domains", domains, "--seconds", 600, "--from", SENDER,
                     "--to", "box@sink.test", "--body-bytes", 1024)
         server.stop()
@@ -75,12 +87,80 @@ def ours(engine, count, domains, delay_ms, names):
         return figures(server, count, began, 0, sink)
 
 
+ROWS = [  # name, domains, delay of each answer, Postfix's processes, whether Postrider signs
+    ("a backlog, one receiver, unsigned", 0, 0, 100, False),
+    ("a backlog, one receiver, signed with RSA of 2048 bits", 0, 0, 100, True),
+    ("100 domains, each answer after 100 ms, unsigned", 100, 100, 400, False),
+    ("100 domains, each answer after 100 ms, signed", 100, 100, 400, True),
+]
+
+
 def run(engine, rounds, count):
     with Names() as names:
-        for name, domains, delay_ms, processes in (("a backlog, one receiver", 0, 0, 100),
-                                                   ("100 domains, each answer after 100 ms", 100, 100, 400)):
+        for name, domains, delay_ms, processes, signs in ROWS:
             for _ in range(rounds):
                 theirs = rival(count, domains, delay_ms, processes)
-                own = ours(engine, count, domains, delay_ms, names)
-                yield f"outbound, {name}", {**own, "postfix": theirs["rate"], "postfix CPU ms": theirs["CPU ms a mail"],
-                                            "postfix MiB": theirs["MiB"], "postfix connections": theirs["connections"]}
+                own = ours(engine, count, domains, delay_ms, signs, names)
+                yield f"outbound, {name}", beside(own, theirs)
+
+
+def beside(own, theirs):
+    return {**own, "postfix": theirs["rate"], "times postfix": own["rate"] / theirs["rate"],
+            "postfix CPU ms": theirs["CPU ms a mail"], "postfix MiB": theirs["MiB"],
+            "postfix connections": theirs["connections"]}
+
+
+def relay(port, processes=100):
+    """Postfix that passes everything on to the sink at once."""
+    settings = "relay_domains = sink.test\n"
+    settings += f"smtp_destination_concurrency_limit = {processes}\nrelay_destination_concurrency_limit = {processes}\n"
+    settings += f"initial_destination_concurrency = 20\nqmgr_message_active_limit = 40000\n"
+    settings += f"relayhost = [127.0.0.1]:{port}\nrelay_transport = smtp:[127.0.0.1]:{port}\n"
+    return postfix.Postfix(settings, processes)
+
+
+def through_postfix(count):
+    """Accepts by SMTP and delivers at once."""
+    port = machine.free_port()
+    with relay(port) as server:
+        sink = Sink(port, count, 0)
+        cpu, began = server.cpu(), time.monotonic()
+        subprocess.run(["smtp-source", "-d", "-s", "16", "-m", str(count), "-l", "1024", "-f", SENDER,
+                        "-t", "box@sink.test", f"127.0.0.1:{server.port}"], check=True, stdout=subprocess.DEVNULL, timeout=60)
+        return figures(server, count, began, cpu, sink)
+
+
+NODE = """
+const pool = require('nodemailer').createTransport({
+  pool: true, maxConnections: 16, maxMessages: Infinity, host: '127.0.0.1', port: %d, ignoreTLS: true });
+const text = 'x'.repeat(1024), all = [];
+for (let n = 0; n < %d; n++) all.push(pool.sendMail({ from: '%s', to: 'box@sink.test', subject: 'Load', text }));
+Promise.all(all).then(() => pool.close());
+"""
+
+
+def through_nodemailer(count):
+    """A program that calls nodemailer, which hands everything to Postfix."""
+    port = machine.free_port()
+    with relay(port) as server:
+        sink = Sink(port, count, 0)
+        cpu, began = server.cpu(), time.monotonic()
+        subprocess.run(["node", "-e", NODE % (server.port, count, SENDER)], check=True, timeout=120, cwd=tools.nodemailer())
+        return figures(server, count, began, cpu, sink)
+
+
+def at_once(engine, rounds, count):
+    """Accept and deliver at once: into Postrider by SendEmail, which signs nothing here."""
+    with Names() as names:
+        for name, rival in (("Postfix's smtp-source", through_postfix), ("nodemailer through Postfix", through_nodemailer)):
+            for _ in range(rounds):
+                theirs, port = rival(count), machine.free_port()
+                with postrider.server(engine, *way(port, names)) as server:
+                    mail.prepare(server, names)
+                    unsigned(server)
+                    sink = Sink(port, count, 0)
+                    cpu, began = server.cpu(), time.monotonic()
+                    server.load("send-email", "--mails", count, "--seconds", 600, "--from", SENDER, "--to", "box@sink.test",
+                                "--body-bytes", 1024)
+                    own = figures(server, count, began, cpu, sink)
+                yield f"accept and deliver at once, beside {name}", beside(own, theirs)

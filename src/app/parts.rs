@@ -25,7 +25,7 @@ use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
 /// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
-const OUTBOUND_AT_ONCE: usize = 600;
+const OUTBOUND_AT_ONCE: usize = 2_000;
 /// As many where all of them go to one smart host.
 const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 /// How many of them go to one domain, so that one that is slow or dead cannot take all places.

@@ -32,6 +32,17 @@ pub fn dns_token(length: usize) -> String {
     (0..length).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())])).collect()
 }
 
+/// A message id of received mail in SES's form, 40 lower-case letters and digits. It grows with time, so that new rows
+/// stand side by side in the store's indexes: with ids that are all random, each mail would change pages of its own.
+pub fn received_mail_id(now: Timestamp) -> String {
+    const LETTERS: &[u8; 32] = b"234567abcdefghijklmnopqrstuvwxyz";
+    let millis = now.millis();
+    let digit = |n: u32| char::from(LETTERS[((millis >> (5 * n)) & 31) as usize]);
+    let mut id: String = (0..9).rev().map(digit).collect();
+    id.push_str(&dns_token(31));
+    id
+}
+
 /// A random number that fits the store's BIGINT and is never negative: receipts of claims.
 pub fn nonce() -> i64 {
     rand::rng().random_range(1..=i64::MAX)
@@ -56,5 +67,15 @@ mod tests {
         assert_eq!(early.len(), 16 + 1 + 36 + 7);
         assert!(early.starts_with("0100018bcfe56800-") && early.ends_with("-000000"));
         assert!(early < late);
+    }
+
+    #[test]
+    fn ids_of_received_mail_sort_by_time_and_differ() {
+        let at = |millis: i64| received_mail_id(Timestamp::from_micros(millis * 1_000));
+        let times = [0, 1, 31, 32, 1_700_000_000_000, 1_700_000_000_001, 1_800_000_000_000, 9_999_999_999_999];
+        let ids = times.map(at);
+        assert!(ids.is_sorted(), "{ids:?}");
+        let is_fine = |id: &str| id.len() == 40 && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        assert!(ids.iter().all(|id| is_fine(id)) && at(5) != at(5));
     }
 }

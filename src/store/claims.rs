@@ -72,14 +72,15 @@ pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error>
     Ok(claimed)
 }
 
-/// Index: messages_by_visibility.
+/// Index: messages_by_visibility. SQLite prepares a statement anew for each value of a bare parameter as LIMIT, so that
+/// its planner may look at it; here and in other claims it is none.
 async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result<Vec<Claimed>, Error> {
     if limit == 0 {
         return Ok(vec![]);
     }
     let sql = format!(
         "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND grouped = 0 AND visible_at <= $4 \
-         ORDER BY visible_at, id LIMIT $6 {}) {}",
+         ORDER BY visible_at, id LIMIT CAST($6 AS BIGINT) {}) {}",
         Claim::TAKE,
         tx.engine().skip_locked(),
         Claim::GIVE

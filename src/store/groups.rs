@@ -132,7 +132,7 @@ async fn pick(tx: &mut Tx, queue_id: i64, limit: usize) -> Result<Vec<String>, E
     let now = tx.now();
     let sql = format!(
         "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
-         ORDER BY ready_at, served, group_id LIMIT $3 {}",
+         ORDER BY ready_at, served, group_id LIMIT CAST($3 AS BIGINT) {}",
         tx.engine().skip_locked_for_turn()
     );
     ids(&tx.all(AssertSqlSafe(sql), args![queue_id, now, limit as i64]).await?)
@@ -156,7 +156,7 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, groups: &[String], shares: &[usize
     let arm = |n: usize| {
         format!(
             "SELECT id FROM (SELECT id FROM messages WHERE queue_id = $5 AND group_id = ${} AND grouped = 1 \
-             AND visible_at <= $4 ORDER BY visible_at, id LIMIT ${} {}) AS g{n}",
+             AND visible_at <= $4 ORDER BY visible_at, id LIMIT CAST(${} AS BIGINT) {}) AS g{n}",
             2 * n + 6,
             2 * n + 7,
             tx.engine().skip_locked()
@@ -252,6 +252,35 @@ pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error
         .await?;
     if woken > 0 {
         tx.ring(queue_id, 1);
+    }
+    Ok(())
+}
+
+/// Workers are done with messages of these groups: those that have no message left go, and those that rest although one
+/// is visible have a turn.
+pub(super) async fn settled(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
+    let now = tx.now();
+    for chunk in groups.chunks(AT_ONCE) {
+        let named = |from| format!("queue_id = $1 AND group_id IN ({})", marks(from, chunk.len()));
+        if tx.engine().has_other_writers() {
+            let sql = format!(
+                "SELECT group_id FROM message_groups WHERE {} AND (ready_at > $2 OR {NEXT} IS NULL) ORDER BY group_id {}",
+                named(3),
+                tx.engine().for_update()
+            );
+            if tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], chunk)).await?.is_empty() {
+                continue;
+            }
+        }
+        let sql = format!("DELETE FROM message_groups WHERE {} AND {NEXT} IS NULL", named(2));
+        let gone = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], chunk)).await?;
+        if gone == chunk.len() as u64 {
+            continue;
+        }
+        let sql =
+            format!("UPDATE message_groups SET ready_at = $2 WHERE {} AND +ready_at > $2 AND {NEXT} <= $2", named(3));
+        let woken = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], chunk)).await?;
+        tx.ring(queue_id, usize::from(woken > 0));
     }
     Ok(())
 }

@@ -1,4 +1,6 @@
 //! Mails that came in by SMTP, one row per account and region, and their raw messages.
+use std::collections::HashMap;
+
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Region, Timestamp};
@@ -105,6 +107,31 @@ pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<InboundMail>, Error> {
     let row = tx.one("SELECT * FROM inbound_mails WHERE id = $1", args![id]).await?;
     row.map(|row| mail(&row)).transpose()
+}
+
+/// The mails of these ids in their order, with their raw messages as far as those have `raw_max` octets at the most.
+pub async fn find_all(
+    tx: &mut Tx,
+    ids: &[String],
+    raw_max: i64,
+) -> Result<Vec<Option<(InboundMail, Option<Vec<u8>>)>>, Error> {
+    const FROM: &str = "SELECT i.*, d.data FROM inbound_mails i LEFT JOIN raw_messages d ON d.id = i.raw_id \
+        AND LENGTH(d.data) <= ";
+    let mut values = args![raw_max];
+    let sql = if tx.engine() == Engine::Postgres {
+        values.push(Value::Texts(ids.iter().map(|id| Some(id.clone())).collect()));
+        format!("{FROM} $1 WHERE i.id = ANY($2)")
+    } else {
+        values.extend(ids.iter().map(Value::from));
+        repeated(&format!("{FROM} ? WHERE i.id IN ("), "?", ids.len(), ")")
+    };
+    let mut found = HashMap::new();
+    for row in tx.all(AssertSqlSafe(sql), values).await? {
+        let mail = mail(&row)?;
+        found.insert(mail.id.clone(), (mail, row.opt_blob("data")?));
+    }
+    // The same mail may be worked for several tasks at once.
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 /// Sets how a mail has ended; false when its rules had run before.

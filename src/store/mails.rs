@@ -3,6 +3,8 @@ use crate::base::Timestamp;
 use crate::store::rows::Table;
 use crate::store::{Error, Row, Tx, Value, args, feedback, forwards};
 
+pub use crate::store::mail_attempts::{Attempt, attempts, insert_attempt};
+
 /// A mail as it was accepted for sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -113,27 +115,6 @@ pub struct Recipient {
     pub last_reply: Option<String>,
     /// When a DeliveryDelay event was published.
     pub delayed_at: Option<Timestamp>,
-}
-
-/// One delivery attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// 1 for the first.
-    pub attempt: i64,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Timestamp,
-    /// `Delivered`, `Delayed` or `Bounced`.
-    pub outcome: String,
-    /// Host name and address of the other side.
-    pub remote: Option<String>,
-    /// Protocol and cipher; `None` for clear text.
-    pub tls: Option<String>,
-    /// The answer that decided.
-    pub reply: Option<String>,
-    /// What both sides said, without the message.
-    pub transcript: String,
 }
 
 /// Raw messages, of mails that come in and go out.
@@ -262,37 +243,6 @@ pub async fn mark_delayed(tx: &mut Tx, mail_id: &str, n: i64, at: Timestamp) -> 
     Ok(())
 }
 
-/// Keeps an attempt. Work may run twice: a second record of the same attempt replaces the first.
-pub async fn insert_attempt(tx: &mut Tx, mail_id: &str, n: i64, a: &Attempt) -> Result<(), Error> {
-    tx.run(
-        "INSERT INTO attempts (mail_id, n, attempt, started_at, finished_at, outcome, remote, tls, reply, transcript) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mail_id, n, attempt) DO UPDATE SET \
-         started_at = excluded.started_at, finished_at = excluded.finished_at, outcome = excluded.outcome, \
-         remote = excluded.remote, tls = excluded.tls, reply = excluded.reply, transcript = excluded.transcript",
-        args![
-            mail_id,
-            n,
-            a.attempt,
-            a.started_at,
-            a.finished_at,
-            a.outcome.as_str(),
-            a.remote.clone(),
-            a.tls.clone(),
-            a.reply.clone(),
-            a.transcript.as_str(),
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
-/// The attempts for a recipient, oldest first: at most 200.
-pub async fn attempts(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Vec<Attempt>, Error> {
-    let sql = "SELECT * FROM attempts WHERE mail_id = $1 AND n = $2 ORDER BY attempt LIMIT 200";
-    let rows = tx.all(sql, args![mail_id, n]).await?;
-    rows.iter().map(attempt_row).collect()
-}
-
 /// How many recipients the account's own mails had since `after`, by the clock that counts (index `mails_counted`).
 pub async fn recipients_since(tx: &mut Tx, account: &str, region: &str, after: Timestamp) -> Result<i64, Error> {
     let row = tx
@@ -335,7 +285,7 @@ pub async fn expire(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, E
     Ok(gone.len() as u64)
 }
 
-fn mail(row: &Row) -> Result<Mail, Error> {
+pub(super) fn mail(row: &Row) -> Result<Mail, Error> {
     Ok(Mail {
         id: row.text("id")?,
         account: row.text("account")?,
@@ -360,7 +310,7 @@ fn mail(row: &Row) -> Result<Mail, Error> {
     })
 }
 
-fn recipient_row(row: &Row) -> Result<Recipient, Error> {
+pub(super) fn recipient_row(row: &Row) -> Result<Recipient, Error> {
     Ok(Recipient {
         mail_id: row.text("mail_id")?,
         n: row.int("n")?,
@@ -369,18 +319,5 @@ fn recipient_row(row: &Row) -> Result<Recipient, Error> {
         attempts: row.int("attempts")?,
         last_reply: row.opt_text("last_reply")?,
         delayed_at: row.opt_int("delayed_at")?.map(Timestamp::from_micros),
-    })
-}
-
-fn attempt_row(row: &Row) -> Result<Attempt, Error> {
-    Ok(Attempt {
-        attempt: row.int("attempt")?,
-        started_at: row.time("started_at")?,
-        finished_at: row.time("finished_at")?,
-        outcome: row.text("outcome")?,
-        remote: row.opt_text("remote")?,
-        tls: row.opt_text("tls")?,
-        reply: row.opt_text("reply")?,
-        transcript: row.text("transcript")?,
     })
 }

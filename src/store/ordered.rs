@@ -116,7 +116,7 @@ async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<String>
     let sql = |lock: &str| {
         AssertSqlSafe(format!(
             "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
-             ORDER BY ready_at, served, group_id LIMIT $3 {lock}"
+             ORDER BY ready_at, served, group_id LIMIT CAST($3 AS BIGINT) {lock}"
         ))
     };
     let free = ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)?;

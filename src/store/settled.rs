@@ -8,7 +8,9 @@ use crate::store::dialect::Engine;
 use crate::store::inbound_mails::{self, State};
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::merged_messages::{delete, rows_max};
-use crate::store::{Error, Store, Tx, groups};
+use crate::store::{Error, Store, Tx, groups, mail_attempts};
+
+pub use crate::store::mail_attempts::Tried;
 
 /// What is written of the mail that a job was for, if the job is still held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Ended {
         /// What there is to say, for people.
         note: String,
     },
+    /// An attempt to deliver a mail to a recipient was the last one.
+    Outbound(Box<Tried>),
 }
 
 impl Ended {
@@ -30,6 +34,7 @@ impl Ended {
     pub async fn write(&self, tx: &mut Tx) -> Result<(), Error> {
         match self {
             Self::Inbound { mail, note } => inbound_mails::finish(tx, mail, State::Done, note).await.map(drop),
+            Self::Outbound(tried) => mail_attempts::settle_all(tx, &[tried]).await,
         }
     }
 }
@@ -70,20 +75,12 @@ impl Kind for Settles {
                     }
                 }
             }
-            let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for job in values.iter().filter(|job| gone.contains(&job.id)) {
-                if let Some(Ended::Inbound { mail, note }) = &job.ended {
-                    notes.entry(note).or_default().push(mail);
-                }
-            }
-            for (note, mails) in notes {
-                for some in mails.chunks(rows_max(tx.engine())) {
-                    inbound_mails::finish_all(tx, some, note).await?;
-                }
-            }
+            let held: Vec<&Ended> =
+                values.iter().filter(|job| gone.contains(&job.id)).filter_map(|job| job.ended.as_ref()).collect();
+            write_all(tx, &held).await?;
             for (queue_id, groups) in emptied {
                 let groups: Vec<String> = groups.into_iter().collect();
-                groups::close_empty(tx, queue_id, &groups).await?;
+                groups::settled(tx, queue_id, &groups).await?;
             }
             Ok(values.iter().map(|job| gone.contains(&job.id)).collect())
         })
@@ -96,6 +93,27 @@ impl Kind for Settles {
     fn waiting(one: One<Self>) -> Waiting {
         Waiting::Settle(one)
     }
+}
+
+/// Writes what is to be said of the mails, in few statements.
+async fn write_all(tx: &mut Tx, ended: &[&Ended]) -> Result<(), Error> {
+    let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut tried: Vec<&Tried> = vec![];
+    for one in ended {
+        match one {
+            Ended::Inbound { mail, note } => notes.entry(note).or_default().push(mail),
+            Ended::Outbound(one) => tried.push(one),
+        }
+    }
+    for (note, mails) in notes {
+        for some in mails.chunks(rows_max(tx.engine())) {
+            inbound_mails::finish_all(tx, some, note).await?;
+        }
+    }
+    for some in tried.chunks(rows_max(tx.engine())) {
+        mail_attempts::settle_all(tx, some).await?;
+    }
+    Ok(())
 }
 
 impl Store {

@@ -14,8 +14,11 @@ use crate::store::wake::SETTINGS_CHANGED;
 use crate::store::{Error, Row, Value};
 
 /// Tables whose rows nodes keep for a moment.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 10] = [
+    "dkim_keys",
+    "event_destinations",
     "identities",
+    "identity_notifications",
     "identity_policies",
     "receipt_rule_sets",
     "receipt_active_rule_sets",

@@ -1,6 +1,7 @@
 //! The claim loop: claim a few, work them outside any transaction, write each outcome only if the claim still holds.
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +25,17 @@ const RENEW_EVERY: Duration = Duration::from_secs(20);
 const CLAIM_MAX: usize = 64;
 /// How long the loop trusts wake-ups before it looks into the queue by itself: another node may have added a job.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The loop looks no sooner than this after a claim.
+const SOON: Duration = Duration::from_millis(50);
 
 /// After a fault of our own, a panic or an outcome that could not be written.
 const FAULT_FIRST_RETRY: Duration = Duration::from_secs(10);
 const FAULT_LAST_RETRY: Duration = Duration::from_secs(3_600);
+
+/// Where all places were taken, more is claimed once a part of them is free: an eighth, or half of a few.
+fn enough(at_once_max: usize) -> usize {
+    (at_once_max / 8).max((at_once_max / 2).min(8))
+}
 
 /// What the jobs of one system queue mean.
 pub trait Work: Send + Sync + 'static {
@@ -115,12 +123,23 @@ impl Pool {
             if claimed > 0 && claimed == free {
                 continue;
             }
-            tokio::select! {
-                () = stop.soft().cancelled(), if !stopping => {}
-                () = running.ended(), if !running.is_empty() => {}
-                () = waiter.rung(), if free > 0 => {}
-                () = self.sleep_until_work(), if free > 0 => {}
-                () = self.clock.sleep_until(renew_at) => {}
+            let looks = free > 0;
+            let (look, renew) = (pin!(self.sleep_until_work()), pin!(self.clock.sleep_until(renew_at)));
+            let (mut look, mut renew) = (look, renew);
+            loop {
+                tokio::select! {
+                    () = stop.soft().cancelled(), if !stopping => break,
+                    // An end is no reason to look for work, but where there was no room for it: who ends the last of a
+                    // group's turns rings. And not for a single one, since a claim of many costs little more.
+                    () = running.ended(), if !running.is_empty() => {
+                        if stopping || (!looks && running.len() + enough(self.at_once_max) <= self.at_once_max) {
+                            break;
+                        }
+                    }
+                    () = waiter.rung(), if looks => break,
+                    () = &mut look, if looks => break,
+                    () = &mut renew => break,
+                }
             }
         }
     }
@@ -187,8 +206,7 @@ impl Pool {
     async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
         let (id, receipt) = (claim.id, claim.receipt);
-        let alike = finish.record.is_none() && self.per_group_max.is_none();
-        if alike && matches!(finish.outcome, Outcome::Done) {
+        if finish.record.is_none() && matches!(finish.outcome, Outcome::Done) {
             let settled = Settled { queue_id: queue.id(), id, receipt, ended: finish.ended };
             let held = self.store.settle(settled).await;
             return self.settled(claim, &Outcome::Done, held).await;
@@ -286,14 +304,15 @@ impl Pool {
     /// Sleeps until the next hidden job becomes visible, or until it is time to look whether another node added one.
     async fn sleep_until_work(&self) {
         let queue = self.work.queue();
+        // Under load a bell rings before, and the look is saved.
+        self.clock.sleep(SOON).await;
         let next = self.next_visible_at().await.unwrap_or_else(|error| {
             tracing::error!(queue.name = queue.name(), %error, "cannot look into the queue");
             None
         });
         let now = self.clock.now();
-        let soon = now + Duration::from_millis(50);
         let latest = now + LOOK_EVERY;
-        self.clock.sleep_until(next.map_or(latest, |at| at.clamp(soon, latest))).await;
+        self.clock.sleep_until(next.map_or(latest, |at| at.min(latest))).await;
     }
 
     async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {

@@ -189,6 +189,13 @@ pub(super) async fn tell(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Even
     forwarding::forward(tx, mail, event).await
 }
 
+/// Whether a topic is told of this kind of notification of the mail.
+pub(super) async fn tells(tx: &mut Tx, mail: &Mail, kind: &str) -> Result<bool, store::Error> {
+    let Some(identity) = mail.identity.as_deref() else { return Ok(false) };
+    let set = identity_notifications::of(tx, &mail.account, &mail.region, identity).await?;
+    Ok(set.iter().any(|n| n.kind == kind && n.topic_arn.is_some()))
+}
+
 fn known(kind: &str) -> Result<&'static str, Error> {
     let known = KINDS.into_iter().find(|known| *known == kind);
     known.ok_or_else(|| Error::Kind(kind.chars().take(64).collect()))

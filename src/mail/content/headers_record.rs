@@ -47,6 +47,15 @@ impl HeadersRecord {
         serde_json::from_str(json).unwrap_or_default()
     }
 
+    /// Only the sender of what [`HeadersRecord::write`] wrote.
+    pub fn source_of(json: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Source {
+            source: Option<String>,
+        }
+        serde_json::from_str::<Source>(json).ok()?.source
+    }
+
     /// The form in the store.
     pub fn write(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

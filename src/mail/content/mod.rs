@@ -20,6 +20,6 @@ pub use destination::{Dimension, DimensionSource, EVENT_TYPES, EventDestination,
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
 pub use feedback::Feedback;
 pub use options::SetOptions;
-pub use publish::publish_event;
+pub use publish::{publish_event, tells_delivery};
 pub use template::{Template, TemplateError};
 pub use templates::Templates;

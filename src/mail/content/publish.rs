@@ -64,3 +64,16 @@ pub async fn publish_event(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Ev
     }
     Ok(())
 }
+
+/// Whether a delivery of this mail is told to anybody: what [`publish_event`] would find.
+pub async fn tells_delivery(tx: &mut Tx, mail: &Mail) -> Result<bool, Error> {
+    if mail.kind != Kind::User {
+        return Ok(false);
+    }
+    if feedback::tells(tx, mail, "Delivery").await? {
+        return Ok(true);
+    }
+    let Some(set) = mail.configuration_set.as_deref() else { return Ok(false) };
+    let destinations = configuration_sets::destinations(tx, &mail.account, &mail.region, set).await?;
+    Ok(destinations.iter().any(|d| d.enabled && d.event_types.iter().any(|t| t == "DELIVERY")))
+}

@@ -9,7 +9,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rsa::pkcs1v15;
 use rsa::pkcs8::DecodePrivateKey;
-use rsa::signature::{SignatureEncoding, Signer};
+use rsa::signature::{SignatureEncoding, Signer as _};
 use sha2::{Digest, Sha256};
 
 use crate::base::Timestamp;
@@ -59,7 +59,7 @@ pub enum Algorithm {
     Ed25519,
 }
 
-/// What signs a mail.
+/// A key as it is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey {
     /// The `d=` of the signature, in ASCII.
@@ -70,6 +70,44 @@ pub struct SigningKey {
     pub algorithm: Algorithm,
     /// PKCS #8, DER.
     pub private_key: Vec<u8>,
+}
+
+/// What signs mails: a key that was read once, which costs nearly as much as a signature.
+pub struct Signer {
+    domain: String,
+    selector: String,
+    pair: Pair,
+}
+
+enum Pair {
+    /// Of 2048 bits or more: ring is fast, but takes no smaller key.
+    Rsa(Box<RsaKeyPair>),
+    ShortRsa(Box<pkcs1v15::SigningKey<Sha256>>),
+    Ed25519(Box<Ed25519KeyPair>),
+}
+
+impl Signer {
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// A key that is none.
+    pub fn new(key: &SigningKey) -> Result<Self, DkimError> {
+        let pair = match key.algorithm {
+            Algorithm::Rsa => rsa(&key.private_key)?,
+            Algorithm::Ed25519 => {
+                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&key.private_key);
+                Pair::Ed25519(Box::new(pair.map_err(|e| DkimError(e.to_string()))?))
+            }
+        };
+        Ok(Self { domain: key.domain.clone(), selector: key.selector.clone(), pair })
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self.pair {
+            Pair::Rsa(_) | Pair::ShortRsa(_) => "rsa-sha256",
+            Pair::Ed25519(_) => "ed25519-sha256",
+        }
+    }
 }
 
 /// The forms of header and body that are signed: `c=`.
@@ -102,23 +140,20 @@ pub struct DkimError(String);
 /// ends only.
 ///
 /// # Errors
-/// A key that is none.
+/// A key that the library does not sign with.
 pub fn signature(
-    key: &SigningKey,
+    signer: &Signer,
     forms: Canonicalization,
     message: &[u8],
     now: Timestamp,
 ) -> Result<String, DkimError> {
     let (fields, body) = canonical::split(message);
     let (names, signed) = chosen(&fields);
-    let algorithm = match key.algorithm {
-        Algorithm::Rsa => "rsa-sha256",
-        Algorithm::Ed25519 => "ed25519-sha256",
-    };
+    let algorithm = signer.algorithm();
     let mut own = format!(
         "DKIM-Signature: v=1; a={algorithm}; s={}; d={};\r\n c={}/{}; q=dns/txt; t={};\r\n h=",
-        key.selector,
-        key.domain,
+        signer.selector,
+        signer.domain,
         forms.header.as_str(),
         forms.body.as_str(),
         now.secs(),
@@ -141,7 +176,7 @@ pub fn signature(
     }
     // The signature signs its own field too, with an empty `b=` and no line end (RFC 6376, 3.7).
     Field(own.as_bytes()).add_to(&mut data, forms.header);
-    let value = STANDARD.encode(sign(key, &data)?);
+    let value = STANDARD.encode(sign(&signer.pair, &data)?);
     for (n, piece) in value.as_bytes().chunks(LINE - 4).enumerate() {
         if n > 0 {
             own.push_str("\r\n ");
@@ -169,27 +204,23 @@ fn chosen<'a>(fields: &[Field<'a>]) -> (Vec<&'static str>, Vec<Field<'a>>) {
     (names, signed)
 }
 
-fn sign(key: &SigningKey, data: &[u8]) -> Result<Vec<u8>, DkimError> {
-    match key.algorithm {
-        Algorithm::Rsa => rsa(&key.private_key, data),
-        Algorithm::Ed25519 => {
-            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&key.private_key);
-            let pair = pair.map_err(|e| DkimError(e.to_string()))?;
-            // RFC 8463, 3: the hash of the data is what is signed.
-            Ok(pair.sign(&Sha256::digest(data)).as_ref().to_vec())
+fn sign(pair: &Pair, data: &[u8]) -> Result<Vec<u8>, DkimError> {
+    match pair {
+        Pair::Rsa(pair) => {
+            let mut signature = vec![0; pair.public().modulus_len()];
+            let signed = pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature);
+            signed.map(|()| signature).map_err(|e| DkimError(e.to_string()))
         }
+        Pair::ShortRsa(key) => key.try_sign(data).map(|signed| signed.to_vec()).map_err(|e| DkimError(e.to_string())),
+        // RFC 8463, 3: the hash of the data is what is signed.
+        Pair::Ed25519(pair) => Ok(pair.sign(&Sha256::digest(data)).as_ref().to_vec()),
     }
 }
 
-/// Signs with ring, which is fast but takes no key of less than 2048 bits; those are for the other library.
-fn rsa(private_key: &[u8], data: &[u8]) -> Result<Vec<u8>, DkimError> {
+fn rsa(private_key: &[u8]) -> Result<Pair, DkimError> {
     if let Ok(pair) = RsaKeyPair::from_pkcs8(private_key) {
-        let mut signature = vec![0; pair.public().modulus_len()];
-        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature)
-            .map_err(|e| DkimError(e.to_string()))?;
-        return Ok(signature);
+        return Ok(Pair::Rsa(Box::new(pair)));
     }
     let key = rsa::RsaPrivateKey::from_pkcs8_der(private_key).map_err(|e| DkimError(e.to_string()))?;
-    let signed = pkcs1v15::SigningKey::<Sha256>::new(key).try_sign(data).map_err(|e| DkimError(e.to_string()))?;
-    Ok(signed.to_vec())
+    Ok(Pair::ShortRsa(Box::new(pkcs1v15::SigningKey::new(key))))
 }

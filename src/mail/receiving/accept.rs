@@ -18,9 +18,6 @@ use crate::workers::SystemQueue;
 /// asks for at least 100; our own field is one more).
 pub const MAX_HOPS: usize = 100;
 
-/// The length of a message id of received mail, in lower-case letters and digits, as SES makes them.
-const ID_LENGTH: usize = 40;
-
 /// A mail as SMTP took it, with who receives it.
 #[derive(Clone, Debug)]
 pub struct InboundMail {
@@ -76,11 +73,11 @@ fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::Inbound
             None => groups.push((route, vec![recipient])),
         }
     }
-    let raw_id = ids::dns_token(ID_LENGTH);
+    let raw_id = ids::received_mail_id(now);
     let mut rows: Vec<inbound_mails::InboundMail> = Vec::with_capacity(groups.len());
     for (route, recipients) in groups {
         rows.push(inbound_mails::InboundMail {
-            id: if rows.is_empty() { raw_id.clone() } else { ids::dns_token(ID_LENGTH) },
+            id: if rows.is_empty() { raw_id.clone() } else { ids::received_mail_id(now) },
             raw_id: raw_id.clone(),
             account: route.account.clone(),
             region: route.region.clone(),

@@ -27,7 +27,7 @@ pub struct Receiving {
 }
 
 /// Whose rule sets: one account in one region.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     /// The account.
     pub account: AccountId,

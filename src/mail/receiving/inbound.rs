@@ -3,7 +3,6 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -16,17 +15,18 @@ use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules, s3};
 use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
 use crate::mail::receiving::effects::Targets;
 use crate::mail::receiving::handed::Hands;
+use crate::mail::receiving::loading::{Loaded, Mails, mails};
 use crate::mail::receiving::notification::Facts;
 use crate::mail::receiving::route::is_postmaster;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Owner, effects, matching, rule_sets, trace};
+use crate::mail::receiving::{Owner, effects, matching, trace};
 use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
 use crate::store;
 use crate::store::inbound_mails::{InboundMail, State};
 use crate::store::settled::Ended;
-use crate::store::{Store, Tx, inbound_mails};
+use crate::store::{Gather, Store, Tx, inbound_mails};
 use crate::topics::Topics;
 use crate::topics::delivery::{Poster, signed};
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
@@ -65,6 +65,7 @@ pub struct Inbound {
     checks: Checks,
     settings: InboundSettings,
     returned: Option<Returned>,
+    mails: Gather<Mails>,
 }
 
 /// What the actions work with.
@@ -81,19 +82,13 @@ pub struct Outlets {
     pub poster: Poster,
 }
 
-/// A mail with all that a pass through the rules needs.
-struct Loaded {
-    mail: InboundMail,
-    raw: Bytes,
-    rules: Option<Vec<Rule>>,
-}
-
 impl Inbound {
     /// Makes the worker.
     pub fn new(store: Store, clock: Clock, outlets: Outlets, checks: Checks, settings: InboundSettings) -> Self {
         let Outlets { topics, queues, objects, functions, poster } = outlets;
         let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster };
-        Self { store, clock, targets: Targets { topics, queues }, hands, objects, checks, settings, returned: None }
+        let (targets, mails) = (Targets { topics, queues }, mails(store.clone()));
+        Self { store, clock, targets, hands, objects, checks, settings, returned: None, mails }
     }
 
     /// The same worker, which also works what comes back to these return paths.
@@ -112,7 +107,7 @@ impl Inbound {
             let again = signed::again(claim.attempt, &self.clock);
             return Finish::plain(self.hands.work(&job.mail, task, again).await);
         }
-        let loaded = match self.load(&job.mail).await {
+        let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => {
                 tracing::error!(message.id = %job.mail, "an accepted mail is gone");
@@ -143,7 +138,6 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
-        let rules = rules.unwrap_or_default();
         let scan = rules.iter().any(|rule| rule.scan && !matching::matched(rule, &recipients, mail.tls).is_empty());
         let verdicts = self.check(&mail, &raw, scan).await;
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
@@ -225,21 +219,6 @@ impl Inbound {
                 Ok(())
             })
         })
-    }
-
-    async fn load(&self, id: &str) -> Result<Option<Loaded>, Error> {
-        let id = id.to_owned();
-        self.store
-            .read(move |tx| {
-                Box::pin(async move {
-                    let Some(mail) = inbound_mails::find(tx, &id).await? else { return Ok(None) };
-                    let Some(raw) = inbound_mails::raw(tx, &mail.raw_id).await? else { return Ok(None) };
-                    let owner = Owner { account: mail.account.clone(), region: mail.region.clone() };
-                    let rules = rule_sets::active(tx, &owner).await?.map(|set| set.rules);
-                    Ok(Some(Loaded { mail, raw: raw.into(), rules }))
-                })
-            })
-            .await
     }
 
     async fn check(&self, mail: &InboundMail, raw: &[u8], scan: bool) -> Verdicts {

@@ -9,6 +9,7 @@ mod handed;
 mod handle;
 pub mod inbound;
 mod known;
+mod loading;
 pub mod matching;
 mod needs;
 pub mod notification;

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// KiB for messages that are not small: six of the largest at once.
 const MAX_KIB: u32 = 256 * 1024;
 /// Messages up to this size, in KiB, are not counted: as many as there are workers fit beside.
-const SMALL_KIB: u32 = 64;
+const SMALL_KIB: u32 = 16;
 
 /// What is under way.
 #[derive(Clone)]

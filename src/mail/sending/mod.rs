@@ -10,6 +10,7 @@ mod error;
 mod freight;
 pub mod idempotency;
 pub mod imports;
+mod loading;
 mod local;
 pub mod notices;
 pub mod outbound;
@@ -26,6 +27,7 @@ pub mod suppression;
 pub mod suppression_file;
 pub mod system;
 mod templated;
+mod terms;
 pub mod traffic;
 #[cfg(test)]
 mod traffic_tests;

@@ -19,8 +19,9 @@ use crate::mail::sending::capture;
 use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::ending::{Ending, Reply};
 use crate::mail::sending::freight::Freight;
+use crate::mail::sending::loading::{Parcels, parcels};
 use crate::mail::sending::local::{self, Fate};
-use crate::mail::sending::parcel::{Job, Parcel, envelope, parcel, signatures};
+use crate::mail::sending::parcel::{Job, Parcel, envelope, signatures};
 use crate::mail::sending::record::{self, Attempted};
 use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::schedule::{self, Next};
@@ -29,7 +30,8 @@ use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Content, Delivery, Envelope, Outcome as Round, Route, Transport};
 use crate::mail::sending::verdict::{self, Verdict, judge};
 use crate::store::mails::{self, Status};
-use crate::store::{self, Store};
+use crate::store::settled::Ended;
+use crate::store::{self, Gather, Store};
 use crate::topics::Topics;
 use crate::workers::{self, Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
@@ -44,6 +46,7 @@ pub struct Outbound {
     return_paths: Option<ReturnPaths>,
     traffic: Traffic,
     freight: Freight,
+    parcels: Arc<Gather<Parcels>>,
     forms: Canonicalization,
 }
 
@@ -83,8 +86,9 @@ impl Outbound {
     pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>, at_once: usize) -> Self {
         let traffic = Traffic::new(clock.clone(), at_once);
         let (simulator, freight) = (Simulator::default(), Freight::default());
+        let parcels = Arc::new(parcels(store.clone()));
         let forms = Canonicalization::default();
-        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight, forms }
+        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight, parcels, forms }
     }
 
     /// The same worker with a mailbox simulator of these domains.
@@ -110,7 +114,7 @@ impl Outbound {
     }
 
     async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
-        let found = self.store.read(move |tx| Box::pin(async move { parcel(tx, &job).await })).await?;
+        let found = self.parcels.get(job).await?;
         Ok(found.map(|parcel| match &self.return_paths {
             Some(paths) => parcel.marked(paths),
             None => parcel,
@@ -131,12 +135,16 @@ impl Outbound {
         })
     }
 
-    async fn raw(&self, id: &str) -> Result<Option<Vec<u8>>, store::Error> {
-        let id = id.to_owned();
+    /// The message, where it was too large to come with the rest.
+    async fn raw(&self, parcel: &mut Parcel) -> Result<Option<Vec<u8>>, store::Error> {
+        if let Some(raw) = parcel.raw.take() {
+            return Ok(Some(raw));
+        }
+        let id = parcel.mail.id.clone();
         self.store.read(move |tx| Box::pin(async move { mails::raw(tx, &id).await })).await
     }
 
-    async fn deliver(&self, claim: &Claim, parcel: Parcel) -> Result<Finish, store::Error> {
+    async fn deliver(&self, claim: &Claim, mut parcel: Parcel) -> Result<Finish, store::Error> {
         if let Some(fate) = self.fate(&parcel) {
             return Ok(self.ends_here(parcel, fate));
         }
@@ -154,7 +162,7 @@ impl Outbound {
         };
         // The place comes first: who waits holds no message.
         let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
-        let Some(raw) = self.raw(&parcel.mail.id).await? else {
+        let Some(raw) = self.raw(&mut parcel).await? else {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
@@ -183,7 +191,7 @@ impl Outbound {
         }
         let relay = matches!(self.transport.options().delivery, Delivery::Relay(_));
         let place = match route.error() {
-            None => Some(self.traffic.enter(&route.site, relay)?),
+            None => Some(self.traffic.enter_soon(&route.site, relay).await?),
             Some(LookupError::Temporary(_)) => Some(self.traffic.enter(&unknown, false)?),
             // Nobody will be called.
             Some(_) => None,
@@ -196,9 +204,9 @@ impl Outbound {
         Finish::plain(Outcome::PutOff(self.clock.now() + backoff::jitter(Duration::from_secs(5))))
     }
 
-    async fn capture(&self, parcel: Parcel, started_at: Timestamp) -> Result<Finish, store::Error> {
+    async fn capture(&self, mut parcel: Parcel, started_at: Timestamp) -> Result<Finish, store::Error> {
         let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
-        let Some(raw) = self.raw(&parcel.mail.id).await? else {
+        let Some(raw) = self.raw(&mut parcel).await? else {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
@@ -277,6 +285,9 @@ impl Outbound {
         inbox: Option<store::captured::NewCaptured>,
     ) -> Finish {
         log(&parcel, &attempted, "delivered", &response);
+        if inbox.is_none() && !parcel.terms.tells_delivery {
+            return Finish::ended(Ended::Outbound(Box::new(attempted.taken(&parcel.recipient, &response))));
+        }
         let topics = self.topics.clone();
         Finish::with(Outcome::Done, move |tx| {
             Box::pin(async move {

@@ -12,6 +12,7 @@ use crate::mail::sending::undelivered;
 use crate::mail::sending::verdict::{Bounce, Deferral};
 use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Attempt, Kind, Mail, Recipient, Status};
+use crate::store::settled::Tried;
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
 use crate::topics::Topics;
@@ -42,6 +43,12 @@ impl Attempted {
             reply: Some(reply.to_owned()),
             transcript: self.round.transcript.clone(),
         }
+    }
+
+    /// The same as [`delivered`] writes where nobody is told, to be written with others.
+    pub(super) fn taken(&self, to: &Recipient, response: &str) -> Tried {
+        let attempt = self.row("Delivered", response);
+        Tried { mail_id: to.mail_id.clone(), n: to.n, status: Status::Delivered, attempt }
     }
 
     /// Keeps the attempt and the recipient's new state; false when the recipient was settled before.

@@ -1,6 +1,6 @@
 //! How much goes to whom at once. A site is what takes the mail of one or more domains (see `transport/site.rs`). Each has its
-//! own limit, which grows while it answers and halves when it asks for less; one that does not answer rests. No job
-//! waits here: one that has no place goes back to the queue.
+//! own limit, which grows while it answers and halves when it asks for less; one that does not answer rests. A job waits
+//! here for a moment where places come free soon, and few do at once; others that have no place go back to the queue.
 //!
 //! Kept in memory, for this node alone: after a restart every site is unknown again, and shows what it is like.
 use std::collections::HashMap;
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::Rng;
+use tokio::sync::Notify;
 
 use crate::base::{Clock, Timestamp};
 use crate::mail::sending::ending::Ending;
@@ -27,6 +28,8 @@ const OVERLOADED_REST: Duration = Duration::from_secs(10);
 const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
 /// The longest rest of a smart host: all mail waits for it.
 const LONGEST_REST_OF_RELAY: Duration = Duration::from_secs(60);
+/// How long a job waits for a place. To put it off and claim it again costs more than most deliveries.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How many sites are remembered, as far as nothing happens there.
 const SITES_MAX: usize = 10_000;
 
@@ -48,6 +51,8 @@ struct State {
     held: usize,
     /// Look-ups under way.
     asking: usize,
+    /// Jobs that wait for a place.
+    waiting: usize,
     /// Those of the held places whose site has not shown that it answers.
     doubtful: usize,
 }
@@ -72,6 +77,8 @@ struct Site {
     answered_at: Timestamp,
     /// When an attempt last ended, or the first of those that run began.
     moved_at: Timestamp,
+    /// Rung when a place may be free.
+    freed: Arc<Notify>,
 }
 
 /// A job has no place now.
@@ -153,6 +160,40 @@ impl Traffic {
         state.doubtful += usize::from(doubts);
         drop(state);
         Ok(Place { traffic: self.clone(), site: name.to_owned(), began: now, doubtful: doubts })
+    }
+
+    /// The same, for a job that waits a moment where other jobs hold all places of a site at which something moves. A
+    /// quarter of all workers may wait so.
+    pub(super) async fn enter_soon(&self, name: &str, relay: bool) -> Result<Place, NoPlace> {
+        let until = self.0.clock.now() + PATIENCE;
+        loop {
+            let no_place = match self.enter(name, relay) {
+                Ok(place) => return Ok(place),
+                Err(no_place) => no_place,
+            };
+            let left = until.since(self.0.clock.now());
+            let Some(wait) = self.wait(name).filter(|_| no_place.why.is_none() && !left.is_zero()) else {
+                return Err(no_place);
+            };
+            if self.0.clock.timeout(left, wait.freed.notified()).await.is_none() {
+                return Err(no_place);
+            }
+        }
+    }
+
+    /// Leave to wait at a site.
+    fn wait(&self, name: &str) -> Option<Waiting> {
+        let (mut state, now) = (self.locked(), self.0.clock.now());
+        let site = state.sites.get(name)?;
+        if site.held == 0 || now.since(site.moved_at) > PATIENCE {
+            return None;
+        }
+        let freed = site.freed.clone();
+        if state.waiting >= self.0.all / 4 {
+            return None;
+        }
+        state.waiting += 1;
+        Some(Waiting { traffic: self.clone(), freed })
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -261,6 +302,19 @@ impl Place {
     }
 }
 
+/// A job that waits, until it is dropped.
+struct Waiting {
+    traffic: Traffic,
+    freed: Arc<Notify>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut state = self.traffic.locked();
+        state.waiting = state.waiting.saturating_sub(1);
+    }
+}
+
 /// A look-up, until it is dropped.
 pub(super) struct Asking(Traffic);
 
@@ -278,6 +332,9 @@ impl Drop for Place {
         state.doubtful = state.doubtful.saturating_sub(usize::from(self.doubtful));
         if let Some(site) = state.sites.get_mut(&self.site) {
             site.held = site.held.saturating_sub(1);
+            // With this place one more may have come, since an answer raises the limit.
+            site.freed.notify_one();
+            site.freed.notify_one();
         }
     }
 }

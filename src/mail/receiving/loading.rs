@@ -1,0 +1,102 @@
+//! Loads what inbound jobs need: many workers begin at once, and share a few queries.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::Timestamp;
+use crate::mail::receiving::rules::Rule;
+use crate::mail::receiving::{Error, Owner, rule_sets};
+use crate::store;
+use crate::store::inbound_mails::{self, InboundMail};
+use crate::store::{Gather, Reads, Store, Tx};
+
+/// Mails in one query: as many as there are workers.
+const AT_ONCE: usize = 16;
+/// Messages up to this size, in octets, are read with the rest.
+const SMALL: i64 = 64 * 1024;
+/// How long rules are good for that another node may have changed. What this node changes counts at once.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+/// Enough for all accounts that receive; when there are more, all are read anew.
+const ENTRIES_MAX: usize = 1_000;
+
+/// A mail with all that a pass through the rules needs.
+pub(super) struct Loaded {
+    pub mail: InboundMail,
+    pub raw: Bytes,
+    /// Those of the active rule set.
+    pub rules: Arc<[Rule]>,
+}
+
+struct Entry {
+    rules: Arc<[Rule]>,
+    generation: u64,
+    until: Timestamp,
+}
+
+/// Reads mails by their ids; `None` when one, or its message, is gone.
+pub(super) struct Mails {
+    store: Store,
+    rules: Mutex<HashMap<Owner, Entry>>,
+}
+
+/// Mails for many workers.
+pub(super) fn mails(store: Store) -> Gather<Mails> {
+    Gather::new(Mails { store, rules: Mutex::default() }, AT_ONCE)
+}
+
+impl Reads for Mails {
+    type Key = String;
+    type Found = Option<Loaded>;
+
+    async fn read(&self, ids: &[String]) -> Result<Vec<Option<Loaded>>, store::Error> {
+        // First the generation: a change between it and the read makes the entry stale, not wrong.
+        let generation = self.store.settings_generation();
+        let mut reader = self.store.reader().await?;
+        let mut all = Vec::with_capacity(ids.len());
+        for found in inbound_mails::find_all(&mut reader, ids, SMALL).await? {
+            let Some((mail, raw)) = found else {
+                all.push(None);
+                continue;
+            };
+            let raw = match raw {
+                Some(raw) => Some(raw),
+                None => inbound_mails::raw(&mut reader, &mail.raw_id).await?,
+            };
+            let Some(raw) = raw else {
+                all.push(None);
+                continue;
+            };
+            let owner = Owner { account: mail.account.clone(), region: mail.region.clone() };
+            let rules = self.rules(&mut reader, owner, generation).await?;
+            all.push(Some(Loaded { mail, raw: raw.into(), rules }));
+        }
+        Ok(all)
+    }
+}
+
+impl Mails {
+    async fn rules(&self, tx: &mut Tx, owner: Owner, generation: u64) -> Result<Arc<[Rule]>, store::Error> {
+        let now = tx.now();
+        let entries = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries().get(&owner)
+            && entry.generation == generation
+            && entry.until > now
+        {
+            return Ok(entry.rules.clone());
+        }
+        let set = match rule_sets::active(tx, &owner).await {
+            Ok(set) => set,
+            Err(Error::Internal(error)) => return Err(error),
+            Err(error) => return Err(store::Error::corrupt(error)),
+        };
+        let rules: Arc<[Rule]> = set.map(|set| set.rules).unwrap_or_default().into();
+        let mut entries = entries();
+        if entries.len() >= ENTRIES_MAX {
+            entries.clear();
+        }
+        entries.insert(owner, Entry { rules: rules.clone(), generation, until: now + GOOD_FOR });
+        Ok(rules)
+    }
+}
