@@ -95,9 +95,21 @@ pub enum AdminCommand {
         #[arg(long, default_value = "us-east-1")]
         region: Region,
     },
+    /// Give back a mail that an S3 action encrypted under a KMS key
+    DecryptObject {
+        /// The object as it was stored; - is standard input
+        object: PathBuf,
+        /// File with the object's metadata as JSON: what stands beside an object in a folder, or what `aws s3api head-object`
+        /// prints [default: the object's name and .instruction]
+        #[arg(long)]
+        metadata: Option<PathBuf>,
+        /// Where the mail goes [default: standard output]
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
-        /// A subscription's ARN, a phone number, or the ARN of a device's endpoint
+        /// A subscription's ARN, a phone number, or the ARN of a device's endpoint or of an event bus
         to: String,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -106,6 +118,28 @@ pub enum AdminCommand {
     Transcript {
         /// The MessageId of SES
         message_id: String,
+    },
+    /// Print an account's suppression list as CSV: address, reason, since when
+    ExportSuppressed {
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+    },
+    /// Put the addresses of a file on an account's suppression list: a line each, ADDRESS,REASON
+    ImportSuppressed {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// Each line is a JSON object with emailAddress and reason
+        #[arg(long)]
+        json: bool,
+        /// Take the addresses off the list
+        #[arg(long)]
+        delete: bool,
+        #[arg(long, default_value = "000000000000")]
+        account: AccountId,
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
     },
     /// Print the DNS records that verify a domain identity
     DnsRecords {

@@ -55,6 +55,15 @@ pub enum AdminError {
     /// A receipt rule cannot be read.
     #[error("receipt rule: {0}")]
     Rule(String),
+    /// A file of addresses cannot be read.
+    #[error("{0}")]
+    Addresses(String),
+    /// An object was not decrypted.
+    #[error("the object cannot be decrypted: {0}")]
+    Object(String),
+    /// A file cannot be read or written.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
@@ -62,7 +71,7 @@ pub enum AdminError {
 
 /// The operator's view of the store.
 pub struct Admin {
-    store: Store,
+    pub(super) store: Store,
     clock: Clock,
     identities: Identities,
     hostname: String,

@@ -64,6 +64,18 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
     }
 }
 
+/// The vault alone, without a store, for what was sealed and is elsewhere now.
+///
+/// # Errors
+/// When there is no master key, or it cannot be read.
+pub(super) fn open_vault(settings: &Settings) -> Result<Vault, OpenError> {
+    let keys = given(settings)?.ok_or_else(|| {
+        let path = settings.data_dir.join(FILE);
+        OpenError::Settings(format!("there is no master key: {} is not there, and no other was given", path.display()))
+    })?;
+    Ok(Vault::new(keys, &settings.encryption.kms_keys))
+}
+
 /// The keys that the settings give, or the file that an earlier start made.
 fn given(settings: &Settings) -> Result<Option<MasterKeys>, OpenError> {
     let (text, place) = match (&settings.encryption.master_key, &settings.encryption.master_key_file) {

@@ -15,7 +15,7 @@ use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
-use crate::mail::sending::{self, Limits, Sending, Simulator};
+use crate::mail::sending::{self, Imports, Limits, Sending, Simulator};
 use crate::outlets::{Functions, Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
@@ -100,6 +100,7 @@ impl Parts {
             feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),
+            imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
 
@@ -114,6 +115,7 @@ impl Parts {
         let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?.with_return_paths(paths.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
+            .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
             .with_return_paths(paths);
         let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, poster);

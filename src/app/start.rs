@@ -34,6 +34,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const MOVES_EVERY: Duration = Duration::from_millis(500);
 /// How soon a replay begins, and how often one that has an end to come looks for more.
 const REPLAYS_EVERY: Duration = Duration::from_secs(1);
+/// How soon an import job begins.
+const IMPORTS_EVERY: Duration = Duration::from_secs(1);
 const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
 /// How soon a certificate that was replaced on the disk is used.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
@@ -187,6 +189,8 @@ impl App {
             while topics.sweep().await? > 0 {}
             Ok::<_, topics::Error>(())
         });
+        tick(stop, clock, "imports", IMPORTS_EVERY, services.imports.clone(), async |imports| imports.round().await);
+        tick(stop, clock, "import jobs", MAIL_EVERY, services.imports, async |imports| imports.sweep().await);
         tick(stop, clock, "streams", STREAMS_EVERY, self.parts.streams.clone(), async |streams| streams.round().await);
         let state = (self.store.clone(), clock.clone());
         tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {
@@ -237,7 +241,8 @@ impl App {
         let written = self.parts.streams.round().await?;
         let purged = self.parts.services.queues.purge_round().await?;
         let replayed = self.parts.services.topics.replay_round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed)
+        let imported = self.parts.services.imports.round().await?;
+        Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed + imported)
     }
 
     /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
@@ -287,7 +292,13 @@ impl SmtpListeners {
         let service = |mode, implicit_tls| smtp::Service {
             mode,
             hostname: hostname.clone(),
-            limits: Limits { sessions_per_peer: settings.smtp_sessions_per_peer, ..Limits::default() },
+            limits: Limits {
+                sessions_per_peer: settings.smtp_clients.sessions,
+                connections_per_minute: settings.smtp_clients.connections_per_minute,
+                tarpit_after: settings.smtp_clients.tarpit_after,
+                tarpit: settings.smtp_clients.tarpit,
+                ..Limits::default()
+            },
             tls: Some(tls.clone()),
             implicit_tls,
             clock: clock.clone(),

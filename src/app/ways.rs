@@ -5,7 +5,7 @@ use crate::base::{Clock, Reach, Secret};
 use crate::config::{Mode, Settings};
 use crate::mail::sending::Notices;
 use crate::mail::sending::resolver::Dns;
-use crate::outlets::{Functions, Gateway, Streams, client};
+use crate::outlets::{EventBuses, Functions, Gateway, Streams, client};
 use crate::topics::delivery::{Lookup, Poster};
 use crate::topics::{Texts, Ways};
 
@@ -19,6 +19,7 @@ pub(super) fn open(settings: &Settings, clock: &Clock, streams: &Streams) -> Res
         functions: Some(Functions::from_settings(settings, clock.clone())?),
         mailer: Some(Arc::new(Notices::new(settings.hostname.to_string()))),
         streams: Some(streams.clone()),
+        buses: EventBuses::from_settings(settings)?,
         texts: texts.map(Texts::Gateway).or_else(captured),
         sms_sandbox: gateways.sms_sandbox.unwrap_or(!dev),
         pushes: gateway(settings, clock, "push-url", gateways.push_url.as_deref(), gateways.push_token.clone())?,

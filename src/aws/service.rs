@@ -7,7 +7,7 @@ use crate::base::Clock;
 use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::identity::Identities;
 use crate::mail::receiving::Receiving;
-use crate::mail::sending::Sending;
+use crate::mail::sending::{Imports, Sending};
 use crate::queues::Queues;
 use crate::topics::Topics;
 
@@ -30,6 +30,8 @@ pub struct Services {
     pub templates: Templates,
     /// The door for mail that is sent.
     pub sending: Sending,
+    /// Jobs that fill suppression lists.
+    pub imports: Imports,
     /// SES's receipt rules, and the door for mail that comes in.
     pub receiving: Receiving,
 }
@@ -173,6 +175,7 @@ impl Services {
         let link_base = "http://localhost".to_owned();
         let settings = identity::Settings { at_once: true, link_base, hostname: hostname.clone(), dkim_zone: None };
         let dns = Dns::new(&["127.0.0.1:9".parse().expect("an address")]).expect("a resolver");
+        let objects = crate::outlets::Objects::folder(dir.path().join("objects"));
         let door = sending::Settings { limits: sending::Limits::Unlimited, hostname };
         let services = Self {
             clock: clock.clone(),
@@ -183,6 +186,7 @@ impl Services {
             feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics, door),
+            imports: Imports::new(store.clone(), clock.clone(), objects, sending::Limits::Unlimited),
             receiving: Receiving::new(store, clock),
         };
         (services, dir)

@@ -119,6 +119,8 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
+    /// The machine's, off by so many microseconds.
+    Skewed(i64),
     Manual(Arc<watch::Sender<Timestamp>>),
 }
 
@@ -126,6 +128,16 @@ impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// The machine's clock, off by so many microseconds. For tests of nodes whose clocks differ.
+    pub fn skewed(micros: i64) -> Self {
+        Self(Source::Skewed(micros))
+    }
+
+    /// Whether it is moved by hand.
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
     }
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it. For tests.
@@ -136,10 +148,8 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-            }
+            Source::System => system(),
+            Source::Skewed(micros) => Timestamp(system().0.saturating_add(*micros)),
             Source::Manual(now) => *now.borrow(),
         }
     }
@@ -154,7 +164,7 @@ impl Clock {
     /// Returns once it is `at` or later.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0 {
-            Source::System => tokio::time::sleep(at.since(self.now())).await,
+            Source::System | Source::Skewed(_) => tokio::time::sleep(at.since(self.now())).await,
             Source::Manual(now) => {
                 // The sender lives in `self`, so the channel cannot close while we wait.
                 let _ = now.subscribe().wait_for(|t| *t >= at).await;
@@ -175,6 +185,11 @@ impl Clock {
             () = self.sleep(by) => None,
         }
     }
+}
+
+fn system() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

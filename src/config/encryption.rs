@@ -26,7 +26,7 @@ pub struct Encryption {
     )]
     pub master_key: Option<Secret>,
 
-    /// The KMS keys that queues may name, besides alias/aws/sqs. In the file only.
+    /// The KMS keys that queues and S3 actions may name, besides alias/aws/sqs and alias/aws/ses. In the file only.
     #[arg(skip)]
     pub kms_keys: Vec<KmsKey>,
 }
@@ -64,7 +64,7 @@ impl Encryption {
         if self.master_key.is_some() && self.master_key_file.is_some() {
             return Err(Problem::new("give master-key or master-key-file, not both"));
         }
-        let mut seen: Vec<&str> = vec!["alias/aws/sqs"];
+        let mut seen: Vec<&str> = vec!["alias/aws/sqs", "alias/aws/ses"];
         for key in &self.kms_keys {
             let fine = |name: &str, more: &[u8]| {
                 (1..=128).contains(&name.len())

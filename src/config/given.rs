@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, FeedbackGiven, Functions, Gateways, Objects, Problem, Streams};
+use crate::config::{Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Objects, Problem, Streams};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -66,6 +66,20 @@ pub struct Given {
     #[arg(long, value_name = "NAME=BUCKET/PREFIX,…", env = "POSTRIDER_STREAMS")]
     pub streams: Option<Streams>,
 
+    /// Event buses that stand for EventBridge: name or ARN of each, and the URL that its events are posted to [default: none]
+    #[arg(long, value_name = "NAME=URL,…", env = "POSTRIDER_EVENT_BUSES")]
+    pub event_buses: Option<EventBuses>,
+
+    /// What signs these posts (Standard Webhooks); give it in the environment, not as a flag
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "POSTRIDER_EVENT_BUS_SECRET",
+        hide_env_values = true,
+        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text))
+    )]
+    pub event_bus_secret: Option<Secret>,
+
     /// What SigningCertURL starts with, such as <https://sns.us-east-1.amazonaws.com>, for receivers that insist on
     /// AWS's host [default: as other links]
     #[arg(long, value_name = "URL", env = "POSTRIDER_SIGNING_URL")]
@@ -92,6 +106,12 @@ pub struct Given {
     #[arg(long, value_name = "NAME", env = "POSTRIDER_DKIM_ZONE")]
     pub dkim_zone: Option<String>,
 
+    /// What DKIM signatures let pass on the way, for header and body: relaxed (white space may change) or simple (nothing
+    /// may) [default: relaxed/relaxed]
+    #[arg(long, value_name = "HEADER/BODY", env = "POSTRIDER_DKIM_CANONICALIZATION",
+        value_parser = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"])]
+    pub dkim_canonicalization: Option<String>,
+
     /// Base of the links in notifications and mails, such as <http://mail.example.com:4566> [default: http:// and the
     /// http address]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
@@ -113,6 +133,18 @@ pub struct Given {
     /// SMTP sessions at one time from one address (IPv6: from one /64) [default: 50]
     #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_SESSIONS_PER_PEER")]
     pub smtp_sessions_per_peer: Option<usize>,
+
+    /// SMTP connections in a minute from one address (IPv6: from one /64); loopback has no such limit [default: 120]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_CONNECTIONS_PER_MINUTE")]
+    pub smtp_connections_per_minute: Option<u32>,
+
+    /// Errors and refused recipients in an SMTP session after which each one more makes the next reply wait [default: 5]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_TARPIT_AFTER")]
+    pub smtp_tarpit_after: Option<u32>,
+
+    /// Seconds that each of those makes it wait; 0 for no wait [default: 2]
+    #[arg(long, value_name = "SECONDS", env = "POSTRIDER_SMTP_TARPIT")]
+    pub smtp_tarpit: Option<u64>,
 
     /// Form of the log on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM", env = "POSTRIDER_LOG_FORMAT", value_parser = ["text", "json"])]
@@ -179,13 +211,14 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            mx_allow, source_address, functions, streams, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
-            smtp_sessions_per_peer, hostname,
-            dkim_zone, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
+            smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
+            dkim_zone, dkim_canonicalization, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);
-        fill_up!(objects, file_objects: s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key);
+        fill_up!(objects, file_objects: object_store, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
+            gcs_service_account, azure_account, azure_access_key, azure_endpoint);
         let (file_feedback, mut feedback) = (file.feedback, self.feedback);
         fill_up!(feedback, file_feedback: feedback_domain, complaints_address);
         Ok(Self { objects, gateways, encryption, feedback, ..self })

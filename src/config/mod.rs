@@ -6,10 +6,12 @@ mod hostname;
 mod objects;
 mod outlets;
 mod settings;
+mod smtp;
 
 pub use encryption::{Encryption, KmsKey, KmsState};
 pub use feedback::{Feedback, FeedbackGiven};
 pub use given::Given;
-pub use objects::Objects;
-pub use outlets::{Functions, Gateways, Streams};
+pub use objects::{ObjectStoreKind, Objects};
+pub use outlets::{EventBuses, Functions, Gateways, Streams};
 pub use settings::{Mode, Problem, Settings};
+pub use smtp::SmtpClients;

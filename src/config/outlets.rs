@@ -36,6 +36,35 @@ impl FromStr for Functions {
     }
 }
 
+/// Where event buses are: name or ARN of each, and the URL that its events are posted to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>")]
+pub struct EventBuses(pub BTreeMap<String, String>);
+
+impl TryFrom<BTreeMap<String, String>> for EventBuses {
+    type Error = String;
+
+    fn try_from(buses: BTreeMap<String, String>) -> Result<Self, String> {
+        for (name, url) in &buses {
+            let fine = (url.starts_with("http://") || url.starts_with("https://"))
+                && url.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+            if name.is_empty() || !fine {
+                return Err(format!("{name:?} needs an http:// or https:// URL, not {url:?}"));
+            }
+        }
+        Ok(Self(buses))
+    }
+}
+
+/// `NAME=URL,NAME=URL`, the form of the flag.
+impl FromStr for EventBuses {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        pairs(text)?.try_into()
+    }
+}
+
 /// Where delivery streams go: name or ARN of each, and `BUCKET` or `BUCKET/PREFIX`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -106,6 +135,9 @@ mod tests {
         let table: Functions =
             toml::from_str(&format!("a = \"http://127.0.0.1:9000\"\n\"{arn}\" = \"https://host/x\"\n")).expect("good");
         assert_eq!(list, table);
+        let buses: EventBuses = "default=https://host/x?y=1".parse().expect("good");
+        assert_eq!(buses.0["default"], "https://host/x?y=1");
+        assert!("default=host".parse::<EventBuses>().is_err());
         for bad in ["a", "=http://x", "a=ftp://x", "a=http://x?y=1"] {
             assert!(bad.parse::<Functions>().is_err(), "{bad}");
         }

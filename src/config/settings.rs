@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
-use crate::config::{Encryption, Feedback, Functions, Gateways, Given, Objects, Streams, hostname};
+use crate::config::{
+    Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
+};
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,10 @@ pub struct Settings {
     pub functions: Functions,
     /// Where delivery streams go.
     pub streams: Streams,
+    /// Where event buses are.
+    pub event_buses: EventBuses,
+    /// What signs the events that go there.
+    pub event_bus_secret: Option<Secret>,
     /// What takes messages to phones and devices.
     pub gateways: Gateways,
     /// What SigningCertURL starts with, where it differs from other links.
@@ -73,14 +79,16 @@ pub struct Settings {
     pub hostname: Domain,
     /// The zone in which the operator publishes DKIM keys.
     pub dkim_zone: Option<Domain>,
+    /// The forms that DKIM signs: `HEADER/BODY`.
+    pub dkim_canonicalization: String,
     /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
     pub public_url: Option<String>,
     /// Certificate and key for SMTP; `None` means a self-signed pair.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether this node works no jobs.
     pub accept_only: bool,
-    /// SMTP sessions at one time from one address.
-    pub smtp_sessions_per_peer: usize,
+    /// What one client of the SMTP listeners gets.
+    pub smtp_clients: SmtpClients,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
@@ -112,12 +120,14 @@ impl Settings {
     /// A [`Problem`] that names the setting.
     pub fn resolve(mode: Mode, given: Given) -> Result<Self, Problem> {
         let dev = mode == Mode::Dev;
+        let smtp_clients = SmtpClients::resolve(&given)?;
         let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
         let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
         let settings = Self {
             mode,
+            smtp_clients,
             http: given.http.unwrap_or_else(|| loopback(4566)),
             smtp: given.smtp.unwrap_or_else(|| loopback(2525)),
             submission: given.submission.unwrap_or_else(|| loopback(2587)),
@@ -131,6 +141,8 @@ impl Settings {
             source_address: given.source_address.unwrap_or_default(),
             functions: given.functions.unwrap_or_default(),
             streams: given.streams.unwrap_or_default(),
+            event_buses: given.event_buses.unwrap_or_default(),
+            event_bus_secret: given.event_bus_secret,
             gateways: given.gateways,
             signing_url: given.signing_url.map(|url| checked_url("signing-url", url)).transpose()?,
             webhook_ca: given.webhook_ca,
@@ -142,6 +154,7 @@ impl Settings {
                 None => None,
                 Some(zone) => Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?),
             },
+            dkim_canonicalization: given.dkim_canonicalization.unwrap_or_else(|| "relaxed/relaxed".to_owned()),
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             tls: match (given.tls_certificate, given.tls_key) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -149,7 +162,6 @@ impl Settings {
                 _ => return Err(Problem::new("tls-certificate and tls-key go together")),
             },
             accept_only: given.accept_only.unwrap_or(false),
-            smtp_sessions_per_peer: given.smtp_sessions_per_peer.unwrap_or(50),
             log_json: given.log_format.is_some_and(|form| form == "json"),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: match (given.root_access_key_id, given.root_secret_access_key) {

@@ -1,18 +1,22 @@
-//! Where objects go, such as mail of the S3 action and records of streams: a folder per bucket, or any S3 endpoint. An
-//! object is durable when `put` returns.
+//! Where objects go and come from, such as mail of the S3 action and records of streams: a folder per bucket, or the
+//! buckets of a provider. An object is durable when `put` returns.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::ObjectStore as _;
-use object_store::aws::AmazonS3Builder;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::base::{Region, Secret, ids};
+use crate::base::ids;
 use crate::config;
+use crate::outlets::remote::{Provider, Remote};
 
-/// Why an object was not stored.
+/// What an object carries along: names in lower case, and values. At S3 these are `x-amz-meta-` header fields; Azure's names
+/// have underscores for hyphens. In a folder they are a file beside the object, its name and [`INSTRUCTION`].
+pub type Metadata = Vec<(&'static str, String)>;
+/// What the name of the file with an object's metadata ends with: the Amazon S3 Encryption Client's name for it.
+pub const INSTRUCTION: &str = ".instruction";
+
+/// Why an object was not stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
     /// The bucket's name breaks S3's rules.
@@ -25,29 +29,21 @@ pub enum ObjectError {
         "an object key has 1 to 1024 octets in segments of 1 to 255, none of them '.' or '..', and no backslash or control character"
     )]
     Key,
-    /// The folder could not be written.
-    #[error("cannot write the object: {0}")]
+    /// Azure's containers have stricter names.
+    #[error("at Azure a bucket name has no dot and no two hyphens in a row")]
+    Container,
+    /// There is none.
+    #[error("there is no such object")]
+    Missing,
+    /// It is larger than the reader takes.
+    #[error("the object is too large")]
+    TooLarge,
+    /// The folder could not be written or read.
+    #[error("cannot write or read the object: {0}")]
     Folder(#[from] std::io::Error),
-    /// The S3 endpoint refused or was not reached.
-    #[error("the object store did not take the object: {0}")]
+    /// The provider refused or was not reached.
+    #[error("the object store did not take or give the object: {0}")]
     Remote(#[from] object_store::Error),
-}
-
-/// How to reach an S3 endpoint (AWS, MinIO, R2, and others).
-#[derive(Clone, Debug)]
-pub struct S3Endpoint {
-    /// `https://host[:port]`; `None` for AWS in this region.
-    pub url: Option<String>,
-    /// The region that requests are signed for.
-    pub region: String,
-    /// The access key's id.
-    pub access_key_id: String,
-    /// Its secret.
-    pub secret_access_key: Secret,
-    /// Whether the bucket's name stands in the path (MinIO) and not in the host name.
-    pub path_style: bool,
-    /// Whether plain HTTP is fine.
-    pub allow_http: bool,
 }
 
 /// A store of objects in buckets. Cheap to clone.
@@ -57,7 +53,7 @@ pub struct Objects(Arc<Backend>);
 #[derive(Debug)]
 enum Backend {
     Folder(PathBuf),
-    S3(S3Endpoint),
+    Remote(Remote),
 }
 
 impl Objects {
@@ -66,43 +62,57 @@ impl Objects {
         Self(Arc::new(Backend::Folder(root.into())))
     }
 
-    /// Buckets are those of an S3 endpoint; they must exist there.
-    pub fn s3(endpoint: S3Endpoint) -> Self {
-        Self(Arc::new(Backend::S3(endpoint)))
+    /// Buckets are those of a provider; they must exist there.
+    pub fn remote(provider: Provider) -> Self {
+        Self(Arc::new(Backend::Remote(Remote::new(provider))))
     }
 
-    /// The store that the settings name: an S3 endpoint, or the folder `objects` in the data directory. Fails with a
-    /// line for the operator when the endpoint's keys are missing.
+    /// The store that the settings name: a provider, or the folder `objects` in the data directory. Fails with a line for
+    /// the operator when something is missing.
     pub fn from_settings(settings: &config::Objects, data_dir: &Path) -> Result<Self, String> {
-        let Some(url) = settings.s3_endpoint.clone() else { return Ok(Self::folder(data_dir.join("objects"))) };
-        let (Some(access_key_id), Some(secret_access_key)) =
-            (settings.s3_access_key_id.clone(), settings.s3_secret_access_key.clone())
-        else {
-            return Err("s3-endpoint needs s3-access-key-id and s3-secret-access-key".to_owned());
-        };
-        Ok(Self::s3(S3Endpoint {
-            allow_http: url.starts_with("http://"),
-            url: Some(url),
-            region: settings.s3_region.clone().unwrap_or_else(|| Region::default_region().to_string()),
-            access_key_id,
-            secret_access_key,
-            path_style: true,
-        }))
+        let provider = Provider::from_settings(settings)?;
+        Ok(provider.map_or_else(|| Self::folder(data_dir.join("objects")), Self::remote))
     }
 
     /// Stores an object; one with the same key is replaced. Safe to repeat.
     pub async fn put(&self, bucket: &str, key: &str, data: Bytes) -> Result<(), ObjectError> {
+        self.put_with(bucket, key, data, &Metadata::new()).await
+    }
+
+    /// Stores an object with metadata. In a folder these are two files, which change one after the other: after a crash in
+    /// between they fit again when the object is put again, as the job that did not end does.
+    pub async fn put_with(&self, bucket: &str, key: &str, data: Bytes, metadata: &Metadata) -> Result<(), ObjectError> {
         check_bucket(bucket)?;
         check_key(key)?;
         match self.0.as_ref() {
-            Backend::Folder(root) => put_file(root, bucket, key, &data).await,
-            Backend::S3(endpoint) => {
-                let path = object_store::path::Path::parse(key).map_err(|_| ObjectError::Key)?;
-                client(endpoint, bucket)?.put(&path, data.into()).await?;
-                Ok(())
+            Backend::Folder(root) if metadata.is_empty() => put_files(root, bucket, &[(key, data.as_ref())]).await,
+            Backend::Folder(root) => {
+                let (beside, text) = (format!("{key}{INSTRUCTION}"), instruction(metadata));
+                check_key(&beside)?;
+                put_files(root, bucket, &[(beside.as_str(), text.as_bytes()), (key, data.as_ref())]).await
             }
+            Backend::Remote(remote) => remote.put(bucket, key, data, metadata).await,
         }
     }
+
+    /// Reads an object of up to `max` octets.
+    ///
+    /// # Errors
+    /// An object that is not there or larger; a store that fails.
+    pub async fn get(&self, bucket: &str, key: &str, max: usize) -> Result<Bytes, ObjectError> {
+        check_bucket(bucket)?;
+        check_key(key)?;
+        match self.0.as_ref() {
+            Backend::Folder(root) => read_file(&root.join(bucket).join(key), max).await,
+            Backend::Remote(remote) => remote.get(bucket, key, max).await,
+        }
+    }
+}
+
+/// Metadata as a JSON object.
+pub fn instruction(metadata: &Metadata) -> String {
+    let fields = metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into()));
+    serde_json::Value::Object(fields.collect()).to_string()
 }
 
 /// The key of a mail's object, as SES makes it: the prefix, then the message id.
@@ -132,31 +142,64 @@ pub fn check_key(key: &str) -> Result<(), ObjectError> {
     if fine { Ok(()) } else { Err(ObjectError::Key) }
 }
 
-/// Writes beside, makes it durable, then renames: a reader sees the whole object or none, also after a power cut.
-async fn put_file(root: &Path, bucket: &str, key: &str, data: &[u8]) -> Result<(), ObjectError> {
-    let target = root.join(bucket).join(key);
-    let folder = target.parent().unwrap_or(root).to_path_buf();
+/// Writes files of one folder beside, makes them durable, then renames them: a reader sees each whole or not at all, also
+/// after a power cut.
+async fn put_files(root: &Path, bucket: &str, files: &[(&str, &[u8])]) -> Result<(), ObjectError> {
     // No bucket's name begins with a dot, so no object can meet the files that are being written.
     let incoming = root.join(".incoming");
     tokio::fs::create_dir_all(&incoming).await?;
-    let is_new = !tokio::fs::try_exists(&folder).await?;
-    tokio::fs::create_dir_all(&folder).await?;
-    let draft = incoming.join(ids::uuid());
-    if let Err(error) = write_draft(&draft, data).await {
-        let _ = tokio::fs::remove_file(&draft).await;
-        return Err(error.into());
+    let mut drafts = Vec::with_capacity(files.len());
+    let mut written = Ok(());
+    for (key, data) in files {
+        let (draft, target) = (incoming.join(ids::uuid()), root.join(bucket).join(key));
+        written = write_draft(&draft, data).await;
+        drafts.push((draft, target));
+        if written.is_err() {
+            break;
+        }
     }
-    if let Err(error) = tokio::fs::rename(&draft, &target).await {
-        let _ = tokio::fs::remove_file(&draft).await;
-        return Err(error.into());
+    if written.is_ok() {
+        written = put_in_place(root, &drafts).await;
     }
-    sync_folder(&folder).await?;
+    if written.is_err() {
+        for (draft, _) in &drafts {
+            let _ = tokio::fs::remove_file(draft).await;
+        }
+    }
+    Ok(written?)
+}
+
+/// Renames drafts, which all go to one folder.
+async fn put_in_place(root: &Path, drafts: &[(PathBuf, PathBuf)]) -> std::io::Result<()> {
+    let Some(folder) = drafts.first().and_then(|(_, target)| target.parent()) else { return Ok(()) };
+    let is_new = !tokio::fs::try_exists(folder).await?;
+    tokio::fs::create_dir_all(folder).await?;
+    for (draft, target) in drafts {
+        tokio::fs::rename(draft, target).await?;
+    }
+    sync_folder(folder).await?;
     if is_new {
         for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
             sync_folder(above).await?;
         }
     }
     Ok(())
+}
+
+async fn read_file(path: &Path, max: usize) -> Result<Bytes, ObjectError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let missing = |error: std::io::Error| match error.kind() {
+        NotFound | NotADirectory => ObjectError::Missing,
+        _ => error.into(),
+    };
+    let file = tokio::fs::File::open(path).await.map_err(missing)?;
+    if !file.metadata().await?.is_file() {
+        return Err(ObjectError::Missing);
+    }
+    let mut data = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut data).await?;
+    if data.len() > max { Err(ObjectError::TooLarge) } else { Ok(data.into()) }
 }
 
 async fn write_draft(draft: &Path, data: &[u8]) -> std::io::Result<()> {
@@ -170,30 +213,6 @@ async fn write_draft(draft: &Path, data: &[u8]) -> std::io::Result<()> {
 /// Makes the names in a folder durable. Only Unix lets a folder be opened for that; elsewhere there is nothing to do.
 async fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { tokio::fs::File::open(folder).await?.sync_all().await } else { Ok(()) }
-}
-
-fn client(endpoint: &S3Endpoint, bucket: &str) -> Result<impl object_store::ObjectStore, ObjectError> {
-    // The inbound queue retries with its own backoff, so one attempt here stays short.
-    let retry = object_store::RetryConfig {
-        max_retries: 2,
-        retry_timeout: Duration::from_secs(20),
-        ..object_store::RetryConfig::default()
-    };
-    let options = object_store::ClientOptions::new()
-        .with_timeout(Duration::from_secs(60))
-        .with_connect_timeout(Duration::from_secs(10));
-    let mut builder = AmazonS3Builder::new()
-        .with_client_options(options.with_allow_http(endpoint.allow_http))
-        .with_bucket_name(bucket)
-        .with_region(&endpoint.region)
-        .with_access_key_id(&endpoint.access_key_id)
-        .with_secret_access_key(endpoint.secret_access_key.reveal())
-        .with_virtual_hosted_style_request(!endpoint.path_style)
-        .with_retry(retry);
-    if let Some(url) = &endpoint.url {
-        builder = builder.with_endpoint(url);
-    }
-    Ok(builder.build()?)
 }
 
 #[cfg(test)]
@@ -236,12 +255,18 @@ mod tests {
             objects.put("my-mail", "in/new/id", Bytes::from(text)).await.expect("stored");
             let read = std::fs::read_to_string(root.path().join("my-mail/in/new/id")).expect("the object");
             assert_eq!(read, text);
+            assert_eq!(objects.get("my-mail", "in/new/id", 6).await.expect("read"), text);
         }
         let mode = std::fs::metadata(root.path().join("my-mail/in/new/id")).expect("its mode").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "for its owner only");
         assert_eq!(std::fs::read_dir(root.path().join(".incoming")).expect("drafts").count(), 0);
         assert!(objects.put("my-mail", "../up", Bytes::new()).await.is_err());
         assert!(objects.put("my-mail", "in/new", Bytes::new()).await.is_err(), "a folder stands there");
+        assert!(matches!(objects.get("my-mail", "in/new/id", 5).await, Err(ObjectError::TooLarge)));
+        for missing in ["in/new", "in/new/id/x", "other"] {
+            assert!(matches!(objects.get("my-mail", missing, 5).await, Err(ObjectError::Missing)), "{missing}");
+        }
+        assert!(matches!(objects.get("my-mail", "../my-mail/in/new/id", 9).await, Err(ObjectError::Key)));
         assert_eq!(std::fs::read_dir(root.path().join(".incoming")).expect("drafts").count(), 0);
     }
 

@@ -7,7 +7,7 @@ use crate::queues::protection::{Encryption, encryption};
 use crate::queues::{Error, Queue, Received};
 use crate::store;
 use crate::store::messages::{Claimed, NewMessage};
-use crate::store::vault::{Lock, Opened, Vault, VaultError};
+use crate::store::vault::{Lock, Managed, Opened, Vault, VaultError};
 
 /// What messages are sealed for. Not the id of their queue: they move to other queues as dead letters.
 const PURPOSE: &str = "message";
@@ -36,7 +36,7 @@ pub(super) fn seal(vault: &Vault, now: Timestamp, queue: &Queue, message: NewMes
 /// [`Error::Kms`].
 pub(super) fn check(vault: &Vault, queue: &Queue) -> Result<(), Error> {
     match encryption(&queue.settings)? {
-        Encryption::Kms { key, .. } => vault.check_kms(&key).map_err(failed),
+        Encryption::Kms { key, .. } => vault.check_kms(&key, Managed::Sqs).map_err(failed),
         Encryption::None | Encryption::Managed => Ok(()),
     }
 }

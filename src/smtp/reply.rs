@@ -176,7 +176,10 @@ pub fn not_sent(error: &SendError) -> Option<Answer> {
         SendError::NoRecipients => Answer::from(&NO_VALID_RECIPIENTS),
         SendError::TooManyRecipients(_) => Answer::from(&TOO_MANY_RECIPIENTS),
         SendError::TooLarge(max) => TOO_BIG.with(max.to_string()),
-        SendError::BadTag(_) | SendError::Message(_) => TRANSACTION_FAILED.with(error.to_string()),
+        SendError::BadTag(_)
+        | SendError::ContactListMissing(_)
+        | SendError::TenantMissing(_)
+        | SendError::Message(_) => TRANSACTION_FAILED.with(error.to_string()),
     })
 }
 

@@ -119,7 +119,7 @@ fn parts(mails: &[&Accepted]) -> Vec<Range<usize>> {
 async fn write(tx: &mut Tx, first: Vec<Statement>, mails: &[&Accepted]) -> Result<(), Error> {
     let (engine, now) = (tx.engine(), tx.now());
     let mut statements = first;
-    statements.extend(mail_statements(engine, mails)?);
+    statements.extend(mail_statements(engine, tx.counting_clock().is_some(), mails)?);
     let jobs = || mails.iter().flat_map(|mail| mail.jobs.iter().map(move |job| (mail.at, job)));
     let job = |(at, job): (Timestamp, &NewJob)| args![job.queue_id, at, now, ids::uuid(), &job.group, 1_i64, &job.body];
     statements.extend(some(engine, &JOBS, jobs().map(job).collect())?);
@@ -140,14 +140,14 @@ async fn write(tx: &mut Tx, first: Vec<Statement>, mails: &[&Accepted]) -> Resul
     Ok(())
 }
 
-fn mail_statements(engine: Engine, accepted: &[&Accepted]) -> Result<Vec<Statement>, Error> {
+fn mail_statements(engine: Engine, by_database: bool, accepted: &[&Accepted]) -> Result<Vec<Statement>, Error> {
     let (mut raw, mut inbound, mut outbound, mut recipients) = (vec![], vec![], vec![], vec![]);
     for one in accepted {
         raw.push(args![&one.raw_id, &one.data[..], one.at]);
         match &one.rows {
             Rows::Inbound(rows) => inbound.extend(rows.iter().map(InboundMail::row)),
             Rows::Outbound(mail, addresses) => {
-                outbound.push(mail.row());
+                outbound.push(mail.row(by_database));
                 recipients.extend((0..).zip(addresses).map(|(n, address)| mails::recipient_values(mail, n, address)));
             }
         }
@@ -155,7 +155,7 @@ fn mail_statements(engine: Engine, accepted: &[&Accepted]) -> Result<Vec<Stateme
     let tables: [(&Table, Vec<Vec<Value>>); 4] = [
         (&mails::RAW, raw),
         (&inbound_mails::TABLE, inbound),
-        (&mails::TABLE, outbound),
+        (if by_database { &mails::TABLE_BY_DATABASE } else { &mails::TABLE }, outbound),
         (&mails::RECIPIENTS, recipients),
     ];
     let statements = tables.into_iter().map(|(table, rows)| some(engine, table, rows));

@@ -44,6 +44,22 @@ impl Engine {
         }
     }
 
+    /// What names a row of a table that has no key.
+    pub fn row_id(self) -> &'static str {
+        match self {
+            Self::Sqlite => "rowid",
+            Self::Postgres => "ctid",
+        }
+    }
+
+    /// The time by the database's own clock, in microseconds. `None`: it has none but this process's.
+    pub fn database_now(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("postrider_now()"),
+        }
+    }
+
     /// Whether others change rows while a transaction runs. Where nobody does, locks need no statement of their own.
     pub fn has_other_writers(self) -> bool {
         self == Self::Postgres

@@ -1,7 +1,7 @@
 //! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
 use crate::base::Timestamp;
 use crate::store::rows::Table;
-use crate::store::{Error, Row, Tx, Value, args, feedback};
+use crate::store::{Error, Row, Tx, Value, args, feedback, forwards};
 
 /// A mail as it was accepted for sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum Kind {
     User,
     /// Our own, such as a verification mail: no quota, no events.
     System,
+    /// A received mail that goes on: no quota, no events.
+    Forward,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
         match self {
             Kind::User => "USER",
             Kind::System => "SYSTEM",
+            Kind::Forward => "FORWARD",
         }
     }
 }
@@ -136,36 +139,41 @@ pub struct Attempt {
 /// Raw messages, of mails that come in and go out.
 pub(super) static RAW: Table = Table { name: "raw_messages", columns: &["id", "data", "created_at"] };
 
-/// Accepted mails.
-pub(super) static TABLE: Table = Table {
-    name: "mails",
-    columns: &[
-        "id",
-        "account",
-        "region",
-        "caller",
-        "source_ip",
-        "source",
-        "return_path",
-        "configuration_set",
-        "tags",
-        "headers",
-        "identity",
-        "kind",
-        "size",
-        "recipient_count",
-        "accepted_at",
-        "expires_at",
-    ],
-};
+/// The columns of accepted mails. The last one has a default where the database has a clock.
+const COLUMNS: &[&str] = &[
+    "id",
+    "account",
+    "region",
+    "caller",
+    "source_ip",
+    "source",
+    "return_path",
+    "configuration_set",
+    "tags",
+    "headers",
+    "identity",
+    "kind",
+    "size",
+    "recipient_count",
+    "accepted_at",
+    "expires_at",
+    "counted_at",
+];
+
+/// Accepted mails, which count from when they were accepted.
+pub(super) static TABLE: Table = Table { name: "mails", columns: COLUMNS };
+
+/// Accepted mails, which count from when the database wrote them.
+pub(super) static TABLE_BY_DATABASE: Table = Table { name: "mails", columns: COLUMNS.split_at(COLUMNS.len() - 1).0 };
 
 /// Their recipients.
 pub(super) static RECIPIENTS: Table =
     Table { name: "recipients", columns: &["mail_id", "n", "address", "status", "changed_at"] };
 
 impl Mail {
-    pub(super) fn row(&self) -> Vec<Value> {
-        args![
+    /// The values for [`TABLE`], or for [`TABLE_BY_DATABASE`].
+    pub(super) fn row(&self, by_database: bool) -> Vec<Value> {
+        let mut values = args![
             &self.id,
             &self.account,
             &self.region,
@@ -182,7 +190,11 @@ impl Mail {
             self.recipient_count,
             self.accepted_at,
             self.expires_at,
-        ]
+        ];
+        if !by_database {
+            values.extend(args![self.accepted_at]);
+        }
+        values
     }
 }
 
@@ -281,12 +293,12 @@ pub async fn attempts(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Vec<Attempt>
     rows.iter().map(attempt_row).collect()
 }
 
-/// How many recipients the account's own mails had since `after` (index `mails_by_account`).
+/// How many recipients the account's own mails had since `after`, by the clock that counts (index `mails_counted`).
 pub async fn recipients_since(tx: &mut Tx, account: &str, region: &str, after: Timestamp) -> Result<i64, Error> {
     let row = tx
         .one(
             "SELECT CAST(COALESCE(SUM(recipient_count), 0) AS BIGINT) AS total FROM mails \
-             WHERE account = $1 AND region = $2 AND accepted_at > $3 AND kind = 'USER'",
+             WHERE account = $1 AND region = $2 AND counted_at > $3 AND kind = 'USER'",
             args![account, region, after],
         )
         .await?;
@@ -318,6 +330,7 @@ pub async fn expire(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, E
         tx.run("DELETE FROM attempts WHERE mail_id = $1", args![&id]).await?;
         tx.run("DELETE FROM recipients WHERE mail_id = $1", args![&id]).await?;
         feedback::forget(tx, &id).await?;
+        forwards::take(tx, &id).await?;
     }
     Ok(gone.len() as u64)
 }
@@ -335,7 +348,11 @@ fn mail(row: &Row) -> Result<Mail, Error> {
         tags: row.text("tags")?,
         headers: row.text("headers")?,
         identity: row.opt_text("identity")?,
-        kind: if row.text("kind")? == Kind::System.as_str() { Kind::System } else { Kind::User },
+        kind: match row.text("kind")?.as_str() {
+            "SYSTEM" => Kind::System,
+            "FORWARD" => Kind::Forward,
+            _ => Kind::User,
+        },
         size: row.int("size")?,
         recipient_count: row.int("recipient_count")?,
         accepted_at: row.time("accepted_at")?,

@@ -1,5 +1,6 @@
 //! Counts recipients against the limits that the floor above names, for many mails at once.
 //!
+//! The time is the database's where it has a clock: the nodes that share it count alike, whatever their own clocks say.
 //! Nothing is summed up as long as what was counted since the last sum is below the limit: the cost does not grow with what
 //! an account has sent.
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use crate::base::{AccountId, Region};
+use crate::base::{AccountId, Region, Timestamp};
 use crate::store::dialect::Engine;
 use crate::store::rows::Statement;
 use crate::store::{Error, Tx, args, mails};
@@ -46,6 +47,7 @@ pub enum Charged {
 
 /// What an account has used, or more.
 struct Use {
+    now: Timestamp,
     day: i64,
     second: i64,
     /// What was charged here, whose mails are not written yet.
@@ -103,19 +105,26 @@ impl Use {
     }
 
     async fn sum(&self, tx: &mut Tx, charge: &Charge, span: Duration) -> Result<i64, Error> {
-        let after = tx.now() - span;
+        let after = self.now - span;
         let sent = mails::recipients_since(tx, charge.account.as_str(), charge.region.as_str(), after).await?;
         Ok(self.pending + sent)
     }
 }
 
 async fn hold(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<Use, Error> {
-    let sql = "INSERT INTO sending_use (account, region, last_day, last_second) VALUES ($1, $2, $3, $3) \
-               ON CONFLICT (account, region) DO UPDATE SET last_day = sending_use.last_day RETURNING last_day, last_second";
-    let row = tx.one(sql, args![account, region, NOT_COUNTED]).await?;
+    let clock = tx.counting_clock();
+    // The row is held by the time that what it returns is computed, so nobody counts by an earlier time than who held it before.
+    let and_now = clock.map(|now| format!(", {now} AS counting_now")).unwrap_or_default();
+    let sql = format!(
+        "INSERT INTO sending_use (account, region, last_day, last_second) VALUES ($1, $2, $3, $3) \
+         ON CONFLICT (account, region) DO UPDATE SET last_day = sending_use.last_day \
+         RETURNING last_day, last_second{and_now}"
+    );
+    let row = tx.one(AssertSqlSafe(sql), args![account, region, NOT_COUNTED]).await?;
     let row = row.ok_or_else(|| Error::corrupt("no row of what an account has used"))?;
     let (day, second) = (row.int("last_day")?, row.int("last_second")?);
-    Ok(Use { day, second, pending: 0, day_summed: false, second_summed: false })
+    let now = if clock.is_some() { row.time("counting_now")? } else { tx.now() };
+    Ok(Use { now, day, second, pending: 0, day_summed: false, second_summed: false })
 }
 
 fn put(engine: Engine, account: &AccountId, region: &Region, used: &Use) -> Statement {

@@ -51,6 +51,20 @@ pub async fn find(
     row.map(|row| read(&row)).transpose()
 }
 
+/// Replaces a template's tags.
+pub async fn set_tags(tx: &mut Tx, account: &AccountId, region: &Region, name: &str, tags: &str) -> Result<(), Error> {
+    let sql = "UPDATE email_templates SET tags = $1 WHERE account = $2 AND region = $3 AND name = $4";
+    tx.run(sql, args![tags, account, region, name]).await.map(drop)
+}
+
+/// Holds a template until the transaction ends, and gives its tags.
+pub async fn hold_tags(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<String>, Error> {
+    let hold = tx.engine().for_update();
+    let sql = format!("SELECT tags FROM email_templates WHERE account = $1 AND region = $2 AND name = $3 {hold}");
+    let row = tx.one(sqlx::AssertSqlSafe(sql), args![account, region, name]).await?;
+    row.map(|row| row.text("tags")).transpose()
+}
+
 /// Up to `limit` names after the name `after`, in order, with the times at which they were made.
 pub async fn list(
     tx: &mut Tx,

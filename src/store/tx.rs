@@ -165,6 +165,19 @@ impl Tx {
         self.clock.now()
     }
 
+    /// What gives the time by which quotas are counted: the database's clock where it has one, since those of the nodes may
+    /// differ. `None`: this server's. A clock that tests move counts by itself.
+    pub(super) fn counting_clock(&self) -> Option<&'static str> {
+        self.engine().database_now().filter(|_| !self.clock.is_manual())
+    }
+
+    /// The time by which quotas are counted.
+    pub async fn counting_now(&mut self) -> Result<Timestamp, Error> {
+        let Some(now) = self.counting_clock() else { return Ok(self.now()) };
+        let row = self.one(AssertSqlSafe(format!("SELECT {now} AS counting_now")), vec![]).await?;
+        row.ok_or_else(|| Error::corrupt("the database tells no time"))?.time("counting_now")
+    }
+
     /// What seals texts before they are written.
     pub fn vault(&self) -> &Vault {
         &self.vault

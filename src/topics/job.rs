@@ -26,6 +26,19 @@ pub(in crate::topics) enum Job {
     Confirmation(Asking),
     /// A message to one phone or device, without a topic.
     Direct(Direct),
+    /// An event for an event bus, which is no message of a topic.
+    Event(BusEvent),
+}
+
+/// An event for an event bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::topics) struct BusEvent {
+    /// The bus's ARN.
+    pub bus: String,
+    /// The event's id.
+    pub id: String,
+    /// The event, as JSON.
+    pub body: String,
 }
 
 /// A message to one phone or device.
@@ -100,6 +113,7 @@ fn of(job: &Job, endpoint: &str, now: Timestamp) -> Result<workers::Job, store::
         // Nobody has confirmed yet: all questions to one host share its places, so that no host is flooded with them.
         Job::Confirmation(_) => host(endpoint).map(|host| format!("ask:{host}")),
         Job::Direct(direct) => Some(direct.way.group().to_owned()),
+        Job::Event(event) => Some(event.bus.chars().take(128).collect()),
     };
     Ok(workers::Job { body, group, visible_at: now })
 }

@@ -1,7 +1,7 @@
 //! The ways out that the settings open, besides queues and HTTP.
 use std::sync::Arc;
 
-use crate::outlets::{Functions, Gateway, Streams};
+use crate::outlets::{EventBuses, Functions, Gateway, Streams};
 use crate::topics::Error;
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::mailer::Mailer;
@@ -15,6 +15,8 @@ pub struct Ways {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Behind `firehose`.
     pub streams: Option<Streams>,
+    /// Where the events of mails go that are for event buses.
+    pub buses: EventBuses,
     /// Behind `sms`.
     pub texts: Option<Texts>,
     /// Whether text messages go to verified numbers only.

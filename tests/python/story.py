@@ -14,7 +14,8 @@ import traceback
 
 from world import World
 
-PARTS = ["sqs", "sns", "sending", "identities", "ses_v1", "receiving", "auth", "bad_input", "accept_only", "crash"]
+PARTS = ["sqs", "sns", "sending", "identities", "ses_v1", "surface_any", "surface_v2", "surface_v1", "golden", "bytes",
+         "programs", "receiving", "auth", "bad_input", "accept_only", "crash"]
 
 
 def main():

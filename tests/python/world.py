@@ -19,6 +19,10 @@ from server import Server, wait_for
 
 DEV_KEYS = ("dev", "dev")
 HOSTNAME = "mail.story.example"
+# A KMS key of the settings file.
+KMS_KEY = "story-mail"
+# A function that takes all that it is invoked with.
+FUNCTION = "story-function"
 # Where mail is sent from and where it is received, both verified at the beginning.
 SENDING, RECEIVING = "sender.example", "inbound.example"
 
@@ -29,7 +33,11 @@ class World:
     def __init__(self, binary, mode, directory, database_url):
         self.mode = mode
         self.dns, self.sink, self.webhook = Dns(), SmtpSink(), Webhook()
-        flags = ["--dns", self.dns.address, "--mx-port", str(self.sink.port), "--hostname", HOSTNAME]
+        self.config = os.path.join(directory, "postrider.toml")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f'[encryption]\nkms-keys = [{{ id = "{KMS_KEY}", aliases = ["alias/{KMS_KEY}"] }}]\n')
+        flags = ["--dns", self.dns.address, "--mx-port", str(self.sink.port), "--hostname", HOSTNAME,
+                 "--config", self.config, "--functions", f"{FUNCTION}={self.webhook.url}/invocations"]
         self.relay = ["--delivery", f"relay://127.0.0.1:{self.sink.port}"]
         if mode == "serve":
             flags += ["--webhook-allow", "127.0.0.0/8", "--mx-allow", "127.0.0.0/8"] + self.relay

@@ -1,7 +1,7 @@
 //! A DNS server for tests: it knows what the test tells it, and nothing else exists.
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::proto::op::{Metadata, ResponseCode};
-use hickory_server::proto::rr::rdata::{A, CNAME, MX, TXT};
+use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, TXT};
 use hickory_server::proto::rr::{Name, RData, Record};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
@@ -55,6 +55,10 @@ impl TestDns {
 
     pub fn a(&self, host: &str, address: Ipv4Addr) {
         self.add(host, RData::A(A(address)));
+    }
+
+    pub fn aaaa(&self, host: &str, address: Ipv6Addr) {
+        self.add(host, RData::AAAA(AAAA(address)));
     }
 
     pub fn txt(&self, host: &str, text: &str) {

@@ -14,13 +14,13 @@ use crate::smtp_sink::{FaultySmtp, Received, Script};
 
 const BOB: &str = "bob@there.example";
 
-struct World {
-    house: House,
-    watched: Watched,
-    there: FaultySmtp,
+pub struct World {
+    pub house: House,
+    pub watched: Watched,
+    pub there: FaultySmtp,
 }
 
-async fn world(engine: OneOf, given: Given) -> World {
+pub async fn world(engine: OneOf, given: Given) -> World {
     let there = FaultySmtp::start("127.0.0.1:0", Script::default()).await;
     let delivery = Some(format!("relay://{}", there.address));
     let house = House::start(Mode::Dev, engine, Given { delivery, ..given }).await;
@@ -30,7 +30,7 @@ async fn world(engine: OneOf, given: Given) -> World {
 
 impl World {
     /// Sends a mail to Bob, which arrives; gives its id, and the mail as it came to the other side.
-    async fn send(&self) -> (String, Received) {
+    pub async fn send(&self) -> (String, Received) {
         let id = self.watched.send(&[BOB]).await;
         let events = self.events().await;
         assert!(object(&events, "delivery").is_some(), "{events:?}");
@@ -38,12 +38,12 @@ impl World {
         (id, mails.last().expect("arrived").clone())
     }
 
-    async fn events(&self) -> Vec<Value> {
+    pub async fn events(&self) -> Vec<Value> {
         self.watched.events(&self.house).await
     }
 
     /// Delivers a mail to our listener; gives the answers to RCPT and to the end of the data.
-    async fn deliver(&self, from: &str, to: &str, data: &str) -> (String, String) {
+    pub async fn deliver(&self, from: &str, to: &str, data: &str) -> (String, String) {
         let socket = TcpStream::connect(self.house.app.addresses().smtp).await.expect("connected");
         let mut socket = BufReader::new(socket);
         let (from, to) = (format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"));
@@ -65,7 +65,7 @@ impl World {
         (answers.get(3).cloned().unwrap_or_default(), answers.get(5).cloned().unwrap_or_default())
     }
 
-    async fn bounce(&self, from: &str, to: &str, data: &str) -> Vec<Value> {
+    pub async fn bounce(&self, from: &str, to: &str, data: &str) -> Vec<Value> {
         let (_, taken) = self.deliver(from, to, data).await;
         assert!(taken.starts_with("250"), "{taken}");
         self.events().await
@@ -77,7 +77,7 @@ impl World {
     }
 }
 
-fn original(mail: &Received) -> Original {
+pub fn original(mail: &Received) -> Original {
     Original {
         to: BOB.to_owned(),
         return_path: mail.from.clone(),

@@ -65,7 +65,8 @@ async fn all_ways_out(b: &Bench) {
         prefix: Some("parts/".to_owned()),
         topic: None,
     };
-    let s3 = Action::S3 { bucket: "my-mail".to_owned(), prefix: None, topic: Some(topic.clone()), role: None };
+    let s3 =
+        Action::S3 { bucket: "my-mail".to_owned(), prefix: None, topic: Some(topic.clone()), role: None, kms: None };
     let header = Action::AddHeader { name: "X-Rule".to_owned(), value: "one".to_owned() };
     let sns = Action::Sns { topic, encoding: Encoding::Utf8 };
     let forward = Action::Forward { to: vec!["carol@else.example".parse().expect("an address")], topic: None };

@@ -58,7 +58,7 @@ pub async fn door(engine: OneOf) -> Door {
         base_url: None,
     };
     services.topics.subscribe(wish).await.expect("a subscription");
-    let s3 = Action::S3 { bucket: "mail".to_owned(), prefix: None, topic: Some(topic), role: None };
+    let s3 = Action::S3 { bucket: "mail".to_owned(), prefix: None, topic: Some(topic), role: None, kms: None };
     services.receiving.create_rule_set(&owner, "set").await.expect("a rule set");
     services.receiving.create_rule(&owner, "set", rule("all", &[], vec![s3]), None).await.expect("a rule");
     services.receiving.set_active_rule_set(&owner, Some("set")).await.expect("active");

@@ -117,6 +117,16 @@ impl House {
         aws_sdk_sns::Client::from_conf(config.build())
     }
 
+    pub fn ses(&self) -> aws_sdk_ses::Client {
+        let config = aws_sdk_ses::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(self.endpoint())
+            .http_client(http_client())
+            .credentials_provider(credentials(KEY, SECRET));
+        aws_sdk_ses::Client::from_conf(config.build())
+    }
+
     pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
         let config = aws_sdk_sesv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())

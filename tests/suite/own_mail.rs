@@ -66,7 +66,7 @@ async fn count(house: &House, sql: &'static str) -> i64 {
 both_engines! {
     async fn a_mail_to_ourselves_arrives(engine: Engine) {
         let (house, _dns) = house(engine).await;
-        let s3 = Action::S3 { bucket: "my-mail".to_owned(), prefix: None, topic: None, role: None };
+        let s3 = Action::S3 { bucket: "my-mail".to_owned(), prefix: None, topic: None, role: None, kms: None };
         rules(&house, vec![("bob", s3)]).await;
         send(&house, "bob@here.example").await;
         house.work().await;

@@ -1,6 +1,7 @@
 //! Receiving below SMTP: who receives, what is accepted, and what the rules do with it.
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ses_bench::verified_domain;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use postrider::base::{AccountId, Arn, Clock, EmailAddress, Reach, Region, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
+use postrider::mail::receiving::scan::{Disabled, Scanner};
 use postrider::mail::receiving::{
     Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed,
 };
@@ -45,6 +47,11 @@ pub struct Bench {
 }
 
 pub async fn bench(engine: crate::engine::Engine) -> Bench {
+    bench_with(engine, Arc::new(Disabled)).await
+}
+
+/// One with this scanner.
+pub async fn bench_with(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let vault = Vault::new(MasterKeys::generate().expect("a master key").0, &[]);
@@ -57,7 +64,7 @@ pub async fn bench(engine: crate::engine::Engine) -> Bench {
         hostname: "mx.here.example".to_owned(),
         deadline: Duration::from_secs(20),
     };
-    let checks = Checks::new(settings, clock.clone()).expect("a resolver");
+    let checks = Checks::new(settings, clock.clone()).expect("a resolver").with_scanner(scanner);
     let objects = Objects::folder(database.dir.path().join("objects"));
     let settings = InboundSettings { hostname: "mx.here.example".to_owned(), dns_retries: 2 };
     let runtime = Webhook::start().await;
@@ -94,7 +101,13 @@ pub fn rule(name: &str, recipients: &[&str], actions: Vec<Action>) -> Rule {
 }
 
 fn s3(bucket: &str, topic: Option<&Arn>) -> Action {
-    Action::S3 { bucket: bucket.to_owned(), prefix: Some("in/".to_owned()), topic: topic.cloned(), role: None }
+    Action::S3 {
+        bucket: bucket.to_owned(),
+        prefix: Some("in/".to_owned()),
+        topic: topic.cloned(),
+        role: None,
+        kms: None,
+    }
 }
 
 pub fn sns(topic: &Arn) -> Action {

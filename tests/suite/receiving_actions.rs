@@ -33,7 +33,7 @@ fn lambda(waits: bool) -> Action {
 }
 
 fn s3(bucket: &str) -> Action {
-    Action::S3 { bucket: bucket.to_owned(), prefix: None, topic: None, role: None }
+    Action::S3 { bucket: bucket.to_owned(), prefix: None, topic: None, role: None, kms: None }
 }
 
 fn webhook(b: &Bench, secret: &str) -> Action {

@@ -1,13 +1,19 @@
 //! SPF, DKIM and DMARC of received mail, against a DNS server of ours.
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
 use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dkim::DkimSigner;
 use postrider::base::Timestamp;
 use postrider::mail::identity::{Pair, keys};
+use postrider::mail::receiving::checks::{Envelope, Verdict};
+use postrider::mail::receiving::rules::Rule;
+use postrider::mail::receiving::scan::{Scanned, Scanner};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::EncodePublicKey;
@@ -16,7 +22,7 @@ use rustls::pki_types::PrivateKeyDer;
 use sha1::{Digest, Sha1};
 
 use crate::both_engines;
-use crate::receiving::{Bench, bench, rule, sns};
+use crate::receiving::{Bench, bench, bench_with, rule, sns};
 
 const HELLO: &str = "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
 
@@ -46,6 +52,18 @@ async fn verdicts(b: &Bench, source: Option<&str>, data: &str) -> [String; 4] {
     ]
 }
 
+/// Says what the test wants, and counts.
+#[derive(Debug)]
+struct Says(Mutex<Scanned>, AtomicUsize);
+
+impl Scanner for Says {
+    fn scan<'a>(&'a self, envelope: Envelope<'a>, raw: &'a [u8]) -> BoxFuture<'a, Scanned> {
+        assert!(envelope.helo == "client.there.example" && raw == HELLO.as_bytes());
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(*self.0.lock().expect("what it says")))
+    }
+}
+
 async fn ready(engine: crate::engine::Engine) -> Bench {
     let b = bench(engine).await;
     let topic = b.topic("mail").await;
@@ -71,6 +89,39 @@ fn signed_by_hand(key: &RsaPrivateKey, algorithm: &str) -> String {
 }
 
 both_engines! {
+    async fn the_scanner_is_asked_where_a_rule_for_the_mail_wants_it(engine: Engine) {
+        let found = Scanned { spam: Verdict::Fail, virus: Verdict::Gray, temporary: false };
+        let scanner = Arc::new(Says(Mutex::new(found), AtomicUsize::new(0)));
+        let b = bench_with(engine, scanner.clone()).await;
+        let topic = b.topic("mail").await;
+        let scanned = Rule { scan: true, ..rule("scanned", &["bob@here.example"], vec![sns(&topic)]) };
+        let off = Rule { scan: true, enabled: false, ..rule("off", &["eve@here.example"], vec![]) };
+        b.activate(&b.owner, vec![scanned, off, rule("eve", &["eve@here.example"], vec![sns(&topic)])]).await;
+        let told = async |to: &str| {
+            b.accept(None, &[to], HELLO).await.expect("accepted");
+            assert_eq!(b.round().await, 1);
+            b.told("mail").await.first().map(|note| {
+                let status = |name: &str| note["receipt"][name]["status"].as_str().unwrap_or_default().to_owned();
+                let shown = note["mail"]["headers"].to_string();
+                assert!(shown.contains(&format!(r#"{{"name":"X-SES-Spam-Verdict","value":"{}"}}"#, status("spamVerdict"))));
+                [status("spamVerdict"), status("virusVerdict")]
+            })
+        };
+        assert_eq!(told("bob@here.example").await, Some(["FAIL", "GRAY"].map(str::to_owned)));
+        assert_eq!(told("eve@here.example").await, Some(["DISABLED", "DISABLED"].map(str::to_owned)));
+        assert_eq!(scanner.1.load(Ordering::SeqCst), 1);
+        // While it cannot look the mail waits, as for DNS; then the verdicts say so.
+        *scanner.0.lock().expect("what it says") = Scanned::FAILED;
+        assert_eq!(told("bob@here.example").await, None);
+        for _ in 0..2 {
+            b.clock.advance(Duration::from_secs(60));
+            assert_eq!(b.round().await, 1);
+        }
+        let note = &b.told("mail").await[0];
+        assert_eq!(note["receipt"]["virusVerdict"]["status"], "PROCESSING_FAILED");
+        assert_eq!(scanner.1.load(Ordering::SeqCst), 4);
+    }
+
     async fn white_space_at_the_end_does_not_break_a_relaxed_signature(engine: Engine) {
         let b = ready(engine).await;
         let data = signed(&b, "there.example").await;

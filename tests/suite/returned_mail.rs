@@ -145,3 +145,65 @@ pub fn jmrp(original: &Original) -> String {
         original.to, original.text
     )
 }
+
+/// The reports of the providers whose loops are open to senders, as their documents and published samples show them: name,
+/// report, and the user agent that it names. Addresses and texts are ours.
+pub fn providers(original: &Original) -> Vec<(&'static str, String, Option<&'static str>)> {
+    let Original { to, return_path, text } = original;
+    let header = original.header();
+    let arf = |from: &str, subject: &str, machine: String, returned: (&str, &str)| {
+        report(from, subject, "feedback-report", "This is an email abuse report.", &machine, returned)
+    };
+    let yahoo = format!(
+        "Feedback-Type: abuse\nUser-Agent: Yahoo!-Mail-Feedback/2.0\nVersion: 0.1\nOriginal-Mail-From: <{return_path}>\n\
+         Original-Rcpt-To: {to}\nReceived-Date: Fri, 15 Jan 2027 08:00:00 +0000\nReported-Domain: sender.example\n\
+         Authentication-Results: authentication result string is not available\n"
+    );
+    // Microsoft's since 2026: no recipient, and the header only.
+    let microsoft = "Feedback-Type: abuse\nUser-Agent: JMRP/2.0\nVersion: 1\nSource-IP: 192.0.2.1\n".to_owned();
+    // Validity's Universal Feedback Loop: Comcast, Cox, Rackspace, ...
+    let validity = format!(
+        "Feedback-Type: abuse\nUser-Agent: ReturnPathFBL/1.0\nVersion: 1\nAbuse-Type: complaint\nSource: Comcast\n\
+         Original-Mail-From: {return_path}\nOriginal-Rcpt-To: 4f2a1c@comcast.example\nSource-IP: 192.0.2.1\n\
+         Removal-Recipient: <redacted>\n"
+    );
+    let mail_ru = format!(
+        "Feedback-Type: abuse\nUser-Agent: Mail.Ru-Feedback/1.0\nVersion: 1\nOriginal-Mail-From: <{return_path}>\n\
+         Arrival-Date: Fri, 15 Jan 2027 11:00:00 +0300\nReported-Domain: sender.example\n"
+    );
+    let signal_spam =
+        "Feedback-Type: abuse\nUser-Agent: Signal-Spam/1.0\nVersion: 1\nOriginal-Rcpt-To: hidden@signal.example\n\
+                       Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000\n"
+            .to_owned();
+    // RFC 9477: the loop of a header field, whose reports are ARF.
+    let cfbl = format!(
+        "Feedback-Type: abuse\nUser-Agent: CFBL/1.0\nVersion: 1\nOriginal-Mail-From: <{return_path}>\nSource-IP: 192.0.2.1\n"
+    );
+    let aol =
+        "Feedback-Type: abuse\nUser-Agent: AOL SComp\nVersion: 0.1\nReceived-Date: Fri, 15 Jan 2027 08:00:00 +0000\n\
+               Redacted-Address: redacted@\n"
+            .to_owned();
+    let headers = ("text/rfc822-headers", header);
+    let whole = ("message/rfc822", text.as_str());
+    let yahoo_from = "Yahoo! Mail AntiSpam Feedback <feedback@arf.mail.yahoo.com>";
+    let spamcop = format!(
+        "From: 1234@reports.spamcop.net\nSubject: [SpamCop (192.0.2.1) id:1234]hi\nX-Mailer: SpamCop.net v5\n\n\
+         [ SpamCop V5 ]\nThis message is brief for your comfort.\n\nEmail from 192.0.2.1 / Fri, 15 Jan 2027\n\
+         [ Offending message ]\n{text}\n"
+    );
+    vec![
+        ("yahoo", arf(yahoo_from, "hi", yahoo, whole), Some("Yahoo!-Mail-Feedback/2.0")),
+        ("microsoft", arf("<staff@hotmail.com>", "complaint", microsoft, headers), Some("JMRP/2.0")),
+        (
+            "validity",
+            arf("<feedbackloop@fbl.senderscore.example>", "FW: hi", validity, whole),
+            Some("ReturnPathFBL/1.0"),
+        ),
+        ("mail.ru", arf("<fbl@corp.mail.example>", "Spam report", mail_ru, whole), Some("Mail.Ru-Feedback/1.0")),
+        ("signal spam", arf("<fbl@signal.example>", "[Signal Spam]", signal_spam, whole), Some("Signal-Spam/1.0")),
+        ("cfbl", arf("<cfbl@provider.example>", "FW: hi", cfbl, headers), Some("CFBL/1.0")),
+        ("aol", arf("<scomp@aol.example>", "Email Feedback Report", aol, whole), Some("AOL SComp")),
+        ("jmrp", jmrp(original), None),
+        ("spamcop", spamcop, Some("SpamCop.net v5")),
+    ]
+}

@@ -193,4 +193,20 @@ both_engines! {
         assert!(bench.send("a@x.example", &many[..50]).await.is_ok());
         assert_eq!(bench.jobs().await, 50);
     }
+
+    async fn a_list_or_a_tenant_that_the_header_names_is_refused_and_not_passed_over(engine: Engine) {
+        let bench = bench(engine, Limits::Unlimited).await;
+        bench.identity("x.example").await;
+        let with = |field: &str| {
+            let mut submission = bench.submission("a@x.example", &["b@y.example"]);
+            submission.raw = Bytes::from(format!("From: a@x.example\r\n{field}\r\n\r\nbody"));
+            bench.sending.accept(submission)
+        };
+        let refused = with("X-SES-LIST-MANAGEMENT-OPTIONS: friends; topic=news").await;
+        assert!(matches!(refused, Err(SendError::ContactListMissing(list)) if list == "friends"));
+        let refused = with("x-ses-tenant: one").await;
+        assert!(matches!(refused, Err(SendError::TenantMissing(tenant)) if tenant == "one"));
+        assert_eq!(bench.jobs().await, 0);
+        assert!(with("X-SES-LIST-MANAGEMENT-OPTIONS: ").await.is_ok());
+    }
 }

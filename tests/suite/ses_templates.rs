@@ -213,3 +213,35 @@ both_engines! {
         assert_eq!(sends, 1);
     }
 }
+
+both_engines! {
+    async fn a_template_has_tags_that_change_and_come_with_it(engine: Engine) {
+        use aws_sdk_sesv2::types::{EmailTemplateContent, Tag};
+        let house = House::dev(engine).await;
+        let ses = house.sesv2();
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build().expect("a tag");
+        let content = EmailTemplateContent::builder().subject("s").text("t").build();
+        ses.create_email_template()
+            .template_name("t")
+            .template_content(content)
+            .tags(tag("team", "blue"))
+            .send()
+            .await
+            .expect("made");
+        let arn = "arn:aws:ses:us-east-1:000000000000:template/t";
+        let add = ses.tag_resource().resource_arn(arn).tags(tag("team", "red")).tags(tag("cost", "1"));
+        add.send().await.expect("tagged");
+        ses.untag_resource().resource_arn(arn).tag_keys("cost").tag_keys("none").send().await.expect("untagged");
+        let listed = ses.list_tags_for_resource().resource_arn(arn).send().await.expect("tags");
+        assert_eq!(listed.tags(), [tag("team", "red")]);
+        let found = ses.get_email_template().template_name("t").send().await.expect("the template");
+        assert_eq!(found.tags(), [tag("team", "red")]);
+        let mut many = ses.tag_resource().resource_arn(arn);
+        for n in 0..50 {
+            many = many.tags(tag(&format!("k{n}"), "v"));
+        }
+        assert!(many.send().await.expect_err("51 of them").into_service_error().is_bad_request_exception());
+        let none = ses.tag_resource().resource_arn(format!("{arn}x")).tags(tag("a", "b")).send().await;
+        assert!(none.expect_err("no template").into_service_error().is_not_found_exception());
+    }
+}

@@ -36,13 +36,21 @@ impl SmtpSink {
 
     /// One that offers STARTTLS with a certificate that nobody vouches for.
     pub fn start_tls(place: &str) -> Self {
+        Self::start_tls_until(place, 2100)
+    }
+
+    /// The same, with a certificate that was good until the beginning of this year.
+    pub fn start_tls_until(place: &str, year: i32) -> Self {
         // More than one provider is linked into the tests, so that rustls does not choose by itself.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let certificate = rcgen::generate_simple_self_signed(vec!["sink.example".to_owned()]).expect("a certificate");
+        let mut of_sink = rcgen::CertificateParams::new(vec!["sink.example".to_owned()]).expect("parameters");
+        (of_sink.not_before, of_sink.not_after) = (rcgen::date_time_ymd(2000, 1, 1), rcgen::date_time_ymd(year, 1, 1));
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = of_sink.self_signed(&key).expect("a certificate");
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-        std::fs::write(path("cert"), certificate.cert.pem()).expect("written");
-        std::fs::write(path("key"), certificate.signing_key.serialize_pem()).expect("written");
+        std::fs::write(path("cert"), certificate.pem()).expect("written");
+        std::fs::write(path("key"), key.serialize_pem()).expect("written");
         Self::start_with(place, SslConfig::SelfSigned { cert_path: path("cert"), key_path: path("key") })
     }
 

@@ -1,5 +1,5 @@
 //! The way out against real sockets: look-ups, order of hosts, faults, and the bytes that arrive.
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use postrider::base::{Clock, Reach, Timestamp};
@@ -27,7 +27,7 @@ impl Transport {
 fn transport(delivery: &str, dns: SocketAddr, mx_port: u16, clock: &Clock) -> Transport {
     let delivery: Delivery = delivery.parse().expect("a delivery mode");
     let hostname = "out.example".to_owned();
-    let reach = Reach::new(vec!["127.0.0.0/8".parse().expect("a network")]);
+    let reach = Reach::new(["127.0.0.0/8", "::1/128"].map(|net| net.parse().expect("a network")).to_vec());
     let options = TransportOptions { delivery, mx_port, reach, hostname, sources: vec![], limits: Limits::default() };
     let way_out = transport::Transport::new(options, Dns::new(&[dns]).expect("a resolver"), clock.clone());
     Transport(way_out.expect("a transport"))
@@ -180,6 +180,62 @@ async fn broken_tls_falls_back_to_the_clear_without_a_login_and_a_login_needs_au
     let outcome = self::transport(&login, faulty.address, 25, &clock).deliver(&to("fine@x.example"), HELLO).await;
     assert_eq!(outcome.ending, Ending::NoLogin);
     assert!(!outcome.transcript.contains("hunter2"));
+}
+
+/// As in SES, `REQUIRE` asks for a connection that nobody overhears, not for who is at its end.
+#[tokio::test]
+async fn required_tls_takes_any_certificate_and_never_a_connection_in_the_clear() {
+    let required = || Envelope { require_tls: true, ..to("b@x.example") };
+    for year in [2001, 2100] {
+        let sink = SmtpSink::start_tls_until("127.0.0.1:0", year);
+        let outcome = relay_to(sink.address).await.0.deliver(&required(), HELLO).await;
+        assert!(accepted(&outcome) && outcome.tls.is_some(), "{year}: {outcome:?}");
+    }
+    let clear = SmtpSink::start("127.0.0.1:0");
+    let (transport, _) = relay_to(clear.address).await;
+    assert!(accepted(&transport.deliver(&to("b@x.example"), HELLO).await), "a connection waits now");
+    let outcome = transport.deliver(&required(), HELLO).await;
+    assert_eq!((outcome.ending, clear.mails().len()), (Ending::TlsNotOffered, 1));
+}
+
+#[tokio::test]
+async fn a_mail_host_may_be_an_alias_and_may_have_an_ipv6_address_only() {
+    let dns = TestDns::start().await;
+    let sink = SmtpSink::start("127.0.0.1:0");
+    let port = sink.address.port();
+    dns.mx("aliased.example", 10, "alias.hosts.example");
+    dns.cname("alias.hosts.example", "second.hosts.example");
+    dns.cname("second.hosts.example", "real.hosts.example");
+    dns.a("real.hosts.example", Ipv4Addr::LOCALHOST);
+    // The domain itself may be an alias of one that has mail hosts.
+    dns.cname("other.example", "aliased.example");
+    dns.mx("six.example", 10, "six.hosts.example");
+    dns.aaaa("six.hosts.example", Ipv6Addr::LOCALHOST);
+    dns.mx("both.example", 10, "both.hosts.example");
+    dns.aaaa("both.hosts.example", Ipv6Addr::LOCALHOST);
+    dns.a("both.hosts.example", Ipv4Addr::new(127, 0, 0, 77));
+    let clock = Clock::manual(Timestamp::from_secs(1_700_000_000));
+    let transport = transport("mx", dns.address, port, &clock);
+    for domain in ["aliased.example", "other.example"] {
+        let outcome = transport.deliver(&to(&format!("b@{domain}")), HELLO).await;
+        assert!(accepted(&outcome) && outcome.peer == Some(Ipv4Addr::LOCALHOST.into()), "{domain}: {outcome:?}");
+    }
+    let reached = |outcome: &Outcome| outcome.remote.clone().unwrap_or_default();
+    let nobody = transport.deliver(&to("b@six.example"), HELLO).await;
+    assert!(matches!(nobody.ending, Ending::Unreachable(_)), "{nobody:?}");
+    assert_eq!(
+        (reached(&nobody), nobody.peer),
+        (format!("six.hosts.example [::1]:{port}"), Some(Ipv6Addr::LOCALHOST.into()))
+    );
+    // A machine without IPv6 sends to the hosts that have both all the same.
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        let sink = SmtpSink::start(&format!("[::1]:{port}"));
+        for domain in ["six.example", "both.example"] {
+            let outcome = transport.deliver(&to(&format!("b@{domain}")), HELLO).await;
+            assert!(accepted(&outcome) && outcome.peer == Some(Ipv6Addr::LOCALHOST.into()), "{domain}: {outcome:?}");
+        }
+        assert_eq!(sink.mails().len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -35,10 +35,8 @@ pub(super) fn read(value: &Value) -> Result<Vec<Test>, Malformed> {
 impl Test {
     /// Whether the request passes. A key that this server does not know makes a permission void, whatever the
     /// operator, since AWS might have had a value that does not pass; a prohibition takes it for absent.
-    pub fn passes(&self, request: &Request, keys: &[(&str, &str)], effect: Effect) -> bool {
-        let own = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
-        let known = own.map_or_else(|| request.value(&self.key), |(_, value)| Known::Values(vec![(*value).to_owned()]));
-        let values = match known {
+    pub fn passes(&self, request: &Request, effect: Effect) -> bool {
+        let values = match request.value(&self.key) {
             Known::Values(values) => values,
             Known::Never if effect == Effect::Allow => return false,
             Known::Never | Known::Absent => Vec::new(),

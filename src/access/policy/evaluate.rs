@@ -18,13 +18,7 @@ impl Policy {
     /// Decides: a prohibition wins over every permission (IAM user guide, "Determining whether a request is allowed or
     /// denied within an account").
     pub fn decide(&self, request: &Request) -> Decision {
-        self.decide_with(request, &[])
-    }
-
-    /// The same, for a request of a service with condition keys of its own: `("sns:Protocol", "sqs")`. They come before
-    /// those that all requests have.
-    pub fn decide_with(&self, request: &Request, keys: &[(&str, &str)]) -> Decision {
-        let applies = |effect: Effect| self.statements.iter().any(|s| s.effect == effect && s.applies(request, keys));
+        let applies = |effect: Effect| self.statements.iter().any(|s| s.effect == effect && s.applies(request));
         if applies(Effect::Deny) {
             Decision::Deny
         } else if applies(Effect::Allow) {
@@ -36,13 +30,13 @@ impl Policy {
 }
 
 impl Statement {
-    fn applies(&self, request: &Request, keys: &[(&str, &str)]) -> bool {
+    fn applies(&self, request: &Request) -> bool {
         let action = request.action.to_ascii_lowercase();
         let actions = &self.actions;
         let resources = &self.resources;
         self.principals.what.include(&request.principal) != self.principals.not
             && actions.what.iter().any(|a| fits(&a.to_ascii_lowercase(), &action)) != actions.not
             && resources.what.iter().any(|r| r == "*" || fits_arn(r, &request.resource)) != resources.not
-            && self.tests.iter().all(|test| test.passes(request, keys, self.effect))
+            && self.tests.iter().all(|test| test.passes(request, self.effect))
     }
 }

@@ -34,7 +34,8 @@ pub struct Request {
     pub region: Region,
     /// When it was made.
     pub at: Timestamp,
-    /// What the service knows besides: condition keys in lower case, with one value or several (`ses:recipients`).
+    /// What the service knows besides: condition keys in lower case, with one value or several (`ses:recipients`). They
+    /// come before those that all requests have.
     pub more: Vec<(&'static str, Vec<String>)>,
 }
 

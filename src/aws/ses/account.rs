@@ -21,6 +21,15 @@ pub struct GetSendQuotaResponse {
     sent_last_24_hours: f64,
 }
 
+/// What an account without a rate limit is told. SES has -1 for a day's quota without limit, but not for the rate: programs
+/// that keep below it (django-ses) reckon with the number, and a negative one stops them.
+const UNLIMITED_RATE: f64 = 10_000.0;
+
+/// The rate as both APIs tell it.
+pub fn send_rate(max_per_second: i64) -> f64 {
+    if max_per_second < 0 { UNLIMITED_RATE } else { max_per_second as f64 }
+}
+
 /// Tells the quota.
 ///
 /// # Errors
@@ -33,7 +42,7 @@ pub async fn get_send_quota(
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
     Ok(GetSendQuotaResponse {
         max_24_hour_send: quota.account.max_24_hour as f64,
-        max_send_rate: quota.account.max_per_second as f64,
+        max_send_rate: send_rate(quota.account.max_per_second),
         sent_last_24_hours: quota.sent_last_24_hours as f64,
     })
 }
@@ -104,7 +113,7 @@ pub struct SendDataPoint {
     rejects: i64,
 }
 
-/// Tells what became of the account's mails. Complaints are not counted yet: none can come in.
+/// Tells what became of the account's mails.
 ///
 /// # Errors
 /// When the store fails.
@@ -118,7 +127,7 @@ pub async fn get_send_statistics(
         timestamp: Time(f.at),
         delivery_attempts: f.attempts,
         bounces: f.bounces,
-        complaints: 0,
+        complaints: f.complaints,
         rejects: f.rejects,
     };
     Ok(GetSendStatisticsResponse { send_data_points: figures.into_iter().map(point).collect() })

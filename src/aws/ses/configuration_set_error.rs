@@ -79,6 +79,7 @@ impl From<content::Error> for ConfigurationSetError {
             E::EventType(name) => Self::InvalidParameterValue(format!("Unknown event type <{name}>.")),
             E::Dimension(name) => Self::InvalidCloudWatchDestination(name),
             E::Stream(stream) => Self::InvalidFirehoseDestination(stream),
+            E::Bus(bus) => Self::InvalidParameterValue(format!("Event bus <{bus}> not found.")),
             E::Topic(topic) => Self::InvalidSnsDestination(topic),
             E::Internal(error) => Self::Internal(error),
         }

@@ -120,6 +120,8 @@ impl From<SendError> for SesError {
                 Self::InvalidParameterValue(format!("Message length is more than {limit} bytes long."))
             }
             SendError::BadTag(tag) => Self::InvalidParameterValue(bad_tag(&tag)),
+            SendError::ContactListMissing(list) => Self::InvalidParameterValue(list_missing(&list)),
+            SendError::TenantMissing(tenant) => Self::InvalidParameterValue(tenant_missing(&tenant)),
             SendError::UnderReview => Self::InvalidParameterValue(UNDER_REVIEW.to_owned()),
             SendError::KeyReused => Self::InvalidParameterValue(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
@@ -186,6 +188,16 @@ pub fn not_authorized(account: &AccountId, action: &str, resource: &str) -> Stri
 /// The text for an identity that refuses mail while its MAIL FROM domain does not work.
 pub fn mail_from_not_verified(domain: &str) -> String {
     format!("The MAIL FROM domain <{domain}> is not verified.")
+}
+
+/// The text for a contact list: there are none here.
+pub fn list_missing(list: &str) -> String {
+    format!("List with name: {list} doesn't exist.")
+}
+
+/// The text for a tenant: there are none here.
+pub fn tenant_missing(tenant: &str) -> String {
+    format!("Tenant {tenant} does not exist.")
 }
 
 /// The text for a tag that is not one.

@@ -115,6 +115,8 @@ impl EventDestination {
             Target::Metrics(dimensions) => {
                 shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
             }
+            // This API has no word for it.
+            Target::Bus(_) => {}
             Target::Stream { stream_arn, role_arn } => {
                 shown.kinesis_firehose_destination = Some(KinesisFirehoseDestination { role_arn, stream_arn });
             }

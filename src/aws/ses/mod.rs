@@ -1,5 +1,5 @@
 //! Amazon SES, the first API (2010-12-01), on the Query protocol.
-mod account;
+pub mod account;
 mod configuration_set_error;
 mod configuration_sets;
 mod custom_verification;

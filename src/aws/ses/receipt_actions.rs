@@ -129,15 +129,12 @@ impl TryFrom<ReceiptAction> for Action {
 }
 
 fn s3(action: S3Action) -> Result<Action, ReceiptError> {
-    if action.kms_key_arn.is_some_and(|key| !key.is_empty()) {
-        let why = "this server cannot encrypt with a KMS key".to_owned();
-        return Err(ReceiptError::InvalidS3Configuration(action.bucket_name, why));
-    }
     Ok(Action::S3 {
         bucket: action.bucket_name,
         prefix: action.object_key_prefix.filter(|prefix| !prefix.is_empty()),
         topic: optional_topic(action.topic_arn)?,
         role: action.iam_role_arn,
+        kms: action.kms_key_arn.filter(|key| !key.is_empty()),
     })
 }
 
@@ -209,12 +206,12 @@ impl From<Action> for ReceiptAction {
         let text = |topic: Option<Arn>| topic.map(|topic| topic.to_string());
         let mut wire = Self::default();
         match action {
-            Action::S3 { bucket, prefix, topic, role } => {
+            Action::S3 { bucket, prefix, topic, role, kms } => {
                 wire.s3_action = Some(S3Action {
                     topic_arn: text(topic),
                     bucket_name: bucket,
                     object_key_prefix: prefix,
-                    kms_key_arn: None,
+                    kms_key_arn: kms,
                     iam_role_arn: role,
                 });
             }
@@ -266,7 +263,8 @@ mod tests {
         back_and_forth(Action::Sns { topic: topic.clone(), encoding: Encoding::Base64 });
         back_and_forth(Action::AddHeader { name: "X-A".to_owned(), value: "b".to_owned() });
         let role = Some("arn:aws:iam::000000000000:role/mail".to_owned());
-        back_and_forth(Action::S3 { bucket: "b-1".to_owned(), prefix: Some("in/".to_owned()), topic: None, role });
+        let kms = Some("arn:aws:kms:us-east-1:000000000000:alias/aws/ses".to_owned());
+        back_and_forth(Action::S3 { bucket: "b-1".to_owned(), prefix: Some("in/".to_owned()), topic: None, role, kms });
         let function: Arn = "arn:aws:lambda:us-east-1:000000000000:function:f".parse().expect("an arn");
         back_and_forth(Action::Lambda { function: function.clone(), waits: true, topic: Some(topic.clone()) });
         back_and_forth(Action::Lambda { function, waits: false, topic: None });
@@ -291,10 +289,6 @@ mod tests {
         let workmail = WorkmailAction { topic_arn: None, organization_arn: "arn:o".to_owned() };
         let wire = ReceiptAction { workmail_action: Some(workmail), ..ReceiptAction::default() };
         assert!(matches!(Action::try_from(wire), Err(ReceiptError::InvalidParameterValue(_))));
-        let encrypted =
-            S3Action { bucket_name: "b-1".to_owned(), kms_key_arn: Some("k".to_owned()), ..S3Action::default() };
-        let wire = ReceiptAction { s3_action: Some(encrypted), ..ReceiptAction::default() };
-        assert!(matches!(Action::try_from(wire), Err(ReceiptError::InvalidS3Configuration(..))));
         assert!(Action::try_from(ReceiptAction::default()).is_err());
         let stop = Some(StopAction { scope: "Rule".to_owned(), topic_arn: None });
         assert!(Action::try_from(ReceiptAction { stop_action: stop, ..ReceiptAction::default() }).is_err());

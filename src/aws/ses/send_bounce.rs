@@ -6,7 +6,8 @@ use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::mail::message::Mailbox;
-use crate::mail::sending::return_mail::{ReturnError, ReturnedMail, ReturnedRecipient};
+use crate::mail::message::report::StatusOf;
+use crate::mail::sending::return_mail::{ReturnError, ReturnedMail};
 
 /// SES's kinds of bounces: the status and the text that each stands for.
 const KINDS: [(&str, &str, &str); 6] = [
@@ -17,6 +18,27 @@ const KINDS: [(&str, &str, &str); 6] = [
     ("Undefined", "5.0.0", "smtp; 554 5.0.0 undefined"),
     ("TemporaryFailure", "4.0.0", "smtp; 450 4.0.0 temporary failure"),
 ];
+/// The fields of a report that have members of their own, or that are ours to write (RFC 3464, 2.2 and 2.3).
+const FIELDS: [&str; 14] = [
+    "original-envelope-id",
+    "reporting-mta",
+    "dsn-gateway",
+    "received-from-mta",
+    "arrival-date",
+    "original-recipient",
+    "final-recipient",
+    "action",
+    "status",
+    "remote-mta",
+    "diagnostic-code",
+    "last-attempt-date",
+    "final-log-id",
+    "will-retry-until",
+];
+/// Extension fields of the mail, or of one recipient, and the lengths of their names and values. AWS names no limits.
+const EXTENSIONS_MAX: usize = 20;
+const NAME_MAX: usize = 76;
+const VALUE_MAX: usize = 900;
 /// RFC 3464, 2.3.3.
 const ACTIONS: [&str; 5] = ["failed", "delayed", "delivered", "relayed", "expanded"];
 /// Recipients of a received mail.
@@ -40,7 +62,7 @@ pub struct MessageDsn {
     reporting_mta: Option<String>,
     arrival_date: Option<Time>,
     #[serde(default)]
-    extension_fields: Vec<serde_json::Value>,
+    extension_fields: Vec<ExtensionField>,
 }
 
 /// A recipient, and why it did not get the mail.
@@ -61,7 +83,15 @@ pub struct RecipientDsnFields {
     diagnostic_code: Option<String>,
     remote_mta: Option<String>,
     #[serde(default)]
-    extension_fields: Vec<serde_json::Value>,
+    extension_fields: Vec<ExtensionField>,
+}
+
+/// A field of the report that RFC 3464 does not have.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExtensionField {
+    name: String,
+    value: String,
 }
 
 /// The id of the report.
@@ -104,9 +134,6 @@ pub async fn send_bounce(
         return Err(wrong("BouncedRecipientInfoList names 1 to 100 recipients."));
     }
     let about = input.message_dsn.unwrap_or_default();
-    if !about.extension_fields.is_empty() {
-        return Err(wrong("ExtensionFields is not supported."));
-    }
     let recipients = input.bounced_recipient_info_list.into_iter().map(recipient).collect::<Result<_, _>>()?;
     let back = ReturnedMail {
         original: input.original_message_id,
@@ -114,33 +141,51 @@ pub async fn send_bounce(
         explanation: input.explanation,
         reporting_mta: about.reporting_mta,
         arrival: about.arrival_date.map(|time| time.0),
+        more: extensions(about.extension_fields)?,
         recipients,
     };
     let message_id = services.sending.send_back(&caller.account, &caller.region, back).await?;
     Ok(SendBounceResponse { message_id })
 }
 
-fn recipient(info: BouncedRecipientInfo) -> Result<ReturnedRecipient, SesError> {
+fn recipient(info: BouncedRecipientInfo) -> Result<StatusOf, SesError> {
     let wrong = |text: &str| SesError::InvalidParameterValue(text.to_owned());
     let address = Mailbox::parse(&info.recipient)?.address;
     if let Some(fields) = info.recipient_dsn_fields {
-        if !fields.extension_fields.is_empty() {
-            return Err(wrong("ExtensionFields is not supported."));
-        }
         if !ACTIONS.contains(&fields.action.as_str()) {
             return Err(wrong("Action is failed, delayed, delivered, relayed or expanded."));
         }
-        return Ok(ReturnedRecipient {
+        return Ok(StatusOf {
             address,
             action: fields.action,
             status: fields.status,
             diagnostic: fields.diagnostic_code,
             remote_mta: fields.remote_mta,
+            more: extensions(fields.extension_fields)?,
         });
     }
     let kind = info.bounce_type.as_deref().ok_or_else(|| wrong("A recipient has BounceType or RecipientDsnFields."))?;
     let found = KINDS.iter().find(|(known, ..)| *known == kind).ok_or_else(|| wrong("BounceType is invalid."))?;
     let (_, status, diagnostic) = *found;
     let (status, diagnostic) = (status.to_owned(), Some(diagnostic.to_owned()));
-    Ok(ReturnedRecipient { address, action: "failed".to_owned(), status, diagnostic, remote_mta: None })
+    Ok(StatusOf { address, action: "failed".to_owned(), status, diagnostic, remote_mta: None, more: vec![] })
+}
+
+/// Checks the extension fields: `X-Name`, and a value on one line.
+fn extensions(fields: Vec<ExtensionField>) -> Result<Vec<(String, String)>, SesError> {
+    let fine = |field: &ExtensionField| {
+        (1..=NAME_MAX).contains(&field.name.len())
+            && field.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !FIELDS.contains(&field.name.to_ascii_lowercase().as_str())
+            && (1..=VALUE_MAX).contains(&field.value.len())
+            && field.value.bytes().all(|b| (b' '..=b'~').contains(&b))
+    };
+    if fields.len() > EXTENSIONS_MAX || !fields.iter().all(fine) {
+        let text = format!(
+            "ExtensionFields are at most {EXTENSIONS_MAX}, with names of letters, digits and hyphens that the report does not \
+             have itself, and values of printable ASCII."
+        );
+        return Err(SesError::InvalidParameterValue(text));
+    }
+    Ok(fields.into_iter().map(|field| (field.name, field.value)).collect())
 }

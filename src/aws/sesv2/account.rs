@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::account::send_rate;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
 use crate::store::account_settings::AccountSettings;
@@ -42,7 +43,7 @@ pub struct SuppressionAttributes {
     suppressed_reasons: Vec<Reason>,
 }
 
-/// The limits (-1 is none) and what was sent.
+/// The limits (-1 is none for a day) and what was sent.
 #[derive(Debug, Serialize)]
 pub struct SendQuota {
     #[serde(rename = "Max24HourSend")]
@@ -70,7 +71,7 @@ pub async fn get_account(
         production_access_enabled: quota.account.production_access,
         send_quota: SendQuota {
             max_24_hour_send: quota.account.max_24_hour as f64,
-            max_send_rate: quota.account.max_per_second as f64,
+            max_send_rate: send_rate(quota.account.max_per_second),
             sent_last_24_hours: quota.sent_last_24_hours as f64,
         },
         sending_enabled: quota.account.sending_enabled,

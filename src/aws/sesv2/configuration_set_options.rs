@@ -6,6 +6,7 @@ use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::lacking::not_supported;
 use crate::aws::sesv2::suppression::reasons;
 use crate::mail::content::SetOptions;
 use crate::store::configuration_sets::ConfigurationSet;
@@ -57,6 +58,9 @@ pub struct SuppressionOptions {
     /// `BOUNCE`, `COMPLAINT`; none switches suppression off.
     #[serde(default)]
     pub suppressed_reasons: Vec<String>,
+    /// Whose list: `ACCOUNT`. Lists of tenants are refused: there are no tenants here.
+    #[serde(skip_serializing)]
+    pub suppression_scope: Option<String>,
     /// Refused: addresses are not validated here.
     #[serde(skip_serializing)]
     pub validation_options: Option<serde_json::Value>,
@@ -127,13 +131,18 @@ impl SuppressionOptions {
         if self.validation_options.is_some() {
             lacking("ValidationOptions")?;
         }
+        match self.suppression_scope.as_deref() {
+            None | Some("ACCOUNT") => {}
+            Some("TENANT") => lacking("SuppressionScope TENANT")?,
+            Some(_) => return Err(SesV2Error::BadRequest("SuppressionScope is ACCOUNT or TENANT.".to_owned())),
+        }
         reasons(&self.suppressed_reasons)
     }
 
     /// The block that says these reasons.
     pub fn write(reasons: Vec<Reason>) -> Self {
         let suppressed_reasons = reasons.into_iter().map(|reason| reason.as_str().to_owned()).collect();
-        Self { suppressed_reasons, validation_options: None }
+        Self { suppressed_reasons, suppression_scope: None, validation_options: None }
     }
 }
 
@@ -176,7 +185,7 @@ impl ArchivingOptions {
 }
 
 fn lacking(what: &str) -> Result<(), SesV2Error> {
-    Err(SesV2Error::BadRequest(format!("{what} is not supported.")))
+    Err(not_supported(what))
 }
 
 /// A configuration set, and one block of its options.

@@ -1,4 +1,6 @@
 //! Configuration sets in the second API.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
@@ -9,6 +11,8 @@ use crate::aws::sesv2::configuration_set_options::{
     VdmOptions,
 };
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::filter::set_name_part;
+use crate::aws::sesv2::lacking::MessageSecurityOptions;
 use crate::aws::sesv2::page::Page;
 use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
@@ -29,6 +33,7 @@ pub struct CreateConfigurationSetRequest {
     suppression_options: Option<SuppressionOptions>,
     vdm_options: Option<VdmOptions>,
     archiving_options: Option<ArchivingOptions>,
+    message_security_options: Option<MessageSecurityOptions>,
 }
 
 /// No members.
@@ -49,6 +54,7 @@ pub async fn create_configuration_set(
     input.tracking_options.unwrap_or_default().check()?;
     input.vdm_options.unwrap_or_default().check()?;
     input.archiving_options.unwrap_or_default().check()?;
+    input.message_security_options.unwrap_or_default().check()?;
     let options = SetOptions {
         tags: Tag::pairs(input.tags)?,
         reputation_metrics: input.reputation_options.is_some_and(|r| r.reputation_metrics_enabled),
@@ -123,6 +129,8 @@ pub async fn get_configuration_set(
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListConfigurationSetsRequest {
+    #[serde(default)]
+    filter: BTreeMap<String, String>,
     next_token: Option<String>,
     page_size: Option<i32>,
 }
@@ -139,7 +147,7 @@ pub struct ListConfigurationSetsResponse {
 /// Lists the account's sets in the order of names.
 ///
 /// # Errors
-/// A token or page size that cannot be.
+/// A token, a page size or a filter that cannot be.
 pub async fn list_configuration_sets(
     services: &Services,
     caller: &Caller,
@@ -147,7 +155,15 @@ pub async fn list_configuration_sets(
 ) -> Result<ListConfigurationSetsResponse, SesV2Error> {
     let page = Page::read(input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut names = services.configuration_sets.list(account, region, &page.after, page.limit()).await?;
+    let part = set_name_part(input.filter)?;
+    let mut names = Vec::new();
+    let (lot, mut next) = (page.lot(part.is_some()), Some(page.after.clone()));
+    while let Some(after) = next {
+        let some = services.configuration_sets.list(account, region, &after, lot).await?;
+        let (read, last) = (some.len(), some.last().cloned());
+        names.extend(some.into_iter().filter(|name| part.as_ref().is_none_or(|part| name.contains(part.as_str()))));
+        next = page.go_on(lot, read, names.len(), last);
+    }
     let next_token = page.cut(&mut names, |name| name);
     Ok(ListConfigurationSetsResponse { configuration_sets: names, next_token })
 }

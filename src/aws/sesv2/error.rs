@@ -2,8 +2,8 @@
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::aws::ses::error::{
-    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, UNDER_REVIEW, bad_tag, mail_from_not_verified,
-    message_text, not_authorized, not_verified, template_text,
+    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, UNDER_REVIEW, bad_tag, list_missing,
+    mail_from_not_verified, message_text, not_authorized, not_verified, template_text, tenant_missing,
 };
 use crate::mail::content::templates;
 use crate::mail::sending::SendError;
@@ -90,6 +90,8 @@ impl From<SendError> for SesV2Error {
             SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
             SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
             SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::ContactListMissing(list) => Self::NotFound(list_missing(&list)),
+            SendError::TenantMissing(tenant) => Self::NotFound(tenant_missing(&tenant)),
             SendError::UnderReview => Self::Conflict(UNDER_REVIEW.to_owned()),
             SendError::KeyReused => Self::BadRequest(KEY_REUSED.to_owned()),
             SendError::Message(error) => error.into(),
@@ -122,6 +124,7 @@ impl From<content::Error> for SesV2Error {
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
             E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
             E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
+            E::Bus(bus) => Self::BadRequest(format!("EventBridge event bus <{bus}> not found.")),
             E::Topic(topic) => Self::BadRequest(format!("SNS topic <{topic}> not found.")),
             E::Internal(error) => Self::Internal(error),
         }

@@ -1,4 +1,4 @@
-//! Event destinations in the second API: SNS topics, delivery streams and counters.
+//! Event destinations in the second API: SNS topics, delivery streams, event buses and counters.
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +21,13 @@ pub struct SnsDestination {
 pub struct KinesisFirehoseDestination {
     iam_role_arn: String,
     delivery_stream_arn: String,
+}
+
+/// An event bus.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventBridgeDestination {
+    event_bus_arn: String,
 }
 
 /// Counters of the events, with these labels.
@@ -79,32 +86,32 @@ pub struct EventDestinationDefinition {
     sns_destination: Option<SnsDestination>,
     cloud_watch_destination: Option<CloudWatchDestination>,
     kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
-    event_bridge_destination: Option<Value>,
+    event_bridge_destination: Option<EventBridgeDestination>,
     pinpoint_destination: Option<Value>,
 }
 
 impl EventDestinationDefinition {
     fn read(self, name: String) -> Result<NewDestination, SesV2Error> {
-        let lacking = [
-            ("EventBridgeDestination", self.event_bridge_destination.is_some()),
-            ("PinpointDestination", self.pinpoint_destination.is_some()),
-        ];
-        if let Some((name, _)) = lacking.iter().find(|(_, given)| *given) {
-            let text = format!(
-                "{name} is not supported: use SnsDestination, KinesisFirehoseDestination or CloudWatchDestination."
-            );
-            return Err(SesV2Error::BadRequest(text));
+        if self.pinpoint_destination.is_some() {
+            let text = "PinpointDestination is not supported: use SnsDestination, KinesisFirehoseDestination, \
+                        EventBridgeDestination or CloudWatchDestination.";
+            return Err(SesV2Error::BadRequest(text.to_owned()));
         }
-        let target = match (self.sns_destination, self.cloud_watch_destination, self.kinesis_firehose_destination) {
-            (Some(topic), None, None) => Target::Topic(topic.topic_arn),
-            (None, None, Some(stream)) => {
-                Target::Stream { stream_arn: stream.delivery_stream_arn, role_arn: stream.iam_role_arn }
-            }
-            (None, Some(metrics), None) => metrics.read()?,
-            (None, None, None) => return Err(SesV2Error::BadRequest("An event destination is required.".to_owned())),
-            _ => {
-                return Err(SesV2Error::BadRequest("Only one event destination is allowed.".to_owned()));
-            }
+        let stream = |to: KinesisFirehoseDestination| Target::Stream {
+            stream_arn: to.delivery_stream_arn,
+            role_arn: to.iam_role_arn,
+        };
+        let given = [
+            self.sns_destination.map(|to| Target::Topic(to.topic_arn)),
+            self.kinesis_firehose_destination.map(stream),
+            self.event_bridge_destination.map(|to| Target::Bus(to.event_bus_arn)),
+            self.cloud_watch_destination.map(CloudWatchDestination::read).transpose()?,
+        ];
+        let mut given = given.into_iter().flatten();
+        let target = match (given.next(), given.next()) {
+            (Some(target), None) => target,
+            (None, _) => return Err(SesV2Error::BadRequest("An event destination is required.".to_owned())),
+            _ => return Err(SesV2Error::BadRequest("Only one event destination is allowed.".to_owned())),
         };
         Ok(NewDestination { name, enabled: self.enabled, event_types: self.matching_event_types, target })
     }
@@ -193,6 +200,8 @@ pub struct EventDestination {
     cloud_watch_destination: Option<CloudWatchDestination>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kinesis_firehose_destination: Option<KinesisFirehoseDestination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_bridge_destination: Option<EventBridgeDestination>,
 }
 
 /// Lists the destinations of a set.
@@ -215,9 +224,13 @@ pub async fn get_configuration_set_event_destinations(
             sns_destination: None,
             cloud_watch_destination: None,
             kinesis_firehose_destination: None,
+            event_bridge_destination: None,
         };
         match target {
             Target::Topic(topic_arn) => shown.sns_destination = Some(SnsDestination { topic_arn }),
+            Target::Bus(event_bus_arn) => {
+                shown.event_bridge_destination = Some(EventBridgeDestination { event_bus_arn });
+            }
             Target::Metrics(dimensions) => {
                 shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
             }

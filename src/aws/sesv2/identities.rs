@@ -8,6 +8,7 @@ use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::sesv2::dkim::{DkimAttributes, DkimSigningAttributes};
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::filter::IdentityFilter;
 use crate::aws::sesv2::mail_from::MailFromAttributes;
 use crate::aws::sesv2::page::Page;
 use crate::aws::sesv2::tags::Tag;
@@ -125,6 +126,8 @@ pub async fn get_email_identity(
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListEmailIdentitiesRequest {
+    #[serde(default)]
+    filter: BTreeMap<String, String>,
     next_token: Option<String>,
     page_size: Option<i32>,
 }
@@ -151,7 +154,7 @@ pub struct IdentityInfo {
 /// Lists the account's identities in the order of names.
 ///
 /// # Errors
-/// A token or page size that cannot be.
+/// A token, a page size or a filter that cannot be.
 pub async fn list_email_identities(
     services: &Services,
     caller: &Caller,
@@ -159,7 +162,15 @@ pub async fn list_email_identities(
 ) -> Result<ListEmailIdentitiesResponse, SesV2Error> {
     let page = Page::read(input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut list = services.identities.list(account, region, None, &page.after, page.limit()).await?;
+    let filter = IdentityFilter::read(input.filter)?;
+    let mut list = Vec::new();
+    let (lot, mut next) = (page.lot(!filter.is_open()), Some(page.after.clone()));
+    while let Some(after) = next {
+        let some = services.identities.list(account, region, filter.kind(), &after, lot).await?;
+        let (read, last) = (some.len(), some.last().map(|identity| identity.name.clone()));
+        list.extend(some.into_iter().filter(|identity| filter.fits(identity)));
+        next = page.go_on(lot, read, list.len(), last);
+    }
     let next_token = page.cut(&mut list, |identity| &identity.name);
     let info = |identity: crate::store::identities::Identity| IdentityInfo {
         sending_enabled: identity.is_verified(),

@@ -7,9 +7,12 @@ mod dkim;
 pub mod error;
 mod event_destinations;
 mod feedback;
+mod filter;
 mod identities;
 pub mod identity_error;
 mod identity_policies;
+mod import_jobs;
+mod lacking;
 mod mail_from;
 mod page;
 mod sending;
@@ -125,6 +128,9 @@ static OPERATIONS: &[Operation] = operations! {
     ListSuppressedDestinations [GET "/v2/email/suppression/addresses"] => suppression::list_suppressed_destinations,
     DeleteSuppressedDestination [DELETE "/v2/email/suppression/addresses/{EmailAddress}"]
         => suppression::delete_suppressed_destination,
+    CreateImportJob [POST "/v2/email/import-jobs"] => import_jobs::create_import_job,
+    GetImportJob [GET "/v2/email/import-jobs/{JobId}"] => import_jobs::get_import_job,
+    ListImportJobs [GET "/v2/email/import-jobs", POST "/v2/email/import-jobs/list"] => import_jobs::list_import_jobs,
     PutAccountSuppressionAttributes [PUT "/v2/email/account/suppression"]
         => suppression::put_account_suppression_attributes,
 };

@@ -39,6 +39,18 @@ impl Page {
         i64::try_from(self.size).unwrap_or(i64::MAX - 1) + 1
     }
 
+    /// How many to read at once: as many as are wanted, but more where a filter may pass over most of them.
+    pub fn lot(&self, filtered: bool) -> i64 {
+        if filtered { i64::from(LARGEST) } else { self.limit() }
+    }
+
+    /// The name after which to go on reading, where `read` names were read at once, of which `last` was the last, and
+    /// `found` of all so far fit.
+    pub fn go_on(&self, lot: i64, read: usize, found: usize, last: Option<String>) -> Option<String> {
+        let more = i64::try_from(read).is_ok_and(|read| read >= lot) && found <= self.size;
+        last.filter(|_| more)
+    }
+
     /// Cuts the list to the page, and makes the token of the next one where there is one.
     pub fn cut<T>(&self, list: &mut Vec<T>, name: impl Fn(&T) -> &str) -> Option<String> {
         let more = list.len() > self.size;

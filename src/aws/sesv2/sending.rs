@@ -7,11 +7,12 @@ use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
 use crate::aws::ses::sending::{Body, Content, Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
 use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
 use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, Submission, Terms};
+use crate::mail::sending::{Grants, SendError, Submission, Terms};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
@@ -120,6 +121,7 @@ pub struct SendEmailRequest {
     endpoint_id: Option<String>,
     tenant_name: Option<String>,
     list_management_options: Option<ListManagementOptions>,
+    configuration_overrides: Option<ConfigurationOverrides>,
 }
 
 /// The id of the accepted mail.
@@ -193,15 +195,13 @@ pub async fn send_email(
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(input: &SendEmailRequest) -> Result<(), SesV2Error> {
     if let Some(list) = &input.list_management_options {
-        return Err(SesV2Error::NotFound(format!("List with name: {} doesn't exist.", list.contact_list_name)));
+        return Err(SendError::ContactListMissing(list.contact_list_name.clone()).into());
     }
-    if let Some(tenant) = &input.tenant_name {
-        return Err(SesV2Error::NotFound(format!("Tenant {tenant} does not exist.")));
-    }
+    no_tenant(input.tenant_name.as_deref())?;
     if input.endpoint_id.is_some() {
         return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
     }
-    Ok(())
+    input.configuration_overrides.as_ref().map_or(Ok(()), ConfigurationOverrides::check)
 }
 
 fn draft(simple: Message, from: Mailbox, to: Recipients, reply_to: Vec<Mailbox>) -> Result<Draft, SesV2Error> {

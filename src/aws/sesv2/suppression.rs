@@ -5,6 +5,7 @@ use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::lacking::{no_tenant, not_supported};
 use crate::aws::sesv2::page::Page;
 use crate::base::{EmailAddress, Timestamp};
 use crate::store::suppressed::{Reason, Suppressed, Wanted};
@@ -15,6 +16,7 @@ use crate::store::suppressed::{Reason, Suppressed, Wanted};
 pub struct PutSuppressedDestinationRequest {
     email_address: String,
     reason: String,
+    tenant_name: Option<String>,
 }
 
 /// No members.
@@ -30,6 +32,7 @@ pub async fn put_suppressed_destination(
     caller: &Caller,
     input: PutSuppressedDestinationRequest,
 ) -> Result<PutSuppressedDestinationResponse, SesV2Error> {
+    no_tenant(input.tenant_name.as_deref())?;
     let reason = reason(&input.reason)?;
     let address = address(&input.email_address)?;
     services.sending.put_suppressed(&caller.account, &caller.region, &address, reason).await?;
@@ -41,6 +44,7 @@ pub async fn put_suppressed_destination(
 #[serde(rename_all = "PascalCase")]
 pub struct GetSuppressedDestinationRequest {
     email_address: String,
+    tenant_name: Option<String>,
 }
 
 /// An entry of the list.
@@ -80,6 +84,7 @@ pub async fn get_suppressed_destination(
     caller: &Caller,
     input: GetSuppressedDestinationRequest,
 ) -> Result<GetSuppressedDestinationResponse, SesV2Error> {
+    no_tenant(input.tenant_name.as_deref())?;
     let found = services.sending.suppressed(&caller.account, &caller.region, &input.email_address).await?;
     let entry = found.ok_or_else(not_listed)?;
     let automatic = entry.message_id.is_some() || entry.feedback_id.is_some();
@@ -102,6 +107,7 @@ pub struct ListSuppressedDestinationsRequest {
     reasons: Vec<String>,
     start_date: Option<Time>,
     end_date: Option<Time>,
+    tenant_name: Option<String>,
     next_token: Option<String>,
     page_size: Option<i32>,
 }
@@ -133,6 +139,7 @@ pub async fn list_suppressed_destinations(
     caller: &Caller,
     input: ListSuppressedDestinationsRequest,
 ) -> Result<ListSuppressedDestinationsResponse, SesV2Error> {
+    no_tenant(input.tenant_name.as_deref())?;
     let page = Page::read(input.next_token.as_deref(), input.page_size)?;
     let mut wanted_reasons = reasons(&input.reasons)?;
     if wanted_reasons.is_empty() {
@@ -161,6 +168,7 @@ pub async fn list_suppressed_destinations(
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteSuppressedDestinationRequest {
     email_address: String,
+    tenant_name: Option<String>,
 }
 
 /// No members.
@@ -176,6 +184,7 @@ pub async fn delete_suppressed_destination(
     caller: &Caller,
     input: DeleteSuppressedDestinationRequest,
 ) -> Result<DeleteSuppressedDestinationResponse, SesV2Error> {
+    no_tenant(input.tenant_name.as_deref())?;
     let gone = services.sending.delete_suppressed(&caller.account, &caller.region, &input.email_address).await?;
     if gone { Ok(DeleteSuppressedDestinationResponse {}) } else { Err(not_listed()) }
 }
@@ -203,7 +212,7 @@ pub async fn put_account_suppression_attributes(
     input: PutAccountSuppressionAttributesRequest,
 ) -> Result<PutAccountSuppressionAttributesResponse, SesV2Error> {
     if input.validation_attributes.is_some() {
-        return Err(SesV2Error::BadRequest("ValidationAttributes is not supported.".to_owned()));
+        return Err(not_supported("ValidationAttributes"));
     }
     let reasons = reasons(&input.suppressed_reasons)?;
     services.sending.set_suppressed_reasons(&caller.account, &caller.region, reasons).await?;

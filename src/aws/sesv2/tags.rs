@@ -44,6 +44,7 @@ enum Resource {
     Identity(String),
     ConfigurationSet(String),
     VerificationTemplate(String),
+    Template(String),
 }
 
 /// The resource of an ARN, which must be the caller's.
@@ -62,6 +63,7 @@ fn resource(caller: &Caller, arn: &str) -> Result<Resource, SesV2Error> {
     match kind {
         "identity" => Ok(Resource::Identity(name)),
         "configuration-set" => Ok(Resource::ConfigurationSet(name)),
+        "template" => Ok(Resource::Template(name)),
         "custom-verification-email-template" => Ok(Resource::VerificationTemplate(name)),
         _ => Err(wrong()),
     }
@@ -118,6 +120,18 @@ pub async fn untag_resource(
     Ok(UntagResourceResponse {})
 }
 
+/// How tags change: each key has one value.
+fn changed(
+    add: Vec<(String, String)>,
+    remove: Vec<String>,
+) -> impl FnOnce(Vec<(String, String)>) -> Result<Vec<(String, String)>, SesV2Error> + Send + 'static {
+    move |mut tags| {
+        tags.retain(|(key, _)| !remove.contains(key) && !add.iter().any(|(own, _)| own == key));
+        tags.extend(add);
+        if tags.len() > TAGS_MAX { Err(too_many()) } else { Ok(tags) }
+    }
+}
+
 async fn change(
     services: &Services,
     caller: &Caller,
@@ -131,12 +145,11 @@ async fn change(
         Resource::VerificationTemplate(name) => {
             services.identities.tag_template(account, region, &name, add, remove).await?;
         }
+        Resource::Template(name) => {
+            services.templates.change_tags(account, region, &name, changed(add, remove)).await?;
+        }
         Resource::ConfigurationSet(name) => {
-            let changed = move |mut tags: Vec<(String, String)>| {
-                tags.retain(|(key, _)| !remove.contains(key) && !add.iter().any(|(own, _)| own == key));
-                tags.extend(add);
-                if tags.len() > TAGS_MAX { Err(too_many()) } else { Ok(tags) }
-            };
+            let changed = changed(add, remove);
             services.configuration_sets.change_tags(account, region, &name, changed).await?;
         }
     }
@@ -172,6 +185,7 @@ pub async fn list_tags_for_resource(
         Resource::VerificationTemplate(name) => {
             Tag::list(&services.identities.template(account, region, &name).await?.tags)
         }
+        Resource::Template(name) => Tag::list(&services.templates.get(account, region, &name).await?.tags),
         Resource::ConfigurationSet(name) => {
             let set = services.configuration_sets.get(account, region, &name).await?;
             let options: serde_json::Value = serde_json::from_str(&set.options).unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::aws::service::Services;
 use crate::aws::ses::sending::{Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, name_of, own_data};
 use crate::aws::sesv2::error::SesV2Error;
+use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
 use crate::aws::sesv2::sending::{Attachment, MessageHeader};
 use crate::aws::sesv2::templates::EmailTemplateContent;
 use crate::mail::content::templates::{Compiled, read_data};
@@ -151,6 +152,7 @@ pub struct SendBulkEmailRequest {
     configuration_set_name: Option<String>,
     endpoint_id: Option<String>,
     tenant_name: Option<String>,
+    configuration_overrides: Option<ConfigurationOverrides>,
 }
 
 /// What became of each mail, in the order of the entries.
@@ -225,13 +227,11 @@ pub async fn send_bulk_email(
 
 /// What SES has and this server does not: refused by name, never ignored.
 fn refuse_lacking(input: &SendBulkEmailRequest) -> Result<(), SesV2Error> {
-    if let Some(tenant) = &input.tenant_name {
-        return Err(SesV2Error::NotFound(format!("Tenant {tenant} does not exist.")));
-    }
+    no_tenant(input.tenant_name.as_deref())?;
     if input.endpoint_id.is_some() {
         return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
     }
-    Ok(())
+    input.configuration_overrides.as_ref().map_or(Ok(()), ConfigurationOverrides::check)
 }
 
 async fn send_entry(

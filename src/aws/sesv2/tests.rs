@@ -93,7 +93,7 @@ async fn mails_are_accepted_in_every_form() {
     let (status, xml) = client.v1("SendRawEmail", &[("RawMessage.Data", &raw)]).await;
     assert!(status == 200 && xml.contains("<SendRawEmailResult><MessageId>01"), "{xml}");
     let (_, account) = client.v2("GET", "/account", Value::Null).await;
-    assert_eq!(account["SendQuota"], json!({"Max24HourSend": -1.0, "MaxSendRate": -1.0, "SentLast24Hours": 6.0}));
+    assert_eq!(account["SendQuota"], json!({"Max24HourSend": -1.0, "MaxSendRate": 10_000.0, "SentLast24Hours": 6.0}));
     let (_, xml) = client.v1("GetSendQuota", &[]).await;
     assert!(xml.contains("<Max24HourSend>-1"), "{xml}");
 }

@@ -20,10 +20,10 @@ pub async fn topic(
     text: &str,
     action: &str,
 ) -> Result<Arn, SnsError> {
-    topic_with(services, caller, (member, text), action, &[]).await
+    topic_with(services, caller, (member, text), action, Vec::new()).await
 }
 
-/// The same, where the action has condition keys of its own: `("sns:Protocol", "sqs")`.
+/// The same, where the action has condition keys of its own, in lower case.
 ///
 /// # Errors
 /// As [`topic`].
@@ -32,12 +32,14 @@ pub async fn topic_with(
     caller: &Caller,
     (member, text): (&str, &str),
     action: &str,
-    keys: &[(&str, &str)],
+    mut keys: Vec<(&'static str, Vec<String>)>,
 ) -> Result<Arn, SnsError> {
     let arn = topic_here(caller, member, text)?;
     let own = arn.account == caller.account;
     let refused = || Err(SnsError::unauthorized(caller.account.as_str(), action, &arn.to_string()));
     let Some(policy) = services.topics.policy(&arn).await? else { return if own { Ok(arn) } else { refused() } };
+    // SNS's own: whoever calls is the source too.
+    keys.push(("aws:sourceowner", vec![caller.account.to_string()]));
     let request = Request {
         principal: Principal::Account(caller.account.clone()),
         action: format!("sns:{action}"),
@@ -46,11 +48,9 @@ pub async fn topic_with(
         secure: caller.endpoint.starts_with("https://"),
         region: arn.region.clone(),
         at: services.clock.now(),
-        more: Vec::new(),
+        more: keys,
     };
-    // SNS's own: whoever calls is the source too.
-    let keys: Vec<(&str, &str)> = [("aws:SourceOwner", caller.account.as_str())].iter().chain(keys).copied().collect();
-    match policy.decide_with(&request, &keys) {
+    match policy.decide(&request) {
         Decision::Allow => Ok(arn),
         Decision::Silent if own => Ok(arn),
         Decision::Silent | Decision::Deny => refused(),

@@ -34,12 +34,14 @@ pub async fn subscribe(
     caller: &Caller,
     input: SubscribeInput,
 ) -> Result<SubscribeResponse, SnsError> {
-    let keys =
-        [("sns:Protocol", input.protocol.as_str()), ("sns:Endpoint", input.endpoint.as_deref().unwrap_or_default())];
+    let keys = vec![
+        ("sns:protocol", vec![input.protocol.clone()]),
+        ("sns:endpoint", vec![input.endpoint.clone().unwrap_or_default()]),
+    ];
     let named = ("TopicArn", input.topic_arn.as_str());
     let wish = Wish {
         owner: caller.account.clone(),
-        topic: permit::topic_with(services, caller, named, "Subscribe", &keys).await?,
+        topic: permit::topic_with(services, caller, named, "Subscribe", keys).await?,
         protocol: input.protocol,
         endpoint: input.endpoint,
         attributes: input.attributes,

@@ -40,6 +40,9 @@ pub enum Error {
     /// Not a delivery stream of this account in this region, or one that the settings do not know.
     #[error("delivery stream {0} cannot be used")]
     Stream(String),
+    /// Not an event bus of this account in this region, or one that the settings do not know.
+    #[error("event bus {0} cannot be used")]
+    Bus(String),
     /// Not a topic of this account in this region, or one that does not exist.
     #[error("topic {0} cannot be used")]
     Topic(String),

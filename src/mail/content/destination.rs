@@ -67,6 +67,8 @@ pub enum Target {
         /// The role that AWS would write with. It is kept and given back; there are no roles here.
         role_arn: String,
     },
+    /// An event bus of the same account and region, which the settings give a URL.
+    Bus(String),
     /// SES's CloudWatch: counters of the events, labelled by these dimensions. Ours are at `/metrics`.
     Metrics(Vec<Dimension>),
 }
@@ -138,6 +140,10 @@ impl ConfigurationSets {
         if let Target::Stream { stream_arn, .. } = &new.target {
             let arn = own(stream_arn, "firehose", &account, &region).filter(|arn| self.has_stream(arn));
             arn.ok_or_else(|| Error::Stream(stream_arn.chars().take(512).collect()))?;
+        }
+        if let Target::Bus(bus) = &new.target {
+            let arn = own(bus, "events", &account, &region).filter(|arn| self.topics.has_bus(arn));
+            arn.ok_or_else(|| Error::Bus(bus.chars().take(512).collect()))?;
         }
         self.store
             .write(move |tx| {

@@ -49,6 +49,8 @@ pub struct Delivery {
     pub reporting_mta: String,
     /// The address that it went out from: the tag `ses:outgoing-ip`.
     pub outgoing_ip: Option<String>,
+    /// The address that it went to. Only notifications tell it: `remoteMtaIp`.
+    pub remote_ip: Option<String>,
 }
 
 /// A bounce's facts.
@@ -67,6 +69,8 @@ pub struct Bounce {
     pub feedback_id: String,
     /// `dns; HOST`: who reports it.
     pub reporting_mta: Option<String>,
+    /// The address of the host that refused it. Only notifications tell it: `remoteMtaIp`.
+    pub remote_ip: Option<String>,
 }
 
 /// How final a bounce is.
@@ -198,7 +202,8 @@ impl Event {
     /// The notification of an identity's topic: one line of JSON. It has no tags, and headers only where they are wanted
     /// (SES guide, "Notification contents").
     pub fn notification(&self, mail: &Mail, with_headers: bool) -> String {
-        let (name, body) = self.body(mail);
+        let (name, mut body) = self.body(mail);
+        set(&mut body, "remoteMtaIp", self.remote_ip().map(str::to_owned));
         let mut object = self.mail_object(mail);
         if let Some(members) = object.as_object_mut() {
             members.remove("tags");
@@ -217,6 +222,14 @@ impl Event {
         record.insert("mail".to_owned(), object);
         record.insert(name.to_owned(), body);
         Value::Object(record).to_string()
+    }
+
+    fn remote_ip(&self) -> Option<&str> {
+        match self {
+            Event::Delivery(delivery) => delivery.remote_ip.as_deref(),
+            Event::Bounce(bounce) => bounce.remote_ip.as_deref(),
+            _ => None,
+        }
     }
 
     fn mail_object(&self, mail: &Mail) -> Value {

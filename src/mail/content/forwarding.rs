@@ -41,6 +41,7 @@ fn write(mail: &Mail, event: &Event) -> Option<SystemMail> {
     let base = Report {
         from: (name, &from),
         to: &recipient,
+        in_reply_to: None,
         subject: "Delivery Status Notification (Failure)",
         text: "",
         kind: "delivery-status",

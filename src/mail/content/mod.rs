@@ -1,4 +1,5 @@
 //! Configuration sets and the events that they publish.
+mod bridge;
 pub mod configuration_set;
 pub mod destination;
 pub mod event;

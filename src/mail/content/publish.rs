@@ -2,6 +2,7 @@
 use tracing::warn;
 
 use crate::base::Arn;
+use crate::mail::content::bridge;
 use crate::mail::content::destination::Target;
 use crate::mail::content::event::Event;
 use crate::mail::content::feedback;
@@ -36,6 +37,14 @@ pub async fn publish_event(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Ev
             Target::Stream { stream_arn, .. } => {
                 if let Ok(stream) = stream_arn.parse::<Arn>() {
                     Streams::put(tx, &stream, record.get_or_insert_with(|| event.record(mail))).await?;
+                }
+                continue;
+            }
+            Target::Bus(bus) => {
+                if let Ok(bus) = bus.parse::<Arn>() {
+                    let record = record.get_or_insert_with(|| event.record(mail));
+                    let (id, body) = bridge::envelope(mail, set, event, record, tx.now());
+                    Topics::put_event_in(tx, &bus, id, body).await?;
                 }
                 continue;
             }

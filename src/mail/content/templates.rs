@@ -135,7 +135,7 @@ pub fn read_data(text: &str) -> Result<Value, Error> {
 /// The templates of all accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct Templates {
-    store: Store,
+    pub(super) store: Store,
     clock: Clock,
 }
 

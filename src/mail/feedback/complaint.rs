@@ -1,5 +1,9 @@
-//! Complaints: feedback reports (RFC 5965), and what providers send instead of them: Microsoft's JMRP attaches the mail,
-//! with a field that names the recipient, and says nothing else.
+//! Complaints: feedback reports (RFC 5965), and what providers send instead of them. Microsoft's JMRP attached the mail, with a
+//! field that names the recipient, and said nothing else; since 2026 it sends reports without addresses. SpamCop writes a
+//! text that quotes the mail. Most reports have the recipient's address taken out, some the return path too: the mail is
+//! known by the mark in its own field or in its return path (`mark.rs`), and one of them is enough.
+//!
+//! Gmail sends no complaints: its feedback loop is a table in Postmaster Tools, by the field `Feedback-ID` of who sends.
 use mail_parser::DateTime;
 
 use crate::base::Timestamp;
@@ -36,7 +40,7 @@ impl Complaint {
 pub fn read(message: &Read<'_>) -> Option<Complaint> {
     match message.part(&["message/feedback-report"]) {
         Some(part) => Some(report(part)),
-        None => attached(message),
+        None => attached(message).or_else(|| quoted(message)),
     }
 }
 
@@ -80,6 +84,19 @@ fn attached(message: &Read<'_>) -> Option<Complaint> {
         user_agent: None,
         arrival: None,
         recipient,
+    })
+}
+
+/// A text of SpamCop, which quotes the mail with its header.
+fn quoted(message: &Read<'_>) -> Option<Complaint> {
+    let from = message.field("From").unwrap_or_default().to_ascii_lowercase();
+    let subject = message.field("Subject").unwrap_or_default().trim_start();
+    let spamcop = from.contains("@reports.spamcop.net") && subject.starts_with("[SpamCop");
+    spamcop.then(|| Complaint {
+        feedback_type: Some("abuse".to_owned()),
+        user_agent: message.field("X-Mailer").map(line),
+        arrival: None,
+        recipient: None,
     })
 }
 

@@ -51,7 +51,9 @@ fn fate(group: &[HeaderField]) -> Option<Fate> {
     let addresses = ["Original-Recipient", "Final-Recipient"].iter().filter_map(|name| address(get(group, name)?));
     let addresses: Vec<String> = addresses.collect();
     let status = get(group, "Status").and_then(status);
-    let action = get(group, "Action").map(|word| word.trim().to_ascii_lowercase());
+    // A comment may follow the word.
+    let word = |value: &str| value.trim().split(|c: char| !c.is_ascii_alphabetic()).next().map(str::to_ascii_lowercase);
+    let action = get(group, "Action").and_then(word).filter(|word| !word.is_empty());
     let action = match (action.as_deref(), status.as_deref()) {
         (Some("delayed"), _) => Action::Delayed,
         (Some("delivered" | "relayed" | "expanded"), _) => Action::Fine,
@@ -94,7 +96,7 @@ mod tests {
         let good = "Reporting-MTA: dns; mx.there.example\r\nArrival-Date: x\r\n\r\nOriginal-Recipient: rfc822;a@x.example\r\n\
             Final-Recipient: rfc822; b@y.example\r\nAction: failed\r\nStatus: 5.1.1 (bad mailbox)\r\n\
             Diagnostic-Code: smtp; 550 5.1.1\r\n <b@y.example> no such user\r\n\r\n\
-            Final-Recipient: rfc822;<c@y.example>\r\nAction: Delayed\r\nStatus: 4.2.2\r\n";
+            Final-Recipient: rfc822;<c@y.example>\r\nAction: Delayed (will try again)\r\nStatus: 4.2.2\r\n";
         let crammed = good.replacen("\r\n\r\n", "\r\n", 1);
         let loose = format!("\r\n{}\r\n\r\n\r\n", good.replace("\r\n", "\n").replace("\n\n", "\n\n\n"));
         for text in [good, &crammed, &loose] {

@@ -9,7 +9,8 @@ use crate::mail::feedback::classify::{self, classify};
 use crate::mail::feedback::complaint;
 use crate::mail::feedback::letter::Fate;
 use crate::mail::sending::suppression;
-use crate::store::mails::{self, Mail, Recipient, Status};
+use crate::store::mail_figures::{self, Counted};
+use crate::store::mails::{self, Kind, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx, feedback};
 use crate::topics::Topics;
@@ -38,6 +39,7 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
         return Ok(false);
     }
     mails::bounce_later(tx, &mail.id, to.n, &text).await?;
+    count(tx, mail, Counted::Bounce).await?;
     let status = fate.status.clone().or_else(|| classify::enhanced(&text).map(str::to_owned));
     let (kind, sub_type) = classify(status.as_deref(), &text);
     if kind == BounceType::Permanent {
@@ -56,6 +58,7 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
         recipients: vec![recipient],
         feedback_id,
         reporting_mta: Some(about.reporting_mta.clone()),
+        remote_ip: None,
     });
     publish_event(tx, topics, mail, &event).await?;
     Ok(true)
@@ -91,12 +94,19 @@ pub async fn complained(
 ) -> Result<bool, Error> {
     let (mail, to) = (&about.mail, &about.to);
     let feedback_id = ids::ses_message_id(about.at);
-    if !feedback::tell_once(tx, &mail.id, to.n, "Complaint", &feedback_id).await? {
+    // Who says that it is no spam may complain later, and that must not count as told.
+    let kind = match complaint.feedback_type.as_deref() {
+        Some("not-spam") => "Complaint not-spam",
+        Some("auth-failure") => "Complaint auth-failure",
+        _ => "Complaint",
+    };
+    if !feedback::tell_once(tx, &mail.id, to.n, kind, &feedback_id).await? {
         return Ok(false);
     }
     if complaint.is_unwanted() {
         suppression::suppress(tx, mail, &to.address, Reason::Complaint, &feedback_id).await?;
     }
+    count(tx, mail, Counted::Complaint).await?;
     let event = Event::Complaint(Complaint {
         at: about.at,
         recipients: vec![to.address.clone()],
@@ -108,4 +118,8 @@ pub async fn complained(
     });
     publish_event(tx, topics, mail, &event).await?;
     Ok(true)
+}
+
+async fn count(tx: &mut Tx, mail: &Mail, what: Counted) -> Result<(), Error> {
+    if mail.kind == Kind::User { mail_figures::count(tx, mail, what, 1).await } else { Ok(()) }
 }

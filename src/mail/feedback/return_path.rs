@@ -36,7 +36,7 @@ impl ReturnPaths {
     /// The envelope's sender for a recipient. `mail_from`: the identity's own domain for it. `None`: the mail's own
     /// return path, which is what our own mails and mails without a domain for it have.
     pub fn sender(&self, mail: &Mail, recipient: i64, mail_from: Option<&str>) -> Option<EmailAddress> {
-        if mail.kind != Kind::User || mail.return_path.is_empty() {
+        if mail.kind == Kind::System || mail.return_path.is_empty() {
             return None;
         }
         let domain = mail_from.or(self.domain.as_ref().map(Domain::as_str))?;

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{Clock, EmailAddress};
+use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::mail::feedback::letter::{self, Action, Fate, Letter, Read, Report};
 use crate::mail::feedback::record::{self, About};
 use crate::mail::feedback::{Mark, Purpose, ReturnPaths};
 use crate::mail::sending::system::{Onward, send_on_in};
+use crate::mail::sending::tell_undelivered;
 use crate::outlets::objects::{Objects, key};
 use crate::store::inbound_mails::{self, InboundMail, State};
-use crate::store::mails::{self, Status};
-use crate::store::{Error, Store, Tx};
+use crate::store::mails::{self, Kind, Mail, Status};
+use crate::store::{Error, Store, Tx, forwards};
 use crate::topics::Topics;
 use crate::workers::{Finish, Outcome, Reason, backoff};
 
@@ -51,9 +52,9 @@ impl Returned {
     }
 
     /// Whether all these recipients are addresses of ours for what comes back. An inbound mail has either only such or
-    /// none.
-    pub fn takes(&self, recipients: &[EmailAddress]) -> bool {
-        let ours = |address| self.paths.purpose(address, self.clock.now()).is_some();
+    /// none. `at`: when the mail was taken; what was a return path then is one still, however long the mail waited.
+    pub fn takes(&self, recipients: &[EmailAddress], at: Timestamp) -> bool {
+        let ours = |address| self.paths.purpose(address, at).is_some();
         !recipients.is_empty() && recipients.iter().all(ours)
     }
 
@@ -71,9 +72,14 @@ impl Returned {
         let message = Read::new(raw, mail.source.is_none());
         let letter = letter::judge(&message);
         let mut steps = Vec::new();
-        for (address, mark) in self.marks(recipients, &message) {
+        for (address, mark) in self.marks(recipients, &message, mail.received_at) {
             let Some((sent, to)) = self.find(mark).await? else { continue };
+            let to_complaints = address.is_none();
             let step = step(&letter, &to.address, address);
+            // What is written to the complaints address and is no report may still be worth a look.
+            if to_complaints && matches!(step, Step::Nothing) {
+                continue;
+            }
             if matches!(step, Step::Bounced(_)) && to.status == Status::Pending && attempt <= WAITS {
                 let at = self.clock.now() + Duration::from_secs(15) * attempt;
                 return Ok(Finish::plain(Outcome::RetryAt(at, Reason::Deferred)));
@@ -91,14 +97,18 @@ impl Returned {
     }
 
     /// Whom it is about: what the addresses name, or for the complaints address what stands in the mail.
-    fn marks(&self, recipients: &[EmailAddress], message: &Read<'_>) -> Vec<(Option<EmailAddress>, Mark)> {
-        let now = self.clock.now();
+    fn marks(
+        &self,
+        recipients: &[EmailAddress],
+        message: &Read<'_>,
+        at: Timestamp,
+    ) -> Vec<(Option<EmailAddress>, Mark)> {
         let mut marks: Vec<(Option<EmailAddress>, Mark)> = Vec::new();
         for address in recipients {
-            let found = match self.paths.purpose(address, now) {
+            let found = match self.paths.purpose(address, at) {
                 Some(Purpose::Returned(mark)) => Some((Some(address.clone()), mark)),
                 Some(Purpose::Complaints) => {
-                    message.pieces().find_map(|piece| self.paths.find(piece, now)).map(|mark| (None, mark))
+                    message.pieces().find_map(|piece| self.paths.find(piece, at)).map(|mark| (None, mark))
                 }
                 None => None,
             };
@@ -125,20 +135,32 @@ impl Returned {
 
     /// Nobody's: kept for the operator.
     async fn keep(&self, attempt: u32, mail: &InboundMail, raw: &Bytes) -> Finish {
-        tracing::warn!(message.id = %mail.id, "what came back names no mail of ours; it is kept in a bucket");
+        tracing::warn!(message.id = %mail.id, "what came back is no report of a mail of ours; it is kept in a bucket");
         if let Err(error) = self.objects.put(BUCKET, &key(None, &mail.id), raw.clone()).await {
             tracing::error!(message.id = %mail.id, %error, "it cannot be kept");
             let wait = backoff::doubling(attempt, Duration::from_secs(10), Duration::from_secs(1_800));
             let at = self.clock.now() + backoff::jitter(wait);
             let again = Outcome::RetryAt(at, Reason::Unreachable);
-            return Finish::plain(if attempt < TRIES { again } else { Outcome::GiveUp(Reason::Unreachable) });
+            if attempt < TRIES {
+                return Finish::plain(again);
+            }
+            return Self::failed(mail, Reason::Unreachable, format!("what came back cannot be kept: {error}"));
         }
         let id = mail.id.clone();
         Finish::with(Outcome::Done, move |tx| {
             Box::pin(async move {
-                inbound_mails::finish(tx, &id, State::Done, "kept in a bucket: it names no mail of ours").await?;
+                inbound_mails::finish(tx, &id, State::Done, "kept in a bucket: it is no report of a mail of ours")
+                    .await?;
                 Ok(())
             })
+        })
+    }
+
+    /// Given up. The state lets the sweep find it, and the operator.
+    fn failed(mail: &InboundMail, reason: Reason, note: String) -> Finish {
+        let id = mail.id.clone();
+        Finish::with(Outcome::GiveUp(reason), move |tx| {
+            Box::pin(async move { inbound_mails::finish(tx, &id, State::Failed, &note).await.map(drop) })
         })
     }
 
@@ -180,10 +202,11 @@ fn fate_of<'a>(report: &'a Report, recipient: &str) -> Option<&'a Fate> {
 
 async fn take(tx: &mut Tx, topics: &Topics, id: &str, about: About, step: Step, message: &[u8]) -> Result<(), Error> {
     let (name, told) = match &step {
+        step if about.mail.kind == Kind::Forward => ("forward", of_forward(tx, &about, step, message).await?),
         Step::Bounced(fate) => ("bounce", record::bounced(tx, topics, &about, fate).await?),
         Step::Delayed(fate) => ("delay", record::delayed(tx, topics, &about, fate).await?),
         Step::Complained(complaint) => ("complaint", record::complained(tx, topics, &about, complaint).await?),
-        Step::Onward(from) => ("onward", onward(tx, &about, from, message).await?),
+        Step::Onward(from) => ("onward", onward(tx, &about.mail, &about.mail.return_path, from, message).await?),
         Step::Nothing => ("nothing", false),
     };
     metrics::counter!("postrider_feedback_total", "kind" => name).increment(1);
@@ -192,14 +215,30 @@ async fn take(tx: &mut Tx, topics: &Topics, id: &str, about: About, step: Step, 
     Ok(())
 }
 
+/// What came back for a received mail that had gone on: its sender is told, and gets automatic answers and letters; there
+/// is no event, and nobody is put on a list.
+async fn of_forward(tx: &mut Tx, about: &About, step: &Step, message: &[u8]) -> Result<bool, Error> {
+    match step {
+        Step::Bounced(fate) => {
+            let reply = fate.diagnostic.clone().unwrap_or_default();
+            mails::bounce_later(tx, &about.mail.id, about.to.n, &reply).await?;
+            tell_undelivered(tx, &about.mail, &about.to, fate.status.as_deref()).await
+        }
+        Step::Onward(from) => {
+            let Some(forwarded) = forwards::find(tx, &about.mail.id).await? else { return Ok(false) };
+            onward(tx, &about.mail, &forwarded.reverse_path, from, message).await
+        }
+        Step::Delayed(_) | Step::Complained(_) | Step::Nothing => Ok(false),
+    }
+}
+
 /// Sends it on with the null reverse path, so that nothing comes back for it.
-async fn onward(tx: &mut Tx, about: &About, from: &EmailAddress, message: &[u8]) -> Result<bool, Error> {
-    let mail = &about.mail;
-    let (Ok(account), Ok(region), Ok(to)) = (mail.account.parse(), mail.region.parse(), mail.return_path.parse())
-    else {
+async fn onward(tx: &mut Tx, mail: &Mail, to: &str, from: &EmailAddress, message: &[u8]) -> Result<bool, Error> {
+    let (Ok(account), Ok(region), Ok(to)) = (mail.account.parse(), mail.region.parse(), to.parse()) else {
         return Ok(false);
     };
-    let onward = Onward { account, region, from: from.clone(), null: true, to: vec![to], raw: message.to_vec() };
+    let (from, raw) = (from.clone(), message.to_vec());
+    let onward = Onward { account, region, from, null: true, to: vec![to], raw, kind: Kind::System };
     send_on_in(tx, onward).await?;
     Ok(true)
 }

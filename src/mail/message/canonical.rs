@@ -12,6 +12,11 @@ pub enum Form {
 }
 
 impl Form {
+    /// Reads the word in `c=`.
+    pub fn read(text: &str) -> Option<Self> {
+        [Self::Relaxed, Self::Simple].into_iter().find(|form| form.as_str() == text)
+    }
+
     /// The word in `c=`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,9 +6,11 @@ use crate::mail::message::{Error, headers};
 
 /// SES: the subject's length (SESv2 model).
 const SUBJECT_LIMIT: usize = 998;
-/// SES: custom headers of one message, and the length of a value.
+/// SES: custom headers of one message, the length of a value, and of name and value together (SESv2 model, MessageHeader).
+/// SES takes ASCII only; other characters are encoded here.
 const HEADERS_LIMIT: usize = 15;
 const VALUE_LIMIT: usize = 995;
+const HEADER_LIMIT: usize = 996;
 /// SES: a file name, a content id, a content type and a description.
 const FILE_NAME_LIMIT: usize = 255;
 const CONTENT_ID_LIMIT: usize = 78;
@@ -111,7 +113,12 @@ fn top_headers(out: &mut Vec<u8>, draft: &Draft) -> Result<(), Error> {
         if RESERVED.contains(&lower.as_str()) || lower.starts_with("content-") {
             return Err(Error::ReservedHeader(name.clone()));
         }
-        limit("value of a header", value.chars().count(), VALUE_LIMIT)?;
+        let length = value.chars().count();
+        if length == 0 {
+            return Err(Error::EmptyHeader(name.clone()));
+        }
+        limit("value of a header", length, VALUE_LIMIT)?;
+        limit("header with its name", name.chars().count() + length, HEADER_LIMIT)?;
         headers::unstructured(out, name, value)?;
     }
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
@@ -319,7 +326,11 @@ mod tests {
         }
         assert!(with(&|d| d.subject = "a\r\nBcc: x@y.example".to_owned()).is_err());
         assert!(with(&|d| d.text = None).is_err());
-        assert!(with(&|d| d.headers = vec![("X-A".to_owned(), String::new()); 16]).is_err());
+        assert!(with(&|d| d.headers = vec![("X-A".to_owned(), "x".to_owned()); 15]).is_ok());
+        assert!(with(&|d| d.headers = vec![("X-A".to_owned(), "x".to_owned()); 16]).is_err());
+        assert!(header("X-A", "").is_err());
+        assert!(header("X-A", &"x".repeat(993)).is_ok() && header("X-A", &"x".repeat(994)).is_err());
+        assert!(header(&"X".repeat(126), "x").is_ok() && header(&"X".repeat(127), "x").is_err());
         let file = |change: &dyn Fn(&mut Attachment)| {
             let mut a = attachment("a.txt", Disposition::Inline, b"x");
             change(&mut a);

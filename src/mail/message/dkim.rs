@@ -1,6 +1,8 @@
 //! DKIM signatures (RFC 6376; RFC 8463 for Ed25519) over the header fields that SES signs.
 //!
 //! The usual fields are signed once more than they occur, so that nobody can add another one of them (RFC 6376, 8.15).
+use std::str::FromStr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
@@ -77,6 +79,18 @@ pub struct Canonicalization {
     pub header: Form,
     /// Of the body.
     pub body: Form,
+}
+
+impl FromStr for Canonicalization {
+    type Err = String;
+
+    /// Reads `HEADER/BODY`, each `relaxed` or `simple`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let forms = text.split_once('/').and_then(|(header, body)| Some((Form::read(header)?, Form::read(body)?)));
+        let (header, body) =
+            forms.ok_or_else(|| format!("dkim-canonicalization {text:?} is not relaxed/relaxed or the like"))?;
+        Ok(Self { header, body })
+    }
 }
 
 /// The message cannot be signed: the key is not one.

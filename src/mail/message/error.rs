@@ -10,6 +10,9 @@ pub enum Error {
     /// A header that we or SES write, and no caller may.
     #[error("header {0} cannot be set here")]
     ReservedHeader(String),
+    /// A header without a value.
+    #[error("header {0} has no value")]
+    EmptyHeader(String),
     /// A line break or another control character in a field.
     #[error("control character in {0}")]
     ControlCharacter(String),

@@ -47,6 +47,10 @@ pub struct Finished {
     pub configuration_set: Option<String>,
     /// X-SES-MESSAGE-TAGS.
     pub tags: Vec<(String, String)>,
+    /// X-SES-LIST-MANAGEMENT-OPTIONS: the name of a contact list.
+    pub contact_list: Option<String>,
+    /// X-SES-TENANT: the name of a tenant.
+    pub tenant: Option<String>,
     /// X-SES-SOURCE-ARN, X-SES-FROM-ARN, X-SES-RETURN-PATH-ARN.
     pub arns: [Option<String>; 3],
 }
@@ -131,11 +135,20 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         return_path: None,
         configuration_set: None,
         tags: Vec::new(),
+        contact_list: None,
+        tenant: None,
         arns: [None, None, None],
     };
     for field in &fields {
         for (arn, _) in done.arns.iter_mut().zip(ARNS).filter(|(_, name)| field.is(name)) {
             *arn = Some(field.value()).filter(|value| !value.is_empty());
+        }
+        if field.is("X-SES-LIST-MANAGEMENT-OPTIONS") {
+            // `LIST; topic=TOPIC`.
+            let list = field.value().split(';').next().map(|list| list.trim().to_owned());
+            done.contact_list = list.filter(|list| !list.is_empty());
+        } else if field.is("X-SES-TENANT") {
+            done.tenant = Some(field.value()).filter(|name| !name.is_empty());
         }
         if field.is("X-SES-CONFIGURATION-SET") {
             done.configuration_set = Some(field.value()).filter(|name| !name.is_empty());

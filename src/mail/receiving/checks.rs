@@ -2,6 +2,7 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
@@ -20,6 +21,7 @@ use serde::Serialize;
 use crate::base::Clock;
 use crate::config::{Mode, Settings};
 use crate::mail::message::parse;
+use crate::mail::receiving::scan::{Disabled, Scanned, Scanner};
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
@@ -61,9 +63,9 @@ impl Verdict {
 /// What all checks of one mail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdicts {
-    /// No scanner is connected: always `Disabled`.
+    /// What the scanner says; `Disabled` where no rule asked for it.
     pub spam: Verdict,
-    /// No scanner is connected: always `Disabled`.
+    /// What the scanner says; `Disabled` where no rule asked for it.
     pub virus: Verdict,
     /// RFC 7208, for the reverse path's domain, or the client's name for the null one.
     pub spf: Verdict,
@@ -75,7 +77,7 @@ pub struct Verdicts {
     pub dmarc_policy: Option<&'static str>,
     /// The header fields that tell it: `Received-SPF` and `Authentication-Results`, each ending in CRLF.
     pub headers: String,
-    /// DNS failed for now: later the verdicts may be others.
+    /// DNS or the scanner failed for now: later the verdicts may be others.
     pub temporary: bool,
 }
 
@@ -117,6 +119,7 @@ pub struct Envelope<'a> {
 #[derive(Clone)]
 pub struct Checks {
     authenticator: MessageAuthenticator,
+    scanner: Arc<dyn Scanner>,
     settings: CheckSettings,
     clock: Clock,
 }
@@ -134,16 +137,28 @@ impl Checks {
             MessageAuthenticator::new(ResolverConfig::from_parts(None, Vec::new(), servers), options)
         }
         .map_err(|error| error.to_string())?;
-        Ok(Self { authenticator, settings, clock })
+        Ok(Self { authenticator, scanner: Arc::new(Disabled), settings, clock })
     }
 
-    /// Checks one mail. Never fails: what cannot be checked says so.
-    pub async fn check(&self, envelope: Envelope<'_>, raw: &[u8]) -> Verdicts {
-        let work = self.run(envelope, raw);
-        match self.clock.timeout(self.settings.deadline, work).await {
-            Some(verdicts) => verdicts,
-            None => unchecked(true),
-        }
+    /// The same checks, with this scanner.
+    pub fn with_scanner(self, scanner: Arc<dyn Scanner>) -> Self {
+        Self { scanner, ..self }
+    }
+
+    /// Checks one mail. `scan`: whether a rule that is for it asks for the scanner (ScanEnabled). Never fails: what cannot
+    /// be checked says so.
+    pub async fn check(&self, envelope: Envelope<'_>, raw: &[u8], scan: bool) -> Verdicts {
+        let deadline = self.settings.deadline;
+        let scanned = async {
+            if !scan {
+                return Scanned::DISABLED;
+            }
+            self.clock.timeout(deadline, self.scanner.scan(envelope, raw)).await.unwrap_or(Scanned::FAILED)
+        };
+        let authenticated = self.clock.timeout(deadline, self.run(envelope, raw));
+        let (authenticated, Scanned { spam, virus, temporary }) = futures::join!(authenticated, scanned);
+        let verdicts = authenticated.unwrap_or_else(|| unchecked(true));
+        Verdicts { spam, virus, temporary: verdicts.temporary || temporary, ..verdicts }
     }
 
     async fn run(&self, envelope: Envelope<'_>, raw: &[u8]) -> Verdicts {

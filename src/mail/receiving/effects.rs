@@ -10,7 +10,9 @@ use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::SUBJECT;
 use crate::mail::sending::system::{Onward, SystemMail, SystemMailError, send_in, send_on_in};
 use crate::queues::{Error as QueueError, Outgoing, Queues};
-use crate::store::{Error, Tx, queues, topics};
+use crate::store::forwards::Forwarded;
+use crate::store::mails::Kind;
+use crate::store::{Error, Tx, forwards, queues, topics};
 use crate::topics::Error as TopicError;
 use crate::topics::{Publication, Topics};
 use crate::workers;
@@ -77,7 +79,7 @@ pub async fn commit(
                 send(tx, &targets.queues, &queue, message, (group, id)).await?;
             }
             Effect::Hand(task) => hand(tx, id, task).await?,
-            Effect::Forward(forward) => enqueue_forward(tx, owner, *forward).await?,
+            Effect::Forward(forward) => enqueue_forward(tx, owner, id, *forward).await?,
         }
     }
     Ok(())
@@ -148,10 +150,13 @@ async fn hand(tx: &mut Tx, mail: &str, task: Task) -> Result<(), Error> {
     workers::enqueue(tx, SystemQueue::Inbound, &[Job { body, group, visible_at }]).await
 }
 
-async fn enqueue_forward(tx: &mut Tx, owner: &Owner, forward: Forward) -> Result<(), Error> {
-    let Forward { from, null, to, message } = forward;
-    let (account, region) = (owner.account.clone(), owner.region.clone());
-    let id = send_on_in(tx, Onward { account, region, from, null, to, raw: message }).await?;
-    tracing::info!(message.id = %id, "received mail goes on");
-    Ok(())
+async fn enqueue_forward(tx: &mut Tx, owner: &Owner, inbound_id: &str, forward: Forward) -> Result<(), Error> {
+    let Forward { from, null, to, told, message } = forward;
+    let (account, region, received_by) = (owner.account.clone(), owner.region.clone(), from.to_string());
+    let onward = Onward { account, region, from, null, to, raw: message, kind: Kind::Forward };
+    let mail_id = send_on_in(tx, onward).await?;
+    tracing::info!(message.id = inbound_id, mail.id = %mail_id, "received mail goes on");
+    let reverse_path = told.map(|address| address.to_string()).unwrap_or_default();
+    let inbound_id = inbound_id.to_owned();
+    forwards::insert(tx, &Forwarded { mail_id, inbound_id, received_by, reverse_path }).await
 }

@@ -28,7 +28,7 @@ use crate::store::inbound_mails::{InboundMail, State};
 use crate::store::settled::Ended;
 use crate::store::{Store, Tx, inbound_mails};
 use crate::topics::Topics;
-use crate::topics::delivery::Poster;
+use crate::topics::delivery::{Poster, signed};
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
 /// How often a mail is tried whose actions fail for now: about nine hours.
@@ -109,7 +109,7 @@ impl Inbound {
             return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
         };
         if let Some(task) = &job.task {
-            let again = (claim.attempt < MAX_ATTEMPTS).then(|| self.later(claim.attempt));
+            let again = signed::again(claim.attempt, &self.clock);
             return Finish::plain(self.hands.work(&job.mail, task, again).await);
         }
         let loaded = match self.load(&job.mail).await {
@@ -134,7 +134,8 @@ impl Inbound {
         let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
-        if let Some(returned) = self.returned.as_ref().filter(|returned| returned.takes(&recipients)) {
+        if let Some(returned) = self.returned.as_ref().filter(|returned| returned.takes(&recipients, mail.received_at))
+        {
             let received = trace::received(&mail, &recipients, &self.settings.hostname);
             let worked = returned.work(claim.attempt, &mail, &recipients, (&raw, received)).await;
             return worked.unwrap_or_else(|error| {
@@ -142,7 +143,9 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
-        let verdicts = self.check(&mail, &raw).await;
+        let rules = rules.unwrap_or_default();
+        let scan = rules.iter().any(|rule| rule.scan && !matching::matched(rule, &recipients, mail.tls).is_empty());
+        let verdicts = self.check(&mail, &raw, scan).await;
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
             return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Unreachable));
         }
@@ -155,6 +158,9 @@ impl Inbound {
             raw: &raw,
             fields,
             tls: mail.tls,
+            account: &mail.account,
+            rule: String::new(),
+            vault: self.store.vault(),
             hostname: &self.settings.hostname,
             objects: &self.objects,
             functions: &self.hands.functions,
@@ -164,7 +170,6 @@ impl Inbound {
             failures: Vec::new(),
             matched: 0,
         };
-        let rules = rules.unwrap_or_default();
         run_rules(&mut run, &rules).await;
         keep_for_postmaster(&mut run, &rules).await;
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
@@ -237,10 +242,10 @@ impl Inbound {
             .await
     }
 
-    async fn check(&self, mail: &InboundMail, raw: &[u8]) -> Verdicts {
+    async fn check(&self, mail: &InboundMail, raw: &[u8], scan: bool) -> Verdicts {
         let peer: IpAddr = mail.peer.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let source = mail.source.as_deref().unwrap_or_default();
-        self.checks.check(Envelope { peer, helo: &mail.helo, source }, raw).await
+        self.checks.check(Envelope { peer, helo: &mail.helo, source }, raw, scan).await
     }
 
     /// Takes out what goes to topics and queues that are gone since the rule was made: that fails for good, and the rest goes on.
@@ -267,13 +272,25 @@ impl Work for Inbound {
             let done = AssertUnwindSafe(self.process(claim)).catch_unwind().await;
             done.unwrap_or_else(|_| {
                 tracing::error!(job.body = %claim.body, attempt = claim.attempt, "processing a received mail panicked");
-                Finish::plain(if claim.attempt < MAX_ATTEMPTS {
-                    Outcome::RetryAt(self.later(claim.attempt), Reason::Internal)
-                } else {
-                    Outcome::GiveUp(Reason::Internal)
-                })
+                if claim.attempt < MAX_ATTEMPTS {
+                    return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
+                }
+                panicked(claim)
             })
         })
+    }
+}
+
+/// Given up after a fault of ours. A mail says so, for the operator and for the sweep; a task has no state of its own.
+fn panicked(claim: &Claim) -> Finish {
+    let outcome = Outcome::GiveUp(Reason::Internal);
+    match serde_json::from_str::<InboundJob>(&claim.body) {
+        Ok(InboundJob { mail, task: None }) => Finish::with(outcome, move |tx: &mut Tx| {
+            Box::pin(async move {
+                inbound_mails::finish(tx, &mail, State::Failed, "processing it panicked").await.map(drop)
+            })
+        }),
+        _ => Finish::plain(outcome),
     }
 }
 
@@ -285,7 +302,8 @@ async fn keep_for_postmaster(run: &mut Run<'_>, rules: &[Rule]) {
         run.facts.destination.iter().filter(|address| is_postmaster(address) && !ruled(address)).collect();
     if !left.is_empty() {
         run.matched += 1;
-        s3::run(run, &left, POSTMASTER_BUCKET, None, None).await;
+        let place = s3::Place { bucket: POSTMASTER_BUCKET, prefix: None, kms: None };
+        s3::run(run, &left, place, None).await;
     }
 }
 

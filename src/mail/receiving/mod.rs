@@ -16,6 +16,7 @@ mod own_rules;
 mod route;
 mod rule_sets;
 pub mod rules;
+pub mod scan;
 mod trace;
 
 pub use accept::{InboundMail, MAX_HOPS};

@@ -3,6 +3,7 @@ use crate::base::{Arn, EmailAddress};
 use crate::mail::identity::IdentityName;
 use crate::mail::receiving::rules::{Action, Rule};
 use crate::mail::receiving::{Error, Owner, Receiving};
+use crate::store::vault::{Managed, VaultError};
 use crate::store::{self, Tx, identities, queues, sending_accounts, topics};
 
 /// What a rule's actions need to exist.
@@ -16,12 +17,16 @@ pub(super) struct Needs {
 }
 
 impl Receiving {
-    /// What `rule` needs of the store. Fails at once for a function that the settings do not know.
+    /// What `rule` needs of the store. Fails at once for a function or a KMS key that the settings do not know.
     pub(super) fn needs(&self, rule: &Rule) -> Result<Needs, Error> {
         let mut needs = Needs::default();
         for action in &rule.actions {
             needs.topics.extend(action.topic().cloned());
             match action {
+                Action::S3 { bucket, kms: Some(kms), .. } => {
+                    let bad = |why: VaultError| Error::InvalidBucket { bucket: bucket.clone(), why: why.to_string() };
+                    self.store().vault().check_kms(kms, Managed::Ses).map_err(bad)?;
+                }
                 Action::Bounce { sender, .. } => needs.senders.push(sender.clone()),
                 Action::Sqs { queue, .. } => needs.queues.push(queue.clone()),
                 Action::Forward { to, .. } if self.sandboxed() => needs.strangers.extend(to.iter().cloned()),

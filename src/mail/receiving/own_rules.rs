@@ -1,11 +1,9 @@
 //! What makes the actions acceptable that lead out of the mail: functions, webhooks, queues, forwarding.
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::base::{Arn, EmailAddress};
 use crate::mail::receiving::Error;
 use crate::mail::receiving::rules::{Action, Rule, one_line};
 use crate::outlets::functions::name_of;
+use crate::outlets::signature::key;
 use crate::store::vault::{Lock, Opened};
 use crate::store::{self, Tx};
 
@@ -35,14 +33,6 @@ pub(super) fn check_webhook(url: &str, secret: &str) -> Result<(), Error> {
     }
     let text = "a webhook's secret has 16 to 256 characters, or is whsec_ and 24 to 64 octets in base64";
     Err(Error::Invalid(text.to_owned()))
-}
-
-/// The octets of the key that a secret stands for.
-pub(super) fn key(secret: &str) -> Option<Vec<u8>> {
-    match secret.strip_prefix("whsec_") {
-        Some(encoded) => STANDARD.decode(encoded).ok().filter(|key| (24..=64).contains(&key.len())),
-        None => (16..=256).contains(&secret.len()).then(|| secret.as_bytes().to_vec()),
-    }
 }
 
 pub(super) fn check_queue(queue: &Arn) -> Result<(), Error> {
@@ -97,6 +87,9 @@ pub(super) fn open_secret(tx: &Tx, stored: String) -> Result<String, store::Erro
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     #[test]

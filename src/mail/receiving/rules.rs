@@ -26,7 +26,7 @@ pub struct Rule {
     pub tls: TlsPolicy,
     /// Addresses, domains and `.domain` for subdomains; empty for all addresses of all verified domains.
     pub recipients: Vec<String>,
-    /// Whether spam and viruses are looked for. Kept and told; there is no scanner yet, so the verdicts say DISABLED.
+    /// Whether spam and viruses are looked for (`scan.rs`). Without a scanner the verdicts say DISABLED all the same.
     pub scan: bool,
     /// What to do, in order.
     pub actions: Vec<Action>,
@@ -65,6 +65,9 @@ pub enum Action {
         topic: Option<Arn>,
         /// Kept and told back; the object store has its own credentials.
         role: Option<String>,
+        /// The KMS key that the mail is encrypted under: its ARN, alias or id.
+        #[serde(default)]
+        kms: Option<String>,
     },
     /// Publishes the mail itself to a topic.
     Sns {
@@ -191,7 +194,10 @@ pub fn check(rule: &Rule) -> Result<(), Error> {
 
 fn check_action(action: &Action) -> Result<(), Error> {
     match action {
-        Action::S3 { bucket, prefix, .. } => check_place(bucket, prefix.as_deref()),
+        Action::S3 { bucket, prefix, kms, .. } => {
+            check_place(bucket, prefix.as_deref())?;
+            kms.as_ref().map_or(Ok(()), |kms| check_kms_name(bucket, kms))
+        }
         Action::Lambda { function, .. } => own_rules::check_function(function),
         Action::Webhook { url, secret, bucket, prefix, .. } => {
             own_rules::check_webhook(url, secret)?;
@@ -211,6 +217,13 @@ fn check_place(bucket: &str, prefix: Option<&str>) -> Result<(), Error> {
     objects::check_bucket(bucket)
         .and_then(|()| objects::check_key(&sample))
         .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
+}
+
+/// It stands in the object's metadata, which goes into header fields and has little room.
+fn check_kms_name(bucket: &str, kms: &str) -> Result<(), Error> {
+    let fine = kms.len() <= 256 && kms.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_-".contains(&byte));
+    let why = || "the KMS key is not the ARN of one".to_owned();
+    if fine { Ok(()) } else { Err(Error::InvalidBucket { bucket: one_line(bucket), why: why() }) }
 }
 
 /// A bounce tells of a failure, so its codes begin with 4 or 5 and agree.
@@ -280,7 +293,13 @@ mod tests {
 
     #[test]
     fn good_rules_pass() {
-        let s3 = Action::S3 { bucket: "my-mail".to_owned(), prefix: Some("in/".to_owned()), topic: None, role: None };
+        let s3 = Action::S3 {
+            bucket: "my-mail".to_owned(),
+            prefix: Some("in/".to_owned()),
+            topic: None,
+            role: None,
+            kms: None,
+        };
         let header = Action::AddHeader { name: "X-A".to_owned(), value: "b c".to_owned() };
         let all = vec![s3, bounce("550", Some("5.1.1"), "no such box"), header, Action::Stop { topic: None }];
         check(&rule(&["a@x.example", "x.example", ".x.example", "localhost"], all)).expect("a good rule");
@@ -293,11 +312,13 @@ mod tests {
             prefix: Some(prefix.to_owned()),
             topic: None,
             role: None,
+            kms: None,
         };
         for action in [
             s3("Bad_Bucket", "in/"),
             s3("good-bucket", "../up/"),
             s3("good-bucket", "/top/"),
+            Action::S3 { bucket: "b-1".to_owned(), prefix: None, topic: None, role: None, kms: Some("a b".to_owned()) },
             bounce("250", None, "fine"),
             bounce("550", Some("4.1.1"), "classes differ"),
             bounce("5500", None, "long"),

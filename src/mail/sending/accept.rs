@@ -154,6 +154,12 @@ impl Sending {
         let id = ids::ses_message_id(now);
         let message_id = format!("<{id}@{}>", self.settings.hostname);
         let finished = finish(&submission.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
+        if let Some(list) = finished.contact_list {
+            return Err(SendError::ContactListMissing(list.chars().take(64).collect()));
+        }
+        if let Some(tenant) = finished.tenant {
+            return Err(SendError::TenantMissing(tenant.chars().take(64).collect()));
+        }
         submission.raw = Bytes::new();
         submission.return_path = submission.return_path.or_else(|| finished.return_path.clone());
         let [source, from, return_path] = finished.arns.clone();

@@ -54,6 +54,12 @@ pub enum SendError {
     /// A tag whose name or value is not allowed.
     #[error("{0:?} is not a message tag")]
     BadTag(String),
+    /// A contact list. There are none here, and a mail to one must not pass for a mail to nobody's list.
+    #[error("contact list {0} does not exist")]
+    ContactListMissing(String),
+    /// A tenant. There are none here.
+    #[error("tenant {0} does not exist")]
+    TenantMissing(String),
     /// An idempotency key that was used for another call.
     #[error("the idempotency key was used for another call")]
     KeyReused,

@@ -3,6 +3,7 @@
 use crate::base::{Timestamp, ids};
 use crate::mail::content::{Bounce, BounceType, BouncedRecipient, Complaint, Delivery, Event, publish_event};
 use crate::mail::sending::simulator::Simulated;
+use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
@@ -40,6 +41,17 @@ impl Fate {
         }
     }
 
+    /// What the statistics have of it. SES leaves the simulator out of its rates, not out of these.
+    fn counted(self) -> &'static [Counted] {
+        match self {
+            Self::Suppressed(_) => &[Counted::Unsent],
+            Self::Simulated(Simulated::Suppressed) => &[],
+            Self::Simulated(Simulated::Success | Simulated::OutOfOffice) => &[Counted::Simulated],
+            Self::Simulated(Simulated::Bounce) => &[Counted::Simulated, Counted::Bounce],
+            Self::Simulated(Simulated::Complaint) => &[Counted::Simulated, Counted::Complaint],
+        }
+    }
+
     /// What is told of it, in order.
     fn events(self, to: &str, now: Timestamp, hostname: &str) -> Vec<Event> {
         let delivery = || {
@@ -49,6 +61,7 @@ impl Fate {
                 smtp_response: TAKEN.to_owned(),
                 reporting_mta: hostname.to_owned(),
                 outgoing_ip: None,
+                remote_ip: None,
             })
         };
         match self {
@@ -80,6 +93,9 @@ pub(super) async fn end(
     if !mails::settle(tx, &to.mail_id, to.n, status, to.attempts, Some(text)).await? {
         return Ok(());
     }
+    for what in fate.counted() {
+        mail_figures::count(tx, mail, *what, 1).await?;
+    }
     let now = tx.now();
     for event in fate.events(&to.address, now, hostname) {
         publish_event(tx, topics, mail, &event).await?;
@@ -100,6 +116,7 @@ fn bounce(to: &str, now: Timestamp, sub_type: &'static str, diagnostic: &str, re
         }],
         feedback_id: ids::ses_message_id(now),
         reporting_mta: Some(reporter.to_owned()),
+        remote_ip: None,
     })
 }
 
@@ -114,6 +131,7 @@ fn automatic_answer(to: &str, now: Timestamp) -> Event {
         recipients: vec![recipient],
         feedback_id: ids::ses_message_id(now),
         reporting_mta: None,
+        remote_ip: None,
     })
 }
 

@@ -14,6 +14,7 @@ use tracing::{error, info};
 
 use crate::base::{Clock, Timestamp};
 use crate::mail::feedback::ReturnPaths;
+use crate::mail::message::dkim::Canonicalization;
 use crate::mail::sending::capture;
 use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::ending::{Ending, Reply};
@@ -43,6 +44,7 @@ pub struct Outbound {
     return_paths: Option<ReturnPaths>,
     traffic: Traffic,
     freight: Freight,
+    forms: Canonicalization,
 }
 
 /// What a mail needs to go out.
@@ -81,12 +83,18 @@ impl Outbound {
     pub fn new(store: Store, clock: Clock, topics: Topics, transport: Arc<Transport>, at_once: usize) -> Self {
         let traffic = Traffic::new(clock.clone(), at_once);
         let (simulator, freight) = (Simulator::default(), Freight::default());
-        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight }
+        let forms = Canonicalization::default();
+        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight, forms }
     }
 
     /// The same worker with a mailbox simulator of these domains.
     pub fn with_simulator(self, simulator: Simulator) -> Self {
         Self { simulator, ..self }
+    }
+
+    /// The same worker, whose signatures are of these forms.
+    pub fn with_canonicalization(self, forms: Canonicalization) -> Self {
+        Self { forms, ..self }
     }
 
     /// The same worker, whose mail comes back to these.
@@ -150,7 +158,7 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let prefix = signatures(&parcel, &raw, started_at);
+        let prefix = signatures(&parcel, self.forms, &raw, started_at);
         let content = Content { prefix: &prefix, message: &raw };
         let round = self.transport.deliver(&way.route, &way.envelope, content).await;
         if let Some(place) = way.place {
@@ -170,6 +178,9 @@ impl Outbound {
             let _asking = self.traffic.ask()?;
             self.transport.route(domain).await
         };
+        if !matches!(route.error(), Some(LookupError::Temporary(_))) {
+            self.traffic.works_again(&unknown);
+        }
         let relay = matches!(self.transport.options().delivery, Delivery::Relay(_));
         let place = match route.error() {
             None => Some(self.traffic.enter(&route.site, relay)?),
@@ -191,7 +202,8 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let row = capture::row(&parcel.mail, &parcel.recipient, signatures(&parcel, &raw, started_at), &raw);
+        let row =
+            capture::row(&parcel.mail, &parcel.recipient, signatures(&parcel, self.forms, &raw, started_at), &raw);
         let round = Round::without_call(Ending::Accepted(Reply::captured()), "= kept in the inbox\n");
         let attempted = self.attempted(&parcel, round, started_at);
         Ok(self.delivered(parcel, attempted, Reply::captured().to_string(), Some(row)))

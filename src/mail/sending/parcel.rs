@@ -65,7 +65,7 @@ pub(super) async fn parcel(tx: &mut Tx, job: &Job) -> Result<Option<Parcel>, sto
     // Our own mails, such as the link that verifies an address, go to whoever they must.
     let suppressed = match mail.kind {
         Kind::User => suppression::suppressing(tx, &mail, &recipient.address).await?,
-        Kind::System => None,
+        Kind::System | Kind::Forward => None,
     };
     let (own_path, trace) = (None, String::new());
     Ok(Some(Parcel { mail, recipient, keys, reverse, require_tls, own_path, trace, suppressed }))
@@ -99,8 +99,8 @@ fn author(mail: &Mail) -> Option<EmailAddress> {
 }
 
 /// What stands before the message: the field with the mark, and the signatures of all keys.
-pub(super) fn signatures(parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let sign = |key| dkim::signature(key, Canonicalization::default(), raw, now);
+pub(super) fn signatures(parcel: &Parcel, forms: Canonicalization, raw: &[u8], now: Timestamp) -> Vec<u8> {
+    let sign = |key| dkim::signature(key, forms, raw, now);
     let mut all = parcel.trace.clone();
     for signature in parcel.keys.iter().map(sign) {
         match signature {

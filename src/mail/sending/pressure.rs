@@ -44,22 +44,20 @@ pub fn pressure(ending: &Ending) -> Pressure {
     match ending {
         Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::TooLarge(_) => Pressure::Answers,
         Ending::Refused(stage, reply) if wants_less(*stage, reply) => Pressure::Overloaded,
-        Ending::Refused(Stage::Login, _) => Pressure::Unknown,
         Ending::Refused(..) => Pressure::Answers,
         Ending::Unreachable(_) | Ending::TimedOut(_) | Ending::Lost(..) => Pressure::Silent,
         Ending::NoRoute(LookupError::Temporary(_)) => Pressure::Silent,
-        Ending::NoRoute(_)
-        | Ending::Forbidden
-        | Ending::BadAddress
-        | Ending::TlsNotOffered
-        | Ending::NoTls(_)
-        | Ending::NoLogin => Pressure::Unknown,
+        Ending::NoRoute(_) | Ending::Forbidden | Ending::BadAddress | Ending::TlsNotOffered | Ending::NoTls(_) => {
+            Pressure::Unknown
+        }
+        // Nobody can log in there: it is no use that every mail which waits asks for it.
+        Ending::NoLogin => Pressure::Overloaded,
     }
 }
 
 fn wants_less(stage: Stage, reply: &Reply) -> bool {
     // A host that does not let us in at all does not want more connections, whatever its code.
-    if stage == Stage::Greeting || reply.code() == 421 {
+    if matches!(stage, Stage::Greeting | Stage::Login) || reply.code() == 421 {
         return true;
     }
     let text = reply.to_string().to_ascii_lowercase();
@@ -78,10 +76,11 @@ mod tests {
     #[test]
     fn rates_and_policies_slow_us_down_and_what_is_about_one_mail_does_not() {
         use Pressure::{Answers, Overloaded};
-        use Stage::{Content, Greeting, Recipient, Sender};
+        use Stage::{Content, Greeting, Login, Recipient, Sender};
         for (stage, code, text, right) in [
             (Greeting, 554, "5.7.1 blocked", Overloaded),
             (Greeting, 421, "busy", Overloaded),
+            (Login, 535, "5.7.8 bad password", Overloaded),
             (Sender, 421, "4.7.0 [TSS04] Messages temporarily deferred", Overloaded),
             (Recipient, 450, "4.7.28 mail flood", Overloaded),
             (Recipient, 450, "4.7.1 Error: too much mail, rate limit", Overloaded),

@@ -8,7 +8,9 @@ use crate::mail::content::{
 use crate::mail::sending::schedule;
 use crate::mail::sending::suppression;
 use crate::mail::sending::transport::Outcome;
+use crate::mail::sending::undelivered;
 use crate::mail::sending::verdict::{Bounce, Deferral};
+use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Attempt, Kind, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
@@ -77,6 +79,7 @@ pub async fn delivered(
         smtp_response: response,
         reporting_mta: attempted.hostname,
         outgoing_ip: attempted.round.local.map(|address| address.to_string()),
+        remote_ip: attempted.round.peer.map(|address| address.to_string()),
     });
     publish_event(tx, topics, mail, &event).await
 }
@@ -93,9 +96,13 @@ pub async fn bounced(
     if !attempted.keep(tx, to, Status::Bounced, "Bounced", &bounce.diagnostic).await? {
         return Ok(());
     }
+    undelivered::tell(tx, mail, to, Some(&bounce.status)).await?;
     let feedback_id = ids::ses_message_id(attempted.ended_at);
     if bounce.bounce_type == BounceType::Permanent && mail.kind == Kind::User {
         suppression::suppress(tx, mail, &to.address, Reason::Bounce, &feedback_id).await?;
+    }
+    if mail.kind == Kind::User {
+        mail_figures::count(tx, mail, Counted::Bounce, 1).await?;
     }
     let event = Event::Bounce(event::Bounce {
         at: attempted.ended_at,
@@ -109,6 +116,7 @@ pub async fn bounced(
         }],
         feedback_id,
         reporting_mta: Some(format!("dns; {}", attempted.hostname)),
+        remote_ip: attempted.round.peer.map(|address| address.to_string()),
     });
     publish_event(tx, topics, mail, &event).await
 }

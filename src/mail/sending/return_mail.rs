@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::base::{AccountId, EmailAddress, Region, Timestamp};
 use crate::mail::identity::IdentityName;
 use crate::mail::message::parse;
-use crate::mail::message::report::Report;
+use crate::mail::message::report::{StatusOf, StatusReport};
 use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
 use crate::mail::sending::{SendError, Sending};
 use crate::store::{Tx, identities, inbound_mails};
@@ -25,23 +25,10 @@ pub struct ReturnedMail {
     pub reporting_mta: Option<String>,
     /// When the mail arrived. `None`: as we know it.
     pub arrival: Option<Timestamp>,
+    /// More fields about the mail, each a name and a value.
+    pub more: Vec<(String, String)>,
     /// The recipients that did not get it.
-    pub recipients: Vec<ReturnedRecipient>,
-}
-
-/// A recipient that did not get a mail (RFC 3464, 2.3).
-#[derive(Clone, Debug)]
-pub struct ReturnedRecipient {
-    /// The address.
-    pub address: EmailAddress,
-    /// `failed`, `delayed`, ...
-    pub action: String,
-    /// The enhanced status code.
-    pub status: String,
-    /// `smtp; ...`.
-    pub diagnostic: Option<String>,
-    /// `dns; HOST`.
-    pub remote_mta: Option<String>,
+    pub recipients: Vec<StatusOf>,
 }
 
 /// Why a mail does not go back.
@@ -108,51 +95,25 @@ async fn send_back(
     if parse::is_auto_submitted(&raw) {
         return Err(ReturnError::NotAnswered);
     }
-    let fields = parse::header_fields(&raw).into_iter().map(|field| (field.name, field.value)).collect();
-    let message = write(&back, &to, fields, mail.received_at, &hostname)?;
+    let ids = parse::common_headers(&raw, "").message_id;
+    let report = StatusReport {
+        from: &back.sender,
+        to: &to,
+        in_reply_to: ids.as_deref(),
+        explanation: back.explanation.as_deref(),
+        reporting_mta: back.reporting_mta.unwrap_or_else(|| format!("dns; {hostname}")),
+        arrival: back.arrival.unwrap_or(mail.received_at),
+        more: back.more,
+        recipients: back.recipients,
+        original: &raw,
+    };
+    let message = report.write().map_err(SendError::from)?;
     let source = back.sender.clone();
     let sent = send_in(tx, SystemMail { account, region, source, recipient: to, raw: message, hostname }).await;
     sent.map_err(|error| match error {
         SystemMailError::Message(error) => ReturnError::Send(error.into()),
         SystemMailError::Internal(error) => error.into(),
     })
-}
-
-fn write(
-    back: &ReturnedMail,
-    to: &EmailAddress,
-    returned: Vec<(String, String)>,
-    received_at: Timestamp,
-    hostname: &str,
-) -> Result<Vec<u8>, SendError> {
-    let mut text = "Your message was not delivered to:\r\n\r\n".to_owned();
-    let reporter = back.reporting_mta.clone().unwrap_or_else(|| format!("dns; {hostname}"));
-    let arrival = back.arrival.unwrap_or(received_at).rfc2822();
-    let mut groups = vec![vec![("Reporting-MTA".to_owned(), reporter), ("Arrival-Date".to_owned(), arrival)]];
-    for recipient in &back.recipients {
-        text.push_str(&format!("    {}\r\n", recipient.address));
-        let mut group = vec![
-            ("Final-Recipient".to_owned(), format!("rfc822; {}", recipient.address)),
-            ("Action".to_owned(), recipient.action.clone()),
-            ("Status".to_owned(), recipient.status.clone()),
-        ];
-        group.extend(recipient.remote_mta.clone().map(|mta| ("Remote-MTA".to_owned(), mta)));
-        group.extend(recipient.diagnostic.clone().map(|code| ("Diagnostic-Code".to_owned(), code)));
-        groups.push(group);
-    }
-    if let Some(explanation) = &back.explanation {
-        text.push_str(&format!("\r\n{explanation}\r\n"));
-    }
-    let report = Report {
-        from: ("Mail Delivery System", &back.sender),
-        to,
-        subject: "Delivery Status Notification (Failure)",
-        text: &text,
-        kind: "delivery-status",
-        groups,
-        returned,
-    };
-    Ok(report.write()?)
 }
 
 /// The sender must be one of the account's verified identities.

@@ -68,6 +68,8 @@ pub struct Onward {
     pub to: Vec<EmailAddress>,
     /// The complete message; nothing is stamped.
     pub raw: Vec<u8>,
+    /// [`Kind::Forward`] where its sender is told when it does not arrive, else [`Kind::System`].
+    pub kind: Kind,
 }
 
 /// Queues it in the caller's transaction and returns its id.
@@ -80,6 +82,7 @@ pub async fn send_on_in(tx: &mut Tx, mail: Onward) -> Result<String, store::Erro
         return_path: if mail.null { String::new() } else { mail.from.to_string() },
         headers: headers.write(),
         recipient_count: i64::try_from(mail.to.len()).unwrap_or(i64::MAX),
+        kind: mail.kind,
         ..row(&id, &mail.account, &mail.region, mail.raw.len(), now)
     };
     accept::insert(tx, &row, mail.raw, &mail.to).await?;

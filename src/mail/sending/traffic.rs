@@ -103,6 +103,14 @@ impl Traffic {
         self.locked().sites.get(site).and_then(|site| site.rest(now))
     }
 
+    /// A site that is none: the look-up that failed there before works now. The next failure is a first one again.
+    pub fn works_again(&self, name: &str) {
+        let mut state = self.locked();
+        if state.sites.get(name).is_some_and(|site| site.held == 0) {
+            state.sites.remove(name);
+        }
+    }
+
     /// Leave to ask the DNS where a mail goes; half of all workers may wait for it.
     pub(super) fn ask(&self) -> Result<Asking, NoPlace> {
         let mut state = self.locked();

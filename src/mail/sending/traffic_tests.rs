@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use crate::base::{Clock, Timestamp};
 use crate::mail::sending::ending::{Ending, Reply, Stage};
+use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 
 fn traffic(all: usize) -> (Traffic, Clock) {
@@ -134,4 +135,24 @@ fn a_smart_host_has_all_places_and_short_rests() {
         assert!(until.since(clock.now()) <= Duration::from_secs(66));
         clock.advance(until.since(clock.now()));
     }
+}
+
+#[test]
+fn a_look_up_that_works_again_makes_the_next_failure_a_first_one() {
+    let (traffic, clock) = traffic(1_000);
+    let failed = || Ending::NoRoute(LookupError::Temporary("SERVFAIL".to_owned()));
+    let fails = |times: u64| {
+        traffic.enter("dns a", false).expect("a place").end(&failed());
+        let rest = traffic.rests("dns a").expect("a rest").until.since(clock.now()).as_secs();
+        assert!((30 * times..=33 * times).contains(&rest), "{rest}");
+        clock.advance(Duration::from_secs(rest));
+    };
+    fails(1);
+    fails(2);
+    traffic.works_again("dns a");
+    fails(1);
+    let place = traffic.enter("dns a", false).expect("a place");
+    traffic.works_again("dns a");
+    drop(place);
+    fails(2);
 }

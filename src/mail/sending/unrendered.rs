@@ -6,6 +6,7 @@ use crate::mail::content::{Event, publish_event};
 use crate::mail::sending::SendError;
 use crate::store::Tx;
 use crate::store::accepted::{self, Accepted};
+use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Mail, Status};
 use crate::topics::Topics;
 
@@ -36,6 +37,8 @@ pub(super) async fn keep(
     for n in (0..).take(count) {
         mails::settle(tx, &mail.id, n, Status::Rejected, 0, Some(&failure.error)).await?;
     }
+    mail_figures::count(tx, &mail, Counted::Reject, mail.recipient_count).await?;
+    mail_figures::count(tx, &mail, Counted::Unsent, mail.recipient_count).await?;
     let event = Event::RenderingFailure { template: failure.template, error: failure.error };
     publish_event(tx, topics, &mail, &event).await?;
     Ok(mail.id)

@@ -97,7 +97,8 @@ pub fn judge(ending: &Ending) -> Verdict {
             fail(kind, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks")
         }
         Ending::TooLarge(max) => fail(TOO_LARGE, 552, "5.3.4", &format!("the server takes {max} octets at the most")),
-        Ending::Forbidden => fail(PERMANENT, 550, "5.4.4", "no mail host with a public address"),
+        // Our own settings say so: nothing is wrong with the recipient's address.
+        Ending::Forbidden => fail(ABOUT_THIS_MAIL, 550, "5.4.4", "no mail host with a public address"),
         Ending::NoRoute(error) => match error {
             LookupError::NoDomain => fail(PERMANENT, 550, "5.1.2", "domain does not exist"),
             LookupError::NullMx => fail(PERMANENT, 556, "5.1.10", "domain accepts no mail"),
@@ -219,7 +220,7 @@ mod tests {
             (Ending::NoSmtpUtf8 { recipient: true }, "failed Permanent/General 5.6.7"),
             (Ending::NoSmtpUtf8 { recipient: false }, "failed Transient/General 5.6.7"),
             (Ending::TooLarge(1000), "failed Transient/MessageTooLarge 5.3.4"),
-            (Ending::Forbidden, "failed Permanent/General 5.4.4"),
+            (Ending::Forbidden, "failed Transient/General 5.4.4"),
             (Ending::TlsNotOffered, "deferred General 4.7.4"),
             (Ending::NoRoute(LookupError::NoDomain), "failed Permanent/General 5.1.2"),
             (Ending::NoRoute(LookupError::NullMx), "failed Permanent/General 5.1.10"),

@@ -4,6 +4,7 @@
 //! the master key and, for a queue with a KMS key, from that key's id. So a sealed text can be moved between rows, and
 //! only the master key and the list of KMS keys are needed to open it.
 mod data_key;
+mod envelope;
 mod kms;
 mod master;
 mod sealed;
@@ -15,6 +16,8 @@ use crate::config::KmsKey;
 use data_key::DataKeys;
 use kms::KmsKeys;
 
+pub use envelope::DataKeyPair;
+pub use kms::Managed;
 pub use master::MasterKeys;
 
 /// How long one data key seals what has no KMS key.
@@ -84,7 +87,7 @@ impl Vault {
     ) -> Result<Option<String>, VaultError> {
         let (kms, reuse) = match lock {
             Lock::Own => ("", OWN_REUSE),
-            Lock::Kms { key, reuse } => (self.kms.usable(key)?, reuse),
+            Lock::Kms { key, reuse } => (self.kms.usable(key, Managed::Sqs)?, reuse),
         };
         let Some(masters) = &self.masters else { return Ok(None) };
         let key = self.data_keys.current(masters.first(), kms, reuse, now)?;
@@ -109,12 +112,12 @@ impl Vault {
         parts.open(&key, purpose).map(Opened::Sealed)
     }
 
-    /// Whether the KMS key that a queue names can be used.
+    /// Whether the KMS key that a queue or a receipt rule names can be used.
     ///
     /// # Errors
     /// [`VaultError`], when it cannot.
-    pub fn check_kms(&self, key: &str) -> Result<(), VaultError> {
-        self.kms.usable(key).map(drop)
+    pub fn check_kms(&self, key: &str, managed: Managed) -> Result<(), VaultError> {
+        self.kms.usable(key, managed).map(drop)
     }
 
     /// Whether the text is sealed as [`Vault::seal`] would do it now: under the first master key. `true` without master
@@ -207,7 +210,14 @@ mod tests {
             let sealed = enabled.seal("p", lock(name), b"hello", NOW).expect(name).expect("a text");
             assert_eq!(enabled.open("p", sealed), Ok(Opened::Sealed(b"hello".to_vec())), "{name}");
         }
-        for name in ["others", "alias/others", "alias/aws/s3", "arn:aws:kms:us-east-1:000000000000:key/others", ""] {
+        for name in [
+            "others",
+            "alias/others",
+            "alias/aws/s3",
+            "alias/aws/ses",
+            "arn:aws:kms:us-east-1:000000000000:key/others",
+            "",
+        ] {
             assert!(matches!(enabled.seal("p", lock(name), b"x", NOW), Err(VaultError::KmsMissing(_))), "{name}");
         }
         let sealed = enabled.seal("p", lock("orders"), b"hello", NOW).expect("sealed").expect("a text");
@@ -218,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(vault.open("p", sealed.clone()), Err(error.clone()));
             assert_eq!(vault.seal("p", lock("orders"), b"x", NOW), Err(error.clone()));
-            assert_eq!(vault.check_kms("orders"), Err(error));
+            assert_eq!(vault.check_kms("orders", Managed::Sqs), Err(error));
         }
     }
 

@@ -4,7 +4,8 @@ use crate::store::publications::{self, Attempt};
 use crate::topics::{Error, Topics};
 
 impl Topics {
-    /// The newest attempts to deliver to `to` (a subscription's ARN, a phone number or the ARN of a device's endpoint), newest
+    /// The newest attempts to deliver to `to` (a subscription's ARN, a phone number, the ARN of a device's endpoint or of an
+    /// event bus), newest
     /// first. A week of them is kept, and about the newest thousand of each.
     pub async fn deliveries(&self, to: &str, limit: u32) -> Result<Vec<Attempt>, Error> {
         // What cannot be a name is not looked for: PostgreSQL would not even read a NUL.
@@ -12,6 +13,8 @@ impl Topics {
             return Ok(vec![]);
         }
         let to = match to.parse::<Arn>() {
+            // The buses of events go by their whole names.
+            Ok(arn) if arn.service == "events" => to.to_owned(),
             Ok(arn) => arn.resource.split_once(':').map_or_else(|| to.to_owned(), |(_, uuid)| uuid.to_owned()),
             Err(_) => to.to_owned(),
         };

@@ -1,4 +1,5 @@
 //! Deliveries: what may be reached, when a failed one is tried again, and the worker that carries messages to where they go.
+mod bus;
 mod carry;
 mod direct;
 mod function_event;
@@ -8,6 +9,7 @@ mod parcel;
 pub mod policy;
 mod post;
 pub mod schedule;
+pub mod signed;
 mod verdict;
 mod worker;
 

@@ -84,7 +84,7 @@ impl Found {
                 let version = version(&self.topic.attributes)?;
                 if wanted { letter::confirmation(asking, self, key, version).map(Some) } else { Ok(None) }
             }
-            Job::Direct(_) => Ok(None),
+            Job::Direct(_) | Job::Event(_) => Ok(None),
         }
     }
 

@@ -9,11 +9,13 @@ use crate::base::Timestamp;
 use crate::queues::Outgoing;
 use crate::store::publications::{self, Attempt};
 use crate::store::{self, throttles};
+use crate::topics::delivery::bus;
 use crate::topics::delivery::carry::{Tried, carry};
 use crate::topics::delivery::direct;
 use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::delivery::policy::Effective;
 use crate::topics::delivery::post::Poster;
+use crate::topics::delivery::signed;
 use crate::topics::delivery::verdict::Verdict;
 use crate::topics::job::Job;
 use crate::topics::publish::to_dead_letters;
@@ -52,6 +54,18 @@ impl Deliverer {
             let outcome = self.outcome(claim, &tried, &Effective::default());
             return Ok(self.record(outcome, attempt, tried, None));
         }
+        if let Job::Event(event) = &job {
+            let started = self.topics.clock().now();
+            let tried = bus::send(&self.topics, &self.poster, event).await;
+            let attempt = self.attempt(claim, &event.bus, &event.id, &tried, started);
+            let outcome = match tried.verdict {
+                Verdict::Delivered => Outcome::Done,
+                Verdict::Final(why) => Outcome::GiveUp(why),
+                Verdict::Again(why) => signed::again(claim.attempt, self.topics.clock())
+                    .map_or(Outcome::GiveUp(Reason::Exhausted), |at| Outcome::RetryAt(at, why)),
+            };
+            return Ok(self.record(outcome, attempt, tried, None));
+        }
         let Some(found) = self.find(&job).await? else { return Ok(done(&job)) };
         let (key, policy) = (self.topics.signer().key().await?, found.policy()?);
         let Some(parcel) = found.pack(&job, &key, &policy)? else { return Ok(done(&job)) };
@@ -69,7 +83,7 @@ impl Deliverer {
         let (uuid, message) = match job {
             Job::Notification { message, subscription } => (subscription.clone(), Some(message.clone())),
             Job::Confirmation(asking) => (asking.subscription.clone(), None),
-            Job::Direct(_) => return Ok(None),
+            Job::Direct(_) | Job::Event(_) => return Ok(None),
         };
         let found =
             self.topics.store().read(|tx| Box::pin(async move { Found::read(tx, &uuid, message.as_deref()).await }));
@@ -193,7 +207,7 @@ fn done(job: &Job) -> Finish {
             let message = message.clone();
             Finish::with(Outcome::Done, move |tx| Box::pin(async move { publications::ended(tx, &message).await }))
         }
-        Job::Confirmation(_) | Job::Direct(_) => Finish::plain(Outcome::Done),
+        Job::Confirmation(_) | Job::Direct(_) | Job::Event(_) => Finish::plain(Outcome::Done),
     }
 }
 

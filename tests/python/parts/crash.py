@@ -12,7 +12,7 @@ from parts.receiving import connect, mail_to, object_at
 from parts.sending import ALL_TYPES, NEWS, simple
 from parts.sns import SOON, subscribed_webhook
 from server import wait_for
-from world import RECEIVING
+from world import FUNCTION, RECEIVING
 
 ROUNDS = int(os.environ.get("STORY_KILLS", "6"))
 # What a client sees of a server that dies: nothing of it says whether the request was done.
@@ -107,11 +107,26 @@ def prepare(world):
     inbound = sns.create_topic(Name=world.name("crash"))["TopicArn"]
     house["inbound"], arn = world.queue("crash")
     sns.subscribe(TopicArn=inbound, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    house["whole"], arn = world.queue("crash")
+    whole = sns.create_topic(Name=world.name("crash"))["TopicArn"]
+    sns.subscribe(TopicArn=whole, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    house["direct"], direct = world.queue("crash")
+    house["mail hook"], house["forwarded"] = "/" + world.name("mail-hook"), f"crash-{world.name('forwarded')}@elsewhere.example"
     rules = world.name("rules")
     ses.create_receipt_rule_set(RuleSetName=rules)
-    ses.create_receipt_rule(RuleSetName=rules, Rule={
-        "Name": "crash", "Enabled": True, "Recipients": [f"crash@{RECEIVING}"], "Actions": [
-            {"S3Action": {"BucketName": "crash-mail", "TopicArn": inbound}}]})
+    function = f"arn:aws:lambda:us-east-1:{world.account}:function:{FUNCTION}"
+    # Every kind of action that leaves something somewhere. Some of them no SDK can make.
+    file = os.path.join(world.server.directory, "crash-rule.json")
+    with open(file, "w", encoding="utf-8") as out:
+        json.dump({"Name": "crash", "Enabled": True, "Recipients": [f"crash@{RECEIVING}"], "Actions": [
+            {"S3Action": {"BucketName": "crash-mail", "TopicArn": inbound}},
+            {"SNSAction": {"TopicArn": whole}},
+            {"SqsAction": {"QueueArn": direct}},
+            {"LambdaAction": {"FunctionArn": function}},
+            {"WebhookAction": {"Url": world.webhook.url + house["mail hook"], "Secret": "a secret of more than 16"}},
+            {"ForwardAction": {"Recipients": [house["forwarded"]]}}]}, out)
+    world.server.admin("--functions", f"{FUNCTION}={world.webhook.url}/invocations", "receipt-rule", rules, file,
+                       "--account", world.account)
     ses.set_active_receipt_rule_set(RuleSetName=rules)
     house["set"], house["events"] = world.configuration_set(ALL_TYPES)
     house["domain"] = f"{world.name('crash')}.example"
@@ -169,7 +184,12 @@ def account(world, house, accepted):
             world, house["fan"], lambda b: json.loads(b)["Message"], accepted["sns"])}),
         ("sns to its webhook", accepted["sns"], hooked(world, house, accepted["sns"])),
         ("ses", accepted["ses"], mailed(world, house, accepted["ses"])),
-        ("smtp", accepted["smtp"], received(world, house, accepted["smtp"])))}
+        ("smtp to its bucket", accepted["smtp"], received(world, house, accepted["smtp"])),
+        ("smtp to its topic", accepted["smtp"], subjects(world, house["whole"], accepted["smtp"])),
+        ("smtp to its queue", accepted["smtp"], subjects(world, house["direct"], accepted["smtp"])),
+        ("smtp to its function", accepted["smtp"], invoked(world, accepted["smtp"])),
+        ("smtp to its webhook", accepted["smtp"], posted(world, house, accepted["smtp"])),
+        ("smtp forwarded", accepted["smtp"], forwarded(world, house, accepted["smtp"])))}
     lost = {kind: sorted(ids)[:10] for kind, ids in lost.items() if ids}
     assert not lost, f"lost: {lost}"
     told(world, house, accepted["ses"])
@@ -227,9 +247,52 @@ def mailed(world, house, wanted):
     return until(wanted.keys(), found)
 
 
+def subject(body):
+    return json.loads(body)["mail"]["commonHeaders"]["subject"]
+
+
+def subjects(world, url, wanted):
+    """Whose mails came to the queue, whole."""
+    def whole(body):
+        original = wanted.get(subject(body))
+        return original is None or json.loads(body)["content"].encode().endswith(original)
+    return {subject(body) for body in drained(world, url, subject, wanted) if whole(body)}
+
+
+def invoked(world, wanted):
+    def found():
+        records = [record for _, body in list(world.webhook.received["/invocations"]) for record in body["Records"]]
+        return {record["ses"]["mail"]["commonHeaders"]["subject"] for record in records}
+    return until(wanted.keys(), found)
+
+
+def posted(world, house, wanted):
+    def found():
+        return {body["mail"]["commonHeaders"]["subject"] for _, body in list(world.webhook.received[house["mail hook"]])}
+    return until(wanted.keys(), found)
+
+
+def forwarded(world, house, wanted):
+    """Whose mails went on: to the inbox in `dev`, to the sink in `serve`."""
+    known = {}
+
+    def found():
+        if not world.dev:
+            mails = [mail.data for mail in world.sink.to(house["forwarded"])]
+            return {key for key, original in wanted.items() if any(mail.endswith(original) for mail in mails)}
+        page = ""
+        while True:
+            status, _, body = world.http(f"/_postrider/inbox?limit=1000{page}")
+            assert status == 200, body
+            mails = json.loads(body)
+            known.update({one["id"]: one["subject"] for one in mails if one["to"] == house["forwarded"]})
+            if len(mails) < 1000:
+                return set(known.values())
+            page = f"&before={mails[-1]['id']}"
+    return until(wanted.keys(), found)
+
+
 def received(world, house, wanted):
-    def subject(body):
-        return json.loads(body)["mail"]["commonHeaders"]["subject"]
     found = set()
     for body in drained(world, house["inbound"], subject, wanted):
         key = json.loads(body)["receipt"]["action"]["objectKey"]

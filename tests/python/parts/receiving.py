@@ -1,16 +1,20 @@
 """Part 4: SES receiving: for whom the listener takes mail, and what the active receipt rule set does with it."""
 import base64
 import email
+import hashlib
+import hmac
 import json
 import os
 import smtplib
 import socket
 import ssl
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from expect import refused
 from peers import TXT
 from server import wait_for
-from world import HOSTNAME, RECEIVING
+from world import HOSTNAME, KMS_KEY, RECEIVING
 
 
 def connect(world):
@@ -361,6 +365,70 @@ def check_own_actions(world):
         refused("InvalidParameterValue", lambda action=action: rule(world, "no", [recipient], [action]), 400)
     function = f"arn:aws:lambda:us-east-1:{world.account}:function:unknown"
     refused("InvalidLambdaFunction", lambda: rule(world, "no", [recipient], [{"LambdaAction": {"FunctionArn": function}}]))
+
+
+def check_encrypted_mail(world):
+    """An S3 action with a KMS key: what lies in the bucket opens with AES-GCM and the unwrapped data key, by hand and with
+    `admin decrypt-object`, and with nothing else."""
+    ses = world.client("ses")
+    recipient = f"sealed@{RECEIVING}"
+    managed = f"arn:aws:kms:us-east-1:{world.account}:alias/aws/ses"
+    own = f"arn:aws:kms:us-east-1:{world.account}:key/{KMS_KEY}"
+    for number, key in enumerate((managed, own)):
+        topic = world.client("sns").create_topic(Name=world.name("sealed"))["TopicArn"]
+        queue, arn = world.queue("sealed")
+        world.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+        action = {"BucketName": "sealed-mail", "ObjectKeyPrefix": "in/", "KmsKeyArn": key, "TopicArn": topic}
+        rule(world, "sealed", [recipient], [{"S3Action": action}, {"StopAction": {"Scope": "RuleSet"}}])
+        seen = ses.describe_receipt_rule(RuleSetName=world.rule_set, RuleName="sealed")["Rule"]
+        assert seen["Actions"][0]["S3Action"] == action, seen
+        original = mail_to(recipient, "Sealed", "nobody reads this\r\n" * 3000)
+        with connect(world) as smtp:
+            smtp.sendmail("ann@stranger.example", [recipient], original)
+        [told] = world.take(queue)
+        told = json.loads(told["Body"])
+        name = told["receipt"]["action"]["objectKey"]
+        body = object_at(world, "sealed-mail", name)
+        metadata = json.loads(object_at(world, "sealed-mail", name + ".instruction"))
+        assert b"nobody reads" not in body and b"Subject" not in body, body[:200]
+        assert {key: metadata[key] for key in ("x-amz-wrap-alg", "x-amz-cek-alg", "x-amz-tag-len")} == {
+            "x-amz-wrap-alg": "kms", "x-amz-cek-alg": "AES/GCM/NoPadding", "x-amz-tag-len": "128"}, metadata
+        assert json.loads(metadata["x-amz-matdesc"]) == {
+            "aws:ses:message-id": told["mail"]["messageId"], "aws:ses:rule-name": "sealed",
+            "aws:ses:source-account": world.account, "kms_cmk_id": key}, metadata
+        mail = AESGCM(unwrapped(world, metadata)).decrypt(base64.b64decode(metadata["x-amz-iv"]), body, None)
+        assert len(mail) == int(metadata["x-amz-unencrypted-content-length"]) == len(body) - 16
+        assert "Received" in after_trace(mail, original)
+        path = os.path.join(world.server.directory, "data", "objects", "sealed-mail", name)
+        out = os.path.join(world.server.directory, f"opened-{number}")
+        world.server.admin("--config", world.config, "decrypt-object", path, "--output", out)
+        with open(out, "rb") as file:
+            assert file.read() == mail
+        with open(path + ".changed", "wb") as file:
+            file.write(body[:-1] + bytes([body[-1] ^ 1]))
+        try:
+            world.server.admin("--config", world.config, "decrypt-object", path + ".changed", "--metadata",
+                               path + ".instruction")
+            raise RuntimeError("a changed object was opened")
+        except AssertionError as refusal:
+            assert "was changed" in str(refusal), refusal
+        ses.delete_receipt_rule(RuleSetName=world.rule_set, RuleName="sealed")
+    for key in ("arn:aws:kms:us-east-1:000000000000:key/unknown", "alias/aws/s3", "not a key"):
+        refused("InvalidS3Configuration", lambda key=key: rule(world, "sealed", [recipient], [
+            {"S3Action": {"BucketName": "sealed-mail", "KmsKeyArn": key}}]), 400)
+
+
+def unwrapped(world, metadata):
+    """The data key, by the form that README tells: it stands in for what KMS's Decrypt gives on AWS."""
+    with open(os.path.join(world.server.directory, "data", "master-key"), encoding="ascii") as file:
+        master = base64.b64decode(file.read().split()[0])
+    blob = base64.b64decode(metadata["x-amz-key-v2"])
+    assert blob[0] == 2, blob
+    length = blob[9]
+    key_id, rest = blob[10:10 + length], blob[10 + length:]
+    wrapping = hmac.new(master, b"postrider data keys " + key_id, hashlib.sha256).digest()
+    context = b"postrider data key\0" + metadata["x-amz-matdesc"].encode()
+    return AESGCM(wrapping).decrypt(rest[:12], rest[12:], context)
 
 
 def queue_arn(world, url):

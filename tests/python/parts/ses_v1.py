@@ -175,8 +175,11 @@ def check_account(world):
         world.server.admin("grant-production", world.account, "--region", "eu-west-1")
         found = v2.get_account()
         assert found["Details"]["ReviewDetails"]["Status"] == "GRANTED" and found["ProductionAccessEnabled"]
-    points = world.client("ses").get_send_statistics()["SendDataPoints"]
-    assert wait_for("figures", lambda: sum(point["DeliveryAttempts"] for point in points) > 0, 1), points
+    def counted(what):
+        return sum(point[what] for point in world.client("ses").get_send_statistics()["SendDataPoints"])
+    # The simulator's bounces and complaints were sent before, in this file.
+    for what in ("DeliveryAttempts", "Bounces", "Complaints"):
+        wait_for(what, lambda: counted(what) > 0, 10)
 
 
 def check_send_bounce(world):
@@ -199,10 +202,19 @@ def check_send_bounce(world):
         OriginalMessageId="none", BounceSender=f"daemon@{SENDING}", BouncedRecipientInfoList=info))
     refused("MessageRejected", lambda: ses.send_bounce(
         OriginalMessageId=received, BounceSender="daemon@elsewhere.example", BouncedRecipientInfoList=info))
+    refused("InvalidParameterValue", lambda: ses.send_bounce(
+        OriginalMessageId=received, BounceSender=f"daemon@{SENDING}", BouncedRecipientInfoList=info,
+        MessageDsn={"ReportingMta": "dns; x.example", "ExtensionFields": [{"Name": "Status", "Value": "2.0.0"}]}))
+    fields = {"Action": "failed", "Status": "5.1.1", "ExtensionFields": [{"Name": "X-Shelf", "Value": "b"}]}
     ses.send_bounce(OriginalMessageId=received, BounceSender=f"daemon@{SENDING}", Explanation="Gone.",
-                    BouncedRecipientInfoList=info)
+                    MessageDsn={"ReportingMta": "dns; shop.example",
+                                "ExtensionFields": [{"Name": "X-Ticket", "Value": "7"}]},
+                    BouncedRecipientInfoList=[{"Recipient": to_bounce, "RecipientDsnFields": fields}])
     [raw] = world.delivered(sender)
     assert b"Status: 5.1.1" in raw and b"Subject: back" in raw, raw
+    lines = raw.replace(b"\r\n", b"\n")
+    assert b"Reporting-MTA: dns; shop.example" in lines and b"\nX-Ticket: 7\n\nFinal-Recipient" in lines, raw
+    assert b"\nX-Shelf: b\n" in lines, raw
     assert parsed(raw).get_content_type() == "multipart/report"
     ses.set_active_receipt_rule_set()
     ses.delete_receipt_rule_set(RuleSetName=rules)

@@ -1,15 +1,10 @@
 //! The Bounce action: a delivery status notification (RFC 3464) to the mail's sender, with the null reverse path.
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use crate::base::{Arn, EmailAddress, ids};
-use crate::mail::message::{headers, parse};
+use crate::base::{Arn, EmailAddress};
+use crate::mail::message::parse;
+use crate::mail::message::report::{StatusOf, StatusReport};
 use crate::mail::receiving::actions::{Effect, Run};
 use crate::mail::receiving::notification::ActionTaken;
 use crate::workers::Reason;
-
-/// How much of the original's header section a bounce returns.
-const MAX_RETURNED_BYTES: usize = 8 * 1024;
 
 /// A bounce that is ready to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,98 +71,35 @@ pub fn send(run: &mut Run<'_>, recipients: &[&EmailAddress], words: Words<'_>, s
     }
 }
 
-type Written<T> = Result<T, crate::mail::message::Error>;
-
+/// Writes it. The status follows the class of the reply code where none is named.
 fn write(
     run: &Run<'_>,
     recipients: &[&EmailAddress],
     words: Words<'_>,
     sender: &EmailAddress,
     recipient: &EmailAddress,
-) -> Written<Bounce> {
-    let boundary = format!("=_{}", ids::token(30));
-    let mut out = Vec::new();
-    headers::mailboxes(&mut out, "From", [(Some("Mail Delivery System"), sender.as_str())])?;
-    headers::mailboxes(&mut out, "To", [(None, recipient.as_str())])?;
-    headers::unstructured(&mut out, "Subject", "Delivery Status Notification (Failure)")?;
-    if let Some(original) = run.facts.common_headers.message_id.as_deref().filter(|text| is_message_id(text)) {
-        headers::unstructured(&mut out, "In-Reply-To", original)?;
-    }
-    headers::unstructured(&mut out, "Auto-Submitted", "auto-replied")?;
-    headers::unstructured(&mut out, "MIME-Version", "1.0")?;
-    let parameters = [("report-type", "delivery-status"), ("boundary", boundary.as_str())];
-    headers::with_parameters(&mut out, "Content-Type", "multipart/report", &parameters)?;
-    let mut body = format!("\r\n--{boundary}\r\n");
-    body.push_str(&text_part(recipients, words));
-    body.push_str(&format!("\r\n--{boundary}\r\nContent-Type: message/delivery-status\r\n\r\n"));
-    body.push_str(&status_part(run, recipients, words));
-    body.push_str(&format!("\r\n--{boundary}\r\nContent-Type: text/rfc822-headers\r\n\r\n"));
-    body.push_str(&returned_headers(run.raw));
-    body.push_str(&format!("\r\n--{boundary}--\r\n"));
-    out.extend_from_slice(body.as_bytes());
-    let hostname = run.hostname.to_owned();
-    Ok(Bounce { sender: sender.clone(), recipient: recipient.clone(), message: out, hostname })
-}
-
-/// The part for people. Base64, so that any text stands on short lines of ASCII.
-fn text_part(recipients: &[&EmailAddress], words: Words<'_>) -> String {
-    let mut text = "Your message was not delivered to:\r\n\r\n".to_owned();
-    for recipient in recipients {
-        text.push_str(&format!("    {recipient}\r\n"));
-    }
-    text.push_str(&format!("\r\n{}\r\n", words.message));
-    let mut part = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n".to_owned();
-    let encoded = STANDARD.encode(text);
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, more) = rest.split_at(rest.len().min(76));
-        part.push_str(line);
-        part.push_str("\r\n");
-        rest = more;
-    }
-    part
-}
-
-/// The part for programs (RFC 3464, 2). The status follows the class of the reply code where none is named.
-fn status_part(run: &Run<'_>, recipients: &[&EmailAddress], words: Words<'_>) -> String {
+) -> Result<Bounce, crate::mail::message::Error> {
     let class = words.reply_code.get(..1).unwrap_or("5");
     let status = words.status.map_or_else(|| format!("{class}.0.0"), str::to_owned);
-    let arrival = run.facts.received_at.rfc2822();
-    let mut part = format!("Reporting-MTA: dns; {}\r\nArrival-Date: {arrival}\r\n", run.hostname);
-    for recipient in recipients {
-        part.push_str(&format!(
-            "\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {status}\r\n\
-             Diagnostic-Code: smtp; {} {status} {}\r\n",
-            ascii(recipient.as_str()),
-            words.reply_code,
-            ascii(words.message)
-        ));
-    }
-    part
-}
-
-/// The original's header section, as far as it is ASCII on lines that mail may have (RFC 5322, 2.1.1).
-fn returned_headers(raw: &[u8]) -> String {
-    let section = parse::header_section(raw);
-    let section = String::from_utf8_lossy(section.get(..MAX_RETURNED_BYTES).unwrap_or(section));
-    let mut out = String::new();
-    for line in section.split('\n') {
-        let line: String = ascii(line.trim_end_matches('\r')).chars().take(900).collect();
-        if !line.is_empty() {
-            out.push_str(&line);
-            out.push_str("\r\n");
-        }
-    }
-    out
-}
-
-fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii() && (!c.is_control() || c == '\t') { c } else { '?' }).collect()
-}
-
-fn is_message_id(text: &str) -> bool {
-    text.len() <= 500
-        && text.starts_with('<')
-        && text.ends_with('>')
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
+    let of = |address: &&EmailAddress| StatusOf {
+        address: (*address).clone(),
+        action: "failed".to_owned(),
+        status: status.clone(),
+        remote_mta: None,
+        diagnostic: Some(format!("smtp; {} {status} {}", words.reply_code, words.message)),
+        more: vec![],
+    };
+    let report = StatusReport {
+        from: sender,
+        to: recipient,
+        in_reply_to: run.facts.common_headers.message_id.as_deref(),
+        explanation: Some(words.message),
+        reporting_mta: format!("dns; {}", run.hostname),
+        arrival: run.facts.received_at,
+        more: vec![],
+        recipients: recipients.iter().map(of).collect(),
+        original: run.raw,
+    };
+    let (sender, recipient, hostname) = (sender.clone(), recipient.clone(), run.hostname.to_owned());
+    Ok(Bounce { sender, recipient, message: report.write()?, hostname })
 }

@@ -3,10 +3,12 @@
 //!
 //! The reverse path becomes the address that received the mail, whose domain is ours to send from, so that SPF holds; what
 //! came with the null reverse path goes on with it, so that a bounce never makes another. `Delivered-To` on top tells
-//! who had it: a mail that comes back to where it was is not sent on again (RFC 9228 describes the field).
+//! who had it: a mail that comes back to where it was is not sent on again (RFC 9228 describes the field). What becomes of
+//! mail that does not arrive stands in `sending/undelivered.rs`.
 use crate::base::{Arn, EmailAddress};
 use crate::mail::message::parse;
 use crate::mail::receiving::actions::{Effect, Run, bounce};
+use crate::mail::receiving::checks::Verdict;
 use crate::mail::receiving::notification::ActionTaken;
 
 /// A mail that goes on.
@@ -18,6 +20,8 @@ pub struct Forward {
     pub null: bool,
     /// Who gets it.
     pub to: Vec<EmailAddress>,
+    /// Who is told when it does not arrive; `None` for nobody.
+    pub told: Option<EmailAddress>,
     /// The complete message.
     pub message: Vec<u8>,
 }
@@ -36,10 +40,17 @@ pub fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], to: &[EmailAddress],
     message.extend_from_slice(without_return_path(&run.fields).as_bytes());
     message.extend_from_slice(run.raw);
     let null = run.facts.source.is_empty();
-    run.effects.push(Effect::Forward(Box::new(Forward { from: (*from).clone(), null, to: to.to_vec(), message })));
+    let forward = Forward { from: (*from).clone(), null, to: to.to_vec(), told: told(run), message };
+    run.effects.push(Effect::Forward(Box::new(forward)));
     if let Some(topic) = topic {
         run.tell(topic, recipients, &ActionTaken::forward(topic, to));
     }
+}
+
+/// The mail's sender, unless it is not to be answered, or is not who it says: then a stranger would be told.
+fn told(run: &Run<'_>) -> Option<EmailAddress> {
+    let forged = run.facts.verdicts.spf == Verdict::Fail;
+    if forged || parse::is_auto_submitted(run.raw) { None } else { run.facts.source.parse().ok() }
 }
 
 fn had_it_before(raw: &[u8], address: &EmailAddress) -> bool {

@@ -1,7 +1,7 @@
 //! One pass of a mail through the rules of the active rule set, in order.
 use bytes::Bytes;
 
-use crate::base::{Arn, Clock, EmailAddress};
+use crate::base::{AccountId, Arn, Clock, EmailAddress};
 use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::forward::Forward;
 use crate::mail::receiving::actions::lambda::Flow;
@@ -13,6 +13,7 @@ use crate::mail::receiving::notification::{ActionTaken, Facts, write};
 use crate::mail::receiving::rules::{Action, Rule};
 use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
+use crate::store::vault::Vault;
 use crate::workers::Reason;
 
 /// A change that commits with the end of the job.
@@ -65,6 +66,12 @@ pub struct Run<'a> {
     pub fields: String,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// Whose rules these are.
+    pub account: &'a AccountId,
+    /// The name of the rule whose actions run.
+    pub rule: String,
+    /// What encrypts.
+    pub vault: &'a Vault,
     /// This server's name.
     pub hostname: &'a str,
     /// Where objects go.
@@ -116,6 +123,7 @@ pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
             continue;
         }
         run.matched += 1;
+        run.rule.clone_from(&rule.name);
         for action in &rule.actions {
             match run_action(run, &recipients, action).await {
                 Flow::Continue => {}
@@ -128,8 +136,9 @@ pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
 
 async fn run_action(run: &mut Run<'_>, recipients: &[&EmailAddress], action: &Action) -> Flow {
     match action {
-        Action::S3 { bucket, prefix, topic, .. } => {
-            s3::run(run, recipients, bucket, prefix.as_deref(), topic.as_ref()).await;
+        Action::S3 { bucket, prefix, topic, kms, .. } => {
+            let place = s3::Place { bucket, prefix: prefix.as_deref(), kms: kms.as_deref() };
+            s3::run(run, recipients, place, topic.as_ref()).await;
         }
         Action::Sns { topic, encoding } => sns::run(run, recipients, topic, *encoding),
         Action::Bounce { reply_code, status, message, sender, topic } => {

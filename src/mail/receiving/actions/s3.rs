@@ -1,20 +1,39 @@
-//! The S3 action: puts the mail into a bucket under the prefix and its message id, then tells the topic.
+//! The S3 action: puts the mail into a bucket under the prefix and its message id, encrypted where the rule names a key, then
+//! tells the topic.
+use bytes::Bytes;
+
 use crate::base::{Arn, EmailAddress};
 use crate::mail::receiving::actions::Run;
 use crate::mail::receiving::notification::ActionTaken;
-use crate::outlets::objects::{ObjectError, key};
+use crate::outlets::envelope;
+use crate::outlets::objects::{Metadata, ObjectError, key};
+use crate::store::vault::VaultError;
 use crate::workers::Reason;
 
-/// Puts the mail. A second put of the same mail replaces the first by the same octets, so repeating it does no harm.
-pub async fn run(
-    run: &mut Run<'_>,
-    recipients: &[&EmailAddress],
-    bucket: &str,
-    prefix: Option<&str>,
-    topic: Option<&Arn>,
-) {
+/// Where a rule says that mail goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The bucket.
+    pub bucket: &'a str,
+    /// What the object's key begins with.
+    pub prefix: Option<&'a str>,
+    /// The KMS key that it is encrypted under.
+    pub kms: Option<&'a str>,
+}
+
+/// Puts the mail. A second put of the same mail replaces the first by the same mail, so repeating it does no harm.
+pub async fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], place: Place<'_>, topic: Option<&Arn>) {
+    let Place { bucket, prefix, kms } = place;
     let key = key(prefix, &run.facts.message_id);
-    match run.objects.put(bucket, &key, run.message()).await {
+    let (data, metadata) = match kms.map_or_else(|| Ok((run.message(), Metadata::new())), |kms| encrypted(run, kms)) {
+        Ok(sealed) => sealed,
+        // An operator may give the key back, or switch it on again: the mail waits for that as it waits for a bucket.
+        Err(error) => {
+            let text = format!("S3 action, bucket {bucket}, key {key}: {error}");
+            return run.fail(Reason::Refused, text, true);
+        }
+    };
+    match run.objects.put_with(bucket, &key, data, &metadata).await {
         Ok(()) => {
             if let Some(topic) = topic {
                 let action = ActionTaken::s3(topic, bucket, prefix, &key);
@@ -25,9 +44,20 @@ pub async fn run(
     }
 }
 
+/// The mail, encrypted. The context is the one that SES gives to KMS, so that a key's policy could tell mails apart.
+fn encrypted(run: &Run<'_>, kms: &str) -> Result<(Bytes, Metadata), VaultError> {
+    let context = [
+        ("aws:ses:message-id", run.facts.message_id.as_str()),
+        ("aws:ses:rule-name", run.rule.as_str()),
+        ("aws:ses:source-account", run.account.as_str()),
+    ];
+    let (body, metadata) = envelope::seal(run.vault, kms, &context, &run.message())?;
+    Ok((body.into(), metadata))
+}
+
 /// Keeps the failure of an action that could not store an object.
 pub(super) fn failed(run: &mut Run<'_>, action: &str, bucket: &str, key: &str, error: &ObjectError) {
-    let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key);
+    let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key | ObjectError::Container);
     let reason = if temporary { Reason::Unreachable } else { Reason::Refused };
     run.fail(reason, format!("{action} action, bucket {bucket}, key {key}: {error}"), temporary);
 }

@@ -58,7 +58,7 @@ impl Dial<'_> {
             return Err(Ending::TlsNotOffered);
         }
         self.log_in(&mut wire, &offers, log).await?;
-        Ok(Session::new(wire, offers, remote, local))
+        Ok(Session::new(wire, offers, remote, local, self.address.ip()))
     }
 
     async fn connect(&self) -> std::io::Result<TcpStream> {

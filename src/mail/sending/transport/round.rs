@@ -15,6 +15,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// Name and address of the host that decided.
     pub remote: Option<String>,
+    /// Its address.
+    pub peer: Option<IpAddr>,
     /// The address that it went out from.
     pub local: Option<IpAddr>,
     /// Protocol and cipher of the conversation that decided; `None` in the clear.
@@ -26,7 +28,7 @@ pub struct Outcome {
 impl Outcome {
     /// The outcome of a round in which nobody was called.
     pub fn without_call(ending: Ending, transcript: &str) -> Self {
-        Self { ending, remote: None, local: None, tls: None, transcript: transcript.to_owned() }
+        Self { ending, remote: None, peer: None, local: None, tls: None, transcript: transcript.to_owned() }
     }
 }
 
@@ -36,6 +38,7 @@ pub(super) struct Round {
     pub(super) log: Transcript,
     pub(super) calls: usize,
     pub(super) remote: Option<String>,
+    pub(super) peer: Option<IpAddr>,
     pub(super) local: Option<IpAddr>,
     pub(super) tls: Option<String>,
     ending: Option<Ending>,
@@ -61,6 +64,7 @@ impl Round {
         Outcome {
             ending: self.ending.unwrap_or(Ending::NoRoute(LookupError::NoRecord)),
             remote: self.remote,
+            peer: self.peer,
             local: self.local,
             tls: self.tls,
             transcript: self.log.into_text(),

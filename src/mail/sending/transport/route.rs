@@ -218,6 +218,7 @@ impl Transport {
                         self.dead.add(address);
                     }
                     round.remote = Some(format!("{} [{}]:{}", host.name, address.ip(), address.port()));
+                    round.peer = Some(address.ip());
                     (round.local, round.tls) = (None, None);
                     let shut_out = matches!(ending, Ending::Refused(Stage::Login, _) | Ending::NoLogin);
                     round.note(ending);
@@ -264,6 +265,7 @@ impl Transport {
 
     async fn over(&self, mut session: Session, key: &str, cargo: &Cargo<'_>, round: &mut Round) -> Ending {
         round.remote = Some(session.remote.clone());
+        round.peer = Some(session.peer);
         (round.local, round.tls) = (session.local, session.cipher());
         let mail = Transaction {
             clock: &self.clock,

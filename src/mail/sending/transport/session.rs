@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) remote: String,
     /// Our address on this connection.
     pub(super) local: Option<IpAddr>,
+    /// Its address.
+    pub(super) peer: IpAddr,
     /// Transactions so far.
     pub(super) used: u32,
     /// Since when it waits for the next mail.
@@ -46,9 +48,9 @@ pub(super) struct Transaction<'a> {
 }
 
 impl Session {
-    pub(super) fn new(wire: Wire, offers: Offers, remote: String, local: Option<IpAddr>) -> Self {
+    pub(super) fn new(wire: Wire, offers: Offers, remote: String, local: Option<IpAddr>, peer: IpAddr) -> Self {
         let idle_since = Timestamp::default();
-        Self { wire, offers, remote, local, used: 0, idle_since, unfinished: false, spent: false }
+        Self { wire, offers, remote, local, peer, used: 0, idle_since, unfinished: false, spent: false }
     }
 
     /// Protocol and cipher; `None` in the clear.

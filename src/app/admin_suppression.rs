@@ -1,0 +1,76 @@
+//! An account's suppression list as a file, for an operator: out and in. AWS has no operation that exports it.
+use crate::app::admin::{Admin, AdminError};
+use crate::base::{AccountId, Region, Timestamp};
+use crate::mail::sending::imports;
+use crate::mail::sending::suppression_file::{self, Action, Format, Record};
+use crate::store::suppressed::{self, Reason, Wanted};
+
+/// Entries that are read or written at once.
+const AT_ONCE: usize = 500;
+
+impl Admin {
+    /// The account's suppression list as CSV in the order of addresses: address, reason, since when.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn export_suppressed(&self, account: &AccountId, region: &Region) -> Result<Vec<String>, AdminError> {
+        let tx = &mut self.store.reader().await?;
+        let mut wanted = Wanted {
+            reasons: Reason::ALL.to_vec(),
+            from: Timestamp::from_micros(i64::MIN),
+            until: Timestamp::from_micros(i64::MAX),
+            after: String::new(),
+            limit: i64::try_from(AT_ONCE).unwrap_or(i64::MAX),
+        };
+        let mut lines = Vec::new();
+        loop {
+            let entries = suppressed::list(tx, account.as_str(), region.as_str(), &wanted).await?;
+            lines.extend(entries.iter().map(suppression_file::line));
+            match entries.last() {
+                Some(last) => wanted.after = last.address.clone(),
+                None => return Ok(lines),
+            }
+        }
+    }
+
+    /// Puts the addresses of a file on the account's suppression list, or takes them off. Gives what was done, and the lines
+    /// that are no records.
+    ///
+    /// # Errors
+    /// A file that is no text or too long; when the store fails.
+    pub async fn import_suppressed(
+        &self,
+        (account, region): (AccountId, Region),
+        data: &[u8],
+        format: Format,
+        action: Action,
+    ) -> Result<Vec<String>, AdminError> {
+        let lines = suppression_file::lines(data).ok_or_else(|| {
+            let max = suppression_file::RECORDS_MAX;
+            AdminError::Addresses(format!("the file is no text, or has more than {max} records"))
+        })?;
+        let (mut records, mut failed): (Vec<Record>, Vec<String>) = (vec![], vec![]);
+        for line in lines {
+            match suppression_file::record(line, format, action) {
+                Ok(record) => records.push(record),
+                Err(problem) => failed.push(format!("line {}: {}", problem.line, problem.problem)),
+            }
+        }
+        let count = records.len();
+        let records: Vec<Vec<Record>> = records.chunks(AT_ONCE).map(<[Record]>::to_vec).collect();
+        for mut lot in records {
+            let (account, region) = (account.clone(), region.clone());
+            lot.sort_by(|a, b| a.address.cmp(&b.address));
+            let done: Result<(), crate::store::Error> = self
+                .store
+                .write(move |tx| {
+                    Box::pin(async move { imports::put_or_delete(tx, (&account, &region), &lot, action).await })
+                })
+                .await;
+            done?;
+        }
+        let done = if action == Action::Put { "put on the list" } else { "taken off the list" };
+        failed.insert(0, format!("{count} addresses {done}, {} lines are no records", failed.len()));
+        Ok(failed)
+    }
+}

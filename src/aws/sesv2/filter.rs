@@ -1,0 +1,74 @@
+//! The filters of lists: a map of what to look for. All of them must fit.
+use std::collections::BTreeMap;
+
+use crate::aws::sesv2::error::SesV2Error;
+use crate::store::identities::Identity;
+
+/// Which identities.
+#[derive(Debug, Default)]
+pub struct IdentityFilter {
+    contains: Option<String>,
+    kind: Option<&'static str>,
+    status: Option<String>,
+}
+
+const KINDS: [&str; 2] = ["EMAIL_ADDRESS", "DOMAIN"];
+const STATES: [&str; 5] = ["PENDING", "SUCCESS", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"];
+
+impl IdentityFilter {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A key, a type or a status that SES does not have.
+    pub fn read(given: BTreeMap<String, String>) -> Result<Self, SesV2Error> {
+        let mut filter = Self::default();
+        for (key, value) in given {
+            match key.as_str() {
+                "IDENTITY_NAME_CONTAINS" if !value.is_empty() => filter.contains = Some(value.to_lowercase()),
+                "IDENTITY_TYPE" => {
+                    let kind = KINDS.into_iter().find(|kind| *kind == value);
+                    filter.kind = Some(kind.ok_or_else(|| wrong(&key, &value))?);
+                }
+                "VERIFICATION_STATUS" if STATES.contains(&value.as_str()) => filter.status = Some(value),
+                _ => return Err(wrong(&key, &value)),
+            }
+        }
+        Ok(filter)
+    }
+
+    /// The kind that the store looks for.
+    pub fn kind(&self) -> Option<&'static str> {
+        self.kind
+    }
+
+    /// Whether it asks for nothing but the kind.
+    pub fn is_open(&self) -> bool {
+        self.contains.is_none() && self.status.is_none()
+    }
+
+    /// Whether an identity fits.
+    pub fn fits(&self, identity: &Identity) -> bool {
+        self.contains.as_ref().is_none_or(|part| identity.name.contains(part.as_str()))
+            && self.status.as_ref().is_none_or(|status| identity.status == *status)
+    }
+}
+
+/// The part of a configuration set's name to look for.
+///
+/// # Errors
+/// A key that SES does not have.
+pub fn set_name_part(given: BTreeMap<String, String>) -> Result<Option<String>, SesV2Error> {
+    let mut part = None;
+    for (key, value) in given {
+        match key.as_str() {
+            "CONFIGURATION_SET_NAME_CONTAINS" if !value.is_empty() => part = Some(value),
+            _ => return Err(wrong(&key, &value)),
+        }
+    }
+    Ok(part)
+}
+
+fn wrong(key: &str, value: &str) -> SesV2Error {
+    let short = |text: &str| text.chars().take(64).collect::<String>();
+    SesV2Error::BadRequest(format!("Invalid filter <{}: {}>.", short(key), short(value)))
+}
