@@ -65,6 +65,7 @@ pub mod verification_links;
 pub mod verification_templates;
 mod wake;
 mod wal;
+mod writer;
 
 pub use error::Error;
 pub use open::{Database, Store};
