@@ -34,7 +34,7 @@ pub struct Access {
     store: Store,
     clock: Clock,
     trust: Trust,
-    remembered: Arc<Mutex<HashMap<String, (AccessKey, Timestamp)>>>,
+    remembered: Arc<Mutex<HashMap<String, (Arc<AccessKey>, Timestamp)>>>,
 }
 
 impl Access {
@@ -53,7 +53,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Error::Internal`].
-    pub async fn key(&self, id: &str) -> Result<Option<AccessKey>, Error> {
+    pub async fn key(&self, id: &str) -> Result<Option<Arc<AccessKey>>, Error> {
         // What no key looks like is not looked up; PostgreSQL would fail at a NUL, for anybody who sends one.
         if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
             return Ok(None);
@@ -68,7 +68,7 @@ impl Access {
         let wanted = id.to_owned();
         let found: Result<_, Error> =
             self.store.read(move |tx| Box::pin(async move { Ok(access::find_key(tx, &wanted).await?) })).await;
-        let found = found?.filter(|key| key.active);
+        let found = found?.filter(|key| key.active).map(Arc::new);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         match &found {
             Some(key) => {

@@ -132,13 +132,13 @@ impl App {
 
         let stop = Stop::new(clock.clone());
         let health = Health::default();
-        let router = pages(&parts, &store, &health).finish(AwsEndpoint::new(
+        let site = pages(&parts, &store, &health).finish(AwsEndpoint::new(
             parts.services.clone(),
             Gate::new(parts.access.clone(), clock.clone()),
             clock.clone(),
         ));
         let soft = stop.soft().clone();
-        stop.spawn("http", listener.serve(router, clock.clone(), soft, GRACE));
+        stop.spawn("http", listener.serve(site, clock.clone(), soft, GRACE));
         smtp.serve(&stop, &clock);
         let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
         if workers {

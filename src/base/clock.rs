@@ -5,9 +5,9 @@ use std::ops::{Add, Sub};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::macros::format_description;
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 use tokio::sync::watch;
 
 /// A point in time, in microseconds since the Unix epoch (UTC). The unit of every time in the store.
@@ -74,11 +74,22 @@ impl Timestamp {
         OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::from)
     }
 
-    /// Reads `20260102T030405Z`; `None` for anything else.
+    /// Reads `20260102T030405Z`; `None` for anything else. By hand, for the same reason as [`Timestamp::iso_basic`].
     pub fn parse_iso_basic(text: &str) -> Option<Self> {
-        let form = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let time = time::PrimitiveDateTime::parse(text, form).ok()?;
-        Some(Self::from(time.assume_utc()))
+        let text = text.as_bytes();
+        if text.len() != 16 || text.get(8) != Some(&b'T') || text.last() != Some(&b'Z') {
+            return None;
+        }
+        let number = |from: usize, to: usize| {
+            text.get(from..to)?.iter().try_fold(0_u16, |n, digit| {
+                let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+                Some(n * 10 + u16::from(digit))
+            })
+        };
+        let two = |from: usize| number(from, from + 2).and_then(|n| u8::try_from(n).ok());
+        let date = Date::from_calendar_date(number(0, 4)?.into(), Month::try_from(two(4)?).ok()?, two(6)?).ok()?;
+        let time = Time::from_hms(two(9)?, two(11)?, two(13)?).ok()?;
+        Some(Self::from(PrimitiveDateTime::new(date, time).assume_utc()))
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -203,7 +214,16 @@ mod tests {
         assert_eq!(t.rfc2822(), "Fri, 02 Jan 2026 03:04:05 +0000");
         assert_eq!(t.iso_basic(), "20260102T030405Z");
         assert_eq!(Timestamp::parse_iso_basic("20260102T030405Z"), Some(Timestamp::from_secs(t.secs())));
-        assert_eq!(Timestamp::parse_iso_basic("2026-01-02"), None);
+        for wrong in [
+            "2026-01-02",
+            "20260102T030405",
+            "20260102 030405Z",
+            "20261302T030405Z",
+            "2026010:T030405Z",
+            "20260102T0304 5Z",
+        ] {
+            assert_eq!(Timestamp::parse_iso_basic(wrong), None, "{wrong}");
+        }
     }
 
     #[tokio::test]

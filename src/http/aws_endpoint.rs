@@ -14,6 +14,7 @@ use crate::aws::{Gate, Request, Services};
 use crate::base::{Clock, Timestamp, ids};
 use crate::http::body::{self, BodyError};
 use crate::http::listener::Peer;
+use crate::http::meters::Meters;
 
 /// Operations that programs call thousands of times a second. Where they succeed, the metrics tell enough: a line for
 /// each would cost more than the message itself.
@@ -32,12 +33,13 @@ pub struct AwsEndpoint {
     services: Services,
     gate: Gate,
     clock: Clock,
+    meters: Meters,
 }
 
 impl AwsEndpoint {
     /// Answers with `services` to those whom `gate` lets in.
     pub fn new(services: Services, gate: Gate, clock: Clock) -> Self {
-        Self { services, gate, clock }
+        Self { services, gate, clock, meters: Meters::default() }
     }
 
     /// Serves one request.
@@ -92,10 +94,7 @@ impl AwsEndpoint {
         let status = answered.reply.status;
         let service = answered.service.unwrap_or("none");
         let operation = answered.operation.unwrap_or("none");
-        let labels =
-            [("service", service.to_owned()), ("operation", operation.to_owned()), ("status", status.to_string())];
-        metrics::counter!("postrider_requests_total", &labels).increment(1);
-        metrics::histogram!("postrider_request_seconds", &labels[..2]).record(took.as_secs_f64());
+        self.meters.count((service, operation, status), took);
         let account = answered.caller.as_ref().map_or("none", |(account, _)| account.as_str());
         let failure = answered.reply.failure.as_ref();
         let error = failure.map_or("none", |failure| failure.shape.query_code);

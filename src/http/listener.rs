@@ -1,16 +1,15 @@
 //! Listens, serves connections, and stops in two steps: idle connections close, requests at work may finish.
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::base::Clock;
 use crate::http::metrics::Metrics;
 use crate::http::places::Places;
+use crate::http::routes::Site;
 use crate::http::stalled::Impatient;
 
 /// Connections at a time; more wait in the machine's queue.
@@ -65,13 +65,13 @@ impl Listener {
         self.address
     }
 
-    /// Serves `router` until `stop`, then waits for requests at work, at most `grace`; returns when the last connection
+    /// Serves `site` until `stop`, then waits for requests at work, at most `grace`; returns when the last connection
     /// has ended.
-    pub async fn serve(self, router: Router, clock: Clock, stop: CancellationToken, grace: Duration) {
+    pub async fn serve(self, site: Site, clock: Clock, stop: CancellationToken, grace: Duration) {
         let Self { socket, address } = self;
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let server = Server {
-            router,
+            site,
             clock,
             stop,
             cut: CancellationToken::new(),
@@ -109,7 +109,7 @@ impl Listener {
 }
 
 struct Server {
-    router: Router,
+    site: Site,
     clock: Clock,
     stop: CancellationToken,
     /// Ends connections that outlast the grace period.
@@ -124,10 +124,11 @@ impl Server {
         // Replies are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
-        let pages = TowerToHyperService::new(self.router.clone());
+        let site = self.site.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            pages.call(request)
+            let site = site.clone();
+            async move { Ok::<_, Infallible>(site.answer(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -8,6 +8,7 @@ pub mod links;
 mod listener;
 #[cfg(test)]
 mod listener_tests;
+mod meters;
 mod metrics;
 pub mod peek;
 mod places;
@@ -20,4 +21,4 @@ pub use aws_endpoint::AwsEndpoint;
 pub use health::Health;
 pub use listener::{Listener, Peer};
 pub use metrics::Metrics;
-pub use routes::{Routes, json};
+pub use routes::{Routes, Site, json};

@@ -8,7 +8,9 @@ use axum::response::Response;
 use axum::routing::any;
 use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 
 use crate::http::aws_endpoint::AwsEndpoint;
@@ -49,10 +51,10 @@ impl Routes {
     }
 
     /// All pages, with `endpoint` for the rest.
-    pub fn finish(self, endpoint: AwsEndpoint) -> Router {
+    pub fn finish(self, endpoint: AwsEndpoint) -> Site {
         let Self { router, home } = self;
-        let root = Arc::new(endpoint);
-        let rest = root.clone();
+        let endpoint = Arc::new(endpoint);
+        let (root, rest) = (endpoint.clone(), endpoint.clone());
         let root = move |request: Request| {
             let (home, endpoint) = (home.clone(), root.clone());
             async move {
@@ -66,7 +68,29 @@ impl Routes {
             let endpoint = rest.clone();
             async move { endpoint.serve(request).await }
         };
-        router.route("/", any(root)).fallback(rest)
+        let pages = TowerToHyperService::new(router.route("/", any(root)).fallback(rest));
+        Site { endpoint, pages }
+    }
+}
+
+/// Everything that a server answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    endpoint: Arc<AwsEndpoint>,
+    pages: TowerToHyperService<Router>,
+}
+
+impl Site {
+    /// Answers a request. What programs post to the root is for AWS in any case, and there are many: it does not go
+    /// through the router.
+    pub(super) async fn answer(self, request: hyper::Request<hyper::body::Incoming>) -> Response {
+        if request.method() == Method::POST && request.uri().path() == "/" {
+            return self.endpoint.serve(request.map(Body::new)).await;
+        }
+        match self.pages.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 }
 

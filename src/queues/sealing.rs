@@ -75,7 +75,7 @@ pub(super) fn open(vault: &Vault, mut message: Claimed) -> Result<Claimed, Error
             let damaged = || Error::Internal(store::Error::corrupt("a sealed message"));
             let (attributes, rest) = unpack(&bytes).ok_or_else(damaged)?;
             let (trace_header, rest) = unpack(rest).ok_or_else(damaged)?;
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| damaged());
+            let text = |bytes: &[u8]| str::from_utf8(bytes).map(str::to_owned).map_err(|_| damaged());
             message.attributes = attributes.map(text).transpose()?;
             message.trace_header = trace_header.map(text).transpose()?;
             message.body = text(rest)?;

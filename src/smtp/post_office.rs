@@ -43,7 +43,7 @@ impl Upstream for PostOffice {
             Trust::Anybody => Some(KeyHolder { account: Access::account_named_by(&caller), caller, secret: None }),
             Trust::KnownKeys => {
                 let key = self.access.key(&caller).await.map_err(failed)?;
-                key.map(|key| KeyHolder { account: key.account, caller, secret: Some(key.secret) })
+                key.map(|key| KeyHolder { account: key.account.clone(), caller, secret: Some(key.secret.clone()) })
             }
         };
         Ok(auth::judge(login, holder, &self.home))

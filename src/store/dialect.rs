@@ -68,7 +68,7 @@ impl Engine {
     /// Starts a transaction that will write. SQLite takes the write lock at once, so that it cannot fail half way.
     pub(super) fn begin(self) -> &'static str {
         match self {
-            Self::Sqlite => "BEGIN IMMEDIATE;",
+            Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
         }
     }

@@ -1,12 +1,17 @@
 //! What can go wrong in the store: one type, cheap to clone, because one failed commit fails everyone who shared it.
 use std::sync::Arc;
 
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+
 /// A failure of the store. The floors above pass it on as their `Internal`; peers never see its text.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The database refused a statement, or could not be reached.
     #[error("database: {0}")]
     Sql(Arc<sqlx::Error>),
+    /// The same, on the connection that writes to SQLite.
+    #[error("database: {0}")]
+    Sqlite(Arc<rusqlite::Error>),
     /// The migrations could not be applied.
     #[error("migration: {0}")]
     Migrate(Arc<sqlx::migrate::MigrateError>),
@@ -28,6 +33,9 @@ impl Error {
             Self::Sql(source) => {
                 source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
             }
+            Self::Sqlite(source) => source
+                .sqlite_error()
+                .is_some_and(|e| matches!(e.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)),
             _ => false,
         }
     }
@@ -40,6 +48,7 @@ impl Error {
                 .as_database_error()
                 .and_then(|e| e.code())
                 .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+            Self::Sqlite(source) => source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
             _ => false,
         }
     }
@@ -64,6 +73,12 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         Self::Sql(Arc::new(source))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(source))
     }
 }
 

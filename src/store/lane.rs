@@ -5,6 +5,7 @@
 //! ([`Kind`](crate::store::jobs::Kind)); where that fails, each is tried alone, so that a bad one costs itself only.
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::{Postgres, Sqlite};
@@ -15,22 +16,37 @@ use crate::base::Clock;
 use crate::store::dialect::Engine;
 use crate::store::hints::Hints;
 use crate::store::jobs::{Job, Waiting, jobs};
+use crate::store::open::SqliteFile;
 use crate::store::tx::Connection;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
 use crate::store::{Error, Tx};
 
-/// Where a lane takes its connections from.
+/// How long a connection to PostgreSQL may rest at a lane. The server may close it meanwhile.
+const RESTS_AFTER: Duration = Duration::from_secs(1);
+
+/// Where connections come from.
 pub(super) enum Pool {
+    /// SQLite: one that writes, made anew where the one before broke.
+    Writer(SqliteFile),
+    /// SQLite, for reading.
     Sqlite(sqlx::Pool<Sqlite>),
     Postgres(sqlx::Pool<Postgres>),
 }
 
 impl Pool {
+    fn engine(&self) -> Engine {
+        match self {
+            Self::Writer(_) | Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
     pub(super) async fn connection(&self) -> Result<Connection, Error> {
         // What may connect is large. Unboxed it would be a part of every request's future, and be moved along with it.
         Ok(match self {
+            Self::Writer(file) => Connection::Writer(Box::new(file.writer()?)),
             Self::Sqlite(pool) => Connection::Sqlite(Box::pin(pool.acquire()).await?),
             Self::Postgres(pool) => Connection::Postgres(Box::pin(pool.acquire()).await?),
         })
@@ -58,64 +74,82 @@ pub(super) struct Lane {
     pub(super) begins_max: usize,
 }
 
+/// The connection of a lane, kept from one commit to the next: to give it back would cost a task and a round trip.
+type Kept = Option<Tx>;
+
 impl Lane {
     /// Works until the store is dropped and the last job is answered. `wal` is SQLite's log, which this lane writes.
     pub(super) async fn run(self, mut wal: Option<Wal>) {
-        let mut waiting = Vec::new();
-        loop {
-            let taken = self.queue.lock().await.recv_many(&mut waiting, self.jobs_per_commit_max).await;
-            if taken == 0 {
-                return;
-            }
-            let alone = self.commit(jobs(waiting.drain(..)), &mut wal).await;
+        let (mut waiting, mut kept) = (Vec::new(), None);
+        while self.wait(&mut waiting, &mut kept).await > 0 {
+            let alone = self.commit(jobs(waiting.drain(..)), &mut kept).await;
             for job in alone {
-                self.commit(vec![job], &mut wal).await;
+                self.commit(vec![job], &mut kept).await;
+            }
+            if let (Some(wal), Some(tx)) = (&mut wal, &mut kept) {
+                wal.tidy(tx).await;
             }
         }
+    }
+
+    /// Takes the jobs that wait, or waits for the next one. A connection to PostgreSQL that rests goes back to the pool,
+    /// which tests it before it gives it out again.
+    async fn wait(&self, waiting: &mut Vec<Waiting>, kept: &mut Kept) -> usize {
+        let resting = kept.is_some() && self.pool.engine() == Engine::Postgres;
+        if resting {
+            match self.clock.timeout(RESTS_AFTER, self.take(waiting)).await {
+                Some(taken) => return taken,
+                None => *kept = None,
+            }
+        }
+        self.take(waiting).await
+    }
+
+    async fn take(&self, waiting: &mut Vec<Waiting>) -> usize {
+        self.queue.lock().await.recv_many(waiting, self.jobs_per_commit_max).await
     }
 
     /// Gives the jobs that are to be tried alone.
-    async fn commit(&self, mut batch: Vec<Box<dyn Job>>, wal: &mut Option<Wal>) -> Vec<Box<dyn Job>> {
-        if let [only] = &mut batch[..]
-            && let Pool::Postgres(_) = &*self.pool
-            && only.is_one_statement(Engine::Postgres)
-        {
-            let ended = self.run_alone(only).await;
-            return finish(batch, ended);
-        }
-        let (ended, tx) = match self.begin().await {
-            Ok(mut tx) => match run_batch(&mut tx, &mut batch).await {
-                Ok(kept) => {
-                    self.ring_all(&mut tx);
-                    (Ok(kept), Some(tx))
-                }
-                Err(error) => {
-                    tracing::error!(%error, changes = batch.len(), "a transaction failed");
-                    // It may still be open; such a connection must not go back to the pool.
-                    tx.close_on_drop();
-                    let _ = tx.control("ROLLBACK").await;
-                    (Err(error), None)
-                }
-            },
-            Err(error) => {
-                tracing::error!(%error, changes = batch.len(), "cannot begin a transaction");
-                (Err(error), None)
-            }
+    async fn commit(&self, mut batch: Vec<Box<dyn Job>>, kept: &mut Kept) -> Vec<Box<dyn Job>> {
+        let ended = match &mut batch[..] {
+            [] => return vec![],
+            [only] if only.is_one_statement(self.pool.engine()) => self.run_alone(only, kept).await,
+            _ => self.run_together(&mut batch, kept).await,
         };
-        let alone = finish(batch, ended);
-        if let (Some(wal), Some(mut tx)) = (wal, tx) {
-            wal.tidy(&mut tx).await;
+        if kept.as_ref().is_some_and(Tx::is_broken) {
+            *kept = None;
         }
-        alone
+        finish(batch, ended)
     }
 
-    /// Runs one statement, which is a transaction by itself: PostgreSQL is asked once and not three times.
-    async fn run_alone(&self, job: &mut Box<dyn Job>) -> Result<Vec<bool>, Error> {
-        let mut tx = Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone());
-        let (_, failure) = run_job(&mut tx, job).await;
+    /// Runs jobs in one transaction. Says of each whether it was kept.
+    async fn run_together(&self, batch: &mut [Box<dyn Job>], kept: &mut Kept) -> Result<Vec<bool>, Error> {
+        let tx = self.begin(kept).await.inspect_err(|error| {
+            tracing::error!(%error, changes = batch.len(), "cannot begin a transaction");
+        })?;
+        match run_batch(tx, batch).await {
+            Ok(done) => {
+                self.ring_all(tx);
+                Ok(done)
+            }
+            Err(error) => {
+                tracing::error!(%error, changes = batch.len(), "a transaction failed");
+                // It may still be open; such a connection must not be used again.
+                tx.close_on_drop();
+                let _ = tx.control("ROLLBACK").await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs one statement, which is a transaction by itself: PostgreSQL is asked once and not three times, and SQLite need
+    /// not be able to undo it without the rest.
+    async fn run_alone(&self, job: &mut Box<dyn Job>, kept: &mut Kept) -> Result<Vec<bool>, Error> {
+        let tx = self.connected(kept).await?;
+        let (_, failure) = run_job(tx, job).await;
         match failure {
             None => {
-                self.ring_all(&mut tx);
+                self.ring_all(tx);
                 Ok(vec![true])
             }
             Some(error) if error.is_of_values() || error.is_stale_statement() => Ok(vec![false]),
@@ -141,16 +175,27 @@ impl Lane {
         }
     }
 
+    /// The connection that was kept, or a new one.
+    async fn connected<'k>(&self, kept: &'k mut Kept) -> Result<&'k mut Tx, Error> {
+        let tx = match kept.take() {
+            Some(tx) => tx,
+            None => Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone()),
+        };
+        Ok(kept.insert(tx))
+    }
+
     /// Begins a transaction. PostgreSQL may have closed connections while they waited (a restart, a failover): one that
     /// fails here has done nothing yet, so another one takes its place, until each that could have waited was tried.
-    async fn begin(&self) -> Result<Tx, Error> {
+    async fn begin<'k>(&self, kept: &'k mut Kept) -> Result<&'k mut Tx, Error> {
         let mut left = self.begins_max;
         loop {
-            let mut tx = Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone());
-            match tx.begin().await {
-                Ok(()) => return Ok(tx),
+            let begun = self.connected(kept).await?.begin().await;
+            match begun {
+                Ok(()) => return self.connected(kept).await,
                 Err(error) => {
-                    tx.close_on_drop();
+                    if let Some(mut tx) = kept.take() {
+                        tx.close_on_drop();
+                    }
                     left = left.saturating_sub(1);
                     if left == 0 {
                         return Err(error);
@@ -203,23 +248,14 @@ async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>,
 
 /// Runs jobs that are kept or undone together: what is undone can be tried again alone.
 async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
-    let Some((last, others)) = batch.split_last_mut() else { return Ok(true) };
-    for job in others {
+    for job in batch {
         if !run_job(tx, job).await.0 {
             tx.rollback().await?;
             return Ok(false);
         }
     }
-    if last.is_one_statement(tx.engine()) {
-        tx.commit_with_next();
-    }
-    let (keep, _) = run_job(tx, last).await;
-    if keep {
-        tx.commit().await?;
-    } else {
-        tx.rollback().await?;
-    }
-    Ok(keep)
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Runs one job. `false` when it must be undone: it says so itself, a statement of it failed (then it cannot say that all

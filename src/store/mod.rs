@@ -70,6 +70,7 @@ pub mod verification_links;
 pub mod verification_templates;
 mod wake;
 mod wal;
+mod writer;
 
 pub use error::Error;
 pub use gather::{Gather, Reads};

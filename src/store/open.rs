@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ use crate::store::sending_use;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
+use crate::store::writer::Writer;
 use crate::store::{Error, Tx, Waiter};
 
 /// How long a connection to PostgreSQL may wait and still be taken without a test.
@@ -96,10 +97,6 @@ impl Store {
                 (writers, readers, Engine::Postgres, Some(hints))
             }
         };
-        let log = match database {
-            Database::Sqlite(path) => Some(Wal::beside(path)),
-            Database::Postgres(_) => None,
-        };
         let lanes = Lanes {
             pool: Arc::new(writers),
             clock: clock.clone(),
@@ -108,9 +105,9 @@ impl Store {
             hints,
             alive: Arc::new(alive.drop_guard()),
         };
-        let doors = match engine {
-            Engine::Sqlite => lanes.start_sqlite(log),
-            Engine::Postgres => lanes.start_postgres(),
+        let doors = match database {
+            Database::Sqlite(path) => lanes.start_sqlite(Wal::beside(path))?,
+            Database::Postgres(_) => lanes.start_postgres(),
         };
         let store = Store { doors: Arc::new(doors), readers: Arc::new(readers), wakes, clock, vault, engine };
         // Another mode may have sent in between without counting.
@@ -190,29 +187,42 @@ fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// What every connection to SQLite is set to.
+const PRAGMAS: [(&str, &str); 5] = [
+    ("foreign_keys", "ON"),
+    ("journal_mode", "WAL"),
+    // FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones at a power cut.
+    ("synchronous", "FULL"),
+    ("cache_size", "-16384"),
+    ("wal_autocheckpoint", "4000"),
+];
+/// How long a connection to SQLite waits for another one.
+const BUSY_MAX: Duration = Duration::from_secs(30);
+
+/// A SQLite database whose schema is up to date.
+pub(super) struct SqliteFile(PathBuf);
+
+impl SqliteFile {
+    /// A connection that writes. There is one at a time.
+    pub(super) fn writer(&self) -> Result<Writer, Error> {
+        Writer::open(&self.0, BUSY_MAX, &PRAGMAS)
+    }
+}
+
 pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
     make_private(path)?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones at a power cut.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(30))
-        .pragma("cache_size", "-16384")
-        .pragma("wal_autocheckpoint", "4000")
-        // Rows on their way from the connection's thread: it does not stop within a claim.
-        .row_buffer_size(256)
-        .statement_cache_capacity(768);
-    let writers =
-        SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options.clone()).await?;
-    sqlx::migrate!("migrations/sqlite").run(&writers).await?;
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_MAX);
+    let options = PRAGMAS.iter().fold(options, |options, (name, value)| options.pragma(*name, *value));
+    let mut migrating = SqliteConnection::connect_with(&options).await?;
+    sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
+    migrating.close().await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
         .test_before_acquire(false)
-        .connect_with(options.pragma("query_only", "1"))
+        // Rows on their way from the connection's thread: it does not stop within a page of them.
+        .connect_with(options.row_buffer_size(256).statement_cache_capacity(256).pragma("query_only", "1"))
         .await?;
-    Ok((Pool::Sqlite(writers), Pool::Sqlite(readers)))
+    Ok((Pool::Writer(SqliteFile(path.to_owned())), Pool::Sqlite(readers)))
 }
 
 /// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is

@@ -1,4 +1,6 @@
 //! One form for parameters and rows on both engines, so that a query is written once.
+use std::borrow::Cow;
+
 use sqlx::Arguments as _;
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -6,6 +8,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use crate::base::{AccountId, Domain, EmailAddress, Region, Timestamp};
 use crate::store::Error;
+use crate::store::writer::WriterRow;
 
 /// A parameter of a query. Numbers, flags (0 or 1) and times (microseconds) are all BIGINT.
 #[derive(Clone, Debug)]
@@ -85,8 +88,16 @@ fn encode_failed(source: sqlx::error::BoxDynError) -> Error {
 
 /// PostgreSQL's TEXT cannot hold U+0000, and a statement with one fails. What comes from outside may have one where no
 /// rule forbids it (a decoded subject, an answer of another server), and must not keep its row from being written.
-fn without_nul(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}").into() } else { text.into() }
+}
+
+/// The same for a text that is ours.
+fn owned_without_nul(text: String) -> String {
+    match without_nul(&text) {
+        Cow::Owned(changed) => changed,
+        Cow::Borrowed(_) => text,
+    }
 }
 
 /// Puts the parameters into SQLite's own form.
@@ -96,7 +107,7 @@ pub(super) fn bind_sqlite(values: Vec<Value>) -> Result<SqliteArguments, Error> 
     for value in values {
         match value {
             Value::Int(v) => arguments.add(v),
-            Value::Text(v) => arguments.add(v.map(without_nul)),
+            Value::Text(v) => arguments.add(v.map(owned_without_nul)),
             Value::Blob(v) => arguments.add(v),
             Value::Ints(_) | Value::Texts(_) | Value::Blobs(_) => Err("SQLite has no arrays".into()),
         }
@@ -111,11 +122,11 @@ pub(super) fn bind_postgres(values: Vec<Value>) -> Result<PgArguments, Error> {
     for value in values {
         match value {
             Value::Int(v) => arguments.add(v),
-            Value::Text(v) => arguments.add(v.map(without_nul)),
+            Value::Text(v) => arguments.add(v.map(owned_without_nul)),
             Value::Blob(v) => arguments.add(v),
             Value::Ints(v) => arguments.add(v),
             Value::Blobs(v) => arguments.add(v),
-            Value::Texts(v) => arguments.add(v.into_iter().map(|v| v.map(without_nul)).collect::<Vec<_>>()),
+            Value::Texts(v) => arguments.add(v.into_iter().map(|v| v.map(owned_without_nul)).collect::<Vec<_>>()),
         }
         .map_err(encode_failed)?;
     }
@@ -124,8 +135,10 @@ pub(super) fn bind_postgres(values: Vec<Value>) -> Result<PgArguments, Error> {
 
 /// One row of a result. Columns are read by name; each reader fails when the column is missing or of another type.
 pub enum Row {
-    /// A row that SQLite gave.
+    /// A row that SQLite gave to a reader.
     Sqlite(SqliteRow),
+    /// A row that SQLite gave to the writer.
+    Writer(WriterRow),
     /// A row that PostgreSQL gave.
     Postgres(PgRow),
 }
@@ -141,6 +154,7 @@ macro_rules! readers {
         pub fn $opt(&self, column: &str) -> Result<Option<$ty>, Error> {
             Ok(match self {
                 Row::Sqlite(row) => row.try_get_unchecked::<Option<$ty>, _>(column)?,
+                Row::Writer(row) => row.get::<Option<$ty>>(column)?,
                 Row::Postgres(row) => row.try_get_unchecked::<Option<$ty>, _>(column)?,
             })
         }

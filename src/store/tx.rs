@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres, SqlSafeStr, SqlStr, Sqlite};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
 
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
@@ -11,6 +11,7 @@ use crate::store::rows::Statement;
 use crate::store::sql::{bind_postgres, bind_sqlite};
 use crate::store::vault::Vault;
 use crate::store::wake::SETTINGS_CHANGED;
+use crate::store::writer::Writer;
 use crate::store::{Error, Row, Value};
 
 /// Tables whose rows nodes keep for a moment.
@@ -27,9 +28,6 @@ const SETTINGS: [&str; 10] = [
     "sending_accounts",
 ];
 
-const SAVEPOINT: &str = "SAVEPOINT job;";
-const RELEASE: &str = "RELEASE SAVEPOINT job;";
-
 /// The connection that a closure given to [`Store::write`](crate::store::Store::write) or
 /// [`Store::read`](crate::store::Store::read) works on.
 pub struct Tx {
@@ -39,42 +37,23 @@ pub struct Tx {
     pub(super) rings: Vec<(i64, usize)>,
     in_transaction: bool,
     failed: Option<Error>,
-    /// SQLite: statements that run before the next one, and go to the connection's thread together with it.
-    first: String,
-    end: End,
-}
-
-/// What commits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// A statement of its own.
-    Alone,
-    /// SQLite: the next statement, in the same way.
-    WithNext,
-    /// A statement that has run.
-    Over,
+    broken: bool,
 }
 
 pub(super) enum Connection {
+    /// SQLite, for the lane.
+    Writer(Box<Writer>),
+    /// SQLite, for reading.
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
 }
 
 impl Tx {
     pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
-        Self {
-            connection,
-            clock,
-            vault,
-            rings: Vec::new(),
-            in_transaction: false,
-            failed: None,
-            first: String::new(),
-            end: End::Alone,
-        }
+        Self { connection, clock, vault, rings: Vec::new(), in_transaction: false, failed: None, broken: false }
     }
 
-    /// A connection that the lane runs a transaction on.
+    /// A connection that a lane runs transactions on, one after the other.
     pub(super) fn of_lane(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
         Self { in_transaction: true, ..Self::new(connection, clock, vault) }
     }
@@ -84,70 +63,34 @@ impl Tx {
         self.execute(sql, vec![]).await.map(drop)
     }
 
-    /// Begins a transaction. With SQLite this costs nothing: the statement goes with the next one, as do those below.
+    /// Begins a transaction.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        let sql = self.engine().begin();
-        self.at_last(sql).await
+        self.control(self.engine().begin()).await
     }
 
     /// Begins a part of the transaction that can be undone.
     pub(super) async fn savepoint(&mut self) -> Result<(), Error> {
-        self.at_last(SAVEPOINT).await
+        self.control("SAVEPOINT job").await
     }
 
     /// Undoes the part that began last.
     pub(super) async fn undo(&mut self) -> Result<(), Error> {
-        if self.first.ends_with(SAVEPOINT) {
-            return Ok(());
-        }
         self.control("ROLLBACK TO SAVEPOINT job").await
     }
 
     /// Ends the part that began last.
     pub(super) async fn release(&mut self) -> Result<(), Error> {
-        if let Some(rest) = self.first.strip_suffix(SAVEPOINT) {
-            self.first.truncate(rest.len());
-            return Ok(());
-        }
-        self.at_last(RELEASE).await
-    }
-
-    /// Has the next statement, the last one, commit too, where that saves a way.
-    pub(super) fn commit_with_next(&mut self) {
-        if self.engine() == Engine::Sqlite {
-            self.end = End::WithNext;
-        }
+        self.control("RELEASE SAVEPOINT job").await
     }
 
     /// Returns once the transaction is durable.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
-        if self.end == End::Over { Ok(()) } else { self.finish("COMMIT").await }
+        self.control("COMMIT").await
     }
 
     /// Undoes the transaction.
     pub(super) async fn rollback(&mut self) -> Result<(), Error> {
-        self.finish("ROLLBACK").await
-    }
-
-    async fn finish(&mut self, sql: &'static str) -> Result<(), Error> {
-        self.end = End::Alone;
-        if self.first.starts_with(Engine::Sqlite.begin()) {
-            // It did not even begin.
-            self.first.clear();
-            return Ok(());
-        }
-        self.control(sql).await
-    }
-
-    /// Runs a statement, or has it wait for the next one, where that saves the way to another thread and back.
-    async fn at_last(&mut self, sql: &'static str) -> Result<(), Error> {
-        match self.engine() {
-            Engine::Sqlite => {
-                self.first.push_str(sql);
-                Ok(())
-            }
-            Engine::Postgres => self.control(sql).await,
-        }
+        self.control("ROLLBACK").await
     }
 
     /// Why the change that ran until now must be undone, if a statement of it failed. The next change starts afresh.
@@ -155,12 +98,19 @@ impl Tx {
         self.failed.take()
     }
 
-    /// Closes the connection instead of giving it back: what state it is in is not known.
+    /// Closes the connection when this is dropped, instead of giving it back: what state it is in is not known.
     pub(super) fn close_on_drop(&mut self) {
+        self.broken = true;
         match &mut self.connection {
+            Connection::Writer(_) => {}
             Connection::Sqlite(c) => c.close_on_drop(),
             Connection::Postgres(c) => c.close_on_drop(),
         }
+    }
+
+    /// Whether it is to be dropped, since its connection is to be closed.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// The time now, by the server's clock.
@@ -189,7 +139,7 @@ impl Tx {
     /// Which engine this is, for the dialect room.
     pub fn engine(&self) -> Engine {
         match self.connection {
-            Connection::Sqlite(_) => Engine::Sqlite,
+            Connection::Writer(_) | Connection::Sqlite(_) => Engine::Sqlite,
             Connection::Postgres(_) => Engine::Postgres,
         }
     }
@@ -203,16 +153,12 @@ impl Tx {
         self.note(result)
     }
 
-    /// Runs statements, in their order. With SQLite all of them go to the connection's thread together.
+    /// Runs statements, in their order.
     pub(super) async fn run_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
-        if self.engine() == Engine::Postgres {
-            for (sql, values) in statements {
-                self.run(AssertSqlSafe(sql), values).await?;
-            }
-            return Ok(());
+        for (sql, values) in statements {
+            self.run(AssertSqlSafe(sql), values).await?;
         }
-        let (sql, values): (Vec<String>, Vec<Vec<Value>>) = statements.into_iter().unzip();
-        self.run(AssertSqlSafe(sql.join(";")), values.into_iter().flatten().collect()).await.map(drop)
+        Ok(())
     }
 
     /// Runs a query and gives all rows. The query itself must bound how many there can be.
@@ -234,9 +180,6 @@ impl Tx {
     /// answers a COMMIT with a rollback that looks like success. SQLite would go on, in part even outside of the
     /// transaction; so that both do the same, the change ends here.
     fn check_whole(&self) -> Result<(), Error> {
-        if self.end == End::Over {
-            return Err(Error::corrupt("a statement after the commit"));
-        }
         self.failed.clone().map_or(Ok(()), Err)
     }
 
@@ -254,20 +197,8 @@ impl Tx {
 
     async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.connection {
-            Connection::Sqlite(c) => {
-                // First the parameters: where they cannot be bound, nothing was taken from what has to run first.
-                let args = bind_sqlite(args)?;
-                let mut steps =
-                    (&mut **c).fetch_many(sqlx::query_with(together(&mut self.first, sql, &mut self.end), args));
-                let mut rows = 0;
-                // Of several statements, the last one is meant.
-                while let Some(step) = steps.try_next().await? {
-                    if let Either::Left(done) = step {
-                        rows = done.rows_affected();
-                    }
-                }
-                rows
-            }
+            Connection::Writer(c) => c.execute(sql.into_sql_str().as_str(), args)?,
+            Connection::Sqlite(c) => sqlx::query_with(sql, bind_sqlite(args)?).execute(&mut **c).await?.rows_affected(),
             Connection::Postgres(c) => {
                 sqlx::query_with(sql, bind_postgres(args)?).execute(&mut **c).await?.rows_affected()
             }
@@ -276,10 +207,9 @@ impl Tx {
 
     async fn fetch(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         Ok(match &mut self.connection {
+            Connection::Writer(c) => c.fetch(sql.into_sql_str().as_str(), args)?.into_iter().map(Row::Writer).collect(),
             Connection::Sqlite(c) => {
-                let args = bind_sqlite(args)?;
-                let query = sqlx::query_with(together(&mut self.first, sql, &mut self.end), args);
-                query.fetch(&mut **c).map_ok(Row::Sqlite).try_collect().await?
+                sqlx::query_with(sql, bind_sqlite(args)?).fetch(&mut **c).map_ok(Row::Sqlite).try_collect().await?
             }
             Connection::Postgres(c) => {
                 sqlx::query_with(sql, bind_postgres(args)?).fetch(&mut **c).map_ok(Row::Postgres).try_collect().await?
@@ -309,19 +239,4 @@ fn changes_settings(sql: &str) -> bool {
     let after = ["UPDATE ", "INSERT INTO ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));
     let table = after.and_then(|rest| rest.split([' ', '(']).next());
     table.is_some_and(|table| SETTINGS.contains(&table))
-}
-
-/// The statement with those that have to run before and after it.
-fn together(first: &mut String, sql: impl SqlSafeStr, end: &mut End) -> SqlStr {
-    let sql = sql.into_sql_str();
-    if first.is_empty() && *end != End::WithNext {
-        return sql;
-    }
-    first.push_str(sql.as_str());
-    if *end == End::WithNext {
-        first.push_str(";COMMIT");
-        *end = End::Over;
-    }
-    // Each part was safe.
-    AssertSqlSafe(std::mem::take(first)).into_sql_str()
 }

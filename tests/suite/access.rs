@@ -45,7 +45,7 @@ both_engines! {
         };
         assert!(text.starts_with("[default]\n"));
         let key = bench.access.key(&value("aws_access_key_id")).await.expect("an answer").expect("the key");
-        assert_eq!((key.account, key.secret.reveal()), (account("000000000000"), &*value("aws_secret_access_key")));
+        assert_eq!((key.account.clone(), key.secret.reveal()), (account("000000000000"), &*value("aws_secret_access_key")));
         assert_eq!(ensure_root(&bench.store, dir, None).await.expect("a root key"), RootKey::Kept);
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), text);
     }
@@ -84,7 +84,7 @@ both_engines! {
         assert!(matches!(nowhere, Err(Error::AccountMissing(_))), "{nowhere:?}");
         let (id, secret) = create_key(&bench.store, &shop).await.expect("a key");
         let known = bench.access.key(&id).await.expect("an answer").expect("the key");
-        assert_eq!((known.account, known.secret), (shop.clone(), secret));
+        assert_eq!((known.account.clone(), known.secret.clone()), (shop.clone(), secret));
         for nobody in ["AKIANOBODY", "", "AK\0", "AK\u{e4}", &"A".repeat(10_000)] {
             assert_eq!(bench.access.key(nobody).await.expect("an answer"), None, "{nobody:?}");
         }

@@ -5,12 +5,15 @@ use serde::Serialize;
 use serde::ser::{Error as _, Impossible, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::Error;
 
+/// Bytes of room at first: enough for most results.
+const ROOM: usize = 512;
+
 /// Encodes a result. A unit, the result of an operation without one, is `{}`.
 ///
 /// # Errors
 /// An encoder's error, which only a type that AWS's models do not have can cause.
 pub fn encode<T: Serialize>(result: &T) -> Result<String, Error> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(ROOM);
     if result.serialize(Encoder(&mut out))? == Written::Nothing {
         return Ok("{}".to_owned());
     }

@@ -24,6 +24,8 @@ pub(super) struct Claim {
     /// 64 hex digits, if it is any good.
     pub signature: String,
     pub time: Timestamp,
+    /// The time as `X-Amz-Date` has it.
+    pub stamp: String,
     /// For how many seconds a presigned request is good; `None` for a signature in the header.
     pub presigned_for: Option<u64>,
     /// The request names a session token.
@@ -131,6 +133,18 @@ fn claim(
     if signed_headers.len() > SIGNED_HEADERS_MAX {
         return Err(incomplete("SignedHeaders names too many headers."));
     }
-    let signature = signature.to_owned();
-    Ok(Claim { access_key, date, region, service, terminator, signed_headers, signature, time, presigned_for, session })
+    let (signature, stamp) = (signature.to_owned(), time.iso_basic());
+    Ok(Claim {
+        access_key,
+        date,
+        region,
+        service,
+        terminator,
+        signed_headers,
+        signature,
+        time,
+        stamp,
+        presigned_for,
+        session,
+    })
 }

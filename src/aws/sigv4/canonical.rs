@@ -13,30 +13,27 @@ const PATH_ENCODED: &AsciiSet = &ENCODED.remove(b'/');
 
 /// The text that is signed.
 pub(super) fn string_to_sign(request: &Request, claim: &Claim) -> String {
-    let Claim { date, region, service, terminator, .. } = claim;
+    let Claim { stamp, date, region, service, terminator, .. } = claim;
     let hash = hex(&Sha256::digest(canonical_request(request, claim)));
-    format!("{ALGORITHM}\n{}\n{date}/{region}/{service}/{terminator}\n{hash}", claim.time.iso_basic())
+    format!("{ALGORITHM}\n{stamp}\n{date}/{region}/{service}/{terminator}\n{hash}")
 }
 
 fn canonical_request(request: &Request, claim: &Claim) -> Vec<u8> {
-    let mut out =
-        format!("{}\n{}\n{}\n", request.method, canonical_path(&request.path), canonical_query(&request.query));
-    let mut headers = claim.signed_headers.clone();
-    headers.sort();
-    let mut out_headers = Vec::new();
+    let (path, query) = (canonical_path(&request.path), canonical_query(&request.query));
+    let mut out = format!("{}\n{path}\n{query}\n", request.method).into_bytes();
+    let mut headers: Vec<&str> = claim.signed_headers.iter().map(String::as_str).collect();
+    headers.sort_unstable();
     for name in &headers {
-        out_headers.extend_from_slice(name.as_bytes());
-        out_headers.push(b':');
-        canonical_header(request, name, &mut out_headers);
-        out_headers.push(b'\n');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+        canonical_header(request, name, &mut out);
+        out.push(b'\n');
     }
-    let mut bytes = std::mem::take(&mut out).into_bytes();
-    bytes.append(&mut out_headers);
-    bytes.push(b'\n');
-    bytes.extend_from_slice(headers.join(";").as_bytes());
-    bytes.push(b'\n');
-    bytes.extend_from_slice(body_hash(request).as_bytes());
-    bytes
+    out.push(b'\n');
+    out.extend_from_slice(headers.join(";").as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(body_hash(request).as_bytes());
+    out
 }
 
 /// SHA-256 of the body, in hex. None of our services takes an unsigned body.
@@ -47,6 +44,9 @@ pub(super) fn body_hash(request: &Request) -> String {
 /// The path without dot segments and empty segments (RFC 3986, 5.2.4), encoded once more than it came: all services
 /// but S3 do that.
 fn canonical_path(path: &str) -> String {
+    if path == "/" {
+        return path.to_owned();
+    }
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {

@@ -40,13 +40,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some((digit(*pair.first()?)? << 4) | digit(*pair.get(1)?)?)).collect()
 }
 
-/// The day, region and service of a key, and the secret that it comes from.
-type Origin = (String, String, String, String);
-
-/// Derived keys. The secret is part of what they are remembered by: a changed secret makes a new key.
+/// Derived keys by day, region, service and the secret that they come from: a changed secret makes a new key.
 #[derive(Default)]
 pub(super) struct SigningKeys {
-    remembered: Mutex<HashMap<Origin, SigningKey>>,
+    remembered: Mutex<HashMap<String, SigningKey>>,
 }
 
 impl SigningKeys {
@@ -58,7 +55,8 @@ impl SigningKeys {
         region: &str,
         service: &str,
     ) -> Result<SigningKey, InvalidLength> {
-        let origin = (secret.reveal().to_owned(), date.to_owned(), region.to_owned(), service.to_owned());
+        // In a scope that was read from a request no part holds a slash, and the secret comes last.
+        let origin = [date, region, service, secret.reveal()].join("/");
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = remembered.get(&origin) {
             return Ok(*key);

@@ -122,7 +122,7 @@ impl Gate {
         if !signed.unwrap_or(false) {
             return Err(SignatureError::wrong());
         }
-        Ok(Identity { account: key.account, region, access_key: key.id })
+        Ok(Identity { account: key.account.clone(), region, access_key: key.id.clone() })
     }
 }
 
@@ -149,7 +149,7 @@ fn check_scope(claim: &Claim, api: &Api) -> Result<Region, SignatureError> {
         let wanted = api.signing_names.first().copied().unwrap_or_default();
         return mismatch(format!("Credential should be scoped to correct service: '{wanted}'. "));
     }
-    let time = claim.time.iso_basic();
+    let time = &claim.stamp;
     let day = time.get(..8).unwrap_or_default();
     if claim.date != day {
         let found = shown(&claim.date);
@@ -165,12 +165,12 @@ fn check_scope(claim: &Claim, api: &Api) -> Result<Region, SignatureError> {
 }
 
 fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {
-    let time = || claim.time.iso_basic();
+    let time = &claim.stamp;
     if claim.time > now + SKEW_MAX {
         let latest = (now + SKEW_MAX).iso_basic();
         return Err(SignatureError::Mismatch(format!(
             "Signature not yet current: {} is still later than {latest} ({} + 15 min.)",
-            time(),
+            time,
             now.iso_basic()
         )));
     }
@@ -180,7 +180,7 @@ fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {
             let earliest = (now - SKEW_MAX).iso_basic();
             Err(SignatureError::Mismatch(format!(
                 "Signature expired: {} is now earlier than {earliest} ({} - 15 min.)",
-                time(),
+                time,
                 now.iso_basic()
             )))
         }

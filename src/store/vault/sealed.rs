@@ -85,18 +85,15 @@ impl Parts {
 
     /// Opens what the data key sealed for `purpose`.
     pub fn open(mut self, key: &LessSafeKey, purpose: &str) -> Result<Vec<u8>, VaultError> {
-        let sealed = self.bytes.split_off(self.header_len);
-        let mut sealed = sealed.get(NONCE_LEN..).unwrap_or_default().to_vec();
-        let plain = key
-            .open_in_place(
-                Nonce::assume_unique_for_key(self.nonce),
-                Aad::from(bound(purpose, &self.bytes)),
-                &mut sealed,
-            )
-            .map_err(|_| VaultError::Damaged)?
-            .len();
-        sealed.truncate(plain);
-        Ok(sealed)
+        let bound = Aad::from(bound(purpose, self.whole_header()));
+        let start = self.header_len + NONCE_LEN;
+        let sealed = self.bytes.get_mut(start..).unwrap_or_default();
+        let plain = key.open_in_place(Nonce::assume_unique_for_key(self.nonce), bound, sealed);
+        let length = plain.map_err(|_| VaultError::Damaged)?.len();
+        // In place: a body may be large.
+        self.bytes.truncate(start + length);
+        self.bytes.drain(..start);
+        Ok(self.bytes)
     }
 }
 
