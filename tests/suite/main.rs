@@ -3,6 +3,7 @@ mod accepting;
 mod access;
 mod command_line;
 mod crowd;
+mod delivering;
 mod dkim;
 mod dns;
 mod durability;
