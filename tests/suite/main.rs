@@ -4,6 +4,7 @@ mod access;
 mod command_line;
 mod complaints;
 mod crowd;
+mod delivering;
 mod dkim;
 mod dns;
 mod durability;

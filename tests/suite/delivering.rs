@@ -1,0 +1,168 @@
+//! Deliveries that many workers load and settle at once.
+use std::time::Duration;
+
+use futures::future::join_all;
+use postrider::base::{Clock, Timestamp};
+use postrider::store::Store;
+use postrider::store::accepted::{Accepted, NewJob};
+use postrider::store::mails::{self, Attempt, Kind, Mail, Status};
+use postrider::store::messages::{self, Claim, Groups};
+use postrider::store::outgoing;
+use postrider::store::settled::{Ended, Settled, Tried};
+use postrider::store::suppressed::{self, Reason, Suppressed};
+
+use crate::both_engines;
+use crate::engine::{Engine, TestDatabase};
+
+const QUEUE: i64 = -1;
+
+fn mail(id: &str, size: i64, at: Timestamp) -> Mail {
+    Mail {
+        id: id.to_owned(),
+        account: "000000000000".to_owned(),
+        region: "us-east-1".to_owned(),
+        caller: "caller".to_owned(),
+        source_ip: None,
+        source: "ann@x.example".to_owned(),
+        return_path: "ann@x.example".to_owned(),
+        configuration_set: None,
+        tags: "[]".to_owned(),
+        headers: "{}".to_owned(),
+        identity: None,
+        kind: Kind::User,
+        size,
+        recipient_count: 2,
+        accepted_at: at,
+        expires_at: at + Duration::from_secs(3_600),
+    }
+}
+
+/// A store with mails to two recipients each, every fifth of them large.
+async fn filled(engine: Engine, count: usize) -> (Store, Clock, TestDatabase) {
+    let database = TestDatabase::new(engine).await;
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
+    let each = (0..count).map(|n| {
+        let recipients = vec![format!("Bob{n}@a.example"), format!("eve@d{}.example", n % 3)];
+        let group = |n: usize| recipients[n].rsplit('@').next().unwrap_or_default().to_owned();
+        let job = |r: usize| NewJob { queue_id: QUEUE, group: group(r), body: format!("{n} {r}") };
+        let jobs = (0..2).map(job).collect();
+        let mail = mail(&format!("mail{n}"), if n % 5 == 0 { 1_000 } else { 5 }, clock.now());
+        store.accept(Accepted::outbound(mail, b"small".to_vec(), recipients.clone(), jobs, None))
+    });
+    for accepted in join_all(each).await {
+        accepted.expect("accepted");
+    }
+    (store, clock, database)
+}
+
+fn tried(mail: usize, n: i64, at: Timestamp) -> Box<Tried> {
+    let attempt = Attempt {
+        attempt: 1,
+        started_at: at,
+        finished_at: at,
+        outcome: "Delivered".to_owned(),
+        remote: Some("mx.a.example".to_owned()),
+        tls: None,
+        reply: Some(format!("250 taken {mail}")),
+        transcript: "> QUIT\n".to_owned(),
+    };
+    Box::new(Tried { mail_id: format!("mail{mail}"), n, status: Status::Delivered, attempt })
+}
+
+both_engines! {
+    async fn what_jobs_need_is_read_together_and_in_their_order(engine: Engine) {
+        let (store, clock, _database) = filled(engine, 20).await;
+        let entry = Suppressed {
+            address: "bob3@a.example".to_owned(),
+            reason: Reason::Bounce,
+            feedback_id: None,
+            message_id: None,
+            updated_at: clock.now(),
+        };
+        store
+            .write(move |tx| Box::pin(async move { suppressed::put(tx, "000000000000", "us-east-1", &entry).await }))
+            .await
+            .expect("suppressed");
+        let jobs = [("mail3", 0), ("mail5", 1), ("nothing", 0), ("mail3", 7), ("mail3", 0), ("mail4", 1)];
+        let mut reader = store.reader().await.expect("a reader");
+        let found = outgoing::read(&mut reader, &jobs, 100).await.expect("read");
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|one| one.map(|one| (one.mail.id, one.recipient.address, one.raw.is_some(), one.is_listed)))
+            .collect();
+        let one = |mail: &str, to: &str, raw, listed| Some((mail.to_owned(), to.to_owned(), raw, listed));
+        assert_eq!(
+            found,
+            [
+                one("mail3", "Bob3@a.example", true, true),
+                one("mail5", "eve@d2.example", false, false),
+                None,
+                None,
+                one("mail3", "Bob3@a.example", true, true),
+                one("mail4", "eve@d1.example", true, false),
+            ]
+        );
+    }
+
+    async fn deliveries_settle_together_once_each_and_wake_their_groups(engine: Engine) {
+        let (store, clock, _database) = filled(engine, 60).await;
+        let claim = |limit, max| {
+            let (until, store) = (clock.now() + Duration::from_secs(60), store.clone());
+            async move {
+                store
+                    .write(move |tx| {
+                        Box::pin(async move {
+                            let groups = Groups::Turns(Some(max));
+                            let claim =
+                                Claim { queue_id: QUEUE, limit, hidden_until: until, receipt: 7, holder: Some("n"), groups };
+                            messages::claim(tx, claim).await
+                        })
+                    })
+                    .await
+                    .expect("claimed")
+            }
+        };
+        let claimed = claim(200, 20).await;
+        assert_eq!(claimed.len(), 80, "no group has more than its limit");
+        assert_eq!(claim(200, 20).await.len(), 0);
+        // One recipient was settled before; one job is not held any more.
+        let before = *tried(0, 0, clock.now());
+        let early = Tried { status: Status::Bounced, ..before };
+        store
+            .write(move |tx| Box::pin(async move { Ended::Outbound(Box::new(early)).write(tx).await }))
+            .await
+            .expect("settled");
+        let place = |body: &str| -> (usize, i64) {
+            let (mail, n) = body.split_once(' ').expect("two numbers");
+            (mail.parse().expect("a number"), n.parse().expect("a number"))
+        };
+        let each = claimed.iter().map(|job| {
+            let (mail, n) = place(&job.body);
+            let receipt = if (mail, n) == (1, 0) { 8 } else { job.receipt };
+            let ended = Some(Ended::Outbound(tried(mail, n, clock.now())));
+            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended })
+        });
+        let held: Vec<bool> = join_all(each).await.into_iter().map(|held| held.expect("settled")).collect();
+        let mut reader = store.reader().await.expect("a reader");
+        for (job, held) in claimed.iter().zip(held) {
+            let (mail, n) = place(&job.body);
+            assert_eq!(held, (mail, n) != (1, 0));
+            let id = format!("mail{mail}");
+            let recipient = mails::recipient(&mut reader, &id, n).await.expect("read").expect("it is there");
+            let status = match (mail, n) {
+                (0, 0) => Status::Bounced,
+                (1, 0) => Status::Pending,
+                _ => Status::Delivered,
+            };
+            assert_eq!(recipient.status, status, "{id} {n}");
+            let attempts = mails::attempts(&mut reader, &id, n).await.expect("read");
+            assert_eq!(attempts.len(), usize::from(status != Status::Pending));
+            let reply = (status != Status::Pending).then(|| format!("250 taken {mail}"));
+            assert_eq!(recipient.last_reply, reply);
+        }
+        drop(reader);
+        // The large group rested at its limit, and has a turn again although no time has passed; it still holds one.
+        assert_eq!(claim(200, 20).await.len(), 19);
+    }
+}
