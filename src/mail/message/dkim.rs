@@ -3,10 +3,10 @@
 //! The usual fields are signed once more than they occur, so that nobody can add another one of them (RFC 6376, 8.15).
 use std::str::FromStr;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rsa::pkcs1v15;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::signature::{SignatureEncoding, Signer as _};
@@ -80,7 +80,7 @@ pub struct Signer {
 }
 
 enum Pair {
-    /// Of 2048 bits or more: ring is fast, but takes no smaller key.
+    /// Of 2048 bits or more: AWS-LC is fast, but takes no smaller key.
     Rsa(Box<RsaKeyPair>),
     ShortRsa(Box<pkcs1v15::SigningKey<Sha256>>),
     Ed25519(Box<Ed25519KeyPair>),
@@ -207,7 +207,7 @@ fn chosen<'a>(fields: &[Field<'a>]) -> (Vec<&'static str>, Vec<Field<'a>>) {
 fn sign(pair: &Pair, data: &[u8]) -> Result<Vec<u8>, DkimError> {
     match pair {
         Pair::Rsa(pair) => {
-            let mut signature = vec![0; pair.public().modulus_len()];
+            let mut signature = vec![0; pair.public_modulus_len()];
             let signed = pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature);
             signed.map(|()| signature).map_err(|e| DkimError(e.to_string()))
         }
