@@ -261,25 +261,29 @@ pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error
 pub(super) async fn settled(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
     let now = tx.now();
     for chunk in groups.chunks(AT_ONCE) {
-        let named = |from| format!("queue_id = $1 AND group_id IN ({})", marks(from, chunk.len()));
+        let mut chunk = chunk.to_vec();
         if tx.engine().has_other_writers() {
+            // Only what is held is changed: a later statement sees more, and would hold it in any order.
             let sql = format!(
-                "SELECT group_id FROM message_groups WHERE {} AND (ready_at > $2 OR {NEXT} IS NULL) ORDER BY group_id {}",
-                named(3),
+                "SELECT group_id FROM message_groups WHERE queue_id = $1 AND group_id IN ({}) \
+                 AND (ready_at > $2 OR {NEXT} IS NULL) ORDER BY group_id {}",
+                marks(3, chunk.len()),
                 tx.engine().for_update()
             );
-            if tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], chunk)).await?.is_empty() {
+            chunk = ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?)?;
+            if chunk.is_empty() {
                 continue;
             }
         }
+        let named = |from| format!("queue_id = $1 AND group_id IN ({})", marks(from, chunk.len()));
         let sql = format!("DELETE FROM message_groups WHERE {} AND {NEXT} IS NULL", named(2));
-        let gone = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], chunk)).await?;
+        let gone = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &chunk)).await?;
         if gone == chunk.len() as u64 {
             continue;
         }
         let sql =
             format!("UPDATE message_groups SET ready_at = $2 WHERE {} AND +ready_at > $2 AND {NEXT} <= $2", named(3));
-        let woken = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], chunk)).await?;
+        let woken = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?;
         tx.ring(queue_id, usize::from(woken > 0));
     }
     Ok(())

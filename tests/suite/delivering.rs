@@ -137,9 +137,11 @@ both_engines! {
             let (mail, n) = body.split_once(' ').expect("two numbers");
             (mail.parse().expect("a number"), n.parse().expect("a number"))
         };
+        // Which twenty of the large group were first is not the same on PostgreSQL each time.
+        let lost = claimed.iter().map(|job| place(&job.body)).find(|(mail, n)| *n == 0 && *mail != 0).expect("one");
         let each = claimed.iter().map(|job| {
             let (mail, n) = place(&job.body);
-            let receipt = if (mail, n) == (1, 0) { 8 } else { job.receipt };
+            let receipt = if (mail, n) == lost { 8 } else { job.receipt };
             let ended = Some(Ended::Outbound(tried(mail, n, clock.now())));
             store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended })
         });
@@ -147,12 +149,12 @@ both_engines! {
         let mut reader = store.reader().await.expect("a reader");
         for (job, held) in claimed.iter().zip(held) {
             let (mail, n) = place(&job.body);
-            assert_eq!(held, (mail, n) != (1, 0));
+            assert_eq!(held, (mail, n) != lost);
             let id = format!("mail{mail}");
             let recipient = mails::recipient(&mut reader, &id, n).await.expect("read").expect("it is there");
             let status = match (mail, n) {
                 (0, 0) => Status::Bounced,
-                (1, 0) => Status::Pending,
+                place if place == lost => Status::Pending,
                 _ => Status::Delivered,
             };
             assert_eq!(recipient.status, status, "{id} {n}");

@@ -33,6 +33,7 @@ pub struct SuppressionListDestination {
 #[serde(rename_all = "PascalCase")]
 pub struct ContactListDestination {
     contact_list_name: String,
+    contact_list_import_action: String,
 }
 
 /// Where the addresses come from.
@@ -87,6 +88,9 @@ pub async fn create_import_job(
         (Some(list), None) => list,
         // The model has no NotFoundException for this operation.
         (None, Some(list)) => {
+            if Action::read(&list.contact_list_import_action).is_none() {
+                return Err(wrong("ContactListImportAction must be one of [DELETE, PUT]."));
+            }
             let name: String = list.contact_list_name.chars().take(64).collect();
             return Err(SesV2Error::BadRequest(list_missing(&name)));
         }

@@ -100,6 +100,8 @@ pub struct EmailContent {
 #[serde(rename_all = "PascalCase")]
 pub struct ListManagementOptions {
     contact_list_name: String,
+    #[expect(dead_code, reason = "a value of another type is an error")]
+    topic_name: Option<String>,
 }
 
 /// The mail to send.

@@ -162,8 +162,8 @@ impl Traffic {
         Ok(Place { traffic: self.clone(), site: name.to_owned(), began: now, doubtful: doubts })
     }
 
-    /// The same, for a job that waits a moment where other jobs hold all places of a site at which something moves. A
-    /// quarter of all workers may wait so.
+    /// The same, for a job that waits a moment where other jobs hold all places of a site that answers. An eighth of all
+    /// workers may wait so.
     pub(super) async fn enter_soon(&self, name: &str, relay: bool) -> Result<Place, NoPlace> {
         let until = self.0.clock.now() + PATIENCE;
         loop {
@@ -185,11 +185,12 @@ impl Traffic {
     fn wait(&self, name: &str) -> Option<Waiting> {
         let (mut state, now) = (self.locked(), self.0.clock.now());
         let site = state.sites.get(name)?;
-        if site.held == 0 || now.since(site.moved_at) > PATIENCE {
+        // Who waits holds a worker. It must never be the last one, with those whose site may never answer.
+        if !site.answers || site.held == 0 || now.since(site.moved_at) > PATIENCE {
             return None;
         }
         let freed = site.freed.clone();
-        if state.waiting >= self.0.all / 4 {
+        if state.waiting >= self.0.all / 8 {
             return None;
         }
         state.waiting += 1;
