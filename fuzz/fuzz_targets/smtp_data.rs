@@ -29,6 +29,12 @@ fn hidden(message: &[u8]) -> Vec<u8> {
     sent
 }
 
+/// What the lines of a transfer say without their end: a dot at the start goes, needed or not.
+fn said(sent: &[u8]) -> Vec<u8> {
+    let text = sent.strip_suffix(b".\r\n").unwrap_or_default();
+    text.split_inclusive(|b| *b == b'\n').flat_map(|line| line.strip_prefix(b".").unwrap_or(line).to_vec()).collect()
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((size, data)) = input.split_first() else { return };
     let piece = usize::from(*size).max(1);
@@ -36,9 +42,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(whole, read(data.chunks(piece), 60, 300));
     if let Some((Ok(message), used)) = whole {
         assert!(has_only_crlf(&message) && message.len() <= 300);
-        assert!(data[..used].ends_with(b".\r\n"));
         assert_eq!(check_lines(&message, 60), None);
-        assert_eq!(hidden(&message)[..used], data[..used]);
+        assert_eq!(said(&data[..used]), message);
     }
     // The other way round: any message with good line ends arrives as it was, and what follows is left alone.
     if has_only_crlf(data) && (data.is_empty() || data.ends_with(b"\r\n")) {

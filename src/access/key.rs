@@ -28,13 +28,16 @@ pub enum Trust {
     KnownKeys,
 }
 
+/// Keys by their ids, each with the time until which it is believed.
+type Remembered = HashMap<String, (Arc<AccessKey>, Timestamp)>;
+
 /// Looks up who calls. Cheap to clone; clones share what is remembered.
 #[derive(Clone)]
 pub struct Access {
     store: Store,
     clock: Clock,
     trust: Trust,
-    remembered: Arc<Mutex<HashMap<String, (Arc<AccessKey>, Timestamp)>>>,
+    remembered: Arc<Mutex<Remembered>>,
 }
 
 impl Access {

@@ -197,11 +197,11 @@ fn more() -> Vec<(&'static str, Vec<u8>, bool)> {
             format!("{quoted}{}", "=C3=A4=C3=A4=C3=A4=C3=A4=C3=A4=C3=A4=C3=A4=C3=A4=\r\n".repeat(20_000)).into_bytes(),
             true,
         ),
-        ("utf-7", format!("{}{}\r\n", charset("utf-7"), wrapped(&"+".repeat(100_000))).into_bytes(), true),
+        ("utf-7", format!("{}{}\r\n", charset("utf-7"), wrapped("+".repeat(100_000))).into_bytes(), true),
         ("half of utf-16", format!("{}{}\r\n", charset("utf-16"), wrapped([0xD8; 99_999])).into_bytes(), true),
         (
             "shifts without end",
-            format!("{}{}\r\n", charset("iso-2022-jp"), wrapped(&"\u{1b}$B".repeat(30_000))).into_bytes(),
+            format!("{}{}\r\n", charset("iso-2022-jp"), wrapped("\u{1b}$B".repeat(30_000))).into_bytes(),
             true,
         ),
         ("a charset without a name", format!("{}AAAA\r\n", charset(&"x".repeat(50_000))).into_bytes(), true),

@@ -70,7 +70,7 @@ enum At<'a> {
     /// The header of a part that began here.
     Header(usize),
     /// A leaf, all but its end.
-    Body(Leaf<'a>),
+    Body(Box<Leaf<'a>>),
     /// Before the first part or after the last one.
     Between,
 }
@@ -143,8 +143,8 @@ impl<'a> Walk<'a> {
         let boundary = multipart.and_then(|kind| kind.attribute("boundary")).unwrap_or_default();
         let boundary = boundary.trim_end().as_bytes().to_vec();
         self.at = match multipart {
-            None => At::Body(leaf),
-            Some(_) if boundary.is_empty() => At::Body(leaf),
+            None => At::Body(Box::new(leaf)),
+            Some(_) if boundary.is_empty() => At::Body(Box::new(leaf)),
             Some(_) if self.open.len() >= LEVELS_MAX => {
                 self.truncated = true;
                 At::Between
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
                 self.leaf(self.raw.get(from..end).unwrap_or_default(), end)
             }
             At::Header(_) | At::Between => return,
-            At::Body(leaf) => leaf,
+            At::Body(leaf) => *leaf,
         };
         self.push(leaf, end);
     }
