@@ -69,7 +69,7 @@ pub struct Objects {
     )]
     pub azure_access_key: Option<Secret>,
 
-    /// URL of that account's blobs [default: https://ACCOUNT.blob.core.windows.net]
+    /// URL of that account's blobs [default: `https://ACCOUNT.blob.core.windows.net`]
     #[arg(long, value_name = "URL", env = "POSTRIDER_AZURE_ENDPOINT")]
     pub azure_endpoint: Option<String>,
 }
