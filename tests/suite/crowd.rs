@@ -2,33 +2,17 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use postrider::store::Value;
 use postrider::store::mails::Status;
-use postrider::workers::{Stop, SystemQueue};
+use postrider::workers::Stop;
 
 use crate::both_engines;
 use crate::faults::{At, Fault, FaultyReceiver};
-use crate::outbound::{Bench, bench};
+use crate::outbound::bench;
 
 const GOOD: usize = 900;
 const HANGING: usize = 100;
 /// Mails for each of those that hang: with one for each, nothing would pile up.
 const EACH: usize = 5;
-
-/// How many mails for hosts that do not hang, `d100.crowd.example` and on, wait for a later time.
-async fn put_off(b: &Bench) -> usize {
-    let now = b.clock.now();
-    let count = b.store.read(move |tx| {
-        Box::pin(async move {
-            let sql = "SELECT COUNT(*) AS total FROM messages WHERE queue_id = $1 AND holder IS NULL AND visible_at > $2 \
-                       AND LENGTH(group_id) = $3";
-            let values = [SystemQueue::Outbound.id(), now.micros(), 18];
-            tx.one(sql, values.map(|n| Value::Int(Some(n))).to_vec()).await
-        })
-    });
-    let row = count.await.expect("counted").expect("a row");
-    usize::try_from(row.int("total").expect("a number")).expect("not many")
-}
 
 both_engines! {
     async fn nobody_waits_for_those_that_hang(engine: Engine) {
@@ -50,18 +34,8 @@ both_engines! {
 
         let stop = Stop::new(b.clock.clone());
         stop.spawn("outbound", b.pool.clone().run(stop.clone()));
-        // The clock stands but for a few seconds, for those who came when too many hosts had not answered yet. Who hangs
-        // does so for minutes: whoever had to wait for that would wait for ever.
-        let mut seconds = 0;
-        while good.mails().len() < GOOD {
-            if good.mails().len() + put_off(&b).await < GOOD {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            seconds += 1;
-            assert!(seconds <= 15, "the others are waited for");
-            b.clock.advance(Duration::from_secs(1));
-        }
+        // The clock stands: whoever had to wait for a limit, or for a second turn, would wait for ever.
+        good.has(GOOD).await;
         hanging.hanging(HANGING).await;
         let delivered = async || {
             let mut delivered = 0;

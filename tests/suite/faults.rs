@@ -89,6 +89,11 @@ impl FaultyReceiver {
         self.until(|state| state.hanging.load(Ordering::SeqCst) >= count).await;
     }
 
+    /// Returns once so many mails have come.
+    pub async fn has(&self, count: usize) {
+        self.until(|state| state.mails.lock().expect("mails").len() >= count).await;
+    }
+
     async fn until(&self, done: impl Fn(&State) -> bool) {
         loop {
             let changed = self.state.changed.notified();

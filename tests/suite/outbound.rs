@@ -28,6 +28,9 @@ use crate::smtp_sink::{FaultySmtp, Script, SmtpSink};
 const RAW: &str = "From: Ann <ann@sender.example>\r\nTo: b@there.example\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\r\n\
                    .\r\n.. dots\r\n\r\nd\u{e9}j\u{e0} vu\r\n";
 
+/// As many mails at once as the server carries.
+const AT_ONCE: usize = 2_000;
+
 pub struct Bench {
     pub store: Store,
     pub clock: Clock,
@@ -64,8 +67,8 @@ pub async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) 
         limits: Limits::default(),
     };
     let transport = Arc::new(Transport::new(options, resolver, clock.clone()).expect("a transport"));
-    let work = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport, 600);
-    let pool = Pool::new(store.clone(), clock.clone(), "node", 600, work).per_group(20);
+    let work = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport, AT_ONCE);
+    let pool = Pool::new(store.clone(), clock.clone(), "node", AT_ONCE, work).per_group(20);
     let settings = Settings { limits: quota::Limits::Unlimited, hostname: "out.example".to_owned() };
     let sending = Sending::new(store.clone(), clock.clone(), topics.clone(), settings);
     let scope = Scope { account: AccountId::development(), region: Region::default_region() };
