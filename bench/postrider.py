@@ -8,7 +8,7 @@ import subprocess
 import machine
 
 BINARY = pathlib.Path(os.environ.get("POSTRIDER_BENCH_BINARY", machine.ROOT / "target/release/postrider"))
-LOAD = pathlib.Path(os.environ.get("POSTRIDER_BENCH_LOAD", machine.ROOT / "target/release/examples/load"))
+LOAD = pathlib.Path(os.environ.get("POSTRIDER_BENCH_LOAD", machine.ROOT / "target/bench-load/release/load"))
 KEY, SECRET = "AKIABENCHBENCHBENCH1", "a-secret-for-a-private-benchmark-server"
 
 
@@ -16,7 +16,8 @@ def build():
     if not BINARY.exists():
         subprocess.run(["cargo", "build", "--release", "--locked"], check=True, cwd=machine.ROOT)
     if not LOAD.exists():
-        subprocess.run(["cargo", "build", "--release", "--locked", "--example", "load"], check=True, cwd=machine.ROOT)
+        subprocess.run(["cargo", "build", "--release", "--locked", "--manifest-path", "bench/load/Cargo.toml",
+                        "--target-dir", "target/bench-load"], check=True, cwd=machine.ROOT)
 
 
 class Server(machine.Program):
@@ -53,14 +54,23 @@ class Server(machine.Program):
         return machine.memory_mib(self.pid)
 
     def load(self, mode, *flags):
-        """Runs the load program; gives what it measured for each kind of call."""
-        out = subprocess.run(
-            [LOAD, mode, "--endpoint", self.url, "--access-key", KEY, "--secret", SECRET, "--smtp", f"127.0.0.1:{self.smtp}",
-             *(str(flag) for flag in flags)],
-            check=True, capture_output=True, text=True,
-        ).stdout
-        return {kind: {"rate": float(rate), "p50": float(p50), "p99": float(p99)} for kind, rate, p50, p99 in re.findall(
-            r"^(\S+) +(\d+) messages/s .* p50 +([\d.]+) ms .* p99 +([\d.]+) ms$", out, re.M)}
+        """Runs the load program against this server."""
+        return load(self.url, mode, "--smtp", f"127.0.0.1:{self.smtp}", *flags)
+
+
+def load(url, mode, *flags):
+    """Runs the load program against what listens there; gives what it measured for each kind of call."""
+    out = subprocess.run(
+        [LOAD, mode, "--endpoint", url, "--access-key", KEY, "--secret", SECRET, *(str(flag) for flag in flags)],
+        check=True, stdout=subprocess.PIPE, text=True,
+    ).stdout
+    return {kind: {"rate": float(rate), "p50": float(p50), "p99": float(p99)} for kind, rate, p50, p99 in re.findall(
+        r"^(\S+) +(\d+) messages/s .* p50 +([\d.]+) ms .* p99 +([\d.]+) ms$", out, re.M)}
+
+
+def slowest(calls):
+    """A cycle is as fast as its slowest step."""
+    return min(calls.values(), key=lambda one: one["rate"])
 
 
 @contextlib.contextmanager

@@ -11,9 +11,7 @@ def rate(server, mode, seconds, *flags):
     before, began = server.cpu(), time.monotonic()
     calls = server.load(mode, "--seconds", seconds, *flags)
     spent, elapsed = server.cpu() - before, time.monotonic() - began
-    # A cycle is as fast as its slowest step.
-    slowest = min(calls.values(), key=lambda one: one["rate"])
-    return {**slowest, "cpu": spent, "cores": spent / elapsed}
+    return {**postrider.slowest(calls), "cpu": spent, "cores": spent / elapsed}
 
 
 def run(engine, rounds, seconds, waiting):

@@ -85,9 +85,13 @@ impl Queue {
 }
 
 fn all_taken(reply: &Reply) -> Result<(), Failure> {
-    // A batch answers 200 although entries failed.
-    match reply.body.windows(8).any(|eight| eight == b"\"Failed\"") {
-        true => Err(String::from_utf8_lossy(&reply.body).into_owned().into()),
+    // A batch answers 200 although entries failed. Most servers leave the member out when none did.
+    if !reply.body.windows(8).any(|eight| eight == b"\"Failed\"") {
+        return Ok(());
+    }
+    let answer: Value = serde_json::from_slice(&reply.body)?;
+    match answer["Failed"].as_array().is_some_and(|failed| !failed.is_empty()) {
+        true => Err(answer.to_string().into()),
         false => Ok(()),
     }
 }

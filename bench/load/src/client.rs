@@ -1,4 +1,5 @@
-//! One connection that speaks HTTP/1.1 and nothing fancy, so that the client costs little beside the server.
+//! One connection that speaks HTTP/1.1 and nothing fancy, so that the client costs little beside the server. Where the
+//! server closes it after each reply, as moto's does, another takes its place.
 use std::io::{Error, ErrorKind};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +9,8 @@ use crate::sigv4::Signer;
 
 /// A kept-open connection and the signer of what goes over it.
 pub struct Client {
-    socket: TcpStream,
+    /// Open, unless the server said that it would close it.
+    socket: Option<TcpStream>,
     host: String,
     signer: Signer,
     read: Vec<u8>,
@@ -23,8 +25,7 @@ pub struct Reply {
 impl Client {
     /// Connects to `host`, such as `127.0.0.1:4566`.
     pub async fn connect(host: &str, signer: Signer) -> Result<Self, Error> {
-        let socket = TcpStream::connect(host).await?;
-        socket.set_nodelay(true)?;
+        let socket = Some(open(host).await?);
         Ok(Self { socket, host: host.to_owned(), signer, read: Vec::with_capacity(64 * 1024) })
     }
 
@@ -43,30 +44,48 @@ impl Client {
         let mut request =
             format!("POST {path} HTTP/1.1\r\n{plain}content-length: {}\r\n{signed}\r\n", body.len()).into_bytes();
         request.extend_from_slice(body);
-        self.socket.write_all(&request).await?;
-        self.reply().await
+        let mut socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => open(&self.host).await?,
+        };
+        socket.write_all(&request).await?;
+        let (reply, stays) = self.reply(&mut socket).await?;
+        self.socket = stays.then_some(socket);
+        Ok(reply)
     }
 
-    async fn reply(&mut self) -> Result<Reply, Error> {
+    /// The reply, and whether the connection stays open after it.
+    async fn reply(&mut self, socket: &mut TcpStream) -> Result<(Reply, bool), Error> {
         self.read.clear();
         let bad = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
         let head = loop {
             if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
-            if self.socket.read_buf(&mut self.read).await? == 0 {
+            if socket.read_buf(&mut self.read).await? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         };
         let text = String::from_utf8_lossy(&self.read[..head]).to_ascii_lowercase();
         let status = text.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(|| bad("no status"))?;
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.and_then(|n| n.trim().parse().ok()).ok_or_else(|| bad("no content-length"))?;
+        let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let length = header("content-length:");
+        let length: usize = length.and_then(|n| n.parse().ok()).ok_or_else(|| bad("no content-length"))?;
+        let stays = match header("connection:") {
+            Some(said) => said == "keep-alive",
+            None => !text.starts_with("http/1.0"),
+        };
         while self.read.len() < head + length {
-            if self.socket.read_buf(&mut self.read).await? == 0 {
+            if socket.read_buf(&mut self.read).await? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
-        Ok(Reply { status, body: self.read[head..head + length].to_vec() })
+        Ok((Reply { status, body: self.read[head..head + length].to_vec() }, stays))
     }
+}
+
+async fn open(host: &str) -> Result<TcpStream, Error> {
+    let socket = TcpStream::connect(host).await?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! postrider serve … &
-//! cargo run --release --example load -- cycle --access-key AKIA… --secret … --concurrency 16 --seconds 10
-//! cargo run --release --example load -- cycle --prefill 1000000 …     # the same with a million messages waiting
-//! cargo run --release --example load -- fan-out --subscriptions 10000 --publishes 1 …    # one topic, many queues
+//! cargo build --release --locked --manifest-path bench/load/Cargo.toml --target-dir target/bench-load
+//! load=target/bench-load/release/load
+//! $load cycle --access-key AKIA… --secret … --concurrency 16 --seconds 10
+//! $load cycle --prefill 1000000 …     # the same with a million messages waiting
+//! $load fan-out --subscriptions 10000 --publishes 1 …    # one topic, many queues
 //! ```
 mod client;
 mod fan_out;
