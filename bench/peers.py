@@ -1,9 +1,6 @@
-"""Rows beside what a developer would run otherwise: moto, and queues by plain SQL."""
-import http.client
-import json
+"""Rows beside what a developer would run otherwise: moto, LocalStack, and queues by plain SQL."""
 import re
 import subprocess
-import threading
 import time
 
 import mail
@@ -14,7 +11,8 @@ from names import Names
 
 
 class Moto(machine.Program):
-    """moto's server: it keeps everything in memory, and sends no mail."""
+    """moto's server: it keeps everything in memory, sends no mail, looks at no signature, and closes each connection after
+    one call."""
 
     def __init__(self):
         self.http, home = machine.free_port(), machine.fresh("moto")
@@ -22,28 +20,19 @@ class Moto(machine.Program):
         self.until(lambda: machine.listens(self.http), "moto")
         self.url = f"http://127.0.0.1:{self.http}"
 
-    def calls(self, path, headers, body, count, threads=16):
-        """Calls a second. moto looks at no signature, so none is made; and each call has a connection of its own, since
-        its server closes them."""
-        headers = {**headers, "Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/%s/aws4_request, "
-                   "SignedHeaders=host, Signature=0" % ("ses" if path != "/" else "sqs")}
 
-        def some():
-            for _ in range(count // threads):
-                connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=60)
-                connection.request("POST", path, body, headers)
-                answer = connection.getresponse()
-                assert answer.status == 200, answer.read()
-                answer.read()
-                connection.close()
+class LocalStack(machine.Program):
+    """LocalStack's SQS, without a container: it keeps everything in memory, and looks at no signature."""
 
-        workers = [threading.Thread(target=some) for _ in range(threads)]
-        began = time.monotonic()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        return count // threads * threads / (time.monotonic() - began)
+    def __init__(self):
+        self.http, home = machine.free_port(), machine.fresh("localstack")
+        # Nothing that it could do beside: no log of each call, no figures to CloudWatch, no DNS server.
+        settings = {"SERVICES": "sqs", "EAGER_SERVICE_LOADING": "1", "GATEWAY_LISTEN": f"127.0.0.1:{self.http}",
+                    "FILESYSTEM_ROOT": str(home), "HOME": str(home), "LS_LOG": "warning", "DNS_ADDRESS": "0",
+                    "SQS_DISABLE_CLOUDWATCH_METRICS": "1", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1"}
+        super().__init__([tools.localstack(), "-m", "localstack.runtime.main"], home / "log", env=settings)
+        self.url = f"http://127.0.0.1:{self.http}"
+        self.until(lambda: machine.answers(f"{self.url}/_localstack/health"), "LocalStack", 120)
 
 
 def ses(engine, rounds, count):
@@ -51,39 +40,56 @@ def ses(engine, rounds, count):
     for _ in range(rounds):
         with Moto() as rival:
             mail.client(rival, "sesv2").create_email_identity(EmailIdentity=f"someone@{mail.DOMAIN}")
-            body = json.dumps({"FromEmailAddress": f"someone@{mail.DOMAIN}", "Destination": {"ToAddresses": ["box@sink.test"]},
-                               "Content": {"Simple": {"Subject": {"Data": "Load"}, "Body": {"Text": {"Data": "x" * 1024}}}}})
-            theirs = rival.calls("/v2/email/outbound-emails", {"Content-Type": "application/json"}, body, min(count, 2_000))
+            theirs = send_email(rival.url, min(count, 2_000))["rate"]
         with Names() as names, postrider.server(engine, "--dns", f"127.0.0.1:{names.port}", "--accept-only") as server:
             mail.prepare(server, names)
             cpu = server.cpu()
-            own = send_email(server, count)
+            own = send_email(server.url, count)
             cpu = (server.cpu() - cpu) / count
             yield "SendEmail, 1 KB, 16 connections", {**own, "CPU ms a mail": cpu * 1e3, "MiB": server.memory(),
                                                       "moto": theirs, "times moto": own["rate"] / theirs}
 
 
-def send_email(server, count):
-    calls = server.load("send-email", "--mails", count, "--seconds", 600, "--from", f"someone@{mail.DOMAIN}",
-                        "--to", "box@sink.test", "--body-bytes", 1024)
+def send_email(url, count):
+    calls = postrider.load(url, "send-email", "--mails", count, "--seconds", 600, "--from", f"someone@{mail.DOMAIN}",
+                           "--to", "box@sink.test", "--body-bytes", 1024)
     return calls["send-email"]
 
 
+MODES = {"send": "SendMessage, 1 KB, 16 connections", "send-batch": "SendMessageBatch of 10", "cycle": "cycle of 10"}
+
+
+def queue_rates(url, seconds):
+    """What the load program gets through in each mode, after a little that is not measured."""
+    postrider.load(url, "cycle", "--queue", "first", "--seconds", 2)
+    return {mode: postrider.slowest(postrider.load(url, mode, "--queue", mode, "--seconds", seconds)) for mode in MODES}
+
+
 def queues(engine, rounds, seconds):
-    """SendMessage by 16 connections beside moto, and beside rows that clients write into PostgreSQL by themselves."""
+    """Queues by 16 connections beside moto and LocalStack, and beside rows that clients write into PostgreSQL by themselves."""
+    programs = {"moto": Moto, "localstack": LocalStack}
+    if not tools.localstack():
+        print("  LocalStack needs Python 3.12 or later (POSTRIDER_BENCH_PYTHON): left out", flush=True)
+        del programs["localstack"]
     for _ in range(rounds):
-        with Moto() as rival:
-            url = mail.client(rival, "sqs").create_queue(QueueName="load")["QueueUrl"]
-            headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"}
-            moto = rival.calls("/", headers, json.dumps({"QueueUrl": url, "MessageBody": "x" * 1024}), 2_000)
+        rivals = {}
+        for name, start in programs.items():
+            with start() as rival:
+                rivals[name] = queue_rates(rival.url, seconds)
         plain = sql(seconds)
         with postrider.server(engine) as server:
-            send = server.load("send", "--queue", "load", "--seconds", seconds)["send"]
-            cycle = server.load("cycle", "--queue", "other", "--seconds", seconds)
-        slowest = min(call["rate"] for call in cycle.values())
-        yield "SendMessage, 1 KB, 16 connections", {**send, "moto": moto, "times moto": send["rate"] / moto,
-                                                    "rows by plain SQL": plain["send"]}
-        yield "cycle of 10", {"rate": slowest, "by plain SQL": plain["cycle"], "times plain SQL": slowest / plain["cycle"]}
+            ours = queue_rates(server.url, seconds)
+            wide = server.load("send", "--queue", "wide", "--concurrency", 32, "--seconds", seconds)["send"]
+        for mode, row in MODES.items():
+            theirs = {name: rates[mode]["rate"] for name, rates in rivals.items()}
+            if mode in plain:
+                theirs["plain SQL"] = plain[mode]
+            yield row, beside(ours[mode], theirs)
+        yield "SendMessage, 1 KB, 32 connections", beside(wide, {"plain SQL": plain["wide"]})
+
+
+def beside(own, theirs):
+    return {**own, **theirs, **{f"times {name}": own["rate"] / rate for name, rate in theirs.items()}}
 
 
 TABLE = """CREATE TABLE queue (id bigserial PRIMARY KEY, visible_at timestamptz NOT NULL DEFAULT now(),
@@ -98,15 +104,17 @@ DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE visible_at > now() ORD
 
 
 def sql(seconds):
-    """Messages a second that 16 clients get through a table, by pgbench."""
+    """Messages a second that clients get through a table, by pgbench."""
     with machine.postgres() as store:
         subprocess.run(["psql", "-q", store.url, "-c", TABLE], check=True)
         rates = {}
-        for name, script, messages in (("send", SEND, 1), ("cycle", CYCLE, 10)):
+        for name, script, messages, clients in (("send", SEND, 1, 16), ("wide", SEND, 1, 32), ("cycle", CYCLE, 10, 16)):
+            subprocess.run(["psql", "-q", store.url, "-c", "TRUNCATE queue"], check=True)
             path = machine.WORK / f"{name}.sql"
             path.write_text(script)
-            out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", "16", "-T", str(seconds), "-f", path, store.url],
-                                 check=True, capture_output=True, text=True).stdout
+            out = subprocess.run(
+                ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-T", str(seconds), "-f", path, store.url],
+                check=True, capture_output=True, text=True).stdout
             rates[name] = float(re.search(r"tps = ([\d.]+)", out).group(1)) * messages
             time.sleep(1)
         return rates

@@ -1,4 +1,5 @@
 """Programs from PyPI and npm that rows compare with, each in an environment of its own below target/."""
+import glob
 import os
 import shutil
 import subprocess
@@ -9,12 +10,36 @@ import machine
 
 def moto():
     """The program `moto_server`."""
-    home = machine.ROOT / "target" / "bench-moto"
-    program = home / "bin" / "moto_server"
-    if not program.exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "moto[server]"], check=True)
-    return program
+    return python("bench-moto", "moto[server]") / "moto_server"
+
+
+def localstack():
+    """A Python that can start LocalStack, or None where no Python is new enough for it."""
+    base = newer_python()
+    # What this version asks for, as it was when it came out: it says "or later", and fails with what came later.
+    return base and python("bench-localstack", "localstack-core[base-runtime]==2026.3.0", "moto-ext", "cbor2<6",
+                           "cryptography<47", "pyopenssl<26", "service-identity", base=base) / "python"
+
+
+def newer_python():
+    """A Python of at least 3.12: POSTRIDER_BENCH_PYTHON, this one, one on the path, or one of pyenv's."""
+    pyenv = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")), reverse=True)
+    for one in (os.environ.get("POSTRIDER_BENCH_PYTHON"), sys.executable, "python3.13", "python3.12", *pyenv):
+        new = [one, "-c", "import sys; sys.exit(sys.version_info < (3, 12))"]
+        if one and shutil.which(one) and subprocess.run(new, capture_output=True).returncode == 0:
+            return one
+    return None
+
+
+def python(name, *packages, base=sys.executable):
+    """The programs of an environment of its own, with these packages."""
+    home = machine.ROOT / "target" / name
+    done = home / "installed"
+    if not done.exists():
+        subprocess.run([base, "-m", "venv", home], check=True)
+        subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
+        done.touch()
+    return home / "bin"
 
 
 def nodemailer():
