@@ -57,7 +57,7 @@ class Server(machine.Program):
         out = subprocess.run(
             [LOAD, mode, "--endpoint", self.url, "--access-key", KEY, "--secret", SECRET, "--smtp", f"127.0.0.1:{self.smtp}",
              *(str(flag) for flag in flags)],
-            check=True, capture_output=True, text=True,
+            check=True, stdout=subprocess.PIPE, text=True,
         ).stdout
         return {kind: {"rate": float(rate), "p50": float(p50), "p99": float(p99)} for kind, rate, p50, p99 in re.findall(
             r"^(\S+) +(\d+) messages/s .* p50 +([\d.]+) ms .* p99 +([\d.]+) ms$", out, re.M)}
@@ -65,7 +65,7 @@ class Server(machine.Program):
 
 @contextlib.contextmanager
 def server(engine, *flags, env=None):
-    """A server on a fresh store of this engine: `sqlite` or `postgres`."""
+    """A server on a fresh store of this engine: `sqlite` or `postgres`. `env` is the store's too."""
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(machine.postgres()) if engine == "postgres" else None
+        store = stack.enter_context(machine.postgres(env)) if engine == "postgres" else None
         yield stack.enter_context(Server(store, *flags, env=env))
