@@ -133,7 +133,7 @@ def listens(port):
         return False
 
 
-def postgres():
+def postgres(env=None):
     """A private PostgreSQL with the defaults that matter here: fsync and synchronous_commit on."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
     if not found:
@@ -154,7 +154,7 @@ def postgres():
     log.touch()
     program = Program(
         [f"{found[-1]}/postgres", "-D", home / "data", "-p", port, *(part for s in settings for part in ("-c", s))],
-        log, user=user,
+        log, env=env, user=user,
     )
     program.url = f"postgres://postrider@127.0.0.1:{port}/postgres"
     program.until(lambda: listens(port), "PostgreSQL")

@@ -75,7 +75,7 @@ def slowest(calls):
 
 @contextlib.contextmanager
 def server(engine, *flags, env=None):
-    """A server on a fresh store of this engine: `sqlite` or `postgres`."""
+    """A server on a fresh store of this engine: `sqlite` or `postgres`. `env` is the store's too."""
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(machine.postgres()) if engine == "postgres" else None
+        store = stack.enter_context(machine.postgres(env)) if engine == "postgres" else None
         yield stack.enter_context(Server(store, *flags, env=env))

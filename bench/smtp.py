@@ -26,6 +26,8 @@ def measure(server, port, sessions, count, size, keep):
 KINDS = [  # name, bytes, many mails a session, what Postfix does with them, whether Postrider only accepts, sessions
     ("SMTP accept, 1 KB", 1024, True, postfix.HOLD, True, (1, 10, 50)),
     ("SMTP accept, 1 KB, one mail a connection", 1024, False, postfix.HOLD, True, (1, 10, 50)),
+    ("SMTP accept, 10 KB", 10 * 1024, True, postfix.DISCARD, True, (10,)),
+    ("SMTP accept, 100 KB", 100 * 1024, True, postfix.DISCARD, True, (10,)),
     # Beside the accept Postrider checks the mail (SPF, DKIM, DMARC) and runs its rules; Postfix delivers to nowhere.
     ("SMTP accept and work, 1 KB", 1024, True, postfix.DISCARD, False, (1, 10, 50)),
     ("SMTP accept and work, 10 KB", 10 * 1024, True, postfix.DISCARD, False, (10,)),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, StartError, decrypt_object};
+use postrider::app::{App, StartError, decrypt_object, use_small_pages};
 use postrider::base::Clock;
 use postrider::config::{Mode, Settings};
 use postrider::mail::receiving::Owner;
@@ -26,6 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    use_small_pages();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help, version, and help for a command that is not finished.

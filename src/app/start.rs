@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::access::{self, RootKey, Trust, ensure_root};
 use crate::app::data_dir::DataDir;
-use crate::app::descriptors;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
+use crate::app::process;
 use crate::aws::Gate;
 use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
@@ -36,7 +36,7 @@ const MOVES_EVERY: Duration = Duration::from_millis(500);
 const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 /// How soon an import job begins.
 const IMPORTS_EVERY: Duration = Duration::from_secs(1);
-const IDENTITIES_EVERY: Duration = Duration::from_secs(60);
+const IDENTITIES_EVERY: Duration = Duration::from_secs(5);
 /// How soon a certificate that was replaced on the disk is used.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
@@ -106,7 +106,7 @@ impl App {
     /// # Errors
     /// A [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
-        descriptors::raise();
+        process::raise_open_files();
         let data_dir =
             DataDir::open(&settings.data_dir).map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
         let store = open_store(&settings, clock.clone()).await?;

@@ -146,6 +146,7 @@ impl Lane {
     /// not be able to undo it without the rest.
     async fn run_alone(&self, job: &mut Box<dyn Job>, kept: &mut Kept) -> Result<Vec<bool>, Error> {
         let tx = self.connected(kept).await?;
+        tx.one_statement();
         let (_, failure) = run_job(tx, job).await;
         match failure {
             None => {

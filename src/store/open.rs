@@ -34,6 +34,8 @@ const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                        WHERE current_setting('synchronous_commit', true) = 'off'";
 /// Connections for reading.
 const READERS_MAX: u32 = 8;
+/// Pages that each of SQLite's readers keeps, in KiB: the machine has the file in its memory.
+const READERS_CACHE: &str = "-2048";
 
 /// Which database to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,7 +222,13 @@ pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
         .max_connections(READERS_MAX)
         .test_before_acquire(false)
         // Rows on their way from the connection's thread: it does not stop within a page of them.
-        .connect_with(options.row_buffer_size(256).statement_cache_capacity(256).pragma("query_only", "1"))
+        .connect_with(
+            options
+                .row_buffer_size(256)
+                .statement_cache_capacity(256)
+                .pragma("query_only", "1")
+                .pragma("cache_size", READERS_CACHE),
+        )
         .await?;
     Ok((Pool::Writer(SqliteFile(path.to_owned())), Pool::Sqlite(readers)))
 }

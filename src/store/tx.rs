@@ -36,6 +36,8 @@ pub struct Tx {
     vault: Arc<Vault>,
     pub(super) rings: Vec<(i64, usize)>,
     in_transaction: bool,
+    /// How many statements may run before there must be a transaction around them.
+    statements_left: Option<u32>,
     failed: Option<Error>,
     broken: bool,
 }
@@ -50,7 +52,17 @@ pub(super) enum Connection {
 
 impl Tx {
     pub(super) fn new(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
-        Self { connection, clock, vault, rings: Vec::new(), in_transaction: false, failed: None, broken: false }
+        let rings = Vec::new();
+        Self {
+            connection,
+            clock,
+            vault,
+            rings,
+            in_transaction: false,
+            statements_left: None,
+            failed: None,
+            broken: false,
+        }
     }
 
     /// A connection that a lane runs transactions on, one after the other.
@@ -93,8 +105,14 @@ impl Tx {
         self.control("ROLLBACK").await
     }
 
+    /// Lets one statement run without a transaction around it, and no second one, which would be kept or lost by itself.
+    pub(super) fn one_statement(&mut self) {
+        self.statements_left = Some(1);
+    }
+
     /// Why the change that ran until now must be undone, if a statement of it failed. The next change starts afresh.
     pub(super) fn take_failure(&mut self) -> Option<Error> {
+        self.statements_left = None;
         self.failed.take()
     }
 
@@ -179,8 +197,16 @@ impl Tx {
     /// A change one of whose statements failed cannot go on: PostgreSQL refuses every statement until the rollback, and
     /// answers a COMMIT with a rollback that looks like success. SQLite would go on, in part even outside of the
     /// transaction; so that both do the same, the change ends here.
-    fn check_whole(&self) -> Result<(), Error> {
-        self.failed.clone().map_or(Ok(()), Err)
+    fn check_whole(&mut self) -> Result<(), Error> {
+        match (&self.failed, &mut self.statements_left) {
+            (Some(failed), _) => Err(failed.clone()),
+            (None, Some(0)) => self.note(Err(Error::corrupt("a second statement where no transaction is"))),
+            (None, Some(left)) => {
+                *left -= 1;
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
     }
 
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {

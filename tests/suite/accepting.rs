@@ -61,6 +61,16 @@ both_engines! {
         assert_eq!(inbound_mails::raw(&mut reader, "m3").await.expect("read"), Some(b"m3".to_vec()));
     }
 
+    async fn a_mail_is_written_whole_or_not_at_all(engine: Engine) {
+        let (store, clock, _database) = open(engine).await;
+        store.accept(mail("taken", "first", clock.now())).await.expect("accepted");
+        // Its raw message fits; its row does not. It is alone in its commit.
+        store.accept(mail("taken", "second", clock.now())).await.expect_err("the id is taken");
+        let mut reader = store.reader().await.expect("a reader");
+        assert_eq!(inbound_mails::raw(&mut reader, "second").await.expect("read"), None);
+        assert_eq!(messages::counts(&mut reader, QUEUE).await.expect("counted").visible, 1);
+    }
+
     async fn jobs_that_are_settled_together_count_only_where_they_are_held(engine: Engine) {
         let (store, clock, _database) = open(engine).await;
         for n in 0..60 {
