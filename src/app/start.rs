@@ -32,10 +32,13 @@ const STREAMS_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon a move task begins, and in what steps it keeps its rate.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
+/// How soon the rest of a purge goes; the first messages go before it answers.
+const PURGES_EVERY: Duration = Duration::from_secs(2);
 /// How soon a replay begins, and how often one that has an end to come looks for more.
 const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 /// How soon an import job begins.
 const IMPORTS_EVERY: Duration = Duration::from_secs(1);
+/// How soon an identity that was made, or asked about again, is looked for in the DNS.
 const IDENTITIES_EVERY: Duration = Duration::from_secs(5);
 /// How soon a certificate that was replaced on the disk is used.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
@@ -162,7 +165,7 @@ impl App {
     fn start_regular_work(&self, clock: &Clock) {
         let (stop, services) = (&self.stop, self.parts.services.clone());
         tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
-        tick(stop, clock, "purges", MOVES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
+        tick(stop, clock, "purges", PURGES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
             queues.sweep_expired().await?;
             queues.sweep_moves().await?;

@@ -23,7 +23,7 @@ const LEASE: Duration = Duration::from_secs(60);
 const RENEW_EVERY: Duration = Duration::from_secs(20);
 /// At the most so many are claimed at once, so that one node does not take all.
 const CLAIM_MAX: usize = 64;
-/// How long the loop trusts wake-ups before it looks into the queue by itself: another node may have added a job.
+/// How long the loop trusts wake-ups before it looks into the queue again: another node may have added a job.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The loop looks no sooner than this after a claim.
 const SOON: Duration = Duration::from_millis(50);
@@ -301,18 +301,23 @@ impl Pool {
         }
     }
 
-    /// Sleeps until the next hidden job becomes visible, or until it is time to look whether another node added one.
+    /// Sleeps until a job is visible. Another node may add one, so this looks again and again; a look is a query, and a claim
+    /// that finds nothing would be a transaction.
     async fn sleep_until_work(&self) {
         let queue = self.work.queue();
         // Under load a bell rings before, and the look is saved.
         self.clock.sleep(SOON).await;
-        let next = self.next_visible_at().await.unwrap_or_else(|error| {
-            tracing::error!(queue.name = queue.name(), %error, "cannot look into the queue");
-            None
-        });
-        let now = self.clock.now();
-        let latest = now + LOOK_EVERY;
-        self.clock.sleep_until(next.map_or(latest, |at| at.min(latest))).await;
+        loop {
+            let next = self.next_visible_at().await.unwrap_or_else(|error| {
+                tracing::error!(queue.name = queue.name(), %error, "cannot look into the queue");
+                None
+            });
+            let latest = self.clock.now() + LOOK_EVERY;
+            match next {
+                Some(at) if at <= latest => return self.clock.sleep_until(at).await,
+                _ => self.clock.sleep_until(latest).await,
+            }
+        }
     }
 
     async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {
