@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use sqlx::AssertSqlSafe;
 
 use crate::base::{Timestamp, ids};
 use crate::store::dialect::Engine;
 use crate::store::inbound_mails::{self, InboundMail};
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::mails::Mail;
-use crate::store::rows::{Statement, Table, insert};
-use crate::store::sending_use::{Charge, Charged, charge};
+use crate::store::rows::{Statement, Table, insert, together};
+use crate::store::sending_use::{Charge, Charged, Charges, charge, charge_late};
 use crate::store::{Error, Store, Tx, Value, args, groups, mails};
 
 /// Mails in one statement: SQLite keeps one prepared for each number of them.
@@ -81,11 +82,16 @@ impl Kind for Accepts {
     fn run<'t>(tx: &'t mut Tx, values: &'t [Accepted]) -> BoxFuture<'t, Result<Vec<Charged>, Error>> {
         Box::pin(async move {
             let charges: Vec<Option<&Charge>> = values.iter().map(|mail| mail.charge.as_ref()).collect();
-            let (answers, mut first) = charge(tx, &charges).await?;
+            let late = if values.len() > 1 { charge_late(tx, &charges).await? } else { None };
+            let Charges { answers, mut first, mut last } = match late {
+                Some(charges) => charges,
+                None => charge(tx, &charges).await?,
+            };
             let fits = values.iter().zip(&answers).filter(|(_, answer)| **answer == Charged::Fits);
             let fits: Vec<&Accepted> = fits.map(|(mail, _)| mail).collect();
             for range in parts(&fits) {
-                write(tx, std::mem::take(&mut first), fits.get(range).unwrap_or_default()).await?;
+                let of_all = (std::mem::take(&mut first), std::mem::take(&mut last));
+                write(tx, of_all, fits.get(range).unwrap_or_default()).await?;
             }
             Ok(answers)
         })
@@ -114,8 +120,8 @@ fn parts(mails: &[&Accepted]) -> Vec<Range<usize>> {
     parts
 }
 
-/// Writes mails, after the statements in `first`.
-async fn write(tx: &mut Tx, first: Vec<Statement>, mails: &[&Accepted]) -> Result<(), Error> {
+/// Writes mails after the first of these statements, and the last ones, each of which must change a row, after the mails.
+async fn write(tx: &mut Tx, (first, last): (Vec<Statement>, Vec<Statement>), mails: &[&Accepted]) -> Result<(), Error> {
     let (engine, now) = (tx.engine(), tx.now());
     let mut statements = first;
     statements.extend(mail_statements(engine, tx.counting_clock().is_some(), mails)?);
@@ -132,7 +138,12 @@ async fn write(tx: &mut Tx, first: Vec<Statement>, mails: &[&Accepted]) -> Resul
         statements.extend(opened.iter().map(|(queue_id, groups)| groups::open_statement(*queue_id, groups)));
         return tx.run_all(statements).await;
     }
-    tx.run_all(statements).await?;
+    tx.run_all(together(statements).into_iter().collect()).await?;
+    for (sql, values) in last {
+        if tx.run(AssertSqlSafe(sql), values).await? == 0 {
+            return Err(Error::Outrun);
+        }
+    }
     for (queue_id, groups) in opened {
         groups::open(tx, queue_id, &groups).await?;
     }
@@ -170,7 +181,7 @@ fn some(engine: Engine, table: &Table, rows: Vec<Vec<Value>>) -> Result<Option<S
 /// # Errors
 /// When the store fails.
 pub async fn add(tx: &mut Tx, mail: &Accepted) -> Result<(), Error> {
-    write(tx, vec![], &[mail]).await
+    write(tx, (vec![], vec![]), &[mail]).await
 }
 
 impl Store {

@@ -21,6 +21,9 @@ pub enum Error {
     /// The code that made the change has a fault; the change was not made.
     #[error("a change panicked")]
     Panicked,
+    /// Others took what the change counted on; it was not made, and may be tried again.
+    #[error("others were quicker")]
+    Outrun,
     /// A stored value is not what its room wrote: another program changed it, or an older version did.
     #[error("stored value is not valid: {0}")]
     Corrupt(String),

@@ -91,41 +91,24 @@ async fn insert_all(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<(), Error> {
 /// Settles recipients that are still `Pending` and keeps the attempts for them. What is not pending stays as it is. Who
 /// gives the same recipient twice in one call may see either attempt.
 pub(super) async fn settle_all(tx: &mut Tx, tried: &[&Tried]) -> Result<(), Error> {
-    let now = tx.now();
-    let pending = Status::Pending.as_str();
-    let settled = if tx.engine() == Engine::Postgres {
-        let texts = |get: fn(&Tried) -> Option<String>| Value::Texts(tried.iter().map(|one| get(one)).collect());
-        let ints = |get: fn(&Tried) -> i64| Value::Ints(tried.iter().map(|one| get(one)).collect());
-        let sql = "UPDATE recipients r SET status = w.status, attempts = w.attempts, last_reply = w.reply, \
-             changed_at = $6 FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[]) \
-             AS w (mail_id, n, status, attempts, reply) \
-             WHERE r.mail_id = w.mail_id AND r.n = w.n AND r.status = $7 RETURNING r.mail_id, r.n";
-        let mut values = vec![
-            texts(|one| Some(one.mail_id.clone())),
-            ints(|one| one.n),
-            texts(|one| Some(one.status.as_str().to_owned())),
-            ints(|one| one.attempt.attempt),
-            texts(|one| one.attempt.reply.clone()),
-        ];
-        values.extend(args![now, pending]);
-        tx.all(sql, values).await?
-    } else {
-        let sql = repeated(
-            "WITH w (mail_id, n, status, attempts, reply) AS (VALUES ",
-            "(?,?,?,?,?)",
-            tried.len(),
-            ") UPDATE recipients SET status = w.status, attempts = w.attempts, last_reply = w.reply, changed_at = ? \
-             FROM w WHERE recipients.mail_id = w.mail_id AND recipients.n = w.n AND recipients.status = ? \
-             RETURNING mail_id, n",
-        );
-        let one = |one: &&Tried| {
-            let Attempt { attempt, reply, .. } = &one.attempt;
-            args![&one.mail_id, one.n, one.status.as_str(), *attempt, reply.clone()]
-        };
-        let mut values: Vec<Value> = tried.iter().flat_map(one).collect();
-        values.extend(args![now, pending]);
-        tx.all(AssertSqlSafe(sql), values).await?
+    if tx.engine() == Engine::Postgres {
+        return settle_at_once(tx, tried).await;
+    }
+    let sql = repeated(
+        "WITH w (mail_id, n, status, attempts, reply) AS (VALUES ",
+        "(?,?,?,?,?)",
+        tried.len(),
+        ") UPDATE recipients SET status = w.status, attempts = w.attempts, last_reply = w.reply, changed_at = ? \
+         FROM w WHERE recipients.mail_id = w.mail_id AND recipients.n = w.n AND recipients.status = ? \
+         RETURNING mail_id, n",
+    );
+    let one = |one: &&Tried| {
+        let Attempt { attempt, reply, .. } = &one.attempt;
+        args![&one.mail_id, one.n, one.status.as_str(), *attempt, reply.clone()]
     };
+    let mut values: Vec<Value> = tried.iter().flat_map(one).collect();
+    values.extend(args![tx.now(), Status::Pending.as_str()]);
+    let settled = tx.all(AssertSqlSafe(sql), values).await?;
     let mut rows = vec![];
     for place in &settled {
         let (mail_id, n) = (place.text("mail_id")?, place.int("n")?);
@@ -133,6 +116,38 @@ pub(super) async fn settle_all(tx: &mut Tx, tried: &[&Tried]) -> Result<(), Erro
         rows.extend(of.map(|one| row(&mail_id, n, &one.attempt)));
     }
     if rows.is_empty() { Ok(()) } else { insert_all(tx, rows).await }
+}
+
+/// The same in one statement.
+async fn settle_at_once(tx: &mut Tx, tried: &[&Tried]) -> Result<(), Error> {
+    let sql = format!(
+        "WITH w AS (SELECT DISTINCT ON (mail_id, n) * FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::bigint[], \
+         $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) \
+         AS w (mail_id, n, status, attempt, started_at, finished_at, outcome, remote, tls, reply, transcript)), \
+         told AS (UPDATE recipients r SET status = w.status, attempts = w.attempt, last_reply = w.reply, changed_at = $12 \
+         FROM w WHERE r.mail_id = w.mail_id AND r.n = w.n AND r.status = $13 RETURNING r.mail_id, r.n) \
+         INSERT INTO attempts ({}) SELECT mail_id, n, attempt, started_at, finished_at, outcome, remote, tls, reply, \
+         transcript FROM w JOIN told USING (mail_id, n){REPLACING}",
+        TABLE.columns.join(", ")
+    );
+    let texts =
+        |get: fn(&Tried) -> Option<&str>| Value::Texts(tried.iter().map(|one| get(one).map(str::to_owned)).collect());
+    let ints = |get: fn(&Tried) -> i64| Value::Ints(tried.iter().map(|one| get(one)).collect());
+    let mut values = vec![
+        texts(|one| Some(&one.mail_id)),
+        ints(|one| one.n),
+        texts(|one| Some(one.status.as_str())),
+        ints(|one| one.attempt.attempt),
+        ints(|one| one.attempt.started_at.micros()),
+        ints(|one| one.attempt.finished_at.micros()),
+        texts(|one| Some(&one.attempt.outcome)),
+        texts(|one| one.attempt.remote.as_deref()),
+        texts(|one| one.attempt.tls.as_deref()),
+        texts(|one| one.attempt.reply.as_deref()),
+        texts(|one| Some(&one.attempt.transcript)),
+    ];
+    values.extend(args![tx.now(), Status::Pending.as_str()]);
+    tx.run(AssertSqlSafe(sql), values).await.map(drop)
 }
 
 /// The attempts for a recipient, oldest first: at most 200.

@@ -39,6 +39,35 @@ pub(super) fn insert(engine: Engine, table: &Table, rows: Vec<Vec<Value>>) -> Re
     Ok((sql, rows.into_iter().flatten().collect()))
 }
 
+/// Statements of PostgreSQL as one, so that they take one round trip. None of them sees what another has written.
+pub(super) fn together(statements: Vec<Statement>) -> Option<Statement> {
+    let mut statements = statements.into_iter().rev();
+    let (mut sql, mut values) = statements.next()?;
+    let mut parts = vec![];
+    for (n, (before, more)) in statements.enumerate() {
+        parts.push(format!("s{n} AS ({})", shifted(&before, values.len())));
+        values.extend(more);
+    }
+    if !parts.is_empty() {
+        sql = format!("WITH {} {sql}", parts.join(", "));
+    }
+    Some((sql, values))
+}
+
+/// The statement with its parameters counted from another number on.
+fn shifted(sql: &str, by: usize) -> String {
+    let mut parts = sql.split('$');
+    let mut shifted = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        shifted.push('$');
+        shifted.push_str(&number.parse().map_or_else(|_| number.to_owned(), |n: usize| (n + by).to_string()));
+        shifted.push_str(rest);
+    }
+    shifted
+}
+
 /// The rows as columns, each with its type.
 fn columns(table: &Table, rows: Vec<Vec<Value>>) -> Result<Vec<(Value, &'static str)>, Error> {
     let count = rows.len();
@@ -59,4 +88,30 @@ fn columns(table: &Table, rows: Vec<Vec<Value>>) -> Result<Vec<(Value, &'static 
         }
     }
     Ok(columns.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::args;
+
+    #[test]
+    fn statements_are_put_together_with_their_own_parameters() {
+        let statement = |sql: &str, values: Vec<Value>| (sql.to_owned(), values);
+        assert!(together(vec![]).is_none());
+        let (alone, _) = together(vec![statement("DELETE FROM a WHERE x = $1", args![1_i64])]).expect("a statement");
+        assert_eq!(alone, "DELETE FROM a WHERE x = $1");
+        let (sql, values) = together(vec![
+            statement("INSERT INTO a SELECT $2, $1", args![1_i64, 2_i64]),
+            statement("INSERT INTO b VALUES ($1)", args![3_i64]),
+            statement("UPDATE c SET x = $1 WHERE y = $10", (0..10_i64).map(Value::from).collect()),
+        ])
+        .expect("a statement");
+        assert_eq!(
+            sql,
+            "WITH s0 AS (INSERT INTO b VALUES ($11)), s1 AS (INSERT INTO a SELECT $13, $12) UPDATE c SET x = $1 WHERE y = $10"
+        );
+        let expected: Vec<Value> = (0..10).chain([3, 1, 2]).map(|n: i64| Value::from(n)).collect();
+        assert_eq!(format!("{values:?}"), format!("{expected:?}"));
+    }
 }

@@ -15,6 +15,8 @@ use crate::store::{Error, Tx, args, mails};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
+/// Room that others may take while a transaction runs.
+const SPARE: i64 = 1_024;
 /// So much is used before anybody has counted: more than any limit.
 const NOT_COUNTED: i64 = 1 << 60;
 
@@ -45,6 +47,14 @@ pub enum Charged {
     DayExceeded,
 }
 
+/// What became of charges, and what has to be written with the mails: the first statements before or beside them, the last
+/// ones after them, each of which must change a row.
+pub(super) struct Charges {
+    pub(super) answers: Vec<Charged>,
+    pub(super) first: Vec<Statement>,
+    pub(super) last: Vec<Statement>,
+}
+
 /// What an account has used, or more.
 struct Use {
     now: Timestamp,
@@ -59,25 +69,57 @@ struct Use {
 /// Decides on charges in their order. The accounts' rows are held until the transaction ends, in one order for all. Gives
 /// what has to be written with the mails. Mails of those charges that fit must be written after this, and in the same
 /// transaction.
-pub(super) async fn charge(tx: &mut Tx, charges: &[Option<&Charge>]) -> Result<(Vec<Charged>, Vec<Statement>), Error> {
-    let mut accounts: BTreeMap<(&AccountId, &Region), Vec<(usize, &Charge)>> = BTreeMap::new();
-    for (n, charge) in charges.iter().enumerate() {
-        if let Some(charge) = charge {
-            accounts.entry((&charge.account, &charge.region)).or_default().push((n, charge));
-        }
-    }
+pub(super) async fn charge(tx: &mut Tx, charges: &[Option<&Charge>]) -> Result<Charges, Error> {
     let mut answers = vec![Charged::Fits; charges.len()];
-    let mut statements = vec![];
-    for ((account, region), charges) in accounts {
+    let mut first = vec![];
+    for ((account, region), charges) in by_account(charges) {
         let mut used = hold(tx, account, region).await?;
         for (n, charge) in charges {
             if let Some(answer) = answers.get_mut(n) {
                 *answer = used.charge(tx, charge).await?;
             }
         }
-        statements.push(put(tx.engine(), account, region, &used));
+        first.push(put(tx.engine(), account, region, &used));
     }
-    Ok((answers, statements))
+    Ok(Charges { answers, first, last: vec![] })
+}
+
+type ByAccount<'c> = BTreeMap<(&'c AccountId, &'c Region), Vec<(usize, &'c Charge)>>;
+
+fn by_account<'c>(charges: &[Option<&'c Charge>]) -> ByAccount<'c> {
+    let mut accounts: ByAccount<'c> = BTreeMap::new();
+    for (n, charge) in charges.iter().enumerate() {
+        if let Some(charge) = charge {
+            accounts.entry((&charge.account, &charge.region)).or_default().push((n, charge));
+        }
+    }
+    accounts
+}
+
+/// Decides on charges of which all fit and leave much room, where others write too; else `None`. Nothing is held meanwhile:
+/// the accounts are charged after the mails are written, so that those who send for one account do not wait for each other
+/// longer than they must. Where others took the room meanwhile, the last statements change nothing.
+pub(super) async fn charge_late(tx: &mut Tx, charges: &[Option<&Charge>]) -> Result<Option<Charges>, Error> {
+    if !tx.engine().has_other_writers() {
+        return Ok(None);
+    }
+    let mut last = vec![];
+    for ((account, region), charges) in by_account(charges) {
+        let count: i64 = charges.iter().map(|(_, charge)| charge.recipients).sum();
+        let least = |max: fn(&Charge) -> Option<i64>| charges.iter().filter_map(|(_, charge)| max(charge)).min();
+        let max_day = least(|charge| charge.max_24_hour).unwrap_or(NOT_COUNTED);
+        let max_second = least(|charge| charge.max_per_second).unwrap_or(NOT_COUNTED);
+        let sql = "SELECT last_day, last_second FROM sending_use WHERE account = $1 AND region = $2";
+        let Some(used) = tx.one(sql, args![account, region]).await? else { return Ok(None) };
+        let fits = |used: i64, max: i64| max.checked_sub(used).is_some_and(|left| left > count + SPARE);
+        if !fits(used.int("last_day")?, max_day) || !fits(used.int("last_second")?, max_second) {
+            return Ok(None);
+        }
+        let sql = "UPDATE sending_use SET last_day = last_day + $1, last_second = last_second + $1 \
+                   WHERE account = $2 AND region = $3 AND last_day + $1 <= $4 AND last_second + $1 <= $5";
+        last.push((sql.to_owned(), args![count, account, region, max_day, max_second]));
+    }
+    Ok(Some(Charges { answers: vec![Charged::Fits; charges.len()], first: vec![], last }))
 }
 
 impl Use {
@@ -137,8 +179,8 @@ fn put(engine: Engine, account: &AccountId, region: &Region, used: &Use) -> Stat
 
 /// Charges one mail that the caller writes in the same transaction.
 pub async fn charge_one(tx: &mut Tx, one: &Charge) -> Result<Charged, Error> {
-    let (answers, statements) = charge(tx, &[Some(one)]).await?;
-    for (sql, values) in statements {
+    let Charges { answers, first, .. } = charge(tx, &[Some(one)]).await?;
+    for (sql, values) in first {
         tx.run(AssertSqlSafe(sql), values).await?;
     }
     Ok(answers.first().copied().unwrap_or(Charged::Fits))

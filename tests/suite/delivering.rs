@@ -2,12 +2,13 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use postrider::base::{Clock, Timestamp};
+use postrider::base::{AccountId, Clock, Region, Timestamp};
 use postrider::store::Store;
 use postrider::store::accepted::{Accepted, NewJob};
 use postrider::store::mails::{self, Attempt, Kind, Mail, Status};
 use postrider::store::messages::{self, Claim, Groups};
 use postrider::store::outgoing;
+use postrider::store::sending_use::{Charge, Charged};
 use postrider::store::settled::{Ended, Settled, Tried};
 use postrider::store::suppressed::{self, Reason, Suppressed};
 
@@ -71,6 +72,34 @@ fn tried(mail: usize, n: i64, at: Timestamp) -> Box<Tried> {
 }
 
 both_engines! {
+    async fn a_crowd_of_senders_gets_its_quota_and_no_more(engine: Engine) {
+        let (store, clock, _database) = filled(engine, 0).await;
+        let send = |n: usize, max: i64| {
+            let mail = Mail { recipient_count: 1, ..mail(&format!("mail{n}"), 5, clock.now()) };
+            let charge = Charge {
+                account: AccountId::development(),
+                region: Region::default_region(),
+                recipients: 1,
+                max_24_hour: Some(max),
+                max_per_second: None,
+            };
+            let to = vec![format!("bob@d{}.example", n % 7)];
+            let job = NewJob { queue_id: QUEUE, group: format!("d{}.example", n % 7), body: n.to_string() };
+            store.accept(Accepted::outbound(mail, b"small".to_vec(), to, vec![job], Some(charge)))
+        };
+        // The first ones are far below the limit, the last ones above it.
+        let answers = join_all((0..2_000).map(|n| send(n, 1_900))).await;
+        let fit = answers.iter().filter(|answer| matches!(answer, Ok(Charged::Fits))).count();
+        let over = answers.iter().filter(|answer| matches!(answer, Ok(Charged::DayExceeded))).count();
+        assert_eq!((fit, over), (1_900, 100));
+        // A higher limit gives more room, also for those who come together.
+        let answers = join_all((2_000..3_000).map(|n| send(n, 10_000))).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Charged::Fits))));
+        assert_eq!(send(3_000, 2_900).await.expect("decided"), Charged::DayExceeded);
+        let mut reader = store.reader().await.expect("a reader");
+        assert_eq!(messages::counts(&mut reader, QUEUE).await.expect("counted").visible, 2_900);
+    }
+
     async fn what_jobs_need_is_read_together_and_in_their_order(engine: Engine) {
         let (store, clock, _database) = filled(engine, 20).await;
         let entry = Suppressed {
