@@ -195,7 +195,7 @@ const PRAGMAS: [(&str, &str); 5] = [
     ("journal_mode", "WAL"),
     // FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones at a power cut.
     ("synchronous", "FULL"),
-    ("cache_size", "-16384"),
+    ("cache_size", "-8192"),
     ("wal_autocheckpoint", "4000"),
 ];
 /// How long a connection to SQLite waits for another one.
