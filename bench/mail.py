@@ -33,7 +33,7 @@ def prepare(server, names):
     receipt.create_receipt_rule(RuleSetName="bench", Rule={
         "Name": "take", "Enabled": True, "Recipients": [DOMAIN], "Actions": [{"StopAction": {"Scope": "RuleSet"}}]})
     receipt.set_active_receipt_rule_set(RuleSetName="bench")
-    # Has the domain looked at again now, since its records stand; else that would be a minute on.
+    # Has the domain looked for again soon, since its records stand; else that would be a minute on.
     receipt.verify_domain_identity(Domain=DOMAIN)
     end = time.monotonic() + 150
     while not ses.get_email_identity(EmailIdentity=DOMAIN)["VerifiedForSendingStatus"]:

@@ -136,14 +136,17 @@ async fn write(tx: &mut Tx, (first, last): (Vec<Statement>, Vec<Statement>), mai
     }
     if engine == Engine::Sqlite {
         statements.extend(opened.iter().map(|(queue_id, groups)| groups::open_statement(*queue_id, groups)));
-        return tx.run_all(statements).await;
+        opened.clear();
+    } else {
+        statements = together(statements).into_iter().collect();
     }
-    tx.run_all(together(statements).into_iter().collect()).await?;
+    tx.run_all(statements).await?;
     for (sql, values) in last {
         if tx.run(AssertSqlSafe(sql), values).await? == 0 {
             return Err(Error::Outrun);
         }
     }
+    // Accounts are held before groups, as everywhere: else two could wait for each other.
     for (queue_id, groups) in opened {
         groups::open(tx, queue_id, &groups).await?;
     }

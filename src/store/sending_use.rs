@@ -98,7 +98,8 @@ fn by_account<'c>(charges: &[Option<&'c Charge>]) -> ByAccount<'c> {
 
 /// Decides on charges of which all fit and leave much room, where others write too; else `None`. Nothing is held meanwhile:
 /// the accounts are charged after the mails are written, so that those who send for one account do not wait for each other
-/// longer than they must. Where others took the room meanwhile, the last statements change nothing.
+/// longer than they must. Where others took the room meanwhile, the last statements change nothing. Such a mail may count from
+/// a moment before its charge; near the limits, where that would matter, this gives `None`.
 pub(super) async fn charge_late(tx: &mut Tx, charges: &[Option<&Charge>]) -> Result<Option<Charges>, Error> {
     if !tx.engine().has_other_writers() {
         return Ok(None);
