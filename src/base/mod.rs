@@ -4,6 +4,7 @@ pub mod arn;
 pub mod clock;
 mod hex;
 pub mod ids;
+pub mod patience;
 pub mod reach;
 pub mod secret;
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::body::Body;
 use axum::extract::Request as Incoming;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::aws::answer::{Answer, answer, refuse};
@@ -28,6 +28,32 @@ const BY_THE_THOUSAND: [&str; 7] = [
     "ChangeMessageVisibilityBatch",
 ];
 
+/// A request that was read whole.
+pub(super) struct Received {
+    request: Request,
+    began: Timestamp,
+}
+
+/// Bodies of more bytes are not copied.
+const COPIED_MAX: usize = 4_096;
+
+/// Copies what the request has of the buffer in which it came, which would stay as long as any of it does.
+fn detach(request: &mut Request) {
+    if request.body.len() > COPIED_MAX {
+        return;
+    }
+    request.body = Bytes::copy_from_slice(&request.body);
+    let mut whole = BytesMut::with_capacity(request.headers.values().map(HeaderValue::len).sum());
+    request.headers.values().for_each(|value| whole.extend_from_slice(value.as_bytes()));
+    let mut rest = whole.freeze();
+    for value in request.headers.values_mut() {
+        let own = rest.split_to(value.len());
+        if let Ok(own) = HeaderValue::from_maybe_shared(own) {
+            *value = own;
+        }
+    }
+}
+
 /// Everything that an AWS client may ask.
 pub struct AwsEndpoint {
     services: Services,
@@ -44,6 +70,14 @@ impl AwsEndpoint {
 
     /// Serves one request.
     pub(super) async fn serve(&self, incoming: Incoming) -> Response {
+        match self.receive(incoming).await {
+            Ok(received) => self.answer(received).await,
+            Err(refused) => refused,
+        }
+    }
+
+    /// Reads a request whole; or gives the answer to one that is not to be read.
+    pub(super) async fn receive(&self, incoming: Incoming) -> Result<Received, Response> {
         let began = self.clock.now();
         let (head, body) = incoming.into_parts();
         let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
@@ -58,15 +92,21 @@ impl AwsEndpoint {
         };
         let allowance = match self.gate.allowance(&request).await {
             Ok(allowance) => allowance,
-            Err(error) => return self.finish(&request, began, refuse(&request, error.into())),
+            Err(error) => return Err(self.finish(&request, began, refuse(&request, error.into()))),
         };
-        let answered = match body::read(&request.headers, body, allowance.max, &self.clock).await {
+        match body::read(&request.headers, body, allowance.max, &self.clock).await {
             Ok(body) => {
                 request.body = body;
-                answer(&self.services, &self.gate, &request).await
+                detach(&mut request);
+                Ok(Received { request, began })
             }
-            Err(error) => refuse(&request, body_failure(error, allowance.otherwise)),
-        };
+            Err(error) => Err(self.finish(&request, began, refuse(&request, body_failure(error, allowance.otherwise)))),
+        }
+    }
+
+    /// Answers a request that was read.
+    pub(super) async fn answer(&self, Received { request, began }: Received) -> Response {
+        let answered = answer(&self.services, &self.gate, &request).await;
         self.finish(&request, began, answered)
     }
 

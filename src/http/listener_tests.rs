@@ -99,3 +99,83 @@ async fn a_stop_closes_idle_connections_and_the_port() {
     idle.read_to_end(&mut rest).await.expect("the connection is closed");
     assert!(TcpStream::connect(house.address).await.is_err());
 }
+
+fn sqs(operation: &str, body: &str, more: &str) -> String {
+    let target = format!("x-amz-target: AmazonSQS.{operation}\r\ncontent-type: application/x-amz-json-1.0");
+    format!("POST / HTTP/1.1\r\nhost: h\r\n{target}\r\n{more}content-length: {}\r\n\r\n{body}", body.len())
+}
+
+const WAIT: &str = r#"{"QueueUrl": "http://h/000000000000/q", "WaitTimeSeconds": 20}"#;
+
+impl House {
+    async fn with_queue(self) -> Self {
+        let made = self.ask(&sqs("CreateQueue", r#"{"QueueName": "q"}"#, "connection: close\r\n")).await;
+        assert!(made.starts_with("HTTP/1.1 200"), "{made}");
+        self
+    }
+
+    async fn send(&self, text: &str) {
+        let body = format!(r#"{{"QueueUrl": "http://h/000000000000/q", "MessageBody": "{text}"}}"#);
+        let sent = self.ask(&sqs("SendMessage", &body, "connection: close\r\n")).await;
+        assert!(sent.starts_with("HTTP/1.1 200"), "{sent}");
+    }
+
+    async fn begin(&self, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        stream
+    }
+}
+
+/// Reads until `text` has come.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains(text) {
+        assert!(stream.read_buf(&mut read).await.expect("more") > 0, "closed after {read:?}");
+    }
+    String::from_utf8(read).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_has_waited_is_answered_and_goes_on() {
+    let house = house(Trust::Anybody).await.with_queue().await;
+    let mut waiting = house.begin(&sqs("ReceiveMessage", WAIT, "")).await;
+    for n in 0..3 {
+        let text = format!("message {n}");
+        house.send(&text).await;
+        let answer = read_until(&mut waiting, &text).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("x-amzn-requestid"), "{answer}");
+        assert!(!answer.contains("connection: close"), "{answer}");
+        waiting.write_all(b"GET /_postrider/health HTTP/1.1\r\nhost: h\r\n\r\n").await.expect("sent");
+        read_until(&mut waiting, "\"status\"").await;
+        waiting.write_all(sqs("ReceiveMessage", WAIT, "").as_bytes()).await.expect("sent");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_are_sent_ahead_of_an_answer_are_answered_after_it() {
+    let house = house(Trust::Anybody).await.with_queue().await;
+    let one = sqs("ReceiveMessage", WAIT, "");
+    let health = "GET /_postrider/health HTTP/1.1\r\nhost: h\r\n\r\n";
+    let mut stream = house.begin(&format!("{health}{one}{one}{health}")).await;
+    read_until(&mut stream, "\"status\"").await;
+    house.send("first").await;
+    read_until(&mut stream, "first").await;
+    house.send("second").await;
+    let rest = read_until(&mut stream, "\"status\"").await;
+    assert!(rest.contains("second") && rest.find("second") < rest.find("\"status\""), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_has_waited_closes_where_the_client_wants_it_closed() {
+    let house = house(Trust::Anybody).await.with_queue().await;
+    let closing = sqs("ReceiveMessage", WAIT, "connection: close\r\n");
+    let old = sqs("ReceiveMessage", WAIT, "").replace("HTTP/1.1", "HTTP/1.0");
+    for (request, version) in [(closing, "HTTP/1.1"), (old, "HTTP/1.0")] {
+        let mut stream = house.begin(&request).await;
+        house.send("the message").await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("the connection is closed");
+        assert!(answer.starts_with(&format!("{version} 200")) && answer.contains("the message"), "{answer}");
+    }
+}

@@ -1,7 +1,9 @@
 //! HTTP: the listener, the AWS endpoint on it, health and metrics; a router that others add their pages to.
 mod aws_endpoint;
 mod body;
+mod connection;
 pub mod deliveries;
+mod desk;
 mod health;
 pub mod inbox;
 pub mod links;

@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 
 use crate::http::aws_endpoint::AwsEndpoint;
+use crate::http::desk::{Again, Desk, Work};
 use crate::http::health::Health;
 use crate::http::metrics::Metrics;
 
@@ -83,9 +84,17 @@ pub struct Site {
 impl Site {
     /// Answers a request. What programs post to the root is for AWS in any case, and there are many: it does not go
     /// through the router.
-    pub(super) async fn answer(self, request: hyper::Request<hyper::body::Incoming>) -> Response {
+    pub(super) async fn answer(self, request: hyper::Request<hyper::body::Incoming>, desk: &Desk) -> Response {
         if request.method() == Method::POST && request.uri().path() == "/" {
-            return self.endpoint.serve(request.map(Body::new)).await;
+            let again = Again::of(&request);
+            return match self.endpoint.receive(request.map(Body::new)).await {
+                Ok(received) => {
+                    let endpoint = self.endpoint;
+                    let answer = Box::pin(async move { endpoint.answer(received).await });
+                    desk.answer(Work::new(again, answer)).await
+                }
+                Err(refused) => refused,
+            };
         }
         match self.pages.call(request).await {
             Ok(response) => response,

@@ -23,6 +23,10 @@ impl<S> Impatient<S> {
         Self { stream, clock, patience, waiting: None }
     }
 
+    pub(super) fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Passes on what a write came to; of one that waits, whether patience has ended.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {

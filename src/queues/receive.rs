@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::Timestamp;
+use crate::base::{Timestamp, patience};
 use crate::queues::claiming::Taking;
 use crate::queues::handle::Handle;
 use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, fifo, sealing};
@@ -130,19 +130,21 @@ impl Queues {
         }
         let taking = Taking { count, hidden, attempt_id: wanted.attempt_id };
         if wait == 0 {
-            return self.take(&queue, taking).await;
+            return Box::pin(self.take(&queue, taking)).await;
         }
         let deadline = self.clock.now() + Duration::from_secs(u64::from(wait));
-        self.wait_for(queue, taking, deadline).await
+        Box::pin(self.wait_for(queue, taking, deadline)).await
     }
 
     async fn wait_for(&self, queue: Arc<Queue>, taking: Taking, deadline: Timestamp) -> Result<Vec<Received>, Error> {
         let id = queue.id;
+        patience::begin();
         // Before the first look, so that no message can come between the look and the wait.
         let mut waiter = self.store.waiter(id);
         let mut pause = PAUSE_FIRST;
         let (scope, name) = (Scope { account: queue.account.clone(), region: queue.region.clone() }, &queue.name);
-        let mut taken = self.take(&queue, taking.clone()).await?;
+        // Boxed, since what claims is large, and is not there while this waits.
+        let mut taken = Box::pin(self.take(&queue, taking.clone())).await?;
         loop {
             let now = self.clock.now();
             if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
@@ -160,7 +162,7 @@ impl Queues {
             // costs no transaction.
             let queue = self.queue(&scope, name).await?;
             if self.next_visible_at(id).await?.is_some_and(|at| at <= self.clock.now()) {
-                taken = self.take(&queue, taking.clone()).await?;
+                taken = Box::pin(self.take(&queue, taking.clone())).await?;
             }
         }
     }

@@ -97,8 +97,11 @@ impl Kind for Accepts {
         })
     }
 
-    fn is_one_statement(_: Engine, _: &[Accepted]) -> bool {
-        false
+    fn is_one_statement(engine: Engine, values: &[Accepted]) -> bool {
+        let queues = || values.iter().flat_map(|mail| mail.jobs.iter().map(|job| job.queue_id));
+        let one_queue = queues().all(|queue_id| queues().next() == Some(queue_id));
+        let fits_in_one = || parts(&values.iter().collect::<Vec<_>>()).len() == 1;
+        engine.has_other_writers() && one_queue && values.iter().all(|mail| mail.charge.is_none()) && fits_in_one()
     }
 
     fn waiting(one: One<Self>) -> Waiting {
@@ -134,23 +137,30 @@ async fn write(tx: &mut Tx, (first, last): (Vec<Statement>, Vec<Statement>), mai
         *earliest = (*earliest).min(at);
         tx.ring(job.queue_id, 1);
     }
-    if engine == Engine::Sqlite {
-        statements.extend(opened.iter().map(|(queue_id, groups)| groups::open_statement(*queue_id, groups)));
-        opened.clear();
-    } else {
-        statements = together(statements).into_iter().collect();
+    let turns = opened.iter().map(|(queue_id, groups)| groups::open_statement(engine, now, *queue_id, groups));
+    let mut turns: Vec<Statement> = turns.collect();
+    let one_queue = turns.len() < 2;
+    if !engine.has_other_writers() {
+        statements.append(&mut turns);
+        return tx.run_all(statements).await;
     }
-    tx.run_all(statements).await?;
-    for (sql, values) in last {
-        if tx.run(AssertSqlSafe(sql), values).await? == 0 {
+    // Accounts are held before groups, as everywhere, and the groups of one queue after those of another: else two could
+    // wait for each other. Of statements that are put together the last one runs first.
+    if last.is_empty() && one_queue {
+        statements.splice(0..0, turns.drain(..));
+    }
+    tx.run_all(together(statements).into_iter().collect()).await?;
+    let charges = last.len();
+    for (n, statement) in last.into_iter().enumerate() {
+        let mut with_turns = if one_queue && n + 1 == charges { std::mem::take(&mut turns) } else { vec![] };
+        with_turns.push(statement);
+        if let Some((sql, values)) = together(with_turns)
+            && tx.run(AssertSqlSafe(sql), values).await? == 0
+        {
             return Err(Error::Outrun);
         }
     }
-    // Accounts are held before groups, as everywhere: else two could wait for each other.
-    for (queue_id, groups) in opened {
-        groups::open(tx, queue_id, &groups).await?;
-    }
-    Ok(())
+    tx.run_all(turns).await
 }
 
 fn mail_statements(engine: Engine, by_database: bool, accepted: &[&Accepted]) -> Result<Vec<Statement>, Error> {

@@ -29,6 +29,8 @@ pub enum Groups {
     None,
     /// Groups that take turns. With a number, workers hold at the most so many messages of one group.
     Turns(Option<u32>),
+    /// The same, where every message is in one.
+    OnlyTurns(Option<u32>),
     /// Groups that keep their order: every message is in one.
     Order,
 }
@@ -53,6 +55,7 @@ pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error>
     let mut claimed = match claim.groups {
         Groups::None => claim_ungrouped(tx, &claim, limit).await?,
         Groups::Order => ordered::claim(tx, &claim).await?,
+        Groups::OnlyTurns(per_group_max) => groups::claim(tx, &claim, limit, per_group_max).await?,
         Groups::Turns(per_group_max) => {
             // Messages without a group get half, so that neither they nor the groups can wait for ever. For an odd
             // place the receipt, a random number, says whose it is.
@@ -78,14 +81,37 @@ async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result
     if limit == 0 {
         return Ok(vec![]);
     }
+    let (now, queue_id, skip_locked) = (tx.now(), claim.queue_id, tx.engine().skip_locked());
+    let mut values = claim.take_args(now);
+    values.extend(args![queue_id, limit as i64]);
+    if !tx.engine().has_other_writers() {
+        let sql = format!(
+            "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND grouped = 0 AND visible_at <= $4 \
+             ORDER BY visible_at, id LIMIT CAST($6 AS BIGINT)) {}",
+            Claim::TAKE,
+            Claim::GIVE
+        );
+        return tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::read).collect();
+    }
+    // The second part runs only where the first one gives too little.
+    let part = |which: &str| {
+        format!(
+            "SELECT * FROM (SELECT id AS picked, visible_at AS was FROM messages WHERE queue_id = $5 AND grouped = 0 \
+             AND visible_at <= $4 AND visible_at {which} $7 ORDER BY visible_at, id LIMIT CAST($6 AS BIGINT) {skip_locked}) AS p"
+        )
+    };
     let sql = format!(
-        "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND grouped = 0 AND visible_at <= $4 \
-         ORDER BY visible_at, id LIMIT CAST($6 AS BIGINT) {}) {}",
+        "{} FROM (SELECT * FROM ({} UNION ALL {}) AS all_parts LIMIT CAST($6 AS BIGINT)) AS turn WHERE id = turn.picked {}, was",
         Claim::TAKE,
-        tx.engine().skip_locked(),
+        part(">="),
+        part("<"),
         Claim::GIVE
     );
-    let mut values = claim.take_args(tx.now());
-    values.extend(args![claim.queue_id, limit as i64]);
-    tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::read).collect()
+    values.extend(args![tx.floors.of(queue_id, now)]);
+    let rows = tx.all(AssertSqlSafe(sql), values).await?;
+    let found = rows.iter().map(|row| row.time("was")).collect::<Result<Vec<_>, _>>()?;
+    if let Some(first) = found.into_iter().min() {
+        tx.floors.found(queue_id, first, now);
+    }
+    rows.iter().map(Claimed::read).collect()
 }

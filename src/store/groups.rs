@@ -15,6 +15,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
 use crate::store::claims::Claim;
+use crate::store::dialect::Engine;
 use crate::store::messages::Claimed;
 use crate::store::rows::{Statement, repeated};
 use crate::store::{Error, Row, Tx, Value, args};
@@ -43,49 +44,39 @@ pub(super) fn ids(rows: &[Row]) -> Result<Vec<String>, Error> {
 
 /// Sees to it that each group has a turn at its time or before. Call after its messages are written.
 pub(super) async fn open(tx: &mut Tx, queue_id: i64, groups: &BTreeMap<String, Timestamp>) -> Result<(), Error> {
-    let groups: Vec<(&String, Timestamp)> = groups.iter().map(|(group, at)| (group, *at)).collect();
-    for chunk in groups.chunks(AT_ONCE) {
-        let ready = if tx.engine().has_other_writers() { keep_ready(tx, queue_id, chunk).await? } else { vec![] };
-        let missing: Vec<_> = chunk.iter().filter(|(group, _)| !ready.contains(group)).collect();
-        if missing.is_empty() {
-            continue;
-        }
-        let rows: Vec<String> = (0..missing.len()).map(|n| format!("($1, ${}, ${})", 2 * n + 2, 2 * n + 3)).collect();
-        let sql = format!(
-            "INSERT INTO message_groups (queue_id, group_id, ready_at) VALUES {} ON CONFLICT (queue_id, group_id) \
-             DO UPDATE SET ready_at = excluded.ready_at WHERE excluded.ready_at < message_groups.ready_at",
-            rows.join(", ")
-        );
-        let mut values = args![queue_id];
-        missing.into_iter().for_each(|(group, at)| values.extend(args![*group, *at]));
-        tx.run(AssertSqlSafe(sql), values).await?;
+    if groups.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (sql, values) = open_statement(tx.engine(), tx.now(), queue_id, groups);
+    tx.run(AssertSqlSafe(sql), values).await.map(drop)
 }
 
-/// The same for SQLite as one statement, for all groups.
-pub(super) fn open_statement(queue_id: i64, groups: &BTreeMap<String, Timestamp>) -> Statement {
-    let sql = repeated(
-        "INSERT INTO message_groups (queue_id, group_id, ready_at) VALUES ",
-        "(?,?,?)",
-        groups.len(),
-        " ON CONFLICT (queue_id, group_id) DO UPDATE SET ready_at = excluded.ready_at \
-         WHERE excluded.ready_at < message_groups.ready_at",
-    );
+/// The same as a statement, to be run with that which writes the messages, or after it.
+pub(super) fn open_statement(
+    engine: Engine,
+    now: Timestamp,
+    queue_id: i64,
+    groups: &BTreeMap<String, Timestamp>,
+) -> Statement {
+    const INSERT: &str = "INSERT INTO message_groups (queue_id, group_id, ready_at)";
+    const SOONER: &str = " ON CONFLICT (queue_id, group_id) DO UPDATE SET ready_at = excluded.ready_at \
+         WHERE excluded.ready_at < message_groups.ready_at";
+    if engine.has_other_writers() {
+        // Rows that are there are kept first, in their order, whether they need a change or not: who changes one while it
+        // waits for another could meet who goes the other way.
+        let sql = format!(
+            "WITH kept AS (SELECT group_id, ready_at FROM message_groups WHERE queue_id = $1 AND group_id = ANY($2::text[]) \
+             ORDER BY group_id {}) {INSERT} SELECT $1::bigint, g.group_id, g.at FROM UNNEST($2::text[], $3::bigint[]) \
+             AS g (group_id, at) WHERE NOT EXISTS (SELECT 1 FROM kept WHERE kept.group_id = g.group_id \
+             AND kept.ready_at <= $4) ORDER BY g.group_id{SOONER}",
+            engine.keep_row()
+        );
+        let names = Value::Texts(groups.keys().cloned().map(Some).collect());
+        let times = Value::Ints(groups.values().map(|at| at.micros()).collect());
+        return (sql, vec![queue_id.into(), names, times, now.into()]);
+    }
+    let sql = repeated(&format!("{INSERT} VALUES "), "(?,?,?)", groups.len(), SOONER);
     (sql, groups.iter().flat_map(|(group, at)| args![queue_id, group, *at]).collect())
-}
-
-async fn keep_ready(tx: &mut Tx, queue_id: i64, groups: &[(&String, Timestamp)]) -> Result<Vec<String>, Error> {
-    let now = tx.now();
-    let sql = format!(
-        "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 AND group_id IN ({}) \
-         ORDER BY group_id {}",
-        marks(3, groups.len()),
-        tx.engine().keep_row()
-    );
-    let mut values = args![queue_id, now];
-    values.extend(groups.iter().map(|(group, _)| Value::from(*group)));
-    ids(&tx.all(AssertSqlSafe(sql), values).await?)
 }
 
 /// Claims up to `limit` messages of the groups whose turn has come, each its share. With `per_group_max`, a group's
@@ -99,7 +90,8 @@ pub(super) async fn claim(
     let mut taken = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let left = limit.saturating_sub(taken.len());
-        let groups = if left == 0 { vec![] } else { pick(tx, claim.queue_id, left.min(AT_ONCE)).await? };
+        let asked = left.min(AT_ONCE);
+        let groups = if left == 0 { vec![] } else { pick(tx, claim.queue_id, asked).await? };
         if groups.is_empty() {
             break;
         }
@@ -114,13 +106,22 @@ pub(super) async fn claim(
         let share = |n: usize| left / groups.len() + usize::from(n < left % groups.len());
         let shares: Vec<usize> = groups.iter().enumerate().map(|(n, group)| share(n).min(room(group, 0))).collect();
         let claimed = take(tx, claim, &groups, &shares).await?;
-        pass_on(tx, claim.queue_id, &groups).await?;
         let of_group = |group: &String| claimed.iter().filter(|m| m.group_id.as_ref() == Some(group)).count();
-        let full: Vec<String> = groups.iter().filter(|group| room(group, of_group(group)) == 0).cloned().collect();
-        rest(tx, claim.queue_id, &full).await?;
+        let (all_given, mut ended) = (groups.len() < asked, Ended::default());
+        for (group, share) in groups.into_iter().zip(shares) {
+            let claimed = of_group(&group);
+            match room(&group, claimed) {
+                0 => ended.full.push(group),
+                _ if claimed == share => ended.more.push(group),
+                _ => ended.less.push(group),
+            }
+        }
+        // Nobody waits but those who are at their limit, or have nothing left.
+        let last = all_given && ended.more.is_empty();
+        ended.end(tx, claim.queue_id).await?;
         taken.extend(claimed);
         // Messages that stay visible would be claimed again.
-        if claim.hidden_until <= tx.now() && !taken.is_empty() {
+        if last || claim.hidden_until <= tx.now() && !taken.is_empty() {
             break;
         }
     }
@@ -175,20 +176,54 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, groups: &[String], shares: &[usize
 const NEXT: &str = "(SELECT m.visible_at FROM messages m WHERE m.queue_id = message_groups.queue_id \
     AND m.group_id = message_groups.group_id AND m.grouped = 1 ORDER BY m.visible_at LIMIT 1)";
 
-/// Ends the turn of groups.
+/// Groups whose turn ends.
+#[derive(Default)]
+struct Ended {
+    /// Those of which workers hold as many messages as they may.
+    full: Vec<String>,
+    /// Those that gave their whole share: they may have more.
+    more: Vec<String>,
+    /// Those that gave less than their share.
+    less: Vec<String>,
+}
+
+impl Ended {
+    async fn end(mut self, tx: &mut Tx, queue_id: i64) -> Result<(), Error> {
+        let now = tx.now();
+        go_on(tx, queue_id, &self.full, now + REST).await?;
+        if tx.engine().has_other_writers() {
+            // To look whether they are empty takes two statements more. The claim that finds one so looks.
+            go_on(tx, queue_id, &self.more, now).await?;
+        } else {
+            self.less.append(&mut self.more);
+        }
+        pass_on(tx, queue_id, &self.less).await
+    }
+}
+
+/// Sets when the next turn of groups is that a claim holds.
+async fn go_on(tx: &mut Tx, queue_id: i64, groups: &[String], at: Timestamp) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE message_groups SET ready_at = $2, served = served + 1 WHERE queue_id = $1 AND group_id IN ({})",
+        marks(3, groups.len())
+    );
+    tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, at], groups)).await.map(drop)
+}
+
+/// Ends the turn of groups that may have nothing left.
 async fn pass_on(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Ok(());
+    }
     let now = tx.now();
     let mut alone = groups.to_vec();
     if tx.engine().has_other_writers() {
         alone = lock(tx, queue_id, groups, tx.engine().skip_locked()).await?;
         let busy: Vec<String> = groups.iter().filter(|group| !alone.contains(group)).cloned().collect();
-        if !busy.is_empty() {
-            let sql = format!(
-                "UPDATE message_groups SET ready_at = $2, served = served + 1 WHERE queue_id = $1 AND group_id IN ({})",
-                marks(3, busy.len())
-            );
-            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], &busy)).await?;
-        }
+        go_on(tx, queue_id, &busy, now).await?;
     }
     if alone.is_empty() {
         return Ok(());
@@ -223,18 +258,6 @@ pub(super) async fn lock(tx: &mut Tx, queue_id: i64, groups: &[String], how: &st
     ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id], groups)).await?)
 }
 
-async fn rest(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
-    if groups.is_empty() {
-        return Ok(());
-    }
-    let until = tx.now() + REST;
-    let sql = format!(
-        "UPDATE message_groups SET ready_at = $2 WHERE queue_id = $1 AND ready_at < $2 AND group_id IN ({})",
-        marks(3, groups.len())
-    );
-    tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, until], groups)).await.map(|_| ())
-}
-
 /// Lets one group rest until `until`. A message that is added to it, or let go, may give it a turn before.
 pub async fn rest_until(tx: &mut Tx, queue_id: i64, group: &str, until: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE message_groups SET ready_at = $2 WHERE queue_id = $1 AND ready_at < $2 AND group_id = $3";
@@ -261,30 +284,35 @@ pub async fn let_go(tx: &mut Tx, queue_id: i64, group: &str) -> Result<(), Error
 pub(super) async fn settled(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
     let now = tx.now();
     for chunk in groups.chunks(AT_ONCE) {
-        let mut chunk = chunk.to_vec();
+        let (mut chunk, mut any_empty, mut any_resting) = (chunk.to_vec(), true, true);
         if tx.engine().has_other_writers() {
             // Only what is held is changed: a later statement sees more, and would hold it in any order.
             let sql = format!(
-                "SELECT group_id FROM message_groups WHERE queue_id = $1 AND group_id IN ({}) \
-                 AND (ready_at > $2 OR {NEXT} IS NULL) ORDER BY group_id {}",
+                "SELECT group_id, CASE WHEN {NEXT} IS NULL THEN 1 ELSE 0 END AS empty FROM message_groups \
+                 WHERE queue_id = $1 AND group_id IN ({}) AND (ready_at > $2 OR {NEXT} IS NULL) ORDER BY group_id {}",
                 marks(3, chunk.len()),
                 tx.engine().for_update()
             );
-            chunk = ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?)?;
-            if chunk.is_empty() {
-                continue;
-            }
+            let rows = tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?;
+            chunk = ids(&rows)?;
+            let empty = rows.iter().map(|row| row.flag("empty")).collect::<Result<Vec<_>, _>>()?;
+            (any_empty, any_resting) = (empty.contains(&true), empty.contains(&false));
         }
         let named = |from| format!("queue_id = $1 AND group_id IN ({})", marks(from, chunk.len()));
-        let sql = format!("DELETE FROM message_groups WHERE {} AND {NEXT} IS NULL", named(2));
-        let gone = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &chunk)).await?;
-        if gone == chunk.len() as u64 {
-            continue;
+        if any_empty {
+            let sql = format!("DELETE FROM message_groups WHERE {} AND {NEXT} IS NULL", named(2));
+            let gone = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &chunk)).await?;
+            // Who was waited for may have left a message.
+            any_resting = gone < chunk.len() as u64;
         }
-        let sql =
-            format!("UPDATE message_groups SET ready_at = $2 WHERE {} AND +ready_at > $2 AND {NEXT} <= $2", named(3));
-        let woken = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?;
-        tx.ring(queue_id, usize::from(woken > 0));
+        if any_resting {
+            let sql = format!(
+                "UPDATE message_groups SET ready_at = $2 WHERE {} AND +ready_at > $2 AND {NEXT} <= $2",
+                named(3)
+            );
+            let woken = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?;
+            tx.ring(queue_id, usize::from(woken > 0));
+        }
     }
     Ok(())
 }

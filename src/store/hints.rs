@@ -1,9 +1,13 @@
 //! Hints between nodes that share a PostgreSQL database: who commits messages tells the others, so that they wake their
 //! waiters at once.
 //!
+//! A node that hears of no other keeps them to itself: it would be the only one to hear. To be heard, each greets the others
+//! now and then, and who hears of a new one greets back.
+//!
 //! A hint may be lost, or the server may have no LISTEN at all (poolers, compatible clusters). Whoever waits looks into
 //! the queue every few seconds all the same.
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +25,12 @@ const CHANNEL: &str = "postrider_wake";
 const QUEUES_MAX: usize = 180;
 /// After a failure: nobody needs hints so much that the server should be pressed for them.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often a node greets the others.
+const GREET_EVERY: Duration = Duration::from_secs(2);
+/// After so many greetings without a word from another node this one is alone.
+const GREETINGS_MAX: u32 = 3;
+/// What a node says that has no news. It must not read as news.
+const GREETING: &str = "hello";
 
 /// What this node has to tell the others. What comes while a notification is on its way goes with the next one.
 pub(super) struct Hints {
@@ -28,27 +38,62 @@ pub(super) struct Hints {
     origin: String,
     news: Mutex<BTreeMap<i64, usize>>,
     some: Notify,
+    /// Greetings since another node was heard.
+    unanswered: AtomicU32,
+    greets: AtomicBool,
 }
 
 impl Hints {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { origin: ids::uuid(), news: Mutex::default(), some: Notify::new() })
+        Arc::new(Self {
+            origin: ids::uuid(),
+            news: Mutex::default(),
+            some: Notify::new(),
+            unanswered: AtomicU32::new(0),
+            greets: AtomicBool::new(false),
+        })
     }
 
     /// Notes that so many messages were committed to a queue.
     pub(super) fn tell(&self, queue_id: i64, messages: usize) {
+        if self.is_alone() {
+            return;
+        }
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = news.entry(queue_id).or_default();
         *sum = sum.saturating_add(messages);
         self.some.notify_one();
     }
 
+    fn is_alone(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > GREETINGS_MAX
+    }
+
+    fn greet(&self) {
+        self.greets.store(true, Ordering::Relaxed);
+        self.some.notify_one();
+    }
+
     /// Tells the others, for ever.
     pub(super) async fn speak(&self, pool: &Pool, clock: &Clock) {
+        let mut greet_at = clock.now() + GREET_EVERY;
         loop {
-            self.some.notified().await;
+            tokio::select! {
+                () = self.some.notified() => {}
+                () = clock.sleep_until(greet_at) => {
+                    greet_at = clock.now() + GREET_EVERY;
+                    self.greets.store(true, Ordering::Relaxed);
+                    if !self.is_alone() {
+                        self.unanswered.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
             let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
-            for text in texts(&self.origin, &news) {
+            let mut said = texts(&self.origin, &news);
+            if self.greets.swap(false, Ordering::Relaxed) && said.is_empty() {
+                said.push(format!("{} {GREETING}", self.origin));
+            }
+            for text in said {
                 if let Err(error) = notify(pool, clock, text).await {
                     tracing::debug!(%error, "other nodes were not told of new messages");
                     clock.sleep(RETRY).await;
@@ -65,12 +110,15 @@ impl Hints {
         wakes: &Arc<Wakes>,
         clock: &Clock,
     ) {
+        // From now on an answer is heard.
+        self.greet();
         loop {
             let heard = match &mut ear {
                 Some(ear) => ear.recv().await.map_err(Error::from),
                 None => match open_ear(pool).await {
                     Ok(opened) => {
                         ear = Some(opened);
+                        self.greet();
                         continue;
                     }
                     Err(error) => Err(error),
@@ -91,6 +139,9 @@ impl Hints {
         if let Some((origin, news)) = heard.payload().split_once(' ')
             && origin != self.origin
         {
+            if self.unanswered.swap(0, Ordering::Relaxed) > GREETINGS_MAX {
+                self.greet();
+            }
             read(news).for_each(|(queue_id, messages)| wakes.ring(queue_id, messages));
         }
     }
@@ -140,5 +191,6 @@ mod tests {
         }
         assert_eq!(all, news);
         assert_eq!(read("1:2 x y:1 3: 4:5").collect::<Vec<_>>(), [(1, 2), (4, 5)]);
+        assert_eq!(read(GREETING).count(), 0);
     }
 }

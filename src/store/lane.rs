@@ -14,6 +14,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::base::Clock;
 use crate::store::dialect::Engine;
+use crate::store::floors::Floors;
 use crate::store::hints::Hints;
 use crate::store::jobs::{Job, Waiting, jobs};
 use crate::store::open::SqliteFile;
@@ -65,6 +66,7 @@ pub(super) struct Lane {
     pub(super) clock: Clock,
     pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
+    pub(super) floors: Arc<Floors>,
     /// Where other nodes may wait for messages too.
     pub(super) hints: Option<Arc<Hints>>,
     /// The tasks beside the lanes end with the last lane.
@@ -180,7 +182,10 @@ impl Lane {
     async fn connected<'k>(&self, kept: &'k mut Kept) -> Result<&'k mut Tx, Error> {
         let tx = match kept.take() {
             Some(tx) => tx,
-            None => Tx::of_lane(self.pool.connection().await?, self.clock.clone(), self.vault.clone()),
+            None => {
+                let connection = self.pool.connection().await?;
+                Tx::of_lane(connection, self.clock.clone(), self.vault.clone(), self.floors.clone())
+            }
         };
         Ok(kept.insert(tx))
     }

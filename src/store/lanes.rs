@@ -7,6 +7,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::base::Clock;
 use crate::store::Error;
+use crate::store::floors::Floors;
 use crate::store::hints::Hints;
 use crate::store::jobs::Waiting;
 use crate::store::lane::{Lane, Pool, Queue};
@@ -56,6 +57,7 @@ pub(super) struct Lanes {
     pub(super) clock: Clock,
     pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
+    pub(super) floors: Arc<Floors>,
     pub(super) hints: Option<Arc<Hints>>,
     pub(super) alive: Arc<DropGuard>,
 }
@@ -114,6 +116,7 @@ impl Lanes {
             clock: self.clock.clone(),
             vault: self.vault.clone(),
             wakes: self.wakes.clone(),
+            floors: self.floors.clone(),
             hints: self.hints.clone(),
             _alive: self.alive.clone(),
             jobs_per_commit_max,

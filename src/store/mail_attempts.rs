@@ -4,6 +4,7 @@ use sqlx::AssertSqlSafe;
 use crate::base::Timestamp;
 use crate::store::dialect::Engine;
 use crate::store::mails::Status;
+use crate::store::merged_messages::{Gone, columns, delete_by};
 use crate::store::rows::{Table, insert, repeated};
 use crate::store::{Error, Row, Tx, Value, args};
 
@@ -120,16 +121,44 @@ pub(super) async fn settle_all(tx: &mut Tx, tried: &[&Tried]) -> Result<(), Erro
 
 /// The same in one statement.
 async fn settle_at_once(tx: &mut Tx, tried: &[&Tried]) -> Result<(), Error> {
-    let sql = format!(
-        "WITH w AS (SELECT DISTINCT ON (mail_id, n) * FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::bigint[], \
-         $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) \
-         AS w (mail_id, n, status, attempt, started_at, finished_at, outcome, remote, tls, reply, transcript)), \
-         told AS (UPDATE recipients r SET status = w.status, attempts = w.attempt, last_reply = w.reply, changed_at = $12 \
-         FROM w WHERE r.mail_id = w.mail_id AND r.n = w.n AND r.status = $13 RETURNING r.mail_id, r.n) \
-         INSERT INTO attempts ({}) SELECT mail_id, n, attempt, started_at, finished_at, outcome, remote, tls, reply, \
-         transcript FROM w JOIN told USING (mail_id, n){REPLACING}",
+    let sql = format!("WITH {} SELECT 1 AS done", settle_parts(""));
+    let values = settle_values(tx, tried, vec![0; tried.len()]);
+    tx.all(AssertSqlSafe(sql), values).await.map(drop)
+}
+
+/// Takes jobs away, given by row, queue and receipt in the order of rows, and settles the recipients of those that were
+/// there. Each attempt comes with its job. One statement of PostgreSQL; says which jobs were there.
+pub(super) async fn settle_jobs(
+    tx: &mut Tx,
+    rows: &[[i64; 3]],
+    (jobs, tried): (Vec<i64>, &[&Tried]),
+) -> Result<Vec<Gone>, Error> {
+    let (held, delete) = delete_by(SETTLE_PARAMETERS + 1);
+    let parts = settle_parts("WHERE job IN (SELECT id FROM gone)");
+    let sql = format!("WITH {held}, gone AS ({delete}), {parts} SELECT id, queue_id, group_id FROM gone");
+    let mut values = settle_values(tx, tried, jobs);
+    values.extend(columns(rows));
+    tx.all(AssertSqlSafe(sql), values).await?.iter().map(Gone::read).collect()
+}
+
+/// How many parameters [`settle_values`] gives.
+const SETTLE_PARAMETERS: usize = 14;
+
+/// The parts of PostgreSQL's statements that settle recipients; `which` may leave some out.
+fn settle_parts(which: &str) -> String {
+    format!(
+        "w AS (SELECT DISTINCT ON (mail_id, n) * FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::bigint[], \
+         $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[]) \
+         AS w (mail_id, n, status, attempt, started_at, finished_at, outcome, remote, tls, reply, transcript, job) {which}), \
+         told AS (UPDATE recipients r SET status = w.status, attempts = w.attempt, last_reply = w.reply, changed_at = $13 \
+         FROM w WHERE r.mail_id = w.mail_id AND r.n = w.n AND r.status = $14 RETURNING r.mail_id, r.n), \
+         kept AS (INSERT INTO attempts ({}) SELECT mail_id, n, attempt, started_at, finished_at, outcome, remote, tls, reply, \
+         transcript FROM w JOIN told USING (mail_id, n){REPLACING})",
         TABLE.columns.join(", ")
-    );
+    )
+}
+
+fn settle_values(tx: &Tx, tried: &[&Tried], jobs: Vec<i64>) -> Vec<Value> {
     let texts =
         |get: fn(&Tried) -> Option<&str>| Value::Texts(tried.iter().map(|one| get(one).map(str::to_owned)).collect());
     let ints = |get: fn(&Tried) -> i64| Value::Ints(tried.iter().map(|one| get(one)).collect());
@@ -145,9 +174,10 @@ async fn settle_at_once(tx: &mut Tx, tried: &[&Tried]) -> Result<(), Error> {
         texts(|one| one.attempt.tls.as_deref()),
         texts(|one| one.attempt.reply.as_deref()),
         texts(|one| Some(&one.attempt.transcript)),
+        Value::Ints(jobs),
     ];
     values.extend(args![tx.now(), Status::Pending.as_str()]);
-    tx.run(AssertSqlSafe(sql), values).await.map(drop)
+    values
 }
 
 /// The attempts for a recipient, oldest first: at most 200.

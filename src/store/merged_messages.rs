@@ -154,19 +154,17 @@ pub(super) struct Gone {
     pub group: Option<String>,
 }
 
+impl Gone {
+    pub(super) fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self { id: row.int("id")?, queue_id: row.int("queue_id")?, group: row.opt_text("group_id")? })
+    }
+}
+
 /// Takes messages away, given by row, queue and receipt in the order of rows, and says which were there.
 pub(super) async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<Gone>, Error> {
     let gone = if tx.engine() == Engine::Postgres {
-        let column = |n: usize| Value::Ints(rows.iter().filter_map(|row| row.get(n).copied()).collect());
-        // Rows are locked in the order of ids, and only then taken away.
-        tx.all(
-            "WITH held AS (SELECT m.id FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
-             AS w (id, queue_id, receipt) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
-             AND m.receipt = w.receipt ORDER BY m.id FOR UPDATE OF m) \
-             DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.id, m.queue_id, m.group_id",
-            vec![column(0), column(1), column(2)],
-        )
-        .await?
+        let (held, delete) = delete_by(1);
+        tx.all(AssertSqlSafe(format!("WITH {held} {delete}")), columns(rows)).await?
     } else {
         let sql = repeated(
             "WITH w (id, queue_id, receipt) AS (VALUES ",
@@ -177,9 +175,24 @@ pub(super) async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<Gone>, 
         );
         tx.all(AssertSqlSafe(sql), rows.iter().flatten().map(|n| Value::Int(Some(*n))).collect()).await?
     };
-    let read =
-        |row: &Row| Ok(Gone { id: row.int("id")?, queue_id: row.int("queue_id")?, group: row.opt_text("group_id")? });
-    gone.iter().map(read).collect()
+    gone.iter().map(Gone::read).collect()
+}
+
+/// PostgreSQL's statement for that, in two parts: what holds the rows, and what takes them away. Its parameters, [`columns`],
+/// are counted from `first` on. Rows are locked in the order of ids, and only then taken away.
+pub(super) fn delete_by(first: usize) -> (String, &'static str) {
+    let [id, queue_id, receipt] = [first, first + 1, first + 2];
+    let held = format!(
+        "held AS (SELECT m.id FROM UNNEST(${id}::bigint[], ${queue_id}::bigint[], ${receipt}::bigint[]) \
+         AS w (id, queue_id, receipt) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
+         AND m.receipt = w.receipt ORDER BY m.id FOR UPDATE OF m)"
+    );
+    (held, "DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.id, m.queue_id, m.group_id")
+}
+
+/// Rows, queues and receipts, as that takes them.
+pub(super) fn columns(rows: &[[i64; 3]]) -> Vec<Value> {
+    [0, 1, 2].map(|n| Value::Ints(rows.iter().filter_map(|row| row.get(n).copied()).collect())).to_vec()
 }
 
 impl Store {

@@ -16,6 +16,7 @@ pub mod dkim_keys;
 mod error;
 pub mod fan_outs;
 pub mod feedback;
+mod floors;
 pub mod forwards;
 mod gather;
 mod groups;

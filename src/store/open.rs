@@ -104,6 +104,7 @@ impl Store {
             clock: clock.clone(),
             vault: vault.clone(),
             wakes: wakes.clone(),
+            floors: Arc::default(),
             hints,
             alive: Arc::new(alive.drop_guard()),
         };

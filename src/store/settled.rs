@@ -27,6 +27,13 @@ pub enum Ended {
 }
 
 impl Ended {
+    fn tried(&self) -> Option<&Tried> {
+        match self {
+            Self::Outbound(tried) => Some(tried),
+            Self::Inbound { .. } => None,
+        }
+    }
+
     /// Writes it in the caller's transaction.
     ///
     /// # Errors
@@ -65,18 +72,28 @@ impl Kind for Settles {
             let mut rows: Vec<[i64; 3]> = values.iter().map(|job| [job.id, job.queue_id, job.receipt]).collect();
             // In one order for all: two who take the same messages must not wait for each other.
             rows.sort_unstable();
-            let mut gone: HashSet<i64> = HashSet::new();
+            let (jobs, tried): (Vec<i64>, Vec<&Tried>) =
+                values.iter().filter_map(|job| Some((job.id, job.ended.as_ref()?.tried()?))).unzip();
+            let at_once =
+                tx.engine() == Engine::Postgres && !tried.is_empty() && rows.len() <= rows_max(Engine::Postgres);
+            let messages = if at_once {
+                mail_attempts::settle_jobs(tx, &rows, (jobs, &tried)).await?
+            } else {
+                let mut messages = vec![];
+                for some in rows.chunks(rows_max(tx.engine())) {
+                    messages.extend(delete(tx, some).await?);
+                }
+                messages
+            };
+            let gone: HashSet<i64> = messages.iter().map(|message| message.id).collect();
             let mut emptied: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
-            for some in rows.chunks(rows_max(tx.engine())) {
-                for message in delete(tx, some).await? {
-                    gone.insert(message.id);
-                    if let Some(group) = message.group {
-                        emptied.entry(message.queue_id).or_default().insert(group);
-                    }
+            for message in messages {
+                if let Some(group) = message.group {
+                    emptied.entry(message.queue_id).or_default().insert(group);
                 }
             }
-            let held: Vec<&Ended> =
-                values.iter().filter(|job| gone.contains(&job.id)).filter_map(|job| job.ended.as_ref()).collect();
+            let held = values.iter().filter(|job| gone.contains(&job.id)).filter_map(|job| job.ended.as_ref());
+            let held: Vec<&Ended> = held.filter(|ended| !(at_once && ended.tried().is_some())).collect();
             write_all(tx, &held).await?;
             for (queue_id, groups) in emptied {
                 let groups: Vec<String> = groups.into_iter().collect();

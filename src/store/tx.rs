@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
 
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
+use crate::store::floors::Floors;
 use crate::store::rows::Statement;
 use crate::store::sql::{bind_postgres, bind_sqlite};
 use crate::store::vault::Vault;
@@ -34,6 +35,7 @@ pub struct Tx {
     connection: Connection,
     clock: Clock,
     vault: Arc<Vault>,
+    pub(super) floors: Arc<Floors>,
     pub(super) rings: Vec<(i64, usize)>,
     in_transaction: bool,
     /// How many statements may run before there must be a transaction around them.
@@ -57,6 +59,7 @@ impl Tx {
             connection,
             clock,
             vault,
+            floors: Arc::default(),
             rings,
             in_transaction: false,
             statements_left: None,
@@ -66,8 +69,8 @@ impl Tx {
     }
 
     /// A connection that a lane runs transactions on, one after the other.
-    pub(super) fn of_lane(connection: Connection, clock: Clock, vault: Arc<Vault>) -> Self {
-        Self { in_transaction: true, ..Self::new(connection, clock, vault) }
+    pub(super) fn of_lane(connection: Connection, clock: Clock, vault: Arc<Vault>, floors: Arc<Floors>) -> Self {
+        Self { in_transaction: true, floors, ..Self::new(connection, clock, vault) }
     }
 
     /// A statement of the lane's own: it runs also after one has failed.

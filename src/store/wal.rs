@@ -45,12 +45,14 @@ impl Wal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::base::Clock;
     use crate::store::lane::Pool;
     use crate::store::open::open_sqlite;
 
     async fn connection(pool: &Pool) -> Tx {
-        Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system(), std::sync::Arc::default())
+        Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system(), Arc::default(), Arc::default())
     }
 
     #[tokio::test]

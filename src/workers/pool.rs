@@ -170,7 +170,7 @@ impl Pool {
 
     async fn claim(&self, limit: usize) -> Result<Vec<Claim>, store::Error> {
         let (queue, node) = (self.work.queue(), self.node.clone());
-        let groups = Groups::Turns(self.per_group_max);
+        let groups = if queue.has_only_groups() { Groups::OnlyTurns } else { Groups::Turns }(self.per_group_max);
         let claimed = self
             .store
             .write(move |tx| {

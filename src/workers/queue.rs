@@ -36,6 +36,11 @@ impl SystemQueue {
         self.id() - 100
     }
 
+    /// Whether each of its jobs is in a group.
+    pub const fn has_only_groups(self) -> bool {
+        matches!(self, Self::Outbound | Self::Inbound)
+    }
+
     /// The name in logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,7 +57,8 @@ impl SystemQueue {
 pub struct Job {
     /// What to do: JSON that the queue's worker understands.
     pub body: String,
-    /// Whose turn it is: jobs of one group share its limits, such as a destination's.
+    /// Whose turn it is: jobs of one group share its limits, such as a destination's. Where every job is in a group, those
+    /// without a name share one.
     pub group: Option<String>,
     /// Not before this time.
     pub visible_at: Timestamp,
@@ -68,7 +74,7 @@ pub async fn enqueue(tx: &mut Tx, queue: SystemQueue, jobs: &[Job]) -> Result<()
         .map(|job| NewMessage {
             message_id: ids::uuid(),
             visible_at: job.visible_at,
-            group_id: job.group.clone(),
+            group_id: job.group.clone().or_else(|| queue.has_only_groups().then(String::new)),
             deduplication_id: None,
             sender: None,
             attributes: None,

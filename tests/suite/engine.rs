@@ -66,6 +66,10 @@ impl TestDatabase {
         }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn database(&self) -> Database {
         Database::from_str(&self.url).expect("a good URL")
     }

@@ -8,6 +8,7 @@ use postrider::queues::{Error, Outgoing, Queues, Receive, Scope};
 use postrider::store::messages::{self, NewMessage};
 use postrider::store::{Error as StoreError, Store};
 use postrider::topics::{NewTopic, Topics};
+use sqlx::postgres::PgListener;
 
 use crate::both_engines;
 use crate::engine::{Engine as OneOf, TestDatabase};
@@ -193,4 +194,40 @@ async fn a_node_wakes_for_what_another_one_commits() {
         here.send("q", 1).await;
         assert_eq!(received.await.expect("ends"), 1);
     }
+}
+
+/// What a node says on the channel of hints: who, and what.
+async fn heard(ear: &mut PgListener) -> (String, String) {
+    let said = ear.recv().await.expect("something is said");
+    let (origin, words) = said.payload().split_once(' ').expect("an origin and words");
+    (origin.to_owned(), words.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_alone_keeps_hints_to_itself_until_another_comes() {
+    let database = TestDatabase::new(OneOf::Postgres).await;
+    let mut ear = PgListener::connect(database.url()).await.expect("connected");
+    ear.listen("postrider_wake").await.expect("listens");
+    let here = node(&database).await;
+    here.create("q").await;
+    let (name, _) = heard(&mut ear).await;
+    let greeting = (name.clone(), "hello".to_owned());
+    // A greeting each two seconds, which nobody answers.
+    for _ in 0..8 {
+        here.clock.advance(Duration::from_secs(2));
+        while heard(&mut ear).await != greeting {}
+    }
+    here.send("q", 1).await;
+    here.clock.advance(Duration::from_secs(2));
+    assert_eq!(heard(&mut ear).await, greeting, "nothing is said of the message");
+    assert_eq!(here.handles("q").await.len(), 1);
+    let there = node(&database).await;
+    while heard(&mut ear).await.0 == name {}
+    while heard(&mut ear).await != greeting {}
+    let (queues, scope) = (there.queues.clone(), there.scope.clone());
+    let wanted = Receive { wait: Some(20), ..Receive::default() };
+    let received = tokio::spawn(async move { queues.receive(&scope, "q", wanted).await.expect("answers").len() });
+    // The clock of the other node stands still: only the hint wakes it.
+    here.send("q", 1).await;
+    assert_eq!(received.await.expect("ends"), 1);
 }

@@ -1,8 +1,8 @@
 //! Signature Version 4, the little of it that a load program needs: POST, no query, signed headers in a fixed order.
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hmac::{Hmac, Mac};
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
+use ring::hmac;
 use time::OffsetDateTime;
 
 /// Signs requests for one service with one key.
@@ -39,10 +39,10 @@ impl Signer {
         let lines: String = all.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         let names = names.join(";");
-        let request = format!("POST\n{path}\n\n{lines}\n{names}\n{}", hex(&Sha256::digest(body)));
+        let request = format!("POST\n{path}\n\n{lines}\n{names}\n{}", hex(digest(&SHA256, body).as_ref()));
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
-        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(request)));
-        let signature = hex(&hmac(&self.key_of(&day), text.as_bytes()));
+        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(digest(&SHA256, request.as_bytes()).as_ref()));
+        let signature = hex(&mac(&self.key_of(&day), text.as_bytes()));
         format!(
             "x-amz-date: {date}\r\nauthorization: AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, \
              Signature={signature}\r\n",
@@ -52,19 +52,20 @@ impl Signer {
 
     fn key_of(&mut self, day: &str) -> [u8; 32] {
         if self.key.0 != day {
-            let first = hmac(format!("AWS4{}", self.secret).as_bytes(), day.as_bytes());
+            let first = mac(format!("AWS4{}", self.secret).as_bytes(), day.as_bytes());
             let parts = [self.region.as_str(), self.service, "aws4_request"];
-            let key = parts.iter().fold(first, |key, part| hmac(&key, part.as_bytes()));
+            let key = parts.iter().fold(first, |key, part| mac(&key, part.as_bytes()));
             self.key = (day.to_owned(), key);
         }
         self.key.1
     }
 }
 
-fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(text);
-    mac.finalize().into_bytes().into()
+fn mac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut out = [0; 32];
+    out.copy_from_slice(hmac::sign(&key, text).as_ref());
+    out
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! The canonical form of a request, which both sides sign.
+use aws_lc_rs::digest::{SHA256, digest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
-use sha2::{Digest, Sha256};
 
 use crate::aws::request::Request;
 use crate::aws::sigv4::authorization::{ALGORITHM, Claim};
@@ -14,7 +14,7 @@ const PATH_ENCODED: &AsciiSet = &ENCODED.remove(b'/');
 /// The text that is signed.
 pub(super) fn string_to_sign(request: &Request, claim: &Claim) -> String {
     let Claim { stamp, date, region, service, terminator, .. } = claim;
-    let hash = hex(&Sha256::digest(canonical_request(request, claim)));
+    let hash = hex(digest(&SHA256, &canonical_request(request, claim)).as_ref());
     format!("{ALGORITHM}\n{stamp}\n{date}/{region}/{service}/{terminator}\n{hash}")
 }
 
@@ -38,7 +38,7 @@ fn canonical_request(request: &Request, claim: &Claim) -> Vec<u8> {
 
 /// SHA-256 of the body, in hex. None of our services takes an unsigned body.
 pub(super) fn body_hash(request: &Request) -> String {
-    hex(&Sha256::digest(&request.body))
+    hex(digest(&SHA256, &request.body).as_ref())
 }
 
 /// The path without dot segments and empty segments (RFC 3986, 5.2.4), encoded once more than it came: all services

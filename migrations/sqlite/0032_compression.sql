@@ -1,0 +1,1 @@
+-- PostgreSQL compresses raw messages from here on; SQLite does not.

@@ -1,0 +1,114 @@
+//! What a connection is asked to do, kept outside of hyper: so hyper can be put away while it waits.
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::response::Response;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Version};
+
+use crate::base::patience;
+
+/// A request that is at work.
+pub(super) struct Work {
+    answer: BoxFuture<'static, Response>,
+    pub(super) again: Again,
+}
+
+/// What a request said of the connection. So it can be made once more, asking for nothing: for hyper, when it comes back to
+/// write the answer.
+#[derive(Clone)]
+pub(super) struct Again {
+    version: Version,
+    connection: Option<HeaderValue>,
+}
+
+impl Again {
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        // Copied, since a value keeps the whole buffer in which the request came.
+        let copied = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+        Self { version: request.version(), connection: request.headers().get(CONNECTION).and_then(copied) }
+    }
+
+    /// The head of such a request; `last`: after it the connection is to be closed.
+    pub(super) fn head(&self, last: bool) -> Bytes {
+        let version: &[u8] = if self.version == Version::HTTP_10 { b"HTTP/1.0" } else { b"HTTP/1.1" };
+        let close = last.then_some(&b"close"[..]);
+        let mut head = [b"POST / ", version, b"\r\ncontent-length: 0\r\n"].concat();
+        if let Some(connection) = close.or(self.connection.as_ref().map(HeaderValue::as_bytes)) {
+            head.extend_from_slice(&[b"connection: ", connection, b"\r\n"].concat());
+        }
+        head.extend_from_slice(b"\r\n");
+        head.into()
+    }
+}
+
+impl Work {
+    pub(super) fn new(again: Again, answer: BoxFuture<'static, Response>) -> Self {
+        Self { answer, again }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
+        Pin::new(&mut self.answer).poll(cx)
+    }
+}
+
+/// Where the request lies that a connection works on.
+#[derive(Default)]
+pub(super) struct Desk(Mutex<Lying>);
+
+#[derive(Default)]
+struct Lying {
+    work: Option<Work>,
+    /// The answer to it, when that came while hyper was away.
+    answer: Option<Response>,
+    /// The work waits for seconds.
+    waits: bool,
+    /// Something that was written before did not get into the connection yet.
+    stuck: bool,
+}
+
+impl Desk {
+    /// A desk on which the answer lies to the next request.
+    pub(super) fn with(answer: Option<Response>) -> Self {
+        Self(Mutex::new(Lying { answer, ..Lying::default() }))
+    }
+
+    fn lying(&self) -> MutexGuard<'_, Lying> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer that lay here.
+    pub(super) fn take_answer(&self) -> Option<Response> {
+        self.lying().answer.take()
+    }
+
+    /// Works, unless the work is taken away meanwhile.
+    pub(super) async fn answer(&self, work: Work) -> Response {
+        self.lying().work = Some(work);
+        std::future::poll_fn(|cx| {
+            let mut lying = self.lying();
+            let Some(work) = &mut lying.work else { return Poll::Pending };
+            let (polled, waits) = patience::watch(|| work.poll(cx));
+            if polled.is_ready() {
+                lying.work = None;
+            }
+            lying.waits = waits && polled.is_pending();
+            polled
+        })
+        .await
+    }
+
+    /// Takes work away that waits for seconds, where nothing is left to be written before its answer.
+    pub(super) fn take_waiting(&self) -> Option<Work> {
+        let mut lying = self.lying();
+        if lying.waits && !lying.stuck { lying.work.take() } else { None }
+    }
+
+    /// Notes whether something waits to be written.
+    pub(super) fn set_stuck(&self, stuck: bool) {
+        self.lying().stuck = stuck;
+    }
+}
