@@ -1,5 +1,6 @@
 //! What waits in a queue as a whole: how much, until when, and what is too old.
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
@@ -102,7 +103,8 @@ pub async fn expire(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u32) -
     );
     let gone = tx.run(AssertSqlSafe(sql), args![queue_id, before, limit]).await?;
     let rest = limit.saturating_sub(u32::try_from(gone).unwrap_or(limit));
-    Ok(gone + remove_grouped(tx, queue_id, before, rest, how).await?)
+    let older = before - Duration::from_micros(1);
+    Ok(gone + remove_grouped(tx, queue_id, older, rest, how).await?)
 }
 
 /// So many are removed in one statement.

@@ -25,6 +25,9 @@ pub struct DeliveryOptions {
     /// Refused: there are no pools of addresses here.
     #[serde(skip_serializing)]
     pub sending_pool_name: Option<String>,
+    /// Refused but for `ACCOUNT`, the default: there are no addresses here that are shared with others.
+    #[serde(skip_serializing)]
+    pub shared_pool_delivery_mode: Option<String>,
     /// How long a mail is tried: 300 to 50400.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delivery_seconds: Option<i64>,
@@ -111,6 +114,9 @@ impl DeliveryOptions {
     pub fn check(&self) -> Result<(), SesV2Error> {
         if self.sending_pool_name.is_some() {
             return lacking("SendingPoolName");
+        }
+        if self.shared_pool_delivery_mode.as_deref().is_some_and(|mode| mode != "ACCOUNT") {
+            return lacking("SharedPoolDeliveryMode");
         }
         if let Some(policy) = self.tls_policy.as_deref().filter(|p| !["REQUIRE", "OPTIONAL"].contains(p)) {
             return Err(SesV2Error::BadRequest(format!("TlsPolicy is REQUIRE or OPTIONAL, not {policy:?}.")));

@@ -113,6 +113,7 @@ pub async fn get_configuration_set(
         delivery_options: DeliveryOptions {
             tls_policy: Some(set.tls_policy.unwrap_or_else(|| "OPTIONAL".to_owned())),
             sending_pool_name: None,
+            shared_pool_delivery_mode: None,
             max_delivery_seconds: set.max_delivery_seconds,
         },
         reputation_options: ReputationOptions {

@@ -127,7 +127,8 @@ def check_configuration_sets(world):
            "MessageSecurityOptions": {"SigningScheme": {"DefaultScheme": {}}}}
     lacking = [
         {"TrackingOptions": {"CustomRedirectDomain": "x.example", "HttpsPolicy": "OPTIONAL"}},
-        {"DeliveryOptions": {"SendingPoolName": "pool"}}, {"ArchivingOptions": {"ArchiveArn": "arn:aws:ses:::a/b"}},
+        {"DeliveryOptions": {"SendingPoolName": "pool"}}, {"DeliveryOptions": {"SharedPoolDeliveryMode": "GLOBAL"}},
+        {"ArchivingOptions": {"ArchiveArn": "arn:aws:ses:::a/b"}},
         {"SuppressionOptions": {"ValidationOptions": THRESHOLD}}, {"SuppressionOptions": {"SuppressionScope": "TENANT"}},
         {"VdmOptions": {"DashboardOptions": {"EngagementMetrics": "ENABLED"}}},
         {"MessageSecurityOptions": {"SigningScheme": {"SmimeScheme": {"SignatureFormat": "DETACHED"}}}}]
@@ -137,7 +138,8 @@ def check_configuration_sets(world):
     got = ses.get_configuration_set(ConfigurationSetName=name)
     same(got, {"ConfigurationSetName": name, **options})
 
-    ses.put_configuration_set_delivery_options(ConfigurationSetName=name, TlsPolicy="OPTIONAL", MaxDeliverySeconds=50400)
+    ses.put_configuration_set_delivery_options(
+        ConfigurationSetName=name, TlsPolicy="OPTIONAL", MaxDeliverySeconds=50400, SharedPoolDeliveryMode="ACCOUNT")
     ses.put_configuration_set_reputation_options(ConfigurationSetName=name, ReputationMetricsEnabled=False)
     ses.put_configuration_set_sending_options(ConfigurationSetName=name, SendingEnabled=True)
     ses.put_configuration_set_suppression_options(
@@ -151,6 +153,7 @@ def check_configuration_sets(world):
     assert not got["ReputationOptions"]["ReputationMetricsEnabled"], got
     for call, more in (
             (ses.put_configuration_set_delivery_options, {"SendingPoolName": "pool"}),
+            (ses.put_configuration_set_delivery_options, {"SharedPoolDeliveryMode": "REGIONAL"}),
             (ses.put_configuration_set_suppression_options, {"ValidationOptions": THRESHOLD}),
             (ses.put_configuration_set_suppression_options, {"SuppressionScope": "TENANT"}),
             (ses.put_configuration_set_tracking_options, {"CustomRedirectDomain": "x.example", "HttpsPolicy": "REQUIRE"}),
