@@ -3,7 +3,9 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::call::{Call, Caller, Target, writer};
 use crate::aws::error::{ErrorShape, Failure};
+use crate::aws::operation::Operation;
 use crate::aws::protocol::reply::Reply;
+use crate::aws::protocol::rest_json::Labels;
 use crate::aws::request::Request;
 use crate::aws::service::{Protocol, Services, find_by_head};
 use crate::aws::sigv4::{Gate, too_large};
@@ -25,37 +27,40 @@ pub struct Answer {
 }
 
 /// Answers a request.
-pub async fn answer(services: &Services, gate: &Gate, request: &Request) -> Answer {
+pub async fn answer(services: &Services, gate: &Gate, request: Request) -> Answer {
     let mut answer = Answer { reply: Reply::empty(), service: None, operation: None, caller: None };
-    let target = match Target::find(request) {
+    let target = match Target::find(&request) {
         Ok(target) => target,
         Err((protocol, failure)) => {
-            answer.reply = writer(None, protocol, request).failure(failure);
+            answer.reply = writer(None, protocol, &request).failure(failure);
             return answer;
         }
     };
     answer.service = Some(target.api.name);
-    answer.reply = match steps(services, gate, request, target, &mut answer).await {
-        Ok(reply) => reply,
-        Err(failure) => target.writer(request).failure(failure),
+    answer.reply = match admit(gate, &request, target, &mut answer).await {
+        Ok((caller, operation, labels)) => {
+            let Target { api, protocol } = target;
+            Call { api, protocol, operation, request, labels }.run(services, &caller).await
+        }
+        Err(failure) => target.writer(&request).failure(failure),
     };
     answer
 }
 
-async fn steps(
-    services: &Services,
+/// Who calls, and which operation.
+async fn admit(
     gate: &Gate,
     request: &Request,
     target: Target,
     answer: &mut Answer,
-) -> Result<Reply, Failure> {
+) -> Result<(Caller, &'static Operation, Labels), Failure> {
     if request.body.len() > target.api.body_max {
         return Err(too_large(target.api.body_max));
     }
     let identity = gate.identify(request, target.api, target.is_anonymous(request)).await?;
     answer.caller = Some((identity.account.clone(), identity.region.clone()));
-    let call = Call::find(target, request)?;
-    answer.operation = Some(call.operation.name);
+    let (operation, labels) = Call::find(target, request)?;
+    answer.operation = Some(operation.name);
     let caller = Caller {
         account: identity.account,
         region: identity.region,
@@ -63,9 +68,9 @@ async fn steps(
         endpoint: request.endpoint(),
         request_id: request.id.clone(),
         source_ip: request.peer,
-        once: once(request, target, call.operation.name)?,
+        once: once(request, target, operation.name)?,
     };
-    Ok(call.run(services, &caller).await)
+    Ok((caller, operation, labels))
 }
 
 /// The `Idempotency-Key` of a call of SES's. It stands for this operation with this body.
@@ -108,7 +113,7 @@ mod tests {
         let (services, dir) = Services::for_test(clock.clone()).await;
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
-        answer(&services, &gate, request).await.reply
+        answer(&services, &gate, request.clone()).await.reply
     }
 
     #[tokio::test]

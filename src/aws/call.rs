@@ -81,27 +81,27 @@ impl Target {
 
 /// A request whose operation is known.
 #[derive(Debug)]
-pub struct Call<'a> {
+pub struct Call {
     /// The service.
     pub api: &'static Api,
     /// The protocol.
     pub protocol: Protocol,
     /// The operation.
     pub operation: &'static Operation,
-    /// The request.
-    pub request: &'a Request,
+    /// The request, until it is decoded.
+    pub request: Request,
     /// The members that the path holds.
     pub labels: Labels,
 }
 
-impl<'a> Call<'a> {
-    /// Finds the operation of a request to `target`.
+impl Call {
+    /// Finds the operation of a request to `target`, and the members that the path holds.
     ///
     /// # Errors
     /// AWS's `UnknownOperationException`, `MissingAction` and so on.
-    pub fn find(target: Target, request: &'a Request) -> Result<Self, Failure> {
+    pub fn find(target: Target, request: &Request) -> Result<(&'static Operation, Labels), Failure> {
         let Target { api, protocol } = target;
-        let (operation, labels) = match protocol {
+        Ok(match protocol {
             Protocol::Json => {
                 let name = request.header("x-amz-target").and_then(|t| t.split_once('.')).map_or("", |(_, name)| name);
                 (api.operation(name).ok_or_else(|| unknown_operation(400))?, Labels::new())
@@ -112,8 +112,7 @@ impl<'a> Call<'a> {
                 let action = form.get("Action").ok_or_else(missing_action)?;
                 (api.operation(action).ok_or_else(|| invalid_action(action))?, Labels::new())
             }
-        };
-        Ok(Self { api, protocol, operation, request, labels })
+        })
     }
 
     /// Decodes the request, runs the operation and encodes its answer.
@@ -121,9 +120,9 @@ impl<'a> Call<'a> {
         (self.operation.run)(services, caller, self).await
     }
 
-    /// What writes this call's reply.
-    pub fn writer(&self) -> Writer<'a> {
-        writer(Some(self.api), self.protocol, self.request)
+    /// What writes this call's reply, also when the request is gone.
+    pub fn writer<'a>(&self, caller: &'a Caller) -> Writer<'a> {
+        Writer { request_id: &caller.request_id, ..writer(Some(self.api), self.protocol, &self.request) }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::aws::protocol::{form_decode, json, rest_json};
 use crate::aws::service::{Protocol, Services};
 
 /// What an operation's row runs.
-pub type Run = for<'a> fn(&'a Services, &'a Caller, Call<'a>) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
+pub type Run = for<'a> fn(&'a Services, &'a Caller, Call) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
 /// A row of a service's operation table. Made by [`operations!`](crate::operations).
 pub struct Operation {
@@ -60,14 +60,14 @@ macro_rules! operations {
 pub use operations;
 
 /// Decodes the call's input, runs `function`, and encodes its result or error.
-pub async fn run<'a, I, O, E, F>(services: &'a Services, caller: &'a Caller, call: Call<'a>, function: F) -> Reply
+pub async fn run<'a, I, O, E, F>(services: &'a Services, caller: &'a Caller, call: Call, function: F) -> Reply
 where
     I: DeserializeOwned,
     O: Serialize,
     E: ServiceError,
     F: AsyncFnOnce(&'a Services, &'a Caller, I) -> Result<O, E>,
 {
-    let writer = call.writer();
+    let writer = call.writer(caller);
     let (api, operation) = (call.api, call.operation);
     let input = match decode::<I>(call, caller) {
         Ok(input) => input,
@@ -79,8 +79,9 @@ where
     }
 }
 
-fn decode<I: DeserializeOwned>(call: Call<'_>, caller: &Caller) -> Result<I, Refusal> {
-    let request = call.request;
+/// The request goes here: what is decoded may be waited with for long.
+fn decode<I: DeserializeOwned>(call: Call, caller: &Caller) -> Result<I, Refusal> {
+    let request = &call.request;
     match call.protocol {
         Protocol::Json => json::decode(&request.body),
         Protocol::RestJson => rest_json::decode(&request.method, call.labels, &request.query, &request.body),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::body::Body;
 use axum::extract::Request as Incoming;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::aws::answer::{Answer, answer, refuse};
@@ -34,23 +34,16 @@ pub(super) struct Received {
     began: Timestamp,
 }
 
-/// Bodies of more bytes are not copied.
-const COPIED_MAX: usize = 4_096;
+/// What the log says of a request.
+struct Asked {
+    id: String,
+    peer: IpAddr,
+    bytes: usize,
+}
 
-/// Copies what the request has of the buffer in which it came, which would stay as long as any of it does.
-fn detach(request: &mut Request) {
-    if request.body.len() > COPIED_MAX {
-        return;
-    }
-    request.body = Bytes::copy_from_slice(&request.body);
-    let mut whole = BytesMut::with_capacity(request.headers.values().map(HeaderValue::len).sum());
-    request.headers.values().for_each(|value| whole.extend_from_slice(value.as_bytes()));
-    let mut rest = whole.freeze();
-    for value in request.headers.values_mut() {
-        let own = rest.split_to(value.len());
-        if let Ok(own) = HeaderValue::from_maybe_shared(own) {
-            *value = own;
-        }
+impl Asked {
+    fn of(request: &Request) -> Self {
+        Self { id: request.id.clone(), peer: request.peer, bytes: request.body.len() }
     }
 }
 
@@ -92,12 +85,11 @@ impl AwsEndpoint {
         };
         let allowance = match self.gate.allowance(&request).await {
             Ok(allowance) => allowance,
-            Err(error) => return Err(self.finish(&request, began, refuse(&request, error.into()))),
+            Err(error) => return Err(self.finish(&Asked::of(&request), began, refuse(&request, error.into()))),
         };
         match body::read(&request.headers, body, allowance.max, &self.clock).await {
             Ok(body) => {
                 request.body = body;
-                detach(&mut request);
                 Ok(Received { request, began })
             }
             Err(error) => Err(self.finish(&request, began, refuse(&request, body_failure(error, allowance.otherwise)))),
@@ -106,12 +98,13 @@ impl AwsEndpoint {
 
     /// Answers a request that was read.
     pub(super) async fn answer(&self, Received { request, began }: Received) -> Response {
-        let answered = answer(&self.services, &self.gate, &request).await;
-        self.finish(&request, began, answered)
+        let asked = Asked::of(&request);
+        let answered = answer(&self.services, &self.gate, request).await;
+        self.finish(&asked, began, answered)
     }
 
-    fn finish(&self, request: &Request, began: Timestamp, answered: Answer) -> Response {
-        self.log(request, began, &answered);
+    fn finish(&self, asked: &Asked, began: Timestamp, answered: Answer) -> Response {
+        self.log(asked, began, &answered);
         let Reply { status, headers, body, .. } = answered.reply;
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -121,7 +114,7 @@ impl AwsEndpoint {
                 out.insert(HeaderName::from_static(name), value);
             }
         }
-        if let Ok(id) = HeaderValue::from_str(&request.id) {
+        if let Ok(id) = HeaderValue::from_str(&asked.id) {
             out.insert("x-amzn-requestid", id.clone());
             out.insert("x-amz-request-id", id);
         }
@@ -129,7 +122,7 @@ impl AwsEndpoint {
     }
 
     /// One line per request, at the level debug for those that come by the thousand; the cause of an internal error stands only here.
-    fn log(&self, request: &Request, began: Timestamp, answered: &Answer) {
+    fn log(&self, asked: &Asked, began: Timestamp, answered: &Answer) {
         let took = self.clock.now().since(began);
         let status = answered.reply.status;
         let service = answered.service.unwrap_or("none");
@@ -140,8 +133,8 @@ impl AwsEndpoint {
         let error = failure.map_or("none", |failure| failure.shape.query_code);
         macro_rules! line {
             ($level:expr, $($more:tt)*) => {
-                tracing::event!($level, request.id = %request.id, service, operation, account, peer = %request.peer,
-                    status, error, duration_ms = took.as_millis() as u64, bytes_in = request.body.len(),
+                tracing::event!($level, request.id = %asked.id, service, operation, account, peer = %asked.peer,
+                    status, error, duration_ms = took.as_millis() as u64, bytes_in = asked.bytes,
                     bytes_out = answered.reply.body.len(), $($more)*)
             };
         }

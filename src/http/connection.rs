@@ -54,12 +54,12 @@ enum Turn {
 
 impl Connection {
     /// Serves until one of the two sides is done.
-    pub(super) async fn serve(self, stream: TcpStream) {
+    pub(super) async fn serve(self, mut stream: TcpStream) {
         // Replies are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         tokio::select! {
             biased;
-            first = self.clock.timeout(HEAD_TIME_MAX, stream.readable()) => if !matches!(first, Some(Ok(()))) { return },
+            began = self.clock.timeout(HEAD_TIME_MAX, begins(&mut stream)) => if began != Some(true) { return },
             () = self.stop.cancelled() => return,
         }
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
@@ -138,9 +138,14 @@ impl Connection {
     }
 }
 
+/// Whether the client sends something before it closes. A socket that is told to be readable may not be.
+async fn begins(stream: &mut TcpStream) -> bool {
+    matches!(stream.peek(&mut [0]).await, Ok(1..))
+}
+
 /// Returns once the client has closed the connection.
 async fn gone(stream: &mut TcpStream) {
-    if let Ok(1..) = stream.peek(&mut [0]).await {
+    if begins(stream).await {
         // The next request; what comes after it is not seen.
         std::future::pending::<()>().await;
     }

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Clock;
@@ -71,6 +71,8 @@ impl FromStr for Database {
 pub struct Store {
     doors: Arc<Doors>,
     readers: Arc<Pool>,
+    /// Whoever waits for a reader waits here: what waits in the pool itself is large, and a thousand may wait.
+    reading: Arc<Semaphore>,
     wakes: Arc<Wakes>,
     clock: Clock,
     vault: Arc<Vault>,
@@ -112,7 +114,15 @@ impl Store {
             Database::Sqlite(path) => lanes.start_sqlite(Wal::beside(path))?,
             Database::Postgres(_) => lanes.start_postgres(),
         };
-        let store = Store { doors: Arc::new(doors), readers: Arc::new(readers), wakes, clock, vault, engine };
+        let store = Store {
+            doors: Arc::new(doors),
+            readers: Arc::new(readers),
+            reading: Arc::new(Semaphore::new(READERS_MAX as usize)),
+            wakes,
+            clock,
+            vault,
+            engine,
+        };
         // Another mode may have sent in between without counting.
         store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await?;
         Ok(store)
@@ -150,7 +160,9 @@ impl Store {
 
     /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
     pub async fn reader(&self) -> Result<Tx, Error> {
-        Ok(Tx::new(self.readers.connection().await?, self.clock.clone(), self.vault.clone()))
+        let place = self.clock.timeout(READER_WAIT_MAX, self.reading.clone().acquire_owned()).await;
+        let place = place.ok_or(sqlx::Error::PoolTimedOut)?.map_err(|_| Error::Closed)?;
+        Ok(Tx::new(self.readers.connection().await?, self.clock.clone(), self.vault.clone()).at(place))
     }
 
     /// Someone who waits for messages of a queue.
@@ -199,6 +211,8 @@ const PRAGMAS: [(&str, &str); 5] = [
     ("cache_size", "-8192"),
     ("wal_autocheckpoint", "4000"),
 ];
+/// How long to wait for a connection for reading.
+const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a connection to SQLite waits for another one.
 const BUSY_MAX: Duration = Duration::from_secs(30);
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::base::{Clock, Timestamp};
 use crate::store::dialect::Engine;
@@ -42,6 +43,8 @@ pub struct Tx {
     statements_left: Option<u32>,
     failed: Option<Error>,
     broken: bool,
+    /// Of those that are there for reading.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 pub(super) enum Connection {
@@ -65,7 +68,13 @@ impl Tx {
             statements_left: None,
             failed: None,
             broken: false,
+            _place: None,
         }
+    }
+
+    /// The same, at a place that is free again when this is dropped.
+    pub(super) fn at(self, place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Some(place), ..self }
     }
 
     /// A connection that a lane runs transactions on, one after the other.
