@@ -92,7 +92,10 @@ impl AwsEndpoint {
                 request.body = body;
                 Ok(Received { request, began })
             }
-            Err(error) => Err(self.finish(&request, began, refuse(&request, body_failure(error, allowance.otherwise)))),
+            Err(error) => {
+                let refused = refuse(&request, body_failure(error, allowance.otherwise));
+                Err(self.finish(&Asked::of(&request), began, refused))
+            }
         }
     }
 
