@@ -29,7 +29,7 @@ const OUTBOUND_AT_ONCE: usize = 2_000;
 /// As many where all of them go to one smart host.
 const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 /// How many of them go to one domain, so that one that is slow or dead cannot take all places.
-const OUTBOUND_PER_DOMAIN: u32 = 100;
+const OUTBOUND_PER_DOMAIN: u32 = 300;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
 const INBOUND_AT_ONCE: usize = 16;
 /// How many deliveries of topics are under way at once. Most wait for the network; each holds its message, 256 KiB at the

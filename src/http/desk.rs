@@ -92,10 +92,11 @@ impl Desk {
             let mut lying = self.lying();
             let Some(work) = &mut lying.work else { return Poll::Pending };
             let (polled, waits) = patience::watch(|| work.poll(cx));
+            // It says so once, and may be polled again before anybody asks.
+            lying.waits |= waits;
             if polled.is_ready() {
-                lying.work = None;
+                (lying.work, lying.waits) = (None, false);
             }
-            lying.waits = waits && polled.is_pending();
             polled
         })
         .await
@@ -110,5 +111,58 @@ impl Desk {
     /// Notes whether something waits to be written.
     pub(super) fn set_stuck(&self, stuck: bool) {
         self.lying().stuck = stuck;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn waiting() -> Work {
+        let request = Request::builder().header(CONNECTION, "close").body(()).expect("a request");
+        let answer = async {
+            patience::begin();
+            pending::<Response>().await
+        };
+        Work::new(Again::of(&request), answer.boxed())
+    }
+
+    #[tokio::test]
+    async fn work_that_waits_is_taken_away_once_nothing_is_left_to_write() {
+        let desk = Desk::default();
+        let mut answer = Box::pin(desk.answer(waiting()));
+        assert!(desk.take_waiting().is_none());
+        for _ in 0..2 {
+            assert!(futures::poll!(&mut answer).is_pending());
+        }
+        desk.set_stuck(true);
+        assert!(desk.take_waiting().is_none());
+        desk.set_stuck(false);
+        let work = desk.take_waiting().expect("it waits");
+        assert_eq!(&work.again.head(false)[..], b"POST / HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        assert!(futures::poll!(&mut answer).is_pending());
+        assert!(desk.take_waiting().is_none());
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_wait_long_stays() {
+        let desk = Desk::default();
+        let request = Request::builder().version(Version::HTTP_10).body(()).expect("a request");
+        let soon = async {
+            tokio::task::yield_now().await;
+            Response::default()
+        };
+        let mut answer = Box::pin(desk.answer(Work::new(Again::of(&request), soon.boxed())));
+        assert!(futures::poll!(&mut answer).is_pending());
+        assert!(desk.take_waiting().is_none());
+        assert_eq!(answer.await.status(), 200);
+        assert_eq!(
+            &Again::of(&request).head(true)[..],
+            b"POST / HTTP/1.0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
     }
 }

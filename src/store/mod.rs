@@ -9,6 +9,7 @@ mod backlog;
 pub mod captured;
 mod claims;
 pub mod configuration_sets;
+mod crowded;
 pub mod deduplication;
 pub mod deleted_queues;
 pub mod dialect;

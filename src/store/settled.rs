@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures::future::BoxFuture;
 
+use crate::base::Timestamp;
 use crate::store::dialect::Engine;
 use crate::store::inbound_mails::{self, State};
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::merged_messages::{delete, rows_max};
-use crate::store::{Error, Store, Tx, groups, mail_attempts};
+use crate::store::{Error, Store, Tx, Value, crowded, groups, mail_attempts};
 
 pub use crate::store::mail_attempts::Tried;
 
@@ -46,7 +47,7 @@ impl Ended {
     }
 }
 
-/// A job that is done.
+/// A job that is done, or was in others' way.
 #[derive(Clone, Debug)]
 pub struct Settled {
     /// Its queue.
@@ -57,6 +58,9 @@ pub struct Settled {
     pub receipt: i64,
     /// What is written with it.
     pub ended: Option<Ended>,
+    /// It is not done: it was in others' way, and comes again at this time, as its whole group does. This attempt does not
+    /// count.
+    pub crowded: Option<Timestamp>,
 }
 
 /// Settles jobs.
@@ -69,36 +73,22 @@ impl Kind for Settles {
 
     fn run<'t>(tx: &'t mut Tx, values: &'t [Settled]) -> BoxFuture<'t, Result<Vec<bool>, Error>> {
         Box::pin(async move {
-            let mut rows: Vec<[i64; 3]> = values.iter().map(|job| [job.id, job.queue_id, job.receipt]).collect();
-            // In one order for all: two who take the same messages must not wait for each other.
-            rows.sort_unstable();
-            let (jobs, tried): (Vec<i64>, Vec<&Tried>) =
-                values.iter().filter_map(|job| Some((job.id, job.ended.as_ref()?.tried()?))).unzip();
-            let at_once =
-                tx.engine() == Engine::Postgres && !tried.is_empty() && rows.len() <= rows_max(Engine::Postgres);
-            let messages = if at_once {
-                mail_attempts::settle_jobs(tx, &rows, (jobs, &tried)).await?
-            } else {
-                let mut messages = vec![];
-                for some in rows.chunks(rows_max(tx.engine())) {
-                    messages.extend(delete(tx, some).await?);
-                }
-                messages
-            };
-            let gone: HashSet<i64> = messages.iter().map(|message| message.id).collect();
-            let mut emptied: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
-            for message in messages {
-                if let Some(group) = message.group {
-                    emptied.entry(message.queue_id).or_default().insert(group);
-                }
+            let (crowded, done): (Vec<&Settled>, Vec<&Settled>) = values.iter().partition(|job| job.crowded.is_some());
+            if !crowded.is_empty() && !done.is_empty() {
+                hold(tx, values).await?;
             }
-            let held = values.iter().filter(|job| gone.contains(&job.id)).filter_map(|job| job.ended.as_ref());
-            let held: Vec<&Ended> = held.filter(|ended| !(at_once && ended.tried().is_some())).collect();
-            write_all(tx, &held).await?;
+            let mut gone = HashSet::new();
+            let mut emptied = Groups::new();
+            if !done.is_empty() {
+                emptied = finish(tx, &done, &mut gone).await?;
+            }
+            let resting = crowded::put_off(tx, &crowded, &mut gone).await?;
+            crowded::hold_groups(tx, &emptied, &resting).await?;
             for (queue_id, groups) in emptied {
                 let groups: Vec<String> = groups.into_iter().collect();
                 groups::settled(tx, queue_id, &groups).await?;
             }
+            crowded::rest(tx, resting).await?;
             Ok(values.iter().map(|job| gone.contains(&job.id)).collect())
         })
     }
@@ -110,6 +100,55 @@ impl Kind for Settles {
     fn waiting(one: One<Self>) -> Waiting {
         Waiting::Settle(one)
     }
+}
+
+/// Groups of queues.
+pub(super) type Groups = BTreeMap<i64, BTreeSet<String>>;
+
+/// The places of jobs in the store, in the order in which all take them: two who take the same messages must not wait for
+/// each other.
+pub(super) fn places(jobs: &[&Settled]) -> Vec<[i64; 3]> {
+    let mut rows: Vec<[i64; 3]> = jobs.iter().map(|job| [job.id, job.queue_id, job.receipt]).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Holds the messages of jobs that two statements take.
+async fn hold(tx: &mut Tx, jobs: &[Settled]) -> Result<(), Error> {
+    if tx.engine().has_other_writers() {
+        let mut ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
+        ids.sort_unstable();
+        let sql = "SELECT id FROM messages WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE";
+        tx.all(sql, vec![Value::Ints(ids)]).await?;
+    }
+    Ok(())
+}
+
+/// Takes jobs away that are done. Notes which were held, and gives the groups that lost messages.
+async fn finish(tx: &mut Tx, done: &[&Settled], gone: &mut HashSet<i64>) -> Result<Groups, Error> {
+    let rows = places(done);
+    let (jobs, tried): (Vec<i64>, Vec<&Tried>) =
+        done.iter().filter_map(|job| Some((job.id, job.ended.as_ref()?.tried()?))).unzip();
+    let at_once = tx.engine() == Engine::Postgres && !tried.is_empty() && rows.len() <= rows_max(Engine::Postgres);
+    let mut messages = vec![];
+    if at_once {
+        messages = mail_attempts::settle_jobs(tx, &rows, (jobs, &tried)).await?;
+    } else {
+        for some in rows.chunks(rows_max(tx.engine())) {
+            messages.extend(delete(tx, some).await?);
+        }
+    }
+    let mut emptied = Groups::new();
+    for message in messages {
+        gone.insert(message.id);
+        if let Some(group) = message.group {
+            emptied.entry(message.queue_id).or_default().insert(group);
+        }
+    }
+    let held = done.iter().filter(|job| gone.contains(&job.id)).filter_map(|job| job.ended.as_ref());
+    let held: Vec<&Ended> = held.filter(|ended| !(at_once && ended.tried().is_some())).collect();
+    write_all(tx, &held).await?;
+    Ok(emptied)
 }
 
 /// Writes what is to be said of the mails, in few statements.

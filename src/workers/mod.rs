@@ -9,7 +9,7 @@ mod ticker;
 
 pub use outcome::{Finish, Outcome, Reason, Record};
 pub use pool::{Pool, Work};
-pub use queue::{Claim, Job, SystemQueue, enqueue, rest_group};
+pub use queue::{Claim, Job, SystemQueue, enqueue};
 pub use retention::sweep_dead_letters;
 pub use stop::Stop;
 pub use ticker::tick;

@@ -17,6 +17,8 @@ pub enum Outcome {
     RetryAt(Timestamp, Reason),
     /// It was not its turn: it comes again at this time, and this attempt does not count.
     PutOff(Timestamp),
+    /// Others of its group were in its way: it and its group come again at this time, and this attempt does not count.
+    Crowded(Timestamp),
     /// It will not be tried again; it moves to the queue's dead letters.
     GiveUp(Reason),
     /// It goes back at once, and this attempt does not count: the worker had to stop.

@@ -206,10 +206,14 @@ impl Pool {
     async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
         let (id, receipt) = (claim.id, claim.receipt);
-        if finish.record.is_none() && matches!(finish.outcome, Outcome::Done) {
-            let settled = Settled { queue_id: queue.id(), id, receipt, ended: finish.ended };
+        let crowded = match finish.outcome {
+            Outcome::Crowded(until) => Some(until),
+            _ => None,
+        };
+        if finish.record.is_none() && (crowded.is_some() || matches!(finish.outcome, Outcome::Done)) {
+            let settled = Settled { queue_id: queue.id(), id, receipt, ended: finish.ended, crowded };
             let held = self.store.settle(settled).await;
-            return self.settled(claim, &Outcome::Done, held).await;
+            return self.settled(claim, &finish.outcome, held).await;
         }
         let resting = claim.group.clone().filter(|_| self.per_group_max.is_some());
         let outcome = finish.outcome.clone();
@@ -222,7 +226,9 @@ impl Pool {
                         Outcome::RetryAt(at, why) => {
                             messages::release(tx, id, receipt, *at, true, Some(why.as_str())).await?
                         }
-                        Outcome::PutOff(at) => messages::release(tx, id, receipt, *at, false, None).await?,
+                        Outcome::PutOff(at) | Outcome::Crowded(at) => {
+                            messages::release(tx, id, receipt, *at, false, None).await?
+                        }
                         Outcome::GiveUp(why) => {
                             messages::move_to(tx, id, receipt, queue.dead_letters_id(), None, why.as_str()).await?
                         }
@@ -231,8 +237,10 @@ impl Pool {
                             messages::release(tx, id, receipt, now, false, None).await?
                         }
                     };
-                    if let Some(group) = resting {
-                        messages::let_go(tx, queue.id(), &group).await?;
+                    match (resting, crowded) {
+                        (Some(group), Some(until)) => messages::rest_until(tx, queue.id(), &group, until).await?,
+                        (Some(group), None) => messages::let_go(tx, queue.id(), &group).await?,
+                        (None, _) => {}
                     }
                     if rows > 0
                         && let Some(record) = finish.record

@@ -85,14 +85,6 @@ pub async fn enqueue(tx: &mut Tx, queue: SystemQueue, jobs: &[Job]) -> Result<()
     messages::insert(tx, queue.id(), &messages).await
 }
 
-/// Lets a group of jobs rest until `until`, or until something else happens to it: a hint that saves claims, no promise.
-///
-/// # Errors
-/// When the store fails.
-pub async fn rest_group(tx: &mut Tx, queue: SystemQueue, group: &str, until: Timestamp) -> Result<(), store::Error> {
-    messages::rest_until(tx, queue.id(), group, until).await
-}
-
 /// A job that a worker holds.
 #[derive(Clone, Debug)]
 pub struct Claim {

@@ -90,7 +90,7 @@ both_engines! {
         let each = claimed.iter().enumerate().map(|(n, job)| {
             let ended = Some(Ended::Inbound { mail: job.body.clone(), note: format!("note {}", n % 2) });
             let receipt = if n % 5 == 0 { job.receipt ^ 1 } else { job.receipt };
-            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended })
+            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended, crowded: None })
         });
         for (n, held) in join_all(each).await.into_iter().enumerate() {
             assert_eq!(held.expect("settled"), n % 5 != 0);

@@ -134,6 +134,55 @@ both_engines! {
         );
     }
 
+    async fn jobs_that_were_in_the_way_come_again_with_their_groups_and_beside_others_that_end(engine: Engine) {
+        let (store, clock, _database) = filled(engine, 60).await;
+        let claim = |groups| {
+            let (until, store) = (clock.now() + Duration::from_secs(600), store.clone());
+            async move {
+                let claimed = store.write(move |tx| {
+                    Box::pin(async move {
+                        let (queue_id, limit, hidden_until, receipt, holder) = (QUEUE, 200, until, 7, Some("n"));
+                        messages::claim(tx, Claim { queue_id, limit, hidden_until, receipt, holder, groups }).await
+                    })
+                });
+                claimed.await.expect("claimed")
+            }
+        };
+        let mut claimed = claim(Groups::OnlyTurns(Some(20))).await;
+        assert_eq!(claimed.len(), 80);
+        let lost = claimed.remove(0);
+        let until = clock.now() + Duration::from_secs(30);
+        let place = |body: &str| -> (usize, i64) {
+            let (mail, n) = body.split_once(' ').expect("two numbers");
+            (mail.parse().expect("a number"), n.parse().expect("a number"))
+        };
+        let settled = claimed.iter().enumerate().map(|(k, job)| {
+            let (mail, n) = place(&job.body);
+            let ended = (k % 2 == 0).then(|| Ended::Outbound(tried(mail, n, clock.now())));
+            let crowded = ended.is_none().then_some(until);
+            (Settled { queue_id: QUEUE, id: job.id, receipt: job.receipt, ended, crowded }, true)
+        });
+        let gone = Settled { queue_id: QUEUE, id: lost.id, receipt: 8, ended: None, crowded: Some(until) };
+        let (jobs, held): (Vec<Settled>, Vec<bool>) = settled.chain([(gone, false)]).unzip();
+        let put_off: std::collections::BTreeSet<i64> = jobs.iter().filter(|j| j.crowded.is_some()).map(|j| j.id).collect();
+        let answers = join_all(jobs.into_iter().map(|job| store.settle(job))).await;
+        assert_eq!(answers.into_iter().map(|held| held.expect("settled")).collect::<Vec<_>>(), held);
+        // Each group had one that was put off, and rests.
+        assert_eq!(claim(Groups::OnlyTurns(None)).await.len(), 0);
+        clock.advance(Duration::from_secs(30));
+        let mut again = vec![];
+        loop {
+            let more = claim(Groups::OnlyTurns(None)).await;
+            if more.is_empty() {
+                break;
+            }
+            again.extend(more);
+        }
+        assert_eq!(again.len(), 120 - 40 - 1, "what ended is gone, and one is still held");
+        assert!(again.iter().all(|job| job.id != lost.id && job.receive_count == 1), "{again:?}");
+        assert!(put_off.iter().all(|id| *id == lost.id || again.iter().any(|job| job.id == *id)));
+    }
+
     async fn deliveries_settle_together_once_each_and_wake_their_groups(engine: Engine) {
         let (store, clock, _database) = filled(engine, 60).await;
         let claim = |limit, max| {
@@ -172,7 +221,7 @@ both_engines! {
             let (mail, n) = place(&job.body);
             let receipt = if (mail, n) == lost { 8 } else { job.receipt };
             let ended = Some(Ended::Outbound(tried(mail, n, clock.now())));
-            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended })
+            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended, crowded: None })
         });
         let held: Vec<bool> = join_all(each).await.into_iter().map(|held| held.expect("settled")).collect();
         let mut reader = store.reader().await.expect("a reader");

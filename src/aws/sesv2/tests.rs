@@ -37,7 +37,9 @@ impl Client {
             once: None,
         };
         let target = Target::find(&request).expect("a service");
-        Call::find(target, &request).expect("an operation").run(&self.services, &caller).await
+        let (operation, labels) = Call::find(target, &request).expect("an operation");
+        let Target { api, protocol } = target;
+        Call { api, protocol, operation, request, labels }.run(&self.services, &caller).await
     }
 
     async fn v2(&self, method: &str, path: &str, body: Value) -> (u16, Value) {

@@ -23,7 +23,9 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         once: None,
     };
     let target = Target::find(&asked).expect("a service");
-    Call::find(target, &asked).expect("an operation").run(services, &caller).await
+    let (operation, labels) = Call::find(target, &asked).expect("an operation");
+    let Target { api, protocol } = target;
+    Call { api, protocol, operation, request: asked, labels }.run(services, &caller).await
 }
 
 /// The text of the first element of this name.

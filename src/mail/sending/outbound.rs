@@ -33,7 +33,7 @@ use crate::store::mails::{self, Status};
 use crate::store::settled::Ended;
 use crate::store::{self, Gather, Store};
 use crate::topics::Topics;
-use crate::workers::{self, Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
+use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
 /// The worker of [`SystemQueue::Outbound`].
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Work for Outbound {
                 Ok(None) => return Finish::plain(Outcome::GiveUp(Reason::Missing)),
                 Err(error) => return self.own_fault(claim, &error),
             };
-            match self.deliver(claim, parcel).await {
+            match self.deliver(parcel).await {
                 Ok(finish) => finish,
                 Err(error) => self.own_fault(claim, &error),
             }
@@ -144,7 +144,7 @@ impl Outbound {
         self.store.read(move |tx| Box::pin(async move { mails::raw(tx, &id).await })).await
     }
 
-    async fn deliver(&self, claim: &Claim, mut parcel: Parcel) -> Result<Finish, store::Error> {
+    async fn deliver(&self, mut parcel: Parcel) -> Result<Finish, store::Error> {
         if let Some(fate) = self.fate(&parcel) {
             return Ok(self.ends_here(parcel, fate));
         }
@@ -158,7 +158,7 @@ impl Outbound {
         };
         let way = match self.way(envelope).await {
             Ok(way) => way,
-            Err(no_place) => return Ok(self.put_off(claim, parcel, no_place)),
+            Err(no_place) => return Ok(self.put_off(parcel, no_place)),
         };
         // The place comes first: who waits holds no message.
         let Some(_weight) = self.freight.load(parcel.mail.size) else { return Ok(self.no_room()) };
@@ -233,11 +233,10 @@ impl Outbound {
 
     /// The job had no place: it comes again, and this attempt does not count. Where the site rests, that is a delay like any
     /// other to the sender, and the end of the mail's lifetime ends it.
-    fn put_off(&self, claim: &Claim, parcel: Parcel, no_place: NoPlace) -> Finish {
+    fn put_off(&self, parcel: Parcel, no_place: NoPlace) -> Finish {
         metrics::counter!("postrider_outbound_put_off_total").increment(1);
         let now = self.clock.now();
         let until = no_place.until.min(parcel.mail.expires_at.max(now + Duration::from_millis(250)));
-        let group = claim.group.clone();
         let why = match no_place.why.as_ref().map(judge) {
             Some(Verdict::Deferred(deferral)) => Some(deferral),
             _ => None,
@@ -251,17 +250,13 @@ impl Outbound {
             let attempted = self.attempted(&parcel, round, now);
             return self.failed(parcel, attempted, bounce);
         }
+        // Others of this domain would find no place either.
+        let outcome = Outcome::Crowded(until);
+        let Some(deferral) = why else { return Finish::plain(outcome) };
         let (topics, hostname) = (self.topics.clone(), self.transport.options().hostname.clone());
-        Finish::with(Outcome::PutOff(until), move |tx| {
+        Finish::with(outcome, move |tx| {
             Box::pin(async move {
-                if let Some(deferral) = why {
-                    record::delayed(tx, &topics, &parcel.mail, &parcel.recipient, now, deferral, hostname).await?;
-                }
-                // Others of this domain would find no place either.
-                match group {
-                    Some(group) => workers::rest_group(tx, SystemQueue::Outbound, &group, until).await,
-                    None => Ok(()),
-                }
+                record::delayed(tx, &topics, &parcel.mail, &parcel.recipient, now, deferral, hostname).await
             })
         })
     }

@@ -17,7 +17,7 @@ use crate::mail::sending::pressure::{Pressure, pressure};
 /// Places of one site that answers.
 const SITE_MAX: usize = 20;
 /// Places of a site that has not answered yet; fewer when many such sites hold places.
-const FIRST: usize = 5;
+const FIRST: usize = 8;
 /// A site whose attempts have all been open for so long is treated as one that does not answer.
 const STUCK: Duration = Duration::from_secs(10);
 /// How long a site rests that does not answer: the first time, doubling.

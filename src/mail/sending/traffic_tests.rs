@@ -40,7 +40,7 @@ fn answer(traffic: &Traffic, site: &str, times: usize) {
 #[test]
 fn a_site_that_answers_gets_more_places_and_one_that_is_unknown_few() {
     let (traffic, _) = traffic(1_000);
-    assert_eq!(fill(&traffic, "a").len(), 5);
+    assert_eq!(fill(&traffic, "a").len(), 8);
     answer(&traffic, "a", 30);
     let places = fill(&traffic, "a");
     assert_eq!(places.len(), 20);
@@ -78,7 +78,7 @@ fn who_does_not_answer_rests_longer_each_time_and_is_probed_by_one() {
     let mut rests = Vec::new();
     for _ in 0..8 {
         let places = fill(&traffic, "a");
-        assert_eq!(places.len(), if rests.is_empty() { 5 } else { 1 });
+        assert_eq!(places.len(), if rests.is_empty() { 8 } else { 1 });
         clock.advance(Duration::from_secs(60));
         places.into_iter().for_each(|place| place.end(&hung()));
         let until = refused(&traffic, "a").until.since(clock.now());

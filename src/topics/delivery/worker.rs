@@ -21,7 +21,7 @@ use crate::topics::job::Job;
 use crate::topics::publish::to_dead_letters;
 use crate::topics::topic;
 use crate::topics::{Error, Topics};
-use crate::workers::{self, Claim, Finish, Outcome, Reason, SystemQueue, Work};
+use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work};
 
 /// How long a job waits when something of our own failed.
 const OWN_FAULT_DELAY: Duration = Duration::from_secs(10);
@@ -70,7 +70,8 @@ impl Deliverer {
         let (key, policy) = (self.topics.signer().key().await?, found.policy()?);
         let Some(parcel) = found.pack(&job, &key, &policy)? else { return Ok(done(&job)) };
         if let Some(until) = self.throttled(&found, &parcel, &policy).await? {
-            return Ok(put_off(claim, until));
+            // The whole subscription rests until the next window.
+            return Ok(Finish::plain(Outcome::Crowded(until)));
         }
         let started = self.topics.clock().now();
         let tried = carry(&self.topics, &self.poster, &found, &parcel, &key).await?;
@@ -209,12 +210,4 @@ fn done(job: &Job) -> Finish {
         }
         Job::Confirmation(_) | Job::Direct(_) | Job::Event(_) => Finish::plain(Outcome::Done),
     }
-}
-
-/// The end of a job that is throttled: the whole subscription rests until the next window.
-fn put_off(claim: &Claim, until: Timestamp) -> Finish {
-    let group = claim.group.clone().unwrap_or_default();
-    Finish::with(Outcome::PutOff(until), move |tx| {
-        Box::pin(async move { workers::rest_group(tx, SystemQueue::TopicDelivery, &group, until).await })
-    })
 }
