@@ -11,7 +11,7 @@ import sqs
 
 PARTS = {
     "sqs": lambda flags: sqs.run(flags.engine, flags.rounds, flags.seconds, flags.waiting),
-    "idle": lambda flags: sqs.idle(flags.engine),
+    "idle": lambda flags: memory.idle(flags.engine),
     "smtp": lambda flags: smtp.run(flags.engine, flags.rounds, flags.count),
     "slow-sync": lambda flags: smtp.slow(flags.engine, flags.rounds, flags.count),
     "outbound": lambda flags: outbound.run(flags.engine, flags.rounds, flags.count),

@@ -32,18 +32,6 @@ def run(engine, rounds, seconds, waiting):
         yield f"receive-delete, {waiting:,} waiting", rate(server, "receive-delete", seconds, "--queue", "full")
 
 
-def idle(engine, pollers=1_000):
-    """What so many long polls cost while nothing happens."""
-    with postrider.server(engine) as server:
-        before = server.memory()
-        with Pollers(server, pollers):
-            time.sleep(3)
-            start, began = server.cpu(), time.monotonic()
-            time.sleep(15)
-            share = (server.cpu() - start) / (time.monotonic() - began)
-            yield f"{pollers} idle long polls", {"% of a core": share * 100, "KiB each": (server.memory() - before) * 1024 / pollers}
-
-
 class Pollers:
     """Long polls, signed by boto3 and sent by hand: a thread each would be the load."""
 
