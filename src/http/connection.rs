@@ -120,9 +120,10 @@ impl Connection {
         };
         let parts = connection.into_parts();
         let mut line = parts.io.into_inner();
-        line.ahead = match (parts.read_buf, line.ahead) {
-            (read, ahead) if ahead.is_empty() => read,
-            (read, ahead) => [read, ahead].concat().into(),
+        // Copied: an empty rest of hyper's buffer would keep all of it.
+        line.ahead = match parts.read_buf.is_empty() && line.ahead.is_empty() {
+            true => Bytes::new(),
+            false => [parts.read_buf, line.ahead].concat().into(),
         };
         Turn::Waits(line, work)
     }
