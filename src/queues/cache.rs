@@ -44,6 +44,11 @@ impl Queues {
         if let Some(queue) = self.cached(scope, name) {
             return Ok(queue);
         }
+        // Boxed, since it is large and rare, and would be a part of every call on a queue.
+        Box::pin(self.read_queue(scope, name)).await
+    }
+
+    async fn read_queue(&self, scope: &Scope, name: &str) -> Result<Arc<Queue>, Error> {
         // First the generation: a change between it and the read makes the entry stale, not wrong.
         let generation = self.store.settings_generation();
         let queue = Arc::new(find(&mut self.store.reader().await?, scope, name).await?);

@@ -184,7 +184,8 @@ impl Queues {
     }
 
     async fn next_visible_at(&self, id: i64) -> Result<Option<Timestamp>, store::Error> {
-        messages::next_visible_at(&mut self.store.reader().await?, id).await
+        // Boxed, as what claims: a thousand may wait, and few of them look.
+        Box::pin(async { messages::next_visible_at(&mut self.store.reader().await?, id).await }).await
     }
 
     async fn take(&self, queue: &Arc<Queue>, taking: Taking) -> Result<Vec<Received>, Error> {

@@ -89,7 +89,7 @@ impl Lane {
                 self.commit(vec![job], &mut kept).await;
             }
             if let (Some(wal), Some(tx)) = (&mut wal, &mut kept) {
-                wal.tidy(tx).await;
+                wal.tidy(tx);
             }
         }
     }

@@ -39,6 +39,7 @@ mod merged_claims;
 mod merged_messages;
 pub mod messages;
 pub mod move_tasks;
+mod mover;
 mod open;
 mod ordered;
 pub mod outgoing;

@@ -111,7 +111,7 @@ impl Store {
             alive: Arc::new(alive.drop_guard()),
         };
         let doors = match database {
-            Database::Sqlite(path) => lanes.start_sqlite(Wal::beside(path))?,
+            Database::Sqlite(path) => lanes.start_sqlite(Wal::of(SqliteFile(path.clone())))?,
             Database::Postgres(_) => lanes.start_postgres(),
         };
         let store = Store {
@@ -203,13 +203,12 @@ fn make_private(path: &Path) -> Result<(), Error> {
 }
 
 /// What every connection to SQLite is set to.
-const PRAGMAS: [(&str, &str); 5] = [
+const PRAGMAS: [(&str, &str); 4] = [
     ("foreign_keys", "ON"),
     ("journal_mode", "WAL"),
     // FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones at a power cut.
     ("synchronous", "FULL"),
     ("cache_size", "-8192"),
-    ("wal_autocheckpoint", "4000"),
 ];
 /// How long to wait for a connection for reading.
 const READER_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -217,10 +216,10 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 const BUSY_MAX: Duration = Duration::from_secs(30);
 
 /// A SQLite database whose schema is up to date.
-pub(super) struct SqliteFile(PathBuf);
+pub(super) struct SqliteFile(pub(super) PathBuf);
 
 impl SqliteFile {
-    /// A connection that writes. There is one at a time.
+    /// A connection that may write: one does, and one moves the log.
     pub(super) fn writer(&self) -> Result<Writer, Error> {
         Writer::open(&self.0, BUSY_MAX, &PRAGMAS)
     }

@@ -138,6 +138,14 @@ impl Tx {
         }
     }
 
+    /// The connection, if it is the one that writes to SQLite.
+    pub(super) fn writer(&mut self) -> Option<&mut Writer> {
+        match &mut self.connection {
+            Connection::Writer(writer) => Some(writer),
+            Connection::Sqlite(_) | Connection::Postgres(_) => None,
+        }
+    }
+
     /// Whether it is to be dropped, since its connection is to be closed.
     pub(super) fn is_broken(&self) -> bool {
         self.broken

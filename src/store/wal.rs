@@ -1,43 +1,60 @@
 //! SQLite's write-ahead log, and how it is kept from growing without end.
 //!
-//! SQLite moves the log into the database by itself, but writes it from the start again only when it finds nobody reading.
-//! On a busy server somebody always reads.
-use std::path::{Path, PathBuf};
-
+//! SQLite would move the log into the database within a commit, for which all who commit then would wait. A thread of its own
+//! moves it instead, and the lane only what came meanwhile; then SQLite writes the log from the start again, if it finds nobody
+//! reading. On a busy server somebody always reads, so that sometimes the log is emptied.
 use crate::store::Tx;
+use crate::store::mover::Mover;
+use crate::store::open::SqliteFile;
+use crate::store::writer::log_pages;
 
-/// How large the log may become: four times what SQLite keeps it at when nobody is in the way.
-const SIZE_MAX: u64 = 64 * 1024 * 1024;
-/// Commits between two looks.
-const LOOK_EVERY: u32 = 64;
+/// Pages of the log, of 4 KiB, at which it is moved.
+const MOVE_AT: u32 = 4_000;
+/// As many pages, and the lane moves them itself.
+const REST_MAX: u32 = 600;
+/// Pages that come before the next look.
+const STEP: u32 = 100;
+/// Pages that the log may have: four times what it has when nobody is in the way.
+const PAGES_MAX: u32 = 16_000;
 
 /// The log of one database.
 pub(super) struct Wal {
-    path: PathBuf,
-    size_max: u64,
-    commits: u32,
+    mover: Mover,
+    pages_max: u32,
+    /// Pages at the last look, and those at which there is the next one.
+    seen: u32,
+    next: u32,
 }
 
 impl Wal {
     /// The log beside a database.
-    pub(super) fn beside(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-wal");
-        Self { path: path.into(), size_max: SIZE_MAX, commits: 0 }
+    pub(super) fn of(file: SqliteFile) -> Self {
+        Self { mover: Mover::new(file), pages_max: PAGES_MAX, seen: 0, next: MOVE_AT }
     }
 
-    /// Empties the log when it is too large. Called after each commit, on the connection that writes. New readers wait
-    /// meanwhile for those that read now; reads here are short.
-    pub(super) async fn tidy(&mut self, tx: &mut Tx) {
-        self.commits += 1;
-        if self.commits < LOOK_EVERY {
+    /// Moves the log into the database when it is long. Called after each commit, on the connection that writes.
+    pub(super) fn tidy(&mut self, tx: &mut Tx) {
+        let pages = log_pages();
+        if pages < self.seen {
+            // SQLite writes it from the start again.
+            (self.next, self.mover.moved) = (MOVE_AT.min(self.pages_max), 0);
+        }
+        self.seen = pages;
+        if pages < self.next || self.mover.is_at_work() {
             return;
         }
-        self.commits = 0;
-        if std::fs::metadata(&self.path).is_ok_and(|log| log.len() > self.size_max)
-            && let Err(error) = tx.control("PRAGMA wal_checkpoint(TRUNCATE)").await
-        {
-            tracing::warn!(%error, "the write-ahead log cannot be emptied");
+        self.next = pages + STEP;
+        let Some(writer) = tx.writer() else { return };
+        let moved = if pages > self.pages_max {
+            writer.empty_log()
+        } else if pages.saturating_sub(self.mover.moved) <= REST_MAX || !self.mover.begin() {
+            writer.checkpoint()
+        } else {
+            return;
+        };
+        match moved {
+            Ok(moved) => self.mover.moved = moved,
+            Err(error) => tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
         }
     }
 }
@@ -45,37 +62,61 @@ impl Wal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
     use std::sync::Arc;
 
     use crate::base::Clock;
     use crate::store::lane::Pool;
     use crate::store::open::open_sqlite;
 
-    async fn connection(pool: &Pool) -> Tx {
-        Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system(), Arc::default(), Arc::default())
+    const MIB: u64 = 1024 * 1024;
+
+    async fn opened(path: &Path) -> (Tx, Tx, Wal) {
+        let connection = async |pool: &Pool| {
+            Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system(), Arc::default(), Arc::default())
+        };
+        let (writers, readers) = open_sqlite(path).await.expect("opened");
+        (connection(&writers).await, connection(&readers).await, Wal::of(SqliteFile(path.to_owned())))
+    }
+
+    fn size(path: &Path) -> u64 {
+        std::fs::metadata(path.with_extension("db-wal")).expect("the log").len()
     }
 
     #[tokio::test]
     async fn a_log_that_readers_made_large_is_emptied() {
         let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("db");
-        let (writers, readers) = open_sqlite(&path).await.expect("opened");
-        let (mut writer, mut reader) = (connection(&writers).await, connection(&readers).await);
-        let mut wal = Wal { size_max: 1024 * 1024, ..Wal::beside(&path) };
-        let size = || std::fs::metadata(dir.path().join("db-wal")).expect("the log").len();
+        let path = dir.path().join("a.db");
+        let (mut writer, mut reader, mut wal) = opened(&path).await;
+        wal.pages_max = 1_000;
 
         // Somebody reads all the time: SQLite cannot begin the log anew.
         reader.control("BEGIN").await.expect("begun");
         reader.control("SELECT COUNT(*) FROM queues").await.expect("read");
         writer.control("CREATE TABLE large AS SELECT zeroblob(20000000) AS bytes").await.expect("written");
         reader.control("COMMIT").await.expect("done");
-        assert!(size() > 20_000_000);
+        assert!(size(&path) > 19 * MIB);
 
-        for _ in 1..LOOK_EVERY {
-            wal.tidy(&mut writer).await;
+        wal.tidy(&mut writer);
+        assert_eq!(size(&path), 0);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_moved_beside_the_commits_and_begun_anew() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("a.db");
+        let (mut writer, mut reader, mut wal) = opened(&path).await;
+        writer.control("CREATE TABLE large (bytes BLOB)").await.expect("made");
+        for n in 0..300 {
+            writer.control("INSERT INTO large VALUES (zeroblob(400000))").await.expect("written");
+            wal.tidy(&mut writer);
+            if n % 3 == 0 {
+                wal.mover.wait();
+            }
         }
-        assert!(size() > 20_000_000, "not at every commit");
-        wal.tidy(&mut writer).await;
-        assert_eq!(size(), 0);
+        assert!(size(&path) < 30 * MIB, "{}", size(&path));
+        let rows = reader.one("SELECT COUNT(*) AS n, MIN(LENGTH(bytes)) AS least FROM large", vec![]).await.expect("read");
+        let row = rows.expect("a row");
+        assert_eq!((row.int("n").expect("n"), row.int("least").expect("least")), (300, 400_000));
     }
 }

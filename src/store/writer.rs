@@ -1,5 +1,6 @@
 //! The connection that writes to SQLite. It has no thread of its own: a statement runs on the lane's, to its end. A trip to
 //! another thread and back, for each statement, would cost more than a row.
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,16 @@ use crate::store::{Error, Value};
 
 /// Statements that stay prepared: some there are for each number of rows.
 const STATEMENTS_KEPT: usize = 768;
+
+thread_local! {
+    /// Pages in the log after the last commit on this thread.
+    static LOG_PAGES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How many pages the log had after the last commit on this thread.
+pub(super) fn log_pages() -> u32 {
+    LOG_PAGES.get()
+}
 
 /// A connection that may write.
 pub(super) struct Writer(Connection);
@@ -29,7 +40,27 @@ impl Writer {
         for (name, value) in pragmas {
             connection.pragma_update(None, name, value)?;
         }
+        // In place of SQLite's own, which would move the log into the database within a commit.
+        connection.wal_hook(Some(|_, pages| {
+            LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
+            Ok(())
+        }));
         Ok(Self(connection))
+    }
+
+    /// Moves pages of the log into the database, but for those that somebody who reads does not see yet. Gives how many of
+    /// the log are there now.
+    pub(super) fn checkpoint(&mut self) -> Result<u32, Error> {
+        self.checkpoint_by("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    /// Empties the log. Waits for those who read, and lets no new ones begin meanwhile.
+    pub(super) fn empty_log(&mut self) -> Result<u32, Error> {
+        self.checkpoint_by("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    fn checkpoint_by(&mut self, pragma: &str) -> Result<u32, Error> {
+        self.fetch(pragma, vec![])?.first().map_or(Ok(0), |row| row.get("checkpointed"))
     }
 
     /// Runs a statement and says how many rows it changed.

@@ -1,0 +1,80 @@
+//! Moves what SQLite's log holds into the database, on a thread of its own: who commits does not wait for it.
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+use crate::store::Error;
+use crate::store::open::SqliteFile;
+
+/// What moves the log of one database.
+pub(super) struct Mover {
+    file: SqliteFile,
+    thread: Option<Thread>,
+    at_work: bool,
+    /// How many pages of the log were in the database when it was moved last.
+    pub(super) moved: u32,
+}
+
+/// The thread ends when this is dropped.
+struct Thread {
+    orders: Sender<()>,
+    answers: Receiver<u32>,
+}
+
+impl Mover {
+    /// Has neither thread nor connection before it is needed.
+    pub(super) fn new(file: SqliteFile) -> Self {
+        Self { file, thread: None, at_work: false, moved: 0 }
+    }
+
+    /// Whether what was begun goes on.
+    pub(super) fn is_at_work(&mut self) -> bool {
+        if let (true, Some(thread)) = (self.at_work, &self.thread) {
+            let answer = thread.answers.try_recv();
+            self.hear(answer);
+        }
+        self.at_work
+    }
+
+    fn hear(&mut self, answer: Result<u32, TryRecvError>) {
+        match answer {
+            Ok(moved) => (self.moved, self.at_work) = (moved, false),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => (self.thread, self.at_work) = (None, false),
+        }
+    }
+
+    /// Begins to move what the log holds now; `false` when it cannot.
+    pub(super) fn begin(&mut self) -> bool {
+        if self.thread.is_none() {
+            let started = self.start();
+            self.thread = started.inspect_err(|error| tracing::warn!(%error, "cannot start to move the log")).ok();
+        }
+        self.at_work = self.thread.as_ref().is_some_and(|thread| thread.orders.send(()).is_ok());
+        self.at_work
+    }
+
+    fn start(&self) -> Result<Thread, Error> {
+        let mut connection = self.file.writer()?;
+        let (orders, ordered) = channel();
+        let (answer, answers) = channel();
+        let work = move || {
+            while let Ok(()) = ordered.recv() {
+                match connection.checkpoint() {
+                    Ok(moved) if answer.send(moved).is_ok() => {}
+                    Ok(_) => return,
+                    Err(error) => return tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
+                }
+            }
+        };
+        std::thread::Builder::new().name("sqlite-mover".to_owned()).spawn(work).map_err(sqlx::Error::Io)?;
+        Ok(Thread { orders, answers })
+    }
+
+    /// Waits until what was begun is done.
+    #[cfg(test)]
+    pub(super) fn wait(&mut self) {
+        if let (true, Some(thread)) = (self.at_work, &self.thread) {
+            let answer = thread.answers.recv().map_err(|_| TryRecvError::Disconnected);
+            self.hear(answer);
+        }
+    }
+}
