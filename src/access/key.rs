@@ -68,6 +68,11 @@ impl Access {
                 return Ok(Some(key.clone()));
             }
         }
+        // Boxed, since it is large and rare, and would be a part of every request.
+        Box::pin(self.look_up(id, now)).await
+    }
+
+    async fn look_up(&self, id: &str, now: Timestamp) -> Result<Option<Arc<AccessKey>>, Error> {
         let wanted = id.to_owned();
         let found: Result<_, Error> =
             self.store.read(move |tx| Box::pin(async move { Ok(access::find_key(tx, &wanted).await?) })).await;

@@ -28,16 +28,16 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often mail that is done, and jobs that were given up, are looked through for what is old.
 const MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often the records of streams are looked at: their objects are begun after a minute or 5 MiB.
-const STREAMS_EVERY: Duration = Duration::from_secs(1);
+const STREAMS_EVERY: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How soon a move task begins, and in what steps it keeps its rate.
 const MOVES_EVERY: Duration = Duration::from_millis(500);
 /// How soon the rest of a purge goes; the first messages go before it answers.
 const PURGES_EVERY: Duration = Duration::from_secs(2);
 /// How soon a replay begins, and how often one that has an end to come looks for more.
-const REPLAYS_EVERY: Duration = Duration::from_secs(1);
+const REPLAYS_EVERY: Duration = Duration::from_secs(2);
 /// How soon an import job begins.
-const IMPORTS_EVERY: Duration = Duration::from_secs(1);
+const IMPORTS_EVERY: Duration = Duration::from_secs(2);
 /// How soon an identity that was made, or asked about again, is looked for in the DNS.
 const IDENTITIES_EVERY: Duration = Duration::from_secs(5);
 /// How soon a certificate that was replaced on the disk is used.

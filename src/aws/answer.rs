@@ -27,7 +27,7 @@ pub struct Answer {
 }
 
 /// Answers a request.
-pub async fn answer(services: &Services, gate: &Gate, request: Request) -> Answer {
+pub async fn answer(services: &Services, gate: &Gate, request: Box<Request>) -> Answer {
     let mut answer = Answer { reply: Reply::empty(), service: None, operation: None, caller: None };
     let target = match Target::find(&request) {
         Ok(target) => target,
@@ -113,7 +113,7 @@ mod tests {
         let (services, dir) = Services::for_test(clock.clone()).await;
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
-        answer(&services, &gate, request.clone()).await.reply
+        answer(&services, &gate, Box::new(request.clone())).await.reply
     }
 
     #[tokio::test]

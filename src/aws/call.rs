@@ -89,7 +89,7 @@ pub struct Call {
     /// The operation.
     pub operation: &'static Operation,
     /// The request, until it is decoded.
-    pub request: Request,
+    pub request: Box<Request>,
     /// The members that the path holds.
     pub labels: Labels,
 }

@@ -28,9 +28,9 @@ const BY_THE_THOUSAND: [&str; 7] = [
     "ChangeMessageVisibilityBatch",
 ];
 
-/// A request that was read whole.
+/// A request that was read whole. Boxed, since it is handed on from one future to the next.
 pub(super) struct Received {
-    request: Request,
+    request: Box<Request>,
     began: Timestamp,
 }
 
@@ -74,7 +74,7 @@ impl AwsEndpoint {
         let began = self.clock.now();
         let (head, body) = incoming.into_parts();
         let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-        let mut request = Request {
+        let mut request = Box::new(Request {
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
@@ -82,7 +82,7 @@ impl AwsEndpoint {
             body: Bytes::new(),
             peer,
             id: ids::uuid(),
-        };
+        });
         let allowance = match self.gate.allowance(&request).await {
             Ok(allowance) => allowance,
             Err(error) => return Err(self.finish(&Asked::of(&request), began, refuse(&request, error.into()))),

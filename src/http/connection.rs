@@ -201,3 +201,30 @@ impl AsyncWrite for Line {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("its address")).await.expect("a connection");
+        (client, listener.accept().await.expect("a client").0)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_is_gone_and_one_that_sends_more_is_not() {
+        let (client, mut server) = pair().await;
+        drop(client);
+        gone(&mut server).await;
+
+        let (mut client, mut server) = pair().await;
+        assert!(futures::poll!(Box::pin(gone(&mut server))).is_pending());
+        client.write_all(b"the next request").await.expect("sent");
+        server.readable().await.expect("readable");
+        assert!(futures::poll!(Box::pin(gone(&mut server))).is_pending());
+    }
+}

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, Trust};
 use crate::aws::{Gate, Services};
-use crate::base::Clock;
+use crate::base::{Clock, Timestamp};
 use crate::http::{AwsEndpoint, Health, Listener, Routes};
 use crate::store::{Database, Store};
 
@@ -21,7 +21,10 @@ struct House {
 }
 
 async fn house(trust: Trust) -> House {
-    let clock = Clock::system();
+    house_at(trust, Clock::system()).await
+}
+
+async fn house_at(trust: Trust, clock: Clock) -> House {
     let (services, dir) = Services::for_test(clock.clone()).await;
     let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
     let gate = Gate::new(Access::new(store, clock.clone(), trust), clock.clone());
@@ -178,4 +181,20 @@ async fn a_connection_that_has_waited_closes_where_the_client_wants_it_closed() 
         stream.read_to_string(&mut answer).await.expect("the connection is closed");
         assert!(answer.starts_with(&format!("{version} 200")) && answer.contains("the message"), "{answer}");
     }
+}
+
+/// On a clock that stands still: nobody who waits is ever answered, and the time that a stop gives to who is at work never ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_goes_before_its_answer_is_not_waited_for() {
+    let house = house_at(Trust::Anybody, Clock::manual(Timestamp::from_secs(1_700_000_000))).await.with_queue().await;
+    for _ in 0..50 {
+        let mut stream = house.begin("GET /_postrider/health HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        read_until(&mut stream, "\"status\"").await;
+        stream.write_all(sqs("ReceiveMessage", WAIT, "").as_bytes()).await.expect("sent");
+        // Some go before the server has begun to wait, some after.
+        house.get("/_postrider/health").await;
+    }
+    house.stop.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(60), house.served).await;
+    ended.expect("nobody is waited for").expect("the listener ends");
 }

@@ -26,7 +26,7 @@ const QUEUES_MAX: usize = 180;
 /// After a failure: nobody needs hints so much that the server should be pressed for them.
 const RETRY: Duration = Duration::from_secs(5);
 /// How often a node greets the others.
-const GREET_EVERY: Duration = Duration::from_secs(2);
+const GREET_EVERY: Duration = Duration::from_secs(5);
 /// After so many greetings without a word from another node this one is alone.
 const GREETINGS_MAX: u32 = 3;
 /// What a node says that has no news. It must not read as news.

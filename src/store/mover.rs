@@ -61,7 +61,9 @@ impl Mover {
                 match connection.checkpoint() {
                     Ok(moved) if answer.send(moved).is_ok() => {}
                     Ok(_) => return,
-                    Err(error) => return tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
+                    Err(error) => {
+                        return tracing::warn!(%error, "the write-ahead log cannot be moved into the database");
+                    }
                 }
             }
         };

@@ -32,8 +32,9 @@ const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// A server, or a database in it, may be set to answer commits before they are on the disk. We answer for them.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                        WHERE current_setting('synchronous_commit', true) = 'off'";
-/// Connections for reading.
+/// Connections for reading. With SQLite each has a thread, and a copy of the schema.
 const READERS_MAX: u32 = 8;
+const SQLITE_READERS_PER_CORE: u32 = 2;
 /// Pages that each of SQLite's readers keeps, in KiB: the machine has the file in its memory.
 const READERS_CACHE: &str = "-2048";
 
@@ -117,7 +118,7 @@ impl Store {
         let store = Store {
             doors: Arc::new(doors),
             readers: Arc::new(readers),
-            reading: Arc::new(Semaphore::new(READERS_MAX as usize)),
+            reading: Arc::new(Semaphore::new(readers_max(engine) as usize)),
             wakes,
             clock,
             vault,
@@ -202,6 +203,15 @@ fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
+fn readers_max(engine: Engine) -> u32 {
+    let cores = std::thread::available_parallelism()
+        .map_or(READERS_MAX, |cores| u32::try_from(cores.get()).unwrap_or(READERS_MAX));
+    match engine {
+        Engine::Sqlite => cores.saturating_mul(SQLITE_READERS_PER_CORE).min(READERS_MAX),
+        Engine::Postgres => READERS_MAX,
+    }
+}
+
 /// What every connection to SQLite is set to.
 const PRAGMAS: [(&str, &str); 4] = [
     ("foreign_keys", "ON"),
@@ -233,7 +243,7 @@ pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
     sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
     migrating.close().await?;
     let readers = SqlitePoolOptions::new()
-        .max_connections(READERS_MAX)
+        .max_connections(readers_max(Engine::Sqlite))
         .test_before_acquire(false)
         // Rows on their way from the connection's thread: it does not stop within a page of them.
         .connect_with(

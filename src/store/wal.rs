@@ -8,18 +8,20 @@ use crate::store::mover::Mover;
 use crate::store::open::SqliteFile;
 use crate::store::writer::log_pages;
 
-/// Pages of the log, of 4 KiB, at which it is moved.
-const MOVE_AT: u32 = 4_000;
+/// Pages of the log, of 4 KiB, at which it is moved: 64 MiB. While it is moved each sync takes longer, and what is written
+/// again before that is moved once.
+const MOVE_AT: u32 = 16_000;
 /// As many pages, and the lane moves them itself.
 const REST_MAX: u32 = 600;
 /// Pages that come before the next look.
 const STEP: u32 = 100;
 /// Pages that the log may have: four times what it has when nobody is in the way.
-const PAGES_MAX: u32 = 16_000;
+const PAGES_MAX: u32 = 64_000;
 
 /// The log of one database.
 pub(super) struct Wal {
     mover: Mover,
+    move_at: u32,
     pages_max: u32,
     /// Pages at the last look, and those at which there is the next one.
     seen: u32,
@@ -29,7 +31,7 @@ pub(super) struct Wal {
 impl Wal {
     /// The log beside a database.
     pub(super) fn of(file: SqliteFile) -> Self {
-        Self { mover: Mover::new(file), pages_max: PAGES_MAX, seen: 0, next: MOVE_AT }
+        Self { mover: Mover::new(file), move_at: MOVE_AT, pages_max: PAGES_MAX, seen: 0, next: 0 }
     }
 
     /// Moves the log into the database when it is long. Called after each commit, on the connection that writes.
@@ -37,10 +39,10 @@ impl Wal {
         let pages = log_pages();
         if pages < self.seen {
             // SQLite writes it from the start again.
-            (self.next, self.mover.moved) = (MOVE_AT.min(self.pages_max), 0);
+            (self.next, self.mover.moved) = (0, 0);
         }
         self.seen = pages;
-        if pages < self.next || self.mover.is_at_work() {
+        if pages < self.next.max(self.move_at) || self.mover.is_at_work() {
             return;
         }
         self.next = pages + STEP;
@@ -88,7 +90,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("a.db");
         let (mut writer, mut reader, mut wal) = opened(&path).await;
-        wal.pages_max = 1_000;
+        (wal.move_at, wal.pages_max) = (500, 1_000);
 
         // Somebody reads all the time: SQLite cannot begin the log anew.
         reader.control("BEGIN").await.expect("begun");
@@ -106,6 +108,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("a.db");
         let (mut writer, mut reader, mut wal) = opened(&path).await;
+        wal.move_at = 4_000;
         writer.control("CREATE TABLE large (bytes BLOB)").await.expect("made");
         for n in 0..300 {
             writer.control("INSERT INTO large VALUES (zeroblob(400000))").await.expect("written");
@@ -115,7 +118,8 @@ mod tests {
             }
         }
         assert!(size(&path) < 30 * MIB, "{}", size(&path));
-        let rows = reader.one("SELECT COUNT(*) AS n, MIN(LENGTH(bytes)) AS least FROM large", vec![]).await.expect("read");
+        let rows =
+            reader.one("SELECT COUNT(*) AS n, MIN(LENGTH(bytes)) AS least FROM large", vec![]).await.expect("read");
         let row = rows.expect("a row");
         assert_eq!((row.int("n").expect("n"), row.int("least").expect("least")), (300, 400_000));
     }

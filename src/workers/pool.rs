@@ -24,7 +24,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(20);
 /// At the most so many are claimed at once, so that one node does not take all.
 const CLAIM_MAX: usize = 64;
 /// How long the loop trusts wake-ups before it looks into the queue again: another node may have added a job.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The loop looks no sooner than this after a claim.
 const SOON: Duration = Duration::from_millis(50);
 

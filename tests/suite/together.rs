@@ -212,14 +212,14 @@ async fn a_node_alone_keeps_hints_to_itself_until_another_comes() {
     here.create("q").await;
     let (name, _) = heard(&mut ear).await;
     let greeting = (name.clone(), "hello".to_owned());
-    // A greeting each two seconds, which nobody answers. At first there may be news too.
+    // A greeting each five seconds, which nobody answers. At first there may be news too.
     for _ in 0..12 {
-        here.clock.advance(Duration::from_secs(2));
+        here.clock.advance(Duration::from_secs(5));
         heard(&mut ear).await;
     }
     here.send("q", 1).await;
     for _ in 0..4 {
-        here.clock.advance(Duration::from_secs(2));
+        here.clock.advance(Duration::from_secs(5));
         assert_eq!(heard(&mut ear).await, greeting, "nothing is said of the message");
     }
     assert_eq!(here.handles("q").await.len(), 1);

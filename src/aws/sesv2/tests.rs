@@ -39,7 +39,7 @@ impl Client {
         let target = Target::find(&request).expect("a service");
         let (operation, labels) = Call::find(target, &request).expect("an operation");
         let Target { api, protocol } = target;
-        Call { api, protocol, operation, request, labels }.run(&self.services, &caller).await
+        Call { api, protocol, operation, request: Box::new(request), labels }.run(&self.services, &caller).await
     }
 
     async fn v2(&self, method: &str, path: &str, body: Value) -> (u16, Value) {

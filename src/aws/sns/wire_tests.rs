@@ -25,7 +25,7 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
     let target = Target::find(&asked).expect("a service");
     let (operation, labels) = Call::find(target, &asked).expect("an operation");
     let Target { api, protocol } = target;
-    Call { api, protocol, operation, request: asked, labels }.run(services, &caller).await
+    Call { api, protocol, operation, request: Box::new(asked), labels }.run(services, &caller).await
 }
 
 /// The text of the first element of this name.
