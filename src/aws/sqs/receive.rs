@@ -8,6 +8,7 @@ use crate::aws::service::Services;
 use crate::aws::sqs::attribute::{MessageAttributeValue, is_wanted};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::permitted;
+use crate::base::patience;
 use crate::queues::message_attributes::{body_md5, md5};
 use crate::queues::{Error, MessageAttributes, Receive, Received};
 
@@ -74,6 +75,10 @@ pub async fn receive_message(
     caller: &Caller,
     input: ReceiveMessageRequest,
 ) -> Result<ReceiveMessageResult, SqsError> {
+    if input.wait_time_seconds.is_some_and(|seconds| seconds > 0) {
+        // Before the queue is looked up, which may have to be read: hundreds may begin to wait at once.
+        patience::begin();
+    }
     let (scope, name) = permitted(services, caller, &input.queue_url, "ReceiveMessage").await?;
     let mut system = input.attribute_names;
     system.extend(input.message_system_attribute_names);
