@@ -133,12 +133,12 @@ def listens(port):
         return False
 
 
-def postgres(env=None):
+def postgres(env=None, suffix=""):
     """A private PostgreSQL with the defaults that matter here: fsync and synchronous_commit on."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
     if not found:
         raise SystemExit("PostgreSQL's server is not here (Debian: apt-get install postgresql)")
-    home, port = fresh("postgres"), free_port()
+    home, port = fresh(f"postgres{suffix}"), free_port()
     user = None
     if os.getuid() == 0:
         user = "postgres"

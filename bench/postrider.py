@@ -23,8 +23,8 @@ def build():
 class Server(machine.Program):
     """`store` is the process of PostgreSQL, or None with SQLite; its cost counts as the server's."""
 
-    def __init__(self, store, *flags, env=None):
-        self.home = machine.fresh("postrider")
+    def __init__(self, store, *flags, env=None, suffix=""):
+        self.home = machine.fresh(f"postrider{suffix}")
         self.http, self.smtp, self.submission, self.submissions = (machine.free_port() for _ in range(4))
         self.store = store
         self.settings = {"POSTRIDER_ROOT_ACCESS_KEY_ID": KEY, "POSTRIDER_ROOT_SECRET_ACCESS_KEY": SECRET, **(env or {})}
@@ -74,8 +74,9 @@ def slowest(calls):
 
 
 @contextlib.contextmanager
-def server(engine, *flags, env=None):
-    """A server on a fresh store of this engine: `sqlite` or `postgres`. `env` is the store's too."""
+def server(engine, *flags, env=None, suffix=""):
+    """A server on a fresh store of this engine: `sqlite` or `postgres`. `env` is the store's too. Of two at a time, one needs
+    a suffix."""
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(machine.postgres(env)) if engine == "postgres" else None
-        yield stack.enter_context(Server(store, *flags, env=env))
+        store = stack.enter_context(machine.postgres(env, suffix)) if engine == "postgres" else None
+        yield stack.enter_context(Server(store, *flags, env=env, suffix=suffix))

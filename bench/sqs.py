@@ -15,21 +15,20 @@ def rate(server, mode, seconds, *flags):
 
 
 def run(engine, rounds, seconds, waiting):
-    with postrider.server(engine) as server:
-        idle = server.memory()
+    """A server with so many messages waiting, and beside it an empty one, in turn."""
+    with postrider.server(engine, suffix="-full") as full:
+        idle = full.memory()
         yield "idle memory", {"MiB": idle}
-        for state in ("empty", f"{waiting:,} waiting"):
-            if state != "empty":
-                server.load("prefill", "--queue", "full", "--prefill", waiting, "--concurrency", 4)
-                # What the filling left to be written would slow the syncs that are measured.
-                os.sync()
-                yield f"memory, {waiting:,} waiting", {"MiB": server.memory(), "added MiB": server.memory() - idle}
-            queue = "full" if state != "empty" else "load"
+        full.load("prefill", "--queue", "full", "--prefill", waiting, "--concurrency", 4)
+        # What the filling left to be written would slow the syncs that are measured.
+        os.sync()
+        yield f"memory, {waiting:,} waiting", {"MiB": full.memory(), "added MiB": full.memory() - idle}
+        with postrider.server(engine) as empty:
             for mode in ("send", "send-batch", "cycle"):
                 for n in range(rounds):
-                    name = queue if state != "empty" else f"{mode}-{n}"
-                    yield f"{mode}, {state}", rate(server, mode, seconds, "--queue", name)
-        yield f"receive-delete, {waiting:,} waiting", rate(server, "receive-delete", seconds, "--queue", "full")
+                    yield f"{mode}, empty", rate(empty, mode, seconds, "--queue", f"{mode}-{n}")
+                    yield f"{mode}, {waiting:,} waiting", rate(full, mode, seconds, "--queue", "full")
+        yield f"receive-delete, {waiting:,} waiting", rate(full, "receive-delete", seconds, "--queue", "full")
 
 
 class Pollers:
