@@ -9,6 +9,8 @@ pub(super) struct Mover {
     file: SqliteFile,
     thread: Option<Thread>,
     at_work: bool,
+    /// What is under way is about a log that is there no more.
+    outdated: bool,
     /// How many pages of the log were in the database when it was moved last.
     pub(super) moved: u32,
 }
@@ -22,7 +24,7 @@ struct Thread {
 impl Mover {
     /// Has neither thread nor connection before it is needed.
     pub(super) fn new(file: SqliteFile) -> Self {
-        Self { file, thread: None, at_work: false, moved: 0 }
+        Self { file, thread: None, at_work: false, outdated: false, moved: 0 }
     }
 
     /// Whether what was begun goes on.
@@ -36,10 +38,19 @@ impl Mover {
 
     fn hear(&mut self, answer: Result<u32, TryRecvError>) {
         match answer {
-            Ok(moved) => (self.moved, self.at_work) = (moved, false),
+            Ok(moved) => {
+                self.moved = if self.outdated { 0 } else { moved };
+                (self.at_work, self.outdated) = (false, false);
+            }
             Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => (self.thread, self.at_work) = (None, false),
+            Err(TryRecvError::Disconnected) => (self.thread, self.at_work, self.outdated) = (None, false, false),
         }
+    }
+
+    /// Of the log that is there now nothing was moved: SQLite has begun it anew. That may be seen before the end of the move that
+    /// made it possible is heard of.
+    pub(super) fn forget(&mut self) {
+        (self.moved, self.outdated) = (0, self.at_work);
     }
 
     /// Begins to move what the log holds now; `false` when it cannot.
@@ -78,5 +89,31 @@ impl Mover {
             let answer = thread.answers.recv().map_err(|_| TryRecvError::Disconnected);
             self.hear(answer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::open::open_sqlite;
+
+    #[tokio::test]
+    async fn a_move_that_ended_before_the_log_was_begun_anew_counts_for_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("a.db");
+        let pools = open_sqlite(&path).await.expect("opened");
+        let mut writer = SqliteFile(path.clone()).writer().expect("a connection");
+        let mut mover = Mover::new(SqliteFile(path));
+        writer.execute("CREATE TABLE t (a BIGINT)", vec![]).expect("made");
+        for (forgets, counts) in [(false, true), (true, false), (false, true)] {
+            writer.execute("INSERT INTO t VALUES (1)", vec![]).expect("written");
+            assert!(mover.begin());
+            if forgets {
+                mover.forget();
+            }
+            mover.wait();
+            assert_eq!((mover.is_at_work(), mover.moved > 0), (false, counts));
+        }
+        drop(pools);
     }
 }

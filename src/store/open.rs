@@ -203,6 +203,7 @@ fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// How many connections for reading there are at the most.
 fn readers_max(engine: Engine) -> u32 {
     let cores = std::thread::available_parallelism()
         .map_or(READERS_MAX, |cores| u32::try_from(cores.get()).unwrap_or(READERS_MAX));

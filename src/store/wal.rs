@@ -39,7 +39,8 @@ impl Wal {
         let pages = log_pages();
         if pages < self.seen {
             // SQLite writes it from the start again.
-            (self.next, self.mover.moved) = (0, 0);
+            self.next = 0;
+            self.mover.forget();
         }
         self.seen = pages;
         if pages < self.next.max(self.move_at) || self.mover.is_at_work() {
