@@ -2,7 +2,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::{Add, Sub};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::format_description::well_known::{Rfc2822, Rfc3339};
@@ -123,7 +123,27 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where time comes from. Cheap to clone; every clone of a manual clock shows the same time.
+/// A reading of the monotonic clock, in microseconds since the process began: for durations and deadlines within one
+/// process. It never goes back, whatever happens to the wall clock, and means nothing in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// How long after `earlier` this is; zero when it is before.
+    pub fn since(self, earlier: Instant) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+    fn add(self, by: Duration) -> Instant {
+        Instant(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Where time comes from: moments ([`Timestamp`]) by the wall clock, durations ([`Instant`]) by the monotonic clock. Cheap to
+/// clone; every clone of a manual clock shows the same time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -132,8 +152,18 @@ enum Source {
     System,
     /// The machine's, off by so many microseconds.
     Skewed(i64),
-    Manual(Arc<watch::Sender<Timestamp>>),
+    Manual(Arc<watch::Sender<Hands>>),
 }
+
+/// What a manual clock shows.
+#[derive(Clone, Copy, Debug)]
+struct Hands {
+    wall: Timestamp,
+    monotonic: Instant,
+}
+
+/// How long a sleep until a moment of the wall clock lasts before the wall clock is read again: it may have been set meanwhile.
+const WALL_LOOK_EVERY: Duration = Duration::from_secs(10);
 
 impl Clock {
     /// The machine's clock.
@@ -153,7 +183,7 @@ impl Clock {
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it. For tests.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(watch::Sender::new(start))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(Hands { wall: start, monotonic: Instant(0) }))))
     }
 
     /// The time now.
@@ -161,31 +191,65 @@ impl Clock {
         match &self.0 {
             Source::System => system(),
             Source::Skewed(micros) => Timestamp(system().0.saturating_add(*micros)),
-            Source::Manual(now) => *now.borrow(),
+            Source::Manual(hands) => hands.borrow().wall,
+        }
+    }
+
+    /// The monotonic clock now. Deadlines and ages within the process are reckoned with it.
+    pub fn instant(&self) -> Instant {
+        match &self.0 {
+            Source::System | Source::Skewed(_) => monotonic(),
+            Source::Manual(hands) => hands.borrow().monotonic,
         }
     }
 
     /// Moves a manual clock on and wakes who sleeps on it. The system's clock does not move: no effect.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(now) = &self.0 {
-            now.send_modify(|t| *t = *t + by);
+        if let Source::Manual(hands) = &self.0 {
+            hands.send_modify(|hands| {
+                hands.wall = hands.wall + by;
+                hands.monotonic = hands.monotonic + by;
+            });
         }
     }
 
-    /// Returns once it is `at` or later.
+    /// Sets a manual clock's wall clock by so many microseconds, also back, as an operator or NTP may: no time passes. For tests.
+    pub fn step(&self, micros: i64) {
+        if let Source::Manual(hands) = &self.0 {
+            hands.send_modify(|hands| hands.wall = Timestamp(hands.wall.0.saturating_add(micros)));
+        }
+    }
+
+    /// Returns once the wall clock shows `at` or later, at most ten seconds after it was set.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0 {
-            Source::System | Source::Skewed(_) => tokio::time::sleep(at.since(self.now())).await,
-            Source::Manual(now) => {
+            Source::System | Source::Skewed(_) => loop {
+                let left = at.since(self.now());
+                tokio::time::sleep(left.min(WALL_LOOK_EVERY)).await;
+                if self.now() >= at {
+                    return;
+                }
+            },
+            Source::Manual(hands) => {
                 // The sender lives in `self`, so the channel cannot close while we wait.
-                let _ = now.subscribe().wait_for(|t| *t >= at).await;
+                let _ = hands.subscribe().wait_for(|hands| hands.wall >= at).await;
             }
         }
     }
 
-    /// Returns after `by` has passed.
+    /// Returns once the monotonic clock shows `at` or later.
+    pub async fn sleep_to(&self, at: Instant) {
+        match &self.0 {
+            Source::System | Source::Skewed(_) => tokio::time::sleep(at.since(self.instant())).await,
+            Source::Manual(hands) => {
+                let _ = hands.subscribe().wait_for(|hands| hands.monotonic >= at).await;
+            }
+        }
+    }
+
+    /// Returns after `by` has passed, whatever happens to the wall clock.
     pub async fn sleep(&self, by: Duration) {
-        self.sleep_until(self.now() + by).await;
+        self.sleep_to(self.instant() + by).await;
     }
 
     /// Waits for `work` until `by` has passed; `None` when time ran out and the work was dropped.
@@ -196,6 +260,12 @@ impl Clock {
             () = self.sleep(by) => None,
         }
     }
+}
+
+fn monotonic() -> Instant {
+    static BEGAN: OnceLock<std::time::Instant> = OnceLock::new();
+    let since = BEGAN.get_or_init(std::time::Instant::now).elapsed();
+    Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 fn system() -> Timestamp {
@@ -235,5 +305,19 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         task.await.expect("the sleeper ends");
         assert_eq!(clock.now(), Timestamp::from_secs(15));
+    }
+    #[tokio::test]
+    async fn durations_pass_by_the_monotonic_clock_also_when_the_wall_clock_is_set() {
+        let clock = Clock::manual(Timestamp::from_secs(10_000));
+        let (began, hour) = (clock.instant(), 3_600_000_000);
+        let (passed, ()) = tokio::join!(clock.sleep(Duration::from_secs(5)), async {
+            clock.step(-2 * hour);
+            clock.advance(Duration::from_secs(5));
+        });
+        let () = passed;
+        assert_eq!(clock.instant().since(began), Duration::from_secs(5));
+        assert_eq!(clock.now(), Timestamp::from_secs(2_805));
+        clock.step(2 * hour);
+        assert_eq!((clock.now(), clock.instant().since(began)), (Timestamp::from_secs(10_005), Duration::from_secs(5)));
     }
 }

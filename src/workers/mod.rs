@@ -1,5 +1,6 @@
 //! Claims jobs from the system's queues, works them, and stops in two steps.
 pub mod backoff;
+mod compute;
 mod outcome;
 mod pool;
 mod queue;
@@ -7,6 +8,7 @@ mod retention;
 mod stop;
 mod ticker;
 
+pub use compute::{Compute, NotDone};
 pub use outcome::{Finish, Outcome, Reason, Record};
 pub use pool::{Pool, Work};
 pub use queue::{Claim, Job, SystemQueue, enqueue};

@@ -1,0 +1,90 @@
+//! Work that needs the processor and not the network, away from the threads that answer everybody: with a budget of steps,
+//! a fair number of places for each account, and an end when its caller is gone.
+use crate::base::{Budget, Shares};
+
+/// How many pieces of work of one account may wait for a place.
+const WAITING_MAX: usize = 256;
+
+/// Threads for computing. Cheap to clone; clones share the threads.
+#[derive(Clone)]
+pub struct Compute {
+    places: Shares<String>,
+}
+
+/// Why work was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// As much work of this account waits as may.
+    #[error("too much work of this account waits already")]
+    Crowded,
+    /// It panicked.
+    #[error("the work broke")]
+    Broken,
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Self::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
+    }
+}
+
+impl Compute {
+    /// At most `at_once` pieces of work at a time, two at the least; of one account half of them.
+    pub fn new(at_once: usize) -> Self {
+        let places = u64::try_from(at_once.max(2)).unwrap_or(2);
+        Self { places: Shares::new(places, 1).with_waiting_max(WAITING_MAX) }
+    }
+
+    /// Does `work` when the turn of `whose` comes: an account's id, or another name of who causes the work. `work` gets
+    /// `steps` and must spend them; they end also when the future that this returns is dropped.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn run<T, F>(&self, whose: &str, steps: u64, work: F) -> Result<T, NotDone>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Budget) -> T + Send + 'static,
+    {
+        let place = self.places.wait(&whose.to_owned(), 1).await.ok_or(NotDone::Crowded)?;
+        let (mut budget, caller) = Budget::with_caller(steps);
+        let task = tokio::task::spawn_blocking(move || {
+            // Kept until the work has ended, also where nobody waits for it any more.
+            let _place = place;
+            work(&mut budget)
+        });
+        let done = task.await.map_err(|_| NotDone::Broken);
+        drop(caller);
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn work_of_one_account_leaves_a_place_for_others_and_ends_with_its_caller() {
+        let compute = Compute::new(2);
+        let (began, begun) = mpsc::channel();
+        let (ended, end) = mpsc::channel();
+        let greedy = compute.clone();
+        let endless = async move {
+            let work = move |budget: &mut Budget| {
+                let _ = began.send(());
+                while budget.spend(0).is_ok() {
+                    std::thread::yield_now();
+                }
+                let _ = ended.send(());
+            };
+            greedy.run("greedy", 10, work).await
+        };
+        let endless = tokio::spawn(endless);
+        tokio::task::spawn_blocking(move || begun.recv()).await.expect("a thread").expect("it began");
+        assert_eq!(compute.run("other", 10, |budget| budget.spend(10)).await, Ok(Ok(())));
+        endless.abort();
+        tokio::task::spawn_blocking(move || end.recv()).await.expect("a thread").expect("it ended");
+        assert_eq!(compute.run("greedy", 1, |_| 7).await, Ok(7), "its place is free again");
+        assert_eq!(compute.run("greedy", 1, |_| panic!("broken")).await, Err::<(), _>(NotDone::Broken));
+    }
+}
