@@ -12,23 +12,23 @@ use tokio::sync::oneshot;
 /// alone stops at `generosity / (generosity + 1)` of the total, and there is always something left for who comes next;
 /// with `k` greedy holders each stops at `generosity / (k * generosity + 1)`. (The rule is known from the buffers of
 /// network switches: Choudhury and Hahne, "Dynamic queue length thresholds", 1998.)
-pub struct Shares<K>(Arc<Inner<K>>);
+pub struct Shares<K: Clone + Eq + Hash>(Arc<Inner<K>>);
 
-struct Inner<K> {
+struct Inner<K: Clone + Eq + Hash> {
     total: u64,
     generosity: u64,
     waiting_max: usize,
     state: Mutex<State<K>>,
 }
 
-struct State<K> {
+struct State<K: Clone + Eq + Hash> {
     used: u64,
     holders: HashMap<K, Holder<K>>,
     /// The holders that wait for something; whose turn it is stands first.
     turns: VecDeque<K>,
 }
 
-struct Holder<K> {
+struct Holder<K: Clone + Eq + Hash> {
     held: u64,
     waiting: VecDeque<(u64, oneshot::Sender<Share<K>>)>,
 }
@@ -40,7 +40,7 @@ pub struct Share<K: Clone + Eq + Hash> {
     amount: u64,
 }
 
-impl<K> Clone for Shares<K> {
+impl<K: Clone + Eq + Hash> Clone for Shares<K> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -50,7 +50,12 @@ impl<K: Clone + Eq + Hash> Shares<K> {
     /// `total` to share. `generosity` 1 leaves half of it to others when one holder takes all it may, 3 a quarter.
     pub fn new(total: u64, generosity: u64) -> Self {
         let state = State { used: 0, holders: HashMap::new(), turns: VecDeque::new() };
-        Self(Arc::new(Inner { total, generosity: generosity.max(1), waiting_max: usize::MAX, state: Mutex::new(state) }))
+        Self(Arc::new(Inner {
+            total,
+            generosity: generosity.max(1),
+            waiting_max: usize::MAX,
+            state: Mutex::new(state),
+        }))
     }
 
     /// The same, where at most `max` callers of one holder may wait at a time. Call before it is shared.
@@ -210,7 +215,7 @@ impl<K: Clone + Eq + Hash> Drop for Leaving<'_, K> {
     }
 }
 
-impl<K> Holder<K> {
+impl<K: Clone + Eq + Hash> Holder<K> {
     fn new() -> Self {
         Self { held: 0, waiting: VecDeque::new() }
     }
