@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::access::Error;
-use crate::base::{AccountId, Clock, Secret, Timestamp, ids};
+use crate::base::{AccountId, Clock, Secret, Instant, ids};
 use crate::store::Store;
 use crate::store::access::{self, AccessKey};
 
@@ -29,7 +29,7 @@ pub enum Trust {
 }
 
 /// Keys by their ids, each with the time until which it is believed.
-type Remembered = HashMap<String, (Arc<AccessKey>, Timestamp)>;
+type Remembered = HashMap<String, (Arc<AccessKey>, Instant)>;
 
 /// Looks up who calls. Cheap to clone; clones share what is remembered.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Access {
         if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
             return Ok(None);
         }
-        let now = self.clock.now();
+        let now = self.clock.instant();
         {
             let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((key, _)) = remembered.get(id).filter(|(_, until)| now < *until) {
@@ -72,7 +72,7 @@ impl Access {
         Box::pin(self.look_up(id, now)).await
     }
 
-    async fn look_up(&self, id: &str, now: Timestamp) -> Result<Option<Arc<AccessKey>>, Error> {
+    async fn look_up(&self, id: &str, now: Instant) -> Result<Option<Arc<AccessKey>>, Error> {
         let wanted = id.to_owned();
         let found: Result<_, Error> =
             self.store.read(move |tx| Box::pin(async move { Ok(access::find_key(tx, &wanted).await?) })).await;

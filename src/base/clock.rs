@@ -129,9 +129,23 @@ impl fmt::Display for Timestamp {
 pub struct Instant(i64);
 
 impl Instant {
+    /// When the process began.
+    pub const BEGINNING: Instant = Instant(0);
+
+    /// Microseconds since the process began, for what is kept in an atomic number.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
     /// How long after `earlier` this is; zero when it is before.
     pub fn since(self, earlier: Instant) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::BEGINNING
     }
 }
 
@@ -183,7 +197,7 @@ impl Clock {
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it. For tests.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(watch::Sender::new(Hands { wall: start, monotonic: Instant(0) }))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(Hands { wall: start, monotonic: Instant::BEGINNING }))))
     }
 
     /// The time now.

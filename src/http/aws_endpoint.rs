@@ -11,7 +11,7 @@ use crate::aws::answer::{Answer, answer, refuse};
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::protocol::reply::Reply;
 use crate::aws::{Gate, Request, Services};
-use crate::base::{Clock, Timestamp, ids};
+use crate::base::{Clock, Instant, ids};
 use crate::http::body::{self, BodyError};
 use crate::http::listener::Peer;
 use crate::http::meters::Meters;
@@ -31,7 +31,7 @@ const BY_THE_THOUSAND: [&str; 7] = [
 /// A request that was read whole. Boxed, since it is handed on from one future to the next.
 pub(super) struct Received {
     request: Box<Request>,
-    began: Timestamp,
+    began: Instant,
 }
 
 /// What the log says of a request.
@@ -71,7 +71,7 @@ impl AwsEndpoint {
 
     /// Reads a request whole; or gives the answer to one that is not to be read.
     pub(super) async fn receive(&self, incoming: Incoming) -> Result<Received, Response> {
-        let began = self.clock.now();
+        let began = self.clock.instant();
         let (head, body) = incoming.into_parts();
         let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
         let mut request = Box::new(Request {
@@ -106,7 +106,7 @@ impl AwsEndpoint {
         self.finish(&asked, began, answered)
     }
 
-    fn finish(&self, asked: &Asked, began: Timestamp, answered: Answer) -> Response {
+    fn finish(&self, asked: &Asked, began: Instant, answered: Answer) -> Response {
         self.log(asked, began, &answered);
         let Reply { status, headers, body, .. } = answered.reply;
         let mut response = Response::new(Body::from(body));
@@ -125,8 +125,8 @@ impl AwsEndpoint {
     }
 
     /// One line per request, at the level debug for those that come by the thousand; the cause of an internal error stands only here.
-    fn log(&self, asked: &Asked, began: Timestamp, answered: &Answer) {
-        let took = self.clock.now().since(began);
+    fn log(&self, asked: &Asked, began: Instant, answered: &Answer) {
+        let took = self.clock.instant().since(began);
         let status = answered.reply.status;
         let service = answered.service.unwrap_or("none");
         let operation = answered.operation.unwrap_or("none");

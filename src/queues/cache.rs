@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Timestamp;
+use crate::base::Instant;
 use crate::queues::manage::find;
 use crate::queues::{Error, Queue, Queues, Scope};
 use crate::store::Tx;
@@ -24,7 +24,7 @@ pub(super) struct Cache {
 struct Entry {
     queue: Arc<Queue>,
     generation: u64,
-    until: Timestamp,
+    until: Instant,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -35,7 +35,7 @@ impl Queues {
     fn cached(&self, scope: &Scope, name: &str) -> Option<Arc<Queue>> {
         let rows = lock(&self.cache.rows);
         let entry = rows.get(scope)?.get(name)?;
-        let good = entry.generation == self.store.settings_generation() && entry.until > self.clock.now();
+        let good = entry.generation == self.store.settings_generation() && entry.until > self.clock.instant();
         good.then(|| entry.queue.clone())
     }
 
@@ -55,7 +55,7 @@ impl Queues {
         if queue.has_groups {
             self.remember_groups(queue.id);
         }
-        let entry = Entry { queue: queue.clone(), generation, until: self.clock.now() + GOOD_FOR };
+        let entry = Entry { queue: queue.clone(), generation, until: self.clock.instant() + GOOD_FOR };
         let mut rows = lock(&self.cache.rows);
         if rows.values().map(HashMap::len).sum::<usize>() >= ENTRIES_MAX {
             rows.clear();

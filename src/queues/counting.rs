@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::base::Timestamp;
+use crate::base::Instant;
 use crate::queues::Error;
 use crate::store::Store;
 use crate::store::messages::{self, Counts};
@@ -32,13 +32,13 @@ pub(super) struct Counting {
 struct Flight {
     counted: u32,
     claimed_since: u32,
-    counted_at: Timestamp,
+    counted_at: Option<Instant>,
 }
 
 #[derive(Default)]
 struct Kept {
     counts: Counts,
-    until: Timestamp,
+    until: Instant,
 }
 
 impl Counting {
@@ -54,13 +54,13 @@ impl Counting {
             return Ok(flight.counted.saturating_add(flight.claimed_since) < self.in_flight_max);
         }
         let tx = &mut store.reader().await?;
-        let now = tx.now();
-        if now < flight.counted_at + RECOUNT_EVERY {
+        let now = tx.instant();
+        if flight.counted_at.is_some_and(|at| now.since(at) < RECOUNT_EVERY) {
             return Ok(flight.counted.saturating_add(flight.claimed_since) < self.in_flight_max);
         }
         let counted = messages::in_flight(tx, queue_id, self.in_flight_max).await?;
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.insert(queue_id, Flight { counted, claimed_since: 0, counted_at: now });
+        flights.insert(queue_id, Flight { counted, claimed_since: 0, counted_at: Some(now) });
         Ok(counted < self.in_flight_max)
     }
 
@@ -91,10 +91,10 @@ impl Counting {
         let mut kept = place.lock().await;
         // Only who counts has a connection: those who wait would take them all.
         let tx = &mut store.reader().await?;
-        let began = tx.now();
+        let began = tx.instant();
         if kept.until <= began {
             let counts = messages::counts(tx, queue_id).await?;
-            let ended = tx.now();
+            let ended = tx.instant();
             let total = counts.visible.saturating_add(counts.in_flight).saturating_add(counts.delayed);
             // Who asks about a small queue right after a change sees the change.
             let until = if total < WORTH_KEEPING { began } else { ended + ended.since(began) * KEPT_FACTOR };

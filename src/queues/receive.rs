@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Timestamp, patience};
+use crate::base::{Instant, Timestamp, patience};
 use crate::queues::claiming::Taking;
 use crate::queues::handle::Handle;
 use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, fifo, sealing};
@@ -132,11 +132,11 @@ impl Queues {
         if wait == 0 {
             return Box::pin(self.take(&queue, taking)).await;
         }
-        let deadline = self.clock.now() + Duration::from_secs(u64::from(wait));
+        let deadline = self.clock.instant() + Duration::from_secs(u64::from(wait));
         Box::pin(self.wait_for(queue, taking, deadline)).await
     }
 
-    async fn wait_for(&self, queue: Arc<Queue>, taking: Taking, deadline: Timestamp) -> Result<Vec<Received>, Error> {
+    async fn wait_for(&self, queue: Arc<Queue>, taking: Taking, deadline: Instant) -> Result<Vec<Received>, Error> {
         let id = queue.id;
         patience::begin();
         // Before the first look, so that no message can come between the look and the wait.
@@ -146,8 +146,7 @@ impl Queues {
         // Boxed, since what claims is large, and is not there while this waits.
         let mut taken = Box::pin(self.take(&queue, taking.clone())).await?;
         loop {
-            let now = self.clock.now();
-            if !taken.is_empty() || now >= deadline || self.closing.is_cancelled() {
+            if !taken.is_empty() || self.clock.instant() >= deadline || self.closing.is_cancelled() {
                 if !taken.is_empty() {
                     waiter.satisfied();
                 }
@@ -155,9 +154,10 @@ impl Queues {
             }
             // Something is due and was not given out: others have it just now, or as much is in flight as may be.
             let next = self.next_visible_at(id).await?;
-            pause = if next.is_some_and(|at| at <= now) { (pause * 2).min(PAUSE_LAST) } else { PAUSE_FIRST };
-            let look = next.unwrap_or(deadline).max(now + pause).min(deadline);
-            self.sleep(&mut waiter, look).await;
+            let due = next.is_some_and(|at| at <= self.clock.now());
+            pause = if due { (pause * 2).min(PAUSE_LAST) } else { PAUSE_FIRST };
+            let until = if due { deadline.min(self.clock.instant() + pause) } else { deadline };
+            self.sleep(&mut waiter, next.filter(|_| !due), until).await;
             // Read again each time: how the queue behaves may change while somebody waits. A look that finds nothing
             // costs no transaction.
             let queue = self.queue(&scope, name).await?;
@@ -167,14 +167,23 @@ impl Queues {
         }
     }
 
-    /// Until there may be something, or `look` has come.
-    async fn sleep(&self, waiter: &mut Waiter, look: Timestamp) {
+    /// Until there may be something, at the latest at `until`. The wall clock says when the message that becomes visible
+    /// next does, at `next`; how long this waits it does not say.
+    async fn sleep(&self, waiter: &mut Waiter, next: Option<Timestamp>, until: Instant) {
+        let visible = async {
+            match next {
+                Some(at) => self.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut visible = std::pin::pin!(visible);
         loop {
-            let nap = look.min(self.clock.now() + LOOK_EVERY);
+            let nap = until.min(self.clock.instant() + LOOK_EVERY);
             tokio::select! {
                 () = waiter.rung() => return,
-                () = self.clock.sleep_until(nap) => {
-                    if nap == look || self.store.is_shared() && waiter.takes_turn(nap, LOOK_EVERY) {
+                () = &mut visible => return,
+                () = self.clock.sleep_to(nap) => {
+                    if nap == until || self.store.is_shared() && waiter.takes_turn(nap, LOOK_EVERY) {
                         return;
                     }
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Clock, Timestamp};
+use crate::base::{Clock, Instant};
 use crate::smtp::gate::Place;
 use crate::smtp::limits::Limits;
 use crate::smtp::reply;
@@ -51,9 +51,9 @@ pub(super) struct Connection<U: Upstream> {
     place: Place,
     id: String,
     peer: IpAddr,
-    deadline: Timestamp,
+    deadline: Instant,
     /// What the session had taken when the wait for the next thing began, and when that was.
-    waiting: (u64, Wants, Timestamp),
+    waiting: (u64, Wants, Instant),
     /// How many mistakes have had their wait.
     mistakes: u32,
 }
@@ -61,7 +61,7 @@ pub(super) struct Connection<U: Upstream> {
 impl<U: Upstream> Connection<U> {
     pub fn new(shared: Arc<Shared<U>>, place: Place, peer: IpAddr, id: String) -> Self {
         let session = Session::new(Arc::clone(&shared.site), peer, id.clone(), shared.implicit_tls);
-        let now = shared.site.clock.now();
+        let now = shared.site.clock.instant();
         let deadline = now + shared.site.limits.session;
         let waiting = (0, Wants::Command, now);
         Self { shared, session, place, id, peer, deadline, waiting, mistakes: 0 }
@@ -154,7 +154,7 @@ impl<U: Upstream> Connection<U> {
             return None;
         }
         let wants = self.session.wants();
-        let now = self.clock().now();
+        let now = self.clock().instant();
         let left = self.deadline.since(now);
         let (wait, size) = match wants {
             Wants::Command => (self.limits().command_wait, COMMAND_BUFFER),
@@ -192,7 +192,7 @@ impl<U: Upstream> Connection<U> {
 
     /// What is left of the time for the whole command, or for all of the data: it began when the client had last done
     /// what it was waited for.
-    fn left_of_this(&mut self, wants: Wants, now: Timestamp) -> Duration {
+    fn left_of_this(&mut self, wants: Wants, now: Instant) -> Duration {
         let progress = self.session.progress();
         if (self.waiting.0, self.waiting.1) != (progress, wants) {
             self.waiting = (progress, wants, now);
@@ -273,12 +273,12 @@ impl<U: Upstream> Connection<U> {
                 self.session.login_answer(answer);
             }
             Event::Receive(mail) => {
-                let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().now());
+                let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().instant());
                 let answer = upstream.receive(mail).await;
                 self.message_done(&id, size, started, answer);
             }
             Event::Submit(mail) => {
-                let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().now());
+                let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().instant());
                 let answer = upstream.submit(mail).await;
                 self.message_done(&id, size, started, answer);
             }
@@ -286,9 +286,9 @@ impl<U: Upstream> Connection<U> {
         }
     }
 
-    fn message_done(&mut self, id: &str, size: usize, started: Timestamp, answer: Result<String, Refusal>) {
+    fn message_done(&mut self, id: &str, size: usize, started: Instant, answer: Result<String, Refusal>) {
         let answer = answer.map_err(|refusal| self.answer(refusal, &reply::LOCAL_ERROR, id));
-        let took = self.clock().now().since(started);
+        let took = self.clock().instant().since(started);
         let (outcome, message) = match &answer {
             Ok(message) => (reply::MESSAGE_ACCEPTED.code, message.as_str()),
             Err(answer) => (answer.row.code, ""),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Timestamp;
+use crate::base::Instant;
 use crate::smtp::limits::Limits;
 
 /// How long connections are counted together.
@@ -20,7 +20,7 @@ struct Taken {
     held: usize,
     /// New connections of each peer since then.
     recent: HashMap<IpAddr, u32>,
-    since: Option<Timestamp>,
+    since: Option<Instant>,
 }
 
 /// Why a client is sent away.
@@ -53,7 +53,7 @@ impl Gate {
     }
 
     /// A place for a session of `peer`, if there is one.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr, now: Timestamp) -> Result<Place, Full> {
+    pub fn enter(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Result<Place, Full> {
         let hurried = !self.limits.is_unhurried(peer);
         let peer = network(peer);
         let mut taken = self.taken();
@@ -81,7 +81,7 @@ impl Gate {
 
 impl Taken {
     /// Counts a new connection of `peer`; how many it has made in this minute.
-    fn count(&mut self, peer: IpAddr, now: Timestamp) -> u32 {
+    fn count(&mut self, peer: IpAddr, now: Instant) -> u32 {
         if self.since.is_none_or(|since| now.since(since) >= WINDOW) {
             self.since = Some(now);
             self.recent = HashMap::new();
@@ -139,7 +139,7 @@ fn network(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
+    const NOW: Instant = Instant::BEGINNING;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")

@@ -112,7 +112,7 @@ impl<U: Upstream> Listener<U> {
     fn admit(&self, stream: TcpStream, peer: IpAddr) {
         // Replies are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        match self.gate.enter(peer, self.shared.site.clock.now()) {
+        match self.gate.enter(peer, self.shared.site.clock.instant()) {
             Ok(place) => self.talk(stream, peer, place),
             Err(Full::Sessions) => self.send_away(stream, peer, &reply::TOO_MANY_SESSIONS),
             Err(Full::Rate) => self.send_away(stream, peer, &reply::TOO_MANY_CONNECTIONS),

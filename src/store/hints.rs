@@ -76,12 +76,12 @@ impl Hints {
 
     /// Tells the others, for ever.
     pub(super) async fn speak(&self, pool: &Pool, clock: &Clock) {
-        let mut greet_at = clock.now() + GREET_EVERY;
+        let mut greet_at = clock.instant() + GREET_EVERY;
         loop {
             tokio::select! {
                 () = self.some.notified() => {}
-                () = clock.sleep_until(greet_at) => {
-                    greet_at = clock.now() + GREET_EVERY;
+                () = clock.sleep_to(greet_at) => {
+                    greet_at = clock.instant() + GREET_EVERY;
                     self.greets.store(true, Ordering::Relaxed);
                     if !self.is_alone() {
                         self.unanswered.fetch_add(1, Ordering::Relaxed);

@@ -244,12 +244,18 @@ pub async fn mark_delayed(tx: &mut Tx, mail_id: &str, n: i64, at: Timestamp) -> 
 }
 
 /// How many recipients the account's own mails had since `after`, by the clock that counts (index `mails_counted`).
-pub async fn recipients_since(tx: &mut Tx, account: &str, region: &str, after: Timestamp) -> Result<i64, Error> {
+pub async fn recipients_since(
+    tx: &mut Tx,
+    account: &str,
+    region: &str,
+    span: (Timestamp, Timestamp),
+) -> Result<i64, Error> {
+    let (after, until) = span;
     let row = tx
         .one(
             "SELECT CAST(COALESCE(SUM(recipient_count), 0) AS BIGINT) AS total FROM mails \
-             WHERE account = $1 AND region = $2 AND counted_at > $3 AND kind = 'USER'",
-            args![account, region, after],
+             WHERE account = $1 AND region = $2 AND counted_at > $3 AND counted_at <= $4 AND kind = 'USER'",
+            args![account, region, after, until],
         )
         .await?;
     row.map_or(Ok(0), |row| row.int("total"))

@@ -1,4 +1,6 @@
 //! Counting within windows of time: deliveries of throttled subscriptions, questions to addresses.
+//!
+//! A window that begins later than a whole one from now is over too: the wall clock was set back since.
 use std::time::Duration;
 
 use crate::base::Timestamp;
@@ -13,9 +15,9 @@ pub async fn count_delivery(tx: &mut Tx, subscription: &str) -> Result<(u32, Tim
         .one(
             "INSERT INTO throttles AS t (subscription, window_at, used) VALUES ($1, $2, 1) \
              ON CONFLICT (subscription) DO UPDATE SET \
-             used = CASE WHEN t.window_at <= $3 THEN 1 ELSE t.used + 1 END, \
-             window_at = CASE WHEN t.window_at <= $3 THEN $2 ELSE t.window_at END RETURNING used, window_at",
-            args![subscription, now, now - window],
+             used = CASE WHEN t.window_at <= $3 OR t.window_at > $4 THEN 1 ELSE t.used + 1 END, \
+             window_at = CASE WHEN t.window_at <= $3 OR t.window_at > $4 THEN $2 ELSE t.window_at END RETURNING used, window_at",
+            args![subscription, now, now - window, now + window],
         )
         .await?
         .ok_or_else(|| Error::corrupt("a count gave no row"))?;
@@ -29,9 +31,9 @@ pub async fn count_question(tx: &mut Tx, address: &str, window: Duration) -> Res
         .one(
             "INSERT INTO asked_addresses AS t (address, window_at, asked) VALUES ($1, $2, 1) \
              ON CONFLICT (address) DO UPDATE SET \
-             asked = CASE WHEN t.window_at <= $3 THEN 1 ELSE t.asked + 1 END, \
-             window_at = CASE WHEN t.window_at <= $3 THEN $2 ELSE t.window_at END RETURNING asked",
-            args![address, now, now - window],
+             asked = CASE WHEN t.window_at <= $3 OR t.window_at > $4 THEN 1 ELSE t.asked + 1 END, \
+             window_at = CASE WHEN t.window_at <= $3 OR t.window_at > $4 THEN $2 ELSE t.window_at END RETURNING asked",
+            args![address, now, now - window, now + window],
         )
         .await?
         .ok_or_else(|| Error::corrupt("a count gave no row"))?;

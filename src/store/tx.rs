@@ -6,7 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::base::{Clock, Timestamp};
+use crate::base::{Clock, Instant, Timestamp};
 use crate::store::dialect::Engine;
 use crate::store::floors::Floors;
 use crate::store::rows::Statement;
@@ -154,6 +154,11 @@ impl Tx {
     /// The time now, by the server's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The monotonic clock now, for ages and deadlines within this process.
+    pub fn instant(&self) -> Instant {
+        self.clock.instant()
     }
 
     /// What gives the time by which quotas are counted: the database's clock where it has one, since those of the nodes may

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::base::Timestamp;
+use crate::base::Instant;
 
 /// Who waits on which queue. Lives in memory: a wake-up is a hint, the queue itself is in the database.
 #[derive(Default)]
@@ -16,13 +16,16 @@ pub(super) struct Wakes {
     generation: AtomicU64,
 }
 
+/// Nobody has looked yet.
+const NEVER: i64 = i64::MIN;
+
 /// Rung in place of a queue's id when settings have changed. No queue has it.
 pub(super) const SETTINGS_CHANGED: i64 = 0;
 
 struct Bell {
     queue_id: i64,
     notify: Notify,
-    /// When one of those who wait last looked without being rung, in microseconds.
+    /// When one of those who wait last looked without being rung, in microseconds of the monotonic clock; [`NEVER`].
     looked: AtomicI64,
     wakes: Weak<Wakes>,
 }
@@ -46,7 +49,7 @@ impl Wakes {
             let bell = Arc::new(Bell {
                 queue_id,
                 notify: Notify::new(),
-                looked: AtomicI64::new(0),
+                looked: AtomicI64::new(NEVER),
                 wakes: Arc::downgrade(self),
             });
             bells.insert(queue_id, Arc::downgrade(&bell));
@@ -89,7 +92,7 @@ impl Waiter {
 
     /// Whether this one is to look for what no bell told of: of all who wait on this node for the same queue one in
     /// each period. So the cost of the looks does not grow with those who wait.
-    pub fn takes_turn(&self, now: Timestamp, period: Duration) -> bool {
+    pub fn takes_turn(&self, now: Instant, period: Duration) -> bool {
         let (now, period) = (now.micros(), i64::try_from(period.as_micros()).unwrap_or(i64::MAX));
         self.bell
             .looked
@@ -138,7 +141,7 @@ mod tests {
     fn one_of_those_who_wait_looks_in_each_period() {
         let wakes = Arc::new(Wakes::default());
         let waiters: Vec<_> = (0..100).map(|_| wakes.waiter(1)).collect();
-        let (start, period) = (Timestamp::from_micros(1_000_000_000), Duration::from_secs(5));
+        let (start, period) = (Instant::BEGINNING + Duration::from_secs(1), Duration::from_secs(5));
         for at in [start, start + Duration::from_secs(2), start + Duration::from_secs(5)] {
             let looks = waiters.iter().filter(|waiter| waiter.takes_turn(at, period)).count();
             assert_eq!(looks, usize::from(at != start + Duration::from_secs(2)));

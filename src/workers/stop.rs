@@ -55,13 +55,13 @@ impl Stop {
     pub async fn finish(&self, grace: Duration) {
         self.soft.cancel();
         self.tasks.close();
-        let began = self.clock.now();
+        let began = self.clock.instant();
         loop {
             if self.clock.timeout(Duration::from_secs(5), self.tasks.wait()).await.is_some() {
                 return;
             }
             tracing::warn!(still_working = %self.still_working(), "waiting for work to end");
-            if self.clock.now().since(began) >= grace {
+            if self.clock.instant().since(began) >= grace {
                 self.hard.cancel();
             }
         }

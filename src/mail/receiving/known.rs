@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Timestamp;
+use crate::base::Instant;
 use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::rules::Rule;
 use crate::mail::receiving::{Error, Owner, Receiving, filters, rule_sets};
@@ -29,7 +29,7 @@ pub(super) struct Known(Mutex<HashMap<String, Entry>>);
 struct Entry {
     candidates: Arc<[Candidate]>,
     generation: u64,
-    until: Timestamp,
+    until: Instant,
 }
 
 impl Known {
@@ -56,7 +56,7 @@ impl Receiving {
     /// Who may receive for `domain` itself, in the order of verification, as it stood at most a second ago.
     pub(super) async fn candidates(&self, domain: &str) -> Result<Arc<[Candidate]>, Error> {
         // First the generation: a change between it and the read makes the entry stale, not wrong.
-        let (generation, now) = (self.store().settings_generation(), self.clock().now());
+        let (generation, now) = (self.store().settings_generation(), self.clock().instant());
         if let Some(entry) = self.known().entries().get(domain)
             && entry.generation == generation
             && entry.until > now

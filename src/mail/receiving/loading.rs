@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::Timestamp;
+use crate::base::Instant;
 use crate::mail::receiving::rules::Rule;
 use crate::mail::receiving::{Error, Owner, rule_sets};
 use crate::store;
@@ -32,7 +32,7 @@ pub(super) struct Loaded {
 struct Entry {
     rules: Arc<[Rule]>,
     generation: u64,
-    until: Timestamp,
+    until: Instant,
 }
 
 /// Reads mails by their ids; `None` when one, or its message, is gone.
@@ -78,7 +78,7 @@ impl Reads for Mails {
 
 impl Mails {
     async fn rules(&self, tx: &mut Tx, owner: Owner, generation: u64) -> Result<Arc<[Rule]>, store::Error> {
-        let now = tx.now();
+        let now = tx.instant();
         let entries = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries().get(&owner)
             && entry.generation == generation

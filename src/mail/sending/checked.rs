@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{AccountId, EmailAddress, Region, Timestamp};
+use crate::base::{AccountId, EmailAddress, Region, Instant};
 use crate::mail::sending::checks::{self, Authors, Checked};
 use crate::mail::sending::{SendError, Sending, Submission};
 use crate::store::identity_policies;
@@ -28,7 +28,7 @@ struct Asked {
 struct Entry {
     checked: Arc<Checked>,
     generation: u64,
-    until: Timestamp,
+    until: Instant,
 }
 
 /// Senders that passed the checks.
@@ -52,7 +52,7 @@ impl Sending {
             named_set: named_set.clone(),
         };
         // First the generation: a change between it and the checks makes the entry stale, not wrong.
-        let (generation, now) = (self.store.settings_generation(), self.clock.now());
+        let (generation, now) = (self.store.settings_generation(), self.clock.instant());
         if let Some(entry) = self.passed.entries().get(&asked)
             && entry.generation == generation
             && entry.until > now

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::base::{AccountId, EmailAddress, Region, Timestamp};
+use crate::base::{AccountId, EmailAddress, Region, Instant};
 use crate::mail::content;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::identity::authorization::identity_named;
@@ -51,7 +51,7 @@ struct Asked {
 struct Entry {
     terms: Arc<Terms>,
     generation: u64,
-    until: Timestamp,
+    until: Instant,
 }
 
 /// The terms that were read lately. Keys of senders that send no more stay until others come.
@@ -62,7 +62,7 @@ impl Known {
     /// The terms of a mail, as they stood at most a second ago. `generation` is the settings' before `tx` read anything:
     /// a change in between makes the entry stale, not wrong.
     pub(super) async fn of(&self, tx: &mut Tx, mail: &Mail, generation: u64) -> Result<Arc<Terms>, store::Error> {
-        let now = tx.now();
+        let now = tx.instant();
         let asked = asked(mail);
         if let Some(entry) = self.entries().get(&asked)
             && entry.generation == generation

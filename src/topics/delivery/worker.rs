@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use rand::Rng;
 
-use crate::base::Timestamp;
+use crate::base::{Instant, Timestamp};
 use crate::queues::Outgoing;
 use crate::store::publications::{self, Attempt};
 use crate::store::{self, throttles};
@@ -31,6 +31,13 @@ const TRIED_FOR: Duration = Duration::from_secs(23 * 86_400);
 const ATTEMPTS_KEPT: u32 = 1_000;
 const TRIM_EVERY: u32 = 100;
 
+/// When an attempt began, and since when it has lasted.
+#[derive(Clone, Copy)]
+struct Started {
+    at: Timestamp,
+    since: Instant,
+}
+
 /// Delivers to subscribers that are no queues.
 pub struct Deliverer {
     topics: Topics,
@@ -48,14 +55,14 @@ impl Deliverer {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Unreadable)));
         };
         if let Job::Direct(direct) = &job {
-            let started = self.topics.clock().now();
+            let started = self.started();
             let tried = direct::send(&self.topics, direct).await?;
             let attempt = self.attempt(claim, &direct.to, &direct.id, &tried, started);
             let outcome = self.outcome(claim, &tried, &Effective::default());
             return Ok(self.record(outcome, attempt, tried, None));
         }
         if let Job::Event(event) = &job {
-            let started = self.topics.clock().now();
+            let started = self.started();
             let tried = bus::send(&self.topics, &self.poster, event).await;
             let attempt = self.attempt(claim, &event.bus, &event.id, &tried, started);
             let outcome = match tried.verdict {
@@ -73,11 +80,16 @@ impl Deliverer {
             // The whole subscription rests until the next window.
             return Ok(Finish::plain(Outcome::Crowded(until)));
         }
-        let started = self.topics.clock().now();
+        let started = self.started();
         let tried = carry(&self.topics, &self.poster, &found, &parcel, &key).await?;
         let attempt = self.attempt(claim, &found.subscription.uuid, &parcel.message_id, &tried, started);
         let outcome = self.outcome(claim, &tried, &policy);
         Ok(self.record(outcome, attempt, tried, Some(Carried { job, found, parcel })))
+    }
+
+    fn started(&self) -> Started {
+        let clock = self.topics.clock();
+        Started { at: clock.now(), since: clock.instant() }
     }
 
     async fn find(&self, job: &Job) -> Result<Option<Found>, Error> {
@@ -114,13 +126,13 @@ impl Deliverer {
         }
     }
 
-    fn attempt(&self, claim: &Claim, to: &str, message_id: &str, tried: &Tried, started: Timestamp) -> Attempt {
-        let latency = self.topics.clock().now().since(started);
+    fn attempt(&self, claim: &Claim, to: &str, message_id: &str, tried: &Tried, started: Started) -> Attempt {
+        let latency = self.topics.clock().instant().since(started.since);
         let attempt = Attempt {
             subscription: to.to_owned(),
             message_id: message_id.to_owned(),
             attempt: claim.attempt,
-            at: started,
+            at: started.at,
             status: tried.status.map(u32::from),
             latency_micros: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
             outcome: match tried.verdict {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::base::{Clock, Timestamp};
+use crate::base::{Clock, Instant};
 
 /// How long an address comes last.
 const LAST_FOR: Duration = Duration::from_secs(5 * 60);
@@ -14,7 +14,7 @@ const MAX: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Dead {
     clock: Clock,
-    until: Mutex<HashMap<SocketAddr, Timestamp>>,
+    until: Mutex<HashMap<SocketAddr, Instant>>,
 }
 
 impl Dead {
@@ -24,14 +24,14 @@ impl Dead {
 
     /// Whether it comes last.
     pub(super) fn has(&self, address: SocketAddr) -> bool {
-        let now = self.clock.now();
+        let now = self.clock.instant();
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.get(&address).is_some_and(|until| *until > now)
     }
 
     /// It did not take a connection.
     pub(super) fn add(&self, address: SocketAddr) {
-        let now = self.clock.now();
+        let now = self.clock.instant();
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= MAX {
             until.retain(|_, until| *until > now);

@@ -32,7 +32,7 @@ impl Pool {
 
     /// A connection to `host` (name and port) that waits, the one used last first.
     pub(super) fn take(&self, host: &str) -> Option<Session> {
-        let now = self.clock.now();
+        let now = self.clock.instant();
         let mut waiting = self.locked();
         let list = waiting.hosts.get_mut(host)?;
         let session = list.pop();
@@ -48,7 +48,7 @@ impl Pool {
 
     /// Keeps a connection for the next mail; over the limits it is dropped.
     pub(super) fn put(&self, host: &str, mut session: Session) {
-        session.idle_since = self.clock.now();
+        session.idle_since = self.clock.instant();
         let mut waiting = self.locked();
         if waiting.all >= MAX_ALL {
             return;
@@ -62,7 +62,7 @@ impl Pool {
 
     /// Drops what has waited too long.
     pub(super) fn close_idle(&self) {
-        let now = self.clock.now();
+        let now = self.clock.instant();
         let mut waiting = self.locked();
         waiting.hosts.retain(|_, list| {
             list.retain(|session| now.since(session.idle_since) < MAX_IDLE);

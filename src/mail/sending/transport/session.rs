@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::base::{Clock, EmailAddress, Timestamp};
+use crate::base::{Clock, EmailAddress, Instant};
 use crate::mail::sending::ending::{Ending, Reply, Stage};
 use crate::mail::sending::resolver::ascii_domain;
 use crate::mail::sending::transport::dial::within;
@@ -26,7 +26,7 @@ pub(super) struct Session {
     /// Transactions so far.
     pub(super) used: u32,
     /// Since when it waits for the next mail.
-    pub(super) idle_since: Timestamp,
+    pub(super) idle_since: Instant,
     /// A transaction was begun and not ended.
     unfinished: bool,
     /// An answer is outstanding, or the peer has closed: the next mail needs another connection.
@@ -49,7 +49,7 @@ pub(super) struct Transaction<'a> {
 
 impl Session {
     pub(super) fn new(wire: Wire, offers: Offers, remote: String, local: Option<IpAddr>, peer: IpAddr) -> Self {
-        let idle_since = Timestamp::default();
+        let idle_since = Instant::BEGINNING;
         Self { wire, offers, remote, local, peer, used: 0, idle_since, unfinished: false, spent: false }
     }
 
