@@ -51,18 +51,27 @@ impl Claim<'_> {
 
 /// Claims messages that are visible now: those that became visible first before others, and group by group.
 pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error> {
+    claim_few(tx, claim, &|_| false).await
+}
+
+/// The same. Of a group that is `slow` workers hold one message at the most.
+pub async fn claim_few(
+    tx: &mut Tx,
+    claim: Claim<'_>,
+    slow: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Vec<Claimed>, Error> {
     let limit = claim.limit as usize;
     let mut claimed = match claim.groups {
         Groups::None => claim_ungrouped(tx, &claim, limit).await?,
         Groups::Order => ordered::claim(tx, &claim).await?,
-        Groups::OnlyTurns(per_group_max) => groups::claim(tx, &claim, limit, per_group_max).await?,
+        Groups::OnlyTurns(per_group_max) => groups::claim(tx, &claim, limit, &groups::Most { per_group_max, slow }).await?,
         Groups::Turns(per_group_max) => {
             // Messages without a group get half, so that neither they nor the groups can wait for ever. For an odd
             // place the receipt, a random number, says whose it is.
             let half = (limit + usize::from(claim.receipt % 2 == 0)) / 2;
             let mut claimed = claim_ungrouped(tx, &claim, half).await?;
             let used_up = claimed.len() < half;
-            claimed.extend(groups::claim(tx, &claim, limit - claimed.len(), per_group_max).await?);
+            claimed.extend(groups::claim(tx, &claim, limit - claimed.len(), &groups::Most { per_group_max, slow }).await?);
             if claimed.len() < limit && !used_up && (claimed.is_empty() || claim.hidden_until > tx.now()) {
                 let rest = limit - claimed.len();
                 claimed.extend(claim_ungrouped(tx, &claim, rest).await?);
@@ -107,11 +116,11 @@ async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result
         part("<"),
         Claim::GIVE
     );
-    values.extend(args![tx.floors.of(queue_id, now)]);
+    values.extend(args![tx.floors.of(queue_id, tx.instant())]);
     let rows = tx.all(AssertSqlSafe(sql), values).await?;
     let found = rows.iter().map(|row| row.time("was")).collect::<Result<Vec<_>, _>>()?;
     if let Some(first) = found.into_iter().min() {
-        tx.floors.found(queue_id, first, now);
+        tx.floors.found(queue_id, first, tx.instant());
     }
     rows.iter().map(Claimed::read).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Timestamp;
+use crate::base::{Instant, Timestamp};
 
 /// How often a claim looks from the beginning.
 const LOOK_BELOW_EVERY: Duration = Duration::from_millis(200);
@@ -23,12 +23,12 @@ pub(super) struct Floors {
 
 struct Floor {
     at: Timestamp,
-    looked_below: Timestamp,
+    looked_below: Instant,
 }
 
 impl Floors {
     /// From when on messages of a queue are looked for first.
-    pub(super) fn of(&self, queue_id: i64, now: Timestamp) -> Timestamp {
+    pub(super) fn of(&self, queue_id: i64, now: Instant) -> Timestamp {
         let mut queues = self.queues();
         let Some(floor) = queues.get_mut(&queue_id) else { return Timestamp::from_micros(i64::MIN) };
         if now.since(floor.looked_below) >= LOOK_BELOW_EVERY {
@@ -39,7 +39,7 @@ impl Floors {
     }
 
     /// Notes since when the first message that was found had been visible.
-    pub(super) fn found(&self, queue_id: i64, at: Timestamp, now: Timestamp) {
+    pub(super) fn found(&self, queue_id: i64, at: Timestamp, now: Instant) {
         let mut queues = self.queues();
         if queues.len() >= QUEUES_MAX && !queues.contains_key(&queue_id) {
             queues.clear();
@@ -58,15 +58,15 @@ mod tests {
 
     #[test]
     fn looks_begin_where_something_was_found_but_for_one_now_and_then() {
-        let (floors, start) = (Floors::default(), Timestamp::from_secs(1_800_000_000));
-        let (first, beginning) = (start - Duration::from_secs(9), Timestamp::from_micros(i64::MIN));
+        let (floors, start, second) = (Floors::default(), Instant::BEGINNING, Timestamp::from_secs(1_800_000_000));
+        let (first, beginning) = (second - Duration::from_secs(9), Timestamp::from_micros(i64::MIN));
         assert_eq!(floors.of(1, start), beginning);
         floors.found(1, first, start);
         assert_eq!(floors.of(1, start), first);
         assert_eq!(floors.of(2, start), beginning);
         let later = start + LOOK_BELOW_EVERY;
         assert_eq!([floors.of(1, later), floors.of(1, later)], [beginning, first]);
-        floors.found(1, start, later);
-        assert_eq!(floors.of(1, later), start);
+        floors.found(1, second, later);
+        assert_eq!(floors.of(1, later), second);
     }
 }

@@ -79,13 +79,27 @@ pub(super) fn open_statement(
     (sql, groups.iter().flat_map(|(group, at)| args![queue_id, group, *at]).collect())
 }
 
-/// Claims up to `limit` messages of the groups whose turn has come, each its share. With `per_group_max`, a group's
-/// messages that workers hold are never more than that.
+/// How many messages of one group workers may hold.
+pub(super) struct Most<'a> {
+    /// Of each group.
+    pub(super) per_group_max: Option<u32>,
+    /// Of these one.
+    pub(super) slow: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+impl Most<'_> {
+    fn of(&self, group: &str) -> Option<usize> {
+        if (self.slow)(group) { Some(1) } else { self.per_group_max.map(|max| max as usize) }
+    }
+}
+
+/// Claims up to `limit` messages of the groups whose turn has come, each its share. Those of a group that workers hold are
+/// never more than `most` says.
 pub(super) async fn claim(
     tx: &mut Tx,
     claim: &Claim<'_>,
     limit: usize,
-    per_group_max: Option<u32>,
+    most: &Most<'_>,
 ) -> Result<Vec<Claimed>, Error> {
     let mut taken = Vec::new();
     for _ in 0..ROUNDS_MAX {
@@ -95,25 +109,23 @@ pub(super) async fn claim(
         if groups.is_empty() {
             break;
         }
-        let held = match per_group_max {
-            Some(_) => held(tx, claim.queue_id, &groups).await?,
-            None => HashMap::new(),
-        };
+        let max: HashMap<&String, usize> = groups.iter().filter_map(|group| Some((group, most.of(group)?))).collect();
+        let held = if max.is_empty() { HashMap::new() } else { held(tx, claim.queue_id, &groups).await? };
         let room = |group: &String, more: usize| {
             let held = held.get(group).copied().unwrap_or(0) + more;
-            per_group_max.map_or(usize::MAX, |max| (max as usize).saturating_sub(held))
+            max.get(group).map_or(usize::MAX, |max| max.saturating_sub(held))
         };
         let share = |n: usize| left / groups.len() + usize::from(n < left % groups.len());
         let shares: Vec<usize> = groups.iter().enumerate().map(|(n, group)| share(n).min(room(group, 0))).collect();
         let claimed = take(tx, claim, &groups, &shares).await?;
         let of_group = |group: &String| claimed.iter().filter(|m| m.group_id.as_ref() == Some(group)).count();
         let (all_given, mut ended) = (groups.len() < asked, Ended::default());
-        for (group, share) in groups.into_iter().zip(shares) {
-            let claimed = of_group(&group);
-            match room(&group, claimed) {
-                0 => ended.full.push(group),
-                _ if claimed == share => ended.more.push(group),
-                _ => ended.less.push(group),
+        for (group, share) in groups.iter().zip(shares) {
+            let claimed = of_group(group);
+            match room(group, claimed) {
+                0 => ended.full.push(group.clone()),
+                _ if claimed == share => ended.more.push(group.clone()),
+                _ => ended.less.push(group.clone()),
             }
         }
         // Nobody waits but those who are at their limit, or have nothing left.

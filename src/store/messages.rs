@@ -7,7 +7,7 @@ use crate::base::Timestamp;
 use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
 
 pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
-pub use crate::store::claims::{Claim, Groups, claim};
+pub use crate::store::claims::{Claim, Groups, claim, claim_few};
 pub use crate::store::groups::{close_empty, delete_all as delete_groups, let_go, rest_until};
 pub use crate::store::ordered::{hold_free, hold_groups_of, move_to as move_in_order, remove as remove_in_order};
 pub use crate::store::spread::insert_each;

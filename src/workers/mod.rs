@@ -5,6 +5,7 @@ mod outcome;
 mod pool;
 mod queue;
 mod retention;
+mod slow;
 mod stop;
 mod ticker;
 

@@ -19,6 +19,9 @@ pub enum Outcome {
     PutOff(Timestamp),
     /// Others of its group were in its way: it and its group come again at this time, and this attempt does not count.
     Crowded(Timestamp),
+    /// Where it would go takes nothing now: it and its group come again at this time, and this attempt does not count. Until
+    /// one of the group is done, they are claimed one at a time.
+    Resting(Timestamp),
     /// It will not be tried again; it moves to the queue's dead letters.
     GiveUp(Reason),
     /// It goes back at once, and this attempt does not count: the worker had to stop.

@@ -9,13 +9,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::{Id, JoinSet};
 
-use crate::base::{Clock, Timestamp, ids};
+use crate::base::{Clock, Instant, Timestamp, ids};
 use crate::store;
 use crate::store::messages::Groups;
 use crate::store::settled::Settled;
 use crate::store::{Store, messages};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
+use crate::workers::slow::Slow;
 use crate::workers::{Stop, backoff};
 
 /// How long a claim is hidden from others. The loop renews the claims it holds well before that.
@@ -56,12 +57,13 @@ pub struct Pool {
     node: Arc<str>,
     at_once_max: usize,
     per_group_max: Option<u32>,
+    slow: Arc<Slow>,
 }
 
 impl Pool {
     /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
     pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
-        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None }
+        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None, slow: Arc::default() }
     }
 
     /// The same, with at most `max` jobs of one group at a time, on all nodes together: so a group whose jobs take long
@@ -107,12 +109,12 @@ impl Pool {
     pub async fn run(self, stop: Stop) {
         let mut waiter = self.store.waiter(self.work.queue().id());
         let mut running = Running::default();
-        let mut renew_at = self.clock.now() + RENEW_EVERY;
+        let mut leases = Leases::given(&self.clock);
         loop {
             // Before the claim: where the machine slept, what runs here would look free, and be claimed again.
-            if self.clock.now() >= renew_at {
+            if leases.are_due(&self.clock) {
                 self.renew(&running).await;
-                renew_at = self.clock.now() + RENEW_EVERY;
+                leases = Leases::given(&self.clock);
             }
             let stopping = stop.soft().is_cancelled();
             if stopping && running.is_empty() {
@@ -124,7 +126,7 @@ impl Pool {
                 continue;
             }
             let looks = free > 0;
-            let (look, renew) = (pin!(self.sleep_until_work()), pin!(self.clock.sleep_until(renew_at)));
+            let (look, renew) = (pin!(self.sleep_until_work()), pin!(self.clock.sleep_to(leases.renew_at)));
             let (mut look, mut renew) = (look, renew);
             loop {
                 tokio::select! {
@@ -169,7 +171,7 @@ impl Pool {
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Claim>, store::Error> {
-        let (queue, node) = (self.work.queue(), self.node.clone());
+        let (queue, node, slow) = (self.work.queue(), self.node.clone(), self.slow.clone());
         let groups = if queue.has_only_groups() { Groups::OnlyTurns } else { Groups::Turns }(self.per_group_max);
         let claimed = self
             .store
@@ -183,7 +185,7 @@ impl Pool {
                         holder: Some(&node),
                         groups,
                     };
-                    messages::claim(tx, claim).await
+                    messages::claim_few(tx, claim, &|group| slow.has(group)).await
                 })
             })
             .await?;
@@ -206,8 +208,9 @@ impl Pool {
     async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
         let (id, receipt) = (claim.id, claim.receipt);
+        self.slow.note(claim.group.as_deref(), &finish.outcome);
         let crowded = match finish.outcome {
-            Outcome::Crowded(until) => Some(until),
+            Outcome::Crowded(until) | Outcome::Resting(until) => Some(until),
             _ => None,
         };
         if finish.record.is_none() && (crowded.is_some() || matches!(finish.outcome, Outcome::Done)) {
@@ -226,7 +229,7 @@ impl Pool {
                         Outcome::RetryAt(at, why) => {
                             messages::release(tx, id, receipt, *at, true, Some(why.as_str())).await?
                         }
-                        Outcome::PutOff(at) | Outcome::Crowded(at) => {
+                        Outcome::PutOff(at) | Outcome::Crowded(at) | Outcome::Resting(at) => {
                             messages::release(tx, id, receipt, *at, false, None).await?
                         }
                         Outcome::GiveUp(why) => {
@@ -320,16 +323,35 @@ impl Pool {
                 tracing::error!(queue.name = queue.name(), %error, "cannot look into the queue");
                 None
             });
-            let latest = self.clock.now() + LOOK_EVERY;
-            match next {
-                Some(at) if at <= latest => return self.clock.sleep_until(at).await,
-                _ => self.clock.sleep_until(latest).await,
+            let left = next.map_or(LOOK_EVERY, |at| at.since(self.clock.now()));
+            self.clock.sleep(left.min(LOOK_EVERY)).await;
+            if next.is_some_and(|at| at <= self.clock.now()) {
+                return;
             }
         }
     }
 
     async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {
         messages::next_visible_at(&mut self.store.reader().await?, self.work.queue().id()).await
+    }
+}
+
+/// When the claims that this node holds are renewed.
+struct Leases {
+    /// How long they have lasted, this says.
+    renew_at: Instant,
+    /// They end by the wall clock, which may be set.
+    given_at: Timestamp,
+}
+
+impl Leases {
+    fn given(clock: &Clock) -> Self {
+        Self { renew_at: clock.instant() + RENEW_EVERY, given_at: clock.now() }
+    }
+
+    fn are_due(&self, clock: &Clock) -> bool {
+        let now = clock.now();
+        clock.instant() >= self.renew_at || now >= self.given_at + RENEW_EVERY || now < self.given_at
     }
 }
 

@@ -250,11 +250,14 @@ impl Outbound {
             let attempted = self.attempted(&parcel, round, now);
             return self.failed(parcel, attempted, bounce);
         }
-        // Others of this domain would find no place either.
-        let outcome = Outcome::Crowded(until);
-        let Some(deferral) = why else { return Finish::plain(outcome) };
+        let tells = schedule::reports_delay(parcel.mail.accepted_at, now, parcel.recipient.delayed_at);
+        let Some(deferral) = why.filter(|_| tells) else {
+            // Others of this domain would find no place either.
+            return Finish::plain(if no_place.doubtful { Outcome::Resting(until) } else { Outcome::Crowded(until) });
+        };
         let (topics, hostname) = (self.topics.clone(), self.transport.options().hostname.clone());
-        Finish::with(outcome, move |tx| {
+        // The senders of the others have to hear of it too.
+        Finish::with(Outcome::PutOff(until), move |tx| {
             Box::pin(async move {
                 record::delayed(tx, &topics, &parcel.mail, &parcel.recipient, now, deferral, hostname).await
             })

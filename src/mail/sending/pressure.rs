@@ -7,6 +7,8 @@ use crate::mail::sending::resolver::LookupError;
 pub enum Pressure {
     /// It answers: go on.
     Answers,
+    /// It answers, but takes no mail now, for a reason that is not about this one.
+    PutsOff,
     /// It wants less of us: its answer names a rate, a limit or a policy.
     Overloaded,
     /// It does not answer, or not in SMTP.
@@ -44,6 +46,7 @@ pub fn pressure(ending: &Ending) -> Pressure {
     match ending {
         Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::TooLarge(_) => Pressure::Answers,
         Ending::Refused(stage, reply) if wants_less(*stage, reply) => Pressure::Overloaded,
+        Ending::Refused(_, reply) if reply.code() < 500 && !is_of_one_mail(reply) => Pressure::PutsOff,
         Ending::Refused(..) => Pressure::Answers,
         Ending::Unreachable(_) | Ending::TimedOut(_) | Ending::Lost(..) => Pressure::Silent,
         Ending::NoRoute(LookupError::Temporary(_)) => Pressure::Silent,
@@ -61,12 +64,16 @@ fn wants_less(stage: Stage, reply: &Reply) -> bool {
         return true;
     }
     let text = reply.to_string().to_ascii_lowercase();
-    let status = reply.status();
-    // Greylisting is about one mail, and a full mailbox about one recipient.
-    if reply.code() >= 500 || text.contains("grey") || text.contains("gray") || status.starts_with("4.2.") {
+    if reply.code() >= 500 || is_of_one_mail(reply) {
         return false;
     }
-    OVERLOADED.contains(&status.as_str()) || WORDS.iter().any(|word| text.contains(word))
+    OVERLOADED.contains(&reply.status().as_str()) || WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Greylisting is about one mail, and a full mailbox about one recipient.
+fn is_of_one_mail(reply: &Reply) -> bool {
+    let text = reply.to_string().to_ascii_lowercase();
+    text.contains("grey") || text.contains("gray") || reply.status().starts_with("4.2.")
 }
 
 #[cfg(test)]
@@ -75,7 +82,7 @@ mod tests {
 
     #[test]
     fn rates_and_policies_slow_us_down_and_what_is_about_one_mail_does_not() {
-        use Pressure::{Answers, Overloaded};
+        use Pressure::{Answers, Overloaded, PutsOff};
         use Stage::{Content, Greeting, Login, Recipient, Sender};
         for (stage, code, text, right) in [
             (Greeting, 554, "5.7.1 blocked", Overloaded),
@@ -86,7 +93,7 @@ mod tests {
             (Recipient, 450, "4.7.1 Error: too much mail, rate limit", Overloaded),
             (Content, 451, "4.7.650 The mail server has been temporarily rate limited", Overloaded),
             (Recipient, 450, "4.7.1 Greylisted by policy", Answers),
-            (Recipient, 451, "4.7.1 Service unavailable - try again later", Answers),
+            (Recipient, 451, "4.7.1 Service unavailable - try again later", PutsOff),
             (Recipient, 452, "4.2.2 mailbox full, limit exceeded", Answers),
             (Recipient, 450, "4.2.1 come back later", Answers),
             (Recipient, 550, "5.7.1 policy", Answers),

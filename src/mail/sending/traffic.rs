@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::sync::Notify;
 
-use crate::base::{Clock, Timestamp};
+use crate::base::{Clock, Instant, Timestamp};
 use crate::mail::sending::ending::Ending;
 use crate::mail::sending::pressure::{Pressure, pressure};
 
@@ -30,6 +30,10 @@ const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
 const LONGEST_REST_OF_RELAY: Duration = Duration::from_secs(60);
 /// How long a job waits for a place. To put it off and claim it again costs more than most deliveries.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How soon a job without a place comes again at the least; where the site rested before, later: doubling with each rest.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// A site that has put off so many mails, and settled none between them, rests: it would put off the others too.
+const PUT_OFF_MAX: u32 = 100;
 /// How many sites are remembered, as far as nothing happens there.
 const SITES_MAX: usize = 10_000;
 
@@ -68,15 +72,17 @@ struct Site {
     careful: bool,
     /// Answers since the limit last changed.
     good: usize,
+    /// Mails that it put off since it settled one.
+    put_off: u32,
     /// Rests in a row.
     rests: u32,
-    rests_until: Timestamp,
+    rests_until: Instant,
     /// Why it rests.
     why: Option<Ending>,
     /// The last answer.
-    answered_at: Timestamp,
+    answered_at: Instant,
     /// When an attempt last ended, or the first of those that run began.
-    moved_at: Timestamp,
+    moved_at: Instant,
     /// Rung when a place may be free.
     freed: Arc<Notify>,
 }
@@ -88,13 +94,15 @@ pub struct NoPlace {
     pub until: Timestamp,
     /// Why the site rests; `None` where others merely were first.
     pub why: Option<Ending>,
+    /// Whether the site does not take mail now, as far as is known: one job is enough to see when it does.
+    pub doubtful: bool,
 }
 
 /// A place, held until it is dropped.
 pub struct Place {
     traffic: Traffic,
     site: String,
-    began: Timestamp,
+    began: Instant,
     doubtful: bool,
 }
 
@@ -106,8 +114,7 @@ impl Traffic {
 
     /// Whether a site rests; no place is taken.
     pub fn rests(&self, site: &str) -> Option<NoPlace> {
-        let now = self.0.clock.now();
-        self.locked().sites.get(site).and_then(|site| site.rest(now))
+        self.locked().sites.get(site).and_then(|site| site.rest(&self.0.clock))
     }
 
     /// A site that is none: the look-up that failed there before works now. The next failure is a first one again.
@@ -122,7 +129,7 @@ impl Traffic {
     pub(super) fn ask(&self) -> Result<Asking, NoPlace> {
         let mut state = self.locked();
         if state.asking >= (self.0.all / 2).max(1) {
-            return Err(NoPlace { until: self.0.clock.now() + spread(Duration::from_secs(1)), why: None });
+            return Err(self.later(Duration::from_secs(1), true));
         }
         state.asking += 1;
         Ok(Asking(self.clone()))
@@ -130,7 +137,7 @@ impl Traffic {
 
     /// A place at a site. With `relay` it is the smart host, whose places are only limited by those of all.
     pub fn enter(&self, name: &str, relay: bool) -> Result<Place, NoPlace> {
-        let (now, all) = (self.0.clock.now(), self.0.all);
+        let (now, all) = (self.0.clock.instant(), self.0.all);
         let mut state = self.locked();
         state.forget(now);
         let (held, doubtful) = (state.held, state.doubtful);
@@ -140,17 +147,18 @@ impl Traffic {
             answers: relay,
             ..Site::default()
         });
-        if let Some(rest) = site.rest(now) {
+        if let Some(rest) = site.rest(&self.0.clock) {
             return Err(rest);
         }
         let doubts = !site.answers;
         if !relay && site.held >= site.room(now, held, doubtful, all) {
             // The longer nothing moves there, the later it is worth to come again.
-            let wait = now.since(site.moved_at).clamp(Duration::from_millis(250), Duration::from_secs(60));
-            return Err(NoPlace { until: now + spread(wait), why: None });
+            let least = FIRST_WAIT.saturating_mul(1 << site.rests.min(6));
+            let wait = now.since(site.moved_at).clamp(least, Duration::from_secs(60));
+            return Err(self.later(wait, doubts));
         }
         if doubts && doubtful >= doubtful_max(all) {
-            return Err(NoPlace { until: now + spread(Duration::from_secs(3)), why: None });
+            return Err(self.later(Duration::from_secs(3), true));
         }
         if site.held == 0 {
             site.moved_at = now;
@@ -165,13 +173,13 @@ impl Traffic {
     /// The same, for a job that waits a moment where other jobs hold all places of a site that answers. An eighth of all
     /// workers may wait so.
     pub(super) async fn enter_soon(&self, name: &str, relay: bool) -> Result<Place, NoPlace> {
-        let until = self.0.clock.now() + PATIENCE;
+        let until = self.0.clock.instant() + PATIENCE;
         loop {
             let no_place = match self.enter(name, relay) {
                 Ok(place) => return Ok(place),
                 Err(no_place) => no_place,
             };
-            let left = until.since(self.0.clock.now());
+            let left = until.since(self.0.clock.instant());
             let Some(wait) = self.wait(name).filter(|_| no_place.why.is_none() && !left.is_zero()) else {
                 return Err(no_place);
             };
@@ -183,7 +191,7 @@ impl Traffic {
 
     /// Leave to wait at a site.
     fn wait(&self, name: &str) -> Option<Waiting> {
-        let (mut state, now) = (self.locked(), self.0.clock.now());
+        let (mut state, now) = (self.locked(), self.0.clock.instant());
         let site = state.sites.get(name)?;
         // Who waits holds a worker. It must never be the last one, with those whose site may never answer.
         if !site.answers || site.held == 0 || now.since(site.moved_at) > PATIENCE {
@@ -195,6 +203,11 @@ impl Traffic {
         }
         state.waiting += 1;
         Some(Waiting { traffic: self.clone(), freed })
+    }
+
+    /// No place, and nothing else is wrong: come again in about `wait`.
+    fn later(&self, wait: Duration, doubtful: bool) -> NoPlace {
+        NoPlace { until: self.0.clock.now() + spread(wait), why: None, doubtful }
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -214,24 +227,27 @@ fn spread(wait: Duration) -> Duration {
 }
 
 impl State {
-    fn forget(&mut self, now: Timestamp) {
+    fn forget(&mut self, now: Instant) {
         if self.sites.len() >= SITES_MAX {
-            let old = now - Duration::from_secs(60);
-            self.sites.retain(|_, site| site.held > 0 || site.rests_until > now || site.moved_at > old);
+            let moves = |site: &Site| now.since(site.moved_at) < Duration::from_secs(60);
+            self.sites.retain(|_, site| site.held > 0 || site.rests_until > now || moves(site));
         }
     }
 }
 
 impl Site {
-    fn rest(&self, now: Timestamp) -> Option<NoPlace> {
-        let left = self.rests_until.since(now);
+    fn rest(&self, clock: &Clock) -> Option<NoPlace> {
+        let left = self.rests_until.since(clock.instant());
+        if left.is_zero() {
+            return None;
+        }
         // Not all at the same moment.
-        let until = self.rests_until + left.mul_f64(rand::rng().random_range(0.0..0.1));
-        (!left.is_zero()).then(|| NoPlace { until, why: self.why.clone() })
+        let until = clock.now() + left.mul_f64(rand::rng().random_range(1.0..1.1));
+        Some(NoPlace { until, why: self.why.clone(), doubtful: true })
     }
 
     /// How many places it may hold now.
-    fn room(&self, now: Timestamp, held: usize, doubtful: usize, all: usize) -> usize {
+    fn room(&self, now: Instant, held: usize, doubtful: usize, all: usize) -> usize {
         let stuck = self.held > 0 && now.since(self.moved_at) > STUCK;
         if !self.answers {
             let max = doubtful_max(all);
@@ -252,15 +268,21 @@ impl Site {
         if stuck { self.limit.min(2) } else { self.limit.min(share) }
     }
 
-    fn ended(&mut self, ending: &Ending, began: Timestamp, now: Timestamp) {
+    fn ended(&mut self, ending: &Ending, began: Instant, now: Instant) {
         self.moved_at = now;
         match pressure(ending) {
             Pressure::Answers => {
-                (self.answers, self.answered_at) = (true, now);
+                (self.answers, self.answered_at, self.put_off) = (true, now, 0);
                 self.good += 1;
                 if !self.careful || self.good >= self.limit {
                     self.limit = (self.limit + 1).min(SITE_MAX);
                     (self.good, self.rests) = (0, 0);
+                }
+            }
+            Pressure::PutsOff => {
+                (self.answers, self.answered_at, self.put_off) = (true, now, self.put_off.saturating_add(1));
+                if self.put_off >= PUT_OFF_MAX && began >= self.rests_until && self.rest_for(OVERLOADED_REST, ending, now) {
+                    (self.limit, self.good) = (1, 0);
                 }
             }
             Pressure::Overloaded => {
@@ -281,7 +303,7 @@ impl Site {
         }
     }
 
-    fn rest_for(&mut self, first: Duration, why: &Ending, now: Timestamp) -> bool {
+    fn rest_for(&mut self, first: Duration, why: &Ending, now: Instant) -> bool {
         if now < self.rests_until {
             return false;
         }
@@ -296,7 +318,7 @@ impl Site {
 impl Place {
     /// Gives the place back with what came of it.
     pub fn end(self, ending: &Ending) {
-        let now = self.traffic.0.clock.now();
+        let now = self.traffic.0.clock.instant();
         if let Some(site) = self.traffic.locked().sites.get_mut(&self.site) {
             site.ended(ending, self.began, now);
         }
