@@ -1,22 +1,21 @@
 //! The command line: `postrider dev`, `postrider serve`, `postrider admin …`.
 mod cli;
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, StartError, decrypt_object, use_small_pages};
+use postrider::app::{App, Asked, LogFilter, Signals, StartError};
+use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::Clock;
-use postrider::config::{Mode, Settings};
+use postrider::config::{Given, Mode, Settings};
 use postrider::mail::receiving::Owner;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use cli::{AccountCommand, AdminCommand, Cli, Command, KeyCommand};
+use cli::{AccountCommand, AdminCommand, Cli, Command, Flags, KeyCommand};
 
 /// Requests make many small texts on several threads at once; the machine's own allocator takes twice as long for them.
 #[global_allocator]
@@ -49,9 +48,9 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Serve(flags) => (Mode::Serve, flags, None),
         Command::Admin(admin) => (Mode::Serve, admin.flags, Some(admin.command)),
     };
-    let given = match flags.config {
-        Some(path) => flags.given.or_from_file(&path),
-        None => Ok(flags.given),
+    let given = match &flags.config {
+        Some(path) => flags.given.clone().or_from_file(path),
+        None => Ok(flags.given.clone()),
     };
     let settings = match given.and_then(|given| Settings::resolve(mode, given)) {
         Ok(settings) => settings,
@@ -61,18 +60,26 @@ async fn run(cli: Cli) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Some(command) => administer(&settings, command).await,
-        None => serve(settings).await,
+        None => serve(settings, flags).await,
     }
 }
 
-async fn serve(settings: Settings) -> ExitCode {
-    start_log(&settings);
+async fn serve(settings: Settings, again: Flags) -> ExitCode {
+    let log = start_log(&settings);
+    if let Some(path) = again.config.as_ref().filter(|path| Given::of_file(path).is_ok_and(|file| file.has_secrets())) {
+        warn_if_open("secrets", path);
+    }
     let shown = settings.clone();
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return fail(1, "cannot listen for signals");
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return fail(1, &format!("cannot listen for signals: {error}")),
     };
-    let app = match App::start(settings, Clock::system(), true).await {
+    let started = tokio::select! {
+        started = App::start(settings, Clock::system(), true) => started,
+        // Nothing was taken yet, and what is half made the next start finishes.
+        () = signals.stop() => return fail(1, "stopped before it was up"),
+    };
+    let app = match started {
         Ok(app) => app,
         Err(error @ (StartError::Settings(_) | StartError::Tls(_) | StartError::DataDir(..))) => {
             return fail(USAGE, &error.to_string());
@@ -80,27 +87,34 @@ async fn serve(settings: Settings) -> ExitCode {
         Err(error) => return fail(1, &error.to_string()),
     };
     print!("{}", cli::greeting(&shown, &app));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    while signals.next().await == Asked::Reload {
+        reload(&app, &log, &again);
     }
     tracing::info!("stopping");
     tokio::select! {
         () = app.stop() => {}
-        // A second Ctrl-C does not wait. What is in flight is found again at the next start.
-        _ = interrupt.recv() => return ExitCode::FAILURE,
+        // A second one does not wait. What is in flight is found again at the next start.
+        () = signals.stop() => return ExitCode::FAILURE,
     }
     ExitCode::SUCCESS
 }
 
-fn start_log(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let log = log.with_ansi(std::io::stderr().is_terminal());
-    if settings.log_json {
-        log.json().flatten_event(true).init();
-    } else {
-        log.with_target(false).init();
+/// Takes up what may change while the server runs: the certificate, and what is logged, from the file of settings. What a flag
+/// or the environment says stands.
+fn reload(app: &App, log: &LogFilter, again: &Flags) {
+    match app.reload_certificate() {
+        Ok(true) => tracing::info!("a new smtp certificate is in use"),
+        Ok(false) => tracing::info!("the smtp certificate is the same"),
+        Err(error) => tracing::error!(%error, "the new smtp certificate cannot be used, the one before stays"),
+    }
+    let Some(path) = &again.config else {
+        return tracing::info!("there is no file of settings (config): what is logged stays the same");
+    };
+    let filter = again.given.clone().or_from_file(path).map_err(|problem| problem.to_string());
+    let filter = filter.map(|given| given.log.unwrap_or_else(|| "info".to_owned()));
+    match filter.and_then(|filter| log.set(&filter).map(|()| filter)) {
+        Ok(filter) => tracing::info!(filter, "what is logged was read again"),
+        Err(error) => tracing::error!(error, "what is logged stays the same"),
     }
 }
 

@@ -4,8 +4,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::app::data_dir::opening;
+use crate::app::private::{is_open_to_others, warn_if_open};
 use crate::base::Clock;
-use crate::config::Settings;
+use crate::config::{Mode, Settings};
 use crate::store::vault::{MasterKeys, Vault};
 use crate::store::{self, Database, Store, master_key};
 
@@ -29,6 +31,11 @@ const FILE: &str = "master-key";
 /// When the store cannot be opened, or is sealed under a key that was not given.
 pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Store, OpenError> {
     let database: Database = settings.database_url.parse().map_err(OpenError::Settings)?;
+    let own_file = settings.encryption.master_key.is_none() && settings.encryption.master_key_file.is_none();
+    let _alone = match own_file {
+        true => Some(opening(&settings.data_dir).await.map_err(|e| cannot("write in", &settings.data_dir, &e))?),
+        false => None,
+    };
     let given = given(settings)?;
     let (keys, text) = match given {
         Some(keys) => (keys, None),
@@ -53,13 +60,20 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
     }
     // The file first: nothing may be sealed under a key that is nowhere.
     let path = settings.data_dir.join(FILE);
+    let made = text.is_some();
     if let Some(text) = text {
         write_new(&settings.data_dir, &path, &text).map_err(|e| cannot("write", &path, &e))?;
     }
     let id = keys.id();
     store.write(move |tx| Box::pin(async move { master_key::insert(tx, &id).await })).await?;
     match master_key::current(&mut store.reader().await?).await? {
-        Some(in_use) if !keys.contains(&in_use) => Err(missing(&in_use)),
+        Some(in_use) if !keys.contains(&in_use) => {
+            // Another node was quicker, and nothing is sealed under ours.
+            if made {
+                let _ = fs::remove_file(&path);
+            }
+            Err(missing(&in_use))
+        }
         _ => Ok(store),
     }
 }
@@ -80,12 +94,10 @@ pub(super) fn open_vault(settings: &Settings) -> Result<Vault, OpenError> {
 fn given(settings: &Settings) -> Result<Option<MasterKeys>, OpenError> {
     let (text, place) = match (&settings.encryption.master_key, &settings.encryption.master_key_file) {
         (Some(key), _) => (key.reveal().to_owned(), "master-key".to_owned()),
-        (None, Some(path)) => {
-            (fs::read_to_string(path).map_err(|e| cannot("read", path, &e))?, path.display().to_string())
-        }
+        (None, Some(path)) => (secret(settings, path).map_err(|e| cannot("read", path, &e))?, path.display().to_string()),
         (None, None) => {
             let path = settings.data_dir.join(FILE);
-            match fs::read_to_string(&path) {
+            match secret(settings, &path) {
                 Ok(text) => (text, path.display().to_string()),
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(cannot("read", &path, &error)),
@@ -93,6 +105,16 @@ fn given(settings: &Settings) -> Result<Option<MasterKeys>, OpenError> {
         }
     };
     text.parse().map(Some).map_err(|wrong: &str| OpenError::Settings(format!("{place}: {wrong}")))
+}
+
+/// What stands in the file of the master key. Others must not be able to read it; on a developer's machine that is said only.
+fn secret(settings: &Settings, path: &Path) -> io::Result<String> {
+    if settings.mode == Mode::Dev {
+        warn_if_open("the master key", path);
+    } else if is_open_to_others(path)? {
+        return Err(io::Error::other("others can read it, and all that is stored is sealed under it: chmod 600 helps"));
+    }
+    fs::read_to_string(path)
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> OpenError {

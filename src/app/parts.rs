@@ -48,6 +48,8 @@ pub struct Parts {
     pub access: Access,
     /// The streams, whose records are written by regular work.
     pub streams: Streams,
+    /// Where buckets are.
+    pub objects: Objects,
     /// Delivers mail; here to close idle connections.
     pub transport: Arc<Transport>,
     /// The workers of each system queue.
@@ -108,7 +110,7 @@ impl Parts {
         let outlets = Outlets {
             topics: topics.clone(),
             queues: services.queues.clone(),
-            objects,
+            objects: objects.clone(),
             functions,
             poster: poster.clone(),
         };
@@ -128,7 +130,7 @@ impl Parts {
         ];
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
-        Ok(Self { services, access, streams, transport, pools, captures, inbox: captures && dev })
+        Ok(Self { services, access, streams, objects, transport, pools, captures, inbox: captures && dev })
     }
 }
 

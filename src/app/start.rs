@@ -10,6 +10,7 @@ use crate::app::data_dir::DataDir;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::app::process;
+use crate::app::steady;
 use crate::aws::Gate;
 use crate::base::{Clock, Region};
 use crate::config::{Mode, Settings};
@@ -100,6 +101,7 @@ pub struct App {
     parts: Parts,
     store: Store,
     stop: Stop,
+    tls: Arc<Tls>,
     _data_dir: DataDir,
 }
 
@@ -110,9 +112,12 @@ impl App {
     /// A [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
         process::raise_open_files();
-        let data_dir =
-            DataDir::open(&settings.data_dir).map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
+        let database = steady::sqlite_file(&settings).map_err(StartError::Settings)?;
+        let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
+            .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
+        steady::check_files(&settings);
         let store = open_store(&settings, clock.clone()).await?;
+        steady::keep_room(&settings, &store);
         access::seal_secrets(&store).await?;
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
@@ -142,13 +147,15 @@ impl App {
         ));
         let soft = stop.soft().clone();
         stop.spawn("http", listener.serve(site, clock.clone(), soft, GRACE));
+        let tls = smtp.tls.clone();
         smtp.serve(&stop, &clock);
-        let app = Self { addresses, root_key, health, parts, store, stop, _data_dir: data_dir };
+        let app = Self { addresses, root_key, health, parts, store, stop, tls, _data_dir: data_dir };
         if workers {
             if !settings.accept_only {
                 app.start_pools().await?;
             }
             app.start_regular_work(&clock);
+            steady::watch(&app.stop, &clock, &settings, &app.store, &app.parts.objects);
         }
         app.health.ready();
         Ok(app)
@@ -226,6 +233,14 @@ impl App {
     /// The store, for what the operator does beside the listeners.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Takes a certificate up at once that was replaced on the disk; whether there is one.
+    ///
+    /// # Errors
+    /// When it cannot be used; the one before stays in use.
+    pub fn reload_certificate(&self) -> Result<bool, TlsError> {
+        self.tls.refresh()
     }
 
     /// The cores.

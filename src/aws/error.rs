@@ -54,6 +54,11 @@ impl ErrorShape {
         Self { internal: true, ..Self::receiver(shape, 500) }
     }
 
+    /// What can be done later and not now, as AWS's services say it.
+    pub const fn unavailable() -> Self {
+        Self::receiver("ServiceUnavailable", 503)
+    }
+
     /// The same error with another code and status on Query.
     pub const fn query(self, query_code: &'static str, query_status: u16) -> Self {
         Self { query_code, query_status, ..self }

@@ -8,30 +8,50 @@ use crate::base::{Clock, Instant};
 const EVERY: Duration = Duration::from_secs(60);
 
 /// One thing that is worth a line in the log, however often it happens.
-#[derive(Debug, Default)]
-pub struct Quiet(Mutex<Said>);
+#[derive(Debug)]
+pub struct Quiet {
+    most: u32,
+    said: Mutex<Said>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Said {
-    at: Option<Instant>,
+    /// When the minute began.
+    since: Option<Instant>,
+    times: u32,
     left_out: u64,
 }
 
+impl Default for Quiet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Quiet {
-    /// Nothing was said yet.
+    /// Says it once a minute.
     pub const fn new() -> Self {
-        Self(Mutex::new(Said { at: None, left_out: 0 }))
+        Self::often(1)
     }
 
-    /// Says it, if it was not said within the last minute; `say` is told how often it was left out since. Else it counts.
+    /// Says it up to so many times a minute, where each time may have a cause of its own.
+    pub const fn often(most: u32) -> Self {
+        Self { most, said: Mutex::new(Said { since: None, times: 0, left_out: 0 }) }
+    }
+
+    /// Says it, if it was not said as often as it may be in this minute; `say` is told how often it was left out since it was
+    /// said last. Else it counts.
     pub fn tell(&self, clock: &Clock, say: impl FnOnce(u64)) {
         let left_out = {
-            let (mut said, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), clock.instant());
-            if said.at.is_some_and(|at| now.since(at) < EVERY) {
+            let (mut said, now) = (self.said.lock().unwrap_or_else(PoisonError::into_inner), clock.instant());
+            if said.since.is_none_or(|since| now.since(since) >= EVERY) {
+                (said.since, said.times) = (Some(now), 0);
+            }
+            if said.times >= self.most {
                 said.left_out = said.left_out.saturating_add(1);
                 return;
             }
-            said.at = Some(now);
+            said.times += 1;
             std::mem::take(&mut said.left_out)
         };
         say(left_out);
@@ -45,15 +65,18 @@ mod tests {
 
     #[test]
     fn a_thing_is_said_once_a_minute_with_how_often_it_was_not_also_when_the_wall_clock_is_set() {
-        let (clock, quiet, mut said) = (Clock::manual(Timestamp::from_secs(10_000)), Quiet::new(), vec![]);
-        for _ in 0..3 {
+        let clock = Clock::manual(Timestamp::from_secs(10_000));
+        for most in [1, 2] {
+            let (quiet, mut said) = (Quiet::often(most), vec![]);
+            for _ in 0..4 {
+                quiet.tell(&clock, |left_out| said.push(left_out));
+            }
+            clock.step(3_600_000_000);
             quiet.tell(&clock, |left_out| said.push(left_out));
+            clock.step(-7_200_000_000);
+            clock.advance(Duration::from_secs(60));
+            quiet.tell(&clock, |left_out| said.push(left_out));
+            assert_eq!(said, if most == 1 { vec![0, 4] } else { vec![0, 0, 3] });
         }
-        clock.step(3_600_000_000);
-        quiet.tell(&clock, |left_out| said.push(left_out));
-        clock.step(-7_200_000_000);
-        clock.advance(Duration::from_secs(60));
-        quiet.tell(&clock, |left_out| said.push(left_out));
-        assert_eq!(said, [0, 3]);
     }
 }

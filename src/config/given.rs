@@ -38,6 +38,11 @@ pub struct Given {
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
+    /// MiB of the disk that are kept back beside a SQLite database, 0 to 65536; on a full disk they are let go, so that what is
+    /// stored can be received and deleted [default: serve: 64; dev: 0]
+    #[arg(long, value_name = "MIB", env = "POSTRIDER_DISK_RESERVE")]
+    pub disk_reserve: Option<u64>,
+
     /// How mail leaves: capture, mx, relay://host:port or relay://user:pass@host:port [default: dev: capture; serve: mx]
     #[arg(long, value_name = "MODE", env = "POSTRIDER_DELIVERY", hide_env_values = true)]
     pub delivery: Option<String>,
@@ -192,18 +197,42 @@ macro_rules! fill_up {
 }
 
 impl Given {
+    /// What the file says, alone.
+    ///
+    /// # Errors
+    /// As [`Given::or_from_file`].
+    pub fn of_file(path: &Path) -> Result<Self, Problem> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|e| Problem::new(format!("cannot read {shown}: {e}")))?;
+        toml::from_str(&text).map_err(|e| {
+            let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let place = before.matches('\n').count() + 1;
+            Problem::new(format!("{shown}, line {place}: {}", e.message()))
+        })
+    }
+
+    /// Whether a secret is among it: a key, a token, or a password within a URL.
+    pub fn has_secrets(&self) -> bool {
+        let in_url = |url: &Option<String>| url.as_ref().is_some_and(|url| url.contains('@'));
+        let (objects, gateways) = (&self.objects, &self.gateways);
+        let secrets = [
+            &self.root_secret_access_key,
+            &self.event_bus_secret,
+            &self.encryption.master_key,
+            &objects.s3_secret_access_key,
+            &objects.azure_access_key,
+            &gateways.sms_token,
+            &gateways.push_token,
+        ];
+        secrets.iter().any(|secret| secret.is_some()) || in_url(&self.database_url) || in_url(&self.delivery)
+    }
+
     /// Fills what is not given from the file.
     ///
     /// # Errors
     /// When the file cannot be read, is not TOML, or has a key that is not a setting.
     pub fn or_from_file(mut self, path: &Path) -> Result<Self, Problem> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|e| Problem::new(format!("cannot read {shown}: {e}")))?;
-        let file: Given = toml::from_str(&text).map_err(|e| {
-            let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let place = before.matches('\n').count() + 1;
-            Problem::new(format!("{shown}, line {place}: {}", e.message()))
-        })?;
+        let file = Self::of_file(path)?;
         let (file_objects, mut objects) = (file.objects, self.objects);
         let (mut encryption, flags) = (file.encryption, self.encryption);
         // The key and its file are one setting: a flag wins over both of the file's.
@@ -211,13 +240,13 @@ impl Given {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
+            disk_reserve, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
             dkim_zone, dkim_canonicalization, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);
-        fill_up!(objects, file_objects: object_store, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
+        fill_up!(objects, file_objects: object_store, objects_shared, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
             gcs_service_account, azure_account, azure_access_key, azure_endpoint);
         let (file_feedback, mut feedback) = (file.feedback, self.feedback);
         fill_up!(feedback, file_feedback: feedback_domain, complaints_address);

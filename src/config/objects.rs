@@ -28,6 +28,11 @@ pub struct Objects {
     #[arg(long, value_name = "KIND", env = "POSTRIDER_OBJECT_STORE")]
     pub object_store: Option<ObjectStoreKind>,
 
+    /// Several nodes on one database share the folder `objects` of their data directories, so that each finds what another
+    /// has stored [default: false]
+    #[arg(long, env = "POSTRIDER_OBJECTS_SHARED", num_args = 0..=1, default_missing_value = "true")]
+    pub objects_shared: Option<bool>,
+
     /// URL of an S3 service that holds the buckets, such as <https://s3.eu-west-1.amazonaws.com> [default: with
     /// object-store s3 that of AWS in s3-region]
     #[arg(long, value_name = "URL", env = "POSTRIDER_S3_ENDPOINT")]

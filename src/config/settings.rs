@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
+use crate::config::smtp::within;
 use crate::config::{
     Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
 };
+
+const MIB: u64 = 1024 * 1024;
 
 /// How strict the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The database's URL.
     pub database_url: String,
+    /// Octets of the disk that are kept back beside a SQLite database.
+    pub disk_reserve: u64,
     /// How mail leaves: `capture`, `mx` or `relay://…`.
     pub delivery: String,
     /// DNS servers; empty means the system's.
@@ -134,6 +139,7 @@ impl Settings {
             submissions: given.submissions.unwrap_or_else(|| loopback(2465)),
             database_url: given.database_url.unwrap_or_else(database),
             data_dir,
+            disk_reserve: within("disk-reserve", given.disk_reserve, if dev { 0 } else { 64 }, 0..=65_536)? * MIB,
             delivery: given.delivery.unwrap_or_else(|| if dev { "capture" } else { "mx" }.to_owned()),
             dns: given.dns.unwrap_or_default(),
             webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),

@@ -31,7 +31,8 @@ impl SmtpClients {
     }
 }
 
-fn within<N: Copy + PartialOrd + Display>(
+/// What was given, or the default. Fails with the name of what is out of its limits.
+pub(super) fn within<N: Copy + PartialOrd + Display>(
     name: &str,
     given: Option<N>,
     default: N,

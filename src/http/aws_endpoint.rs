@@ -11,7 +11,7 @@ use crate::aws::answer::{Answer, answer, refuse};
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::protocol::reply::Reply;
 use crate::aws::{Gate, Request, Services};
-use crate::base::{Clock, Instant, ids};
+use crate::base::{Clock, Instant, Quiet, ids};
 use crate::http::body::{self, BodyError};
 use crate::http::listener::Peer;
 use crate::http::meters::Meters;
@@ -27,6 +27,9 @@ const BY_THE_THOUSAND: [&str; 7] = [
     "ChangeMessageVisibility",
     "ChangeMessageVisibilityBatch",
 ];
+
+/// How many internal errors a minute stand in the log each; the others are counted, and told at the level debug.
+const FAILED_SAID: u32 = 20;
 
 /// A request that was read whole. Boxed, since it is handed on from one future to the next.
 pub(super) struct Received {
@@ -53,12 +56,13 @@ pub struct AwsEndpoint {
     gate: Gate,
     clock: Clock,
     meters: Meters,
+    failed: Quiet,
 }
 
 impl AwsEndpoint {
     /// Answers with `services` to those whom `gate` lets in.
     pub fn new(services: Services, gate: Gate, clock: Clock) -> Self {
-        Self { services, gate, clock, meters: Meters::default() }
+        Self { services, gate, clock, meters: Meters::default(), failed: Quiet::often(FAILED_SAID) }
     }
 
     /// Serves one request.
@@ -142,8 +146,18 @@ impl AwsEndpoint {
             };
         }
         match failure.and_then(|failure| failure.cause.as_deref()) {
-            Some(cause) => line!(tracing::Level::ERROR, cause, "request failed"),
-            None if failure.is_none() && BY_THE_THOUSAND.contains(&operation) => {
+            Some(cause) => {
+                // Where the store fails, it fails for thousands.
+                let mut told = false;
+                self.failed.tell(&self.clock, |left_out| {
+                    told = true;
+                    line!(tracing::Level::ERROR, cause, left_out, "request failed");
+                });
+                if !told {
+                    line!(tracing::Level::DEBUG, cause, "request failed");
+                }
+            }
+            None if failure.is_none_or(|failure| failure.shape == ErrorShape::unavailable()) && BY_THE_THOUSAND.contains(&operation) => {
                 line!(tracing::Level::DEBUG, "request");
             }
             None => line!(tracing::Level::INFO, "request"),

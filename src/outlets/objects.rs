@@ -57,6 +57,11 @@ enum Backend {
 }
 
 impl Objects {
+    /// Whether buckets are folders on this machine.
+    pub fn are_folders(&self) -> bool {
+        matches!(*self.0, Backend::Folder(_))
+    }
+
     /// Buckets are folders below `root`; they are made when first used.
     pub fn folder(root: impl Into<PathBuf>) -> Self {
         Self(Arc::new(Backend::Folder(root.into())))

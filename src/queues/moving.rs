@@ -31,6 +31,9 @@ impl Queues {
     /// # Errors
     /// When the store fails.
     pub async fn move_round(&self) -> Result<usize, store::Error> {
+        if !self.store.has_room() {
+            return Ok(0);
+        }
         let mut moved = 0;
         let mut due = move_tasks::due(&mut self.store.reader().await?).await?;
         while !due.is_empty() {

@@ -62,6 +62,7 @@ impl Queues {
         if outgoing.len() > 1 && size > BATCH_SIZE_MAX as usize {
             return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
         }
+        self.store.check_room()?;
         let queue = self.queue(scope, name).await?;
         let grouped = outgoing.iter().any(|message| message.group_id.is_some());
         if grouped {

@@ -9,6 +9,7 @@ use crate::smtp::auth;
 use crate::smtp::auth::{KeyHolder, Login, Principal};
 use crate::smtp::reply;
 use crate::smtp::upstream::{InboundMessage, Refusal, SubmittedMessage, Upstream};
+use crate::store;
 
 /// Receiving, sending and access behind one counter.
 pub struct PostOffice {
@@ -54,6 +55,7 @@ impl Upstream for PostOffice {
         let taken = self.receiving.accept(InboundMail { source, recipients, helo, peer, tls, data }).await;
         taken.map_err(|error| match error {
             receiving::Error::TooManyHops => Refusal::from(&reply::TOO_MANY_HOPS),
+            receiving::Error::Internal(store::Error::Full) => Refusal::from(&reply::NO_ROOM),
             other => failed(other),
         })
     }

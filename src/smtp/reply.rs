@@ -150,6 +150,7 @@ pub fn write_keywords(host: &str, keywords: &[String], out: &mut Vec<u8>) {
 /// fault.
 pub fn not_sent(error: &SendError) -> Option<Answer> {
     Some(match error {
+        SendError::Internal(crate::store::Error::Full) => Answer::from(&NO_ROOM),
         // The last two are not met here: SMTP has no such keys and requests.
         SendError::Internal(_) | SendError::KeyReused | SendError::UnderReview => return None,
         SendError::NotVerified { identities, region } => {

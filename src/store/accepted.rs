@@ -76,6 +76,7 @@ impl Accepted {
 pub(super) struct Accepts;
 
 impl Kind for Accepts {
+    const GROWS: bool = true;
     type Value = Accepted;
     type Answer = Charged;
 

@@ -1,6 +1,7 @@
 //! What can go wrong in the store: one type, cheap to clone, because one failed commit fails everyone who shared it.
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 
 /// A failure of the store. The floors above pass it on as their `Internal`; peers never see its text.
@@ -15,6 +16,9 @@ pub enum Error {
     /// The migrations could not be applied.
     #[error("migration: {0}")]
     Migrate(Arc<sqlx::migrate::MigrateError>),
+    /// The disk is full; the change was not made.
+    #[error("the disk is full, nothing new can be taken now")]
+    Full,
     /// The store is shutting down; the change was not made.
     #[error("the store is closed")]
     Closed,
@@ -51,7 +55,7 @@ impl Error {
                 .as_database_error()
                 .and_then(|e| e.code())
                 .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
-            Self::Sqlite(source) => source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
+            Self::Sqlite(source) => source.sqlite_error_code() == Some(ErrorCode::ConstraintViolation),
             _ => false,
         }
     }
@@ -75,13 +79,19 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        Self::Sql(Arc::new(source))
+        // SQLSTATE's disk_full, and SQLite's SQLITE_FULL.
+        let full = |code: &str, engine_is_sqlite: bool| if engine_is_sqlite { code == "13" } else { code == "53100" };
+        let is_full = source.as_database_error().is_some_and(|e| {
+            let sqlite = e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+            e.code().is_some_and(|code| full(&code, sqlite))
+        });
+        if is_full { Self::Full } else { Self::Sql(Arc::new(source)) }
     }
 }
 
 impl From<rusqlite::Error> for Error {
     fn from(source: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(source))
+        if source.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full } else { Self::Sqlite(Arc::new(source)) }
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Hints {
     /// Greetings since another node was heard.
     unanswered: AtomicU32,
     greets: AtomicBool,
+    /// Whether another node was ever heard.
+    heard: AtomicBool,
 }
 
 impl Hints {
@@ -51,6 +53,7 @@ impl Hints {
             some: Notify::new(),
             unanswered: AtomicU32::new(0),
             greets: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
         })
     }
 
@@ -63,6 +66,11 @@ impl Hints {
         let sum = news.entry(queue_id).or_default();
         *sum = sum.saturating_add(messages);
         self.some.notify_one();
+    }
+
+    /// Whether another node was heard since this one started.
+    pub(super) fn has_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 
     fn is_alone(&self) -> bool {
@@ -139,6 +147,7 @@ impl Hints {
         if let Some((origin, news)) = heard.payload().split_once(' ')
             && origin != self.origin
         {
+            self.heard.store(true, Ordering::Relaxed);
             if self.unanswered.swap(0, Ordering::Relaxed) > GREETINGS_MAX {
                 self.greet();
             }

@@ -17,6 +17,8 @@ pub(super) trait Job: Send {
     fn fail(&mut self, why: Error);
     /// Whether it can run again after it was undone.
     fn is_repeatable(&self) -> bool;
+    /// Whether it adds to what is stored: it is not tried again on a full disk.
+    fn grows(&self) -> bool;
     /// Whether it is one statement.
     fn is_one_statement(&self, engine: Engine) -> bool;
     /// What to try alone after this was undone: a job for each of those who share it. Itself, where there is nothing to
@@ -61,6 +63,10 @@ where
         false
     }
 
+    fn grows(&self) -> bool {
+        true
+    }
+
     fn is_one_statement(&self, _: Engine) -> bool {
         false
     }
@@ -83,6 +89,8 @@ where
 
 /// A kind of change that takes any number of callers' values in few statements.
 pub(super) trait Kind: Sized + Send + 'static {
+    /// Whether it adds to what is stored.
+    const GROWS: bool;
     /// What one caller brings.
     type Value: Send + Sync + 'static;
     /// What one caller is told.
@@ -174,6 +182,10 @@ impl<K: Kind> Job for Merged<K> {
 
     fn is_repeatable(&self) -> bool {
         true
+    }
+
+    fn grows(&self) -> bool {
+        K::GROWS
     }
 
     fn is_one_statement(&self, engine: Engine) -> bool {

@@ -18,6 +18,7 @@ use crate::store::floors::Floors;
 use crate::store::hints::Hints;
 use crate::store::jobs::{Job, Waiting, jobs};
 use crate::store::open::SqliteFile;
+use crate::store::room::Room;
 use crate::store::tx::Connection;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
@@ -67,6 +68,7 @@ pub(super) struct Lane {
     pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
     pub(super) floors: Arc<Floors>,
+    pub(super) room: Arc<Room>,
     /// Where other nodes may wait for messages too.
     pub(super) hints: Option<Arc<Hints>>,
     /// The tasks beside the lanes end with the last lane.
@@ -86,10 +88,12 @@ impl Lane {
         while self.wait(&mut waiting, &mut kept).await > 0 {
             let alone = self.commit(jobs(waiting.drain(..)), &mut kept).await;
             for job in alone {
-                self.commit(vec![job], &mut kept).await;
+                for lost in self.commit(vec![job], &mut kept).await {
+                    lost.finish(Err(Error::Full));
+                }
             }
             if let (Some(wal), Some(tx)) = (&mut wal, &mut kept) {
-                wal.tidy(tx);
+                if self.room.is_left() { wal.tidy(tx) } else { self.room.look(tx) }
             }
         }
     }
@@ -121,24 +125,27 @@ impl Lane {
         if kept.as_ref().is_some_and(Tx::is_broken) {
             *kept = None;
         }
-        finish(batch, ended)
+        finish(batch, ended, self.room.is_left())
     }
 
     /// Runs jobs in one transaction. Says of each whether it was kept.
     async fn run_together(&self, batch: &mut [Box<dyn Job>], kept: &mut Kept) -> Result<Vec<bool>, Error> {
-        let tx = self.begin(kept).await.inspect_err(|error| {
-            tracing::error!(%error, changes = batch.len(), "cannot begin a transaction");
-        })?;
-        match run_batch(tx, batch).await {
+        let tx = self.begin(kept).await.inspect_err(|error| self.room.failed(error, "cannot begin a transaction"))?;
+        match run_batch(tx, batch, &self.room).await {
             Ok(done) => {
                 self.ring_all(tx);
                 Ok(done)
             }
             Err(error) => {
-                tracing::error!(%error, changes = batch.len(), "a transaction failed");
+                self.room.failed(&error, "a transaction failed");
                 // It may still be open; such a connection must not be used again.
                 tx.close_on_drop();
                 let _ = tx.control("ROLLBACK").await;
+                if matches!(error, Error::Full) {
+                    // Nothing of it is there. What frees room is worth another try, with what was kept back.
+                    batch.iter_mut().filter(|job| job.grows()).for_each(|job| job.fail(Error::Full));
+                    return Ok(vec![false; batch.len()]);
+                }
                 Err(error)
             }
         }
@@ -156,9 +163,13 @@ impl Lane {
                 Ok(vec![true])
             }
             Some(error) if error.is_of_values() || error.is_stale_statement() => Ok(vec![false]),
+            Some(Error::Full) => {
+                self.room.failed(&Error::Full, "");
+                Ok(vec![false])
+            }
             Some(error) => {
                 // It is not known whether it was committed.
-                tracing::error!(%error, "a statement failed");
+                self.room.failed(&error, "a statement failed");
                 tx.close_on_drop();
                 Err(error)
             }
@@ -214,7 +225,7 @@ impl Lane {
 
 /// Answers the jobs of a transaction, but for those that were undone and may be tried alone. Where the transaction
 /// failed as a whole, nothing is: its end is not known.
-fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>) -> Vec<Box<dyn Job>> {
+fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>, has_room: bool) -> Vec<Box<dyn Job>> {
     let kept = match ended {
         Ok(kept) => kept,
         Err(error) => {
@@ -224,6 +235,10 @@ fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>) -> Vec<Box<
     };
     let mut alone = vec![];
     for (job, kept) in batch.into_iter().zip(kept) {
+        if !kept && !has_room && job.grows() {
+            job.finish(Err(Error::Full));
+            continue;
+        }
         match if kept { Err(job) } else { job.apart() } {
             Ok(parts) => alone.extend(parts),
             Err(job) => job.finish(Ok(())),
@@ -233,15 +248,18 @@ fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>) -> Vec<Box<
 }
 
 /// Runs the jobs and commits. Says of each whether it was kept; the others were undone.
-async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>, Error> {
+async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Result<Vec<bool>, Error> {
     if batch.len() == 1 || batch.iter().all(|job| job.is_repeatable()) {
-        let keep = run_as_one(tx, batch).await?;
+        let keep = run_as_one(tx, batch, room).await?;
         return Ok(vec![keep; batch.len()]);
     }
     let mut kept = Vec::with_capacity(batch.len());
     for job in batch {
         tx.savepoint().await?;
-        let (keep, _) = run_job(tx, job).await;
+        let (keep, failure) = run_job(tx, job).await;
+        if let Some(Error::Full) = failure {
+            return Err(Error::Full);
+        }
         if !keep {
             tx.undo().await?;
         }
@@ -253,9 +271,13 @@ async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>,
 }
 
 /// Runs jobs that are kept or undone together: what is undone can be tried again alone.
-async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Result<bool, Error> {
     for job in batch {
-        if !run_job(tx, job).await.0 {
+        let (keep, failure) = run_job(tx, job).await;
+        if !keep {
+            if let Some(error @ Error::Full) = failure {
+                room.failed(&error, "");
+            }
             tx.rollback().await?;
             return Ok(false);
         }

@@ -11,6 +11,7 @@ use crate::store::floors::Floors;
 use crate::store::hints::Hints;
 use crate::store::jobs::Waiting;
 use crate::store::lane::{Lane, Pool, Queue};
+use crate::store::room::Room;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
@@ -58,6 +59,7 @@ pub(super) struct Lanes {
     pub(super) vault: Arc<Vault>,
     pub(super) wakes: Arc<Wakes>,
     pub(super) floors: Arc<Floors>,
+    pub(super) room: Arc<Room>,
     pub(super) hints: Option<Arc<Hints>>,
     pub(super) alive: Arc<DropGuard>,
 }
@@ -117,6 +119,7 @@ impl Lanes {
             vault: self.vault.clone(),
             wakes: self.wakes.clone(),
             floors: self.floors.clone(),
+            room: self.room.clone(),
             hints: self.hints.clone(),
             _alive: self.alive.clone(),
             jobs_per_commit_max,

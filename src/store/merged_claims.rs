@@ -22,6 +22,7 @@ pub(super) struct ToClaim {
 }
 
 impl Kind for Claims {
+    const GROWS: bool = false;
     type Value = ToClaim;
     type Answer = Vec<Claimed>;
 

@@ -31,6 +31,7 @@ pub(super) struct ToInsert {
 }
 
 impl Kind for Inserts {
+    const GROWS: bool = true;
     type Value = ToInsert;
     type Answer = ();
 
@@ -111,6 +112,7 @@ pub(super) struct ToDelete {
 }
 
 impl Kind for Deletes {
+    const GROWS: bool = false;
     type Value = ToDelete;
     /// The groups of the messages that are gone.
     type Answer = Vec<String>;

@@ -51,6 +51,7 @@ pub mod receipt_filters;
 pub mod receipt_rules;
 pub mod receive_attempts;
 pub mod replays;
+mod room;
 mod rows;
 pub mod sending_accounts;
 pub mod sending_use;

@@ -1,5 +1,5 @@
 //! Opens the store: finds the engine, migrates, starts the writer lanes.
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::store::hints::{Hints, open_ear};
 use crate::store::jobs::{Change, Kind, One, Waiting};
 use crate::store::lane::Pool;
 use crate::store::lanes::{Doors, Lanes, POSTGRES_LANES};
+use crate::store::room::Room;
 use crate::store::sending_use;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
@@ -78,6 +79,8 @@ pub struct Store {
     clock: Clock,
     vault: Arc<Vault>,
     engine: Engine,
+    room: Arc<Room>,
+    hints: Option<Arc<Hints>>,
 }
 
 impl Store {
@@ -91,6 +94,7 @@ impl Store {
         let vault = Arc::new(vault);
         let wakes = Arc::new(Wakes::default());
         let alive = CancellationToken::new();
+        let room = Arc::new(Room::new(clock.clone()));
         let (writers, readers, engine, hints) = match database {
             Database::Sqlite(path) => {
                 let (writers, readers) = open_sqlite(path).await?;
@@ -108,7 +112,8 @@ impl Store {
             vault: vault.clone(),
             wakes: wakes.clone(),
             floors: Arc::default(),
-            hints,
+            room: room.clone(),
+            hints: hints.clone(),
             alive: Arc::new(alive.drop_guard()),
         };
         let doors = match database {
@@ -123,6 +128,8 @@ impl Store {
             clock,
             vault,
             engine,
+            room,
+            hints,
         };
         // Another mode may have sent in between without counting.
         store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await?;
@@ -145,9 +152,34 @@ impl Store {
 
     /// Hands in a value of a kind that many callers bring, and returns once its change is durable.
     pub(super) async fn hand_in<K: Kind>(&self, value: K::Value) -> Result<K::Answer, Error> {
+        if K::GROWS {
+            self.room.check()?;
+        }
         let (reply, answer) = oneshot::channel();
         self.doors.enter(K::waiting(One { value, reply })).await?;
         answer.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Keeps so many octets of the disk back for the day when it is full, in a file beside SQLite's database: then they are
+    /// let go, for receives and deletes. 0: none.
+    ///
+    /// # Errors
+    /// When there is no room for it even now.
+    pub fn keep_back(&self, database: &Path, octets: u64) -> std::io::Result<()> {
+        self.room.keep(database, octets)
+    }
+
+    /// Whether there is room on the disk for what is new. Work that adds to what is stored is not begun without.
+    pub fn has_room(&self) -> bool {
+        self.room.is_left()
+    }
+
+    /// To be asked before a change that adds to what is stored; values that are handed in are asked by themselves.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn check_room(&self) -> Result<(), Error> {
+        self.room.check()
     }
 
     /// Runs `work` on a connection for reading. Two queries in it may see two states of the data.
@@ -187,6 +219,11 @@ impl Store {
         self.engine == Engine::Postgres
     }
 
+    /// Whether another node that uses the same database was heard.
+    pub fn has_heard_others(&self) -> bool {
+        self.hints.as_ref().is_some_and(|hints| hints.has_heard())
+    }
+
     /// Which engine is open.
     pub fn engine(&self) -> Engine {
         self.engine
@@ -201,6 +238,20 @@ fn make_private(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(sqlx::Error::Io(error).into()),
         _ => Ok(()),
     }
+}
+
+/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's migrations know
+/// of no others. PostgreSQL's hold a lock in the database.
+async fn alone(path: &Path) -> Result<File, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-opening");
+    let held = tokio::task::spawn_blocking(move || {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(name)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    let held = held.await.map_err(|_| Error::Panicked)?;
+    Ok(held.map_err(sqlx::Error::Io)?)
 }
 
 /// How many connections for reading there are at the most.
@@ -238,6 +289,7 @@ impl SqliteFile {
 
 pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
     make_private(path)?;
+    let _alone = alone(path).await?;
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_MAX);
     let options = PRAGMAS.iter().fold(options, |options, (name, value)| options.pragma(*name, *value));
     let mut migrating = SqliteConnection::connect_with(&options).await?;

@@ -67,6 +67,7 @@ pub struct Settled {
 pub(super) struct Settles;
 
 impl Kind for Settles {
+    const GROWS: bool = false;
     type Value = Settled;
     /// Whether the job was still held.
     type Answer = bool;

@@ -163,6 +163,7 @@ impl Topics {
     }
 
     async fn publish_lot(&self, topic: &Arn, lot: Vec<Entry>) -> Result<Vec<(usize, Published)>, Error> {
+        self.store().check_room()?;
         let (topics, topic) = (self.clone(), topic.clone());
         self.store()
             .write(move |tx| {

@@ -37,6 +37,9 @@ impl Topics {
     /// # Errors
     /// When the store fails.
     pub async fn replay_round(&self) -> Result<usize, store::Error> {
+        if !self.store().has_room() {
+            return Ok(0);
+        }
         let (mut replayed, mut after) = (0, 0);
         loop {
             let mut due: Vec<i64> = self.store().read(|tx| Box::pin(replays::due(tx, after, AT_ONCE))).await?;

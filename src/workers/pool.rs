@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::{Id, JoinSet};
 
-use crate::base::{Clock, Instant, Timestamp, ids};
+use crate::base::{Clock, Instant, Quiet, Timestamp, ids};
 use crate::store;
 use crate::store::messages::Groups;
 use crate::store::settled::Settled;
@@ -58,12 +58,13 @@ pub struct Pool {
     at_once_max: usize,
     per_group_max: Option<u32>,
     slow: Arc<Slow>,
+    quiet: Arc<Quiet>,
 }
 
 impl Pool {
     /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
     pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
-        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None, slow: Arc::default() }
+        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None, slow: Arc::default(), quiet: Arc::default() }
     }
 
     /// The same, with at most `max` jobs of one group at a time, on all nodes together: so a group whose jobs take long
@@ -98,6 +99,9 @@ impl Pool {
     /// # Errors
     /// When the store fails.
     pub async fn round(&self) -> Result<usize, store::Error> {
+        if !self.store.has_room() {
+            return Ok(0);
+        }
         let claims = self.claim(self.at_once_max.min(CLAIM_MAX)).await?;
         let count = claims.len();
         let one = async |claim: Claim| self.settle(&claim, self.work_one(&claim).await).await;
@@ -120,7 +124,9 @@ impl Pool {
             if stopping && running.is_empty() {
                 return;
             }
-            let free = if stopping { 0 } else { self.at_once_max.saturating_sub(running.len()).min(CLAIM_MAX) };
+            // What is done and cannot be written down would be done again.
+            let idle = stopping || !self.store.has_room();
+            let free = if idle { 0 } else { self.at_once_max.saturating_sub(running.len()).min(CLAIM_MAX) };
             let claimed = if free == 0 { 0 } else { self.start(free, &stop, &mut running).await };
             if claimed > 0 && claimed == free {
                 continue;
@@ -150,7 +156,7 @@ impl Pool {
         let claims = match self.claim(free).await {
             Ok(claims) => claims,
             Err(error) => {
-                tracing::error!(queue.name = self.work.queue().name(), %error, "cannot claim jobs");
+                self.fails(&error, "cannot claim jobs");
                 return 0;
             }
         };
@@ -272,7 +278,7 @@ impl Pool {
             }
             Ok(false) => tracing::warn!(queue.name = queue.name(), job.id = id, "the claim was lost; outcome not kept"),
             Err(error) => {
-                tracing::error!(queue.name = queue.name(), job.id = id, %error, "cannot write an outcome");
+                self.fails(&error, "cannot write an outcome");
                 self.put_off(claim).await;
             }
         }
@@ -308,19 +314,18 @@ impl Pool {
             })
             .await;
         if let Err(error) = renewed {
-            tracing::error!(queue.name = self.name(), %error, "cannot renew claims");
+            self.fails(&error, "cannot renew claims");
         }
     }
 
     /// Sleeps until a job is visible. Another node may add one, so this looks again and again; a look is a query, and a claim
     /// that finds nothing would be a transaction.
     async fn sleep_until_work(&self) {
-        let queue = self.work.queue();
         // Under load a bell rings before, and the look is saved.
         self.clock.sleep(SOON).await;
         loop {
             let next = self.next_visible_at().await.unwrap_or_else(|error| {
-                tracing::error!(queue.name = queue.name(), %error, "cannot look into the queue");
+                self.fails(&error, "cannot look into the queue");
                 None
             });
             let left = next.map_or(LOOK_EVERY, |at| at.since(self.clock.now()));
@@ -329,6 +334,12 @@ impl Pool {
                 return;
             }
         }
+    }
+
+    /// The store failed, as it does for each of the jobs then.
+    fn fails(&self, error: &store::Error, what: &str) {
+        let queue = self.name();
+        self.quiet.tell(&self.clock, |left_out| tracing::error!(queue.name = queue, %error, left_out, "{what}"));
     }
 
     async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {

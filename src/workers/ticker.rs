@@ -3,7 +3,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::base::Clock;
+use crate::base::{Clock, Quiet};
 use crate::workers::Stop;
 
 /// Runs `round` on `state` every `period`, the first time at once, until the stop begins. A round that fails is logged; the next
@@ -17,13 +17,16 @@ where
 {
     let (clock, soft) = (clock.clone(), stop.soft().clone());
     stop.spawn(name, async move {
+        let quiet = Quiet::new();
         loop {
             tokio::select! {
                 biased;
                 () = soft.cancelled() => return,
                 done = round(state.clone()) => {
                     if let Err(error) = done {
-                        tracing::error!(round = name, %error, "a round of regular work failed");
+                        quiet.tell(&clock, |left_out| {
+                            tracing::error!(round = name, %error, left_out, "a round of regular work failed");
+                        });
                     }
                 }
             }

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mailin_embedded::response::OK;
@@ -128,6 +128,7 @@ struct State {
     seen: Mutex<HashMap<String, usize>>,
     lines: Mutex<Vec<String>>,
     connections: AtomicUsize,
+    puts_off: AtomicBool,
 }
 
 impl FaultySmtp {
@@ -152,6 +153,11 @@ impl FaultySmtp {
 
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// From now on every recipient is put off, or none.
+    pub fn put_off(&self, puts_off: bool) {
+        self.state.puts_off.store(puts_off, Ordering::SeqCst);
     }
 
     /// Every command line so far.
@@ -192,6 +198,7 @@ async fn converse(socket: TcpStream, script: Script, state: &State) -> io::Resul
                 let count = *state.seen.lock().expect("seen").entry(to.clone()).and_modify(|n| *n += 1).or_insert(1);
                 open.to = vec![to.clone()];
                 match to.split('@').next().unwrap_or_default() {
+                    _ if state.puts_off.load(Ordering::SeqCst) => say(&mut socket, "451 4.3.0 try again later").await?,
                     "tempfail" => say(&mut socket, "450 4.2.1 come back later").await?,
                     "greylist" if count == 1 => say(&mut socket, "450 4.7.1 greylisted").await?,
                     "permfail" => say(&mut socket, "550 5.1.1 no such user").await?,

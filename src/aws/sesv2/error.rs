@@ -64,6 +64,7 @@ impl ServiceError for SesV2Error {
             Self::AccessDenied(_) => ErrorShape::sender("AccessDeniedException", 403),
             Self::SendingPaused(_) => ErrorShape::sender("SendingPausedException", 400),
             Self::TooManyRequests(_) => ErrorShape::sender("TooManyRequestsException", 429),
+            Self::Internal(store::Error::Full) => ErrorShape::unavailable(),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
         }
     }

@@ -3,6 +3,7 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::topics;
 use crate::topics::error::AttributeFault;
+use crate::{queues, store};
 
 const INVALID_PARAMETER: ErrorShape = ErrorShape::sender("InvalidParameter", 400);
 const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 400);
@@ -28,6 +29,8 @@ impl ServiceError for SnsError {
     fn shape(&self) -> ErrorShape {
         match self {
             Self::Refused(shape, _) => *shape,
+            Self::Internal(topics::Error::Internal(store::Error::Full)) => ErrorShape::unavailable(),
+            Self::Internal(topics::Error::Queue(queues::Error::Internal(store::Error::Full))) => ErrorShape::unavailable(),
             Self::Internal(_) => INTERNAL,
         }
     }

@@ -50,6 +50,7 @@ impl Receiving {
     /// Returns the message id, after the commit. Fails with [`Error::TooManyHops`] for a mail that runs in a loop and
     /// with [`Error::NoRecipients`].
     pub async fn accept(&self, mail: InboundMail) -> Result<String, Error> {
+        self.store().check_room()?;
         if parse::received_count(&mail.data) > MAX_HOPS {
             return Err(Error::TooManyHops);
         }

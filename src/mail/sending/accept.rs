@@ -138,6 +138,7 @@ impl Sending {
 
     /// [`Sending::accept`], on terms. A call that was accepted before on the same terms gives the first one's id.
     pub async fn accept_on(&self, submission: Submission, terms: Terms) -> Result<String, SendError> {
+        self.store.check_room()?;
         let mut submission = submission;
         let count = submission.recipients.len();
         if count == 0 {

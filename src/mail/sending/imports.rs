@@ -128,7 +128,7 @@ impl Imports {
         let mut steps = 0;
         loop {
             // Mostly none is, and then nobody is kept from writing.
-            if !import_jobs::any_due(&mut self.store.reader().await?).await? {
+            if !self.store.has_room() || !import_jobs::any_due(&mut self.store.reader().await?).await? {
                 return Ok(steps);
             }
             let claimed: Result<_, store::Error> = self

@@ -1,0 +1,39 @@
+//! The log on stderr, and what is logged, which may change while the server runs.
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Settings;
+
+type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+/// What is logged.
+pub struct LogFilter(SetFilter);
+
+impl LogFilter {
+    /// Logs this from now on, in the words of `tracing_subscriber::EnvFilter`.
+    ///
+    /// # Errors
+    /// When it is no filter; what was logged before is logged on.
+    pub fn set(&self, filter: &str) -> Result<(), String> {
+        (self.0)(EnvFilter::try_new(filter).map_err(|error| error.to_string())?)
+    }
+}
+
+/// Starts the log of this process. What is no filter counts as `info`.
+pub fn start_log(settings: &Settings) -> LogFilter {
+    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
+    if settings.log_json {
+        let log = log.json().flatten_event(true).with_filter_reloading();
+        let handle = log.reload_handle();
+        log.init();
+        LogFilter(Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string())))
+    } else {
+        let log = log.with_target(false).with_filter_reloading();
+        let handle = log.reload_handle();
+        log.init();
+        LogFilter(Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string())))
+    }
+}

@@ -1,0 +1,76 @@
+//! What keeps a server steady beside its work: room on the disk, other nodes that would look for objects elsewhere, files that
+//! others can read.
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::private::warn_if_open;
+use crate::base::Clock;
+use crate::config::{Mode, Settings};
+use crate::outlets::Objects;
+use crate::store::{Database, Error, Store};
+use crate::workers::{Stop, tick};
+
+/// How often a full disk is looked at, where nobody writes.
+const DISK_EVERY: Duration = Duration::from_secs(10);
+/// How soon it is said that another node was heard.
+const NODES_EVERY: Duration = Duration::from_secs(5);
+
+/// Where SQLite's database is.
+///
+/// # Errors
+/// When the URL is none.
+pub(super) fn sqlite_file(settings: &Settings) -> Result<Option<PathBuf>, String> {
+    Ok(match settings.database_url.parse()? {
+        Database::Sqlite(path) => Some(path),
+        Database::Postgres(_) => None,
+    })
+}
+
+/// Keeps room back for the day when the disk is full.
+pub(super) fn keep_room(settings: &Settings, store: &Store) {
+    if let Ok(Some(path)) = sqlite_file(settings)
+        && let Err(error) = store.keep_back(&path, settings.disk_reserve)
+    {
+        tracing::warn!(%error, octets = settings.disk_reserve, "the disk has no room for what is to be kept back (disk-reserve)");
+    }
+}
+
+/// Warns of files with secrets that others can read. The master key's is looked at where it is read.
+pub(super) fn check_files(settings: &Settings) {
+    if settings.mode == Mode::Serve {
+        warn_if_open("the root account's key", &settings.data_dir.join("credentials"));
+    }
+    if let Some((_, key)) = &settings.tls {
+        warn_if_open("the key of the certificate", key);
+    }
+    if let Some(key) = &settings.objects.gcs_service_account {
+        warn_if_open("the key of a service account", key);
+    }
+}
+
+/// Looks at a full disk again where nobody writes, and at who else uses the database.
+pub(super) fn watch(stop: &Stop, clock: &Clock, settings: &Settings, store: &Store, objects: &Objects) {
+    tick(stop, clock, "disk", DISK_EVERY, store.clone(), async |store| {
+        if !store.has_room() {
+            // Whoever writes sees what room there is.
+            store.write(|_| Box::pin(async { Ok::<_, Error>(()) })).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    let apart = store.is_shared() && objects.are_folders() && !settings.objects.objects_shared.unwrap_or(false);
+    if !apart {
+        return;
+    }
+    const HELP: &str = "buckets are folders in this node's data directory, where other nodes on the database do not find them: \
+                        use object-store, or share the folder and say objects-shared";
+    tracing::warn!("{HELP}");
+    let state = (store.clone(), Arc::new(AtomicBool::new(false)));
+    tick(stop, clock, "other nodes", NODES_EVERY, state, async |(store, said)| {
+        if store.has_heard_others() && !said.swap(true, Ordering::Relaxed) {
+            tracing::error!("another node uses the same database; {HELP}");
+        }
+        Ok::<_, Error>(())
+    });
+}
