@@ -117,7 +117,6 @@ impl App {
             .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
         steady::check_files(&settings);
         let store = open_store(&settings, clock.clone()).await?;
-        steady::keep_room(&settings, &store);
         access::seal_secrets(&store).await?;
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
@@ -157,6 +156,7 @@ impl App {
             app.start_regular_work(&clock);
             steady::watch(&app.stop, &clock, &settings, &app.store, &app.parts.objects);
         }
+        steady::keep_room(&settings, &app.store);
         app.health.ready();
         Ok(app)
     }

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::Clock;
+use crate::base::{Clock, Quiet};
 use crate::http::connection::Connection;
 use crate::http::metrics::Metrics;
 use crate::http::places::Places;
@@ -64,6 +64,7 @@ impl Listener {
             connections: TaskTracker::new(),
             peers: Places::new(CONNECTIONS_PER_PEER_MAX),
         };
+        let quiet = Quiet::new();
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { break };
             let accepted = tokio::select! {
@@ -78,7 +79,9 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => server.talk(stream, peer.ip().to_canonical(), place),
                 Err(error) => {
-                    tracing::warn!(%error, %address, "cannot accept an http connection");
+                    quiet.tell(&server.clock, |left_out| {
+                        tracing::warn!(%error, %address, left_out, "cannot accept an http connection");
+                    });
                     server.clock.sleep(ACCEPT_PAUSE).await;
                 }
             }

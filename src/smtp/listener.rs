@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::{Clock, ids};
+use crate::base::{Clock, Quiet, ids};
 use crate::smtp::connection::{Connection, Shared};
 use crate::smtp::gate::{Full, Gate, Place};
 use crate::smtp::limits::Limits;
@@ -84,6 +84,7 @@ impl<U: Upstream> Listener<U> {
 
     /// Serves until `stop`, then waits for the sessions, at most `grace`; returns when the last has ended.
     pub async fn serve(self, stop: CancellationToken, grace: Duration) {
+        let quiet = Quiet::new();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -93,7 +94,9 @@ impl<U: Upstream> Listener<U> {
             match accepted {
                 Ok((stream, peer)) => self.admit(stream, peer.ip().to_canonical()),
                 Err(error) => {
-                    tracing::warn!(%error, address = %self.address, "cannot accept an smtp connection");
+                    quiet.tell(&self.shared.site.clock, |left_out| {
+                        tracing::warn!(%error, address = %self.address, left_out, "cannot accept an smtp connection");
+                    });
                     self.shared.site.clock.sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -2,6 +2,7 @@
 //! is there can be received and deleted, which writes too.
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,7 +57,14 @@ impl Room {
         name.push("-reserve");
         let reserve = Reserve { file: name.into(), octets };
         self.state().reserve = Some(reserve.clone());
-        reserve.make()
+        let was_let_go = fs::metadata(&reserve.file).is_ok_and(|file| file.len() == 0);
+        let made = reserve.make();
+        if made.is_err() && was_let_go {
+            // It was full when the last run ended, and is so still.
+            self.failed(&Error::Full, "");
+            return Ok(());
+        }
+        made
     }
 
     /// Whether something new can be taken.
@@ -92,7 +100,7 @@ impl Room {
         if self.full.swap(true, Ordering::AcqRel) {
             return;
         }
-        let let_go = state.reserve.as_ref().is_some_and(|reserve| fs::remove_file(&reserve.file).is_ok());
+        let let_go = state.reserve.as_ref().is_some_and(|reserve| reserve.let_go().is_ok());
         drop(state);
         tracing::error!(
             let_go,
@@ -139,14 +147,31 @@ impl Reserve {
                 _ => Ok(()),
             };
         }
-        let file = File::options().create(true).truncate(false).write(true).open(&self.file)?;
+        let held = fs::metadata(&self.file).map_or(0, |file| file.len());
+        if self.free()? < (self.octets + MARGIN).saturating_sub(held) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&self.file)?;
         file.set_len(self.octets)?;
         let made = posix_fallocate(&file, 0, i64::try_from(self.octets).unwrap_or(i64::MAX));
         if made.is_err() {
             // A part of it would only be in the way.
-            let _ = fs::remove_file(&self.file);
+            file.set_len(0)?;
         }
         Ok(made?)
+    }
+
+    /// Gives the room back. The empty file says that it was so, until there is room again.
+    fn let_go(&self) -> io::Result<()> {
+        File::options().write(true).open(&self.file)?.set_len(0)
+    }
+
+    /// What is free on the disk, in octets.
+    fn free(&self) -> io::Result<u64> {
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let disk = statvfs(folder)?;
+        #[allow(clippy::useless_conversion, reason = "these are of other sizes elsewhere")]
+        Ok(u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size())))
     }
 
     /// Keeps the reserve back again, if much more than that is free on the disk and in the database itself, where what was
@@ -159,10 +184,7 @@ impl Reserve {
             Ok(u64::try_from(value).unwrap_or(0))
         };
         let inside = number("PRAGMA freelist_count", "freelist_count")? * number("PRAGMA page_size", "page_size")?;
-        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let disk = statvfs(folder).map_err(|error| sqlx::Error::Io(error.into()))?;
-        #[allow(clippy::useless_conversion, reason = "these are of other sizes elsewhere")]
-        let outside = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
+        let outside = self.free().map_err(sqlx::Error::Io)?;
         if !self.is_worth(outside, inside) {
             return Ok(false);
         }
@@ -170,7 +192,7 @@ impl Reserve {
     }
 
     fn is_worth(&self, outside: u64, inside: u64) -> bool {
-        outside >= self.octets && outside.saturating_add(inside) >= self.octets.saturating_mul(2).saturating_add(MARGIN)
+        outside >= self.octets + MARGIN && outside.saturating_add(inside) >= self.octets.saturating_mul(2).saturating_add(MARGIN)
     }
 }
 
@@ -191,7 +213,8 @@ mod tests {
         room.failed(&Error::Closed, "something else");
         assert!(room.check().is_ok());
         room.failed(&Error::Full, "a commit");
-        assert!(!file.exists() && matches!(room.check(), Err(Error::Full)));
+        assert!(matches!(room.check(), Err(Error::Full)));
+        assert_eq!(fs::metadata(&file).expect("a sign of it").len(), 0);
     }
 
     #[test]
@@ -208,7 +231,7 @@ mod tests {
     fn there_is_room_again_when_more_than_the_reserve_is_free_on_the_disk_and_in_the_database() {
         let reserve = Reserve { file: "db-reserve".into(), octets: 64 * MIB };
         for (outside, inside, worth) in
-            [(63, 900, false), (64, 10, false), (64, 72, true), (136, 0, true), (135, 0, false)]
+            [(71, 900, false), (72, 10, false), (72, 64, true), (136, 0, true), (135, 0, false)]
         {
             assert_eq!(reserve.is_worth(outside * MIB, inside * MIB), worth, "{outside} {inside}");
         }

@@ -183,7 +183,12 @@ impl Traffic {
             let Some(wait) = self.wait(name).filter(|_| no_place.why.is_none() && !left.is_zero()) else {
                 return Err(no_place);
             };
-            if self.0.clock.timeout(left, wait.freed.notified()).await.is_none() {
+            let freed = wait.freed.notified();
+            // From here on a rest that begins wakes this one too.
+            if let Some(rest) = self.rests(name) {
+                return Err(rest);
+            }
+            if self.0.clock.timeout(left, freed).await.is_none() {
                 return Err(no_place);
             }
         }
@@ -311,6 +316,8 @@ impl Site {
         let wait = first.saturating_mul(1 << self.rests.min(10)).min(longest);
         self.rests += 1;
         (self.rests_until, self.why) = (now + wait, Some(why.clone()));
+        // Those who wait for a place would wait for nothing.
+        self.freed.notify_waiters();
         true
     }
 }
