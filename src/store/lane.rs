@@ -93,7 +93,11 @@ impl Lane {
                 }
             }
             if let (Some(wal), Some(tx)) = (&mut wal, &mut kept) {
-                if self.room.is_left() { wal.tidy(tx) } else { self.room.look(tx) }
+                if !self.room.is_left() {
+                    self.room.look(tx);
+                } else if let Err(error) = wal.tidy(tx) {
+                    self.room.failed(&error, "the write-ahead log cannot be moved into the database");
+                }
             }
         }
     }

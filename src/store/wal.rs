@@ -3,7 +3,7 @@
 //! SQLite would move the log into the database within a commit, for which all who commit then would wait. A thread of its own
 //! moves it instead, and the lane only what came meanwhile; then SQLite writes the log from the start again, if it finds nobody
 //! reading. On a busy server somebody always reads, so that sometimes the log is emptied.
-use crate::store::Tx;
+use crate::store::{Error, Tx};
 use crate::store::mover::Mover;
 use crate::store::open::SqliteFile;
 use crate::store::writer::log_pages;
@@ -35,7 +35,10 @@ impl Wal {
     }
 
     /// Moves the log into the database when it is long. Called after each commit, on the connection that writes.
-    pub(super) fn tidy(&mut self, tx: &mut Tx) {
+    ///
+    /// # Errors
+    /// When it cannot be moved: the disk may be full.
+    pub(super) fn tidy(&mut self, tx: &mut Tx) -> Result<(), Error> {
         let pages = log_pages();
         if pages < self.seen {
             // SQLite writes it from the start again.
@@ -44,21 +47,19 @@ impl Wal {
         }
         self.seen = pages;
         if pages < self.next.max(self.move_at) || self.mover.is_at_work() {
-            return;
+            return Ok(());
         }
         self.next = pages + STEP;
-        let Some(writer) = tx.writer() else { return };
+        let Some(writer) = tx.writer() else { return Ok(()) };
         let moved = if pages > self.pages_max {
             writer.empty_log()
         } else if pages.saturating_sub(self.mover.moved) <= REST_MAX || !self.mover.begin() {
             writer.checkpoint()
         } else {
-            return;
+            return Ok(());
         };
-        match moved {
-            Ok(moved) => self.mover.moved = moved,
-            Err(error) => tracing::warn!(%error, "the write-ahead log cannot be moved into the database"),
-        }
+        self.mover.moved = moved?;
+        Ok(())
     }
 }
 
@@ -100,7 +101,7 @@ mod tests {
         reader.control("COMMIT").await.expect("done");
         assert!(size(&path) > 19 * MIB);
 
-        wal.tidy(&mut writer);
+        wal.tidy(&mut writer).expect("tidy");
         assert_eq!(size(&path), 0);
     }
 
@@ -113,7 +114,7 @@ mod tests {
         writer.control("CREATE TABLE large (bytes BLOB)").await.expect("made");
         for n in 0..300 {
             writer.control("INSERT INTO large VALUES (zeroblob(400000))").await.expect("written");
-            wal.tidy(&mut writer);
+            wal.tidy(&mut writer).expect("tidy");
             if n % 3 == 0 {
                 wal.mover.wait();
             }
