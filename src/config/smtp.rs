@@ -31,7 +31,8 @@ impl SmtpClients {
     }
 }
 
-fn within<N: Copy + PartialOrd + Display>(
+/// What was given, or the default, where it is within its limits.
+pub(super) fn within<N: Copy + PartialOrd + Display>(
     name: &str,
     given: Option<N>,
     default: N,
