@@ -170,6 +170,29 @@ pub enum AdminCommand {
     },
 }
 
+impl AdminCommand {
+    /// The region that it is for, if it is for one.
+    pub fn region(&self) -> Option<&Region> {
+        match self {
+            Self::SmtpCredentials { region, .. }
+            | Self::GrantProduction { region, .. }
+            | Self::DenyProduction { region, .. }
+            | Self::ReceiptRule { region, .. }
+            | Self::ExportSuppressed { region, .. }
+            | Self::ImportSuppressed { region, .. }
+            | Self::DnsRecords { region, .. }
+            | Self::RotateDkim { region, .. }
+            | Self::DkimEd25519 { region, .. } => Some(region),
+            Self::Account(_)
+            | Self::Key(_)
+            | Self::ProductionRequests
+            | Self::DecryptObject { .. }
+            | Self::Deliveries { .. }
+            | Self::Transcript { .. } => None,
+        }
+    }
+}
+
 #[derive(Subcommand)]
 pub enum AccountCommand {
     /// Make an account and print its number

@@ -129,6 +129,9 @@ async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
 }
 
 async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<String>, AdminError> {
+    if let Some(region) = command.region().filter(|region| !settings.regions.know(region.as_str())) {
+        return Err(AdminError::Settings(format!("there is no region {region}; the setting regions adds some")));
+    }
     let admin = || Admin::open(settings);
     match command {
         AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,

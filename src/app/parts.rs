@@ -32,13 +32,15 @@ const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 const OUTBOUND_PER_DOMAIN: u32 = 300;
 /// How many received mails are worked on at once. This costs processor and memory: each is held whole.
 const INBOUND_AT_ONCE: usize = 16;
-/// How many deliveries of topics are under way at once. Most wait for the network; each holds its message, 256 KiB at the
-/// most.
-const TOPIC_DELIVERIES_AT_ONCE: usize = 300;
+/// How many deliveries of topics are worked on at once. Four fifths of them may wait for an answer, accounts and endpoints
+/// share these places (`topics/delivery/traffic.rs`); each holds its message, 256 KiB at the most.
+const TOPIC_DELIVERIES_AT_ONCE: usize = 750;
 /// How many of them belong to one subscription, so that one whose endpoint is slow or dead cannot take all places.
 const TOPIC_DELIVERIES_PER_SUBSCRIPTION: u32 = 10;
 /// How many messages are on their way to many subscriptions at once. Each holds a part of its copies in memory.
 const FAN_OUTS_AT_ONCE: usize = 4;
+/// How many of them are one account's.
+const FAN_OUTS_PER_ACCOUNT: u32 = 3;
 
 /// Everything that the listeners and workers share.
 pub struct Parts {
@@ -73,13 +75,16 @@ impl Parts {
         let wrong = |line: String| StartError::Settings(line);
         let dev = settings.mode == Mode::Dev;
         let hostname = settings.hostname.to_string();
-        let queues = Queues::new(store.clone(), clock.clone()).with_names_free_at_once(dev);
+        let queues = Queues::new(store.clone(), clock.clone())
+            .with_names_free_at_once(dev)
+            .with_queues_max(settings.queues_per_account);
         let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
         let ways = ways::open(settings, clock, &streams).map_err(wrong)?;
         let topics = topics.with_ways(ways, settings.signing_url.as_deref());
+        let topics = if dev { topics.following_callers() } else { topics };
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
         let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
@@ -120,11 +125,11 @@ impl Parts {
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
             .with_return_paths(paths);
         let spreader = Spreader::new(topics.clone());
-        let deliverer = Deliverer::new(topics, poster);
+        let deliverer = Deliverer::new(topics, poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
             Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
-            Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader),
+            Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader).per_group(FAN_OUTS_PER_ACCOUNT),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];

@@ -120,7 +120,7 @@ impl App {
         access::seal_secrets(&store).await?;
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
-        let bound_url = format!("http://{}", listener.address());
+        let bound_url = own_url(&settings, listener.address());
         let marks = Marks::of(&store).await?;
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks))?;
         // The others' secrets are sealed by now; these need the core that knows them.
@@ -141,7 +141,7 @@ impl App {
         let health = Health::default();
         let site = pages(&parts, &store, &health).finish(AwsEndpoint::new(
             parts.services.clone(),
-            Gate::new(parts.access.clone(), clock.clone()),
+            Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone()),
             clock.clone(),
         ));
         let soft = stop.soft().clone();
@@ -268,6 +268,15 @@ impl App {
         self.health.stopping();
         self.parts.services.queues.end_waiting();
         self.stop.finish(GRACE).await;
+    }
+}
+
+/// Where links lead to if no setting says: here. An address that stands for all of them leads nowhere.
+fn own_url(settings: &Settings, address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://{}:{}", settings.hostname, address.port())
+    } else {
+        format!("http://{address}")
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::base::{Domain, Secret};
+use crate::base::{Domain, Region, Secret};
 use crate::config::{Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Objects, Problem, Streams};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
@@ -117,10 +117,18 @@ pub struct Given {
         value_parser = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"])]
     pub dkim_canonicalization: Option<String>,
 
-    /// Base of the links in notifications and mails, such as <http://mail.example.com:4566> [default: http:// and the
-    /// http address]
+    /// Base of the links in notifications and mails, such as <http://mail.example.com:4566>, whatever name callers use
+    /// [default: http:// and the http address]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
     pub public_url: Option<String>,
+
+    /// Regions of your own, beside AWS's; requests for any other are refused [default: none]
+    #[arg(long, value_name = "LIST", env = "POSTRIDER_REGIONS", value_delimiter = ',')]
+    pub regions: Option<Vec<Region>>,
+
+    /// Queues that an account may have in a region, 1 to 10,000,000 [default: 100000]
+    #[arg(long, value_name = "N", env = "POSTRIDER_QUEUES_PER_ACCOUNT")]
+    pub queues_per_account: Option<u32>,
 
     /// Certificate chain for SMTP, PEM [default: a self-signed one in the data directory]
     #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_CERTIFICATE", requires = "tls_key")]
@@ -241,6 +249,7 @@ impl Given {
         }
         fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
             disk_reserve, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
+            regions, queues_per_account,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
             dkim_zone, dkim_canonicalization, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);

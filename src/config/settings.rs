@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::base::{Domain, Secret};
+use crate::base::{Domain, Regions, Secret};
 use crate::config::smtp::within;
 use crate::config::{
     Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
@@ -88,6 +88,10 @@ pub struct Settings {
     pub dkim_canonicalization: String,
     /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
     pub public_url: Option<String>,
+    /// The regions in which resources may be made: AWS's and the operator's.
+    pub regions: Regions,
+    /// Queues that an account may have in a region.
+    pub queues_per_account: u32,
     /// Certificate and key for SMTP; `None` means a self-signed pair.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether this node works no jobs.
@@ -162,6 +166,8 @@ impl Settings {
             },
             dkim_canonicalization: given.dkim_canonicalization.unwrap_or_else(|| "relaxed/relaxed".to_owned()),
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
+            regions: Regions::with(&given.regions.unwrap_or_default()),
+            queues_per_account: within("queues-per-account", given.queues_per_account, 100_000, 1..=10_000_000)?,
             tls: match (given.tls_certificate, given.tls_key) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),
                 (None, None) => None,

@@ -12,6 +12,7 @@ mod listener;
 mod listener_tests;
 mod meters;
 mod metrics;
+mod page;
 pub mod peek;
 mod places;
 mod routes;

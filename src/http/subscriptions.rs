@@ -3,14 +3,12 @@
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
 use crate::base::Arn;
+use crate::http::page::{escaped, page, shown};
 use crate::topics;
 use crate::topics::{By, Topics};
 
@@ -86,54 +84,4 @@ fn not_valid() -> Response {
 fn failed(error: &topics::Error) -> Response {
     tracing::error!(%error, "a subscription cannot be changed");
     page(StatusCode::INTERNAL_SERVER_ERROR, "Error", "This did not work. Please try again later.", None)
-}
-
-/// A part of an address, as it may stand in a page: escaped, and not too long.
-fn shown(text: &str) -> String {
-    escaped(&text.chars().filter(|c| !c.is_control()).take(400).collect::<String>())
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// A page; `html` is escaped already. The button posts to the page's own address, which holds all that is needed.
-fn page(status: StatusCode, title: &str, html: &str, button: Option<&str>) -> Response {
-    let button = button.map_or(String::new(), |name| format!("<form method=\"post\"><button>{name}</button></form>"));
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title>\n<h1>{title}</h1>\n<p>{html}</p>\n{button}</html>\n"
-    );
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; form-action 'self'; frame-ancestors 'none'"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The address of this page holds the token, so it is not passed on or kept.
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    (status, headers, body).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stands_in_an_address_cannot_become_part_of_the_page() {
-        assert_eq!(shown("<script>\"&'\r\n"), "&lt;script&gt;&quot;&amp;&#39;");
-        assert!(shown(&"x".repeat(5_000)).len() <= 400);
-    }
 }

@@ -96,6 +96,9 @@ pub enum Error {
         /// How many there may be.
         max: usize,
     },
+    /// The account has as many queues in this region as it may.
+    #[error("an account has {0} queues at the most")]
+    TooManyQueues(u32),
     /// The policy of the queue with this ARN does not let the topic send to it.
     #[error("the policy of {0} does not allow it")]
     Denied(String),

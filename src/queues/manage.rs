@@ -42,7 +42,7 @@ impl Queues {
     /// # Errors
     /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::QueueExists`] when an
     /// attribute that is given has another value there; [`Error::Parameter`] when the dead-letter queue cannot be one;
-    /// [`Error::DeletedRecently`] within a minute of a delete.
+    /// [`Error::DeletedRecently`] within a minute of a delete; [`Error::TooManyQueues`].
     pub async fn create(
         &self,
         scope: &Scope,
@@ -57,11 +57,17 @@ impl Queues {
         let mut settings = Settings { fifo, ..Settings::default() };
         apply(&mut settings, &own, &attributes)?;
         let (scope, name) = (scope.clone(), name.to_owned());
-        let free_at_once = self.names_free_at_once;
+        let (free_at_once, full) = (self.names_free_at_once, self.is_full(&scope).await?.then_some(self.queues_max));
         self.store
             .write(move |tx| {
                 Box::pin(async move {
                     check_target(tx, &settings, &own).await?;
+                    // One that is there is found all the same.
+                    if let Some(max) = full
+                        && queues::find(tx, &scope.account, &scope.region, &name).await?.is_none()
+                    {
+                        return Err(Error::TooManyQueues(max));
+                    }
                     let since = tx.now() - NAME_TAKEN;
                     if !free_at_once
                         && deleted_queues::any_since(tx, &scope.account, &scope.region, &name, since).await?
@@ -77,6 +83,16 @@ impl Queues {
                 })
             })
             .await
+    }
+
+    /// Whether an account has as many queues as it may.
+    async fn is_full(&self, scope: &Scope) -> Result<bool, Error> {
+        if self.headroom.take(scope) {
+            return Ok(false);
+        }
+        let tx = &mut self.store.reader().await?;
+        let count = queues::count(tx, &scope.account, &scope.region, self.queues_max).await?;
+        Ok(!self.headroom.counted(scope.clone(), count.into(), self.queues_max.into()))
     }
 
     /// Finds a queue.

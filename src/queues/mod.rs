@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{AccountId, Arn, Clock, Region};
+use crate::base::{AccountId, Arn, Clock, Headroom, Region};
 use crate::queues::cache::Cache;
 use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
 use crate::store::Store;
@@ -54,6 +54,9 @@ pub struct Queues {
     closing: CancellationToken,
     /// Whether a deleted queue's name is free at once.
     names_free_at_once: bool,
+    /// Queues of an account in a region.
+    queues_max: u32,
+    headroom: Arc<Headroom<Scope>>,
 }
 
 /// Whose queues, and where: names are unique within this.
@@ -69,13 +72,27 @@ impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
         let counting = Arc::new(Counting::new(IN_FLIGHT_MAX));
-        let (cache, closing) = (Arc::default(), CancellationToken::new());
-        Self { store, clock, cache, counting, policies: Arc::default(), closing, names_free_at_once: false }
+        Self {
+            store,
+            clock,
+            cache: Arc::default(),
+            counting,
+            policies: Arc::default(),
+            closing: CancellationToken::new(),
+            names_free_at_once: false,
+            queues_max: u32::MAX,
+            headroom: Arc::default(),
+        }
     }
 
     /// The same, with another limit on the messages of a queue that are in flight.
     pub fn with_in_flight_max(self, max: u32) -> Self {
         Self { counting: Arc::new(Counting::new(max)), ..self }
+    }
+
+    /// The same, where an account may have so many queues in a region. SQS has no such limit.
+    pub fn with_queues_max(self, max: u32) -> Self {
+        Self { queues_max: max, ..self }
     }
 
     /// Lets a queue be made again as soon as it is deleted, not only after a minute: for a developer's machine, where

@@ -1,6 +1,7 @@
 //! Replays of subscriptions: how far each has come through its topic's archive.
 use sqlx::AssertSqlSafe;
 
+use crate::base::AccountId;
 use crate::store::subscriptions::{Subscription, read};
 use crate::store::{Error, Tx, args};
 
@@ -36,16 +37,16 @@ pub async fn end(tx: &mut Tx, id: i64, live: bool, status: Option<&str>) -> Resu
     .await
 }
 
-/// The ids of subscriptions with a replay under way, after the one with id `after`; `limit` at the most.
-pub async fn due(tx: &mut Tx, after: i64, limit: u32) -> Result<Vec<i64>, Error> {
+/// Subscriptions with a replay under way, after the one with id `after`, each with its owner; `limit` at the most.
+pub async fn due(tx: &mut Tx, after: i64, limit: u32) -> Result<Vec<(i64, AccountId)>, Error> {
     // Index: subscriptions_replaying.
     let rows = tx
         .all(
-            "SELECT id FROM subscriptions WHERE replaying = 1 AND state = 1 AND id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, owner FROM subscriptions WHERE replaying = 1 AND state = 1 AND id > $1 ORDER BY id LIMIT $2",
             args![after, limit],
         )
         .await?;
-    rows.iter().map(|row| row.int("id")).collect()
+    rows.iter().map(|row| Ok((row.int("id")?, row.parsed("owner")?))).collect()
 }
 
 /// Ends all replays of a topic that are under way; new messages are delivered from now on.

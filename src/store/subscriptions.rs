@@ -71,6 +71,8 @@ pub struct NewSubscription {
     pub raw: bool,
     /// See [`Subscription::attributes`].
     pub attributes: String,
+    /// Whether a filter policy is among them.
+    pub filtered: bool,
     /// See [`Subscription::token`].
     pub token: String,
     /// See [`Subscription::token_expires_at`].
@@ -110,7 +112,8 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
     let added = tx
         .run(
             "INSERT INTO subscriptions (topic_id, uuid, owner, protocol, endpoint, state, raw, attributes, \
-             token, token_expires_at, authenticated, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11) \
+             token, token_expires_at, authenticated, created_at, filtered) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12) \
              ON CONFLICT (topic_id, protocol, endpoint) DO NOTHING",
             args![
                 new.topic_id,
@@ -123,7 +126,8 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
                 &new.attributes,
                 &new.token,
                 new.token_expires_at,
-                now
+                now,
+                new.filtered
             ],
         )
         .await?;
@@ -255,6 +259,39 @@ pub async fn counts(tx: &mut Tx, topic_id: i64) -> Result<Counts, Error> {
     Ok(counts)
 }
 
+/// How many subscriptions a topic has that are not ended; counts up to `limit`.
+pub async fn count_of_topic(tx: &mut Tx, topic_id: i64, limit: u32) -> Result<u32, Error> {
+    // Index: subscriptions_by_topic.
+    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions WHERE topic_id = $1 AND state IN (0, 1) \
+               LIMIT $2) AS some";
+    counted(tx.one(sql, args![topic_id, limit]).await?)
+}
+
+/// How many subscriptions of a topic have a filter policy; counts up to `limit`.
+pub async fn count_filtered_of_topic(tx: &mut Tx, topic_id: i64, limit: u32) -> Result<u32, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions WHERE topic_id = $1 AND filtered = 1 \
+               LIMIT $2) AS some";
+    counted(tx.one(sql, args![topic_id, limit]).await?)
+}
+
+/// How many filter policies the subscriptions of an account have in a region; counts up to `limit`.
+pub async fn count_filtered(tx: &mut Tx, owner: &AccountId, region: &Region, limit: u32) -> Result<u32, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id \
+               WHERE s.owner = $1 AND s.filtered = 1 AND t.region = $2 LIMIT $3) AS some";
+    counted(tx.one(sql, args![owner, region, limit]).await?)
+}
+
+/// How many subscriptions of an account in a region wait for confirmation; counts up to `limit`.
+pub async fn count_pending(tx: &mut Tx, owner: &AccountId, region: &Region, limit: u32) -> Result<u32, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id \
+               WHERE s.owner = $1 AND s.state = 0 AND t.region = $2 LIMIT $3) AS some";
+    counted(tx.one(sql, args![owner, region, limit]).await?)
+}
+
+fn counted(row: Option<Row>) -> Result<u32, Error> {
+    row.map_or(Ok(0), |row| row.count("n"))
+}
+
 /// Confirms a subscription. `authenticated` says whether only its owner may end it.
 pub async fn confirm(tx: &mut Tx, id: i64, authenticated: bool) -> Result<u64, Error> {
     tx.run("UPDATE subscriptions SET state = 1, authenticated = $1 WHERE id = $2", args![authenticated, id]).await
@@ -274,9 +311,10 @@ pub async fn unsubscribe(tx: &mut Tx, id: i64, token: &str, until: Timestamp) ->
     .await
 }
 
-/// Replaces a subscription's attributes, and whether its messages come without an envelope.
-pub async fn set_attributes(tx: &mut Tx, id: i64, attributes: &str, raw: bool) -> Result<u64, Error> {
-    tx.run("UPDATE subscriptions SET attributes = $1, raw = $2 WHERE id = $3", args![attributes, raw, id]).await
+/// Replaces a subscription's attributes, whether its messages come without an envelope, and whether it has a filter policy.
+pub async fn set_attributes(tx: &mut Tx, id: i64, attributes: &str, raw: bool, filtered: bool) -> Result<u64, Error> {
+    let sql = "UPDATE subscriptions SET attributes = $1, raw = $2, filtered = $3 WHERE id = $4";
+    tx.run(sql, args![attributes, raw, filtered, id]).await
 }
 
 /// Takes a subscription away.

@@ -51,6 +51,14 @@ pub async fn insert(
     Ok(added > 0)
 }
 
+/// How many topics of a kind an account has in a region; counts up to `limit`.
+pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region, fifo: bool, limit: u32) -> Result<u32, Error> {
+    // Index: the unique one of names.
+    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM topics WHERE account = $1 AND region = $2 \
+               AND (CASE WHEN name LIKE '%.fifo' THEN 1 ELSE 0 END) = $3 LIMIT $4) AS some";
+    tx.one(sql, args![account, region, fifo, limit]).await?.map_or(Ok(0), |row| row.count("n"))
+}
+
 /// Finds a topic by its name.
 pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<Topic>, Error> {
     let row = tx

@@ -6,7 +6,7 @@ use crate::store::Tx;
 use crate::store::subscriptions::{self, State};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::envelope::confirmation_page;
-use crate::topics::job::{self, Asking, Job};
+use crate::topics::job::{self, Asking, Job, Target};
 use crate::topics::mailer::{Content, Notice};
 use crate::topics::subscription;
 use crate::topics::topic::find;
@@ -102,9 +102,9 @@ pub(in crate::topics) async fn ask(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -
         token: asked.token.to_owned(),
         at: tx.now().micros(),
         base: asked.base,
+        target: Some(Target::of(&asked.topic.account, asked.protocol.as_str(), asked.endpoint)),
     };
-    job::enqueue(tx, &[(Job::Confirmation(asking), asked.endpoint)]).await?;
-    Ok(())
+    Ok(job::enqueue(tx, &[Job::Confirmation(asking)]).await?)
 }
 
 async fn ask_by_mail(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -> Result<(), Error> {

@@ -126,7 +126,7 @@ impl Topics {
                         message: wording(&publication, &application.platform).unwrap_or(default),
                         more: publication.subject.map(|subject| ("subject".to_owned(), subject)).into_iter().collect(),
                     };
-                    job::enqueue(tx, &[(Job::Direct(direct), "")]).await?;
+                    job::enqueue(tx, &[Job::Direct(direct)]).await?;
                     Ok(id)
                 })
             })

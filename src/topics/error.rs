@@ -32,7 +32,13 @@ pub enum Error {
     /// An attribute that only a FIFO topic has.
     #[error("attribute {0} is for fifo topics")]
     FifoAttribute(String),
-    /// More than 100 subscriptions of a FIFO topic.
+    /// The account has as many topics as it may.
+    #[error("too many topics")]
+    TooManyTopics,
+    /// The topic, or the account, has as many filter policies as it may.
+    #[error("too many filter policies")]
+    TooManyFilterPolicies,
+    /// The topic has as many subscriptions as it may, or too many of the account wait for confirmation.
     #[error("too many subscriptions")]
     TooManySubscriptions,
     /// A protocol that a FIFO topic does not deliver to.

@@ -9,7 +9,7 @@ use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::{Frame, Notification};
 use crate::topics::filter_policy::{Facts, Scope};
-use crate::topics::job::{self, Job};
+use crate::topics::job::{self, Job, Target};
 use crate::topics::rules::{Rules, content_id};
 use crate::topics::signing::Key;
 use crate::topics::{Attribute, Error, Value, attributes};
@@ -33,7 +33,7 @@ pub(in crate::topics) struct Fan<'a> {
 #[derive(Default)]
 pub(in crate::topics) struct Handout {
     to_queues: Vec<(Subscription, Arn, Outgoing)>,
-    jobs: Vec<(Job, String)>,
+    jobs: Vec<Job>,
     ready: BTreeMap<Protocol, Notification>,
 }
 
@@ -70,8 +70,9 @@ impl Fan<'_> {
                 continue;
             }
             handout.ready.entry(protocol).or_insert_with(|| self.notification(protocol));
-            let job = Job::Notification { message: self.kept_as.clone(), subscription: subscription.uuid };
-            handout.jobs.push((job, subscription.endpoint));
+            let target = Target::of(&self.topic.account, &subscription.protocol, &subscription.endpoint);
+            let (message, subscription) = (self.kept_as.clone(), subscription.uuid);
+            handout.jobs.push(Job::Notification { message, subscription, target: Some(target) });
         }
         Ok(handout)
     }
@@ -81,8 +82,7 @@ impl Fan<'_> {
         let Handout { to_queues, jobs, ready } = handout;
         self.send_to_queues(tx, to_queues, targets).await?;
         if !jobs.is_empty() {
-            let named: Vec<_> = jobs.iter().map(|(job, endpoint)| (job.clone(), endpoint.as_str())).collect();
-            job::enqueue(tx, &named).await?;
+            job::enqueue(tx, &jobs).await?;
             let content = serde_json::to_string(&ready).map_err(store::Error::corrupt)?;
             let count = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
             publications::insert(tx, &self.kept_as, &content, count).await?;

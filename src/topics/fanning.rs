@@ -1,5 +1,6 @@
 //! The worker of fan-outs to many subscriptions: part by part, each in one transaction with the place that was reached, so
-//! that each subscription gets the message once, and a restart goes on where the last part ended.
+//! that each subscription gets the message once, and a restart goes on where the last part ended. Accounts take turns of a few
+//! parts, so that a message to many does not hold up others' messages.
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -19,6 +20,8 @@ const PART_MAX: usize = 250;
 const PART_MIN: usize = 8;
 /// About how many bytes of bodies a part has, so that memory stays bounded.
 const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Parts of one turn: then others have theirs.
+const TURN: usize = 8;
 /// How long a job waits when something of our own failed.
 const OWN_FAULT_DELAY: Duration = Duration::from_secs(10);
 
@@ -92,9 +95,14 @@ impl Spreader {
             .await
     }
 
-    async fn spread(&self, message: &str) -> Result<(), Error> {
-        while self.part(message).await? {}
-        Ok(())
+    /// One turn. `false` when there is more to do.
+    async fn spread(&self, message: &str) -> Result<bool, Error> {
+        for _ in 0..TURN {
+            if !self.part(message).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -107,12 +115,14 @@ impl Work for Spreader {
         Box::pin(async move {
             match self.spread(&claim.body).await {
                 // What is left of a fan-out whose topic is gone.
-                Ok(()) => {
+                Ok(true) => {
                     let message = claim.body.clone();
                     Finish::with(Outcome::Done, move |tx| {
                         Box::pin(async move { fan_outs::delete(tx, &message).await.map(drop) })
                     })
                 }
+                // Its account's turn is over.
+                Ok(false) => Finish::plain(Outcome::PutOff(self.topics.clock().now())),
                 Err(error) => {
                     tracing::error!(message.id = claim.body, %error, "a fan-out cannot go on now");
                     let at = self.topics.clock().now() + OWN_FAULT_DELAY;

@@ -6,6 +6,8 @@ use crate::base::Clock;
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::Ways;
+use crate::topics::endpoint::Protocol;
+use crate::topics::limits::{Limits, Room};
 use crate::topics::permission::Policies;
 use crate::topics::signing::Signer;
 
@@ -21,12 +23,32 @@ struct Inner {
     policies: Policies,
     public_url: Option<String>,
     bound_url: String,
+    room: Arc<Room>,
+    /// Whether links to endpoints start with what the caller named this server.
+    follows_callers: bool,
     ways: Ways,
+}
+
+impl Inner {
+    fn anew(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            queues: self.queues.clone(),
+            signer: self.signer.clone(),
+            policies: Policies::default(),
+            public_url: self.public_url.clone(),
+            bound_url: self.bound_url.clone(),
+            room: self.room.clone(),
+            follows_callers: self.follows_callers,
+            ways: self.ways.clone(),
+        }
+    }
 }
 
 impl Topics {
     /// Makes the handle. Links in messages start with `public_url` (`scheme://host[:port]`) where it is configured, else
-    /// with the address that the caller named, else with `bound_url`, the address that HTTP is bound to.
+    /// with `bound_url`, the address that HTTP is bound to: links hold tokens, and what a caller names could be anybody's.
     pub fn new(
         store: Store,
         clock: Clock,
@@ -44,6 +66,8 @@ impl Topics {
             policies: Policies::default(),
             public_url,
             bound_url: bound_url.into(),
+            room: Arc::default(),
+            follows_callers: false,
             ways: Ways::default(),
         }))
     }
@@ -52,22 +76,30 @@ impl Topics {
     /// given. Without, messages go to queues and HTTP endpoints only.
     #[must_use]
     pub fn with_ways(&self, ways: Ways, signing_url: Option<&str>) -> Self {
-        let old = &self.0;
-        Self(Arc::new(Inner {
-            store: old.store.clone(),
-            clock: old.clock.clone(),
-            queues: old.queues.clone(),
-            signer: old.signer.at_home(signing_url),
-            policies: Policies::default(),
-            public_url: old.public_url.clone(),
-            bound_url: old.bound_url.clone(),
-            ways,
-        }))
+        let signer = self.0.signer.at_home(signing_url);
+        Self(Arc::new(Inner { ways, signer, ..self.0.anew() }))
+    }
+
+    /// The same topics on a developer's machine, where links to endpoints that are no mailboxes start with what the caller
+    /// named this server, unless that is configured: containers know it by another name than the developer.
+    #[must_use]
+    pub fn following_callers(&self) -> Self {
+        Self(Arc::new(Inner { follows_callers: true, ..self.0.anew() }))
+    }
+
+    /// The same topics within other limits than SNS's.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self(Arc::new(Inner { room: Arc::new(Room::within(limits)), ..self.0.anew() }))
     }
 
     /// Signs messages, and knows the certificates.
     pub fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(in crate::topics) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     pub(in crate::topics) fn ways(&self) -> &Ways {
@@ -90,10 +122,20 @@ impl Topics {
         &self.0.queues
     }
 
-    /// Where links start, for a caller who named this server `named`.
+    /// Where links to endpoints on the web start, for a caller who named this server `named`.
     pub(in crate::topics) fn base_url(&self, named: Option<&str>) -> String {
-        let url = self.0.public_url.as_deref().or(named).unwrap_or(&self.0.bound_url);
-        url.trim_end_matches('/').to_owned()
+        let named = named.filter(|_| self.0.follows_callers && self.0.public_url.is_none());
+        named.map_or(self.own_url(), |named| named.trim_end_matches('/')).to_owned()
+    }
+
+    /// Where links in mails start: what the settings say, whoever calls.
+    pub(in crate::topics) fn own_url(&self) -> &str {
+        self.0.public_url.as_deref().unwrap_or(&self.0.bound_url).trim_end_matches('/')
+    }
+
+    /// Where the links of a question to an endpoint start.
+    pub(in crate::topics) fn base_for(&self, protocol: Protocol, named: Option<&str>) -> String {
+        if protocol.is_mail() { self.own_url().to_owned() } else { self.base_url(named) }
     }
 }
 

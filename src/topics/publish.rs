@@ -219,8 +219,9 @@ impl Topics {
         let unsigned = !rules.fifo && draft.lacks_signature(&some, rules.version);
         if some.len() > AT_ONCE as usize || unsigned {
             fan_outs::insert(tx, &draft.parts.id, row.id, &draft.content()?).await?;
-            let visible_at = tx.now();
-            let job = workers::Job { body: draft.parts.id, group: None, visible_at };
+            // Accounts take turns.
+            let (group, visible_at) = (Some(topic.account.to_string()), tx.now());
+            let job = workers::Job { body: draft.parts.id, group, visible_at };
             return Ok(workers::enqueue(tx, SystemQueue::FanOut, &[job]).await?);
         }
         if some.is_empty() {

@@ -3,7 +3,10 @@
 //!
 //! While older messages are replayed, nothing new is delivered: it goes into the archive, and its turn comes. The replay
 //! ends when the archive has nothing more, which it sees while it holds the topic, and so no publisher is in between.
-use crate::base::Timestamp;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::base::{AccountId, Timestamp};
 use crate::store::subscriptions::Subscription;
 use crate::store::topic_archive::{self, Archived};
 use crate::store::topics::Topic;
@@ -19,8 +22,53 @@ use crate::topics::{Error, Topics, attributes, topic};
 
 /// Messages in one part.
 const PART: u32 = 50;
-/// Replays looked at together.
-const AT_ONCE: u32 = 100;
+/// Replays read together.
+const AT_ONCE: u32 = 1_000;
+/// How soon a replay joins that begins during a round.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Whose turn it is.
+#[derive(Default)]
+struct Turns {
+    accounts: VecDeque<AccountId>,
+    replays: HashMap<AccountId, VecDeque<i64>>,
+    /// Those that wait for a turn, or have it.
+    known: HashSet<i64>,
+}
+
+impl Turns {
+    /// A replay that does not wait yet waits for its turn.
+    fn join(&mut self, account: AccountId, id: i64) {
+        if self.known.insert(id) {
+            self.again(account, id);
+        }
+    }
+
+    fn again(&mut self, account: AccountId, id: i64) {
+        let waiting = self.replays.entry(account.clone()).or_default();
+        if waiting.is_empty() {
+            self.accounts.push_back(account);
+        }
+        waiting.push_back(id);
+    }
+
+    /// It has nothing more to do now.
+    fn ended(&mut self, id: i64) {
+        self.known.remove(&id);
+    }
+
+    fn next(&mut self) -> Option<(AccountId, i64)> {
+        let account = self.accounts.pop_front()?;
+        let waiting = self.replays.get_mut(&account)?;
+        let id = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.replays.remove(&account);
+        } else {
+            self.accounts.push_back(account.clone());
+        }
+        Some((account, id))
+    }
+}
 
 /// What one part needs.
 struct Part {
@@ -40,30 +88,42 @@ impl Topics {
         if !self.store().has_room() {
             return Ok(0);
         }
-        let (mut replayed, mut after) = (0, 0);
-        loop {
-            let mut due: Vec<i64> = self.store().read(|tx| Box::pin(replays::due(tx, after, AT_ONCE))).await?;
-            let Some(last) = due.last() else { return Ok(replayed) };
-            after = *last;
-            // Turn by turn, so that a long replay does not hold the others up.
-            while !due.is_empty() {
-                let mut again = Vec::new();
-                for id in due {
-                    match self.replay_part(id).await {
-                        Ok(0) => {}
-                        Ok(count) => {
-                            replayed += count;
-                            again.push(id);
-                        }
-                        Err(Error::Internal(error)) => return Err(error),
-                        Err(error) => {
-                            tracing::error!(subscription.id = id, %error, "a replay failed");
-                            self.fail(id).await?;
-                        }
-                    }
+        let mut replayed = 0;
+        let mut turns = Turns::default();
+        self.join_turns(&mut turns).await?;
+        let mut looked = self.clock().instant();
+        // Account by account, and of each its replays in turn, so that long ones and many do not hold the others up.
+        while let Some((account, id)) = turns.next() {
+            match self.replay_part(id).await {
+                Ok(0) => turns.ended(id),
+                Ok(count) => {
+                    replayed += count;
+                    turns.again(account, id);
                 }
-                due = again;
+                Err(Error::Internal(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(subscription.id = id, %error, "a replay failed");
+                    self.fail(id).await?;
+                    turns.ended(id);
+                }
             }
+            if self.clock().instant().since(looked) > LOOK_EVERY {
+                self.join_turns(&mut turns).await?;
+                looked = self.clock().instant();
+            }
+        }
+        Ok(replayed)
+    }
+
+    /// Lets replays take turns that began since.
+    async fn join_turns(&self, turns: &mut Turns) -> Result<(), store::Error> {
+        let mut after = 0;
+        loop {
+            let due = self.store().read(|tx| Box::pin(replays::due(tx, after, AT_ONCE)));
+            let due: Vec<(i64, AccountId)> = due.await?;
+            let Some((last, _)) = due.last() else { return Ok(()) };
+            after = *last;
+            due.into_iter().for_each(|(id, account)| turns.join(account, id));
         }
     }
 
@@ -147,4 +207,27 @@ async fn read(tx: &mut Tx, id: i64) -> Result<Option<Part>, Error> {
         return Ok(None);
     }
     Ok(Some(Part { subscription, topic, span, archived }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_with_one_replay_has_as_many_turns_as_one_with_many() {
+        let account = |n: u8| format!("{n:012}").parse::<AccountId>().expect("an account");
+        let mut turns = Turns::default();
+        (0..100).for_each(|id| turns.join(account(1), id));
+        turns.join(account(2), 100);
+        turns.join(account(2), 100);
+        let mut had = Vec::new();
+        for _ in 0..6 {
+            let (account, id) = turns.next().expect("somebody's turn");
+            had.push(id);
+            turns.again(account, id);
+        }
+        assert_eq!(had, [0, 100, 1, 100, 2, 100]);
+        let left: Vec<_> = std::iter::from_fn(|| turns.next()).collect();
+        assert_eq!(left.len(), 101);
+    }
 }

@@ -84,7 +84,7 @@ impl Topics {
                             return Err(Error::PhoneNotVerified(direct.to));
                         }
                     }
-                    job::enqueue(tx, &[(Job::Direct(direct), "")]).await?;
+                    job::enqueue(tx, &[Job::Direct(direct)]).await?;
                     Ok(())
                 })
             })

@@ -88,7 +88,7 @@ impl Topics {
                         message: format!("Your verification code is {code}. It is valid for 15 minutes."),
                         more: [("type".to_owned(), "Transactional".to_owned())].into(),
                     };
-                    job::enqueue(tx, &[(Job::Direct(direct), "")]).await?;
+                    job::enqueue(tx, &[Job::Direct(direct)]).await?;
                     Ok(())
                 })
             })

@@ -97,10 +97,20 @@ impl Topics {
             return Err(Error::AttributeValue("SubscriptionRoleArn", why));
         }
         attributes::filter_policy(&kept)?;
-        let (base, ways) = (self.base_url(wish.base_url.as_deref()), self.ways().clone());
+        let full = self.no_more(&wish, protocol, kept.contains_key("FilterPolicy")).await?;
+        let (base, ways) = (self.base_for(protocol, wish.base_url.as_deref()), self.ways().clone());
         self.store()
-            .write(move |tx| Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, base).await }))
+            .write(move |tx| Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, (base, full)).await }))
             .await
+    }
+
+    /// Why there may be no more such subscriptions, if so.
+    async fn no_more(&self, wish: &Wish, protocol: Protocol, filtered: bool) -> Result<Option<Error>, Error> {
+        let pending = protocol.needs_confirmation();
+        match self.no_more_subscriptions(&wish.topic, &wish.owner, pending).await? {
+            None if filtered => self.no_more_filter_policies(&wish.topic, &wish.owner).await,
+            full => Ok(full),
+        }
     }
 
     /// Whether a topic may fill another account's queue is that account's to say, in the queue's policy, which is asked
@@ -138,7 +148,7 @@ impl Topics {
     /// Ends a subscription. An HTTP endpoint or mail address is told, with a token that restores the subscription within two days. One
     /// that is not there counts as ended.
     pub async fn unsubscribe(&self, subscription: &Arn, by: By, base_url: Option<&str>) -> Result<(), Error> {
-        let (arn, base, ways) = (subscription.clone(), self.base_url(base_url), self.ways().clone());
+        let (topics, arn, named) = (self.clone(), subscription.clone(), base_url.map(str::to_owned));
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
@@ -166,9 +176,9 @@ impl Topics {
                         protocol,
                         endpoint: &there.endpoint,
                         token: &token,
-                        base,
+                        base: topics.base_for(protocol, named.as_deref()),
                     };
-                    confirmation::ask(tx, &ways, asked).await
+                    confirmation::ask(tx, topics.ways(), asked).await
                 })
             })
             .await
@@ -257,7 +267,7 @@ async fn subscribe(
     wish: &Wish,
     (protocol, endpoint): (Protocol, String),
     kept: Attributes,
-    base: String,
+    (base, full): (String, Option<Error>),
 ) -> Result<Listed, Error> {
     let policy = kept.get("ReplayPolicy").cloned();
     // The archive must not grow between the look at it and the subscription.
@@ -296,6 +306,9 @@ async fn subscribe(
         }
         None => {}
     }
+    if let Some(error) = full {
+        return Err(error);
+    }
     let new = NewSubscription {
         topic_id: topic.id,
         uuid: ids::uuid(),
@@ -305,6 +318,7 @@ async fn subscribe(
         state: if protocol.needs_confirmation() { State::Pending } else { State::Confirmed },
         raw: raw(&kept),
         attributes: attributes::write(&kept),
+        filtered: kept.contains_key("FilterPolicy"),
         token: new_token(),
         token_expires_at: until,
     };

@@ -57,8 +57,18 @@ impl Topics {
         Ok(row.owner)
     }
 
+    async fn no_more_filter_policies_for(&self, subscription: &Arn) -> Result<Option<Error>, Error> {
+        let arn = subscription.clone();
+        let (row, of) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &arn).await })).await?;
+        self.no_more_filter_policies(&topic::arn(&of), &row.owner).await
+    }
+
     /// Sets one attribute; an empty policy takes it away.
     pub async fn set_subscription_attribute(&self, subscription: &Arn, name: &str, value: &str) -> Result<(), Error> {
+        let full = match name {
+            "FilterPolicy" if !value.is_empty() => self.no_more_filter_policies_for(subscription).await?,
+            _ => None,
+        };
         let (arn, name, value) = (subscription.clone(), name.to_owned(), value.to_owned());
         self.store()
             .write(move |tx| {
@@ -73,6 +83,9 @@ impl Topics {
                         Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
                     let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
                     let mut all = attributes::read(&row.attributes)?;
+                    if let Some(error) = full.filter(|_| !value.is_empty() && !all.contains_key(&name)) {
+                        return Err(error);
+                    }
                     if name == "ReplayPolicy" {
                         let policy = Some(value.as_str()).filter(|policy| !policy.is_empty());
                         replay::begin(tx, &of, row.id, policy).await?;
@@ -83,7 +96,8 @@ impl Topics {
                         drop(all.insert(name, value))
                     }
                     attributes::filter_policy(&all)?;
-                    subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all)).await?;
+                    let filtered = all.contains_key("FilterPolicy");
+                    subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all), filtered).await?;
                     Ok(())
                 })
             })

@@ -50,7 +50,8 @@ impl Topics {
         // Publishing needs the key inside a transaction, where it cannot be made: so there is no topic without a key.
         self.signer().key().await?;
         let arn = Arn::new("sns", &new.region, &new.account, new.name.as_str());
-        self.store().write(move |tx| Box::pin(async move { insert(tx, &new).await })).await?;
+        let full = self.no_more_topics(&new.account, &new.region, fifo).await?;
+        self.store().write(move |tx| Box::pin(async move { insert(tx, &new, full).await })).await?;
         Ok(arn)
     }
 
@@ -199,7 +200,13 @@ pub(in crate::topics) fn arn(topic: &Topic) -> Arn {
     Arn::new("sns", &topic.region, &topic.account, topic.name.as_str())
 }
 
-async fn insert(tx: &mut Tx, new: &NewTopic) -> Result<(), Error> {
+async fn insert(tx: &mut Tx, new: &NewTopic, full: Option<Error>) -> Result<(), Error> {
+    // One that is there is found all the same.
+    if let Some(error) = full
+        && topics::find(tx, &new.account, &new.region, &new.name).await?.is_none()
+    {
+        return Err(error);
+    }
     let (given, tags) = (attributes::write(&new.attributes), attributes::write(&new.tags));
     if topics::insert(tx, &new.account, &new.region, &new.name, &given, &tags).await? {
         return Ok(());

@@ -175,10 +175,16 @@ both_engines! {
         assert!(mail.contains("From: Ann <a@x.example>"), "{mail}");
         let link = link(&mail);
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        let asked = client.get(&link).send().await.expect("answers");
+        assert_eq!(asked.status().as_u16(), 200, "opening it asks");
+        let leave = asked.headers()["content-security-policy"].to_str().expect("text").to_owned();
+        assert!(leave.contains("form-action 'self' https://x.example https://x.example;"), "{leave}");
         for page in ["https://x.example/yes", "https://x.example/no"] {
-            let answer = client.get(&link).send().await.expect("answers");
-            assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().expect("text")), (302, page));
+            let answer = client.post(&link).send().await.expect("answers");
+            assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().expect("text")), (303, page));
         }
+        let used = client.get(&link).send().await.expect("answers");
+        assert_eq!(used.headers()["location"].to_str().expect("text"), "https://x.example/no");
         let got = ses.get_email_identity().email_identity("new@y.example").send().await.expect("there");
         assert!(got.verified_for_sending_status());
     }

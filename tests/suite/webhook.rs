@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Request, Response};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// A request that arrived.
@@ -56,6 +56,8 @@ struct Inner {
     arrived: Mutex<Vec<Arrived>>,
     answers: Mutex<VecDeque<Answer>>,
     bell: Notify,
+    /// Whether requests are answered, or wait until they are.
+    open: watch::Sender<bool>,
 }
 
 /// A receiver on a free loopback port. Answers 200 unless told otherwise. Stops when dropped.
@@ -73,7 +75,7 @@ impl Drop for Webhook {
 
 impl Webhook {
     pub async fn start() -> Self {
-        let inner = Arc::new(Inner { arrived: Mutex::default(), answers: Mutex::default(), bell: Notify::new() });
+        let inner = Arc::new(Inner { arrived: Mutex::default(), answers: Mutex::default(), bell: Notify::new(), open: watch::Sender::new(true) });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let router = Router::new().fallback(take).with_state(inner.clone());
@@ -89,6 +91,16 @@ impl Webhook {
     /// The next requests get these answers, in this order; those after them get 200 again.
     pub fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.inner.answers.lock().expect("answers").extend(answers);
+    }
+
+    /// From now on requests wait for their answers.
+    pub fn hold(&self) {
+        self.inner.open.send_replace(false);
+    }
+
+    /// Answers those that wait, and those to come.
+    pub fn let_go(&self) {
+        self.inner.open.send_replace(true);
     }
 
     /// What has arrived, oldest first.
@@ -121,6 +133,7 @@ async fn take(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     inner.arrived.lock().expect("arrived").push(arrived);
     let answer = inner.answers.lock().expect("answers").pop_front().unwrap_or_else(|| Answer::status(200));
     inner.bell.notify_waiters();
+    let _ = inner.open.subscribe().wait_for(|open| *open).await;
     match answer {
         Answer::Status(status, body) => Response::builder().status(status).body(body.into()).expect("a response"),
         Answer::Header(status, (name, value), body) => {

@@ -11,7 +11,7 @@ use crate::aws::sigv4::browser::is_from_elsewhere;
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
 use crate::aws::sigv4::error::SignatureError;
 use crate::aws::sigv4::key::{SigningKeys, is_signed};
-use crate::base::{AccountId, Clock, Region, Timestamp};
+use crate::base::{AccountId, Clock, Region, Regions, Timestamp};
 
 /// How far a caller's clock may be off (AWS General Reference).
 const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
@@ -62,12 +62,19 @@ pub struct Gate {
     access: Access,
     clock: Clock,
     keys: Arc<SigningKeys>,
+    regions: Regions,
 }
 
 impl Gate {
     /// A gate that knows the keys of `access`.
     pub fn new(access: Access, clock: Clock) -> Self {
-        Self { access, clock, keys: Arc::default() }
+        Self { access, clock, keys: Arc::default(), regions: Regions::default() }
+    }
+
+    /// The same gate, which lets requests in to these regions.
+    #[must_use]
+    pub fn with_regions(self, regions: Regions) -> Self {
+        Self { regions, ..self }
     }
 
     /// How much body to read for a request of which only the head is known: what the service takes from those who name
@@ -101,7 +108,7 @@ impl Gate {
             return if !anonymous && is_from_elsewhere(request) {
                 Err(SignatureError::Elsewhere)
             } else {
-                Ok(named_by(request))
+                self.named_by(request)
             };
         }
         let claim = match Claim::read(request)? {
@@ -113,7 +120,7 @@ impl Gate {
             return Err(SignatureError::UnknownKey);
         }
         let key = self.access.key(&claim.access_key).await?.ok_or(SignatureError::UnknownKey)?;
-        let region = check_scope(&claim, api)?;
+        let region = self.check_scope(&claim, api)?;
         check_time(&claim, self.clock.now())?;
         check_signed_headers(&claim, request)?;
         let signing_key = self.keys.get(&key.secret, &claim.date, &claim.region, &claim.service);
@@ -124,44 +131,48 @@ impl Gate {
         }
         Ok(Identity { account: key.account.clone(), region, access_key: key.id.clone() })
     }
+
+    /// On a developer's machine: what the scope names, and defaults for what it does not.
+    fn named_by(&self, request: &Request) -> Result<Identity, SignatureError> {
+        let Some([access_key, _, region, _]) = request.scope() else { return Ok(Identity::nobody()) };
+        let region = self.region(&region)?;
+        Ok(Identity { account: Access::account_named_by(&access_key), region, access_key })
+    }
+
+    fn region(&self, name: &str) -> Result<Region, SignatureError> {
+        self.regions.find(name).ok_or_else(|| {
+            SignatureError::Mismatch(format!("Credential should be scoped to a valid region, not '{}'. ", shown(name)))
+        })
+    }
+
+    fn check_scope(&self, claim: &Claim, api: &Api) -> Result<Region, SignatureError> {
+        let mismatch = |text: String| Err(SignatureError::Mismatch(text));
+        if claim.terminator != TERMINATOR {
+            let found = shown(&claim.terminator);
+            return mismatch(format!(
+                "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{found}'."
+            ));
+        }
+        if !api.signing_names.contains(&claim.service.as_str()) {
+            let wanted = api.signing_names.first().copied().unwrap_or_default();
+            return mismatch(format!("Credential should be scoped to correct service: '{wanted}'. "));
+        }
+        let time = &claim.stamp;
+        let day = time.get(..8).unwrap_or_default();
+        if claim.date != day {
+            let found = shown(&claim.date);
+            return mismatch(format!(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{found}' != \
+                 '{day}', from '{time}'."
+            ));
+        }
+        self.region(&claim.region)
+    }
 }
 
-/// On a developer's machine: what the scope names, and defaults for what it does not.
-fn named_by(request: &Request) -> Identity {
-    let Some([access_key, _, region, _]) = request.scope() else { return Identity::nobody() };
-    Identity {
-        account: Access::account_named_by(&access_key),
-        region: region.parse().unwrap_or_else(|_| Region::default_region()),
-        access_key,
-    }
-}
-
-fn check_scope(claim: &Claim, api: &Api) -> Result<Region, SignatureError> {
-    let mismatch = |text: String| Err(SignatureError::Mismatch(text));
-    let shown = |text: &str| text.chars().take(60).collect::<String>();
-    if claim.terminator != TERMINATOR {
-        let found = shown(&claim.terminator);
-        return mismatch(format!(
-            "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{found}'."
-        ));
-    }
-    if !api.signing_names.contains(&claim.service.as_str()) {
-        let wanted = api.signing_names.first().copied().unwrap_or_default();
-        return mismatch(format!("Credential should be scoped to correct service: '{wanted}'. "));
-    }
-    let time = &claim.stamp;
-    let day = time.get(..8).unwrap_or_default();
-    if claim.date != day {
-        let found = shown(&claim.date);
-        return mismatch(format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{found}' != \
-             '{day}', from '{time}'."
-        ));
-    }
-    match claim.region.parse() {
-        Ok(region) => Ok(region),
-        Err(_) => mismatch(format!("Credential should be scoped to a valid region, not '{}'. ", shown(&claim.region))),
-    }
+/// What a caller named, in an answer.
+fn shown(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {

@@ -97,7 +97,8 @@ impl From<topics::Error> for SnsError {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
             E::Archived | E::Forbidden | E::Label | E::LabelTaken | E::Account | E::PolicyScope => of_policy(error),
-            E::FifoAttribute(_) | E::TooManySubscriptions | E::FifoProtocol(_) => of_fifo(error),
+            E::FifoAttribute(_) | E::FifoProtocol(_) => of_fifo(error),
+            E::TooManyTopics | E::TooManySubscriptions | E::TooManyFilterPolicies => of_limits(&error),
             E::Deduplication | E::DeduplicationHere | E::DeduplicationMissing | E::GroupMissing => of_fifo(error),
             E::TopicDiffers => Self::parameter("Attributes Reason: Topic already exists with different attributes"),
             E::TagsDiffer => Self::parameter("Tags Reason: Topic already exists with different tags"),
@@ -203,14 +204,20 @@ fn of_policy(error: topics::Error) -> SnsError {
     }
 }
 
+fn of_limits(error: &topics::Error) -> SnsError {
+    use topics::Error as E;
+    let (code, text) = match error {
+        E::TooManyTopics => ("TopicLimitExceeded", "Topic limit exceeded"),
+        E::TooManyFilterPolicies => ("FilterPolicyLimitExceeded", "Filter policy limit exceeded"),
+        _ => ("SubscriptionLimitExceeded", "Subscription limit exceeded"),
+    };
+    SnsError::Refused(ErrorShape::sender(code, 403), text.to_owned())
+}
+
 fn of_fifo(error: topics::Error) -> SnsError {
     use topics::Error as E;
     match error {
         E::FifoAttribute(name) => SnsError::parameter(format_args!("{name} can only be set for FIFO topics")),
-        E::TooManySubscriptions => SnsError::Refused(
-            ErrorShape::sender("SubscriptionLimitExceeded", 403),
-            "Subscription limit exceeded".to_owned(),
-        ),
         E::FifoProtocol(name) => SnsError::parameter(format_args!("Invalid protocol type: {name}")),
         E::Deduplication => SnsError::parameter("MessageDeduplicationId"),
         E::DeduplicationHere => SnsError::parameter(

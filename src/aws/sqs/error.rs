@@ -102,7 +102,7 @@ impl ServiceError for SqsError {
             }
             Core::Kms(error) => kms_shape(error),
             Core::TwoEncryptions => ErrorShape::sender("InvalidAttributeName", 400),
-            Core::TooMany { .. } => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
+            Core::TooMany { .. } | Core::TooManyQueues(_) => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
             Core::Denied(_) => {
                 ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403).query("AccessDenied", 403)
             }
@@ -209,6 +209,7 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
         ),
         Core::TooMany { what, count, max } => write!(f, "{count} {what} were found, maximum allowed is {max}."),
+        Core::TooManyQueues(max) => write!(f, "The account has {max} queues in this region, and may have no more."),
         Core::Denied(queue) => write!(f, "Access to the resource {queue} is denied."),
         Core::Internal(error) => write!(f, "{error}"),
     }

@@ -1,5 +1,5 @@
-//! Links that are mailed to addresses, and what happens when they are opened. How many are mailed is bounded: to one address
-//! by all accounts together, since it cannot help it, and by one account.
+//! Links that are mailed to addresses, what they ask when they are opened, and what happens when that is confirmed. How many
+//! are mailed is bounded: to one address by all accounts together, since it cannot help it, and by one account.
 use std::time::Duration;
 
 use handlebars::Handlebars;
@@ -28,7 +28,31 @@ const PER_ADDRESS: i64 = 5;
 const PER_ACCOUNT: i64 = 500;
 const TEXT: &str = include_str!("../../../templates/verification.txt.hbs");
 
-/// What opening a link did.
+/// What a link asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// The address that it verifies.
+    pub address: String,
+    /// For whom.
+    pub account: AccountId,
+    /// Where.
+    pub region: Region,
+    /// Where the browser may go then, if the link says so.
+    pub redirects: Vec<String>,
+}
+
+/// A link as it is opened: what it asks while it holds, and where who opens it goes when it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// It holds.
+    Holds(Asking),
+    /// It does not, and says where to go.
+    Leads(String),
+    /// It does not.
+    Void,
+}
+
+/// What pressing the button behind a link did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// The address that is verified now; `None` for a link that is unknown, used or too old.
@@ -176,7 +200,35 @@ impl Identities {
             .await
     }
 
-    /// Opens the link with this token.
+    /// What the link with this token asks. Changes nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open(&self, token: &str) -> Result<Looked, Error> {
+        if token.len() != TOKEN_LENGTH {
+            return Ok(Looked::Void);
+        }
+        let hash = token_hash(token);
+        self.store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(link) = verification_links::find(tx, &hash).await? else { return Ok(Looked::Void) };
+                    let found = identities::find(tx, &link.account, &link.region, &link.name).await?;
+                    let holds = found.is_some_and(|identity| identity.created_at <= link.created_at)
+                        && link.expires_at >= tx.now()
+                        && link.used_at.is_none();
+                    if holds {
+                        let Link { account, region, name: address, redirects, .. } = link;
+                        let redirects = redirects.map_or_else(Vec::new, |(success, failure)| vec![success, failure]);
+                        return Ok(Looked::Holds(Asking { address, account, region, redirects }));
+                    }
+                    Ok(link.redirects.map_or(Looked::Void, |(_, failure)| Looked::Leads(failure)))
+                })
+            })
+            .await
+    }
+
+    /// Verifies the address that the link with this token is for.
     ///
     /// # Errors
     /// When the store fails.

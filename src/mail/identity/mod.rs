@@ -19,7 +19,7 @@ pub use dkim::Origin;
 pub use error::Error;
 pub use identities::{Found, Identities, KeyChoice, NewIdentity, Settings};
 pub use keys::Pair;
-pub use links::Opened;
+pub use links::{Asking, Looked, Opened};
 pub use lookup::{LookupFailed, RecordLookup};
 pub use mail_from::{ReversePath, reverse_path};
 pub use name::IdentityName;

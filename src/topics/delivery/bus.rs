@@ -22,7 +22,7 @@ impl Topics {
     /// When the store fails.
     pub async fn put_event_in(tx: &mut Tx, bus: &Arn, id: String, body: String) -> Result<(), store::Error> {
         let event = Job::Event(BusEvent { bus: bus.to_string(), id, body });
-        job::enqueue(tx, &[(event, "")]).await
+        job::enqueue(tx, &[event]).await
     }
 }
 

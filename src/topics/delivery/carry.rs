@@ -11,6 +11,7 @@ use crate::topics::delivery::function_event::{event, record};
 use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::delivery::post::{Posted, Poster};
 use crate::topics::delivery::schedule::RetryPolicy;
+use crate::topics::delivery::traffic::Came;
 use crate::topics::delivery::verdict::{Verdict, judge, judge_status};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::envelope::{Notification, unsubscribe_page};
@@ -37,6 +38,16 @@ pub(super) struct Tried {
 impl Tried {
     pub fn plain(verdict: Verdict, status: Option<u16>, answer: impl Into<String>) -> Self {
         Self { verdict, status, answer: answer.into(), retry: None, effect: None }
+    }
+
+    /// What it says of who was to answer.
+    pub fn came(&self) -> Came {
+        match (self.status, self.verdict) {
+            (Some(429 | 503), _) => Came::TooMuch,
+            (Some(_), _) => Came::Answer,
+            (None, Verdict::Again(Reason::Unreachable)) => Came::Nothing,
+            (None, _) => Came::Unknown,
+        }
     }
 
     fn with_effect(answer: &str, effect: Record) -> Self {

@@ -10,6 +10,9 @@ pub mod policy;
 mod post;
 pub mod schedule;
 pub mod signed;
+mod traffic;
+#[cfg(test)]
+mod traffic_tests;
 mod verdict;
 mod worker;
 

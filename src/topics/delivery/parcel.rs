@@ -14,7 +14,7 @@ use crate::topics::delivery::letter;
 use crate::topics::delivery::policy::{self, Effective};
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::Notification;
-use crate::topics::job::Job;
+use crate::topics::job::{Job, Target};
 use crate::topics::publish::version;
 use crate::topics::signing::Key;
 use crate::topics::subscription;
@@ -58,6 +58,11 @@ impl Found {
         subscription::arn(&topic::arn(&self.topic), &self.subscription.uuid)
     }
 
+    /// Whose places a delivery takes, and where.
+    pub fn target(&self) -> Target {
+        Target::of(&self.topic.account, &self.subscription.protocol, &self.subscription.endpoint)
+    }
+
     /// The delivery policy in force.
     pub fn policy(&self) -> Result<Effective, Error> {
         let policy_of = |json: &str| Ok::<_, Error>(attributes::read(json)?.remove("DeliveryPolicy"));
@@ -72,10 +77,10 @@ impl Found {
         redrive.is_some_and(|redrive| attributes::dead_letter_queue(&redrive, &topic::arn(&self.topic)).is_ok())
     }
 
-    /// Makes what goes out. `None` when it is not wanted any more.
-    pub fn pack(&self, job: &Job, key: &Key, policy: &Effective) -> Result<Option<Parcel>, Error> {
+    /// Makes what goes out. Links in mails start with `own_url`. `None` when it is not wanted any more.
+    pub fn pack(&self, job: &Job, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
         match job {
-            Job::Notification { .. } => self.pack_notification(key, policy),
+            Job::Notification { .. } => self.pack_notification(key, policy, own_url),
             Job::Confirmation(asking) => {
                 let wanted = match self.subscription.state {
                     State::Confirmed => false,
@@ -88,7 +93,7 @@ impl Found {
         }
     }
 
-    fn pack_notification(&self, key: &Key, policy: &Effective) -> Result<Option<Parcel>, Error> {
+    fn pack_notification(&self, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
         let Some(content) = &self.publication else { return Ok(None) };
         if self.subscription.state != State::Confirmed {
             return Ok(None);
@@ -97,6 +102,9 @@ impl Found {
             serde_json::from_str(content).map_err(store::Error::corrupt)?;
         let protocol = Protocol::parse(&self.subscription.protocol);
         let Some(mut notification) = protocol.and_then(|protocol| kept.remove(&protocol)) else { return Ok(None) };
+        if protocol.is_some_and(Protocol::is_mail) {
+            own_url.clone_into(&mut notification.base);
+        }
         let arn = self.arn().to_string();
         let body = if self.subscription.raw {
             notification.message.clone()

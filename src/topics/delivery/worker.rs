@@ -16,8 +16,9 @@ use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::delivery::policy::Effective;
 use crate::topics::delivery::post::Poster;
 use crate::topics::delivery::signed;
+use crate::topics::delivery::traffic::{Place, Traffic};
 use crate::topics::delivery::verdict::Verdict;
-use crate::topics::job::Job;
+use crate::topics::job::{BusEvent, Direct, Job, Target};
 use crate::topics::publish::to_dead_letters;
 use crate::topics::topic;
 use crate::topics::{Error, Topics};
@@ -30,6 +31,8 @@ const TRIED_FOR: Duration = Duration::from_secs(23 * 86_400);
 /// The newest attempts of a subscription that are kept, and how many attempts go by until the older ones are dropped.
 const ATTEMPTS_KEPT: u32 = 1_000;
 const TRIM_EVERY: u32 = 100;
+/// Workers of the pool where nobody says how many.
+const WORKERS: usize = 750;
 
 /// When an attempt began, and since when it has lasted.
 #[derive(Clone, Copy)]
@@ -42,46 +45,113 @@ struct Started {
 pub struct Deliverer {
     topics: Topics,
     poster: Poster,
+    traffic: Traffic,
+}
+
+/// What a job may do now.
+enum Leave {
+    /// Make an attempt; where others answer, in this place.
+    Go(Option<Place>),
+    /// Nothing any more: it waited longer than a message is tried.
+    TooLate,
+}
+
+impl Leave {
+    /// Makes an attempt, where it may be made, and gives the place back with what came of it.
+    async fn attempt(self, work: impl Future<Output = Result<Tried, Error>>) -> Result<Tried, Error> {
+        let Self::Go(place) = self else {
+            let why = "the endpoint did not answer for 23 days";
+            return Ok(Tried::plain(Verdict::Final(Reason::Exhausted), None, why));
+        };
+        let tried = work.await?;
+        if let Some(place) = place {
+            place.end(tried.came());
+        }
+        Ok(tried)
+    }
 }
 
 impl Deliverer {
     /// The worker for `topics`, which posts with `poster`.
     pub fn new(topics: Topics, poster: Poster) -> Self {
-        Self { topics, poster }
+        let traffic = Traffic::new(topics.clock().clone(), WORKERS);
+        Self { topics, poster, traffic }
+    }
+
+    /// The same for a pool with so many workers, which accounts and endpoints share.
+    #[must_use]
+    pub fn for_workers(self, workers: usize) -> Self {
+        Self { traffic: Traffic::new(self.topics.clock().clone(), workers), ..self }
     }
 
     async fn deliver(&self, claim: &Claim) -> Result<Finish, Error> {
         let Ok(job) = serde_json::from_str::<Job>(&claim.body) else {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Unreadable)));
         };
-        if let Job::Direct(direct) = &job {
-            let started = self.started();
-            let tried = direct::send(&self.topics, direct).await?;
-            let attempt = self.attempt(claim, &direct.to, &direct.id, &tried, started);
-            let outcome = self.outcome(claim, &tried, &Effective::default());
-            return Ok(self.record(outcome, attempt, tried, None));
+        let Some(target) = self.target(&job).await? else { return Ok(done(&job)) };
+        let leave = match self.leave(claim, &target).await {
+            Ok(leave) => leave,
+            // Its whole subscription rests, and no attempt counts.
+            Err(until) => return Ok(Finish::plain(Outcome::Crowded(until))),
+        };
+        match job {
+            Job::Direct(direct) => self.send(claim, &direct, leave).await,
+            Job::Event(event) => self.post(claim, &event, leave).await,
+            Job::Notification { .. } | Job::Confirmation(_) => self.carry(claim, job, leave).await,
         }
-        if let Job::Event(event) = &job {
-            let started = self.started();
-            let tried = bus::send(&self.topics, &self.poster, event).await;
-            let attempt = self.attempt(claim, &event.bus, &event.id, &tried, started);
-            let outcome = match tried.verdict {
-                Verdict::Delivered => Outcome::Done,
-                Verdict::Final(why) => Outcome::GiveUp(why),
-                Verdict::Again(why) => signed::again(claim.attempt, self.topics.clock())
-                    .map_or(Outcome::GiveUp(Reason::Exhausted), |at| Outcome::RetryAt(at, why)),
-            };
-            return Ok(self.record(outcome, attempt, tried, None));
+    }
+
+    /// Where a job goes. `None` when nothing is left to do.
+    async fn target(&self, job: &Job) -> Result<Option<Target>, Error> {
+        if let Some(target) = job.target() {
+            return Ok(Some(target));
         }
+        // A job of an earlier version.
+        Ok(self.find(job).await?.map(|found| found.target()))
+    }
+
+    async fn leave(&self, claim: &Claim, target: &Target) -> Result<Leave, Timestamp> {
+        if target.at.is_none() {
+            return Ok(Leave::Go(None));
+        }
+        match self.traffic.enter(target).await {
+            Ok(place) => Ok(Leave::Go(Some(place))),
+            Err(_) if claim.sent_at + TRIED_FOR < self.topics.clock().now() => Ok(Leave::TooLate),
+            Err(until) => Err(until),
+        }
+    }
+
+    async fn send(&self, claim: &Claim, direct: &Direct, leave: Leave) -> Result<Finish, Error> {
+        let started = self.started();
+        let tried = leave.attempt(direct::send(&self.topics, direct)).await?;
+        let attempt = self.attempt(claim, &direct.to, &direct.id, &tried, started);
+        let outcome = self.outcome(claim, &tried, &Effective::default());
+        Ok(self.record(outcome, attempt, tried, None))
+    }
+
+    async fn post(&self, claim: &Claim, event: &BusEvent, leave: Leave) -> Result<Finish, Error> {
+        let started = self.started();
+        let tried = leave.attempt(async { Ok(bus::send(&self.topics, &self.poster, event).await) }).await?;
+        let attempt = self.attempt(claim, &event.bus, &event.id, &tried, started);
+        let outcome = match tried.verdict {
+            Verdict::Delivered => Outcome::Done,
+            Verdict::Final(why) => Outcome::GiveUp(why),
+            Verdict::Again(why) => signed::again(claim.attempt, self.topics.clock())
+                .map_or(Outcome::GiveUp(Reason::Exhausted), |at| Outcome::RetryAt(at, why)),
+        };
+        Ok(self.record(outcome, attempt, tried, None))
+    }
+
+    async fn carry(&self, claim: &Claim, job: Job, leave: Leave) -> Result<Finish, Error> {
         let Some(found) = self.find(&job).await? else { return Ok(done(&job)) };
         let (key, policy) = (self.topics.signer().key().await?, found.policy()?);
-        let Some(parcel) = found.pack(&job, &key, &policy)? else { return Ok(done(&job)) };
+        let Some(parcel) = found.pack(&job, &key, &policy, self.topics.own_url())? else { return Ok(done(&job)) };
         if let Some(until) = self.throttled(&found, &parcel, &policy).await? {
             // The whole subscription rests until the next window.
             return Ok(Finish::plain(Outcome::Crowded(until)));
         }
         let started = self.started();
-        let tried = carry(&self.topics, &self.poster, &found, &parcel, &key).await?;
+        let tried = leave.attempt(carry(&self.topics, &self.poster, &found, &parcel, &key)).await?;
         let attempt = self.attempt(claim, &found.subscription.uuid, &parcel.message_id, &tried, started);
         let outcome = self.outcome(claim, &tried, &policy);
         Ok(self.record(outcome, attempt, tried, Some(Carried { job, found, parcel })))
@@ -94,7 +164,7 @@ impl Deliverer {
 
     async fn find(&self, job: &Job) -> Result<Option<Found>, Error> {
         let (uuid, message) = match job {
-            Job::Notification { message, subscription } => (subscription.clone(), Some(message.clone())),
+            Job::Notification { message, subscription, .. } => (subscription.clone(), Some(message.clone())),
             Job::Confirmation(asking) => (asking.subscription.clone(), None),
             Job::Direct(_) | Job::Event(_) => return Ok(None),
         };

@@ -331,8 +331,10 @@ def check_mailed_link(world):
             [raw] = world.delivered(address)
             link = re.search(r"http://\S+/_postrider/verify\?token=\w+", parsed(raw).get_content()).group(0)
             assert world.http(link[:-1] + ("a" if link[-1] != "a" else "b"))[0] == 404
-            assert world.http(link)[0] == 200
-            assert world.http(link)[0] == 404, "a link works once"
+            assert world.http(link)[0] == 200, "it asks"
+            assert not v2.get_email_identity(EmailIdentity=address)["VerifiedForSendingStatus"], "opening it does nothing"
+            assert world.http(link, method="POST")[0] == 200
+            assert world.http(link)[0] == 404 and world.http(link, method="POST")[0] == 404, "a link works once"
     for address in (one, two):
         assert v2.get_email_identity(EmailIdentity=address)["VerifiedForSendingStatus"], address
         v2.send_email(FromEmailAddress=address, Destination={"ToAddresses": [f"x@{address.split('@')[1]}"]},

@@ -1,0 +1,181 @@
+//! The rules of `traffic.rs`, with a clock that is moved by hand.
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use crate::base::{AccountId, Clock, Timestamp};
+use crate::topics::delivery::traffic::{Came, Place, Traffic};
+use crate::topics::job::Target;
+
+fn traffic(workers: usize) -> (Traffic, Clock) {
+    let clock = Clock::manual(Timestamp::from_secs(1_000_000));
+    (Traffic::new(clock.clone(), workers), clock)
+}
+
+fn at(account: u8, host: &str) -> Target {
+    let account: AccountId = format!("{account:012}").parse().expect("an account");
+    Target::of(&account, "http", &format!("http://{host}/hook"))
+}
+
+/// A place, or how long to stay away. Who would wait here for a moment has none.
+fn enter(traffic: &Traffic, clock: &Clock, target: &Target) -> Result<Place, Duration> {
+    match traffic.enter(target).now_or_never() {
+        Some(entered) => entered.map_err(|until| until.since(clock.now())),
+        None => Err(Duration::ZERO),
+    }
+}
+
+/// As many places as a target gives.
+fn fill(traffic: &Traffic, clock: &Clock, target: &Target) -> Vec<Place> {
+    std::iter::from_fn(|| enter(traffic, clock, target).ok()).collect()
+}
+
+fn refused(traffic: &Traffic, clock: &Clock, target: &Target) -> Duration {
+    enter(traffic, clock, target).err().expect("no place")
+}
+
+fn answer(traffic: &Traffic, clock: &Clock, target: &Target, times: usize) {
+    (0..times).for_each(|_| enter(traffic, clock, target).expect("a place").end(Came::Answer));
+}
+
+/// Holds these places until the time that an endpoint has is over.
+fn hang(clock: &Clock, places: Vec<Place>) {
+    clock.advance(Duration::from_secs(15));
+    places.into_iter().for_each(|place| place.end(Came::Nothing));
+}
+
+#[test]
+fn an_endpoint_that_answers_gets_nearly_all_places_and_one_that_is_unknown_few() {
+    let (traffic, clock) = traffic(1_000);
+    let good = at(1, "good.example");
+    assert_eq!(fill(&traffic, &clock, &good).len(), 10);
+    answer(&traffic, &clock, &good, 1_000);
+    assert_eq!(fill(&traffic, &clock, &good).len(), 700, "seven eighths of 800");
+    assert_eq!(fill(&traffic, &clock, &good).len(), 700, "places come back");
+}
+
+#[test]
+fn one_account_whose_endpoints_hang_leaves_places_to_others() {
+    let (traffic, clock) = traffic(1_000);
+    let hosts: Vec<Target> = (0..2_000).map(|n| at(1, &format!("h{n}.example"))).collect();
+    let held: Vec<Place> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
+    assert_eq!(held.len(), 300, "half of those for endpoints that have not answered");
+    let other: Vec<Place> = (0..2_000).flat_map(|n| fill(&traffic, &clock, &at(2, &format!("h{n}.example")))).collect();
+    assert_eq!(other.len(), 150, "half of what is left");
+    let good = at(3, "good.example");
+    answer(&traffic, &clock, &good, 1_000);
+    assert!(fill(&traffic, &clock, &good).len() > 250, "endpoints that answer have a quarter to themselves");
+    drop((held, other));
+}
+
+#[test]
+fn what_hangs_for_one_account_is_not_held_against_another() {
+    let (traffic, clock) = traffic(1_000);
+    hang(&clock, fill(&traffic, &clock, &at(1, "shared.example")));
+    assert!(refused_after_kept(&traffic, &clock, &at(1, "shared.example")) >= Duration::from_secs(10));
+    assert_eq!(fill(&traffic, &clock, &at(2, "shared.example")).len(), 10);
+}
+
+/// Fills what a silent endpoint keeps, and gives how long the next one stays away.
+fn refused_after_kept(traffic: &Traffic, clock: &Clock, target: &Target) -> Duration {
+    let kept = fill(traffic, clock, target);
+    assert!(kept.len() <= 4, "it keeps {}", kept.len());
+    refused(traffic, clock, target)
+}
+
+#[test]
+fn a_silent_endpoint_rests_longer_each_time_and_an_answer_ends_that() {
+    let (traffic, clock) = traffic(1_000);
+    let dead = at(1, "dead.example");
+    let mut rests = Vec::new();
+    hang(&clock, fill(&traffic, &clock, &dead));
+    for _ in 0..7 {
+        let rest = refused_after_kept(&traffic, &clock, &dead);
+        rests.push(rest.as_secs());
+        clock.advance(rest);
+        hang(&clock, fill(&traffic, &clock, &dead));
+    }
+    assert!(rests.iter().zip([10, 20, 40, 80, 160, 180, 180]).all(|(rest, least)| *rest >= least), "{rests:?}");
+    assert!(rests.iter().all(|rest| *rest <= 270), "{rests:?}");
+    clock.advance(Duration::from_secs(270));
+    answer(&traffic, &clock, &dead, 1);
+    assert_eq!(fill(&traffic, &clock, &dead).len(), 11);
+}
+
+#[test]
+fn where_an_account_has_many_dead_endpoints_one_delivery_looks_whether_each_answers() {
+    let (traffic, clock) = traffic(1_000);
+    let hosts: Vec<Target> = (0..60).map(|n| at(1, &format!("h{n}.example"))).collect();
+    hang(&clock, hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect());
+    let kept: Vec<Place> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
+    assert_eq!(kept.len(), 52, "four each, until they are too many");
+    clock.advance(Duration::from_secs(10));
+    let probes: Vec<usize> = hosts.iter().map(|host| fill(&traffic, &clock, host).len()).collect();
+    assert!(probes.iter().all(|probes| *probes <= 1), "{probes:?}");
+    drop(kept);
+}
+
+#[test]
+fn five_hundred_subscriptions_of_a_dead_endpoint_cost_almost_nothing() {
+    let (traffic, clock) = traffic(750);
+    let (dead, mut held, mut claims) = (at(1, "dead.example"), Vec::<(Duration, Place)>::new(), 0_u32);
+    let mut due: Vec<Duration> = vec![Duration::ZERO; 500];
+    for second in (0..3_600).map(Duration::from_secs) {
+        let (ended, open) = held.into_iter().partition(|(until, _)| *until <= second);
+        held = open;
+        for (_, place) in ended {
+            place.end(Came::Nothing);
+        }
+        for at in due.iter_mut().filter(|at| **at <= second) {
+            claims += 1;
+            match enter(&traffic, &clock, &dead) {
+                Ok(place) => {
+                    held.push((second + Duration::from_secs(15), place));
+                    *at = second + Duration::from_secs(35);
+                }
+                Err(wait) => *at = second + wait.max(Duration::from_secs(1)),
+            }
+        }
+        clock.advance(Duration::from_secs(1));
+    }
+    assert!(claims < 3_600 * 8, "{claims} claims in an hour");
+}
+
+#[test]
+fn who_fails_at_once_or_asks_for_less_does_not_rest() {
+    let (traffic, clock) = traffic(1_000);
+    let closed = at(1, "closed.example");
+    for _ in 0..5 {
+        fill(&traffic, &clock, &closed).into_iter().for_each(|place| place.end(Came::Nothing));
+    }
+    assert_eq!(fill(&traffic, &clock, &closed).len(), 10);
+    let busy = at(1, "busy.example");
+    answer(&traffic, &clock, &busy, 30);
+    clock.advance(Duration::from_secs(1));
+    fill(&traffic, &clock, &busy).into_iter().for_each(|place| place.end(Came::TooMuch));
+    assert_eq!(fill(&traffic, &clock, &busy).len(), 20);
+}
+
+#[test]
+fn who_answers_late_gets_no_more_places() {
+    let (traffic, clock) = traffic(1_000);
+    let slow = at(1, "slow.example");
+    for _ in 0..5 {
+        let places = fill(&traffic, &clock, &slow);
+        assert_eq!(places.len(), 10);
+        clock.advance(Duration::from_secs(14));
+        places.into_iter().for_each(|place| place.end(Came::Answer));
+    }
+}
+
+#[tokio::test]
+async fn a_job_waits_a_moment_for_a_place_at_an_endpoint_that_answers() {
+    let (traffic, clock) = traffic(1_000);
+    let good = at(1, "good.example");
+    answer(&traffic, &clock, &good, 1);
+    let mut places = fill(&traffic, &clock, &good);
+    let (entered, ()) = tokio::join!(traffic.enter(&good), async {
+        places.pop().expect("a place").end(Came::Answer);
+    });
+    assert!(entered.is_ok());
+}
