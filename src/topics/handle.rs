@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::topics::Ways;
 use crate::topics::permission::Policies;
 use crate::topics::signing::Signer;
+use crate::workers::Compute;
 
 /// All operations on topics and subscriptions. Cheap to clone; the operations stand in the rooms of this floor.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ struct Inner {
     public_url: Option<String>,
     bound_url: String,
     ways: Ways,
+    compute: Compute,
 }
 
 impl Topics {
@@ -45,7 +47,18 @@ impl Topics {
             public_url,
             bound_url: bound_url.into(),
             ways: Ways::default(),
+            compute: Compute::default(),
         }))
+    }
+
+    /// The same topics, whose filter policies are judged by `compute`. Call before [`Topics::with_ways`] and before the handle
+    /// is shared.
+    #[must_use]
+    pub fn with_compute(mut self, compute: Compute) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.compute = compute;
+        }
+        self
     }
 
     /// The same topics with the ways out of `ways`, and certificates under `signing_url` (`scheme://host`) where it is
@@ -62,12 +75,17 @@ impl Topics {
             public_url: old.public_url.clone(),
             bound_url: old.bound_url.clone(),
             ways,
+            compute: old.compute.clone(),
         }))
     }
 
     /// Signs messages, and knows the certificates.
     pub fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(in crate::topics) fn compute(&self) -> &Compute {
+        &self.0.compute
     }
 
     pub(in crate::topics) fn ways(&self) -> &Ways {
