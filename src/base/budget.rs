@@ -68,6 +68,15 @@ impl Budget {
         self.spend(1 + octets / Self::OCTETS_PER_STEP)
     }
 
+    /// Does a part of the work, which may take `steps` of those that are left: where it takes more, only the part ends.
+    pub fn within<T>(&mut self, steps: u64, part: impl FnOnce(&mut Self) -> T) -> T {
+        let given = steps.min(self.left);
+        let mut own = Self { left: given, refused: false, gone: self.gone.clone() };
+        let done = part(&mut own);
+        self.left -= given - own.left;
+        done
+    }
+
     /// How many steps are left.
     pub fn left(&self) -> u64 {
         self.left
@@ -102,6 +111,10 @@ mod tests {
         assert_eq!(budget.spend(2), Err(Spent::Steps));
         assert!(budget.is_spent());
         assert_eq!(budget.spend(1), Err(Spent::Steps), "what was refused once is over");
+        let mut budget = Budget::new(10);
+        assert_eq!(budget.within(4, |part| part.spend(5)), Err(Spent::Steps));
+        assert_eq!(budget.within(40, |part| part.spend(6)), Ok(()), "the rest is there still");
+        assert!(!budget.is_spent() && budget.left() == 0);
         let (mut budget, caller) = Budget::with_caller(10);
         assert_eq!(budget.spend(1), Ok(()));
         drop(caller);

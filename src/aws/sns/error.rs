@@ -93,6 +93,7 @@ impl From<topics::Error> for SnsError {
         match error {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
+            E::Crowded => Self::Refused(THROTTLED, "Rate exceeded".to_owned()),
             E::Archived | E::Forbidden | E::Label | E::LabelTaken | E::Account | E::PolicyScope => of_policy(error),
             E::FifoAttribute(_) | E::TooManySubscriptions | E::FifoProtocol(_) => of_fifo(error),
             E::Deduplication | E::DeduplicationHere | E::DeduplicationMissing | E::GroupMissing => of_fifo(error),
