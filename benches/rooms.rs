@@ -9,7 +9,7 @@ use postrider::access::{Access, Trust, ensure_root};
 use postrider::aws::protocol::form::Form;
 use postrider::aws::protocol::form_decode;
 use postrider::aws::{Gate, Request, sns, sqs};
-use postrider::base::{Clock, Secret, Timestamp};
+use postrider::base::{Budget, Clock, Secret, Timestamp};
 use postrider::mail::identity::Pair;
 use postrider::mail::message::dkim::{Algorithm, Canonicalization, Signer, SigningKey, signature};
 use postrider::mail::message::{Draft, Mailbox, compose};
@@ -176,9 +176,14 @@ fn requests(c: &mut Criterion) {
     let policy = FilterPolicy::parse(policy, Scope::Body).expect("a policy");
     let body = r#"{"kind": "refund", "price": 42.5, "who": "ann", "place": {"city": "Bern", "zip": 3000}}"#;
     let facts = Facts::of_body(body).expect("an object");
-    c.bench_function("filter policy, match", |b| b.iter(|| policy.matches(black_box(&facts))));
+    c.bench_function("filter policy, match", |b| {
+        b.iter(|| policy.matches(black_box(&facts), &mut Budget::new(100_000)));
+    });
     c.bench_function("filter policy, read a body and match", |b| {
-        b.iter(|| Facts::of_body(black_box(body)).is_some_and(|facts| policy.matches(&facts)));
+        b.iter(|| {
+            Facts::of_body(black_box(body))
+                .is_some_and(|facts| policy.matches(&facts, &mut Budget::new(100_000)) == Ok(true))
+        });
     });
 }
 

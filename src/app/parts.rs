@@ -21,7 +21,7 @@ use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::delivery::Deliverer;
 use crate::topics::{Spreader, Topics};
-use crate::workers::Pool;
+use crate::workers::{Compute, Pool};
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
 /// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
@@ -78,7 +78,9 @@ impl Parts {
         let queues = Queues::new(store.clone(), clock.clone())
             .with_names_free_at_once(dev)
             .with_queues_max(settings.queues_per_account);
-        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
+        let compute = Compute::default();
+        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url)
+            .with_compute(compute.clone());
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
@@ -105,8 +107,10 @@ impl Parts {
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())
                 .with_streams(streams.clone()),
             feedback: Feedback::new(store.clone(), topics.clone()),
-            templates: Templates::new(store.clone(), clock.clone()),
-            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_simulator(simulator.clone()),
+            templates: Templates::new(store.clone(), clock.clone()).with_compute(compute.clone()),
+            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door)
+                .with_simulator(simulator.clone())
+                .with_compute(compute),
             imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };

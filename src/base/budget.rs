@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub struct Budget {
     left: u64,
-    gone: Arc<AtomicBool>,
+    refused: bool,
+    gone: Option<Arc<AtomicBool>>,
 }
 
 /// Why work ends before it is done.
@@ -26,14 +27,14 @@ impl Budget {
 
     /// So many steps.
     pub fn new(steps: u64) -> Self {
-        Self { left: steps, gone: Arc::default() }
+        Self { left: steps, refused: false, gone: None }
     }
 
     /// The same steps, which end also when the returned [`Caller`] is dropped.
     pub fn with_caller(steps: u64) -> (Self, Caller) {
-        let budget = Self::new(steps);
-        let caller = Caller(budget.gone.clone());
-        (budget, caller)
+        let gone = Arc::<AtomicBool>::default();
+        let budget = Self { gone: Some(gone.clone()), ..Self::new(steps) };
+        (budget, Caller(gone))
     }
 
     /// Takes `steps`.
@@ -41,7 +42,8 @@ impl Budget {
     /// # Errors
     /// When there are not so many left, or the caller is gone. The work must end then.
     pub fn spend(&mut self, steps: usize) -> Result<(), Spent> {
-        if self.gone.load(Ordering::Relaxed) {
+        if self.gone.as_ref().is_some_and(|gone| gone.load(Ordering::Relaxed)) {
+            self.refused = true;
             return Err(Spent::Gone);
         }
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);
@@ -52,6 +54,7 @@ impl Budget {
             }
             None => {
                 self.left = 0;
+                self.refused = true;
                 Err(Spent::Steps)
             }
         }
@@ -65,9 +68,23 @@ impl Budget {
         self.spend(1 + octets / Self::OCTETS_PER_STEP)
     }
 
+    /// Does a part of the work, which may take `steps` of those that are left: where it takes more, only the part ends.
+    pub fn within<T>(&mut self, steps: u64, part: impl FnOnce(&mut Self) -> T) -> T {
+        let given = steps.min(self.left);
+        let mut own = Self { left: given, refused: false, gone: self.gone.clone() };
+        let done = part(&mut own);
+        self.left -= given - own.left;
+        done
+    }
+
     /// How many steps are left.
     pub fn left(&self) -> u64 {
         self.left
+    }
+
+    /// Whether the work asked for more than there was: what it gave then is not its result.
+    pub fn is_spent(&self) -> bool {
+        self.refused
     }
 }
 
@@ -90,8 +107,14 @@ mod tests {
         let mut budget = Budget::new(3);
         assert_eq!(budget.spend_on(63), Ok(()));
         assert_eq!(budget.left(), 1);
+        assert!(!budget.is_spent());
         assert_eq!(budget.spend(2), Err(Spent::Steps));
+        assert!(budget.is_spent());
         assert_eq!(budget.spend(1), Err(Spent::Steps), "what was refused once is over");
+        let mut budget = Budget::new(10);
+        assert_eq!(budget.within(4, |part| part.spend(5)), Err(Spent::Steps));
+        assert_eq!(budget.within(40, |part| part.spend(6)), Ok(()), "the rest is there still");
+        assert!(!budget.is_spent() && budget.left() == 0);
         let (mut budget, caller) = Budget::with_caller(10);
         assert_eq!(budget.spend(1), Ok(()));
         drop(caller);

@@ -188,6 +188,19 @@ pub async fn confirmed(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Re
     rows.iter().map(read).collect()
 }
 
+/// Those of [`confirmed`] that have a filter policy, from the oldest on.
+pub async fn filtered(tx: &mut Tx, topic_id: i64, limit: u32) -> Result<Vec<Subscription>, Error> {
+    // Index: subscriptions_by_topic.
+    let rows = tx
+        .all(
+            "SELECT * FROM subscriptions WHERE topic_id = $1 AND state = 1 AND live = 1 AND attributes LIKE '%FilterPolicy%'
+             ORDER BY id LIMIT $2",
+            args![topic_id, limit],
+        )
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// The protocols of a topic's confirmed subscriptions whose messages come in an envelope.
 pub async fn enveloped(tx: &mut Tx, topic_id: i64) -> Result<Vec<String>, Error> {
     // Index: subscriptions_to_sign.

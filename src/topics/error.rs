@@ -1,6 +1,7 @@
 //! What can be wrong with a request to topics. The texts that a client sees stand in `aws/sns/error.rs`.
 use crate::queues;
 use crate::store;
+use crate::workers::NotDone;
 
 /// Why a topic operation was refused.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum Error {
     /// The topic's policy does not let our own mail publish to it.
     #[error("the topic's policy denies it")]
     Forbidden,
+    /// As much work of the account waits as may.
+    #[error("too much work of this account waits already")]
+    Crowded,
     /// A label of a permission that is empty, too long, or has control characters.
     #[error("label is not valid")]
     Label,
@@ -227,4 +231,13 @@ pub enum AttributeFault {
     OtherKind(String),
     /// The value of a `Number` is no number, or has too many digits.
     Number(String),
+}
+
+impl From<NotDone> for Error {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Crowded => Self::Crowded,
+            NotDone::Broken => Self::Internal(store::Error::corrupt(error)),
+        }
+    }
 }

@@ -8,9 +8,9 @@ use crate::store::{self, Tx, publications};
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::{Frame, Notification};
-use crate::topics::filter_policy::{Facts, Scope};
 use crate::topics::job::{self, Job, Target};
 use crate::topics::rules::{Rules, content_id};
+use crate::topics::sieve::Sieve;
 use crate::topics::signing::Key;
 use crate::topics::{Attribute, Error, Value, attributes};
 
@@ -47,15 +47,19 @@ impl Handout {
 impl Fan<'_> {
     /// Hands the message to those of the subscriptions that want it: to queues at once, to others by a delivery job. A
     /// queue that does not take it is passed over, and the message goes to the dead-letter queue if there is one.
-    pub async fn hand_out(&self, tx: &mut Tx, subscriptions: Vec<Subscription>) -> Result<(), Error> {
-        let handout = self.prepare(subscriptions)?;
+    pub async fn hand_out(
+        &self,
+        tx: &mut Tx,
+        subscriptions: Vec<Subscription>,
+        sieve: &mut Sieve,
+    ) -> Result<(), Error> {
+        let handout = self.prepare(subscriptions, sieve)?;
         let targets = self.queues.targets_in(tx, handout.queues()).await?;
         Ok(self.commit(tx, handout, &targets).await?)
     }
 
     /// Makes what those of the subscriptions get that want the message.
-    pub fn prepare(&self, subscriptions: Vec<Subscription>) -> Result<Handout, Error> {
-        let mut sieve = Sieve::default();
+    pub fn prepare(&self, subscriptions: Vec<Subscription>, sieve: &mut Sieve) -> Result<Handout, Error> {
         let mut frame = None;
         let mut handout = Handout::default();
         for subscription in subscriptions {
@@ -152,38 +156,6 @@ impl Fan<'_> {
             to_dead_letters(tx, self.queues, &subscription.attributes, self.topic, outgoing).await?;
         }
         Ok(())
-    }
-}
-
-/// What filter policies look at, read once per publication and only when a policy asks.
-#[derive(Default)]
-struct Sieve {
-    attributes: Option<Facts>,
-    bodies: BTreeMap<Protocol, Option<Facts>>,
-}
-
-impl Sieve {
-    /// Whether the subscription's filter policy lets the message pass. A policy for bodies lets no body pass that is no
-    /// JSON object.
-    fn lets_pass(&mut self, of: &Subscription, protocol: Protocol, draft: &Draft) -> Result<bool, Error> {
-        // Most subscriptions have no policy, and then their attributes need not be read.
-        if !of.attributes.contains("FilterPolicy") {
-            return Ok(true);
-        }
-        let Some((policy, scope)) = attributes::filter_policy(&attributes::read(&of.attributes)?)? else {
-            return Ok(true);
-        };
-        let facts = match scope {
-            Scope::Attributes => {
-                let given = &draft.parts.publication.attributes;
-                Some(&*self.attributes.get_or_insert_with(|| Facts::of_attributes(given)))
-            }
-            Scope::Body => {
-                let body = || Facts::of_body(draft.wording(protocol));
-                self.bodies.entry(protocol).or_insert_with(body).as_ref()
-            }
-        };
-        Ok(facts.is_some_and(|facts| policy.matches(facts)))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::fan_out::Fan;
 use crate::topics::rules::Rules;
+use crate::topics::sieve::{self, Sieve};
 use crate::topics::{Error, Topics, topic};
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work};
 
@@ -59,7 +60,9 @@ impl Spreader {
         let (queues, message) = (self.topics.queues().clone(), message.to_owned());
         let kept_as = format!("{message}/{reached}");
         let fan = Fan { queues: &queues, key: &key, topic: &arn, rules, draft: &draft, kept_as: kept_as.clone() };
-        let handout = fan.prepare(subscriptions)?;
+        let compute = self.topics.compute();
+        let mut sieve = Sieve::judged(compute, &arn.account, &subscriptions, &draft, sieve::STEPS_MAX).await?;
+        let handout = fan.prepare(subscriptions, &mut sieve)?;
         let targets = queues.targets(handout.queues()).await?;
         self.topics
             .store()

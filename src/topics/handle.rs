@@ -10,6 +10,7 @@ use crate::topics::endpoint::Protocol;
 use crate::topics::limits::{Limits, Room};
 use crate::topics::permission::Policies;
 use crate::topics::signing::Signer;
+use crate::workers::Compute;
 
 /// All operations on topics and subscriptions. Cheap to clone; the operations stand in the rooms of this floor.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ struct Inner {
     /// Whether links to endpoints start with what the caller named this server.
     follows_callers: bool,
     ways: Ways,
+    compute: Compute,
 }
 
 impl Inner {
@@ -42,6 +44,7 @@ impl Inner {
             room: self.room.clone(),
             follows_callers: self.follows_callers,
             ways: self.ways.clone(),
+            compute: self.compute.clone(),
         }
     }
 }
@@ -69,7 +72,18 @@ impl Topics {
             room: Arc::default(),
             follows_callers: false,
             ways: Ways::default(),
+            compute: Compute::default(),
         }))
+    }
+
+    /// The same topics, whose filter policies are judged by `compute`. Call before [`Topics::with_ways`] and before the handle
+    /// is shared.
+    #[must_use]
+    pub fn with_compute(mut self, compute: Compute) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.compute = compute;
+        }
+        self
     }
 
     /// The same topics with the ways out of `ways`, and certificates under `signing_url` (`scheme://host`) where it is
@@ -100,6 +114,10 @@ impl Topics {
 
     pub(in crate::topics) fn room(&self) -> &Room {
         &self.0.room
+    }
+
+    pub(in crate::topics) fn compute(&self) -> &Compute {
+        &self.0.compute
     }
 
     pub(in crate::topics) fn ways(&self) -> &Ways {

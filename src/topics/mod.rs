@@ -23,6 +23,7 @@ pub mod publish;
 mod replay;
 mod replaying;
 mod rules;
+mod sieve;
 pub mod signing;
 pub mod sms;
 pub mod sms_sandbox;

@@ -12,6 +12,7 @@ use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::fan_out::{Fan, Handout};
 use crate::topics::rules::{Rules, content_id};
+use crate::topics::sieve::{self, Sieve};
 use crate::topics::signing::{Key, Version};
 use crate::topics::topic::{find, hold};
 use crate::topics::{Error, Publication, Topics, attributes};
@@ -40,6 +41,8 @@ struct Ahead {
     protocols: Vec<Protocol>,
     /// The subscriptions, if they can be served from here: a few, of a topic without an order or an archive.
     few: Option<Vec<Subscription>>,
+    /// Those of other topics' subscriptions that have a filter policy.
+    filtered: Vec<Subscription>,
 }
 
 /// One of several messages, and what was made of it before the transaction.
@@ -47,6 +50,7 @@ struct Entry {
     n: usize,
     draft: Draft,
     made: Option<(Handout, Targets)>,
+    sieve: Sieve,
 }
 
 impl Topics {
@@ -65,7 +69,8 @@ impl Topics {
         topic: &Arn,
         publications: Vec<Publication>,
     ) -> Result<Vec<Result<Published, Error>>, Error> {
-        let Ahead { rules, protocols, few } = self.look_ahead(topic).await?;
+        let Ahead { rules, protocols, few, filtered } = self.look_ahead(topic).await?;
+        let steps = sieve::STEPS_MAX / u64::try_from(publications.len().max(1)).unwrap_or(1);
         let key = self.signer().key().await?;
         let mut answers = Vec::with_capacity(publications.len());
         let mut drafts = Vec::with_capacity(publications.len());
@@ -79,11 +84,13 @@ impl Topics {
             });
             match draft {
                 Ok(draft) => {
+                    let asked = few.as_ref().unwrap_or(&filtered);
+                    let mut sieve = Sieve::judged(self.compute(), &topic.account, asked, &draft, steps).await?;
                     let made = match &few {
-                        Some(few) => Some(self.make(topic, rules, &key, &draft, few).await?),
+                        Some(few) => Some(self.make(topic, rules, &key, &draft, few, &mut sieve).await?),
                         None => None,
                     };
-                    drafts.push(Entry { n, draft, made });
+                    drafts.push(Entry { n, draft, made, sieve });
                     answers.push(Err(Error::MessageEmpty));
                 }
                 Err(error) => answers.push(Err(error)),
@@ -117,7 +124,7 @@ impl Topics {
     pub async fn publish_in(&self, tx: &mut Tx, topic: &Arn, publication: &Publication) -> Result<String, Error> {
         let draft = self.draft(publication.clone())?;
         self.check_mail(&find(tx, topic).await?, topic)?;
-        Ok(self.publish_draft(tx, topic, draft, None).await?.message_id)
+        Ok(self.publish_draft(tx, topic, draft, None, Sieve::default()).await?.message_id)
     }
 
     fn draft(&self, publication: Publication) -> Result<Draft, Error> {
@@ -140,7 +147,8 @@ impl Topics {
                     let few =
                         if early { subscriptions::confirmed(tx, topic.id, 0, AT_ONCE + 1).await? } else { vec![] };
                     let few = Some(few).filter(|few| early && few.len() <= AT_ONCE as usize);
-                    Ok::<_, Error>(Ahead { rules, protocols, few })
+                    let filtered = if early { vec![] } else { subscriptions::filtered(tx, topic.id, AT_ONCE).await? };
+                    Ok::<_, Error>(Ahead { rules, protocols, few, filtered })
                 })
             })
             .await
@@ -154,10 +162,11 @@ impl Topics {
         key: &Key,
         draft: &Draft,
         few: &[Subscription],
+        sieve: &mut Sieve,
     ) -> Result<(Handout, Targets), Error> {
         let kept_as = draft.parts.id.clone();
         let fan = Fan { queues: self.queues(), key, topic, rules, draft, kept_as };
-        let handout = fan.prepare(few.to_vec())?;
+        let handout = fan.prepare(few.to_vec(), sieve)?;
         let targets = self.queues().targets(handout.queues()).await?;
         Ok((handout, targets))
     }
@@ -169,8 +178,8 @@ impl Topics {
             .write(move |tx| {
                 Box::pin(async move {
                     let mut published = Vec::with_capacity(lot.len());
-                    for Entry { n, draft, made } in lot {
-                        published.push((n, topics.publish_draft(tx, &topic, draft, made).await?));
+                    for Entry { n, draft, made, sieve } in lot {
+                        published.push((n, topics.publish_draft(tx, &topic, draft, made, sieve).await?));
                     }
                     Ok(published)
                 })
@@ -184,6 +193,7 @@ impl Topics {
         topic: &Arn,
         mut draft: Draft,
         made: Option<(Handout, Targets)>,
+        sieve: Sieve,
     ) -> Result<Published, Error> {
         let row = find(tx, topic).await?;
         let rules = Rules::of(&row)?;
@@ -209,20 +219,23 @@ impl Topics {
                 let fan = Fan { queues: self.queues(), key: &key, topic, rules, draft: &draft, kept_as };
                 fan.commit(tx, handout, &targets).await?;
             }
-            _ => self.fan_out(tx, topic, &row, rules, draft).await?,
+            _ => self.fan_out(tx, topic, (&row, rules), draft, sieve).await?,
         }
         Ok(published)
     }
 
-    async fn fan_out(&self, tx: &mut Tx, topic: &Arn, row: &Topic, rules: Rules, draft: Draft) -> Result<(), Error> {
+    async fn fan_out(
+        &self,
+        tx: &mut Tx,
+        topic: &Arn,
+        (row, rules): (&Topic, Rules),
+        draft: Draft,
+        mut sieve: Sieve,
+    ) -> Result<(), Error> {
         let some = subscriptions::confirmed(tx, row.id, 0, AT_ONCE + 1).await?;
         let unsigned = !rules.fifo && draft.lacks_signature(&some, rules.version);
         if some.len() > AT_ONCE as usize || unsigned {
-            fan_outs::insert(tx, &draft.parts.id, row.id, &draft.content()?).await?;
-            // Accounts take turns.
-            let (group, visible_at) = (Some(topic.account.to_string()), tx.now());
-            let job = workers::Job { body: draft.parts.id, group, visible_at };
-            return Ok(workers::enqueue(tx, SystemQueue::FanOut, &[job]).await?);
+            return Ok(fan_out_later(tx, row, &draft).await?);
         }
         if some.is_empty() {
             return Ok(());
@@ -230,8 +243,24 @@ impl Topics {
         let key = self.signer().key_in(tx).await?;
         let kept_as = draft.parts.id.clone();
         let fan = Fan { queues: self.queues(), key: &key, topic, rules, draft: &draft, kept_as };
-        fan.hand_out(tx, some).await
+        let handout = fan.prepare(some, &mut sieve)?;
+        if sieve.is_spent() && !rules.fifo {
+            // The policies want more time than there is in a transaction. In a FIFO topic, whose order would be lost, they
+            // were judged ahead, all but those that changed since.
+            return Ok(fan_out_later(tx, row, &draft).await?);
+        }
+        let targets = self.queues().targets_in(tx, handout.queues()).await?;
+        Ok(fan.commit(tx, handout, &targets).await?)
     }
+}
+
+/// Leaves a message to the workers of fan-outs.
+async fn fan_out_later(tx: &mut Tx, topic: &Topic, draft: &Draft) -> Result<(), store::Error> {
+    fan_outs::insert(tx, &draft.parts.id, topic.id, &draft.content()?).await?;
+    // Accounts take turns.
+    let (group, visible_at) = (Some(topic.account.to_string()), tx.now());
+    let job = workers::Job { body: draft.parts.id.clone(), group, visible_at };
+    workers::enqueue(tx, SystemQueue::FanOut, &[job]).await
 }
 
 /// Messages that go into one transaction. In a FIFO topic those of one group: who holds several groups of several queues

@@ -16,6 +16,7 @@ use crate::topics::endpoint::Protocol;
 use crate::topics::fan_out::Fan;
 use crate::topics::replay::{Span, status};
 use crate::topics::rules::Rules;
+use crate::topics::sieve::{self, Sieve};
 use crate::topics::signing::Key;
 use crate::topics::topic::hold;
 use crate::topics::{Error, Topics, attributes, topic};
@@ -147,7 +148,9 @@ impl Topics {
             if !rules.fifo && draft.lacks_signature(std::slice::from_ref(&part.subscription), rules.version) {
                 draft.sign(&arn, &key, rules.version, &[Protocol::Sqs])?;
             }
-            drafts.push(draft);
+            let of = std::slice::from_ref(&part.subscription);
+            let sieve = Sieve::judged(self.compute(), &arn.account, of, &draft, sieve::STEPS_MAX).await?;
+            drafts.push((draft, sieve));
         }
         let count = drafts.len();
         let topics = self.clone();
@@ -162,7 +165,7 @@ impl Topics {
         tx: &mut Tx,
         part: Part,
         rules: Rules,
-        drafts: Vec<Draft>,
+        drafts: Vec<(Draft, Sieve)>,
         key: &Key,
     ) -> Result<(), Error> {
         let arn = topic::arn(&part.topic);
@@ -175,10 +178,10 @@ impl Topics {
         if moved {
             return Ok(());
         }
-        for draft in &drafts {
+        for (draft, mut sieve) in drafts {
             let kept_as = format!("{}/{}", draft.parts.id, there.replay_id);
-            let fan = Fan { queues: self.queues(), key, topic: &arn, rules, draft, kept_as };
-            fan.hand_out(tx, vec![there.clone()]).await?;
+            let fan = Fan { queues: self.queues(), key, topic: &arn, rules, draft: &draft, kept_as };
+            fan.hand_out(tx, vec![there.clone()], &mut sieve).await?;
         }
         let reached = part.archived.last().map_or(there.replay_after, |last| last.id);
         replays::advance(tx, there.id, reached, status::IN_PROGRESS).await?;

@@ -3,7 +3,9 @@
 use crate::base::{Budget, Shares};
 
 /// How many pieces of work of one account may wait for a place.
-const WAITING_MAX: usize = 256;
+const WAITING_MAX: usize = 1_000;
+/// How many steps work may take on the thread that asks for it, which answers others too: a fraction of a millisecond.
+const HERE: u64 = 4_000;
 
 /// Threads for computing. Cheap to clone; clones share the threads.
 #[derive(Clone)]
@@ -35,6 +37,29 @@ impl Compute {
         Self { places: Shares::new(places, 1).with_waiting_max(WAITING_MAX) }
     }
 
+    /// Does `work` at once where it is small, and else from its beginning as [`Compute::run`] does. So most work costs what
+    /// it always did, and no work holds up the thread that answers others.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn soon<T, F>(&self, whose: &str, steps: u64, mut work: F) -> Result<T, NotDone>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Budget) -> T + Send + 'static,
+    {
+        match Self::here(steps, &mut work) {
+            Some(done) => Ok(done),
+            None => self.run(whose, steps, work).await,
+        }
+    }
+
+    /// Does `work` at once where it is small; `None` where it is not, or asks for more than `steps` before that shows.
+    pub fn here<T>(steps: u64, work: impl FnOnce(&mut Budget) -> T) -> Option<T> {
+        let mut budget = Budget::new(steps.min(HERE));
+        let done = work(&mut budget);
+        (!budget.is_spent()).then_some(done)
+    }
+
     /// Does `work` when the turn of `whose` comes: an account's id, or another name of who causes the work. `work` gets
     /// `steps` and must spend them; they end also when the future that this returns is dropped.
     ///
@@ -61,7 +86,25 @@ impl Compute {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Spent;
     use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn small_work_is_done_at_once_and_other_work_once_more_elsewhere() {
+        let compute = Compute::new(2);
+        let threads = |steps: usize| {
+            let mut threads = Vec::new();
+            compute.soon("one", 1_000_000, move |budget| {
+                threads.push(std::thread::current().id());
+                budget.spend(steps).map(|()| threads.clone())
+            })
+        };
+        let here = std::thread::current().id();
+        assert_eq!(threads(4_000).await, Ok(Ok(vec![here])));
+        let twice = threads(4_001).await.expect("a place").expect("steps enough");
+        assert!(twice.len() == 2 && twice[0] == here && twice[1] != here, "{twice:?}");
+        assert_eq!(threads(1_000_001).await, Ok(Err(Spent::Steps)));
+    }
 
     #[tokio::test]
     async fn work_of_one_account_leaves_a_place_for_others_and_ends_with_its_caller() {

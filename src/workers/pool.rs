@@ -64,7 +64,16 @@ pub struct Pool {
 impl Pool {
     /// Workers for `work`'s queue; `at_once_max` jobs at a time. `node` names this node in its claims.
     pub fn new(store: Store, clock: Clock, node: &str, at_once_max: usize, work: impl Work) -> Self {
-        Self { store, clock, work: Arc::new(work), node: node.into(), at_once_max, per_group_max: None, slow: Arc::default(), quiet: Arc::default() }
+        Self {
+            store,
+            clock,
+            work: Arc::new(work),
+            node: node.into(),
+            at_once_max,
+            per_group_max: None,
+            slow: Arc::default(),
+            quiet: Arc::default(),
+        }
     }
 
     /// The same, with at most `max` jobs of one group at a time, on all nodes together: so a group whose jobs take long

@@ -3,10 +3,11 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::base::AccountId;
 use crate::base::address::AddressError;
-use crate::mail::content::templates;
+use crate::mail::content::{TemplateError, templates};
 use crate::mail::message;
 use crate::mail::sending::SendError;
 use crate::store;
+use crate::workers::NotDone;
 
 /// What can go wrong. Each variant's text is AWS's.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,9 @@ pub const SENDING_PAUSED: &str = "Email sending is disabled for this account.";
 pub const RATE_EXCEEDED: &str = "Maximum sending rate exceeded.";
 /// See [`RATE_EXCEEDED`].
 pub const QUOTA_EXCEEDED: &str = "Daily message quota exceeded.";
+
+/// The text for a call whose work would wait behind too much other work of its account.
+pub const TOO_MUCH_AT_ONCE: &str = "Rate exceeded";
 
 /// The text for a second request for production access.
 pub const UNDER_REVIEW: &str = "There is already an ongoing account details update in progress.";
@@ -137,6 +141,15 @@ impl From<message::Error> for SesError {
     }
 }
 
+impl From<NotDone> for SesError {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Crowded => Self::Throttling(TOO_MUCH_AT_ONCE),
+            NotDone::Broken => Self::Unexpected(error.to_string()),
+        }
+    }
+}
+
 impl From<templates::Error> for SesError {
     fn from(error: templates::Error) -> Self {
         use templates::Error as E;
@@ -147,7 +160,9 @@ impl From<templates::Error> for SesError {
             E::TooMany(_) => Self::LimitExceeded(text),
             E::Name(_) | E::TooLarge(_) | E::Empty | E::Invalid { .. } => Self::InvalidTemplate(text),
             E::NotPlain | E::Data => Self::InvalidParameterValue(text),
+            E::Rendering(TemplateError::TooMuch(_)) => Self::InvalidRenderingParameter(text),
             E::Rendering(_) => Self::MissingRenderingAttribute(text),
+            E::NotDone(error) => error.into(),
             E::Internal(error) => Self::Internal(error),
         }
     }
@@ -168,7 +183,7 @@ pub fn template_text(error: &templates::Error) -> String {
         E::Invalid { why, .. } | E::Rendering(why) => why.told(),
         E::NotPlain => "Template contains unsupported operations".to_owned(),
         E::Data => "Template rendering data is invalid".to_owned(),
-        E::Internal(_) => String::new(),
+        E::NotDone(_) | E::Internal(_) => String::new(),
     }
 }
 

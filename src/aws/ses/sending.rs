@@ -7,8 +7,8 @@ use crate::aws::protocol::Blob;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::base::EmailAddress;
-use crate::mail::message::{Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, Submission, Terms};
+use crate::mail::message::{Draft, Mailbox, rewrite};
+use crate::mail::sending::{Grants, Submission, Terms, compose_soon};
 
 /// SES: octets of a message through the first API.
 const MESSAGE_MAX: usize = 10 * 1024 * 1024;
@@ -142,7 +142,7 @@ pub async fn send_email(
         attachments: Vec::new(),
         headers: Vec::new(),
     };
-    let raw = compose(&draft)?;
+    let raw = compose_soon(services.templates.compute(), &caller.account, draft).await??;
     let submission = Submission {
         return_path: return_path(input.return_path.as_deref())?,
         grants: Grants {

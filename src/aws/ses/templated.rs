@@ -1,13 +1,14 @@
 //! SendTemplatedEmail and SendBulkTemplatedEmail of the first API.
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::sending::{Destination, MessageTag, SendEmailResponse, pairs, return_path, submission};
 use crate::base::{Arn, EmailAddress};
-use crate::mail::content::templates::{self, Compiled, read_data};
+use crate::mail::content::{Data, Prepared, templates};
 use crate::mail::message::{Draft, Mailbox};
 use crate::mail::sending::{Grants, Submission, Terms, compose_from};
 
@@ -37,7 +38,7 @@ pub struct SendTemplatedEmailRequest {
 
 /// What the mails of a call have in common.
 struct Letter {
-    template: Compiled,
+    template: Prepared,
     from: Mailbox,
     reply_to: Vec<Mailbox>,
     return_path: Option<EmailAddress>,
@@ -46,11 +47,12 @@ struct Letter {
 }
 
 impl Letter {
-    fn write(
+    async fn write(
         &self,
+        services: &Services,
         caller: &Caller,
         to: &Destination,
-        data: &Value,
+        data: Data,
         tags: Vec<(String, String)>,
     ) -> Result<(Submission, Terms), SesError> {
         let recipients = to.read()?;
@@ -65,7 +67,8 @@ impl Letter {
             attachments: Vec::new(),
             headers: Vec::new(),
         };
-        let (raw, unrendered) = compose_from(&self.template, data, draft)?;
+        let (raw, unrendered) =
+            compose_from::<SesError>(&services.templates, &caller.account, &self.template, data, draft).await?;
         let (source, set) = (self.from.address.clone(), self.configuration_set.clone());
         let submission = submission(caller, source, recipients.all, raw, tags, set)?;
         let (return_path, grants) = (self.return_path.clone(), self.grants.clone());
@@ -96,8 +99,9 @@ pub async fn send_templated_email(
             return_path: input.return_path_arn,
         },
     };
-    let data = read_data(&input.template_data)?;
-    let (submission, terms) = letter.write(caller, &input.destination, &data, pairs(input.tags))?;
+    let data = Data::of(&input.template_data);
+    let written = letter.write(services, caller, &input.destination, data, pairs(input.tags));
+    let (submission, terms) = written.await?;
     Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms).await? })
 }
 
@@ -175,13 +179,13 @@ pub async fn send_bulk_templated_email(
         },
     };
     let default_tags = pairs(input.default_tags);
-    let (default, tags) = (input.default_template_data.as_str(), &default_tags);
+    let (default, tags) = (Arc::from(input.default_template_data), &default_tags);
     let send = async |n: usize, to: BulkEmailDestination| -> Result<String, SesError> {
-        let data = own_data(to.replacement_template_data.as_deref(), Some(default))?;
+        let data = Data::own_or(to.replacement_template_data, Some(&default));
         let mut own = pairs(to.replacement_tags);
         let more: Vec<_> = tags.iter().filter(|(name, _)| !own.iter().any(|(o, _)| o == name)).cloned().collect();
         own.extend(more);
-        let (submission, terms) = letter.write(caller, &to.destination, &data, own)?;
+        let (submission, terms) = letter.write(services, caller, &to.destination, data, own).await?;
         let once = terms.once.as_ref().map(|once| once.nth(n));
         Ok(services.sending.accept_on(submission, Terms { once, ..terms }).await?)
     };
@@ -223,7 +227,7 @@ async fn template(
     caller: &Caller,
     name: &str,
     arn: Option<&str>,
-) -> Result<Compiled, templates::Error> {
+) -> Result<Prepared, templates::Error> {
     let name = match arn {
         Some(arn) => {
             let missing = || templates::Error::Missing(arn.chars().take(512).collect());
@@ -231,7 +235,7 @@ async fn template(
         }
         None => name.to_owned(),
     };
-    services.templates.compiled(&caller.account, &caller.region, &name).await
+    services.templates.prepared(&caller.account, &caller.region, &name).await
 }
 
 /// The name in a template's ARN, where it is one of the caller's account and region.
@@ -239,18 +243,4 @@ pub fn name_of(caller: &Caller, arn: &str) -> Option<String> {
     let arn: Arn = arn.parse().ok()?;
     let own = arn.service == "ses" && arn.account == caller.account && arn.region == caller.region;
     arn.resource.strip_prefix("template/").filter(|_| own).map(str::to_owned)
-}
-
-/// The data of one mail of many: its own where it has any, else the default as a whole. (SES: the default is used where
-/// the replacement is absent or an empty object; the two are not merged.)
-///
-/// # Errors
-/// What is no JSON object.
-pub fn own_data(own: Option<&str>, default: Option<&str>) -> Result<Value, templates::Error> {
-    let own =
-        own.map(read_data).transpose()?.filter(|data| data.as_object().is_some_and(|members| !members.is_empty()));
-    match own {
-        Some(data) => Ok(data),
-        None => read_data(default.unwrap_or("{}")),
-    }
 }

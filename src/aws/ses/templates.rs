@@ -6,8 +6,10 @@ use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::page::Page;
-use crate::mail::content::templates::{self, Parts, read_data};
-use crate::mail::message::{self, Draft, Mailbox, compose};
+use crate::mail::content::Data;
+use crate::mail::content::templates::{self, Parts};
+use crate::mail::message::{self, Draft, Mailbox};
+use crate::mail::sending::compose_soon;
 
 /// A template.
 #[derive(Debug, Deserialize, Serialize)]
@@ -219,13 +221,25 @@ pub async fn try_out(
     name: &str,
     data: &str,
 ) -> Result<Result<String, message::Error>, templates::Error> {
-    let template = services.templates.compiled(&caller.account, &caller.region, name).await?;
-    let parts = template.render(&read_data(data)?)?;
-    Ok(message_of(parts, &services.clock.now().rfc2822()))
+    let (templates, account) = (&services.templates, &caller.account);
+    let template = templates.prepared(account, &caller.region, name).await?;
+    let parts = template.render(templates.compute(), account, Data::of(data)).await??;
+    let draft = match draft_of(parts) {
+        Ok(draft) => draft,
+        Err(error) => return Ok(Err(error)),
+    };
+    let composed = compose_soon(templates.compute(), account, draft).await?;
+    let date = services.clock.now().rfc2822();
+    Ok(composed.map(|raw| {
+        let raw = String::from_utf8_lossy(&raw);
+        // From is the first line: nobody sends this.
+        let rest = raw.split_once("\r\n").map_or("", |(_, rest)| rest);
+        format!("Date: {date}\r\n{rest}")
+    }))
 }
 
-fn message_of(parts: Parts, date: &str) -> Result<String, message::Error> {
-    let draft = Draft {
+fn draft_of(parts: Parts) -> Result<Draft, message::Error> {
+    Ok(Draft {
         from: Mailbox::parse("nobody@localhost.localdomain")?,
         to: Vec::new(),
         cc: Vec::new(),
@@ -235,9 +249,5 @@ fn message_of(parts: Parts, date: &str) -> Result<String, message::Error> {
         html: parts.html,
         attachments: Vec::new(),
         headers: Vec::new(),
-    };
-    let raw = String::from_utf8_lossy(&compose(&draft)?).into_owned();
-    // From is the first line: nobody sends this.
-    let rest = raw.split_once("\r\n").map_or("", |(_, rest)| rest);
-    Ok(format!("Date: {date}\r\n{rest}"))
+    })
 }

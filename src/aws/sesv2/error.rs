@@ -2,13 +2,14 @@
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::aws::ses::error::{
-    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, UNDER_REVIEW, bad_tag, list_missing,
+    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, TOO_MUCH_AT_ONCE, UNDER_REVIEW, bad_tag, list_missing,
     mail_from_not_verified, message_text, not_authorized, not_verified, template_text, tenant_missing,
 };
 use crate::mail::content::templates;
 use crate::mail::sending::SendError;
 use crate::mail::{content, message};
 use crate::store;
+use crate::workers::NotDone;
 
 /// What can go wrong. Each variant's text is AWS's.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +133,15 @@ impl From<content::Error> for SesV2Error {
     }
 }
 
+impl From<NotDone> for SesV2Error {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Crowded => Self::TooManyRequests(TOO_MUCH_AT_ONCE),
+            NotDone::Broken => Self::Unexpected(error.to_string()),
+        }
+    }
+}
+
 impl From<templates::Error> for SesV2Error {
     fn from(error: templates::Error) -> Self {
         use templates::Error as E;
@@ -140,6 +150,7 @@ impl From<templates::Error> for SesV2Error {
             E::Exists(..) => Self::AlreadyExists(text),
             E::Missing(_) => Self::NotFound(text),
             E::TooMany(_) => Self::LimitExceeded(text),
+            E::NotDone(error) => error.into(),
             E::Internal(error) => Self::Internal(error),
             _ => Self::BadRequest(text),
         }

@@ -11,8 +11,8 @@ use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
 use crate::aws::sesv2::templated::Template;
 use crate::base::EmailAddress;
 use crate::mail::message::mime::Encoding;
-use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, compose, rewrite};
-use crate::mail::sending::{Grants, SendError, Submission, Terms};
+use crate::mail::message::{self, Attachment as Part, Disposition, Draft, Mailbox, rewrite};
+use crate::mail::sending::{Grants, SendError, Submission, Terms, compose_soon};
 
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
@@ -159,14 +159,16 @@ pub async fn send_email(
             let from = from.ok_or(message::Error::NoFrom)?;
             let source = from.address.clone();
             let all = recipients.all.clone();
-            (source, all, compose(&draft(simple, from, recipients, reply_to)?)?)
+            let draft = draft(simple, from, recipients, reply_to)?;
+            (source, all, compose_soon(services.templates.compute(), &caller.account, draft).await??)
         }
         (None, Some(raw), None) => envelope(raw.data.0, from, recipients.all)?,
         (None, None, Some(template)) => {
             let from = from.ok_or(message::Error::NoFrom)?;
             let (source, all) = (from.address.clone(), recipients.all.clone());
             let letter = template.letter(services, caller).await?;
-            let (raw, failure) = letter.write(letter.data()?, &[], from, recipients, reply_to)?;
+            let written = letter.write((services, caller), letter.data(None), &[], from, recipients, reply_to);
+            let (raw, failure) = written.await?;
             unrendered = failure;
             (source, all, raw)
         }

@@ -1,17 +1,18 @@
 //! Mails from templates in the second API: the template of SendEmail, and SendBulkEmail.
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::ses::sending::{Destination, MessageTag, Recipients, pairs, return_path};
-use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, name_of, own_data};
+use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, name_of};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
 use crate::aws::sesv2::sending::{Attachment, MessageHeader};
 use crate::aws::sesv2::templates::EmailTemplateContent;
-use crate::mail::content::templates::{Compiled, read_data};
+use crate::mail::content::{Data, Prepared};
 use crate::mail::message::{self, Attachment as Part, Draft, Mailbox};
 use crate::mail::sending::{Grants, Submission, Terms, Unrendered, compose_from};
 
@@ -31,8 +32,8 @@ pub struct Template {
 
 /// A template with what belongs to it, ready to be written for one recipient after the other.
 pub struct Letter {
-    template: Compiled,
-    data: Option<String>,
+    template: Prepared,
+    data: Option<Arc<str>>,
     headers: Vec<(String, String)>,
     attachments: Vec<Part>,
 }
@@ -48,8 +49,8 @@ impl Template {
             None => self.template_name.filter(|name| !name.is_empty()),
         };
         let template = match (named, self.template_content) {
-            (Some(name), None) => services.templates.compiled(&caller.account, &caller.region, &name).await?,
-            (None, Some(content)) => content.parts().compile_plain()?,
+            (Some(name), None) => services.templates.prepared(&caller.account, &caller.region, &name).await?,
+            (None, Some(content)) => services.templates.prepared_plain(&caller.account, content.parts()).await?,
             _ => {
                 let text = "Template has exactly one of TemplateName, TemplateArn and TemplateContent.";
                 return Err(SesV2Error::BadRequest(text.to_owned()));
@@ -57,7 +58,7 @@ impl Template {
         };
         Ok(Letter {
             template,
-            data: self.template_data,
+            data: self.template_data.map(Into::into),
             headers: header_pairs(self.headers),
             attachments: self.attachments.into_iter().map(Attachment::part).collect::<Result<_, _>>()?,
         })
@@ -65,26 +66,24 @@ impl Template {
 }
 
 impl Letter {
-    /// The data that came with the template.
-    ///
-    /// # Errors
-    /// What is no JSON object.
-    pub fn data(&self) -> Result<Value, SesV2Error> {
-        Ok(read_data(self.data.as_deref().unwrap_or("{}"))?)
+    /// The data of a mail: `own` where it has any, else what came with the template.
+    pub fn data(&self, own: Option<String>) -> Data {
+        Data::own_or(own, self.data.as_ref())
     }
 
     /// Writes a mail, or says why it cannot be. `headers` win over those of the template that have the same name.
     ///
     /// # Errors
-    /// What no message may have.
-    pub fn write(
+    /// Data that is none, and what no message may have.
+    pub async fn write(
         &self,
-        data: Value,
+        (services, caller): (&Services, &Caller),
+        data: Data,
         headers: &[(String, String)],
         from: Mailbox,
         to: Recipients,
         reply_to: Vec<Mailbox>,
-    ) -> Result<(Vec<u8>, Option<Unrendered>), message::Error> {
+    ) -> Result<(Vec<u8>, Option<Unrendered>), SesV2Error> {
         let replaced = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
         let own = self.headers.iter().filter(|(name, _)| !replaced(name));
         let draft = Draft {
@@ -98,7 +97,7 @@ impl Letter {
             attachments: self.attachments.clone(),
             headers: own.chain(headers).cloned().collect(),
         };
-        compose_from(&self.template, &data, draft)
+        compose_from(&services.templates, &caller.account, &self.template, data, draft).await
     }
 }
 
@@ -243,12 +242,13 @@ async fn send_entry(
 ) -> Result<String, SesV2Error> {
     let replacement = entry.replacement_email_content.and_then(|content| content.replacement_template);
     let own = replacement.and_then(|template| template.replacement_template_data);
-    let data = own_data(own.as_deref(), bulk.letter.data.as_deref())?;
+    let data = bulk.letter.data(own);
     let recipients = entry.destination.read()?;
     let all = recipients.all.clone();
     let headers = header_pairs(entry.replacement_headers);
-    let written = bulk.letter.write(data, &headers, bulk.from.clone(), recipients, bulk.reply_to.clone());
-    let (raw, unrendered) = written?;
+    let (from, reply_to) = (bulk.from.clone(), bulk.reply_to.clone());
+    let written = bulk.letter.write((services, caller), data, &headers, from, recipients, reply_to);
+    let (raw, unrendered) = written.await?;
     let mut tags = pairs(entry.replacement_tags);
     let default = bulk.tags.iter().filter(|(name, _)| !tags.iter().any(|(own, _)| own == name)).cloned();
     let default: Vec<_> = default.collect();

@@ -30,7 +30,9 @@ impl ServiceError for SnsError {
         match self {
             Self::Refused(shape, _) => *shape,
             Self::Internal(topics::Error::Internal(store::Error::Full)) => ErrorShape::unavailable(),
-            Self::Internal(topics::Error::Queue(queues::Error::Internal(store::Error::Full))) => ErrorShape::unavailable(),
+            Self::Internal(topics::Error::Queue(queues::Error::Internal(store::Error::Full))) => {
+                ErrorShape::unavailable()
+            }
             Self::Internal(_) => INTERNAL,
         }
     }
@@ -96,6 +98,7 @@ impl From<topics::Error> for SnsError {
         match error {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
+            E::Crowded => Self::Refused(THROTTLED, "Rate exceeded".to_owned()),
             E::Archived | E::Forbidden | E::Label | E::LabelTaken | E::Account | E::PolicyScope => of_policy(error),
             E::FifoAttribute(_) | E::FifoProtocol(_) => of_fifo(error),
             E::TooManyTopics | E::TooManySubscriptions | E::TooManyFilterPolicies => of_limits(&error),

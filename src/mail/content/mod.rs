@@ -10,6 +10,7 @@ mod forwarding;
 pub mod headers_record;
 mod metrics;
 pub mod options;
+mod prepared;
 pub mod publish;
 mod tags;
 pub mod template;
@@ -20,6 +21,7 @@ pub use destination::{Dimension, DimensionSource, EVENT_TYPES, EventDestination,
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
 pub use feedback::Feedback;
 pub use options::SetOptions;
+pub use prepared::{Data, Prepared};
 pub use publish::{publish_event, tells_delivery};
 pub use template::{Template, TemplateError};
 pub use templates::Templates;

@@ -1,15 +1,21 @@
-//! The templates of all accounts: kept, tried out, rendered.
+//! The templates of all accounts, and the parts that they have.
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Budget, Clock, Region};
+use crate::mail::content::prepared::Prepared;
 use crate::mail::content::template::{Template, TemplateError};
 use crate::store::templates::{self, EmailTemplate};
 use crate::store::{self, Store};
+use crate::workers::{Compute, NotDone};
 
 /// SES: templates of an account in a region, octets of one, characters of the data.
 const TEMPLATES_MAX: i64 = 20_000;
 const SIZE_MAX: usize = 500 * 1024;
 const DATA_MAX: usize = 262_144;
+/// Octets of the data that are read for a step: each value of it takes memory.
+const DATA_OCTETS_PER_STEP: usize = 4;
 /// SES: letters, digits, `_` and `-`, at most 64.
 const NAME_LENGTH: usize = 64;
 
@@ -51,6 +57,9 @@ pub enum Error {
     /// It cannot be rendered with the data.
     #[error(transparent)]
     Rendering(#[from] TemplateError),
+    /// It was not read or rendered: too much of this account's work waits.
+    #[error(transparent)]
+    NotDone(#[from] NotDone),
     /// The unexpected.
     #[error(transparent)]
     Internal(#[from] store::Error),
@@ -67,56 +76,51 @@ pub struct Parts {
     pub html: Option<String>,
 }
 
-/// The parts of a template, read: rendering many mails reads it once.
-#[derive(Clone, Debug)]
-pub struct Compiled {
-    /// The template's name; empty for one that came with the call.
-    pub name: String,
+/// The parts of a template, read.
+#[derive(Debug)]
+pub(super) struct Compiled {
     subject: Option<Template>,
     text: Option<Template>,
     html: Option<Template>,
 }
 
 impl Parts {
+    /// Their octets.
+    pub(super) fn size(&self) -> usize {
+        [&self.subject, &self.text, &self.html].into_iter().flatten().map(String::len).sum()
+    }
+
     /// Reads the parts as templates.
     ///
     /// # Errors
     /// Too large, empty, or not a template.
-    pub fn compile(&self, name: &str) -> Result<Compiled, Error> {
-        let all = [&self.subject, &self.text, &self.html];
-        let size: usize = all.iter().filter_map(|part| part.as_ref()).map(String::len).sum();
-        if size > SIZE_MAX {
+    pub(super) fn compile(&self, name: &str, budget: &mut Budget) -> Result<Compiled, Error> {
+        if self.size() > SIZE_MAX {
             return Err(Error::TooLarge(SIZE_MAX));
         }
-        if all.iter().all(|part| part.as_ref().is_none_or(String::is_empty)) {
+        if self.size() == 0 {
             return Err(Error::Empty);
         }
-        let read = |part: &Option<String>| {
-            let read = part.as_deref().map(Template::parse).transpose();
+        let mut read = |part: &Option<String>| {
+            let read = part.as_deref().map(|text| Template::parse(text, budget)).transpose();
             read.map_err(|why| Error::Invalid { name: name.to_owned(), why })
         };
-        let (subject, text, html) = (read(&self.subject)?, read(&self.text)?, read(&self.html)?);
-        Ok(Compiled { name: name.to_owned(), subject, text, html })
-    }
-
-    /// Reads parts that came with a call: they may only put values in.
-    ///
-    /// # Errors
-    /// Those of [`Parts::compile`], and anything but values.
-    pub fn compile_plain(&self) -> Result<Compiled, Error> {
-        let compiled = self.compile("")?;
-        let parts = [&compiled.subject, &compiled.text, &compiled.html];
-        if parts.into_iter().flatten().all(Template::is_plain) { Ok(compiled) } else { Err(Error::NotPlain) }
+        Ok(Compiled { subject: read(&self.subject)?, text: read(&self.text)?, html: read(&self.html)? })
     }
 }
 
 impl Compiled {
+    /// Whether all parts only put values in.
+    pub(super) fn is_plain(&self) -> bool {
+        [&self.subject, &self.text, &self.html].into_iter().flatten().all(Template::is_plain)
+    }
+
     /// Renders all parts with `data`.
     ///
     /// # Errors
     /// Those of [`Template::render`].
-    pub fn render(&self, data: &Value) -> Result<Parts, TemplateError> {
-        let render = |part: &Option<Template>| part.as_ref().map(|part| part.render(data)).transpose();
+    pub(super) fn render(&self, data: &Value, budget: &mut Budget) -> Result<Parts, TemplateError> {
+        let mut render = |part: &Option<Template>| part.as_ref().map(|part| part.render(data, budget)).transpose();
         Ok(Parts { subject: render(&self.subject)?, text: render(&self.text)?, html: render(&self.html)? })
     }
 }
@@ -125,10 +129,11 @@ impl Compiled {
 ///
 /// # Errors
 /// What is no JSON object, or is too long.
-pub fn read_data(text: &str) -> Result<Value, Error> {
+pub(super) fn read_data(text: &str, budget: &mut Budget) -> Result<Value, Error> {
     if text.len() > DATA_MAX * 4 || text.chars().count() > DATA_MAX {
         return Err(Error::Data);
     }
+    budget.spend(text.len() / DATA_OCTETS_PER_STEP).map_err(TemplateError::from)?;
     serde_json::from_str(text).ok().filter(Value::is_object).ok_or(Error::Data)
 }
 
@@ -137,12 +142,23 @@ pub fn read_data(text: &str) -> Result<Value, Error> {
 pub struct Templates {
     pub(super) store: Store,
     clock: Clock,
+    compute: Compute,
 }
 
 impl Templates {
-    /// The templates in `store`.
+    /// The templates in `store`, read and rendered on threads of their own.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, compute: Compute::default() }
+    }
+
+    /// The same templates, read and rendered by `compute`.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
+    /// Where templates are read and rendered.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// Keeps a new template. `tags` is a JSON list of `[name, value]`.
@@ -158,7 +174,7 @@ impl Templates {
         tags: String,
     ) -> Result<(), Error> {
         check_name(name)?;
-        parts.compile(name)?;
+        let parts = self.checked(account, name, parts).await?;
         let template = self.row(name, parts, tags);
         let (account, region) = (account.clone(), region.clone());
         self.store
@@ -185,7 +201,7 @@ impl Templates {
     /// # Errors
     /// One that does not exist; a template that cannot be read.
     pub async fn update(&self, account: &AccountId, region: &Region, name: &str, parts: Parts) -> Result<(), Error> {
-        parts.compile(name)?;
+        let parts = self.checked(account, name, parts).await?;
         let template = self.row(name, parts, String::new());
         let (account, region) = (account.clone(), region.clone());
         self.store
@@ -215,13 +231,28 @@ impl Templates {
             .await
     }
 
-    /// The template of this name, read.
+    /// The template of this name, ready to be rendered.
     ///
     /// # Errors
     /// One that does not exist.
-    pub async fn compiled(&self, account: &AccountId, region: &Region, name: &str) -> Result<Compiled, Error> {
+    pub async fn prepared(&self, account: &AccountId, region: &Region, name: &str) -> Result<Prepared, Error> {
         let EmailTemplate { name, subject, text, html, .. } = self.get(account, region, name).await?;
-        Parts { subject, text, html }.compile(&name)
+        Prepared::new(&self.compute, account, name, Parts { subject, text, html }).await
+    }
+
+    /// A template that came with a call: it may only put values in.
+    ///
+    /// # Errors
+    /// Too large, empty, not a template, or anything but values.
+    pub async fn prepared_plain(&self, account: &AccountId, parts: Parts) -> Result<Prepared, Error> {
+        let prepared = Prepared::new(&self.compute, account, String::new(), parts).await?;
+        if prepared.is_plain() { Ok(prepared) } else { Err(Error::NotPlain) }
+    }
+
+    /// The parts, when they are templates.
+    async fn checked(&self, account: &AccountId, name: &str, parts: Parts) -> Result<Parts, Error> {
+        let prepared = Prepared::new(&self.compute, account, name.to_owned(), parts).await?;
+        Ok(Arc::unwrap_or_clone(prepared.into_parts()))
     }
 
     /// Up to `limit` names after the name `after`, in order, with the times at which they were made.

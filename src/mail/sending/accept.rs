@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::info;
 
-use crate::base::{AccountId, Clock, EmailAddress, Region, Timestamp, ids};
+use crate::base::{AccountId, Budget, Clock, EmailAddress, Region, Timestamp, ids};
 use crate::mail::content::event::Event;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
@@ -23,12 +23,14 @@ use crate::store::mails::{Kind, Mail};
 use crate::store::sending_use::{self, Charge};
 use crate::store::{self, Store, Tx};
 use crate::topics::Topics;
-use crate::workers::SystemQueue;
+use crate::workers::{Compute, SystemQueue};
 
 /// SES: recipients of one message, To, Cc and Bcc together.
 pub const RECIPIENTS_MAX: usize = 50;
 /// SES: octets of a message through SESv2 and SMTP. The v1 API has its own, lower limit.
 pub const MESSAGE_MAX: usize = 40 * 1024 * 1024;
+/// Octets of a message that is read on the thread that asks for it: a fraction of a millisecond.
+const READ_HERE_MAX: usize = 256 * 1024;
 
 /// How the door is set.
 #[derive(Clone, Debug)]
@@ -111,6 +113,7 @@ pub struct Sending {
     pub(super) settings: Arc<Settings>,
     pub(super) passed: Arc<Passed>,
     pub(super) simulator: Simulator,
+    compute: Compute,
 }
 
 impl Sending {
@@ -123,7 +126,13 @@ impl Sending {
             settings: Arc::new(settings),
             passed: Arc::default(),
             simulator: Simulator::default(),
+            compute: Compute::default(),
         }
+    }
+
+    /// The same door, where `compute` reads large messages.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
     }
 
     /// The same door with a mailbox simulator of these domains.
@@ -153,8 +162,7 @@ impl Sending {
         submission.recipients = each_once(submission.recipients);
         let now = self.clock.now();
         let id = ids::ses_message_id(now);
-        let message_id = format!("<{id}@{}>", self.settings.hostname);
-        let finished = finish(&submission.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
+        let finished = self.finished(&submission.account, submission.raw.clone(), &id, now).await?;
         if let Some(list) = finished.contact_list {
             return Err(SendError::ContactListMissing(list.chars().take(64).collect()));
         }
@@ -189,6 +197,18 @@ impl Sending {
         };
         info!(message.id = %id, recipients = count, "mail accepted");
         Ok(id)
+    }
+
+    /// Reads and stamps a message; a large one away from the threads that answer others.
+    async fn finished(&self, account: &AccountId, raw: Bytes, id: &str, now: Timestamp) -> Result<Finished, SendError> {
+        let message_id = format!("<{id}@{}>", self.settings.hostname);
+        let date = now.rfc2822();
+        if raw.len() <= READ_HERE_MAX {
+            return Ok(finish(&raw, &Stamp { message_id: &message_id, date: &date })?);
+        }
+        // The steps are in proportion to the length, which has a limit.
+        let read = move |_: &mut Budget| finish(&raw, &Stamp { message_id: &message_id, date: &date });
+        Ok(self.compute.run(account.as_str(), 0, read).await??)
     }
 
     /// Writes a mail on terms, or with events, which commit with it. Gives its id, or that of the one before.

@@ -2,6 +2,7 @@
 use crate::base::{AccountId, Region};
 use crate::mail::message;
 use crate::store;
+use crate::workers::NotDone;
 
 /// A refusal of the accept door. The API and SMTP each have their own words for it.
 #[derive(Debug, thiserror::Error)]
@@ -72,4 +73,13 @@ pub enum SendError {
     /// The unexpected.
     #[error(transparent)]
     Internal(#[from] store::Error),
+}
+
+impl From<NotDone> for SendError {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Crowded => Self::RateExceeded,
+            NotDone::Broken => Self::Internal(store::Error::corrupt(error)),
+        }
+    }
 }

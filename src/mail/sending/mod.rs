@@ -45,6 +45,6 @@ pub use outbound::Outbound;
 pub use quota::{Limits, Quota};
 pub use simulator::Simulator;
 pub use suppression::suppress;
-pub use templated::compose_from;
+pub use templated::{compose_from, compose_soon};
 pub use undelivered::tell as tell_undelivered;
 pub use unrendered::Unrendered;

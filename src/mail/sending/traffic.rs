@@ -286,7 +286,10 @@ impl Site {
             }
             Pressure::PutsOff => {
                 (self.answers, self.answered_at, self.put_off) = (true, now, self.put_off.saturating_add(1));
-                if self.put_off >= PUT_OFF_MAX && began >= self.rests_until && self.rest_for(OVERLOADED_REST, ending, now) {
+                if self.put_off >= PUT_OFF_MAX
+                    && began >= self.rests_until
+                    && self.rest_for(OVERLOADED_REST, ending, now)
+                {
                     (self.limit, self.good) = (1, 0);
                 }
             }

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::base::{Budget, Spent};
 use crate::topics::filter_policy::fact::Fact;
 use crate::topics::filter_policy::number::Number;
 
@@ -49,10 +50,11 @@ pub(super) enum Comparison {
 }
 
 impl Plain {
-    fn is(&self, fact: &Fact) -> bool {
+    fn is(&self, fact: &Fact<'_>) -> bool {
         match (self, fact) {
             // A number among the attributes is a text too: "100" and 100 both name it.
-            (Self::Text(a), Fact::Text(b) | Fact::Number(_, b)) => a == b,
+            (Self::Text(a), Fact::Text(b)) => a == b,
+            (Self::Text(a), Fact::Number(_, b)) => a == b,
             (Self::Number(a), Fact::Number(b, _)) => a == b,
             (Self::Flag(a), Fact::Flag(b)) => a == b,
             (Self::Null, Fact::Null) => true,
@@ -75,17 +77,36 @@ impl Comparison {
 
 impl Pattern {
     /// Whether the values of a name match: any of them has to. `None` means that the message does not have the name.
-    pub fn matches(&self, facts: Option<&[Fact]>) -> bool {
+    pub fn matches(&self, facts: Option<&[Fact<'_>]>, budget: &mut Budget) -> Result<bool, Spent> {
+        budget.spend(1)?;
         match (self, facts) {
-            (Self::Exists(wanted), facts) => *wanted == facts.is_some(),
-            (_, None) => false,
-            (pattern, Some(facts)) => facts.iter().any(|fact| pattern.matches_one(fact)),
+            (Self::Exists(wanted), facts) => return Ok(*wanted == facts.is_some()),
+            (_, None) => return Ok(false),
+            (pattern, Some(facts)) => {
+                for fact in facts {
+                    budget.spend(pattern.steps(fact))?;
+                    if pattern.matches_one(fact) {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// How much work it is to compare it with a value.
+    fn steps(&self, fact: &Fact<'_>) -> usize {
+        match self {
+            Self::AnythingBut(plains) => 1 + plains.len(),
+            Self::Unlike(patterns) => patterns.iter().map(|pattern| pattern.steps(fact)).sum(),
+            Self::IgnoreCase(wanted) => 1 + wanted.len().min(fact.size()) / 4,
+            _ => 1 + fact.size() / 512,
         }
     }
 
-    fn matches_one(&self, fact: &Fact) -> bool {
+    fn matches_one(&self, fact: &Fact<'_>) -> bool {
         let text = match fact {
-            Fact::Text(text) => Some(text.as_str()),
+            Fact::Text(text) => Some(text.as_ref()),
             _ => None,
         };
         match self {
@@ -94,7 +115,7 @@ impl Pattern {
             Self::Unlike(patterns) => text.is_some() && !patterns.iter().any(|pattern| pattern.matches_one(fact)),
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix.as_str())),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix.as_str())),
-            Self::IgnoreCase(wanted) => text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase()),
+            Self::IgnoreCase(wanted) => text.is_some_and(|text| lower(text).eq(lower(wanted))),
             Self::Numeric(bounds) => match fact {
                 Fact::Number(number, _) => bounds.iter().all(|(comparison, bound)| comparison.holds(*number, *bound)),
                 _ => false,
@@ -105,4 +126,8 @@ impl Pattern {
             }
         }
     }
+}
+
+fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }

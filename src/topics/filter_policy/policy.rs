@@ -1,7 +1,10 @@
 //! A whole policy: names with their patterns, all of which must match, and alternatives.
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 
-use crate::topics::filter_policy::fact::Facts;
+use crate::base::{Budget, Spent};
+use crate::topics::filter_policy::fact::{Fact, Facts};
 use crate::topics::filter_policy::parse;
 use crate::topics::filter_policy::pattern::Pattern;
 
@@ -52,12 +55,16 @@ impl From<&str> for Fault {
 
 /// A filter policy.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FilterPolicy(Node);
+pub struct FilterPolicy {
+    root: Node,
+    /// All names, sorted, each once.
+    names: Vec<String>,
+}
 
-/// Names that all must match, and alternatives of each of which one must.
+/// Names that all must match, each by its place among all, and alternatives of each of which one must.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Node {
-    names: Vec<(String, Vec<Pattern>)>,
+    names: Vec<(usize, Vec<Pattern>)>,
     alternatives: Vec<Vec<Node>>,
 }
 
@@ -76,39 +83,72 @@ impl FilterPolicy {
         if combinations(&object, 1, 1) > COMBINATIONS_MAX {
             return Err("Filter policy is too complex".into());
         }
-        let mut node = Node::default();
-        node.read(&object, "", scope)?;
-        Ok(Self(node))
+        let mut reader = Reader { scope, path: String::new(), names: BTreeMap::new() };
+        let mut root = reader.node(&object)?;
+        // The places in the order of the names, by those in the order of their appearance.
+        let mut places = vec![0; reader.names.len()];
+        for (place, appeared) in reader.names.values().enumerate() {
+            if let Some(slot) = places.get_mut(*appeared) {
+                *slot = place;
+            }
+        }
+        root.place(&places);
+        Ok(Self { root, names: reader.names.into_keys().collect() })
     }
 
     /// Whether a message with these values passes.
-    pub fn matches(&self, facts: &Facts) -> bool {
-        self.0.matches(facts)
+    ///
+    /// # Errors
+    /// When there are not steps enough: what is compared is the values that the policy names, each with each pattern of
+    /// its name.
+    pub fn matches(&self, facts: &Facts, budget: &mut Budget) -> Result<bool, Spent> {
+        let found = facts.under(&self.names, budget)?;
+        let found: Vec<Option<&[Fact<'_>]>> = found.iter().map(Option::as_deref).collect();
+        self.root.matches(&found, budget)
     }
 }
 
-impl Node {
-    fn read(&mut self, object: &Map<String, Json>, prefix: &str, scope: Scope) -> Result<(), Fault> {
+/// Reads the nodes of a policy.
+struct Reader {
+    scope: Scope,
+    /// The names that the present one stands in, and itself, joined with dots.
+    path: String,
+    /// The names of patterns, in the order of their appearance.
+    names: BTreeMap<String, usize>,
+}
+
+impl Reader {
+    fn node(&mut self, object: &Map<String, Json>) -> Result<Node, Fault> {
+        let mut node = Node::default();
+        self.read(object, &mut node)?;
+        Ok(node)
+    }
+
+    fn read(&mut self, object: &Map<String, Json>, node: &mut Node) -> Result<(), Fault> {
+        let outside = self.path.len();
         for (key, value) in object {
-            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-            if path.len() > NAME_BYTES_MAX {
+            if outside > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(key);
+            if self.path.len() > NAME_BYTES_MAX {
                 return Err("Filter policy has a key that is too long".into());
             }
             match value {
-                Json::Object(_) if scope == Scope::Attributes => return Err(Fault::Nested),
-                Json::Object(inner) => self.read(inner, &path, scope)?,
+                Json::Object(_) if self.scope == Scope::Attributes => return Err(Fault::Nested),
+                Json::Object(inner) => self.read(inner, node)?,
                 Json::Array(several) if several.is_empty() => return Err("Empty arrays are not allowed".into()),
                 Json::Array(several) => match alternatives(key, several) {
                     Some(objects) => {
-                        let read = |object: &&Map<String, Json>| {
-                            let mut node = Node::default();
-                            node.read(object, prefix, scope).map(|()| node)
-                        };
-                        self.alternatives.push(objects.iter().map(read).collect::<Result<_, Fault>>()?);
+                        self.path.truncate(outside);
+                        let nodes = objects.iter().map(|object| self.node(object)).collect::<Result<_, Fault>>()?;
+                        node.alternatives.push(nodes);
                     }
                     None => {
                         let patterns = several.iter().map(parse::pattern).collect::<Result<_, _>>();
-                        self.names.push((path, patterns.map_err(Fault::Other)?));
+                        let (next, path) = (self.names.len(), self.path.clone());
+                        let place = *self.names.entry(path).or_insert(next);
+                        node.names.push((place, patterns.map_err(Fault::Other)?));
                     }
                 },
                 _ => {
@@ -116,17 +156,44 @@ impl Node {
                     return Err(Fault::Other(format!("\"{shown}\" must be an object or an array")));
                 }
             }
+            self.path.truncate(outside);
         }
         Ok(())
     }
+}
 
-    fn matches(&self, facts: &Facts) -> bool {
-        let any = |(name, patterns): &(String, Vec<Pattern>)| {
-            let values = facts.get(name);
-            patterns.iter().any(|pattern| pattern.matches(values.as_deref()))
-        };
-        self.names.iter().all(any) && self.alternatives.iter().all(|nodes| nodes.iter().any(|node| node.matches(facts)))
+impl Node {
+    fn place(&mut self, places: &[usize]) {
+        for (name, _) in &mut self.names {
+            *name = places.get(*name).copied().unwrap_or(*name);
+        }
+        self.alternatives.iter_mut().flatten().for_each(|node| node.place(places));
     }
+
+    fn matches(&self, found: &[Option<&[Fact<'_>]>], budget: &mut Budget) -> Result<bool, Spent> {
+        for (name, patterns) in &self.names {
+            let values = found.get(*name).copied().flatten();
+            if !any(patterns, |pattern| pattern.matches(values, budget))? {
+                return Ok(false);
+            }
+        }
+        for nodes in &self.alternatives {
+            if !any(nodes, |node| node.matches(found, budget))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether one of `all` passes.
+fn any<T>(all: &[T], mut passes: impl FnMut(&T) -> Result<bool, Spent>) -> Result<bool, Spent> {
+    for one in all {
+        if passes(one)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The alternatives of an `$or`: an array of objects under that name. Anything else under it is a plain name.

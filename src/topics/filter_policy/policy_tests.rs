@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::base::{Budget, Spent};
 use crate::topics::{Attribute, Value};
 
 fn attribute(data_type: &str, value: &str) -> Attribute {
@@ -24,13 +25,19 @@ fn order() -> Facts {
     Facts::of_attributes(&all.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>())
 }
 
+/// More than any of these takes.
+fn steps() -> Budget {
+    Budget::new(1_000_000)
+}
+
 fn passes(policy: &Json) -> bool {
-    FilterPolicy::parse(&policy.to_string(), Scope::Attributes).expect("a good policy").matches(&order())
+    let policy = FilterPolicy::parse(&policy.to_string(), Scope::Attributes).expect("a good policy");
+    policy.matches(&order(), &mut steps()).expect("steps enough")
 }
 
 fn body_passes(policy: &Json, body: &Json) -> bool {
     let policy = FilterPolicy::parse(&policy.to_string(), Scope::Body).expect("a good policy");
-    Facts::of_body(&body.to_string()).is_some_and(|facts| policy.matches(&facts))
+    Facts::of_body(&body.to_string()).is_some_and(|facts| policy.matches(&facts, &mut steps()).expect("steps enough"))
 }
 
 fn fault(policy: &Json) -> String {
@@ -155,6 +162,34 @@ fn bad_policies_are_refused_in_awss_words() {
     assert!(FilterPolicy::parse(&example.to_string(), Scope::Body).is_ok());
 }
 
+/// A body is walked once, however many names a policy has and however many dots they have.
+#[test]
+fn names_with_many_dots_cost_no_more_than_the_body_is_long() {
+    let name = |n: usize| format!("{}{n}", "a.".repeat(2_000));
+    let several: Vec<Json> = (0..60).map(|n| json!({ name(n): ["x"] })).collect();
+    let policy = FilterPolicy::parse(&json!({ "$or": several }).to_string(), Scope::Body).expect("a good policy");
+    for elements in [1_000, 20_000] {
+        let body = json!({ "a": vec![json!({ "a": {} }); elements] });
+        let mut budget = Budget::new(4 * elements as u64 + 1_000);
+        assert_eq!(policy.matches(&Facts::of_body(&body.to_string()).expect("an object"), &mut budget), Ok(false));
+    }
+}
+
+/// What is compared with what is charged, so that long lists of values and of patterns end.
+#[test]
+fn a_long_list_of_patterns_for_a_long_list_of_values_is_not_gone_through() {
+    let values: Vec<Json> = (0..20_000).map(|n| json!(format!("v{n}"))).collect();
+    let facts = Facts::of_body(&json!({ "a": values }).to_string()).expect("an object");
+    for pattern in [
+        json!({ "anything-but": values }),
+        json!({ "anything-but": { "prefix": values } }),
+        json!({ "anything-but": { "equals-ignore-case": values } }),
+    ] {
+        let policy = FilterPolicy::parse(&json!({ "a": [pattern] }).to_string(), Scope::Body).expect("a good policy");
+        assert_eq!(policy.matches(&facts, &mut Budget::new(1_000_000)), Err(Spent::Steps));
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),
@@ -188,7 +223,7 @@ proptest! {
             if let (Ok(policy), Some(facts)) =
                 (FilterPolicy::parse(&policy.to_string(), scope), Facts::of_body(&body.to_string()))
             {
-                policy.matches(&facts);
+                prop_assert!(policy.matches(&facts, &mut steps()).is_ok());
             }
         }
     }

@@ -1,4 +1,6 @@
-//! Cuts a template into text and tags, and takes away the white space that tags do not leave behind.
+//! Cuts a template into text and tags, and takes away the white space that tags do not leave behind. Each octet is looked
+//! at a few times at most, whatever the text.
+use crate::base::Budget;
 use crate::mail::content::template::TemplateError;
 
 /// A piece of a template.
@@ -35,15 +37,15 @@ impl Tag<'_> {
 }
 
 /// Cuts `text`.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
+pub(super) fn tokens<'a>(text: &'a str, budget: &mut Budget) -> Result<Vec<Token<'a>>, TemplateError> {
     let mut tokens = Vec::new();
     let (mut rest, mut line) = (text, 1);
-    while let Some(at) = rest.find("{{") {
+    while let Some(at) = find(rest, "{{", budget)? {
         let (before, from) = rest.split_at(at);
         line += before.matches('\n').count();
         // `\{{name}}` is text.
         if let Some(before) = before.strip_suffix('\\') {
-            let end = from.find("}}").map_or(from.len(), |end| end + 2);
+            let end = find(from, "}}", budget)?.map_or(from.len(), |end| end + 2);
             tokens.extend([Token::Text(before), Token::Text(from.get(..end).unwrap_or(from))]);
             line += from.get(..end).unwrap_or(from).matches('\n').count();
             rest = from.get(end..).unwrap_or("");
@@ -52,7 +54,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         if !before.is_empty() {
             tokens.push(Token::Text(before));
         }
-        let (tag, used) = tag(from, line)?;
+        let (tag, used) = tag(from, line, budget)?;
         line += from.get(..used).unwrap_or(from).matches('\n').count();
         tokens.push(Token::Tag(tag));
         rest = from.get(used..).unwrap_or("");
@@ -63,27 +65,38 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
     Ok(trimmed(tokens))
 }
 
-/// The tag at the start of `from`, and how many octets it takes.
-fn tag(from: &str, line: usize) -> Result<(Tag<'_>, usize), TemplateError> {
-    let open = || TemplateError::Syntax { line, what: "a tag has no end".to_owned() };
-    let inner = from.get(2..).unwrap_or("");
-    let (inner, end_mark, lead) = match inner.strip_prefix('{') {
-        Some(inner) => (inner, "}}}", 3),
-        None if inner.trim_start_matches('~').starts_with("!--") => (inner, "--}}", 2),
-        None => (inner, "}}", 2),
-    };
-    let mut end = inner.find(end_mark);
-    if end_mark == "--}}" {
-        // The comment may also end in `--~}}`.
-        let other = inner.find("--~}}");
-        end = match (end, other) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+/// Where `what` begins in `text`. What is looked at is charged.
+fn find(text: &str, what: &str, budget: &mut Budget) -> Result<Option<usize>, TemplateError> {
+    let at = text.find(what);
+    budget.spend_on(at.unwrap_or(text.len()))?;
+    Ok(at)
+}
+
+/// Where a comment ends that began with `!--`, and how long its end is: `--}}` or `--~}}`, whichever comes first.
+fn comment_end(text: &str, budget: &mut Budget) -> Result<Option<(usize, usize)>, TemplateError> {
+    let mut from = 0;
+    while let Some(at) = find(text.get(from..).unwrap_or(""), "}}", budget)? {
+        let inner = text.get(..from + at).unwrap_or("");
+        for (end, length) in [("--", 4), ("--~", 5)] {
+            if inner.ends_with(end) {
+                return Ok(Some((inner.len() - end.len(), length)));
+            }
+        }
+        from += at + 2;
     }
-    let end = end.ok_or_else(open)?;
-    let after_mark = inner.get(end..).unwrap_or("");
-    let mark_length = if after_mark.starts_with("--~}}") { 5 } else { end_mark.len() };
+    Ok(None)
+}
+
+/// The tag at the start of `from`, and how many octets it takes.
+fn tag<'a>(from: &'a str, line: usize, budget: &mut Budget) -> Result<(Tag<'a>, usize), TemplateError> {
+    let inner = from.get(2..).unwrap_or("");
+    let (inner, lead, end) = match inner.strip_prefix('{') {
+        Some(inner) => (inner, 3, find(inner, "}}}", budget)?.map(|end| (end, 3))),
+        None if inner.trim_start_matches('~').starts_with("!--") => (inner, 2, comment_end(inner, budget)?),
+        None => (inner, 2, find(inner, "}}", budget)?.map(|end| (end, 2))),
+    };
+    let open = || TemplateError::Syntax { line, what: "a tag has no end".to_owned() };
+    let (end, mark_length) = end.ok_or_else(open)?;
     let content = inner.get(..end).unwrap_or("");
     let (content, trim_before) = content.strip_prefix('~').map_or((content, false), |content| (content, true));
     let (content, trim_after) = content.strip_suffix('~').map_or((content, false), |content| (content, true));

@@ -1,8 +1,8 @@
 //! Templates: the Handlebars dialect of SES, read once and rendered with data from outside, within bounds.
 //!
 //! Why not the `handlebars` crate: a partial that includes itself ends the process there (the stack), and nothing stops an
-//! `each` inside an `each` over long lists. Here each node that is rendered takes a step, and steps, depth and output are
-//! limited.
+//! `each` inside an `each` over long lists. Here all work takes steps of a budget, by the size of what is looked at and
+//! written; depth and output are limited too.
 mod lexer;
 mod parse;
 mod path;
@@ -12,8 +12,14 @@ mod tests;
 
 use serde_json::Value;
 
+use crate::base::{Budget, Spent};
 use parse::Node;
 pub use path::Path;
+
+/// Steps that one template and its data may take: some 30 ms at the most.
+pub const STEPS_MAX: u64 = 1_000_000;
+/// Characters of a name in an error.
+const SHOWN: usize = 256;
 
 /// Why a template cannot be read, or cannot be rendered with some data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +46,20 @@ pub enum TemplateError {
 impl TemplateError {
     /// The error in SES's words, as far as they are known: for the event, and for who tries a template out.
     pub fn told(&self) -> String {
+        let shown = |name: &str| name.chars().take(SHOWN).collect::<String>();
         match self {
-            Self::Missing(name) => format!("Attribute '{name}' is not present in the rendering data."),
-            Self::NoPartial(name) => format!("The partial {name} could not be found."),
+            Self::Missing(name) => format!("Attribute '{}' is not present in the rendering data.", shown(name)),
+            Self::NoPartial(name) => format!("The partial {} could not be found.", shown(name)),
             Self::Syntax { line, what } => format!("The template is invalid. Line {line}: {what}."),
             Self::TooMuch(what) => format!("The template has too many {what}."),
         }
+    }
+}
+
+impl From<Spent> for TemplateError {
+    /// Where the caller is gone, nobody sees the error.
+    fn from(_: Spent) -> Self {
+        Self::TooMuch("steps")
     }
 }
 
@@ -57,12 +71,12 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Reads a template. The steps are in proportion to its length.
     ///
     /// # Errors
     /// [`TemplateError::Syntax`] and [`TemplateError::TooMuch`].
-    pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        parse::parse(text)
+    pub fn parse(text: &str, budget: &mut Budget) -> Result<Self, TemplateError> {
+        parse::parse(text, budget)
     }
 
     /// Whether it only puts values in: what SES allows where the template comes with the call.
@@ -75,7 +89,7 @@ impl Template {
     /// # Errors
     /// [`TemplateError::Missing`] where a tag names what is not in the data, or is `null` there; a partial that is not
     /// defined; [`TemplateError::TooMuch`].
-    pub fn render(&self, data: &Value) -> Result<String, TemplateError> {
-        render::render(self, data)
+    pub fn render(&self, data: &Value, budget: &mut Budget) -> Result<String, TemplateError> {
+        render::render(self, data, budget)
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a template into nodes. There is no recursion: open blocks are a list, whose length is limited.
 use std::collections::HashMap;
 
+use crate::base::Budget;
 use crate::mail::content::template::lexer::{Tag, Token, tokens};
 use crate::mail::content::template::path::{Expression, words};
 use crate::mail::content::template::{Template, TemplateError};
@@ -77,7 +78,8 @@ struct Open {
     chained: bool,
 }
 
-struct Parser {
+struct Parser<'b> {
+    budget: &'b mut Budget,
     open: Vec<Open>,
     nodes: Vec<Node>,
     partials: HashMap<String, Vec<Node>>,
@@ -85,9 +87,10 @@ struct Parser {
 }
 
 /// Reads `text`.
-pub(super) fn parse(text: &str) -> Result<Template, TemplateError> {
-    let mut parser = Parser { open: Vec::new(), nodes: Vec::new(), partials: HashMap::new(), count: 0 };
-    for token in tokens(text)? {
+pub(super) fn parse(text: &str, budget: &mut Budget) -> Result<Template, TemplateError> {
+    let tokens = tokens(text, budget)?;
+    let mut parser = Parser { budget, open: Vec::new(), nodes: Vec::new(), partials: HashMap::new(), count: 0 };
+    for token in tokens {
         match token {
             Token::Text(text) => parser.push(Node::Text(text.to_owned()))?,
             Token::Tag(tag) => parser.tag(&tag)?,
@@ -99,7 +102,7 @@ pub(super) fn parse(text: &str) -> Result<Template, TemplateError> {
     }
 }
 
-impl Parser {
+impl Parser<'_> {
     fn push(&mut self, node: Node) -> Result<(), TemplateError> {
         self.count += 1;
         if self.count > NODES_MAX {
@@ -114,6 +117,7 @@ impl Parser {
         if tag.kind == '!' {
             return Ok(());
         }
+        self.budget.spend_on(tag.content.len())?;
         let words = words(tag.content).ok_or_else(wrong)?;
         match (tag.kind, words.as_slice()) {
             ('#', _) => self.open_block(tag, &words),

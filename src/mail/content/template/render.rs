@@ -1,13 +1,14 @@
-//! Renders a template. Each node takes a step; steps, levels and output are limited, so that no data and no template holds
-//! a worker for long: the most that is possible takes well under a second.
+//! Renders a template. Each node takes a step, and more by the size of what is looked at and written; levels and output are
+//! limited too. What is found in the data is never copied but into the result.
+use std::borrow::Cow;
+
 use serde_json::Value;
 
+use crate::base::Budget;
 use crate::mail::content::template::parse::{Block, Kind, Node};
 use crate::mail::content::template::path::{Expression, Path};
 use crate::mail::content::template::{Template, TemplateError};
 
-/// Nodes that are rendered.
-const STEPS_MAX: usize = 250_000;
 /// Blocks and partials inside of each other.
 const LEVELS_MAX: usize = 200;
 /// Octets of the result: SES's limit for a message through the first API.
@@ -29,11 +30,13 @@ struct Item<'a> {
     last: bool,
 }
 
-struct Renderer<'a> {
+struct Renderer<'a, 'b> {
     template: &'a Template,
+    budget: &'b mut Budget,
     contexts: Vec<Context<'a>>,
+    /// Which of the contexts have names.
+    named: Vec<usize>,
     out: String,
-    steps: usize,
     levels: usize,
 }
 
@@ -53,25 +56,18 @@ impl Found<'_> {
 }
 
 /// Renders `template` with `data`.
-pub(super) fn render(template: &Template, data: &Value) -> Result<String, TemplateError> {
+pub(super) fn render(template: &Template, data: &Value, budget: &mut Budget) -> Result<String, TemplateError> {
     let root = Context { value: data, item: None, names: &[] };
-    let mut renderer = Renderer { template, contexts: vec![root], out: String::new(), steps: 0, levels: 0 };
+    let (contexts, named) = (vec![root], Vec::new());
+    let mut renderer = Renderer { template, budget, contexts, named, out: String::new(), levels: 0 };
     renderer.nodes(&template.nodes)?;
     Ok(renderer.out)
 }
 
-impl<'a> Renderer<'a> {
-    fn step(&mut self, cost: usize) -> Result<(), TemplateError> {
-        self.steps += cost;
-        if self.steps > STEPS_MAX { Err(TemplateError::TooMuch("steps")) } else { Ok(()) }
-    }
-
+impl<'a> Renderer<'a, '_> {
     fn write(&mut self, text: &str) -> Result<(), TemplateError> {
-        if self.out.len() + text.len() > OUTPUT_MAX {
-            return Err(TemplateError::TooMuch("octets in its result"));
-        }
-        self.out.push_str(text);
-        Ok(())
+        self.budget.spend(text.len() / Budget::OCTETS_PER_STEP)?;
+        write(&mut self.out, text)
     }
 
     fn nodes(&mut self, nodes: &'a [Node]) -> Result<(), TemplateError> {
@@ -80,7 +76,7 @@ impl<'a> Renderer<'a> {
         }
         self.levels += 1;
         for node in nodes {
-            self.step(1)?;
+            self.budget.spend(1)?;
             match node {
                 Node::Text(text) => self.write(text)?,
                 Node::Value(expression) => {
@@ -88,13 +84,7 @@ impl<'a> Renderer<'a> {
                     let found = found.filter(|found| !found.value().is_null()).ok_or_else(|| missing(expression))?;
                     self.write_value(found.value())?;
                 }
-                Node::Lookup(of, member) => {
-                    let (of_found, member_found) = (self.find(of)?, self.find(member)?);
-                    let key = member_found.map(|found| text_of(found.value())).ok_or_else(|| missing(member))?;
-                    let of_found = of_found.ok_or_else(|| missing(of))?;
-                    let value = step_into(of_found.value(), &key).filter(|value| !value.is_null());
-                    self.write_value(&value.ok_or(TemplateError::Missing(key))?.clone())?;
-                }
+                Node::Lookup(of, member) => self.lookup(of, member)?,
                 Node::Block(block) => self.block(block)?,
                 Node::Partial(name, context) => self.partial(name, context.as_ref())?,
             }
@@ -104,18 +94,29 @@ impl<'a> Renderer<'a> {
     }
 
     fn write_value(&mut self, value: &Value) -> Result<(), TemplateError> {
-        match value {
-            Value::String(text) => self.write(text),
+        write_text(value, &mut self.out, self.budget)
+    }
+
+    fn lookup(&mut self, of: &'a Expression, member: &'a Expression) -> Result<(), TemplateError> {
+        let (of_found, member_found) = (self.find(of)?, self.find(member)?);
+        let member_found = member_found.ok_or_else(|| missing(member))?;
+        let key = match member_found.value() {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
             other => {
-                let text = text_of(other);
-                self.step(text.len() / 64)?;
-                self.write(&text)
+                let mut text = String::new();
+                write_text(other, &mut text, self.budget)?;
+                Cow::Owned(text)
             }
-        }
+        };
+        let of_found = of_found.ok_or_else(|| missing(of))?;
+        let value = step_into(of_found.value(), &key, self.budget)?.filter(|value| !value.is_null());
+        let value = value.ok_or_else(|| TemplateError::Missing(key.into_owned()))?;
+        self.write_value(value)
     }
 
     fn partial(&mut self, name: &str, context: Option<&'a Expression>) -> Result<(), TemplateError> {
         let template = self.template;
+        self.budget.spend(name.len() / Budget::OCTETS_PER_STEP)?;
         let nodes = template.partials.get(name).ok_or_else(|| TemplateError::NoPartial(name.to_owned()))?;
         let Some(context) = context else { return self.nodes(nodes) };
         match self.find(context)?.ok_or_else(|| missing(context))? {
@@ -148,7 +149,7 @@ impl<'a> Renderer<'a> {
         match value {
             Value::Array(list) => {
                 for (index, value) in list.iter().enumerate() {
-                    self.step(1)?;
+                    self.budget.spend(1)?;
                     let item = Item { index, key: None, last: index + 1 == list.len() };
                     self.within(Context { value, item: Some(item), names: &block.names }, &block.then)?;
                 }
@@ -156,7 +157,7 @@ impl<'a> Renderer<'a> {
             }
             Value::Object(members) => {
                 for (index, (key, value)) in members.iter().enumerate() {
-                    self.step(1)?;
+                    self.budget.spend(1)?;
                     let item = Item { index, key: Some(key), last: index + 1 == members.len() };
                     self.within(Context { value, item: Some(item), names: &block.names }, &block.then)?;
                 }
@@ -167,9 +168,16 @@ impl<'a> Renderer<'a> {
     }
 
     fn within(&mut self, context: Context<'a>, nodes: &'a [Node]) -> Result<(), TemplateError> {
+        let named = !context.names.is_empty();
+        if named {
+            self.named.push(self.contexts.len());
+        }
         self.contexts.push(context);
         let done = self.nodes(nodes);
         self.contexts.pop();
+        if named {
+            self.named.pop();
+        }
         done
     }
 
@@ -178,30 +186,40 @@ impl<'a> Renderer<'a> {
             Expression::Literal(value) => return Ok(Some(Found::Data(value))),
             Expression::Path(path) => path,
         };
-        self.step(path.parts.len() + path.up)?;
         if path.data && path.parts.first().is_none_or(|name| name != "root") {
-            return Ok(self.loop_value(path).map(Found::Made));
+            self.budget.spend(1 + self.contexts.len() / 8)?;
+            let made = self.loop_value(path);
+            if let Some(Value::String(key)) = &made {
+                self.budget.spend_on(key.len())?;
+            }
+            return Ok(made.map(Found::Made));
         }
-        if let Some(found) = self.named(path) {
+        if let Some(found) = self.named(path)? {
             return Ok(found);
         }
         let (context, parts) = match path.data {
             true => (self.contexts.first(), path.parts.get(1..).unwrap_or_default()),
             false => (self.contexts.iter().rev().nth(path.up), path.parts.as_slice()),
         };
-        Ok(context.and_then(|context| walk(context.value, parts)).map(Found::Data))
+        let Some(value) = context.map(|context| context.value) else { return Ok(None) };
+        Ok(walk(value, parts, self.budget)?.map(Found::Data))
     }
 
     /// What a name leads to that a block gave: `as |item place|`. The nearest counts.
-    fn named(&self, path: &Path) -> Option<Option<Found<'a>>> {
-        let name = path.parts.first().filter(|_| path.up == 0 && !path.data)?;
-        let context = self.contexts.iter().rev().find(|context| context.names.contains(name))?;
-        let rest = path.parts.get(1..).unwrap_or_default();
-        if context.names.first() == Some(name) {
-            return Some(walk(context.value, rest).map(Found::Data));
+    fn named(&mut self, path: &Path) -> Result<Option<Option<Found<'a>>>, TemplateError> {
+        if self.named.is_empty() || path.up > 0 || path.data {
+            return Ok(None);
         }
-        let item = context.item.as_ref()?;
-        Some(Some(Found::Made(item.key.map_or_else(|| Value::from(item.index), Value::from))))
+        let Some((name, rest)) = path.parts.split_first() else { return Ok(None) };
+        self.budget.spend(self.named.len() * (1 + name.len() / Budget::OCTETS_PER_STEP))?;
+        let mut contexts = self.named.iter().rev().filter_map(|at| self.contexts.get(*at));
+        let Some(context) = contexts.find(|context| context.names.contains(name)) else { return Ok(None) };
+        if context.names.first() == Some(name) {
+            return Ok(Some(walk(context.value, rest, self.budget)?.map(Found::Data)));
+        }
+        let Some(item) = context.item.as_ref() else { return Ok(None) };
+        self.budget.spend_on(item.key.map_or(0, str::len))?;
+        Ok(Some(Some(Found::Made(item.key.map_or_else(|| Value::from(item.index), Value::from)))))
     }
 
     fn loop_value(&self, path: &Path) -> Option<Value> {
@@ -218,15 +236,67 @@ impl<'a> Renderer<'a> {
     }
 }
 
-fn walk<'a>(from: &'a Value, parts: &[String]) -> Option<&'a Value> {
-    parts.iter().try_fold(from, |value, part| step_into(value, part))
+fn walk<'a>(from: &'a Value, parts: &[String], budget: &mut Budget) -> Result<Option<&'a Value>, TemplateError> {
+    let mut value = from;
+    for part in parts {
+        match step_into(value, part, budget)? {
+            Some(inner) => value = inner,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(value))
 }
 
-fn step_into<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
+/// One step into data. Finding a member compares its name with a few others, more of them in a large object.
+fn step_into<'a>(value: &'a Value, part: &str, budget: &mut Budget) -> Result<Option<&'a Value>, TemplateError> {
+    let octets = 1 + part.len() / Budget::OCTETS_PER_STEP;
     match value {
-        Value::Object(members) => members.get(part),
-        Value::Array(list) => list.get(part.parse::<usize>().ok()?),
-        _ => None,
+        Value::Object(members) => {
+            budget.spend(octets * members.len().checked_ilog2().map_or(1, |log| 1 + log as usize / 2))?;
+            Ok(members.get(part))
+        }
+        Value::Array(list) => {
+            budget.spend(octets)?;
+            Ok(part.parse::<usize>().ok().and_then(|at| list.get(at)))
+        }
+        _ => {
+            budget.spend(1)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Adds to a result, which may have so many octets.
+fn write(out: &mut String, text: &str) -> Result<(), TemplateError> {
+    if out.len() + text.len() > OUTPUT_MAX {
+        return Err(TemplateError::TooMuch("octets in its result"));
+    }
+    out.push_str(text);
+    Ok(())
+}
+
+/// Writes a value as JavaScript writes it.
+fn write_text(value: &Value, out: &mut String, budget: &mut Budget) -> Result<(), TemplateError> {
+    match value {
+        Value::String(text) => {
+            budget.spend(text.len() / Budget::OCTETS_PER_STEP)?;
+            write(out, text)
+        }
+        Value::Null => Ok(()),
+        Value::Array(list) => {
+            for (at, value) in list.iter().enumerate() {
+                budget.spend(1)?;
+                if at > 0 {
+                    write(out, ",")?;
+                }
+                write_text(value, out, budget)?;
+            }
+            Ok(())
+        }
+        Value::Object(_) => write(out, "[object Object]"),
+        Value::Bool(true) => write(out, "true"),
+        Value::Bool(false) => write(out, "false"),
+        Value::Number(number) => write(out, &number.to_string()),
     }
 }
 
@@ -239,17 +309,6 @@ fn truthy(value: &Value) -> bool {
         Value::String(text) => !text.is_empty(),
         Value::Array(list) => !list.is_empty(),
         Value::Object(_) => true,
-    }
-}
-
-/// A value as text, as JavaScript writes it.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        Value::Array(list) => list.iter().map(text_of).collect::<Vec<_>>().join(","),
-        Value::Object(_) => "[object Object]".to_owned(),
-        other => other.to_string(),
     }
 }
 

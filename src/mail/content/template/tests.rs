@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
+fn parsed(template: &str) -> Result<Template, TemplateError> {
+    Template::parse(template, &mut Budget::new(STEPS_MAX))
+}
+
 fn rendered(template: &str, data: Value) -> Result<String, TemplateError> {
-    Template::parse(template)?.render(&data)
+    parsed(template)?.render(&data, &mut Budget::new(STEPS_MAX))
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn what_is_no_template_is_refused_with_its_line() {
         ("{{}}", 1),
         ("{{#if a}}{{else}}{{else}}{{/if}}", 1),
     ] {
-        let refused = Template::parse(template);
+        let refused = parsed(template);
         assert!(
             matches!(&refused, Err(TemplateError::Syntax { line: l, .. }) if *l == line),
             "{template:?} {refused:?}"
@@ -109,10 +113,102 @@ fn hostile_templates_and_data_end_soon() {
     let doubled = rendered(&format!("{partials}{{{{#*inline \"p60\"}}}}{{{{/inline}}}}{{{{> p0}}}}"), json!({}));
     assert_eq!(doubled, Err(TemplateError::TooMuch("steps")));
     let deep = format!("{}{}", "{{#if a}}".repeat(20_000), "{{/if}}".repeat(20_000));
-    assert_eq!(Template::parse(&deep), Err(TemplateError::TooMuch("levels")));
+    assert_eq!(parsed(&deep), Err(TemplateError::TooMuch("levels")));
     let big = "x".repeat(200_000);
     let large = rendered(&"{{a}}".repeat(1000), json!({ "a": big }));
     assert_eq!(large, Err(TemplateError::TooMuch("octets in its result")));
+}
+
+/// Work costs steps by its size, so that none of these goes on for long.
+#[test]
+fn what_is_looked_at_and_written_is_charged() {
+    let steps = |template: &str, data: &Value| {
+        let mut budget = Budget::new(STEPS_MAX);
+        let done = Template::parse(template, &mut budget).and_then(|template| template.render(data, &mut budget));
+        (done, STEPS_MAX - budget.left())
+    };
+    let members: serde_json::Map<_, _> = (0..22_000).map(|n| (n.to_string(), json!(n))).collect();
+    let wide = json!({ "l": vec![0; 4_500], "d": { "o": members }, "o": "o" });
+    // Nothing is copied: the object is looked at where it is.
+    let looked_up = "{{#each l}}{{lookup @root.d \"o\"}}{{/each}}";
+    let (done, cost) = steps(looked_up, &wide);
+    assert_eq!(done.map(|text| text.len()), Ok(4_500 * "[object Object]".len()));
+    assert!(cost < 40_000, "{cost}");
+    let key = "k".repeat(100_000);
+    let long = json!({ "l": vec![0; 4_500], "long": vec![1; 40_000], "key": key, key.as_str(): "found" });
+    for template in [
+        "{{#each l}}{{#if @root.key}}{{@root.long}}{{/if}}{{/each}}",
+        "{{#each l}}{{#if @root.key}}{{lookup @root @root.key}}{{/if}}{{/each}}",
+        "{{#each l}}{{#each @root.long}}{{/each}}{{/each}}",
+    ] {
+        let (done, cost) = steps(template, &long);
+        assert!(matches!(done, Err(TemplateError::TooMuch("steps"))) && cost == STEPS_MAX, "{template} {done:?}");
+    }
+    let keyed = json!({ ("k".repeat(100_000)): 1, "l": vec![0; 4_500] });
+    let (done, cost) = steps("{{#each this}}{{#each @root.l}}{{#if ../@key}}{{/if}}{{/each}}{{/each}}", &keyed);
+    assert!(matches!(done, Err(TemplateError::TooMuch("steps"))) && cost == STEPS_MAX, "{done:?}");
+    let key = "k".repeat(100_000);
+    let (done, _) = steps(&format!("{{{{#each l}}}}{{{{#if @root.{key}}}}}{{{{/if}}}}{{{{/each}}}}"), &long);
+    assert_eq!(done, Err(TemplateError::TooMuch("steps")), "a long name, at each turn");
+}
+
+/// Reading looks at each octet a few times: twice the text takes twice the steps, whatever it is made of.
+#[test]
+fn reading_takes_steps_in_proportion_to_the_length() {
+    let units = [
+        "{{!----}}",
+        "{{!-- }}",
+        "{{!-- --~}}",
+        "{{!---}}",
+        "}}",
+        "--}}",
+        "{{!",
+        "{{{",
+        "{{{a}}",
+        "}}}",
+        "\\{{",
+        "\\{{a}}",
+        "{{~",
+        "~}}",
+        "{{~ a ~}}",
+        "{{a}}\n",
+        "\n",
+        " ",
+        "\n {{! }} \n",
+        "{{[",
+        "{{\"",
+        "{{a.",
+        "{{../",
+        "{{&",
+        "{{^}}",
+        "{{#if a}}",
+        "{{/if}}",
+        "{{else}}",
+        "{{else if a}}",
+        "{{#a as |b c|}}",
+        "{{>",
+        "{{> p}}",
+        "{{#*inline \"p\"}}",
+        "-",
+        "{",
+        "x",
+    ];
+    let steps = |text: &str| {
+        let mut budget = Budget::new(u64::MAX);
+        drop(Template::parse(text, &mut budget));
+        u64::MAX - budget.left()
+    };
+    for start in ["", "{{!--", "{{#if a}}", "{{{", "\\{{", "\n"] {
+        for unit in units {
+            for other in units {
+                let text = format!("{start}{}", format!("{unit}{other}").repeat(300));
+                assert!(steps(&text) <= 2 * text.len() as u64 + 20, "{start} {unit} {other}");
+            }
+        }
+    }
+    let comments = "{{!----}}".repeat(50_000);
+    assert!(steps(&comments) <= 2 * comments.len() as u64);
+    assert_eq!(rendered(&comments, json!({})), Ok(String::new()));
 }
 
 #[test]
@@ -125,7 +221,7 @@ fn plain_templates_only_put_values_in() {
         ("{{../a}}", false),
         ("{{#*inline \"p\"}}{{/inline}}", false),
     ] {
-        assert_eq!(Template::parse(template).expect("a template").is_plain(), plain, "{template}");
+        assert_eq!(parsed(template).expect("a template").is_plain(), plain, "{template}");
     }
 }
 
@@ -133,8 +229,8 @@ proptest! {
     /// No text makes it panic, and a text without braces is itself.
     #[test]
     fn any_text_is_read_or_refused(text in "(\\{\\{[#/^>!&~]?|\\}\\}|[a.@\\[\\]|\"\\\\ \n]|if|else|each|inline|\\PC){0,40}") {
-        if let Ok(template) = Template::parse(&text) {
-            let _ = template.render(&json!({"a": [{"a": 1}], "if": {"a": "x"}}));
+        if let Ok(template) = parsed(&text) {
+            let _ = template.render(&json!({"a": [{"a": 1}], "if": {"a": "x"}}), &mut Budget::new(STEPS_MAX));
         }
         if !text.contains("{{") {
             prop_assert_eq!(rendered(&text, json!({})), Ok(text.clone()));
