@@ -1,7 +1,9 @@
 """Runs the benchmarks and prints the median of each figure: bench/run [sqs|memory|smtp|…] --engine sqlite|postgres."""
 import argparse
 import pathlib
+import signal
 import statistics
+import sys
 
 from isolation import rounds, waiting
 import memory
@@ -40,6 +42,8 @@ def main():
     parser.add_argument("--case", type=int, nargs="+", help="which attacks of the row isolation; all of them by default")
     parser.add_argument("--recipients", type=int, default=200_000, help="deferred recipients in the row waiting-mail")
     flags = parser.parse_args()
+    # Who is ended ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if flags.binary:
         postrider.BINARY = flags.binary.resolve(strict=True)
     parts = flags.parts or list(PARTS)

@@ -88,7 +88,7 @@ def keyed_bodies(world, _):
         return account.request(world.http, "ses", body, {"Content-Type": "application/json"}, "/v2/email/outbound-emails")
 
     def load(*accounts):
-        return Load(loads.uploads, port=world.http, requests=[request(account) for account in accounts], count=60, hold=8,
+        return Load(loads.uploads, port=world.http, requests=[request(account) for account in accounts], count=60, hold=16,
                     sources=CLIENTS)
     yield load(world.other), load(world.honest.wrong(), world.other.wrong())
 

@@ -136,14 +136,14 @@ async def calls(strong, tally, port, requests, callers, pause, sources, once=Fal
 
 async def uploads(strong, tally, port, requests, count, hold, sources):
     """So many connections that send a large request each, but for its last octets, and these when `hold` seconds are over. Again
-    and again."""
+    and again. All begin at once; from then on they end one after the other."""
     below = count
 
     async def upload(number):
         nonlocal below
         request = memoryview(requests[number % len(requests)])
-        for _ in range(AGAIN_MAX):
-            due = asyncio.get_running_loop().time() + hold
+        for attempt in range(AGAIN_MAX):
+            due = asyncio.get_running_loop().time() + hold * (1 if attempt else 0.25 + number / count)
             try:
                 async with Line(port, sources[number % len(sources)]) as line:
                     await counted(tally, slowly(line, request, due))

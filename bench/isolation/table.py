@@ -23,7 +23,7 @@ def line(case, engine, probe, found):
     times = [", ".join(shown(found[f"{one} {part}"]) for part in ("p50", "p99", "max")) for one in SETS]
     ratio = found["attack p99"] / found["honest p99"] if found["honest p99"] else 0
     failed = ", ".join(shown(found[f"{one} failed"]) for one in SETS)
-    return f"| {case} | {engine} | {probe} | " + " | ".join(times) + f" | {ratio:.3g}x | {failed} |"
+    return f"| {case} | {engine} | {probe} | " + " | ".join(times) + f" | {shown(ratio)}x | {failed} |"
 
 
 def server(case, engine, found):
