@@ -4,6 +4,7 @@ A line: row, figure, what it is held against, goal with SQLite, goal with Postgr
 row, against one of another row ("row: figure"), against a number measured elsewhere for a program that cannot be had here
 ("program, number"), or against nothing. "x" in a goal: the ratio of the two. None: no such goal with this engine.
 """
+from isolation import rows
 
 SMTP, ONE, SLOW = "SMTP accept, 1 KB", "SMTP accept, 1 KB, one mail a connection", "SMTP accept, 1 KB, each sync 2 ms slower"
 SEND, BATCH, CYCLE = "SendMessage, 1 KB, 16 connections", "SendMessageBatch of 10", "cycle of 10"
@@ -50,4 +51,5 @@ GOALS = [
     ("1000 idle SMTP sessions", "KiB each", None, "<= 20", "<= 20"),
     ("1000 idle long polls", "% of a core", None, "<= 1", "<= 1"),
     ("1000 idle long polls", "KiB each", None, "<= 10", "<= 10"),
+    *rows.goals(),
 ]

@@ -70,6 +70,24 @@ def memory_mib(pid):
     return total / 1024
 
 
+def peak_mib(pid):
+    """The most memory that one process had at a time since it began, or since `forget_peak`."""
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("the machine does not say how much memory a process had (VmHWM)")
+
+
+def forget_peak(pid):
+    with open(f"/proc/{pid}/clear_refs", "w") as file:
+        file.write("5")
+
+
+def total_mib():
+    """The machine's memory."""
+    return int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal:")).split()[1]) / 1024
+
+
 class Program:
     """A server under test. Use it with `with`: it ends with the block."""
 

@@ -1,4 +1,5 @@
-"""A DNS server for names under .test: TXT records that it is told, an MX and an address for everything else."""
+"""A DNS server for names under .test: TXT records that it is told, an MX and an address for everything else; zones that never
+answer."""
 import socket
 import struct
 import threading
@@ -7,10 +8,12 @@ A, SOA, MX, TXT, NOERROR, NXDOMAIN = 1, 6, 15, 16, 0, 3
 
 
 class Names:
-    """Use it with `with`. `texts` maps a name to its TXT record; every other name has an MX, itself, at 127.0.0.1."""
+    """Use it with `with`. `texts` maps a name to its TXT record; every other name has an MX, itself, at 127.0.0.1. `keys` maps
+    the first labels of names to the TXT record of all of them. Who asks for a name in one of `silent` hears nothing."""
 
-    def __init__(self):
-        self.texts = {}
+    def __init__(self, silent=()):
+        self.texts, self.keys = {}, {}
+        self.silent = tuple(f".{zone}" for zone in silent)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -26,7 +29,9 @@ class Names:
         while True:
             try:
                 query, peer = self.socket.recvfrom(512)
-                self.socket.sendto(self._answer(query), peer)
+                answer = self._answer(query)
+                if answer:
+                    self.socket.sendto(answer, peer)
             except OSError:
                 return
 
@@ -37,6 +42,8 @@ class Names:
             at += 1 + query[at]
         kind = struct.unpack(">H", query[at + 1:at + 3])[0]
         name, question = b".".join(labels).decode().lower(), query[12:at + 5]
+        if f".{name}".endswith(self.silent):
+            return None
         data = self._data(kind, name, query[12:at + 1])
         code = NOERROR if name.endswith(".test") else NXDOMAIN
         head = query[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, int(data is not None), int(data is None), 0)
@@ -50,8 +57,9 @@ class Names:
     def _data(self, kind, name, wire):
         if not name.endswith(".test"):
             return None
-        if kind == TXT and name in self.texts:
-            text = self.texts[name].encode()
+        text = self.texts.get(name) or self.keys.get(name.partition(".")[0])
+        if kind == TXT and text:
+            text = text.encode()
             parts = [text[n:n + 255] for n in range(0, len(text), 255)]
             return b"".join(bytes([len(part)]) + part for part in parts)
         if kind == MX and not name.startswith("_"):

@@ -12,21 +12,23 @@ LOAD = pathlib.Path(os.environ.get("POSTRIDER_BENCH_LOAD", machine.ROOT / "targe
 KEY, SECRET = "AKIABENCHBENCHBENCH1", "a-secret-for-a-private-benchmark-server"
 
 
-def build():
+def build(load=True):
+    """What is not there yet: the server, and where `load` says so the load program."""
     if not BINARY.exists():
         subprocess.run(["cargo", "build", "--release", "--locked"], check=True, cwd=machine.ROOT)
-    if not LOAD.exists():
+    if load and not LOAD.exists():
         subprocess.run(["cargo", "build", "--release", "--locked", "--manifest-path", "bench/load/Cargo.toml",
                         "--target-dir", "target/bench-load"], check=True, cwd=machine.ROOT)
 
 
 class Server(machine.Program):
-    """`store` is the process of PostgreSQL, or None with SQLite; its cost counts as the server's."""
+    """`store` is the process of PostgreSQL, or None with SQLite; its cost counts as the server's. `per_peer`: how many SMTP
+    sessions one address may have, None for the server's default."""
 
-    def __init__(self, store, *flags, env=None, suffix=""):
+    def __init__(self, store, *flags, env=None, suffix="", per_peer=1000):
         self.home = machine.fresh(f"postrider{suffix}")
         self.http, self.smtp, self.submission, self.submissions = (machine.free_port() for _ in range(4))
-        self.store = store
+        self.store, self.per_peer = store, per_peer
         self.settings = {"POSTRIDER_ROOT_ACCESS_KEY_ID": KEY, "POSTRIDER_ROOT_SECRET_ACCESS_KEY": SECRET, **(env or {})}
         if store:
             self.settings["DATABASE_URL"] = store.url
@@ -37,8 +39,9 @@ class Server(machine.Program):
         ports = {"--http": self.http, "--smtp": self.smtp, "--submission": self.submission,
                  "--submissions": self.submissions}
         listen = [part for flag, port in ports.items() for part in (flag, f"127.0.0.1:{port}")]
+        sessions = ["--smtp-sessions-per-peer", self.per_peer] if self.per_peer else []
         args = [BINARY, "serve", "--data-dir", self.home, *listen, "--hostname", "mail.postrider.test", "--log", "warn",
-                "--smtp-sessions-per-peer", 1000, *flags]
+                *sessions, *flags]
         super().__init__(args, self.home.parent / "postrider.log", env=self.settings)
         self.until(lambda: machine.answers(f"{self.url}/_postrider/health"), "Postrider")
 
@@ -74,9 +77,9 @@ def slowest(calls):
 
 
 @contextlib.contextmanager
-def server(engine, *flags, env=None, suffix=""):
+def server(engine, *flags, env=None, suffix="", per_peer=1000):
     """A server on a fresh store of this engine: `sqlite` or `postgres`. `env` is the store's too. Of two at a time, one needs
     a suffix."""
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(machine.postgres(env, suffix)) if engine == "postgres" else None
-        yield stack.enter_context(Server(store, *flags, env=env, suffix=suffix))
+        yield stack.enter_context(Server(store, *flags, env=env, suffix=suffix, per_peer=per_peer))

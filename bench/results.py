@@ -9,6 +9,7 @@ import sys
 import time
 
 from goals import GOALS
+from isolation import table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
@@ -119,6 +120,8 @@ def main():
         for engine, goal in zip(ENGINES, goals):
             if goal:
                 print(line(rows, engine, row, figure, peer, goal))
+    for one in ["", *table.lines(rows, ENGINES)]:
+        print(one)
     print("\n| row | engine | all figures (medians) |\n| --- | --- | --- |")
     for (engine, row), figures in sorted(rows.items(), key=lambda one: (one[0][1], one[0][0])):
         print(f"| {row} | {ENGINES[engine]} | {', '.join(f'{name} {shown(value)}' for name, value in figures.items())} |")
