@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::base::{Domain, Secret};
 use crate::config::{
-    Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
+    Doors, Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
 };
 
 /// How strict the server is.
@@ -87,6 +87,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether this node works no jobs.
     pub accept_only: bool,
+    /// What all listeners have together.
+    pub doors: Doors,
     /// What one client of the SMTP listeners gets.
     pub smtp_clients: SmtpClients,
     /// Whether the log is JSON.
@@ -120,13 +122,15 @@ impl Settings {
     /// A [`Problem`] that names the setting.
     pub fn resolve(mode: Mode, given: Given) -> Result<Self, Problem> {
         let dev = mode == Mode::Dev;
-        let smtp_clients = SmtpClients::resolve(&given)?;
+        let doors = Doors::resolve(&given)?;
+        let smtp_clients = SmtpClients::resolve(&given, doors.smtp_sessions)?;
         let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
         let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
         let settings = Self {
             mode,
+            doors,
             smtp_clients,
             http: given.http.unwrap_or_else(|| loopback(4566)),
             smtp: given.smtp.unwrap_or_else(|| loopback(2525)),
@@ -183,9 +187,10 @@ impl Settings {
             ("submission", self.submission),
             ("submissions", self.submissions),
         ];
+        let listeners = listeners.into_iter().chain(self.doors.admin.map(|addr| ("admin", addr)));
         // dev believes anyone, so only this machine may reach it.
         if self.mode == Mode::Dev
-            && let Some((name, addr)) = listeners.iter().find(|(_, addr)| !addr.ip().is_loopback())
+            && let Some((name, addr)) = listeners.into_iter().find(|(_, addr)| !addr.ip().is_loopback())
         {
             return Err(Problem::new(format!(
                 "{name} {addr}: dev listens on loopback only; use serve for other addresses"

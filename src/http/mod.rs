@@ -13,7 +13,6 @@ mod listener_tests;
 mod meters;
 mod metrics;
 pub mod peek;
-mod places;
 mod routes;
 mod stalled;
 pub mod subscriptions;
@@ -21,6 +20,6 @@ pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
 pub use health::Health;
-pub use listener::{Listener, Peer};
+pub use listener::{Bounds, Listener, Peer};
 pub use metrics::Metrics;
 pub use routes::{Routes, Site, json};
