@@ -122,6 +122,7 @@ fn signed_request() -> Request {
         query: String::new(),
         headers,
         body: Bytes::from(body),
+        body_hash: None,
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         id: String::new(),
     }

@@ -246,6 +246,9 @@ pub fn greeting(settings: &Settings, app: &App) -> String {
         "  smtp        {} in, {} submission (STARTTLS), {} submission (TLS)",
         a.smtp, a.submission, a.submissions
     );
+    if let Some(admin) = a.admin {
+        let _ = writeln!(text, "  admin       http://{admin}/_postrider/health and /metrics");
+    }
     if app.parts().inbox {
         let _ = writeln!(text, "  inbox       {endpoint}/_postrider/inbox");
     }

@@ -12,8 +12,8 @@ use crate::app::parts::Parts;
 use crate::app::process;
 use crate::app::steady;
 use crate::aws::Gate;
-use crate::base::{Clock, Region};
-use crate::config::{Mode, Settings};
+use crate::base::{Clock, Memory, Region};
+use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
 use crate::mail::feedback::Marks;
@@ -26,6 +26,10 @@ use crate::workers::{Pool, Stop, sweep_dead_letters, tick};
 
 /// How long work in flight may go on after the stop has begun.
 const GRACE: Duration = Duration::from_secs(10);
+/// Connections to the listener for health and metrics alone.
+const ADMIN_CONNECTIONS: usize = 64;
+/// What the largest request takes of the memory: 56 MiB of SendEmail, decoded and all.
+const LARGEST_REQUEST: u64 = 3 * 56 * 1024 * 1024;
 /// How often mail that is done, and jobs that were given up, are looked through for what is old.
 const MAIL_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often the records of streams are looked at: their objects are begun after a minute or 5 MiB.
@@ -91,6 +95,8 @@ pub struct Addresses {
     pub submission: SocketAddr,
     /// Submission with TLS from the first byte.
     pub submissions: SocketAddr,
+    /// Health and metrics alone.
+    pub admin: Option<SocketAddr>,
 }
 
 /// A running server.
@@ -100,6 +106,7 @@ pub struct App {
     health: Health,
     parts: Parts,
     store: Store,
+    memory: Memory,
     stop: Stop,
     tls: Arc<Tls>,
     _data_dir: DataDir,
@@ -129,26 +136,40 @@ impl App {
             Mode::Dev => None,
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
         };
-        let smtp = SmtpListeners::bind(&settings, &parts, &clock).await?;
+        let memory = memory(&settings, &clock);
+        let smtp = SmtpListeners::bind(&settings, &parts, &memory, &clock).await?;
+        let admin = match settings.doors.admin {
+            Some(address) => {
+                Some(http::Listener::bind(address).await.map_err(|error| StartError::Listen(address, "admin", error))?)
+            }
+            None => None,
+        };
         let addresses = Addresses {
             http: listener.address(),
             smtp: smtp.inbound.address(),
             submission: smtp.submission.address(),
             submissions: smtp.submissions.address(),
+            admin: admin.as_ref().map(http::Listener::address),
         };
 
         let stop = Stop::new(clock.clone());
         let health = Health::default();
-        let site = pages(&parts, &store, &health).finish(AwsEndpoint::new(
-            parts.services.clone(),
-            Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone()),
-            clock.clone(),
-        ));
-        let soft = stop.soft().clone();
-        stop.spawn("http", listener.serve(site, clock.clone(), soft, GRACE));
+        let Doors { http_connections, http_connections_per_peer, .. } = settings.doors;
+        let bounds = http::Bounds::new(http_connections, http_connections_per_peer, memory.clone(), clock.clone());
+        let gauges = |routes: Routes| gauges(routes, &bounds, &smtp);
+        let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
+        let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
+        let site = gauges(pages(&parts, &store, &health)).finish(endpoint);
+        let soft = stop.soft();
+        if let Some(admin) = admin {
+            let site = gauges(Routes::new(&health)).alone();
+            let bounds = http::Bounds::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS, memory.clone(), clock.clone());
+            stop.spawn("admin", admin.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
+        }
+        stop.spawn("http", listener.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
         let tls = smtp.tls.clone();
         smtp.serve(&stop, &clock);
-        let app = Self { addresses, root_key, health, parts, store, stop, tls, _data_dir: data_dir };
+        let app = Self { addresses, root_key, health, parts, store, memory, stop, tls, _data_dir: data_dir };
         if workers {
             if !settings.accept_only {
                 app.start_pools().await?;
@@ -243,6 +264,11 @@ impl App {
         self.tls.refresh()
     }
 
+    /// The memory that the listeners share.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// The cores.
     pub fn parts(&self) -> &Parts {
         &self.parts
@@ -280,6 +306,26 @@ fn own_url(settings: &Settings, address: SocketAddr) -> String {
     }
 }
 
+/// The memory of all listeners. The operator hears of it when it is too small for the largest mail.
+fn memory(settings: &Settings, clock: &Clock) -> Memory {
+    let total = settings.doors.memory;
+    if Memory::largest(total) < LARGEST_REQUEST {
+        let (budget, needed) = (Octets(total), Octets((LARGEST_REQUEST / 9 * 16).next_multiple_of(1 << 20)));
+        tracing::warn!(%budget, %needed, "the memory budget is too small for the largest mail, which is always put off");
+    }
+    Memory::new(total, clock.clone())
+}
+
+/// What is taken of memory and places, among the metrics.
+fn gauges(routes: Routes, bounds: &http::Bounds, smtp: &SmtpListeners) -> Routes {
+    let (memory, places) = (bounds.memory.clone(), bounds.places.clone());
+    let sessions = [smtp.inbound.sessions(), smtp.submission.sessions(), smtp.submissions.sessions()];
+    routes
+        .gauge("postrider_memory_in_flight_bytes", move || memory.used() as f64)
+        .gauge("postrider_http_connections", move || places.taken() as f64)
+        .gauge("postrider_smtp_sessions", move || sessions.iter().map(|count| count()).sum::<usize>() as f64)
+}
+
 fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
     let services = &parts.services;
     let routes = Routes::new(health)
@@ -303,7 +349,7 @@ struct SmtpListeners {
 }
 
 impl SmtpListeners {
-    async fn bind(settings: &Settings, parts: &Parts, clock: &Clock) -> Result<Self, StartError> {
+    async fn bind(settings: &Settings, parts: &Parts, memory: &Memory, clock: &Clock) -> Result<Self, StartError> {
         let hostname = settings.hostname.to_string();
         let tls = Arc::new(match &settings.tls {
             Some((certificate, key)) => Tls::from_files(certificate, key)?,
@@ -320,12 +366,14 @@ impl SmtpListeners {
             mode,
             hostname: hostname.clone(),
             limits: Limits {
+                sessions: settings.doors.smtp_sessions,
                 sessions_per_peer: settings.smtp_clients.sessions,
                 connections_per_minute: settings.smtp_clients.connections_per_minute,
                 tarpit_after: settings.smtp_clients.tarpit_after,
                 tarpit: settings.smtp_clients.tarpit,
                 ..Limits::default()
             },
+            memory: memory.clone(),
             tls: Some(tls.clone()),
             implicit_tls,
             clock: clock.clone(),

@@ -2,19 +2,20 @@
 use sha2::{Digest, Sha256};
 
 use crate::aws::call::{Call, Caller, Target, writer};
-use crate::aws::error::{ErrorShape, Failure};
+use crate::aws::error::{ErrorShape, Failure, no_room};
 use crate::aws::operation::Operation;
-use crate::aws::protocol::reply::Reply;
+use crate::aws::protocol::reply::{Reply, Writer};
 use crate::aws::protocol::rest_json::Labels;
-use crate::aws::request::Request;
+use crate::aws::request::{Arrived, Request};
 use crate::aws::service::{Protocol, Services, find_by_head};
-use crate::aws::sigv4::{Gate, too_large};
+use crate::aws::sigv4::{Gate, Standing, too_large};
+use crate::base::memory::{Charge, Held, Whose};
 use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
 use crate::mail::sending::idempotency::KEY_MAX;
 
 /// A reply, and what the log says about its request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answer {
     /// The reply.
     pub reply: Reply,
@@ -24,11 +25,14 @@ pub struct Answer {
     pub operation: Option<&'static str>,
     /// Who called, as far as it was verified.
     pub caller: Option<(AccountId, Region)>,
+    /// The memory that a large reply takes until it is sent.
+    pub held: Option<Held>,
 }
 
 /// Answers a request.
-pub async fn answer(services: &Services, gate: &Gate, request: Box<Request>) -> Answer {
-    let mut answer = Answer { reply: Reply::empty(), service: None, operation: None, caller: None };
+pub async fn answer(services: &Services, gate: &Gate, arrived: Arrived) -> Answer {
+    let mut answer = Answer { reply: Reply::empty(), service: None, operation: None, caller: None, held: None };
+    let Arrived { request, standing, mut charge } = arrived;
     let target = match Target::find(&request) {
         Ok(target) => target,
         Err((protocol, failure)) => {
@@ -37,27 +41,49 @@ pub async fn answer(services: &Services, gate: &Gate, request: Box<Request>) -> 
         }
     };
     answer.service = Some(target.api.name);
-    answer.reply = match admit(gate, &request, target, &mut answer).await {
+    let Target { api, protocol } = target;
+    match admit(gate, &request, (target, standing), &mut charge, &mut answer).await {
         Ok((caller, operation, labels)) => {
-            let Target { api, protocol } = target;
-            Call { api, protocol, operation, request, labels }.run(services, &caller).await
+            let query_mode = target.writer(&request).query_mode;
+            let memory = charge.memory().clone();
+            // Small requests hold nothing, and may be waited with for long.
+            let held = charge.keep();
+            let reply = Call { api, protocol, operation, request, labels }.run(services, &caller).await;
+            drop(held);
+            let writer = Writer { api: Some(api), protocol, query_mode, request_id: &caller.request_id };
+            let charge = memory.charge(caller.source_ip, Whose::Account(caller.account));
+            (answer.reply, answer.held) = take_room(reply, charge, writer);
         }
-        Err(failure) => target.writer(&request).failure(failure),
-    };
+        Err(failure) => answer.reply = target.writer(&request).failure(failure),
+    }
     answer
+}
+
+/// The memory of a reply until it is sent: who reads slowly holds it for long. Where there is none, the reply is that.
+fn take_room(reply: Reply, mut charge: Charge, writer: Writer) -> (Reply, Option<Held>) {
+    match (charge.hold(reply.body.len()), writer.api) {
+        (Err(full), Some(api)) => (writer.failure(no_room(full, api.throttled)), None),
+        _ => (reply, charge.keep()),
+    }
 }
 
 /// Who calls, and which operation.
 async fn admit(
     gate: &Gate,
     request: &Request,
-    target: Target,
+    (target, standing): (Target, Standing),
+    charge: &mut Charge,
     answer: &mut Answer,
 ) -> Result<(Caller, &'static Operation, Labels), Failure> {
     if request.body.len() > target.api.body_max {
         return Err(too_large(target.api.body_max));
     }
-    let identity = gate.identify(request, target.api, target.is_anonymous(request)).await?;
+    let identity = match gate.complete(request, standing)? {
+        Some(identity) => identity,
+        None => gate.identify(request, target.api, target.is_anonymous(request)).await?,
+    };
+    let whose = Whose::Account(identity.account.clone());
+    charge.belong_to(whose).map_err(|full| no_room(full, target.api.throttled))?;
     answer.caller = Some((identity.account.clone(), identity.region.clone()));
     let (operation, labels) = Call::find(target, request)?;
     answer.operation = Some(operation.name);
@@ -85,7 +111,9 @@ fn once(request: &Request, target: Target, operation: &str) -> Result<Option<Ide
             text,
         ));
     };
-    let digest = Sha256::new_with_prefix(operation).chain_update([0]).chain_update(&request.body).finalize();
+    // A large body was hashed while it came.
+    let body = request.body_hash.unwrap_or_else(|| Sha256::digest(&request.body).into());
+    let digest = Sha256::new_with_prefix(operation).chain_update([0]).chain_update(body).finalize();
     Ok(Some(Idempotency { key: key.to_owned(), fingerprint: format!("{digest:x}") }))
 }
 
@@ -97,7 +125,7 @@ pub fn refuse(request: &Request, failure: Failure) -> Answer {
     let protocol = head.map_or(if is_json { Protocol::Json } else { Protocol::Query }, |(_, protocol)| protocol);
     let api = head.map(|(api, _)| api);
     let reply = writer(api, protocol, request).failure(failure);
-    Answer { reply, service: api.map(|api| api.name), operation: None, caller: None }
+    Answer { reply, service: api.map(|api| api.name), operation: None, caller: None, held: None }
 }
 
 #[cfg(test)]
@@ -105,7 +133,7 @@ mod tests {
     use super::*;
     use crate::access::{Access, Trust};
     use crate::aws::request::sample::{STS, request};
-    use crate::base::Clock;
+    use crate::base::{Clock, Memory};
     use crate::store::{Database, Store};
 
     async fn reply(request: &Request, trust: Trust) -> Reply {
@@ -113,7 +141,9 @@ mod tests {
         let (services, dir) = Services::for_test(clock.clone()).await;
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
-        answer(&services, &gate, Box::new(request.clone())).await.reply
+        let charge = Memory::default().charge(request.peer, Whose::Stranger);
+        let arrived = Arrived { request: Box::new(request.clone()), standing: Standing::Unknown, charge };
+        answer(&services, &gate, arrived).await.reply
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! What a service's error is on the wire: one row per error, from which each protocol picks its columns.
 
+use crate::base::memory::Full;
+
 /// Whose fault an error is, as AWS writes it in `<Type>` and after the code in `x-amzn-query-error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -63,6 +65,30 @@ impl ErrorShape {
     pub const fn query(self, query_code: &'static str, query_status: u16) -> Self {
         Self { query_code, query_status, ..self }
     }
+}
+
+/// The answer of most services to a caller who asks for too much at once.
+pub const THROTTLED: ErrorShape =
+    ErrorShape::sender("com.amazon.coral.service#ThrottlingException", 429).query("ThrottlingException", 429);
+/// The answer of a server that has no room for a request now.
+const UNAVAILABLE: ErrorShape =
+    ErrorShape::receiver("com.amazon.coral.service#ServiceUnavailableException", 503).query("ServiceUnavailable", 503);
+
+/// The answer to a request for which there is no memory; `throttled` is the service's row for a caller who has most of it.
+pub fn no_room(full: Full, throttled: ErrorShape) -> Failure {
+    match full {
+        Full::Holder => {
+            Failure::new(throttled, "Rate exceeded: too much of yours is under way. Please try again later.")
+        }
+        Full::House => {
+            Failure::new(UNAVAILABLE, "The server has no room for this request now. Please try again later.")
+        }
+    }
+}
+
+/// The answer where all places for connections are taken.
+pub fn no_place() -> Failure {
+    Failure::new(UNAVAILABLE, "The server has too many connections now. Please try again later.")
 }
 
 /// A service's error enum. Its `Display` is the text that AWS would send, save for rows that are

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::HeaderMap;
 
+use crate::aws::sigv4::Standing;
+use crate::base::memory::Charge;
+
 /// A request as it came, body included.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -17,10 +20,23 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body, already within the service's limit.
     pub body: Bytes,
+    /// SHA-256 of the body, where it was reckoned while the body came.
+    pub body_hash: Option<[u8; 32]>,
     /// Who is at the other end of the connection.
     pub peer: IpAddr,
     /// Our id for it.
     pub id: String,
+}
+
+/// A request that has come whole.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The request.
+    pub request: Box<Request>,
+    /// What its head has shown of who sent it.
+    pub standing: Standing,
+    /// The memory that it takes.
+    pub charge: Charge,
 }
 
 impl Request {
@@ -80,6 +96,7 @@ pub(crate) mod sample {
             query: query.into(),
             headers: headers.collect(),
             body: Bytes::from(body.to_owned()),
+            body_hash: None,
             peer: IpAddr::from([127, 0, 0, 1]),
             id: "id-1".into(),
         }

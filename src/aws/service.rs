@@ -1,5 +1,5 @@
 //! The services behind the endpoint: what they stand on, what they are called, and which one a request means.
-use crate::aws::error::{ErrorShape, Failure};
+use crate::aws::error::{ErrorShape, Failure, THROTTLED};
 use crate::aws::operation::Operation;
 use crate::aws::protocol::{Names, Refusal};
 use crate::aws::request::Request;
@@ -76,6 +76,8 @@ pub struct Api {
     pub anonymous: &'static [&'static str],
     /// What it offers.
     pub operations: &'static [Operation],
+    /// Its row for a caller who asks for too much at once.
+    pub throttled: ErrorShape,
     /// How it answers a request that cannot be decoded.
     pub refuse: fn(&Refusal) -> Failure,
 }
@@ -106,6 +108,7 @@ impl Api {
         path_member: "",
         anonymous: &[],
         operations: &[],
+        throttled: THROTTLED,
         refuse: refuse_plainly,
     };
 

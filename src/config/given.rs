@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::{Domain, Region, Secret};
-use crate::config::{Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Objects, Problem, Streams};
+use crate::config::{Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Objects, Octets, Problem, Streams};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -29,6 +29,10 @@ pub struct Given {
     /// Address for mail submission with TLS from the first byte and AUTH [default: 127.0.0.1:2465]
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_SUBMISSIONS")]
     pub submissions: Option<SocketAddr>,
+
+    /// Address of a listener for health and metrics alone, with places of its own [default: none]
+    #[arg(long, value_name = "ADDR", env = "POSTRIDER_ADMIN")]
+    pub admin: Option<SocketAddr>,
 
     /// Directory for the database, received objects and keys [default: ./data]
     #[arg(long, value_name = "DIR", env = "POSTRIDER_DATA_DIR")]
@@ -143,6 +147,23 @@ pub struct Given {
     #[arg(long, env = "POSTRIDER_ACCEPT_ONLY", num_args = 0..=1, default_missing_value = "true")]
     pub accept_only: Option<bool>,
 
+    /// Memory for requests, mail and answers on their way through all listeners together, such as 512MiB; what does not
+    /// fit is put off [default: a quarter of the machine's memory, at most 1GiB]
+    #[arg(long, value_name = "SIZE", env = "POSTRIDER_MEMORY_BUDGET")]
+    pub memory_budget: Option<Octets>,
+
+    /// HTTP connections at one time [default: 4096]
+    #[arg(long, value_name = "N", env = "POSTRIDER_HTTP_CONNECTIONS")]
+    pub http_connections: Option<usize>,
+
+    /// HTTP connections at one time from one address (IPv6: from one /64) [default: half of all]
+    #[arg(long, value_name = "N", env = "POSTRIDER_HTTP_CONNECTIONS_PER_PEER")]
+    pub http_connections_per_peer: Option<usize>,
+
+    /// SMTP sessions at one time on each of the three listeners [default: 1000]
+    #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_SESSIONS")]
+    pub smtp_sessions: Option<usize>,
+
     /// SMTP sessions at one time from one address (IPv6: from one /64) [default: 50]
     #[arg(long, value_name = "N", env = "POSTRIDER_SMTP_SESSIONS_PER_PEER")]
     pub smtp_sessions_per_peer: Option<usize>,
@@ -247,9 +268,9 @@ impl Given {
         if flags.master_key.is_some() || flags.master_key_file.is_some() {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
-        fill_up!(self, file: http, smtp, submission, submissions, data_dir, database_url, delivery, dns, webhook_allow,
-            disk_reserve, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
-            regions, queues_per_account,
+        fill_up!(self, file: http, smtp, submission, submissions, admin, memory_budget, http_connections,
+            http_connections_per_peer, smtp_sessions, data_dir, database_url, delivery, dns, webhook_allow,
+            disk_reserve, regions, queues_per_account, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
             dkim_zone, dkim_canonicalization, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);

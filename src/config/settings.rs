@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::base::{Domain, Regions, Secret};
 use crate::config::smtp::within;
 use crate::config::{
-    Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
+    Doors, Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -96,6 +96,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether this node works no jobs.
     pub accept_only: bool,
+    /// What all listeners have together.
+    pub doors: Doors,
     /// What one client of the SMTP listeners gets.
     pub smtp_clients: SmtpClients,
     /// Whether the log is JSON.
@@ -129,13 +131,15 @@ impl Settings {
     /// A [`Problem`] that names the setting.
     pub fn resolve(mode: Mode, given: Given) -> Result<Self, Problem> {
         let dev = mode == Mode::Dev;
-        let smtp_clients = SmtpClients::resolve(&given)?;
+        let doors = Doors::resolve(&given)?;
+        let smtp_clients = SmtpClients::resolve(&given, doors.smtp_sessions)?;
         let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
         let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
         let settings = Self {
             mode,
+            doors,
             smtp_clients,
             http: given.http.unwrap_or_else(|| loopback(4566)),
             smtp: given.smtp.unwrap_or_else(|| loopback(2525)),
@@ -143,7 +147,7 @@ impl Settings {
             submissions: given.submissions.unwrap_or_else(|| loopback(2465)),
             database_url: given.database_url.unwrap_or_else(database),
             data_dir,
-            disk_reserve: within("disk-reserve", given.disk_reserve, if dev { 0 } else { 64 }, 0..=65_536)? * MIB,
+            disk_reserve: within("disk-reserve", given.disk_reserve, if dev { 0 } else { 64 }, 0..=65_536, "a reserve is a small part of a disk")? * MIB,
             delivery: given.delivery.unwrap_or_else(|| if dev { "capture" } else { "mx" }.to_owned()),
             dns: given.dns.unwrap_or_default(),
             webhook_allow: given.webhook_allow.unwrap_or_else(|| if dev { loopback_networks() } else { vec![] }),
@@ -167,7 +171,7 @@ impl Settings {
             dkim_canonicalization: given.dkim_canonicalization.unwrap_or_else(|| "relaxed/relaxed".to_owned()),
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             regions: Regions::with(&given.regions.unwrap_or_default()),
-            queues_per_account: within("queues-per-account", given.queues_per_account, 100_000, 1..=10_000_000)?,
+            queues_per_account: within("queues-per-account", given.queues_per_account, 100_000, 1..=10_000_000, "an account has some queues, and each has a row")?,
             tls: match (given.tls_certificate, given.tls_key) {
                 (Some(certificate), Some(key)) => Some((certificate, key)),
                 (None, None) => None,
@@ -195,9 +199,10 @@ impl Settings {
             ("submission", self.submission),
             ("submissions", self.submissions),
         ];
+        let listeners = listeners.into_iter().chain(self.doors.admin.map(|addr| ("admin", addr)));
         // dev believes anyone, so only this machine may reach it.
         if self.mode == Mode::Dev
-            && let Some((name, addr)) = listeners.iter().find(|(_, addr)| !addr.ip().is_loopback())
+            && let Some((name, addr)) = listeners.into_iter().find(|(_, addr)| !addr.ip().is_loopback())
         {
             return Err(Problem::new(format!(
                 "{name} {addr}: dev listens on loopback only; use serve for other addresses"

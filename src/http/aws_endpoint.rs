@@ -1,5 +1,5 @@
 //! The AWS endpoint: reads and limits the body, has the request answered, writes one line to the log.
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use axum::body::Body;
 use axum::extract::Request as Incoming;
@@ -8,11 +8,15 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::aws::answer::{Answer, answer, refuse};
-use crate::aws::error::{ErrorShape, Failure};
+use crate::aws::error::{ErrorShape, Failure, THROTTLED, no_place, no_room};
 use crate::aws::protocol::reply::Reply;
+use crate::aws::request::Arrived;
+use crate::aws::service::find_by_head;
 use crate::aws::{Gate, Request, Services};
-use crate::base::{Clock, Instant, Quiet, ids};
-use crate::http::body::{self, BodyError};
+use crate::base::memory::Held;
+use crate::base::places::Seat;
+use crate::base::{Clock, Instant, Memory, Quiet, ids};
+use crate::http::body::{BodyError, Reader};
 use crate::http::listener::Peer;
 use crate::http::meters::Meters;
 
@@ -33,7 +37,8 @@ const FAILED_SAID: u32 = 20;
 
 /// A request that was read whole. Boxed, since it is handed on from one future to the next.
 pub(super) struct Received {
-    request: Box<Request>,
+    arrived: Arrived,
+    seat: Option<Seat>,
     began: Instant,
 }
 
@@ -55,14 +60,15 @@ pub struct AwsEndpoint {
     services: Services,
     gate: Gate,
     clock: Clock,
+    memory: Memory,
     meters: Meters,
     failed: Quiet,
 }
 
 impl AwsEndpoint {
-    /// Answers with `services` to those whom `gate` lets in.
-    pub fn new(services: Services, gate: Gate, clock: Clock) -> Self {
-        Self { services, gate, clock, meters: Meters::default(), failed: Quiet::often(FAILED_SAID) }
+    /// Answers with `services` to those whom `gate` lets in; requests and answers take their room from `memory`.
+    pub fn new(services: Services, gate: Gate, clock: Clock, memory: Memory) -> Self {
+        Self { services, gate, clock, memory, meters: Meters::default(), failed: Quiet::often(FAILED_SAID) }
     }
 
     /// Serves one request.
@@ -77,43 +83,59 @@ impl AwsEndpoint {
     pub(super) async fn receive(&self, incoming: Incoming) -> Result<Received, Response> {
         let began = self.clock.instant();
         let (head, body) = incoming.into_parts();
-        let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let peer = head.extensions.get::<Peer>();
+        let (address, octets) = peer.map_or((IpAddr::from([0, 0, 0, 0]), 0), |peer| (peer.address, peer.head));
+        let seat = peer.map(|peer| peer.seat.clone());
         let mut request = Box::new(Request {
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
             body: Bytes::new(),
-            peer,
+            body_hash: None,
+            peer: address,
             id: ids::uuid(),
         });
+        let refused = |request: &Request, failure: Failure| {
+            Err(self.finish(&Asked::of(request), began, refuse(request, failure)))
+        };
+        if seat.as_ref().is_some_and(Seat::in_reserve) {
+            return refused(&request, no_place());
+        }
         let allowance = match self.gate.allowance(&request).await {
             Ok(allowance) => allowance,
-            Err(error) => return Err(self.finish(&Asked::of(&request), began, refuse(&request, error.into()))),
+            Err(error) => return refused(&request, error.into()),
         };
-        match body::read(&request.headers, body, allowance.max, &self.clock).await {
-            Ok(body) => {
-                request.body = body;
-                Ok(Received { request, began })
+        let mut charge = self.memory.charge(address, allowance.whose);
+        let (max, hashes, clock) = (allowance.max, self.gate.hashes(), &self.clock);
+        let mut reader = Reader { max, head: octets, hashes, charge: &mut charge, seat: seat.as_ref(), clock };
+        match reader.read(&request.headers, body).await {
+            Ok((body, hash)) => {
+                (request.body, request.body_hash) = (body, hash);
+                Ok(Received { arrived: Arrived { request, standing: allowance.standing, charge }, seat, began })
             }
-            Err(error) => {
-                let refused = refuse(&request, body_failure(error, allowance.otherwise));
-                Err(self.finish(&Asked::of(&request), began, refused))
-            }
+            Err(error) => refused(&request, body_failure(error, &request, allowance.otherwise)),
         }
     }
 
     /// Answers a request that was read.
-    pub(super) async fn answer(&self, Received { request, began }: Received) -> Response {
-        let asked = Asked::of(&request);
-        let answered = answer(&self.services, &self.gate, request).await;
+    pub(super) async fn answer(&self, Received { arrived, seat, began }: Received) -> Response {
+        let asked = Asked::of(&arrived.request);
+        let answered = answer(&self.services, &self.gate, arrived).await;
+        if let (Some(seat), Some(_)) = (seat, &answered.caller) {
+            seat.known();
+        }
         self.finish(&asked, began, answered)
     }
 
     fn finish(&self, asked: &Asked, began: Instant, answered: Answer) -> Response {
         self.log(asked, began, &answered);
         let Reply { status, headers, body, .. } = answered.reply;
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(match answered.held {
+            None => Body::from(body),
+            // Hyper keeps the octets until they are sent, and with them what they take of the memory.
+            Some(held) => Body::from(Bytes::from_owner(Sent { body, _held: held })),
+        });
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let out = response.headers_mut();
         for (name, value) in headers {
@@ -167,9 +189,22 @@ impl AwsEndpoint {
     }
 }
 
-fn body_failure(error: BodyError, too_large: Failure) -> Failure {
+/// A large reply on its way.
+struct Sent {
+    body: String,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        self.body.as_bytes()
+    }
+}
+
+fn body_failure(error: BodyError, request: &Request, too_large: Failure) -> Failure {
     match error {
         BodyError::TooLarge => too_large,
+        BodyError::Full(full) => no_room(full, find_by_head(request).map_or(THROTTLED, |(api, _)| api.throttled)),
         BodyError::TooSlow => {
             let text = "The request body did not arrive in time.";
             Failure::new(

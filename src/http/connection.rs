@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::response::Response;
@@ -15,17 +15,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::Clock;
+use crate::base::places::Seat;
+use crate::base::{Clock, Memory};
 use crate::http::desk::{Desk, Work};
 use crate::http::listener::Peer;
 use crate::http::routes::Site;
 use crate::http::stalled::Impatient;
 
-/// How long a client may take for a request's head, and how long a kept-alive connection may be idle.
+/// How long a client may take for a request's head, and how long a kept-alive connection may be idle. Less where places are
+/// few (`base/places.rs`).
 const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a client may take nothing of a reply.
 const REPLY_STALL_MAX: Duration = Duration::from_secs(60);
@@ -33,12 +35,24 @@ const REPLY_STALL_MAX: Duration = Duration::from_secs(60);
 const HEADERS_MAX: usize = 100;
 /// Bytes of a request's head. A GET on Query has everything in it.
 const HEAD_MAX: usize = 256 * 1024;
+/// Bytes that are read at one time: hyper's buffer grows to twice that, for each connection that sends something.
+const READ_MAX: u64 = 16 * 1024;
+/// Bytes that a client may send ahead of the answer to a long poll, about.
+const AHEAD_MAX: usize = 32 * 1024;
+/// What a client gets for whose head there is no memory: what it asks for is not known.
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// How long such a client may go on sending.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connection.
 pub(super) struct Connection {
     pub(super) site: Site,
     pub(super) clock: Clock,
     pub(super) peer: IpAddr,
+    /// Where it says what it does, and hears that it must leave.
+    pub(super) seat: Seat,
+    /// The memory that heads take while they come in.
+    pub(super) memory: Memory,
     /// No further request is taken.
     pub(super) stop: CancellationToken,
     /// Requests at work are cut off too.
@@ -50,6 +64,8 @@ enum Turn {
     Over(hyper::Result<()>),
     /// The answer to this takes seconds.
     Waits(Line, Work),
+    /// There is no memory for the head.
+    NoRoom(Line),
 }
 
 impl Connection {
@@ -59,11 +75,17 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         tokio::select! {
             biased;
-            began = self.clock.timeout(HEAD_TIME_MAX, begins(&mut stream)) => if began != Some(true) { return },
+            began = self.clock.timeout(self.seat.patience(HEAD_TIME_MAX), begins(&mut stream)) => {
+                if began != Some(true) {
+                    return;
+                }
+            }
+            () = self.seat.asked_to_leave() => return,
             () = self.stop.cancelled() => return,
         }
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
-        let (mut line, mut answer) = (Line { stream, ahead: Bytes::new(), desk: Arc::default() }, None);
+        let (memory, desk) = (self.memory.clone(), Arc::default());
+        let (mut line, mut answer) = (Line { stream, ahead: Bytes::new(), desk, memory, peer: self.peer }, None);
         loop {
             match self.talk(line, answer).await {
                 Turn::Over(Ok(())) => return,
@@ -72,6 +94,8 @@ impl Connection {
                     tracing::debug!(%error, peer = %self.peer, "an http connection failed");
                     return;
                 }
+                // Boxed, since it is rare and would be a part of every connection.
+                Turn::NoRoom(line) => return Box::pin(self.refuse(line)).await,
                 Turn::Waits(waiting, work) => {
                     line = waiting;
                     let again = work.again.clone();
@@ -90,32 +114,47 @@ impl Connection {
     async fn talk(&self, mut line: Line, answer: Option<Response>) -> Turn {
         let desk = Arc::new(Desk::with(answer));
         line.desk = desk.clone();
-        let (site, peer, at_desk) = (self.site.clone(), self.peer, desk.clone());
+        let (site, address, seat, at_desk) = (self.site.clone(), self.peer, self.seat.clone(), desk.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
-            let (site, desk) = (site.clone(), at_desk.clone());
+            let (site, seat, desk) = (site.clone(), seat.clone(), at_desk.clone());
             async move {
-                if let Some(answer) = desk.take_answer() {
-                    return Ok::<_, Infallible>(answer);
-                }
-                request.extensions_mut().insert(Peer(peer));
-                Ok(site.answer(request, &desk).await)
+                let head = desk.begins();
+                let answer = match desk.take_answer() {
+                    Some(answer) => answer,
+                    None => {
+                        seat.works();
+                        request.extensions_mut().insert(Peer { address, seat: seat.clone(), head });
+                        site.answer(request, &desk).await
+                    }
+                };
+                desk.ends();
+                seat.rests();
+                Ok::<_, Infallible>(answer)
             }
         });
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_headers(HEADERS_MAX);
+        let patience = self.seat.patience(HEAD_TIME_MAX);
+        builder.timer(TokioTimer::new()).header_read_timeout(patience).max_headers(HEADERS_MAX);
         let connection = builder.max_buf_size(HEAD_MAX).serve_connection(TokioIo::new(line), service);
         let mut connection = Box::new(connection);
         let mut stopping = false;
         let work = loop {
             tokio::select! {
                 biased;
-                ended = &mut *connection => return Turn::Over(ended),
+                ended = &mut *connection => match desk.has_refused() {
+                    false => return Turn::Over(ended),
+                    true => return Turn::NoRoom(connection.into_parts().io.into_inner()),
+                },
                 work = std::future::poll_fn(|_| desk.take_waiting().map_or(Poll::Pending, Poll::Ready)) => break work,
                 () = self.stop.cancelled(), if !stopping => {
                     stopping = true;
                     Pin::new(&mut *connection).graceful_shutdown();
                 }
                 () = self.cut.cancelled(), if stopping => return Turn::Over(Ok(())),
+                () = self.seat.asked_to_leave() => match self.seat.is_at_work() {
+                    true => self.seat.stays(),
+                    false => return Turn::Over(Ok(())),
+                },
             }
         };
         let parts = connection.into_parts();
@@ -128,14 +167,33 @@ impl Connection {
         Turn::Waits(line, work)
     }
 
-    /// The answer, unless the client goes or the server stops.
+    /// The answer, unless the client goes, the server stops, or the place is needed. That the client is gone is looked at
+    /// first: nothing is taken for it then that others wait for.
     async fn wait(&self, line: &mut Line, mut work: Work) -> Option<Response> {
+        self.seat.waits_for_answer();
         tokio::select! {
             biased;
-            answer = std::future::poll_fn(|cx| work.poll(cx)) => Some(answer),
-            () = gone(line.stream.get_mut()) => None,
+            () = line.gone() => None,
+            answer = std::future::poll_fn(|cx| work.poll(cx)) => {
+                self.seat.works();
+                Some(answer)
+            }
+            () = self.seat.asked_to_leave() => None,
             () = self.cut.cancelled() => None,
         }
+    }
+
+    /// Says that there is no room, and takes a little of what still comes: a reset would take these words with it.
+    async fn refuse(&self, line: Line) {
+        let mut stream = line.stream;
+        let farewell = async {
+            stream.write_all(NO_ROOM).await?;
+            stream.shutdown().await?;
+            let mut rest = [0; 1024];
+            while stream.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        };
+        self.clock.timeout(FAREWELL, farewell).await;
     }
 }
 
@@ -144,25 +202,22 @@ async fn begins(stream: &mut TcpStream) -> bool {
     matches!(stream.peek(&mut [0]).await, Ok(1..))
 }
 
-/// Returns once the client has closed the connection.
-async fn gone(stream: &mut TcpStream) {
-    if begins(stream).await {
-        // The next request; what comes after it is not seen.
-        std::future::pending::<()>().await;
-    }
-}
-
 /// The stream, before which other octets may be read.
 struct Line {
     stream: Impatient<TcpStream>,
     ahead: Bytes,
     desk: Arc<Desk>,
+    memory: Memory,
+    peer: IpAddr,
 }
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, into);
+            let before = into.filled().len();
+            ready!(Pin::new(&mut (&mut self.stream).take(READ_MAX)).poll_read(cx, into))?;
+            let fits = self.desk.reads(into.filled().len() - before, &self.memory, self.peer);
+            return Poll::Ready(if fits { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) });
         }
         let count = self.ahead.len().min(into.remaining());
         into.put_slice(&self.ahead[..count]);
@@ -172,6 +227,24 @@ impl AsyncRead for Line {
 }
 
 impl Line {
+    /// Returns once the client has closed the connection, or has sent more ahead than may wait. What it sends is kept.
+    async fn gone(&mut self) {
+        while self.ahead.len() <= AHEAD_MAX {
+            let stream = self.stream.get_mut();
+            if stream.readable().await.is_err() {
+                return;
+            }
+            let mut some = [0; 1024];
+            match stream.try_read(&mut some) {
+                Ok(0) => return,
+                Ok(count) => self.ahead = [&self.ahead, some.get(..count).unwrap_or_default()].concat().into(),
+                // A socket that is told to be readable may not be.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     fn note<T>(&self, written: Poll<T>) -> Poll<T> {
         self.desk.set_stuck(written.is_pending());
         written
@@ -204,7 +277,6 @@ impl AsyncWrite for Line {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -215,16 +287,40 @@ mod tests {
         (client, listener.accept().await.expect("a client").0)
     }
 
-    #[tokio::test]
-    async fn a_client_that_closes_is_gone_and_one_that_sends_more_is_not() {
-        let (client, mut server) = pair().await;
-        drop(client);
-        gone(&mut server).await;
+    fn line(stream: TcpStream) -> Line {
+        let (memory, peer) = (Memory::default(), IpAddr::from([127, 0, 0, 1]));
+        let stream = Impatient::new(stream, Clock::system(), REPLY_STALL_MAX);
+        Line { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer }
+    }
 
-        let (mut client, mut server) = pair().await;
-        assert!(futures::poll!(Box::pin(gone(&mut server))).is_pending());
+    #[tokio::test]
+    async fn a_client_that_closes_is_gone_also_behind_what_it_sent() {
+        let (client, server) = pair().await;
+        drop(client);
+        line(server).gone().await;
+
+        let (mut client, server) = pair().await;
+        let mut line = line(server);
+        assert!(futures::poll!(Box::pin(line.gone())).is_pending());
         client.write_all(b"the next request").await.expect("sent");
-        server.readable().await.expect("readable");
-        assert!(futures::poll!(Box::pin(gone(&mut server))).is_pending());
+        line.stream.get_mut().readable().await.expect("readable");
+        assert!(futures::poll!(Box::pin(line.gone())).is_pending());
+        assert_eq!(&line.ahead[..], b"the next request", "it is kept");
+        client.write_all(b", and more").await.expect("sent");
+        drop(client);
+        line.gone().await;
+        assert_eq!(&line.ahead[..], b"the next request, and more");
+    }
+
+    #[tokio::test]
+    async fn who_sends_ahead_without_end_is_as_good_as_gone() {
+        let (mut client, server) = pair().await;
+        let mut line = line(server);
+        let sends = async { while client.write_all(&[b'x'; 4096]).await.is_ok() {} };
+        tokio::select! {
+            () = line.gone() => {}
+            () = sends => panic!("it does not take all of it"),
+        }
+        assert!(line.ahead.len() <= AHEAD_MAX + 1024);
     }
 }

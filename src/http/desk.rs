@@ -1,4 +1,5 @@
 //! What a connection is asked to do, kept outside of hyper: so hyper can be put away while it waits.
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -9,6 +10,7 @@ use futures::future::BoxFuture;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
 
+use crate::base::memory::{Charge, FREE, Memory, Whose};
 use crate::base::patience;
 
 /// A request that is at work.
@@ -68,6 +70,13 @@ struct Lying {
     waits: bool,
     /// Something that was written before did not get into the connection yet.
     stuck: bool,
+    /// Octets of a head that has begun, which hyper keeps until it is whole, and the memory taken for them.
+    head: usize,
+    charge: Option<Box<Charge>>,
+    /// A request is at work: what comes now is no head.
+    serves: bool,
+    /// There was no memory for the head.
+    refused: bool,
 }
 
 impl Desk {
@@ -108,6 +117,41 @@ impl Desk {
         if lying.waits && !lying.stuck { lying.work.take() } else { None }
     }
 
+    /// Notes that `octets` were read. False when they are of a head for which there is no memory.
+    pub(super) fn reads(&self, octets: usize, memory: &Memory, peer: IpAddr) -> bool {
+        let mut lying = self.lying();
+        if lying.serves {
+            return true;
+        }
+        lying.head = lying.head.saturating_add(octets);
+        if lying.head <= FREE {
+            return true;
+        }
+        // Hyper's buffer has up to as much room again.
+        let wanted = lying.head.saturating_mul(2);
+        let charge = lying.charge.get_or_insert_with(|| Box::new(memory.charge(peer, Whose::Stranger)));
+        lying.refused = charge.hold(wanted).is_err();
+        !lying.refused
+    }
+
+    /// A head is whole, and its request begins. Gives how many octets it had about.
+    pub(super) fn begins(&self) -> usize {
+        let mut lying = self.lying();
+        lying.serves = true;
+        lying.charge = None;
+        std::mem::take(&mut lying.head)
+    }
+
+    /// The request is answered.
+    pub(super) fn ends(&self) {
+        self.lying().serves = false;
+    }
+
+    /// Whether there was no memory for a head.
+    pub(super) fn has_refused(&self) -> bool {
+        self.lying().refused
+    }
+
     /// Notes whether something waits to be written.
     pub(super) fn set_stuck(&self, stuck: bool) {
         self.lying().stuck = stuck;
@@ -121,6 +165,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::base::Clock;
 
     fn waiting() -> Work {
         let request = Request::builder().header(CONNECTION, "close").body(()).expect("a request");
@@ -146,6 +191,20 @@ mod tests {
         assert_eq!(&work.again.head(false)[..], b"POST / HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         assert!(futures::poll!(&mut answer).is_pending());
         assert!(desk.take_waiting().is_none());
+    }
+
+    #[test]
+    fn a_head_takes_memory_until_it_is_whole() {
+        let (desk, memory) = (Desk::default(), Memory::new(8 * 1024 * 1024, Clock::system()));
+        let peer = IpAddr::from([192, 0, 2, 1]);
+        assert!(desk.reads(FREE, &memory, peer));
+        assert_eq!(memory.used(), 0);
+        assert!(desk.reads(100_000, &memory, peer));
+        assert!(memory.used() >= 200_000);
+        assert_eq!((desk.begins(), memory.used()), (FREE + 100_000, 0));
+        assert!(desk.reads(1 << 30, &memory, peer), "that is its body");
+        desk.ends();
+        assert!(!desk.reads(1 << 30, &memory, peer) && desk.has_refused());
     }
 
     #[tokio::test]

@@ -1,32 +1,52 @@
 //! Listens, serves connections, and stops in two steps: idle connections close, requests at work may finish.
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::{Clock, Quiet};
+use crate::base::places::Seat;
+use crate::base::{Clock, Memory, Places, Quiet};
 use crate::http::connection::Connection;
 use crate::http::metrics::Metrics;
-use crate::http::places::Places;
 use crate::http::routes::Site;
 
-/// Connections at a time; more wait in the machine's queue.
-const CONNECTIONS_MAX: usize = 4_096;
-/// Connections at a time from one address (IPv6: from one /64); more are closed. A proxy in front of us stays below.
-const CONNECTIONS_PER_PEER_MAX: usize = 2_048;
+/// Connections that are told that there are too many, at a time.
+const RESERVE_MAX: usize = 64;
 /// How long to wait when the machine gives us no connection (no file handles left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often metrics are tidied, which must happen also when nobody reads them.
 const TIDY_PERIOD: Duration = Duration::from_secs(5);
 
 /// Who is at the other end of the connection; an extension of every request.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// Where the connection says what it does.
+    pub seat: Seat,
+    /// Octets of the request's head.
+    pub head: usize,
+}
+
+/// What the connections of a listener may take.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Places for connections.
+    pub places: Places,
+    /// Memory, which others may share.
+    pub memory: Memory,
+}
+
+impl Bounds {
+    /// `total` places, of which a peer has `per_peer` at the most; and a tenth more, 64 at the most, for who finds all of
+    /// them taken: it is told so, and may ask for health and metrics.
+    pub fn new(total: usize, per_peer: usize, memory: Memory, clock: Clock) -> Self {
+        Self { places: Places::new(total, per_peer, (total / 10).clamp(4, RESERVE_MAX), clock), memory }
+    }
+}
 
 /// A bound socket.
 #[derive(Debug)]
@@ -51,22 +71,14 @@ impl Listener {
         self.address
     }
 
-    /// Serves `site` until `stop`, then waits for requests at work, at most `grace`; returns when the last connection
-    /// has ended.
-    pub async fn serve(self, site: Site, clock: Clock, stop: CancellationToken, grace: Duration) {
+    /// Serves `site` within `bounds` until `stop`, then waits for requests at work, at most `grace`; returns when the last
+    /// connection has ended.
+    pub async fn serve(self, site: Site, clock: Clock, bounds: Bounds, stop: CancellationToken, grace: Duration) {
         let Self { socket, address } = self;
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let server = Server {
-            site,
-            clock,
-            stop,
-            cut: CancellationToken::new(),
-            connections: TaskTracker::new(),
-            peers: Places::new(CONNECTIONS_PER_PEER_MAX),
-        };
+        let server =
+            Server { site, clock, bounds, stop, cut: CancellationToken::new(), connections: TaskTracker::new() };
         let quiet = Quiet::new();
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { break };
             let accepted = tokio::select! {
                 biased;
                 () = server.stop.cancelled() => break,
@@ -77,11 +89,13 @@ impl Listener {
                 }
             };
             match accepted {
-                Ok((stream, peer)) => server.talk(stream, peer.ip().to_canonical(), place),
+                Ok((stream, peer)) => server.talk(stream, peer.ip().to_canonical()),
                 Err(error) => {
                     quiet.tell(&server.clock, |left_out| {
                         tracing::warn!(%error, %address, left_out, "cannot accept an http connection");
                     });
+                    // Most likely the machine gives no more file handles.
+                    server.bounds.places.make_room();
                     server.clock.sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -100,25 +114,27 @@ impl Listener {
 struct Server {
     site: Site,
     clock: Clock,
+    bounds: Bounds,
     stop: CancellationToken,
     /// Ends connections that outlast the grace period.
     cut: CancellationToken,
     connections: TaskTracker,
-    peers: Arc<Places>,
 }
 
 impl Server {
-    fn talk(&self, stream: TcpStream, peer: IpAddr, place: OwnedSemaphorePermit) {
-        let Some(of_peer) = self.peers.enter(peer) else { return };
+    fn talk(&self, stream: TcpStream, peer: IpAddr) {
+        let Some(place) = self.bounds.places.enter(peer) else { return };
         let connection = Connection {
             site: self.site.clone(),
             clock: self.clock.clone(),
             peer,
+            seat: place.seat().clone(),
+            memory: self.bounds.memory.clone(),
             stop: self.stop.clone(),
             cut: self.cut.clone(),
         };
         self.connections.spawn(async move {
-            let _places = (place, of_peer);
+            let _place = place;
             connection.serve(stream).await;
         });
     }

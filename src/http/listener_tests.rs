@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, Trust};
 use crate::aws::{Gate, Services};
-use crate::base::{Clock, Timestamp};
-use crate::http::{AwsEndpoint, Health, Listener, Routes};
+use crate::base::{Clock, Memory, Timestamp};
+use crate::http::{AwsEndpoint, Bounds, Health, Listener, Routes};
 use crate::store::{Database, Store};
 
 struct House {
@@ -28,12 +28,15 @@ async fn house_at(trust: Trust, clock: Clock) -> House {
     let (services, dir) = Services::for_test(clock.clone()).await;
     let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
     let gate = Gate::new(Access::new(store, clock.clone(), trust), clock.clone());
-    let endpoint = AwsEndpoint::new(services, gate, clock.clone());
+    let memory = Memory::default();
+    let endpoint = AwsEndpoint::new(services, gate, clock.clone(), memory.clone());
+    let bounds = Bounds::new(100, 50, memory, clock.clone());
     let health = Health::default();
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
     let (address, stop) = (listener.address(), CancellationToken::new());
     let routes = Routes::new(&health).home(|_| async { axum::response::IntoResponse::into_response("welcome") });
-    let served = tokio::spawn(listener.serve(routes.finish(endpoint), clock, stop.clone(), Duration::from_secs(5)));
+    let served =
+        tokio::spawn(listener.serve(routes.finish(endpoint), clock, bounds, stop.clone(), Duration::from_secs(5)));
     House { address, health, stop, served, _dir: dir }
 }
 
@@ -187,14 +190,34 @@ async fn a_connection_that_has_waited_closes_where_the_client_wants_it_closed() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_before_its_answer_is_not_waited_for() {
     let house = house_at(Trust::Anybody, Clock::manual(Timestamp::from_secs(1_700_000_000))).await.with_queue().await;
-    for _ in 0..50 {
+    for n in 0..50 {
         let mut stream = house.begin("GET /_postrider/health HTTP/1.1\r\nhost: h\r\n\r\n").await;
         read_until(&mut stream, "\"status\"").await;
         stream.write_all(sqs("ReceiveMessage", WAIT, "").as_bytes()).await.expect("sent");
+        // Some leave something behind.
+        stream.write_all(&b"GET / HTTP/1.1\r\n"[..n % 17]).await.expect("sent");
         // Some go before the server has begun to wait, some after.
         house.get("/_postrider/health").await;
     }
     house.stop.cancel();
     let ended = tokio::time::timeout(Duration::from_secs(60), house.served).await;
     ended.expect("nobody is waited for").expect("the listener ends");
+}
+
+#[tokio::test]
+async fn a_message_does_not_go_to_who_left_behind_what_it_sent_ahead() {
+    let house = house_at(Trust::Anybody, Clock::manual(Timestamp::from_secs(1_700_000_000))).await.with_queue().await;
+    let ahead = format!("{}GET /_postrider/health HTTP/1.1\r\nhost: h\r\n\r\n", sqs("ReceiveMessage", WAIT, ""));
+    for n in 0..10 {
+        let gone = house.begin(&ahead).await;
+        // It waits by now, with what came ahead.
+        house.get("/_postrider/health").await;
+        drop(gone);
+        house.get("/_postrider/health").await;
+        let text = format!("message {n}");
+        house.send(&text).await;
+        // The clock stands: what the other had taken would never come back.
+        let mut waiting = house.begin(&sqs("ReceiveMessage", WAIT, "")).await;
+        read_until(&mut waiting, &text).await;
+    }
 }

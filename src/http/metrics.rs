@@ -1,5 +1,5 @@
 //! `GET /metrics`, in Prometheus' text form.
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::get;
@@ -8,6 +8,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 /// Seconds at which requests are counted: a long poll takes up to 20.
 const REQUEST_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
+
+/// A number by its name, looked at when somebody asks.
+pub(super) type Gauge = (&'static str, Arc<dyn Fn() -> f64 + Send + Sync>);
 
 /// What the process has counted. There is one per process, shared by all servers in it.
 #[derive(Clone)]
@@ -36,9 +39,13 @@ impl Metrics {
         self.0.run_upkeep();
     }
 
-    pub(super) fn router(&self) -> Router {
-        let handle = self.0.clone();
-        let page = move || async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()) };
+    /// The page, which shows `gauges` too as they are then.
+    pub(super) fn router(&self, gauges: Vec<Gauge>) -> Router {
+        let (handle, gauges) = (self.0.clone(), Arc::new(gauges));
+        let page = move || async move {
+            gauges.iter().for_each(|(name, value)| metrics::gauge!(*name).set(value()));
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render())
+        };
         Router::new().route("/metrics", get(page))
     }
 }

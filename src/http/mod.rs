@@ -14,7 +14,6 @@ mod meters;
 mod metrics;
 mod page;
 pub mod peek;
-mod places;
 mod routes;
 mod stalled;
 pub mod subscriptions;
@@ -22,6 +21,6 @@ pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
 pub use health::Health;
-pub use listener::{Listener, Peer};
+pub use listener::{Bounds, Listener, Peer};
 pub use metrics::Metrics;
 pub use routes::{Routes, Site, json};

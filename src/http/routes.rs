@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
 use futures::future::BoxFuture;
-use http::header::CONTENT_TYPE;
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -16,7 +16,8 @@ use serde::Serialize;
 use crate::http::aws_endpoint::AwsEndpoint;
 use crate::http::desk::{Again, Desk, Work};
 use crate::http::health::Health;
-use crate::http::metrics::Metrics;
+use crate::http::listener::Peer;
+use crate::http::metrics::{Gauge, Metrics};
 
 type Page = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
@@ -24,13 +25,20 @@ type Page = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 pub struct Routes {
     router: Router,
     home: Option<Page>,
+    gauges: Vec<Gauge>,
 }
 
 impl Routes {
     /// Health and metrics.
     pub fn new(health: &Health) -> Self {
-        let router = Router::new().merge(health.router()).merge(Metrics::global().router());
-        Self { router, home: None }
+        Self { router: Router::new().merge(health.router()), home: None, gauges: Vec::new() }
+    }
+
+    /// Shows a number among the metrics that is looked at when somebody asks for them.
+    #[must_use]
+    pub fn gauge(mut self, name: &'static str, value: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.gauges.push((name, Arc::new(value)));
+        self
     }
 
     /// Adds pages. Their paths must be their own: the root and everything that no page takes belong to AWS.
@@ -53,7 +61,8 @@ impl Routes {
 
     /// All pages, with `endpoint` for the rest.
     pub fn finish(self, endpoint: AwsEndpoint) -> Site {
-        let Self { router, home } = self;
+        let Self { router, home, gauges } = self;
+        let router = router.merge(Metrics::global().router(gauges));
         let endpoint = Arc::new(endpoint);
         let (root, rest) = (endpoint.clone(), endpoint.clone());
         let root = move |request: Request| {
@@ -70,14 +79,20 @@ impl Routes {
             async move { endpoint.serve(request).await }
         };
         let pages = TowerToHyperService::new(router.route("/", any(root)).fallback(rest));
-        Site { endpoint, pages }
+        Site { endpoint: Some(endpoint), pages }
+    }
+
+    /// These pages alone: what none of them takes is not found.
+    pub fn alone(self) -> Site {
+        let router = self.router.merge(Metrics::global().router(self.gauges));
+        Site { endpoint: None, pages: TowerToHyperService::new(router) }
     }
 }
 
 /// Everything that a server answers. Cheap to clone.
 #[derive(Clone)]
 pub struct Site {
-    endpoint: Arc<AwsEndpoint>,
+    endpoint: Option<Arc<AwsEndpoint>>,
     pages: TowerToHyperService<Router>,
 }
 
@@ -85,21 +100,27 @@ impl Site {
     /// Answers a request. What programs post to the root is for AWS in any case, and there are many: it does not go
     /// through the router.
     pub(super) async fn answer(self, request: hyper::Request<hyper::body::Incoming>, desk: &Desk) -> Response {
-        if request.method() == Method::POST && request.uri().path() == "/" {
-            let again = Again::of(&request);
-            return match self.endpoint.receive(request.map(Body::new)).await {
-                Ok(received) => {
-                    let endpoint = self.endpoint;
-                    let answer = Box::pin(async move { endpoint.answer(received).await });
-                    desk.answer(Work::new(again, answer)).await
+        let last = request.extensions().get::<Peer>().is_some_and(|peer| peer.seat.in_reserve());
+        let mut response = match self.endpoint {
+            Some(endpoint) if request.method() == Method::POST && request.uri().path() == "/" => {
+                let again = Again::of(&request);
+                match endpoint.receive(request.map(Body::new)).await {
+                    Ok(received) => {
+                        let answer = Box::pin(async move { endpoint.answer(received).await });
+                        desk.answer(Work::new(again, answer)).await
+                    }
+                    Err(refused) => refused,
                 }
-                Err(refused) => refused,
-            };
+            }
+            _ => match self.pages.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+        };
+        if last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        match self.pages.call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        response
     }
 }
 

@@ -17,7 +17,7 @@ use crate::smtp::upstream::{Refusal, Upstream};
 
 /// Read buffers: small while a session waits for a command, larger within a message.
 const COMMAND_BUFFER: usize = 1024;
-const DATA_BUFFER: usize = 32 * 1024;
+const DATA_BUFFER: usize = 16 * 1024;
 /// Replies that wait are sent at the latest when there are so many octets of them.
 const OUTPUT_MAX: usize = 16 * 1024;
 
@@ -56,6 +56,8 @@ pub(super) struct Connection<U: Upstream> {
     waiting: (u64, Wants, Instant),
     /// How many mistakes have had their wait.
     mistakes: u32,
+    /// Its place is needed for another.
+    put_out: bool,
 }
 
 impl<U: Upstream> Connection<U> {
@@ -64,7 +66,7 @@ impl<U: Upstream> Connection<U> {
         let now = shared.site.clock.instant();
         let deadline = now + shared.site.limits.session;
         let waiting = (0, Wants::Command, now);
-        Self { shared, session, place, id, peer, deadline, waiting, mistakes: 0 }
+        Self { shared, session, place, id, peer, deadline, waiting, mistakes: 0, put_out: false }
     }
 
     /// Talks until the end. The log gets one line.
@@ -93,11 +95,14 @@ impl<U: Upstream> Connection<U> {
     {
         let Some(tls) = self.shared.tls.clone() else { return End::Closed };
         let handshake = Box::pin(tls.acceptor().accept(stream));
-        let within = self.limits().handshake_wait;
+        let seat = self.place.seat().clone();
+        seat.rests();
+        let within = seat.patience(self.limits().handshake_wait);
         let stopped = self.shared.stop.clone();
         let done = tokio::select! {
             biased;
             () = stopped.cancelled() => None,
+            () = seat.asked_to_leave() => None,
             done = self.clock().timeout(within, handshake) => done,
         };
         match done {
@@ -145,7 +150,7 @@ impl<U: Upstream> Connection<U> {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         if !self.place.hold(self.session.held()) {
-            tracing::warn!(session.id = %self.id, "no memory left for message data, message put off");
+            // The log hears of it from the memory, once a minute.
             self.session.shed();
             self.place.hold(self.session.held());
         }
@@ -160,6 +165,9 @@ impl<U: Upstream> Connection<U> {
             Wants::Command => (self.limits().command_wait, COMMAND_BUFFER),
             Wants::Data => (self.limits().data_wait, DATA_BUFFER),
         };
+        let seat = self.place.seat().clone();
+        // Who has shown what it is here for may take its time.
+        let wait = if self.session.is_known() { wait } else { seat.patience(wait) };
         let wait = wait.min(self.left_of_this(wants, now));
         if left.is_zero() {
             // Said here too: who never stops sending would never run into the time-out below.
@@ -172,6 +180,10 @@ impl<U: Upstream> Connection<U> {
             return Some(());
         }
         let stop = self.shared.stop.clone();
+        match wants {
+            Wants::Command => seat.rests(),
+            Wants::Data => seat.sends(),
+        }
         let read = tokio::select! {
             biased;
             // Who is in the middle of a message may finish it.
@@ -180,7 +192,12 @@ impl<U: Upstream> Connection<U> {
                 return Some(());
             }
             read = self.shared.site.clock.timeout(wait.min(left), stream.read_buf(self.session.input(size))) => read,
+            () = seat.asked_to_leave() => {
+                self.leave();
+                return Some(());
+            }
         };
+        seat.works();
         match read {
             Some(Ok(n)) if n > 0 => {}
             Some(_) => return None,
@@ -210,12 +227,22 @@ impl<U: Upstream> Connection<U> {
         let wait = self.limits().penalty(self.mistakes, mistakes);
         self.mistakes = mistakes;
         if !wait.is_zero() {
-            let stop = self.shared.stop.clone();
+            let (stop, seat) = (self.shared.stop.clone(), self.place.seat().clone());
+            seat.rests();
             tokio::select! {
                 () = stop.cancelled() => {}
+                () = seat.asked_to_leave() => {
+                    self.leave();
+                }
                 () = self.clock().sleep(wait) => {}
             }
         }
+    }
+
+    /// Ends an idle session whose place is needed.
+    fn leave(&mut self) {
+        self.put_out = true;
+        self.session.close(reply::PLACE_NEEDED.with(self.shared.site.hostname.clone()));
     }
 
     /// Sends the replies; false when the client does not take them.
@@ -231,7 +258,15 @@ impl<U: Upstream> Connection<U> {
             stream.write_all(&output).await?;
             stream.flush().await
         };
-        matches!(self.clock().timeout(self.limits().data_wait, write).await, Some(Ok(())))
+        let seat = self.place.seat().clone();
+        seat.sends();
+        let sent = tokio::select! {
+            biased;
+            sent = self.clock().timeout(seat.patience(self.limits().data_wait), write) => matches!(sent, Some(Ok(()))),
+            () = seat.asked_to_leave() => false,
+        };
+        seat.works();
+        sent
     }
 
     /// Says the last words and closes. A close while the client still sends would reset the connection and could take our
@@ -241,6 +276,11 @@ impl<U: Upstream> Connection<U> {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         if !self.send(stream).await {
+            return;
+        }
+        if self.put_out {
+            // At once: somebody waits for the place.
+            self.clock().timeout(FAREWELL, stream.shutdown()).await;
             return;
         }
         let stop = self.shared.stop.clone();
@@ -270,7 +310,12 @@ impl<U: Upstream> Connection<U> {
                 if !matches!(answer, Ok(Some(_))) {
                     tracing::info!(session.id = %self.id, peer = %self.peer, user = ?login.user, "smtp login failed");
                 }
-                self.session.login_answer(answer);
+                match &answer {
+                    Ok(Some(principal)) if !self.place.act_for(&principal.account) => {
+                        self.session.close(&reply::TOO_MANY_OF_ACCOUNT);
+                    }
+                    _ => self.session.login_answer(answer),
+                }
             }
             Event::Receive(mail) => {
                 let (id, size, started) = (mail.id.clone(), mail.data.len(), self.clock().instant());
@@ -295,6 +340,9 @@ impl<U: Upstream> Connection<U> {
         };
         let (peer, duration_ms) = (self.peer, millis(took));
         tracing::info!(smtp.id = id, message.id = message, %peer, size, outcome, duration_ms, "smtp message");
+        if answer.is_ok() {
+            self.place.seat().known();
+        }
         self.session.message_answer(answer);
     }
 

@@ -1,11 +1,12 @@
-//! Counts what all sessions of a listener take together: sessions, sessions and new connections of one peer, and message
-//! data in memory.
+//! Who may have a session: how many there are of all, of a peer and of an account, and how often a peer connects.
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Instant;
+use crate::base::memory::{Charge, Memory, Whose};
+use crate::base::places::{self, Seat, network};
+use crate::base::{AccountId, Clock, Instant, Places, Share, Shares};
 use crate::smtp::limits::Limits;
 
 /// How long connections are counted together.
@@ -13,13 +14,10 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// How many peers are counted in that time; whoever comes then is not counted, so that the count stays small.
 const COUNTED_MAX: usize = 100_000;
 
+/// The connections of each peer in a minute.
 #[derive(Debug, Default)]
-struct Taken {
-    sessions: usize,
-    peers: HashMap<IpAddr, usize>,
-    held: usize,
-    /// New connections of each peer since then.
-    recent: HashMap<IpAddr, u32>,
+struct Recent {
+    peers: HashMap<IpAddr, u32>,
     since: Option<Instant>,
 }
 
@@ -33,154 +31,165 @@ pub(super) enum Full {
 }
 
 /// The door of a listener.
-#[derive(Debug)]
 pub(super) struct Gate {
     limits: Limits,
-    taken: Mutex<Taken>,
+    clock: Clock,
+    places: Places,
+    accounts: Shares<AccountId>,
+    memory: Memory,
+    recent: Mutex<Recent>,
 }
 
 /// A session's place. Dropping it gives everything back.
 #[derive(Debug)]
 pub(super) struct Place {
     gate: Arc<Gate>,
-    peer: IpAddr,
-    held: usize,
+    place: places::Place,
+    charge: Charge,
+    of_account: Option<Share<AccountId>>,
 }
 
 impl Gate {
-    pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, taken: Mutex::default() })
+    pub fn new(limits: Limits, memory: Memory, clock: Clock) -> Arc<Self> {
+        let places = Places::new(limits.sessions, limits.sessions_per_peer, 0, clock.clone());
+        // An account alone has three quarters.
+        let accounts = Shares::new(u64::try_from(limits.sessions).unwrap_or(u64::MAX), 3);
+        Arc::new(Self { limits, clock, places, accounts, memory, recent: Mutex::default() })
     }
 
     /// A place for a session of `peer`, if there is one.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Result<Place, Full> {
-        let hurried = !self.limits.is_unhurried(peer);
-        let peer = network(peer);
-        let mut taken = self.taken();
-        if hurried && taken.count(peer, now) > self.limits.connections_per_minute {
+    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
+        let counted = !self.limits.is_unhurried(peer);
+        let most = self.limits.connections_per_minute;
+        if counted && self.recent().count(network(peer), self.clock.instant()) > most {
             return Err(Full::Rate);
         }
-        let of_peer = taken.peers.get(&peer).copied().unwrap_or(0);
-        if taken.sessions >= self.limits.sessions || of_peer >= self.limits.sessions_per_peer {
-            return Err(Full::Sessions);
-        }
-        taken.sessions += 1;
-        taken.peers.insert(peer, of_peer + 1);
-        Ok(Place { gate: Arc::clone(self), peer, held: 0 })
+        let place = self.places.enter(peer).ok_or(Full::Sessions)?;
+        let charge = self.memory.charge(peer, Whose::Carrier);
+        Ok(Place { gate: self.clone(), place, charge, of_account: None })
+    }
+
+    /// Asks some who do nothing to leave.
+    pub fn make_room(&self) {
+        self.places.make_room();
     }
 
     /// How many sessions there are.
     pub fn sessions(&self) -> usize {
-        self.taken().sessions
+        self.places.taken()
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Taken {
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("places", &self.places).finish_non_exhaustive()
+    }
+}
+
+impl Recent {
     /// Counts a new connection of `peer`; how many it has made in this minute.
     fn count(&mut self, peer: IpAddr, now: Instant) -> u32 {
         if self.since.is_none_or(|since| now.since(since) >= WINDOW) {
             self.since = Some(now);
-            self.recent = HashMap::new();
+            self.peers = HashMap::new();
         }
-        if self.recent.len() >= COUNTED_MAX && !self.recent.contains_key(&peer) {
+        if self.peers.len() >= COUNTED_MAX && !self.peers.contains_key(&peer) {
             return 0;
         }
-        let count = self.recent.entry(peer).or_default();
+        let count = self.peers.entry(peer).or_default();
         *count = count.saturating_add(1);
         *count
     }
 }
 
 impl Place {
-    /// Says how many octets of message data the session holds now. False when that is too much for all together; then
-    /// it counts as holding what it held before.
+    /// Where the session says what it does.
+    pub fn seat(&self) -> &Seat {
+        self.place.seat()
+    }
+
+    /// Says how many octets of message data the session holds now. False when there is no memory for so many; then it
+    /// counts as holding what it held before.
     pub fn hold(&mut self, octets: usize) -> bool {
-        if octets == self.held {
-            return true;
-        }
-        let mut taken = self.gate.taken();
-        let total = taken.held.saturating_sub(self.held).saturating_add(octets);
-        if octets > self.held && total > self.gate.limits.data_in_flight {
-            return false;
-        }
-        taken.held = total;
-        self.held = octets;
-        true
+        self.charge.hold(octets).is_ok()
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.gate.taken();
-        taken.sessions = taken.sessions.saturating_sub(1);
-        taken.held = taken.held.saturating_sub(self.held);
-        let left = taken.peers.get(&self.peer).map_or(0, |n| n.saturating_sub(1));
-        if left == 0 {
-            taken.peers.remove(&self.peer);
-        } else {
-            taken.peers.insert(self.peer, left);
-        }
-    }
-}
-
-/// The address that counts: of IPv6 the /64, which one customer has for himself.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+    /// The session acts for `account` from now on. False when that has too many sessions.
+    pub fn act_for(&mut self, account: &AccountId) -> bool {
+        self.of_account = self.gate.accounts.take(account, 1);
+        self.seat().known();
+        self.of_account.is_some() && self.charge.belong_to(Whose::Account(account.clone())).is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: Instant = Instant::BEGINNING;
+    use crate::base::Timestamp;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
 
+    fn gate(limits: Limits) -> (Arc<Gate>, Clock) {
+        let clock = Clock::manual(Timestamp::from_secs(1_767_323_045));
+        (Gate::new(limits, Memory::new(8 * 1024 * 1024, clock.clone()), clock.clone()), clock)
+    }
+
     #[test]
-    fn sessions_are_counted_in_total_and_per_peer_and_given_back() {
-        let gate = Gate::new(Limits { sessions: 3, sessions_per_peer: 2, ..Limits::default() });
-        let a = gate.enter(ip("2001:db8::1"), NOW).expect("a first place");
-        let _b = gate.enter(ip("2001:db8::2:2"), NOW).expect("a second place");
-        assert!(gate.enter(ip("2001:db8::3"), NOW).is_err(), "the same /64");
-        let _c = gate.enter(ip("192.0.2.1"), NOW).expect("a third place");
-        assert!(gate.enter(ip("192.0.2.2"), NOW).is_err(), "too many in total");
+    fn sessions_are_counted_per_peer_and_given_back() {
+        let (gate, _) = gate(Limits { sessions: 20, sessions_per_peer: 2, ..Limits::default() });
+        let a = gate.enter(ip("2001:db8::1")).expect("a first place");
+        let _b = gate.enter(ip("2001:db8::2:2")).expect("a second place");
+        assert!(gate.enter(ip("2001:db8::3")).is_err(), "the same /64");
+        let _c = gate.enter(ip("192.0.2.1")).expect("another's place");
         drop(a);
         assert_eq!(gate.sessions(), 2);
-        assert!(gate.enter(ip("2001:db8::3"), NOW).is_ok());
+        assert!(gate.enter(ip("2001:db8::3")).is_ok());
+    }
+
+    #[test]
+    fn an_account_has_not_all_sessions() {
+        let (gate, _) = gate(Limits { sessions: 8, sessions_per_peer: 8, ..Limits::default() });
+        let account = |text: &str| text.parse::<AccountId>().expect("an account");
+        let acting = |n: u8, whose: &AccountId| {
+            let mut place = gate.enter(IpAddr::from([192, 0, 2, n])).expect("a place");
+            place.act_for(whose).then_some(place)
+        };
+        let (greedy, other) = (account("111111111111"), account("222222222222"));
+        let all: Vec<_> = (1..8).map_while(|n| acting(n, &greedy)).collect();
+        assert_eq!(all.len(), 6);
+        assert!(acting(9, &other).is_some());
     }
 
     #[test]
     fn message_data_is_bounded_for_all_together() {
-        let gate = Gate::new(Limits { data_in_flight: 100, ..Limits::default() });
-        let mut a = gate.enter(ip("192.0.2.1"), NOW).expect("a place");
-        let mut b = gate.enter(ip("192.0.2.2"), NOW).expect("a place");
-        assert!(a.hold(60) && b.hold(40) && !b.hold(41));
-        assert!(a.hold(10) && b.hold(90));
-        drop(b);
-        assert!(a.hold(100));
+        let (gate, _) = gate(Limits::default());
+        let mut a = gate.enter(ip("192.0.2.1")).expect("a place");
+        let mut b = gate.enter(ip("192.0.2.2")).expect("a place");
+        assert!(a.hold(2 << 20) && b.hold(1 << 20) && !b.hold(3 << 20));
+        drop(a);
+        assert!(b.hold(3 << 20), "what was given back");
     }
 
     #[test]
     fn who_connects_too_often_waits_for_the_next_minute() {
-        let gate = Gate::new(Limits { connections_per_minute: 2, ..Limits::default() });
+        let (gate, clock) = gate(Limits { connections_per_minute: 2, ..Limits::default() });
         for _ in 0..2 {
-            gate.enter(ip("192.0.2.1"), NOW).expect("a place");
+            gate.enter(ip("192.0.2.1")).expect("a place");
         }
-        assert_eq!(gate.enter(ip("192.0.2.1"), NOW).err(), Some(Full::Rate));
-        gate.enter(ip("192.0.2.2"), NOW).expect("another one's place");
+        assert_eq!(gate.enter(ip("192.0.2.1")).err(), Some(Full::Rate));
+        gate.enter(ip("192.0.2.2")).expect("another one's place");
         for _ in 0..10 {
-            gate.enter(ip("127.0.0.1"), NOW).expect("our own machine's place");
+            gate.enter(ip("127.0.0.1")).expect("our own machine's place");
         }
-        assert_eq!(gate.enter(ip("192.0.2.1"), NOW + Duration::from_secs(59)).err(), Some(Full::Rate));
-        gate.enter(ip("192.0.2.1"), NOW + Duration::from_secs(60)).expect("a place in the next minute");
+        clock.advance(Duration::from_secs(59));
+        assert_eq!(gate.enter(ip("192.0.2.1")).err(), Some(Full::Rate));
+        clock.advance(Duration::from_secs(1));
+        gate.enter(ip("192.0.2.1")).expect("a place in the next minute");
     }
 }

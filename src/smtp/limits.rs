@@ -38,11 +38,8 @@ pub struct Limits {
     pub hops: usize,
     /// Sessions at one time on one listener. Default 1000.
     pub sessions: usize,
-    /// Sessions at one time from one address (IPv6: from one /64). Default 50.
+    /// Sessions at one time from one address (IPv6: from one /64). Default 50; fewer where places are few.
     pub sessions_per_peer: usize,
-    /// Octets of message data that all sessions of a listener hold at one time. Default 512 MiB; beyond it a message is
-    /// put off with a temporary refusal.
-    pub data_in_flight: usize,
     /// Connections from one address (IPv6: from one /64) in a minute; beyond it they are sent away. Default 120.
     pub connections_per_minute: u32,
     /// Who may connect as often as he likes. Default loopback: the operator's own programs.
@@ -80,7 +77,6 @@ impl Default for Limits {
             hops: MAX_HOPS,
             sessions: 1000,
             sessions_per_peer: 50,
-            data_in_flight: 512 * 1024 * 1024,
             connections_per_minute: 120,
             unhurried: loopback(),
             tarpit_after: 5,

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::{Clock, Quiet, ids};
+use crate::base::{Clock, Memory, Quiet, ids};
 use crate::smtp::connection::{Connection, Shared};
 use crate::smtp::gate::{Full, Gate, Place};
 use crate::smtp::limits::Limits;
@@ -33,6 +33,8 @@ pub struct Service<U> {
     pub hostname: String,
     /// The bounds.
     pub limits: Limits,
+    /// Where message data takes its room; others may share it.
+    pub memory: Memory,
     /// The certificate; without one there is no STARTTLS, and so no AUTH.
     pub tls: Option<Arc<Tls>>,
     /// TLS from the first byte (port 465 of RFC 8314) instead of STARTTLS.
@@ -49,6 +51,7 @@ pub struct Listener<U> {
     address: SocketAddr,
     shared: Arc<Shared<U>>,
     gate: Arc<Gate>,
+    sent_away: Quiet,
     sessions: TaskTracker,
     /// Ends sessions that outlast the grace period.
     cut: CancellationToken,
@@ -59,7 +62,7 @@ impl<U: Upstream> Listener<U> {
     pub async fn bind(address: SocketAddr, service: Service<U>) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
         let address = socket.local_addr()?;
-        let gate = Gate::new(service.limits.clone());
+        let gate = Gate::new(service.limits.clone(), service.memory, service.clock.clone());
         let site = Arc::new(Site {
             mode: service.mode,
             hostname: service.hostname,
@@ -74,7 +77,14 @@ impl<U: Upstream> Listener<U> {
             upstream: service.upstream,
             stop: CancellationToken::new(),
         });
-        Ok(Self { socket, address, shared, gate, sessions: TaskTracker::new(), cut: CancellationToken::new() })
+        let (sessions, cut) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { socket, address, shared, gate, sent_away: Quiet::default(), sessions, cut })
+    }
+
+    /// How many sessions it has, whenever that is asked.
+    pub fn sessions(&self) -> impl Fn() -> usize + Send + Sync + 'static + use<U> {
+        let gate = self.gate.clone();
+        move || gate.sessions()
     }
 
     /// Where it listens.
@@ -97,11 +107,13 @@ impl<U: Upstream> Listener<U> {
                     quiet.tell(&self.shared.site.clock, |left_out| {
                         tracing::warn!(%error, address = %self.address, left_out, "cannot accept an smtp connection");
                     });
+                    // Most likely the machine gives no more file handles.
+                    self.gate.make_room();
                     self.shared.site.clock.sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-        let Self { socket, shared, gate, sessions, cut, address } = self;
+        let Self { socket, shared, gate, sessions, cut, address, .. } = self;
         drop(socket);
         shared.stop.cancel();
         sessions.close();
@@ -115,7 +127,7 @@ impl<U: Upstream> Listener<U> {
     fn admit(&self, stream: TcpStream, peer: IpAddr) {
         // Replies are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        match self.gate.enter(peer, self.shared.site.clock.instant()) {
+        match self.gate.enter(peer) {
             Ok(place) => self.talk(stream, peer, place),
             Err(Full::Sessions) => self.send_away(stream, peer, &reply::TOO_MANY_SESSIONS),
             Err(Full::Rate) => self.send_away(stream, peer, &reply::TOO_MANY_CONNECTIONS),
@@ -134,7 +146,9 @@ impl<U: Upstream> Listener<U> {
     }
 
     fn send_away(&self, mut stream: TcpStream, peer: IpAddr, why: &'static Reply) {
-        tracing::info!(%peer, why = why.text, "smtp client sent away");
+        self.sent_away.tell(&self.shared.site.clock, |left_out| {
+            tracing::info!(%peer, left_out, why = why.text, "an smtp client was sent away");
+        });
         if self.shared.implicit_tls {
             return;
         }

@@ -15,6 +15,9 @@ use crate::base::{AccountId, EmailAddress, Region, Timestamp};
 use crate::smtp::auth::{Login, Principal};
 use crate::smtp::upstream::{InboundMessage, Refusal, SubmittedMessage};
 
+#[path = "crowded_tests.rs"]
+mod crowded;
+
 /// Takes mail for `here.example`, knows `user` with `pass`, and keeps what it gets once there is a permit.
 struct Fake {
     mails: Mutex<Vec<(String, String)>>,
@@ -68,6 +71,10 @@ struct House {
 
 impl House {
     async fn open(mode: Mode, implicit_tls: bool, limits: Limits) -> Self {
+        Self::open_within(mode, implicit_tls, limits, Memory::default()).await
+    }
+
+    async fn open_within(mode: Mode, implicit_tls: bool, limits: Limits, memory: Memory) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual(Timestamp::from_secs(1_767_323_045));
         let permits = Semaphore::new(100);
@@ -76,6 +83,7 @@ impl House {
             mode,
             hostname: "mx.here.example".to_owned(),
             limits,
+            memory,
             tls: Some(Arc::new(Tls::own(dir.path(), "mx.here.example").expect("a certificate"))),
             implicit_tls,
             clock: clock.clone(),
@@ -88,7 +96,14 @@ impl House {
     }
 
     async fn raw(&self) -> Raw {
-        let stream = TcpStream::connect(self.address).await.expect("a connection");
+        self.raw_from([127, 0, 0, 1]).await
+    }
+
+    /// A client at another address of this machine.
+    async fn raw_from(&self, address: [u8; 4]) -> Raw {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind((address, 0).into()).expect("an address of ours");
+        let stream = socket.connect(self.address).await.expect("a connection");
         stream.set_nodelay(true).expect("small pieces go at once");
         Raw(BufReader::new(stream))
     }
@@ -326,10 +341,14 @@ async fn too_many_sessions_are_sent_away() {
 
 #[tokio::test]
 async fn too_much_message_data_is_put_off() {
-    let house = House::open(Mode::Inbound, false, Limits { data_in_flight: 1000, ..Limits::default() }).await;
+    let memory = Memory::new(256 * 1024, Clock::system());
+    let house = House::open_within(Mode::Inbound, false, Limits::default(), memory.clone()).await;
     let mut raw = in_data(&house).await;
     let answer = raw.ask(&format!("{}.\r\n", "0123456789\r\n".repeat(20_000))).await;
     assert!(answer.starts_with("452 4.3.1"), "{answer}");
+    raw.send("RSET\r\n").await;
+    assert!(raw.reply().await.starts_with("250"));
+    assert_eq!(memory.used(), 0);
 }
 
 #[tokio::test]

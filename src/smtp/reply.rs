@@ -45,9 +45,11 @@ replies! {
     AUTH_PASSWORD = 334 "" "UGFzc3dvcmQ6", "AUTH LOGIN: Password: in base64";
     START_DATA = 354 "" "End data with <CR><LF>.<CR><LF>", "RFC 5321, 4.1.1.4";
     SHUTTING_DOWN = 421 "4.3.2" "{} shutting down, please try again", "RFC 5321, 3.8";
+    PLACE_NEEDED = 421 "4.3.2" "{} is full and needs the place of this idle session, please connect again", "RFC 5321, 3.8";
     TIMED_OUT = 421 "4.4.2" "Timed out waiting for you", "RFC 5321, 4.5.3.2.7";
     SESSION_TOO_LONG = 421 "4.4.2" "This session has lasted too long, please connect again", "RFC 5321, 3.8";
     TOO_MANY_SESSIONS = 421 "4.7.0" "Too many sessions, please try again later", "RFC 5321, 7.8";
+    TOO_MANY_OF_ACCOUNT = 421 "4.7.0" "Too many sessions of this account, please try again later", "RFC 5321, 7.8";
     TOO_MANY_CONNECTIONS = 421 "4.7.0" "Too many connections, please try again later", "RFC 5321, 7.8";
     TOO_MANY_ERRORS = 421 "4.7.0" "Too many errors", "RFC 5321, 7.8";
     TOO_MANY_MESSAGES = 421 "4.7.0" "Too many messages in one session, please connect again", "RFC 5321, 7.8";

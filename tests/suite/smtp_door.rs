@@ -9,7 +9,7 @@ use lettre::transport::smtp::client::{Tls as ClientTls, TlsParameters};
 use lettre::transport::smtp::response::Response;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use postrider::access::{Access, Trust, create_account, create_key};
-use postrider::base::{Clock, Region, Secret, Timestamp};
+use postrider::base::{Clock, Memory, Region, Secret, Timestamp};
 use postrider::mail::receiving::rules::{Action, Rule, TlsPolicy};
 use postrider::mail::receiving::{Owner, Receiving};
 use postrider::mail::sending::{Limits as SendingLimits, Sending, Settings};
@@ -60,6 +60,7 @@ async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
             mode,
             hostname: "mx.our.example".to_owned(),
             limits: Limits::default(),
+            memory: Memory::default(),
             tls: Some(Arc::clone(&tls)),
             implicit_tls,
             clock: clock.clone(),

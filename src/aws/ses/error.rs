@@ -9,6 +9,9 @@ use crate::mail::sending::SendError;
 use crate::store;
 use crate::workers::NotDone;
 
+/// The row for a caller who asks for too much at once.
+pub const THROTTLED: ErrorShape = ErrorShape::sender("Throttling", 400);
+
 /// What can go wrong. Each variant's text is AWS's.
 #[derive(Debug, thiserror::Error)]
 pub enum SesError {
@@ -88,7 +91,7 @@ impl ServiceError for SesError {
             Self::ConfigurationSetDoesNotExist(_) => ErrorShape::sender("ConfigurationSetDoesNotExist", 400),
             Self::ConfigurationSetSendingPaused(_) => ErrorShape::sender("ConfigurationSetSendingPausedException", 400),
             Self::AccountSendingPaused => ErrorShape::sender("AccountSendingPausedException", 400),
-            Self::Throttling(_) => ErrorShape::sender("Throttling", 400),
+            Self::Throttling(_) => THROTTLED,
             Self::MailFromDomainNotVerified(_) => ErrorShape::sender("MailFromDomainNotVerifiedException", 400),
             Self::AccessDenied(_) => ErrorShape::sender("AccessDenied", 403),
             Self::Coded(code, _) => ErrorShape::sender(code, 400),

@@ -38,6 +38,7 @@ pub static API: Api = Api {
     // 10 MB of message in base64, percent-encoded.
     body_max: 48 * 1024 * 1024,
     operations: OPERATIONS,
+    throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };

@@ -11,6 +11,9 @@ use crate::mail::{content, message};
 use crate::store;
 use crate::workers::NotDone;
 
+/// The row for a caller who asks for too much at once.
+pub const THROTTLED: ErrorShape = ErrorShape::sender("TooManyRequestsException", 429);
+
 /// What can go wrong. Each variant's text is AWS's.
 #[derive(Debug, thiserror::Error)]
 pub enum SesV2Error {
@@ -64,7 +67,7 @@ impl ServiceError for SesV2Error {
             Self::MailFromNotVerified(_) => ErrorShape::sender("MailFromDomainNotVerifiedException", 400),
             Self::AccessDenied(_) => ErrorShape::sender("AccessDeniedException", 403),
             Self::SendingPaused(_) => ErrorShape::sender("SendingPausedException", 400),
-            Self::TooManyRequests(_) => ErrorShape::sender("TooManyRequestsException", 429),
+            Self::TooManyRequests(_) => THROTTLED,
             Self::Internal(store::Error::Full) => ErrorShape::unavailable(),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
         }

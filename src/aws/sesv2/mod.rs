@@ -33,6 +33,7 @@ pub static API: Api = Api {
     // 40 MB of message in base64.
     body_max: 56 * 1024 * 1024,
     operations: OPERATIONS,
+    throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };

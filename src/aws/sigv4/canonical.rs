@@ -11,14 +11,14 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// In paths the slash stays too.
 const PATH_ENCODED: &AsciiSet = &ENCODED.remove(b'/');
 
-/// The text that is signed.
-pub(super) fn string_to_sign(request: &Request, claim: &Claim) -> String {
+/// The text that is signed, where `body` is the hash of the body.
+pub(super) fn string_to_sign(request: &Request, claim: &Claim, body: &str) -> String {
     let Claim { stamp, date, region, service, terminator, .. } = claim;
-    let hash = hex(digest(&SHA256, &canonical_request(request, claim)).as_ref());
+    let hash = hex(digest(&SHA256, &canonical_request(request, claim, body)).as_ref());
     format!("{ALGORITHM}\n{stamp}\n{date}/{region}/{service}/{terminator}\n{hash}")
 }
 
-fn canonical_request(request: &Request, claim: &Claim) -> Vec<u8> {
+fn canonical_request(request: &Request, claim: &Claim, body: &str) -> Vec<u8> {
     let (path, query) = (canonical_path(&request.path), canonical_query(&request.query));
     let mut out = format!("{}\n{path}\n{query}\n", request.method).into_bytes();
     let mut headers: Vec<&str> = claim.signed_headers.iter().map(String::as_str).collect();
@@ -32,13 +32,16 @@ fn canonical_request(request: &Request, claim: &Claim) -> Vec<u8> {
     out.push(b'\n');
     out.extend_from_slice(headers.join(";").as_bytes());
     out.push(b'\n');
-    out.extend_from_slice(body_hash(request).as_bytes());
+    out.extend_from_slice(body.as_bytes());
     out
 }
 
 /// SHA-256 of the body, in hex. None of our services takes an unsigned body.
 pub(super) fn body_hash(request: &Request) -> String {
-    hex(digest(&SHA256, &request.body).as_ref())
+    match request.body_hash {
+        Some(hash) => hex(&hash),
+        None => hex(digest(&SHA256, &request.body).as_ref()),
+    }
 }
 
 /// The path without dot segments and empty segments (RFC 3986, 5.2.4), encoded once more than it came: all services

@@ -4,6 +4,7 @@
 mod authorization;
 mod browser;
 mod canonical;
+mod checks;
 mod error;
 mod key;
 mod verify;
@@ -13,4 +14,4 @@ mod vector_tests;
 
 pub use error::SignatureError;
 pub(crate) use verify::too_large;
-pub use verify::{Allowance, Gate, Identity};
+pub use verify::{Allowance, Gate, Identity, Standing};

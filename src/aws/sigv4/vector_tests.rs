@@ -72,6 +72,7 @@ fn unsigned(method: &str, target: &str, body: &str) -> Request {
         query: query.into(),
         headers: http::HeaderMap::new(),
         body: Bytes::from(body.to_owned()),
+        body_hash: None,
         peer: IpAddr::from([127, 0, 0, 1]),
         id: "id".into(),
     }

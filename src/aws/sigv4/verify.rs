@@ -1,25 +1,21 @@
 //! The gate: lets a request in as somebody, or says what AWS would.
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::access::{Access, Trust};
+use crate::access::{Access, AccessKey, Trust};
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::request::Request;
 use crate::aws::service::{Api, find_by_head};
-use crate::aws::sigv4::authorization::{Claim, TERMINATOR};
+use crate::aws::sigv4::authorization::Claim;
 use crate::aws::sigv4::browser::is_from_elsewhere;
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
+use crate::aws::sigv4::checks::{check_body_hash, check_region, check_scope, check_signed_headers, check_time, hash_said};
 use crate::aws::sigv4::error::SignatureError;
 use crate::aws::sigv4::key::{SigningKeys, is_signed};
-use crate::base::{AccountId, Clock, Region, Regions, Timestamp};
-
-/// How far a caller's clock may be off (AWS General Reference).
-const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
-/// Sent by SDKs beside `user-agent`, without a meaning to us; not all of them sign it.
-const NEED_NOT_BE_SIGNED: &str = "x-amz-user-agent";
+use crate::base::memory::Whose;
+use crate::base::{AccountId, Clock, Region, Regions};
 
 /// Bytes of body that are read before anybody is known: enough for a confirmation, and to answer in the right words.
-const STRANGERS_BODY_MAX: usize = 256 * 1024;
+const STRANGERS_BODY_MAX: usize = 64 * 1024;
 /// Bytes of body that are read on a developer's machine, where requests need not be signed.
 const DEVELOPERS_BODY_MAX: usize = 10 * 1024 * 1024;
 
@@ -40,13 +36,36 @@ impl Identity {
     }
 }
 
-/// How much body a request may have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How much body a request may have, and on whose share of the memory.
+#[derive(Debug)]
 pub struct Allowance {
     /// Bytes.
     pub max: usize,
     /// The answer to a request with more.
     pub otherwise: Failure,
+    /// On whose share.
+    pub whose: Whose,
+    /// What the head has shown.
+    pub standing: Standing,
+}
+
+/// What the head of a request has shown of who sent it.
+#[derive(Debug)]
+pub enum Standing {
+    /// Nothing.
+    Unknown,
+    /// All is right but the signature, for which the body is needed.
+    Claims(Box<Claims>),
+    /// The signature is right, for a body with the hash that the head has.
+    Proved(Identity),
+}
+
+/// Of a claim that holds but for the signature.
+#[derive(Debug)]
+pub struct Claims {
+    claim: Claim,
+    key: Arc<AccessKey>,
+    region: Region,
 }
 
 /// The failure of a body larger than `max` bytes.
@@ -66,6 +85,11 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Whether bodies are hashed, since signatures are verified.
+    pub fn hashes(&self) -> bool {
+        self.access.trust() == Trust::KnownKeys
+    }
+
     /// A gate that knows the keys of `access`.
     pub fn new(access: Access, clock: Clock) -> Self {
         Self { access, clock, keys: Arc::default(), regions: Regions::default() }
@@ -83,19 +107,42 @@ impl Gate {
     /// # Errors
     /// The unexpected.
     pub async fn allowance(&self, request: &Request) -> Result<Allowance, SignatureError> {
-        let of_service = find_by_head(request).map_or(STRANGERS_BODY_MAX, |(api, _)| api.body_max);
+        let api = find_by_head(request).map(|(api, _)| api);
+        let of_service = api.map_or(STRANGERS_BODY_MAX, |api| api.body_max);
         if self.access.trust() == Trust::Anybody {
             let max = of_service.max(DEVELOPERS_BODY_MAX);
-            return Ok(Allowance { max, otherwise: too_large(max) });
+            let named = self.named_by(request).unwrap_or_else(|_| Identity::nobody());
+            let whose = Whose::Account(named.account);
+            return Ok(Allowance { max, otherwise: too_large(max), whose, standing: Standing::Unknown });
         }
-        let known = match request.scope() {
-            Some([key, ..]) => self.access.key(&key).await?.ok_or(SignatureError::UnknownKey),
-            None => Err(SignatureError::Missing),
-        };
-        Ok(match known {
-            Ok(_) => Allowance { max: of_service, otherwise: too_large(of_service) },
-            Err(error) => Allowance { max: of_service.min(STRANGERS_BODY_MAX), otherwise: error.into() },
+        Ok(match self.shown(request, api).await {
+            Ok(standing) => {
+                let whose = match &standing {
+                    Standing::Proved(identity) => Whose::Account(identity.account.clone()),
+                    Standing::Claims(claims) => Whose::Claimed(claims.key.id.clone()),
+                    Standing::Unknown => Whose::Stranger,
+                };
+                Allowance { max: of_service, otherwise: too_large(of_service), whose, standing }
+            }
+            Err(SignatureError::Internal(error)) => return Err(SignatureError::Internal(error)),
+            Err(error) => Allowance {
+                max: of_service.min(STRANGERS_BODY_MAX),
+                otherwise: error.into(),
+                whose: Whose::Stranger,
+                standing: Standing::Unknown,
+            },
         })
+    }
+
+    /// What the head shows.
+    async fn shown(&self, request: &Request, api: Option<&Api>) -> Result<Standing, SignatureError> {
+        let claim = Claim::read(request)?.ok_or(SignatureError::Missing)?;
+        let Some(api) = api else { return Ok(Standing::Unknown) };
+        let claims = self.claims(claim, api, request).await?;
+        match hash_said(request) {
+            Some(hash) => self.verify(&claims, request, hash).map(Standing::Proved),
+            None => Ok(Standing::Claims(Box::new(claims))),
+        }
     }
 
     /// Who sent `request`, which is for `api`. `anonymous` lets in requests without a signature, as nobody.
@@ -111,115 +158,62 @@ impl Gate {
                 self.named_by(request)
             };
         }
-        let claim = match Claim::read(request)? {
-            Some(claim) => claim,
-            None if anonymous => return Ok(Identity::nobody()),
-            None => return Err(SignatureError::Missing),
-        };
+        match Claim::read(request)? {
+            Some(claim) => {
+                let claims = self.claims(claim, api, request).await?;
+                let hash = body_hash(request);
+                check_body_hash(request, &hash)?;
+                self.verify(&claims, request, &hash)
+            }
+            None if anonymous => Ok(Identity::nobody()),
+            None => Err(SignatureError::Missing),
+        }
+    }
+
+    /// Who sent `request`, of which the head has shown this, now that the body is there. `None` where it has shown nothing.
+    ///
+    /// # Errors
+    /// What AWS answers.
+    pub fn complete(&self, request: &Request, standing: Standing) -> Result<Option<Identity>, SignatureError> {
+        if let Standing::Unknown = standing {
+            return Ok(None);
+        }
+        let hash = body_hash(request);
+        check_body_hash(request, &hash)?;
+        match standing {
+            Standing::Unknown => Ok(None),
+            Standing::Proved(identity) => Ok(Some(identity)),
+            Standing::Claims(claims) => self.verify(&claims, request, &hash).map(Some),
+        }
+    }
+
+    /// Checks what can be checked of a claim without the body.
+    async fn claims(&self, claim: Claim, api: &Api, request: &Request) -> Result<Claims, SignatureError> {
         if claim.session {
             return Err(SignatureError::UnknownKey);
         }
         let key = self.access.key(&claim.access_key).await?.ok_or(SignatureError::UnknownKey)?;
-        let region = self.check_scope(&claim, api)?;
+        let region = check_scope(&claim, api, &self.regions)?;
         check_time(&claim, self.clock.now())?;
         check_signed_headers(&claim, request)?;
+        Ok(Claims { claim, key, region })
+    }
+
+    fn verify(&self, claims: &Claims, request: &Request, body: &str) -> Result<Identity, SignatureError> {
+        let Claims { claim, key, region } = claims;
         let signing_key = self.keys.get(&key.secret, &claim.date, &claim.region, &claim.service);
-        let signed = signing_key.and_then(|k| is_signed(&k, &string_to_sign(request, &claim), &claim.signature));
+        let signed = signing_key.and_then(|k| is_signed(&k, &string_to_sign(request, claim, body), &claim.signature));
         // A key of any length makes an HMAC; were it not so, nothing would be signed right.
         if !signed.unwrap_or(false) {
             return Err(SignatureError::wrong());
         }
-        Ok(Identity { account: key.account.clone(), region, access_key: key.id.clone() })
+        Ok(Identity { account: key.account.clone(), region: region.clone(), access_key: key.id.clone() })
     }
 
     /// On a developer's machine: what the scope names, and defaults for what it does not.
     fn named_by(&self, request: &Request) -> Result<Identity, SignatureError> {
         let Some([access_key, _, region, _]) = request.scope() else { return Ok(Identity::nobody()) };
-        let region = self.region(&region)?;
+        let region = check_region(&region, &self.regions)?;
         Ok(Identity { account: Access::account_named_by(&access_key), region, access_key })
-    }
-
-    fn region(&self, name: &str) -> Result<Region, SignatureError> {
-        self.regions.find(name).ok_or_else(|| {
-            SignatureError::Mismatch(format!("Credential should be scoped to a valid region, not '{}'. ", shown(name)))
-        })
-    }
-
-    fn check_scope(&self, claim: &Claim, api: &Api) -> Result<Region, SignatureError> {
-        let mismatch = |text: String| Err(SignatureError::Mismatch(text));
-        if claim.terminator != TERMINATOR {
-            let found = shown(&claim.terminator);
-            return mismatch(format!(
-                "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{found}'."
-            ));
-        }
-        if !api.signing_names.contains(&claim.service.as_str()) {
-            let wanted = api.signing_names.first().copied().unwrap_or_default();
-            return mismatch(format!("Credential should be scoped to correct service: '{wanted}'. "));
-        }
-        let time = &claim.stamp;
-        let day = time.get(..8).unwrap_or_default();
-        if claim.date != day {
-            let found = shown(&claim.date);
-            return mismatch(format!(
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{found}' != \
-                 '{day}', from '{time}'."
-            ));
-        }
-        self.region(&claim.region)
-    }
-}
-
-/// What a caller named, in an answer.
-fn shown(text: &str) -> String {
-    text.chars().take(60).collect()
-}
-
-fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {
-    let time = &claim.stamp;
-    if claim.time > now + SKEW_MAX {
-        let latest = (now + SKEW_MAX).iso_basic();
-        return Err(SignatureError::Mismatch(format!(
-            "Signature not yet current: {} is still later than {latest} ({} + 15 min.)",
-            time,
-            now.iso_basic()
-        )));
-    }
-    match claim.presigned_for {
-        Some(seconds) if now > claim.time + Duration::from_secs(seconds) => Err(SignatureError::Expired),
-        None if claim.time < now - SKEW_MAX => {
-            let earliest = (now - SKEW_MAX).iso_basic();
-            Err(SignatureError::Mismatch(format!(
-                "Signature expired: {} is now earlier than {earliest} ({} - 15 min.)",
-                time,
-                now.iso_basic()
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What gives the request its meaning must be signed: the host, and every `x-amz-` header.
-fn check_signed_headers(claim: &Claim, request: &Request) -> Result<(), SignatureError> {
-    let signed = |name: &str| claim.signed_headers.iter().any(|header| header == name);
-    if !signed("host") {
-        let text = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
-        return Err(SignatureError::Mismatch(text.to_owned()));
-    }
-    let unsigned = request.headers.keys().map(http::HeaderName::as_str);
-    if let Some(name) = unsigned.into_iter().find(|n| n.starts_with("x-amz-") && *n != NEED_NOT_BE_SIGNED && !signed(n))
-    {
-        return Err(SignatureError::Mismatch(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
-    }
-    if let Some(name) = claim.signed_headers.iter().find(|name| !request.headers.contains_key(name.as_str())) {
-        let name: String = name.chars().take(60).collect();
-        return Err(SignatureError::Mismatch(format!("The signed header '{name}' is not in the request.")));
-    }
-    match request.header("x-amz-content-sha256") {
-        Some(hash) if hash != body_hash(request) => {
-            let text = "The provided 'x-amz-content-sha256' header does not match what was computed.";
-            Err(SignatureError::Mismatch(text.to_owned()))
-        }
-        _ => Ok(()),
     }
 }

@@ -10,7 +10,8 @@ const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 
 const NOT_FOUND: ErrorShape = ErrorShape::sender("NotFound", 404);
 const AUTHORIZATION: ErrorShape = ErrorShape::sender("AuthorizationError", 403);
 const TAG_LIMIT: ErrorShape = ErrorShape::sender("TagLimitExceeded", 400);
-const THROTTLED: ErrorShape = ErrorShape::sender("Throttled", 429);
+/// The row for a caller who asks for too much at once.
+pub const THROTTLED: ErrorShape = ErrorShape::sender("Throttled", 429);
 const NESTED: &str = "Filter policy scope MessageAttributes does not support nested filter policy";
 const INTERNAL: ErrorShape = ErrorShape::internal("InternalError");
 

@@ -34,6 +34,7 @@ pub static API: Api = Api {
     // Their token says enough: the links in confirmations and notifications are not signed.
     anonymous: &["ConfirmSubscription", "Unsubscribe"],
     operations: OPERATIONS,
+    throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };

@@ -48,6 +48,8 @@ impl From<Core> for SqsError {
 
 impl std::error::Error for SqsError {}
 
+/// The row for a caller who asks for too much at once.
+pub const THROTTLED: ErrorShape = ErrorShape::sender("RequestThrottled", 429);
 const INVALID_VALUE: ErrorShape = ErrorShape::sender("com.amazon.coral.service#InvalidParameterValueException", 400)
     .query("InvalidParameterValue", 400);
 const MISSING: ErrorShape = ErrorShape::sender("com.amazon.coral.service#MissingRequiredParameterException", 400)

@@ -30,6 +30,7 @@ pub static API: Api = Api {
     empty_detail: true,
     path_member: "QueueUrl",
     operations: OPERATIONS,
+    throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };

@@ -209,9 +209,17 @@ impl<R> Session<R> {
         self.errors.saturating_add(self.refused)
     }
 
-    /// Octets of message data that the session holds.
+    /// Octets of message data that the session holds, with those of a copy, which whoever takes it makes.
     pub fn held(&self) -> usize {
-        self.envelope.as_ref().and_then(|envelope| envelope.body.as_ref()).map_or(0, Body::held)
+        self.envelope
+            .as_ref()
+            .and_then(|envelope| envelope.body.as_ref())
+            .map_or(0, |body| body.held() + body.sent().len())
+    }
+
+    /// Whether the client has shown what it is here for: it has a right password, or has brought mail.
+    pub fn is_known(&self) -> bool {
+        self.messages > 0 || self.principal.is_some()
     }
 
     /// Lets go of the message that is coming in: it will be put off when it ends.

@@ -1,0 +1,114 @@
+//! A server whose places are nearly all taken by those who do nothing: others get in, and health is told.
+use std::net::SocketAddr;
+
+use postrider::config::{Given, Mode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::both_engines;
+use crate::house::House;
+
+/// A connection from one of this machine's addresses.
+pub async fn connect(from: u8, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, from], 0).into()).expect("an address of ours");
+    socket.connect(to).await.expect("a connection")
+}
+
+/// Sends `request` and reads until the server closes.
+pub async fn ask(from: u8, to: SocketAddr, request: &str) -> String {
+    let mut stream = connect(from, to).await;
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    said(&mut stream).await
+}
+
+/// All that the server says until it closes.
+pub async fn said(stream: &mut TcpStream) -> String {
+    let mut reply = Vec::new();
+    // Who is closed while it sends may hear of it as an error, after what was said.
+    let _ = stream.read_to_end(&mut reply).await;
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+const HEALTH: &str = "GET /_postrider/health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+const SQS: &str = "POST / HTTP/1.1\r\nhost: h\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 2\r\n\r\n{}";
+const QUERY: &str = "GET /?Action=ListTopics&Version=2010-03-31 HTTP/1.1\r\nhost: h\r\n\r\n";
+
+both_engines! {
+    async fn unfinished_heads_make_room_for_others(engine: Engine) {
+        let given =
+            Given { http_connections: Some(40), http_connections_per_peer: Some(40), ..Given::default() };
+        let house = House::start(Mode::Serve, engine, given).await;
+        let http = house.app.addresses().http;
+        let mut hostile = Vec::new();
+        for from in 2..=7 {
+            for _ in 0..20 {
+                let mut stream = connect(from, http).await;
+                stream.write_all(b"POST / HTTP/1.1\r\nhost: h\r\n").await.expect("sent");
+                hostile.push(stream);
+            }
+        }
+        for from in 20..40 {
+            let health = ask(from, http, HEALTH).await;
+            assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+        }
+        house.sqs().list_queues().send().await.expect("an answer");
+        // Of who was there first the first is gone, without a word.
+        assert_eq!(said(&mut hostile[0]).await, "");
+    }
+
+    async fn who_has_too_many_is_told_so_in_its_own_words_and_gets_health(engine: Engine) {
+        let given = Given { http_connections_per_peer: Some(2), ..Given::default() };
+        let house = House::start(Mode::Serve, engine, given).await;
+        let http = house.app.addresses().http;
+        let mut idle = Vec::new();
+        for _ in 0..2 {
+            let mut stream = connect(2, http).await;
+            stream.write_all(b"GET").await.expect("sent");
+            idle.push(stream);
+        }
+        let json = ask(2, http, SQS).await;
+        assert!(json.starts_with("HTTP/1.1 503") && json.contains("connection: close"), "{json}");
+        assert!(json.contains("ServiceUnavailableException") && json.contains("ServiceUnavailable;Receiver"), "{json}");
+        let query = ask(2, http, QUERY).await;
+        assert!(query.starts_with("HTTP/1.1 503") && query.contains("<Code>ServiceUnavailable</Code>"), "{query}");
+        for _ in 0..100 {
+            let health = ask(2, http, HEALTH).await;
+            assert!(health.starts_with("HTTP/1.1 200") && health.contains("connection: close"), "{health}");
+        }
+        let other = ask(3, http, &SQS.replace("host: h", "host: h\r\nconnection: close")).await;
+        assert!(other.starts_with("HTTP/1.1 403"), "another address has places: {other}");
+    }
+
+    async fn idle_smtp_sessions_make_room_for_others(engine: Engine) {
+        let given = Given { smtp_sessions: Some(20), smtp_sessions_per_peer: Some(10), ..Given::default() };
+        let house = House::start(Mode::Serve, engine, given).await;
+        let smtp = house.app.addresses().smtp;
+        let mut hostile = Vec::new();
+        for from in 2..=5 {
+            for _ in 0..10 {
+                hostile.push(connect(from, smtp).await);
+            }
+        }
+        for from in 20..40 {
+            let greeted = ask(from, smtp, "EHLO x\r\nQUIT\r\n").await;
+            assert!(greeted.starts_with("220 ") && greeted.contains("221 "), "{greeted}");
+        }
+        let parted = said(&mut hostile[0]).await;
+        assert!(parted.ends_with("421 4.3.2 mx.postrider.example is full and needs the place of this idle session, please \
+            connect again\r\n"), "{parted}");
+    }
+
+    async fn health_and_metrics_can_have_a_listener_of_their_own(engine: Engine) {
+        let given = Given { admin: Some(([127, 0, 0, 1], 0).into()), ..Given::default() };
+        let house = House::start(Mode::Serve, engine, given).await;
+        let admin = house.app.addresses().admin.expect("it listens");
+        assert!(ask(2, admin, HEALTH).await.starts_with("HTTP/1.1 200"));
+        let metrics = ask(2, admin, &HEALTH.replace("/_postrider/health", "/metrics")).await;
+        for name in ["postrider_memory_in_flight_bytes", "postrider_http_connections", "postrider_smtp_sessions"] {
+            assert!(metrics.contains(name), "{name}: {metrics}");
+        }
+        let nothing = ask(2, admin, &SQS.replace("host: h", "host: h\r\nconnection: close")).await;
+        assert!(nothing.starts_with("HTTP/1.1 404"), "nothing else is there: {nothing}");
+    }
+}
