@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::access::Error;
-use crate::base::{AccountId, Clock, Secret, Instant, ids};
+use crate::base::{AccountId, Clock, Instant, Secret, ids};
 use crate::store::Store;
 use crate::store::access::{self, AccessKey};
 

@@ -94,7 +94,9 @@ pub(super) fn open_vault(settings: &Settings) -> Result<Vault, OpenError> {
 fn given(settings: &Settings) -> Result<Option<MasterKeys>, OpenError> {
     let (text, place) = match (&settings.encryption.master_key, &settings.encryption.master_key_file) {
         (Some(key), _) => (key.reveal().to_owned(), "master-key".to_owned()),
-        (None, Some(path)) => (secret(settings, path).map_err(|e| cannot("read", path, &e))?, path.display().to_string()),
+        (None, Some(path)) => {
+            (secret(settings, path).map_err(|e| cannot("read", path, &e))?, path.display().to_string())
+        }
         (None, None) => {
             let path = settings.data_dir.join(FILE);
             match secret(settings, &path) {

@@ -1,8 +1,8 @@
 //! What keeps a server steady beside its work: room on the disk, other nodes that would look for objects elsewhere, files that
 //! others can read.
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::app::private::warn_if_open;

@@ -157,7 +157,9 @@ impl AwsEndpoint {
                     line!(tracing::Level::DEBUG, cause, "request failed");
                 }
             }
-            None if failure.is_none_or(|failure| failure.shape == ErrorShape::unavailable()) && BY_THE_THOUSAND.contains(&operation) => {
+            None if failure.is_none_or(|failure| failure.shape == ErrorShape::unavailable())
+                && BY_THE_THOUSAND.contains(&operation) =>
+            {
                 line!(tracing::Level::DEBUG, "request");
             }
             None => line!(tracing::Level::INFO, "request"),

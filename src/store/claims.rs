@@ -64,14 +64,17 @@ pub async fn claim_few(
     let mut claimed = match claim.groups {
         Groups::None => claim_ungrouped(tx, &claim, limit).await?,
         Groups::Order => ordered::claim(tx, &claim).await?,
-        Groups::OnlyTurns(per_group_max) => groups::claim(tx, &claim, limit, &groups::Most { per_group_max, slow }).await?,
+        Groups::OnlyTurns(per_group_max) => {
+            groups::claim(tx, &claim, limit, &groups::Most { per_group_max, slow }).await?
+        }
         Groups::Turns(per_group_max) => {
             // Messages without a group get half, so that neither they nor the groups can wait for ever. For an odd
             // place the receipt, a random number, says whose it is.
             let half = (limit + usize::from(claim.receipt % 2 == 0)) / 2;
             let mut claimed = claim_ungrouped(tx, &claim, half).await?;
             let used_up = claimed.len() < half;
-            claimed.extend(groups::claim(tx, &claim, limit - claimed.len(), &groups::Most { per_group_max, slow }).await?);
+            claimed
+                .extend(groups::claim(tx, &claim, limit - claimed.len(), &groups::Most { per_group_max, slow }).await?);
             if claimed.len() < limit && !used_up && (claimed.is_empty() || claim.hidden_until > tx.now()) {
                 let rest = limit - claimed.len();
                 claimed.extend(claim_ungrouped(tx, &claim, rest).await?);

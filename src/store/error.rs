@@ -91,7 +91,11 @@ impl From<sqlx::Error> for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(source: rusqlite::Error) -> Self {
-        if source.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full } else { Self::Sqlite(Arc::new(source)) }
+        if source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            Self::Full
+        } else {
+            Self::Sqlite(Arc::new(source))
+        }
     }
 }
 

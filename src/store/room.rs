@@ -192,7 +192,8 @@ impl Reserve {
     }
 
     fn is_worth(&self, outside: u64, inside: u64) -> bool {
-        outside >= self.octets + MARGIN && outside.saturating_add(inside) >= self.octets.saturating_mul(2).saturating_add(MARGIN)
+        outside >= self.octets + MARGIN
+            && outside.saturating_add(inside) >= self.octets.saturating_mul(2).saturating_add(MARGIN)
     }
 }
 

@@ -3,10 +3,10 @@
 //! SQLite would move the log into the database within a commit, for which all who commit then would wait. A thread of its own
 //! moves it instead, and the lane only what came meanwhile; then SQLite writes the log from the start again, if it finds nobody
 //! reading. On a busy server somebody always reads, so that sometimes the log is emptied.
-use crate::store::{Error, Tx};
 use crate::store::mover::Mover;
 use crate::store::open::SqliteFile;
 use crate::store::writer::log_pages;
+use crate::store::{Error, Tx};
 
 /// Pages of the log, of 4 KiB, at which it is moved: 64 MiB. While it is moved each sync takes longer, and what is written
 /// again before that is moved once.

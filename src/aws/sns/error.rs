@@ -1,9 +1,10 @@
 //! SNS's error rows and the texts that clients see. Texts were seen on AWS where LocalStack's recorded tests show them.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::queues;
+use crate::store;
 use crate::topics;
 use crate::topics::error::AttributeFault;
-use crate::{queues, store};
 
 const INVALID_PARAMETER: ErrorShape = ErrorShape::sender("InvalidParameter", 400);
 const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 400);
@@ -30,7 +31,9 @@ impl ServiceError for SnsError {
         match self {
             Self::Refused(shape, _) => *shape,
             Self::Internal(topics::Error::Internal(store::Error::Full)) => ErrorShape::unavailable(),
-            Self::Internal(topics::Error::Queue(queues::Error::Internal(store::Error::Full))) => ErrorShape::unavailable(),
+            Self::Internal(topics::Error::Queue(queues::Error::Internal(store::Error::Full))) => {
+                ErrorShape::unavailable()
+            }
             Self::Internal(_) => INTERNAL,
         }
     }

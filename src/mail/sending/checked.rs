@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{AccountId, EmailAddress, Region, Instant};
+use crate::base::{AccountId, EmailAddress, Instant, Region};
 use crate::mail::sending::checks::{self, Authors, Checked};
 use crate::mail::sending::{SendError, Sending, Submission};
 use crate::store::identity_policies;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::base::{AccountId, EmailAddress, Region, Instant};
+use crate::base::{AccountId, EmailAddress, Instant, Region};
 use crate::mail::content;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::identity::authorization::identity_named;
