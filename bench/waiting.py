@@ -62,6 +62,9 @@ class Hang(socketserver.BaseRequestHandler):
 class Threads(socketserver.ThreadingTCPServer):
     daemon_threads, allow_reuse_address, request_queue_size = True, True, 1024
 
+    def handle_error(self, request, client_address):
+        """The server may close a connection that it does not need any more."""
+
 
 def hosts(kind):
     if kind == "refuse":

@@ -1,6 +1,7 @@
 //! Claims jobs from the system's queues, works them, and stops in two steps.
 pub mod backoff;
 mod compute;
+mod leases;
 mod outcome;
 mod pool;
 mod queue;

@@ -9,19 +9,17 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::{Id, JoinSet};
 
-use crate::base::{Clock, Instant, Quiet, Timestamp, ids};
+use crate::base::{Clock, Quiet, Timestamp, ids};
 use crate::store;
 use crate::store::messages::Groups;
 use crate::store::settled::Settled;
 use crate::store::{Store, messages};
+use crate::workers::leases::{LEASE, Leases};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
 use crate::workers::slow::Slow;
 use crate::workers::{Stop, backoff};
 
-/// How long a claim is hidden from others. The loop renews the claims it holds well before that.
-const LEASE: Duration = Duration::from_secs(60);
-const RENEW_EVERY: Duration = Duration::from_secs(20);
 /// At the most so many are claimed at once, so that one node does not take all.
 const CLAIM_MAX: usize = 64;
 /// How long the loop trusts wake-ups before it looks into the queue again: another node may have added a job.
@@ -353,25 +351,6 @@ impl Pool {
 
     async fn next_visible_at(&self) -> Result<Option<Timestamp>, store::Error> {
         messages::next_visible_at(&mut self.store.reader().await?, self.work.queue().id()).await
-    }
-}
-
-/// When the claims that this node holds are renewed.
-struct Leases {
-    /// How long they have lasted, this says.
-    renew_at: Instant,
-    /// They end by the wall clock, which may be set.
-    given_at: Timestamp,
-}
-
-impl Leases {
-    fn given(clock: &Clock) -> Self {
-        Self { renew_at: clock.instant() + RENEW_EVERY, given_at: clock.now() }
-    }
-
-    fn are_due(&self, clock: &Clock) -> bool {
-        let now = clock.now();
-        clock.instant() >= self.renew_at || now >= self.given_at + RENEW_EVERY || now < self.given_at
     }
 }
 

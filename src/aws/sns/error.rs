@@ -1,9 +1,10 @@
 //! SNS's error rows and the texts that clients see. Texts were seen on AWS where LocalStack's recorded tests show them.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::queues;
+use crate::store;
 use crate::topics;
 use crate::topics::error::AttributeFault;
-use crate::{queues, store};
 
 const INVALID_PARAMETER: ErrorShape = ErrorShape::sender("InvalidParameter", 400);
 const PARAMETER_VALUE: ErrorShape = ErrorShape::sender("ParameterValueInvalid", 400);

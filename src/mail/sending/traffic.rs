@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How soon a job without a place comes again at the least; where the site rested before, later: doubling with each rest.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// A site that has put off so many mails, and settled none between them, rests: it would put off the others too.
-const PUT_OFF_MAX: u32 = 100;
+const PUT_OFF_MAX: u32 = 20;
 /// How many sites are remembered, as far as nothing happens there.
 const SITES_MAX: usize = 10_000;
 
