@@ -179,7 +179,7 @@ pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
 /// How many queues an account has in a region; counts up to `limit`.
 pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region, limit: u32) -> Result<u32, Error> {
     // Index: the unique one of names.
-    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM queues WHERE account = $1 AND region = $2 LIMIT $3) AS some";
+    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM queues WHERE account = $1 AND region = $2 LIMIT $3) AS found";
     tx.one(sql, args![account, region, limit]).await?.map_or(Ok(0), |row| row.count("n"))
 }
 

@@ -276,28 +276,28 @@ pub async fn counts(tx: &mut Tx, topic_id: i64) -> Result<Counts, Error> {
 pub async fn count_of_topic(tx: &mut Tx, topic_id: i64, limit: u32) -> Result<u32, Error> {
     // Index: subscriptions_by_topic.
     let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions WHERE topic_id = $1 AND state IN (0, 1) \
-               LIMIT $2) AS some";
+               LIMIT $2) AS found";
     counted(tx.one(sql, args![topic_id, limit]).await?)
 }
 
 /// How many subscriptions of a topic have a filter policy; counts up to `limit`.
 pub async fn count_filtered_of_topic(tx: &mut Tx, topic_id: i64, limit: u32) -> Result<u32, Error> {
     let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions WHERE topic_id = $1 AND filtered = 1 \
-               LIMIT $2) AS some";
+               LIMIT $2) AS found";
     counted(tx.one(sql, args![topic_id, limit]).await?)
 }
 
 /// How many filter policies the subscriptions of an account have in a region; counts up to `limit`.
 pub async fn count_filtered(tx: &mut Tx, owner: &AccountId, region: &Region, limit: u32) -> Result<u32, Error> {
     let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id \
-               WHERE s.owner = $1 AND s.filtered = 1 AND t.region = $2 LIMIT $3) AS some";
+               WHERE s.owner = $1 AND s.filtered = 1 AND t.region = $2 LIMIT $3) AS found";
     counted(tx.one(sql, args![owner, region, limit]).await?)
 }
 
 /// How many subscriptions of an account in a region wait for confirmation; counts up to `limit`.
 pub async fn count_pending(tx: &mut Tx, owner: &AccountId, region: &Region, limit: u32) -> Result<u32, Error> {
     let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id \
-               WHERE s.owner = $1 AND s.state = 0 AND t.region = $2 LIMIT $3) AS some";
+               WHERE s.owner = $1 AND s.state = 0 AND t.region = $2 LIMIT $3) AS found";
     counted(tx.one(sql, args![owner, region, limit]).await?)
 }
 

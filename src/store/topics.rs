@@ -55,7 +55,7 @@ pub async fn insert(
 pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region, fifo: bool, limit: u32) -> Result<u32, Error> {
     // Index: the unique one of names.
     let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM topics WHERE account = $1 AND region = $2 \
-               AND (CASE WHEN name LIKE '%.fifo' THEN 1 ELSE 0 END) = $3 LIMIT $4) AS some";
+               AND (CASE WHEN name LIKE '%.fifo' THEN 1 ELSE 0 END) = $3 LIMIT $4) AS found";
     tx.one(sql, args![account, region, fifo, limit]).await?.map_or(Ok(0), |row| row.count("n"))
 }
 

@@ -171,7 +171,7 @@ fn mail(
     let Some(mailer) = &topics.ways().mailer else { return Ok(gone("this server sends no mail")) };
     let link = unsubscribe_page(&notification.base, &found.arn().to_string(), &found.subscription.endpoint);
     let content = match protocol {
-        Protocol::EmailJson => Content::Plain(parcel.body.clone()),
+        Protocol::EmailJson => Content::Plain(parcel.text()),
         _ => Content::Message { text: notification.message.clone(), link },
     };
     let topic = topic::arn(&found.topic);

@@ -49,7 +49,7 @@ pub(super) fn confirmation(asking: &Asking, found: &Found, key: &Key, version: V
         headers.insert(HeaderName::from_static("x-amz-sns-subscription-arn"), value(&subscription.to_string())?);
     }
     let missed = asking.what == Kind::Subscribe;
-    Ok(Parcel { message_id: asking.id.clone(), headers, body, notification: None, missed })
+    Ok(Parcel { message_id: asking.id.clone(), headers, body: body.into(), notification: None, missed })
 }
 
 fn headers(message_type: &str, message_id: &str, found: &Found) -> Result<HeaderMap, Error> {

@@ -1,6 +1,7 @@
 //! What a job carries: the message as its subscriber gets it, made when it is about to go out.
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::base::Arn;
@@ -33,12 +34,24 @@ pub(super) struct Parcel {
     pub message_id: String,
     /// Headers of the POST, for web endpoints.
     pub headers: HeaderMap,
-    /// The body of the POST, and what a dead-letter queue gets.
-    pub body: String,
-    /// The published message; `None` for a question.
+    /// The body of the POST, and what a dead-letter queue gets: text, kept once however often it is sent.
+    pub body: Bytes,
+    /// The published message, for web endpoints without its text, which the body has; `None` for a question.
     pub notification: Option<Notification>,
     /// Whether somebody misses it when it does not arrive: nobody waits for "you are unsubscribed".
     pub missed: bool,
+}
+
+impl Parcel {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The same, where the parcel is not needed any more.
+    pub fn into_text(self) -> String {
+        String::from_utf8(self.body.into()).unwrap_or_default()
+    }
 }
 
 impl Found {
@@ -78,7 +91,7 @@ impl Found {
     }
 
     /// Makes what goes out. Links in mails start with `own_url`. `None` when it is not wanted any more.
-    pub fn pack(&self, job: &Job, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
+    pub fn pack(&mut self, job: &Job, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
         match job {
             Job::Notification { .. } => self.pack_notification(key, policy, own_url),
             Job::Confirmation(asking) => {
@@ -93,13 +106,14 @@ impl Found {
         }
     }
 
-    fn pack_notification(&self, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
-        let Some(content) = &self.publication else { return Ok(None) };
+    fn pack_notification(&mut self, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
+        // Whatever becomes of it, nobody reads it again.
+        let Some(content) = self.publication.take() else { return Ok(None) };
         if self.subscription.state != State::Confirmed {
             return Ok(None);
         }
         let mut kept: BTreeMap<Protocol, Notification> =
-            serde_json::from_str(content).map_err(store::Error::corrupt)?;
+            serde_json::from_str(&content).map_err(store::Error::corrupt)?;
         let protocol = Protocol::parse(&self.subscription.protocol);
         let Some(mut notification) = protocol.and_then(|protocol| kept.remove(&protocol)) else { return Ok(None) };
         if protocol.is_some_and(Protocol::is_mail) {
@@ -114,6 +128,9 @@ impl Found {
         };
         let headers = letter::notification_headers(&notification, self, &arn, policy.content_type.as_deref())?;
         let message_id = notification.id.clone();
-        Ok(Some(Parcel { message_id, headers, body, notification: Some(notification), missed: true }))
+        if protocol.is_some_and(Protocol::is_web) {
+            notification.message = String::new();
+        }
+        Ok(Some(Parcel { message_id, headers, body: body.into(), notification: Some(notification), missed: true }))
     }
 }

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Url};
+use reqwest::{Body, Certificate, Client, Url};
 
 use crate::base::{Clock, Reach};
 use crate::outlets::client;
@@ -73,7 +73,7 @@ impl Poster {
     }
 
     /// Posts `body` to `url`.
-    pub async fn post(&self, url: Url, headers: HeaderMap, body: String) -> Posted {
+    pub async fn post(&self, url: Url, headers: HeaderMap, body: impl Into<Body>) -> Posted {
         // A host that is an address is connected to without a look-up, so the resolver never sees it.
         let host = url.host_str().unwrap_or_default();
         let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();

@@ -36,6 +36,11 @@ const LATE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The least that an account's line moves on, in jobs per second.
 const LINE_MIN: f64 = 8.0;
+/// Octets that all messages under way may have, as far as they are not small.
+const OCTETS: usize = 64 * 1024 * 1024;
+const SMALL: usize = 16 * 1024;
+/// How long one stays away that does not fit beside them.
+const CROWDED: Duration = Duration::from_secs(5);
 /// How many endpoints are remembered, as far as nothing happens there, and for how long those beyond.
 const ENDPOINTS_MAX: usize = 10_000;
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
@@ -53,6 +58,8 @@ struct Shared {
     doubtful: Shares<AccountId>,
     /// Jobs that wait here.
     waiting: Shares<AccountId>,
+    /// Octets of large messages that are under way.
+    octets: Shares<AccountId>,
     state: Mutex<State>,
 }
 
@@ -61,6 +68,8 @@ struct State {
     endpoints: HashMap<Target, Endpoint>,
     /// Those of an account that wait for a place, by whether their endpoint is doubtful.
     lines: HashMap<(AccountId, bool), Line>,
+    /// With how many of both the old ones are looked for.
+    forgets_at: usize,
 }
 
 /// An endpoint, as one account sees it.
@@ -127,7 +136,8 @@ impl Traffic {
         let of = |places: usize, generosity| Shares::new(places.max(1) as u64, generosity);
         // An account whose endpoints answer may have seven eighths: its places come free soon.
         let (places, doubtful, waiting) = (of(all, 7), of(all * 3 / 4, 1), of(all / 8, 1));
-        Self(Arc::new(Shared { clock, all, places, doubtful, waiting, state: Mutex::default() }))
+        let octets = of(OCTETS, 1);
+        Self(Arc::new(Shared { clock, all, places, doubtful, waiting, octets, state: Mutex::default() }))
     }
 
     /// A place at a target, or when to come again.
@@ -154,6 +164,16 @@ impl Traffic {
         }
     }
 
+    /// Room for a message of this size, or when to come again. Small ones need none.
+    pub fn hold(&self, account: &AccountId, octets: usize) -> Result<Option<Share<AccountId>>, Timestamp> {
+        if octets <= SMALL {
+            return Ok(None);
+        }
+        // The largest that there can be is not so large that it could not be had.
+        let share = self.0.octets.take(account, octets.min(OCTETS / 4) as u64);
+        share.map(Some).ok_or_else(|| self.0.clock.now() + spread(CROWDED))
+    }
+
     fn place(&self, target: &Target) -> Result<Place, NoPlace> {
         let Shared { clock, all, places, doubtful, .. } = &*self.0;
         let now = clock.instant();
@@ -164,25 +184,27 @@ impl Traffic {
             few: doubtful.held(&target.account) < (*all as u64 / 16).max(KEPT as u64),
             quarters: doubtful.used() * 4 / doubtful.total(),
         };
-        if !state.endpoints.contains_key(target) {
-            state.endpoints.insert(target.clone(), Endpoint::new(now));
-        }
-        let State { endpoints, lines } = &mut *state;
-        let Some(endpoint) = endpoints.get_mut(target) else { return Err(NoPlace { wait: SOON, freed: None }) };
-        let (freed, doubts) = (endpoint.freed(now), !endpoint.answers);
-        if endpoint.held >= endpoint.room(now, crowd) {
-            return Err(NoPlace { wait: endpoint.wait(now), freed });
-        }
+        let State { endpoints, lines, .. } = &mut *state;
+        let (freed, doubts) = match endpoints.get(target) {
+            Some(endpoint) if endpoint.held >= endpoint.room(now, crowd) => {
+                return Err(NoPlace { wait: endpoint.wait(now), freed: endpoint.freed(now) });
+            }
+            Some(endpoint) => (endpoint.freed(now), !endpoint.answers),
+            None => (None, true),
+        };
         let share = places.take(&target.account, 1);
         let doubtful = if doubts { doubtful.take(&target.account, 1) } else { None };
         let (Some(share), true) = (share, !doubts || doubtful.is_some()) else {
             let line = lines.entry((target.account.clone(), doubts)).or_insert_with(|| Line::new(now));
             return Err(NoPlace { wait: line.wait(now), freed });
         };
-        if endpoint.held == 0 {
-            endpoint.moved_at = now;
+        // One that gets no place is not remembered either: there may be any number of them.
+        if !endpoints.contains_key(target) {
+            endpoints.insert(target.clone(), Endpoint::new(now));
         }
-        endpoint.held += 1;
+        if let Some(endpoint) = endpoints.get_mut(target) {
+            endpoint.enter(now);
+        }
         Ok(Place { traffic: self.clone(), target: target.clone(), began: now, _share: share, doubtful })
     }
 
@@ -209,11 +231,11 @@ fn spread(wait: Duration) -> Duration {
 impl State {
     fn forget(&mut self, now: Instant) {
         let old = |moved_at| now.since(moved_at) > FORGOTTEN_AFTER;
-        if self.endpoints.len() >= ENDPOINTS_MAX {
+        if self.endpoints.len() + self.lines.len() >= self.forgets_at.max(ENDPOINTS_MAX) {
             self.endpoints.retain(|_, e| e.held > 0 || now < e.rests_until || !old(e.moved_at));
-        }
-        if self.lines.len() >= ENDPOINTS_MAX {
             self.lines.retain(|_, line| !old(line.last));
+            // Where few could be forgotten, the next look comes late: it goes through all of them.
+            self.forgets_at = 2 * (self.endpoints.len() + self.lines.len());
         }
     }
 }
@@ -231,6 +253,13 @@ impl Endpoint {
             moved_at: now,
             freed: Arc::default(),
         }
+    }
+
+    fn enter(&mut self, now: Instant) {
+        if self.held == 0 {
+            self.moved_at = now;
+        }
+        self.held += 1;
     }
 
     /// How many places it may hold now.

@@ -143,13 +143,17 @@ impl Deliverer {
     }
 
     async fn carry(&self, claim: &Claim, job: Job, leave: Leave) -> Result<Finish, Error> {
-        let Some(found) = self.find(&job).await? else { return Ok(done(&job)) };
+        let Some(mut found) = self.find(&job).await? else { return Ok(done(&job)) };
         let (key, policy) = (self.topics.signer().key().await?, found.policy()?);
         let Some(parcel) = found.pack(&job, &key, &policy, self.topics.own_url())? else { return Ok(done(&job)) };
         if let Some(until) = self.throttled(&found, &parcel, &policy).await? {
             // The whole subscription rests until the next window.
             return Ok(Finish::plain(Outcome::Crowded(until)));
         }
+        let _room = match self.traffic.hold(&found.topic.account, parcel.body.len()) {
+            Ok(room) => room,
+            Err(until) => return Ok(Finish::plain(Outcome::Crowded(until))),
+        };
         let started = self.started();
         let tried = leave.attempt(carry(&self.topics, &self.poster, &found, &parcel, &key)).await?;
         let attempt = self.attempt(claim, &found.subscription.uuid, &parcel.message_id, &tried, started);
@@ -244,7 +248,7 @@ impl Deliverer {
                 }
                 let Some(Carried { job, found, parcel }) = carried else { return Ok(()) };
                 if has_queue {
-                    let outgoing = Outgoing { body: parcel.body, ..Outgoing::default() };
+                    let outgoing = Outgoing { body: parcel.into_text(), ..Outgoing::default() };
                     to_dead_letters(tx, &queues, &found.subscription.attributes, &topic::arn(&found.topic), outgoing)
                         .await?;
                 }
