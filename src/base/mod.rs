@@ -9,6 +9,7 @@ pub mod patience;
 pub mod reach;
 pub mod secret;
 mod shares;
+mod silence;
 
 pub use address::{Domain, EmailAddress};
 pub use arn::{AccountId, Arn, Region};
@@ -18,3 +19,4 @@ pub use hex::hex;
 pub use reach::Reach;
 pub use secret::Secret;
 pub use shares::{Share, Shares};
+pub use silence::Silence;

@@ -14,6 +14,7 @@ pub mod matching;
 mod needs;
 pub mod notification;
 mod own_rules;
+mod questions;
 mod route;
 mod rule_sets;
 pub mod rules;
