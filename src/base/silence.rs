@@ -16,6 +16,9 @@ const FORGOTTEN: Duration = Duration::from_secs(3_600);
 /// How many names are remembered. Beyond it some are forgotten, which costs whoever asks them next a wait.
 const NAMES_MAX: usize = 10_000;
 
+/// Names beyond this length, in octets, are not remembered: strangers choose them.
+const NAME_MAX: usize = 512;
+
 /// Names that do not answer: zones of the DNS, endpoints, buckets. Kept in memory, for this process. Cheap to clone; clones
 /// share what they know.
 #[derive(Clone, Debug)]
@@ -55,6 +58,9 @@ impl Silence {
     /// `name` did not answer: it rests for a minute, and twice as long each time up to four. Those who asked at the same time
     /// say nothing new.
     pub fn silent(&self, name: &str) {
+        if name.len() > NAME_MAX {
+            return;
+        }
         let now = self.clock.instant();
         let mut rests = self.locked();
         let known = rests.get(name).copied().filter(|rest| now.since(rest.until) < FORGOTTEN);
@@ -136,6 +142,9 @@ mod tests {
             assert!(silence.locked().len() <= NAMES_MAX);
         }
         assert!(silence.rests(&(3 * NAMES_MAX - 1).to_string()));
+        let long = "x".repeat(NAME_MAX + 1);
+        silence.silent(&long);
+        assert!(!silence.rests(&long));
         clock.advance(LONGEST);
         for n in 0..=NAMES_MAX {
             silence.silent(&format!("other {n}"));

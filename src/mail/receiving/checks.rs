@@ -12,24 +12,24 @@ use mail_auth::dkim::Canonicalization;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::dmarc::{Dmarc, Policy};
 use mail_auth::spf::verify::SpfParameters;
-use mail_auth::{
-    ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult,
-};
+use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults, DmarcOutput};
 use mail_auth::{MessageAuthenticator, ReceivedSpf, SpfOutput, SpfResult};
-use serde::Serialize;
 
 use crate::base::{Clock, Silence};
 use crate::config::{Mode, Settings};
 use crate::mail::message::parse;
 use crate::mail::receiving::questions::Questions;
 use crate::mail::receiving::scan::{Disabled, Scanned, Scanner};
+use crate::mail::receiving::verdicts::{dkim_verdict, dmarc_verdict, policy, spf_verdict, unchecked};
 use crate::workers::Compute;
+
+pub use crate::mail::receiving::verdicts::{Verdict, Verdicts};
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
 /// The longest header section that is read for signatures and authors, in octets. The library keeps some 20 octets for each
 /// of a hostile one, and no mail server's own is longer (Exim's limit is 1 MiB, Postfix's 100 KiB).
-const MAX_HEADER_BYTES: usize = 256 * 1024;
+pub(super) const MAX_HEADER_BYTES: usize = 256 * 1024;
 /// How many sets of ARC fields are looked at; a longer chain is not told of.
 const MAX_ARC_SETS: usize = 20;
 
@@ -37,56 +37,6 @@ const MAX_ARC_SETS: usize = 20;
 const LARGE: usize = 256 * 1024;
 /// The scanner's name among what does not answer.
 const SCANNER: &str = "scanner";
-
-/// What a check found (SES developer guide, "Contents of notifications").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Verdict {
-    /// The check passed.
-    Pass,
-    /// The check failed.
-    Fail,
-    /// There was nothing to check: no policy, no signature.
-    Gray,
-    /// The check could not be made, such as when DNS did not answer.
-    ProcessingFailed,
-    /// Nobody looked.
-    Disabled,
-}
-
-impl Verdict {
-    /// The word that SES uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Pass => "PASS",
-            Verdict::Fail => "FAIL",
-            Verdict::Gray => "GRAY",
-            Verdict::ProcessingFailed => "PROCESSING_FAILED",
-            Verdict::Disabled => "DISABLED",
-        }
-    }
-}
-
-/// What all checks of one mail found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdicts {
-    /// What the scanner says; `Disabled` where no rule asked for it.
-    pub spam: Verdict,
-    /// What the scanner says; `Disabled` where no rule asked for it.
-    pub virus: Verdict,
-    /// RFC 7208, for the reverse path's domain, or the client's name for the null one.
-    pub spf: Verdict,
-    /// RFC 6376.
-    pub dkim: Verdict,
-    /// RFC 7489, for the domain of `From`.
-    pub dmarc: Verdict,
-    /// What the domain asks for when DMARC fails: `none`, `quarantine` or `reject`.
-    pub dmarc_policy: Option<&'static str>,
-    /// The header fields that tell it: `Received-SPF` and `Authentication-Results`, each ending in CRLF.
-    pub headers: String,
-    /// DNS or the scanner failed for now: later the verdicts may be others.
-    pub temporary: bool,
-}
 
 /// How to check.
 #[derive(Clone, Debug)]
@@ -189,9 +139,9 @@ impl Checks {
     async fn run(&self, envelope: Envelope<'_>, raw: &[u8], questions: &Questions<'_>) -> Verdicts {
         let hostname = self.settings.hostname.as_str();
         let Envelope { peer, helo, source } = envelope;
-        let short = parse::header_section(raw).len() < MAX_HEADER_BYTES;
-        let Some((message, second)) = self.readings(raw, short).await else { return unchecked(true) };
         let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
+        let short = parse::header_section(raw).len() < MAX_HEADER_BYTES;
+        let Some((message, second)) = self.readings(&source_domain, raw, short).await else { return unchecked(true) };
         let names = names(&source_domain, message.as_ref());
         let patience = (&self.clock, self.settings.deadline / 2);
         questions.ahead(self.authenticator.resolver(), &names, patience).await;
@@ -243,6 +193,7 @@ impl Checks {
     /// is no place for it.
     async fn readings<'x>(
         &self,
+        source_domain: &str,
         raw: &'x [u8],
         short: bool,
     ) -> Option<(Option<AuthenticatedMessage<'x>>, Option<AuthenticatedMessage<'x>>)> {
@@ -254,7 +205,7 @@ impl Checks {
             let second = message.as_ref().and_then(|message| second_reading(message, raw, without_blank_end(raw)));
             (message, second)
         };
-        if raw.len() <= LARGE { Some(read()) } else { self.compute.here("inbound", read).await.ok() }
+        if raw.len() <= LARGE { Some(read()) } else { self.compute.here(source_domain, read).await.ok() }
     }
 
     async fn spf(&self, envelope: Envelope<'_>, domain: &str, questions: &Questions<'_>) -> SpfOutput {
@@ -355,65 +306,6 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())])
 }
 
-/// What is told when nothing could be looked up, or there was nothing to look up.
-pub(in crate::mail::receiving) fn unchecked(failed: bool) -> Verdicts {
-    let verdict = if failed { Verdict::ProcessingFailed } else { Verdict::Gray };
-    Verdicts {
-        spam: Verdict::Disabled,
-        virus: Verdict::Disabled,
-        spf: verdict,
-        dkim: verdict,
-        dmarc: verdict,
-        dmarc_policy: None,
-        headers: String::new(),
-        temporary: failed,
-    }
-}
-
-/// SES tells FAIL for a plain fail only; a soft fail and a neutral policy say nothing for sure.
-fn spf_verdict(spf: &SpfOutput) -> Verdict {
-    match spf.result() {
-        SpfResult::Pass => Verdict::Pass,
-        SpfResult::Fail => Verdict::Fail,
-        SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => Verdict::Gray,
-        SpfResult::TempError | SpfResult::PermError => Verdict::ProcessingFailed,
-    }
-}
-
-/// One good signature is enough (RFC 6376, 6.1).
-fn dkim_verdict(dkim: &[DkimOutput<'_>]) -> Verdict {
-    let any = |wanted: fn(&DkimResult) -> bool| dkim.iter().any(|output| wanted(output.result()));
-    if any(|result| matches!(result, DkimResult::Pass)) {
-        Verdict::Pass
-    } else if any(|result| matches!(result, DkimResult::TempError(_))) {
-        Verdict::ProcessingFailed
-    } else if any(|result| !matches!(result, DkimResult::None)) {
-        Verdict::Fail
-    } else {
-        Verdict::Gray
-    }
-}
-
-fn dmarc_verdict(dmarc: &DmarcOutput) -> Verdict {
-    let results = [dmarc.spf_result(), dmarc.dkim_result()];
-    if results.contains(&&DmarcResult::Pass) {
-        Verdict::Pass
-    } else if results.iter().any(|result| matches!(result, DmarcResult::TempError(_))) {
-        Verdict::ProcessingFailed
-    } else if dmarc.dmarc_record().is_some() {
-        Verdict::Fail
-    } else {
-        Verdict::Gray
-    }
-}
-
-fn policy(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Quarantine => "quarantine",
-        Policy::Reject => "reject",
-        Policy::None | Policy::Unspecified => "none",
-    }
-}
 /// The message up to the last octet of its body that is not white space. To relaxed canonicalization (RFC 6376, 3.4.4) it
 /// is the same message.
 fn without_blank_end(message: &[u8]) -> &[u8] {

@@ -27,15 +27,8 @@ pub(super) struct Questions<'a> {
 }
 
 /// What mail-auth is called with.
-type About<'q, 'a, P> = Parameters<
-    'q,
-    P,
-    Questions<'a>,
-    Questions<'a>,
-    Questions<'a>,
-    Questions<'a>,
-    NoCache<IpAddr, RecordSet<Box<str>>>,
->;
+type About<'q, 'a, P> =
+    Parameters<'q, P, Questions<'a>, Questions<'a>, Questions<'a>, Questions<'a>, NoCache<IpAddr, RecordSet<Box<str>>>>;
 
 #[derive(Default)]
 struct Asked {
@@ -64,15 +57,19 @@ impl<'a> Questions<'a> {
         }
     }
 
-    /// Asks for the TXT records of all `names`, side by side and each for so long, so that those who ask one after the other
+    /// Asks for the TXT records of all `names`, side by side and within `patience`, so that those who ask one after the other
     /// find the answers in the resolver's cache, or know that there is none.
     pub async fn ahead(&self, resolver: &TokioResolver, names: &[String], (clock, patience): (&Clock, Duration)) {
+        let lots = u32::try_from(names.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
+        let each = patience / lots.max(1);
         let ask = async |name: &String| {
             let Ok(absolute) = Name::from_str_relaxed(name) else { return };
             if !self.may_ask(name) {
                 return;
             }
-            let answer = clock.timeout(patience, resolver.txt_lookup(absolute)).await;
+            // Several are asked at once, so none of them is the last.
+            self.asked().last = None;
+            let answer = clock.timeout(each, resolver.txt_lookup(absolute)).await;
             if answer.is_none_or(|answer| answer.is_err_and(|error| is_silence(&error))) {
                 self.no_answer_of(domain_of(name));
             }
@@ -265,7 +262,9 @@ mod tests {
         assert!(asked(&first, "good.example.") && !asked(&first, "s._domainkey.dead.example."));
         first.end();
         let next = Questions::new(&silence);
-        assert!(!asked(&next, "dead.example.") && asked(&next, "_dmarc.good.example.") && asked(&next, "x.dead.example."));
+        assert!(
+            !asked(&next, "dead.example.") && asked(&next, "_dmarc.good.example.") && asked(&next, "x.dead.example.")
+        );
         next.end();
         assert!(silence.rests("dead.example") && !silence.rests("good.example"));
     }
