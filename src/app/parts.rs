@@ -11,7 +11,7 @@ use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::feedback::{Marks, ReturnPaths};
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
-use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving};
+use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving, places};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
@@ -30,8 +30,6 @@ const OUTBOUND_AT_ONCE: usize = 2_000;
 const OUTBOUND_AT_ONCE_TO_RELAY: usize = 50;
 /// How many of them go to one domain, so that one that is slow or dead cannot take all places.
 const OUTBOUND_PER_DOMAIN: u32 = 300;
-/// How many received mails are worked on at once. This costs processor and memory: each is held whole.
-const INBOUND_AT_ONCE: usize = 16;
 /// How many deliveries of topics are worked on at once. Four fifths of them may wait for an answer, accounts and endpoints
 /// share these places (`topics/delivery/traffic.rs`); each holds its message, 256 KiB at the most.
 const TOPIC_DELIVERIES_AT_ONCE: usize = 750;
@@ -132,7 +130,7 @@ impl Parts {
         let deliverer = Deliverer::new(topics, poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
         let pools = vec![
             Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
-            Pool::new(store.clone(), clock.clone(), node, INBOUND_AT_ONCE, inbound),
+            Pool::new(store.clone(), clock.clone(), node, places::AT_ONCE, inbound).per_group(places::PER_GROUP),
             Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader).per_group(FAN_OUTS_PER_ACCOUNT),
             Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
                 .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),

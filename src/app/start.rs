@@ -17,12 +17,15 @@ use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
 use crate::mail::feedback::Marks;
+use crate::mail::identity::verification::LOOKS_AT_ONCE;
+use crate::mail::sending::imports::IMPORTS_AT_ONCE;
 use crate::mail::{identity, receiving, sending};
+use crate::outlets::streams::STREAMS_AT_ONCE;
 use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Limits, PostOffice, Tls};
 use crate::store::{self, Store};
 use crate::topics;
-use crate::workers::{Pool, Stop, sweep_dead_letters, tick};
+use crate::workers::{Pool, Stop, sweep_dead_letters, tick, tick_pieces};
 
 /// How long work in flight may go on after the stop has begun.
 const GRACE: Duration = Duration::from_secs(10);
@@ -200,8 +203,8 @@ impl App {
             queues.sweep_deleted().await
         });
         // Each round takes a part, so that nobody waits long for the store; what grows faster than that must go all the same.
-        tick(stop, clock, "identities", IDENTITIES_EVERY, services.identities, async |identities| {
-            while identities.check_pending().await? > 0 {}
+        tick_pieces(stop, clock, "identities", IDENTITIES_EVERY, LOOKS_AT_ONCE, services.identities.clone());
+        tick(stop, clock, "links", SWEEP_EVERY, services.identities, async |identities| {
             while identities.sweep().await? > 0 {}
             Ok::<_, identity::Error>(())
         });
@@ -220,9 +223,9 @@ impl App {
             while topics.sweep().await? > 0 {}
             Ok::<_, topics::Error>(())
         });
-        tick(stop, clock, "imports", IMPORTS_EVERY, services.imports.clone(), async |imports| imports.round().await);
+        tick_pieces(stop, clock, "imports", IMPORTS_EVERY, IMPORTS_AT_ONCE, services.imports.clone());
         tick(stop, clock, "import jobs", MAIL_EVERY, services.imports, async |imports| imports.sweep().await);
-        tick(stop, clock, "streams", STREAMS_EVERY, self.parts.streams.clone(), async |streams| streams.round().await);
+        tick_pieces(stop, clock, "streams", STREAMS_EVERY, STREAMS_AT_ONCE, self.parts.streams.clone());
         let state = (self.store.clone(), clock.clone());
         tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {
             while sweep_dead_letters(&store, &clock).await? > 0 {}

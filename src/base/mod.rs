@@ -14,6 +14,7 @@ pub mod reach;
 mod regions;
 pub mod secret;
 mod shares;
+mod silence;
 
 pub use address::{Domain, EmailAddress};
 pub use arn::{AccountId, Arn, Region};
@@ -28,3 +29,4 @@ pub use reach::Reach;
 pub use regions::Regions;
 pub use secret::Secret;
 pub use shares::{Share, Shares};
+pub use silence::Silence;

@@ -87,6 +87,15 @@ impl<K: Clone + Eq + Hash> Shares<K> {
         state.holders.iter().max_by_key(|(_, holder)| holder.held).map(|(whose, holder)| (whose.clone(), holder.held))
     }
 
+    /// The holders that may not take `more` now.
+    pub fn holders_without(&self, more: u64) -> Vec<K> {
+        let state = self.state();
+        let free = self.0.total.saturating_sub(state.used);
+        let most = free.saturating_mul(self.0.generosity);
+        let full = state.holders.iter().filter(|(_, holder)| more > free || holder.held.saturating_add(more) > most);
+        full.map(|(whose, _)| whose.clone()).collect()
+    }
+
     /// Takes `amount` for `whose` now, or nothing. Who waits for the same holder goes first.
     pub fn take(&self, whose: &K, amount: u64) -> Option<Share<K>> {
         let mut state = self.state();
@@ -267,6 +276,7 @@ mod tests {
         let shares = Shares::new(10, 1);
         let taken: Vec<_> = std::iter::from_fn(|| shares.take(&"greedy", 1)).collect();
         assert_eq!(taken.len(), 5, "half of it");
+        assert_eq!(shares.holders_without(1), ["greedy"]);
         let others: Vec<_> = std::iter::from_fn(|| shares.take(&"other", 1)).collect();
         assert_eq!(others.len(), 3, "half of what is left, rounded up");
         drop((taken, others));

@@ -1,6 +1,7 @@
 //! Streams: what stands for Amazon Data Firehose. Records gather in the store and are written into objects by size and by
 //! time. A record goes only after its object is durable, and an object keeps its key, so a repeat overwrites.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use crate::base::{Arn, Clock, Timestamp, ids};
 use crate::outlets::objects::{self, Objects};
 use crate::store::streams::{self, Batch};
 use crate::store::{self, Store, Tx};
-use crate::workers::backoff;
+use crate::workers::{Pieces, Taken, backoff, one_round};
 
 /// An object is begun when this much waits (Firehose's default).
 pub const BATCH_BYTES: i64 = 5 * 1024 * 1024;
@@ -21,6 +22,8 @@ pub const RECORD_BYTES: usize = 1_024_000;
 const BATCH_RECORDS: u32 = 10_000;
 /// A stream that has so many objects waiting takes no more records until the object store is back.
 const BACKLOG: u32 = 200;
+/// Objects that are written at once, each of another stream, so that a bucket that hangs holds up its own streams alone.
+pub const STREAMS_AT_ONCE: usize = 8;
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 
@@ -40,6 +43,26 @@ pub struct Streams {
     clock: Clock,
     objects: Objects,
     destinations: BTreeMap<String, Destination>,
+    under_way: UnderWay,
+}
+
+/// The streams whose objects are being written here.
+type UnderWay = Arc<Mutex<BTreeSet<String>>>;
+
+/// An object that was taken to be written; its stream has no other one meanwhile.
+pub struct Object {
+    batch: Batch,
+    under_way: UnderWay,
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        locked(&self.under_way).remove(&self.batch.stream);
+    }
+}
+
+fn locked(under_way: &UnderWay) -> MutexGuard<'_, BTreeSet<String>> {
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The name in a delivery stream's ARN (`…:deliverystream/NAME`). `None` for any other ARN.
@@ -70,7 +93,7 @@ impl Streams {
             Ok((name.clone(), Destination { bucket: bucket.to_owned(), prefix: prefix.to_owned() }))
         };
         let destinations = settings.iter().map(destination).collect::<Result<_, String>>()?;
-        Ok(Self { store, clock, objects, destinations })
+        Ok(Self { store, clock, objects, destinations, under_way: UnderWay::default() })
     }
 
     /// Where the settings send this stream.
@@ -98,20 +121,19 @@ impl Streams {
         streams::insert(tx, &stream.to_string(), &format!("{record}\n")).await.map(drop)
     }
 
-    /// One round: cuts what waits into batches, and writes those that are due. Gives how many objects were written.
+    /// Cuts what waits into batches, and writes those that are due. Gives how many objects were written.
     ///
     /// # Errors
     /// When the store fails. An object store that fails costs a delay only.
     pub async fn round(&self) -> Result<usize, store::Error> {
-        self.cut().await?;
         let mut written = 0;
-        while let Some((batch, records)) = self.next().await? {
-            if !self.write(&batch, records).await? {
-                break;
+        loop {
+            let (taken, done) = one_round(self, STREAMS_AT_ONCE).await?;
+            written += done;
+            if taken == 0 {
+                return Ok(written);
             }
-            written += 1;
         }
-        Ok(written)
     }
 
     async fn cut(&self) -> Result<(), store::Error> {
@@ -142,21 +164,12 @@ impl Streams {
         format!("{prefix}{hour}/{name}-1-{second}-{}", ids::uuid())
     }
 
-    async fn next(&self) -> Result<Option<(Batch, Vec<String>)>, store::Error> {
-        self.store
-            .read(|tx| {
-                Box::pin(async move {
-                    let Some(batch) = streams::due(tx).await? else { return Ok(None) };
-                    let records = streams::records(tx, batch.id, &batch.stream).await?;
-                    Ok(Some((batch, records)))
-                })
-            })
-            .await
-    }
-
     /// Writes one object. `false` when that did not work.
-    async fn write(&self, batch: &Batch, records: Vec<String>) -> Result<bool, store::Error> {
-        let id = batch.id;
+    async fn write(&self, batch: &Batch) -> Result<bool, store::Error> {
+        let (id, stream) = (batch.id, batch.stream.clone());
+        let records: Result<Vec<String>, store::Error> =
+            self.store.read(|tx| Box::pin(async move { streams::records(tx, id, &stream).await })).await;
+        let records = records?;
         let put = match batch.stream.parse().ok().as_ref().and_then(|arn| self.destination(arn)) {
             // Another node may have written it since the batch was found; then its records are gone.
             _ if records.is_empty() => Ok(()),
@@ -184,6 +197,33 @@ impl Streams {
             "wrote records of a stream"
         );
         Ok(true)
+    }
+}
+
+impl Pieces for Streams {
+    type Piece = Object;
+    type Error = store::Error;
+
+    async fn take(&self, room: usize) -> Result<Taken<Object>, store::Error> {
+        self.cut().await?;
+        let mut pieces = Vec::new();
+        while pieces.len() < room {
+            let busy: Vec<String> = locked(&self.under_way).iter().cloned().collect();
+            let due: Result<Option<Batch>, store::Error> =
+                self.store.read(|tx| Box::pin(async move { streams::due(tx, &busy).await })).await;
+            let Some(batch) = due? else { break };
+            // Another round may have taken it meanwhile.
+            if !locked(&self.under_way).insert(batch.stream.clone()) {
+                break;
+            }
+            pieces.push(Object { batch, under_way: self.under_way.clone() });
+        }
+        let more = !locked(&self.under_way).is_empty();
+        Ok(Taken { pieces, more })
+    }
+
+    async fn work(&self, object: Object) -> Result<usize, store::Error> {
+        Ok(usize::from(self.write(&object.batch).await?))
     }
 }
 

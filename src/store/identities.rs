@@ -202,15 +202,30 @@ pub async fn set_status(
     update(tx, &changed).await
 }
 
-/// Takes up to `limit` identities whose check is due and puts their next check off to `again_at`, so that no other node
-/// looks at the same time (index `identities_due`).
-pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64) -> Result<Vec<Identity>, Error> {
+/// Takes up to `limit` identities whose check is due, none of the accounts `except`, and puts their next check off to
+/// `again_at`, so that no other node looks at the same time (index `identities_due`).
+pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64, except: &[String]) -> Result<Vec<Identity>, Error> {
     let now = tx.now();
-    let sql = "UPDATE identities SET next_check_at = $1 WHERE next_check_at <= $2 AND (account, region, name) IN \
-               (SELECT account, region, name FROM identities WHERE next_check_at <= $2 ORDER BY next_check_at LIMIT $3) \
-               RETURNING *";
-    let rows = tx.all(sql, args![again_at, now, limit]).await?;
+    let others = if except.is_empty() {
+        String::new()
+    } else {
+        format!("AND account NOT IN ({})", crate::store::groups::marks(4, except.len()))
+    };
+    let sql = format!(
+        "UPDATE identities SET next_check_at = $1 WHERE next_check_at <= $2 AND (account, region, name) IN \
+         (SELECT account, region, name FROM identities WHERE next_check_at <= $2 {others} ORDER BY next_check_at LIMIT $3) \
+         RETURNING *"
+    );
+    let values = crate::store::groups::with_groups(args![again_at, now, limit], except);
+    let rows = tx.all(sqlx::AssertSqlSafe(sql), values).await?;
     rows.iter().map(identity).collect()
+}
+
+/// Gives an identity back that was taken and not looked at: its check is due at `at`, unless that was changed meanwhile.
+pub async fn give_back(tx: &mut Tx, taken: &Identity, at: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE identities SET next_check_at = $1 WHERE account = $2 AND region = $3 AND name = $4 \
+               AND next_check_at = $5";
+    tx.run(sql, args![at, &taken.account, &taken.region, &taken.name, taken.next_check_at]).await.map(drop)
 }
 
 fn identity(row: &Row) -> Result<Identity, Error> {

@@ -1,6 +1,6 @@
 //! Import jobs: which object's addresses go on or off a suppression list, and how far that has come.
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::{Error, Row, Tx, args};
+use crate::store::{Error, Row, Tx, args, groups};
 
 /// A job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,13 +117,27 @@ pub async fn any_due(tx: &mut Tx) -> Result<bool, Error> {
     Ok(tx.one("SELECT n FROM import_jobs WHERE next_at <= $1 LIMIT 1", args![now]).await?.is_some())
 }
 
-/// Takes the job whose turn is longest due. Nobody else takes it until `until`, or until it ends (index `import_jobs_due`).
-pub async fn claim(tx: &mut Tx, until: Timestamp) -> Result<Option<ImportJob>, Error> {
+/// Takes the job whose turn is longest due, of no account in `except`. Nobody else takes it until `until`, or until it ends
+/// (index `import_jobs_due`).
+pub async fn claim(tx: &mut Tx, until: Timestamp, except: &[String]) -> Result<Option<ImportJob>, Error> {
     let (now, skip) = (tx.now(), tx.engine().skip_locked());
-    let sql = format!("SELECT n FROM import_jobs WHERE next_at <= $1 ORDER BY next_at, n LIMIT 1 {skip}");
-    let Some(row) = tx.one(sqlx::AssertSqlSafe(sql), args![now]).await? else { return Ok(None) };
+    let others = if except.is_empty() {
+        String::new()
+    } else {
+        format!("AND account NOT IN ({})", groups::marks(2, except.len()))
+    };
+    let sql = format!("SELECT n FROM import_jobs WHERE next_at <= $1 {others} ORDER BY next_at, n LIMIT 1 {skip}");
+    let values = groups::with_groups(args![now], except);
+    let Some(row) = tx.one(sqlx::AssertSqlSafe(sql), values).await? else { return Ok(None) };
     let sql = "UPDATE import_jobs SET next_at = $1, status = 'PROCESSING' WHERE n = $2 RETURNING *";
     tx.one(sql, args![until, row.int("n")?]).await?.map(|row| read(&row)).transpose()
+}
+
+/// Ends a job's turn: those that are due go before it. Whoever worked on it must have it still, which `processed` says.
+pub async fn end_turn(tx: &mut Tx, job: &ImportJob) -> Result<(), Error> {
+    let now = tx.now();
+    let sql = "UPDATE import_jobs SET next_at = $1 WHERE n = $2 AND processed = $3 AND next_at IS NOT NULL";
+    tx.run(sql, args![now, job.n, job.processed]).await.map(drop)
 }
 
 /// Notes that `worked` more records were worked, `failed` of them in vain. False when somebody else works on the job by now:

@@ -1,6 +1,6 @@
 //! Delivery streams: their records, and the objects that these are being written into.
 use crate::base::Timestamp;
-use crate::store::{Error, Tx, args};
+use crate::store::{Error, Tx, args, groups};
 
 /// Adds a record to a stream.
 pub async fn insert(tx: &mut Tx, stream: &str, data: &str) -> Result<u64, Error> {
@@ -88,11 +88,16 @@ pub struct Batch {
     pub attempts: u32,
 }
 
-/// The object that is to be written now and has waited longest, if any.
-pub async fn due(tx: &mut Tx) -> Result<Option<Batch>, Error> {
+/// The object that is to be written now and has waited longest, of no stream in `except`.
+pub async fn due(tx: &mut Tx, except: &[String]) -> Result<Option<Batch>, Error> {
     let now = tx.now();
-    let row =
-        tx.one("SELECT * FROM stream_batches WHERE next_at <= $1 ORDER BY next_at, id LIMIT 1", args![now]).await?;
+    let others = if except.is_empty() {
+        String::new()
+    } else {
+        format!("AND stream NOT IN ({})", groups::marks(2, except.len()))
+    };
+    let sql = format!("SELECT * FROM stream_batches WHERE next_at <= $1 {others} ORDER BY next_at, id LIMIT 1");
+    let row = tx.one(sqlx::AssertSqlSafe(sql), groups::with_groups(args![now], except)).await?;
     let read = |row: crate::store::Row| {
         Ok(Batch {
             id: row.int("id")?,

@@ -1,5 +1,7 @@
 //! Work that needs the processor and not the network, away from the threads that answer everybody: with a budget of steps,
 //! a fair number of places for each account, and an end when its caller is gone.
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::base::{Budget, Shares};
 
 /// How many pieces of work of one account may wait for a place.
@@ -81,6 +83,17 @@ impl Compute {
         drop(caller);
         done
     }
+
+    /// Does `work` on this thread when the turn of `whose` comes, for work that borrows: others leave the thread first. It
+    /// must be bounded by the size of what it works on, since nothing ends it.
+    ///
+    /// # Errors
+    /// [`NotDone::Crowded`].
+    pub async fn in_place<T>(&self, whose: &str, work: impl FnOnce() -> T + Send) -> Result<T, NotDone> {
+        let _place = self.places.wait(&whose.to_owned(), 1).await.ok_or(NotDone::Crowded)?;
+        let alone = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+        Ok(if alone { work() } else { tokio::task::block_in_place(work) })
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +141,7 @@ mod tests {
         endless.abort();
         tokio::task::spawn_blocking(move || end.recv()).await.expect("a thread").expect("it ended");
         assert_eq!(compute.run("greedy", 1, |_| 7).await, Ok(7), "its place is free again");
+        assert_eq!(compute.in_place("greedy", || 8).await, Ok(8));
         assert_eq!(compute.run("greedy", 1, |_| panic!("broken")).await, Err::<(), _>(NotDone::Broken));
     }
 }

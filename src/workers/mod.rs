@@ -3,6 +3,7 @@ pub mod backoff;
 mod compute;
 mod leases;
 mod outcome;
+mod pieces;
 mod pool;
 mod queue;
 mod retention;
@@ -12,6 +13,7 @@ mod ticker;
 
 pub use compute::{Compute, NotDone};
 pub use outcome::{Finish, Outcome, Reason, Record};
+pub use pieces::{Pieces, Taken, one_round, tick_pieces};
 pub use pool::{Pool, Work};
 pub use queue::{Claim, Job, SystemQueue, enqueue};
 pub use retention::sweep_dead_letters;

@@ -1,5 +1,5 @@
 //! A DNS server for tests: it knows what the test tells it, and nothing else exists.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
-use hickory_server::proto::op::{Metadata, ResponseCode};
+use hickory_server::proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
 use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, TXT};
 use hickory_server::proto::rr::{Name, RData, Record};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
 
 /// What the server answers about a name.
 #[derive(Default)]
@@ -24,11 +25,24 @@ struct Known {
 
 type Zone = Arc<Mutex<HashMap<Name, Known>>>;
 
+/// Names below which nothing is answered, until that is ended; and all that was asked.
+struct Silent {
+    below: Vec<Name>,
+    asked: Vec<Name>,
+}
+
+impl Silent {
+    fn names_asked(&self, below: &Name) -> usize {
+        self.asked.iter().filter(|asked| below.zone_of(asked)).collect::<HashSet<_>>().len()
+    }
+}
+
 /// A name server on a free loopback port, by UDP and TCP. Stops when dropped.
 pub struct TestDns {
     /// Where it listens.
     pub address: SocketAddr,
     zone: Zone,
+    silent: Arc<watch::Sender<Silent>>,
     _server: Server<Handler>,
 }
 
@@ -42,10 +56,11 @@ impl TestDns {
         };
         let address = udp.local_addr().expect("bound");
         let zone = Zone::default();
-        let mut server = Server::new(Handler(zone.clone()));
+        let silent = Arc::new(watch::Sender::new(Silent { below: vec![], asked: vec![] }));
+        let mut server = Server::new(Handler(zone.clone(), silent.clone()));
         server.register_socket(udp);
         server.register_listener(tcp, Duration::from_secs(5), 16);
-        Self { address, zone, _server: server }
+        Self { address, zone, silent, _server: server }
     }
 
     /// Adds an MX record; `.` as the host is the null MX.
@@ -75,6 +90,32 @@ impl TestDns {
         self.zone.lock().expect("zone").entry(name(host)).or_default().broken = true;
     }
 
+    /// From now on questions about this name, and names below it, get no answer until [`TestDns::answers`].
+    pub fn is_silent(&self, host: &str) {
+        self.silent.send_modify(|silent| silent.below.push(name(host)));
+    }
+
+    /// Ends the silence; those who still wait get their answer.
+    pub fn answers(&self, host: &str) {
+        self.silent.send_modify(|silent| silent.below.retain(|known| *known != name(host)));
+    }
+
+    /// How many questions there were about this name and names below it.
+    pub fn asked(&self, host: &str) -> usize {
+        self.silent.borrow().asked.iter().filter(|asked| name(host).zone_of(asked)).count()
+    }
+
+    /// How many names were asked for that are this one or below it.
+    pub fn names_asked(&self, host: &str) -> usize {
+        self.silent.borrow().names_asked(&name(host))
+    }
+
+    /// Returns once so many were.
+    pub async fn was_asked(&self, host: &str, count: usize) {
+        let enough = |silent: &Silent| silent.names_asked(&name(host)) >= count;
+        self.silent.subscribe().wait_for(enough).await.expect("the server is there");
+    }
+
     fn add(&self, host: &str, data: RData) {
         self.zone.lock().expect("zone").entry(name(host)).or_default().records.push(data);
     }
@@ -86,7 +127,7 @@ fn name(text: &str) -> Name {
     name
 }
 
-struct Handler(Zone);
+struct Handler(Zone, Arc<watch::Sender<Silent>>);
 
 impl Handler {
     fn answer(&self, request: &Request) -> (ResponseCode, Vec<Record>) {
@@ -130,14 +171,22 @@ impl RequestHandler for Handler {
         Self: 'f,
     {
         Box::pin(async move {
+            if let Ok(info) = request.request_info() {
+                let asked: Name = info.query.name().into();
+                self.1.send_modify(|silent| silent.asked.push(asked.clone()));
+                let answers = |silent: &Silent| !silent.below.iter().any(|below| below.zone_of(&asked));
+                self.1.subscribe().wait_for(answers).await.expect("the sender is there");
+            }
             let (code, records) = self.answer(request);
             let mut metadata = Metadata::response_from_request(&request.metadata);
             metadata.authoritative = true;
             metadata.recursion_available = true;
             metadata.response_code = code;
+            let header = Header { metadata, counts: HeaderCounts::default() };
             let response =
                 MessageResponseBuilder::from_message_request(request).build(metadata, records.iter(), None, None, None);
-            respond.send_response(response).await.expect("the question's sender is there")
+            // Who asked may have given up meanwhile.
+            respond.send_response(response).await.unwrap_or(ResponseInfo::from(header))
         })
     }
 }

@@ -37,6 +37,12 @@ impl House {
         house.unwrap_or_else(|(_, problem)| panic!("the server starts: {problem}"))
     }
 
+    /// In `mode`, with workers that work by themselves as the clock goes on.
+    pub async fn working(mode: Mode, engine: Engine, given: Given) -> Self {
+        let house = Self::start_as(TestDatabase::new(engine).await, mode, given, true).await;
+        house.unwrap_or_else(|(_, problem)| panic!("the server starts: {problem}"))
+    }
+
     /// Stops, and leaves what is on the disk.
     pub async fn stop(self) -> TestDatabase {
         self.app.stop().await;
@@ -45,6 +51,15 @@ impl House {
 
     /// On a database that is there already, with its folder.
     pub async fn start_on(database: TestDatabase, mode: Mode, given: Given) -> Result<Self, (TestDatabase, String)> {
+        Self::start_as(database, mode, given, false).await
+    }
+
+    async fn start_as(
+        database: TestDatabase,
+        mode: Mode,
+        given: Given,
+        workers: bool,
+    ) -> Result<Self, (TestDatabase, String)> {
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
         let given = Given {
             http: Some(free),
@@ -66,7 +81,7 @@ impl House {
         let settings = Settings::resolve(mode, given).expect("good settings");
         // AWS's clients sign with the machine's time, so the clock starts there.
         let clock = Clock::manual(Clock::system().now());
-        match App::start(settings, clock.clone(), false).await {
+        match App::start(settings, clock.clone(), workers).await {
             Ok(app) => Ok(Self { app, clock, database }),
             Err(problem) => Err((database, problem.to_string())),
         }
@@ -118,22 +133,30 @@ impl House {
     }
 
     pub fn ses(&self) -> aws_sdk_ses::Client {
+        self.ses_as(credentials(KEY, SECRET))
+    }
+
+    pub fn ses_as(&self, credentials: Credentials) -> aws_sdk_ses::Client {
         let config = aws_sdk_ses::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(self.endpoint())
             .http_client(http_client())
-            .credentials_provider(credentials(KEY, SECRET));
+            .credentials_provider(credentials);
         aws_sdk_ses::Client::from_conf(config.build())
     }
 
     pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
+        self.sesv2_as(credentials(KEY, SECRET))
+    }
+
+    pub fn sesv2_as(&self, credentials: Credentials) -> aws_sdk_sesv2::Client {
         let config = aws_sdk_sesv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(self.endpoint())
             .http_client(http_client())
-            .credentials_provider(credentials(KEY, SECRET));
+            .credentials_provider(credentials);
         aws_sdk_sesv2::Client::from_conf(config.build())
     }
 }

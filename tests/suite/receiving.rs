@@ -11,7 +11,7 @@ use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
 use postrider::mail::receiving::scan::{Disabled, Scanner};
 use postrider::mail::receiving::{
-    Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed,
+    Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed, places,
 };
 use postrider::outlets::objects::Objects;
 use postrider::outlets::{self, Functions};
@@ -42,7 +42,7 @@ pub struct Bench {
     pub store: Store,
     pub queues: Queues,
     topics: Topics,
-    pool: Pool,
+    pub pool: Pool,
     database: TestDatabase,
 }
 
@@ -79,7 +79,7 @@ pub async fn bench_with(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>
         poster: Poster::new(clock.clone(), reach).expect("a client"),
     };
     let inbound = Inbound::new(store.clone(), clock.clone(), outlets, checks, settings);
-    let pool = Pool::new(store.clone(), clock.clone(), "node", 10, inbound);
+    let pool = Pool::new(store.clone(), clock.clone(), "node", places::AT_ONCE, inbound).per_group(places::PER_GROUP);
     let owner = Owner { account: AccountId::development(), region: Region::default_region() };
     let hostname = "mx.here.example".parse().expect("a domain");
     let receiving = Receiving::new(store.clone(), clock.clone());

@@ -137,7 +137,7 @@ both_engines! {
             .write(|tx| {
                 Box::pin(async move {
                     let until = tx.now() + std::time::Duration::from_secs(60);
-                    let job = import_jobs::claim(tx, until).await?.expect("a job");
+                    let job = import_jobs::claim(tx, until, &[]).await?.expect("a job");
                     assert!(import_jobs::advance(tx, &job, (500, 0), until).await?);
                     Ok(job)
                 })

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::base::{AccountId, Clock, Region, Timestamp, ids};
 use crate::mail::identity::keys::Pair;
+use crate::mail::identity::verification::Looks;
 use crate::mail::identity::{Error, IdentityName, RecordLookup, links};
 use crate::store::dkim_keys::{self, DkimKey};
 use crate::store::identities::{self, DkimStanding, Identity};
@@ -88,12 +89,14 @@ pub struct Identities {
     pub(super) clock: Clock,
     pub(super) settings: Arc<Settings>,
     pub(super) lookup: Arc<dyn RecordLookup>,
+    pub(super) looks: Arc<Looks>,
 }
 
 impl Identities {
     /// The identities in `store`; domains are looked up with `lookup`.
     pub fn new(store: Store, clock: Clock, settings: Settings, lookup: Arc<dyn RecordLookup>) -> Self {
-        Self { store, clock, settings: Arc::new(settings), lookup }
+        let looks = Arc::new(Looks::new(clock.clone()));
+        Self { store, clock, settings: Arc::new(settings), lookup, looks }
     }
 
     /// The zone in which DKIM keys are published, where there is one.

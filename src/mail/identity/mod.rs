@@ -13,7 +13,7 @@ pub mod policies;
 mod records;
 pub mod standing;
 mod templates;
-mod verification;
+pub mod verification;
 
 pub use dkim::Origin;
 pub use error::Error;

@@ -4,17 +4,62 @@ use std::time::Duration;
 
 use tracing::info;
 
-use crate::base::Timestamp;
+use crate::base::{Clock, Share, Shares, Silence, Timestamp};
 use crate::mail::identity::standing::{Finding, after, next_look};
-use crate::mail::identity::{Error, Identities, dkim, identities, keys, links};
+use crate::mail::identity::{Error, Identities, LookupFailed, dkim, identities, keys, links};
 use crate::store::dkim_keys::DkimKey;
 use crate::store::identities::{self as rows, Identity};
 use crate::store::{Tx, dkim_keys};
+use crate::workers::{Pieces, Taken, one_round};
 
-/// Identities that one round looks at.
-const ROUND: i64 = 50;
-/// Until when nobody else looks at what a round has taken.
+/// Looks that are under way at once.
+pub const LOOKS_AT_ONCE: usize = 128;
+/// Identities that are taken in one transaction.
+const TAKE: usize = 50;
+/// How often more are taken to fill the places, where some of those taken had none.
+const TAKES_MAX: usize = 8;
+/// Until when nobody else looks at what was taken: longer than a look lasts.
 const TAKEN_FOR: Duration = Duration::from_secs(60);
+/// When an identity comes again whose zone has its part of the looks.
+const CROWDED: Duration = Duration::from_secs(5);
+
+/// The looks that are under way, and who did not answer. One account has half of the places, and so has one zone.
+pub(super) struct Looks {
+    accounts: Shares<String>,
+    zones: Shares<String>,
+    silence: Silence,
+}
+
+impl Looks {
+    pub(super) fn new(clock: Clock) -> Self {
+        let places = u64::try_from(LOOKS_AT_ONCE).unwrap_or(u64::MAX);
+        Self { accounts: Shares::new(places, 1), zones: Shares::new(places, 1), silence: Silence::new(clock) }
+    }
+
+    /// What the DNS says to a question about a domain, unless it did not answer lately.
+    async fn ask(
+        &self,
+        domain: &str,
+        question: impl Future<Output = Result<Vec<String>, LookupFailed>>,
+    ) -> Result<Vec<String>, LookupFailed> {
+        if self.silence.rests(domain) {
+            return Err(LookupFailed::Unavailable("it did not answer lately".to_owned()));
+        }
+        let answer = question.await;
+        match &answer {
+            Err(LookupFailed::Unavailable(_)) => self.silence.silent(domain),
+            _ => self.silence.answered(domain),
+        }
+        answer
+    }
+}
+
+/// An identity that was taken to be looked at.
+pub struct Look {
+    identity: Identity,
+    keys: Vec<DkimKey>,
+    _shares: [Share<String>; 2],
+}
 
 /// What a look found of each thing; `None` where nothing was looked for.
 #[derive(Clone, Debug, Default)]
@@ -27,39 +72,85 @@ struct Findings {
 }
 
 impl Identities {
-    /// One round: looks at the identities whose check is due. The number that was looked at; call again when it is not 0.
+    /// One round: looks at identities whose check is due. The number that was looked at; call again when it is not 0.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn check_pending(&self) -> Result<usize, Error> {
-        // Where everything is verified at once the DNS knows nothing of it.
-        if self.settings.at_once {
-            return Ok(0);
+        Ok(one_round(self, LOOKS_AT_ONCE).await?.0)
+    }
+
+    /// Takes identities that are due, until `room` of them have a place or no others are. Those of an account that has its
+    /// part are given back at once, and those of others are taken.
+    async fn take_due(&self, room: usize) -> Result<Taken<Look>, Error> {
+        let mut taken = Taken { pieces: vec![], more: false };
+        let mut full = self.looks.accounts.holders_without(1);
+        taken.more = !full.is_empty();
+        for _ in 0..TAKES_MAX {
+            let limit = TAKE.min(room - taken.pieces.len());
+            let due = self.due(limit, full.clone()).await?;
+            if due.is_empty() {
+                break;
+            }
+            let mut back = Vec::new();
+            for (identity, keys) in due {
+                let now = self.clock.now();
+                let account = identity.account.to_string();
+                let zone = psl::domain_str(&identity.name).unwrap_or(&identity.name).to_owned();
+                let Some(place) = self.looks.accounts.take(&account, 1) else {
+                    if !full.contains(&account) {
+                        full.push(account);
+                    }
+                    back.push((identity, now));
+                    continue;
+                };
+                match self.looks.zones.take(&zone, 1) {
+                    Some(zone) => taken.pieces.push(Look { identity, keys, _shares: [place, zone] }),
+                    None => back.push((identity, now + CROWDED)),
+                }
+            }
+            taken.more |= !back.is_empty();
+            self.give_back(back).await?;
+            if taken.pieces.len() >= room {
+                break;
+            }
         }
+        Ok(taken)
+    }
+
+    async fn due(&self, limit: usize, except: Vec<String>) -> Result<Vec<(Identity, Vec<DkimKey>)>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let again_at = self.clock.now() + TAKEN_FOR;
-        let due: Result<_, Error> = self
-            .store
+        self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let mut due = Vec::new();
-                    for identity in rows::take_due(tx, again_at, ROUND).await? {
+                    for identity in rows::take_due(tx, again_at, limit, &except).await? {
                         let keys = dkim_keys::list(tx, &identity.account, &identity.region, &identity.name).await?;
                         due.push((identity, keys));
                     }
                     Ok(due)
                 })
             })
-            .await;
-        let due = due?;
-        let count = due.len();
-        let looks = due.into_iter().map(|(identity, keys)| async move {
-            let findings = self.look(&identity, &keys).await;
-            self.settle(identity, findings).await
-        });
-        for settled in futures::future::join_all(looks).await {
-            settled?;
+            .await
+    }
+
+    async fn give_back(&self, mut back: Vec<(Identity, Timestamp)>) -> Result<(), Error> {
+        if back.is_empty() {
+            return Ok(());
         }
-        Ok(count)
+        // In one order for all who change several.
+        back.sort_by(|(a, _), (b, _)| (&a.account, &a.region, &a.name).cmp(&(&b.account, &b.region, &b.name)));
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    for (identity, at) in &back {
+                        rows::give_back(tx, identity, *at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Removes links that count for nothing any more. The number that was removed; call again when it is not 0.
@@ -78,12 +169,14 @@ impl Identities {
     async fn look(&self, identity: &Identity, keys: &[DkimKey]) -> Findings {
         let mut findings = Findings::default();
         if let Some(token) = &identity.txt_token {
-            let records = self.lookup.txt(&format!("_amazonses.{}.", identity.name)).await;
+            let name = format!("_amazonses.{}.", identity.name);
+            let records = self.looks.ask(&identity.name, self.lookup.txt(&name)).await;
             let fits = |records: &[String]| records.iter().any(|record| record.trim() == token);
             findings.txt = Some(Finding::of(records, fits));
         }
         for key in keys.iter().filter(|key| ["CURRENT", "NEXT"].contains(&key.state.as_str())) {
-            let records = self.lookup.txt(&format!("{}._domainkey.{}.", key.selector, identity.name)).await;
+            let name = format!("{}._domainkey.{}.", key.selector, identity.name);
+            let records = self.looks.ask(&identity.name, self.lookup.txt(&name)).await;
             let fits = |records: &[String]| records.iter().any(|r| keys::publishes(r, &key.public_key));
             let finding = Finding::of(records, fits);
             if key.state == "NEXT" {
@@ -104,13 +197,14 @@ impl Identities {
     async fn look_at_mail_from(&self, domain: &str) -> Finding {
         let name = format!("{domain}.");
         let here = &self.settings.hostname;
-        let mx = self.lookup.mx(&name).await;
+        let mx = self.looks.ask(domain, self.lookup.mx(&name)).await;
         let mx = Finding::of(mx, |hosts| matches!(hosts, [host] if host.eq_ignore_ascii_case(here)));
         if mx != Finding::Published {
             return mx;
         }
         let is_spf = |record: &&String| record.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("v=spf1"));
-        Finding::of(self.lookup.txt(&name).await, |records| records.iter().filter(is_spf).count() == 1)
+        let records = self.looks.ask(domain, self.lookup.txt(&name)).await;
+        Finding::of(records, |records| records.iter().filter(is_spf).count() == 1)
     }
 
     async fn settle(&self, taken: Identity, findings: Findings) -> Result<(), Error> {
@@ -148,6 +242,21 @@ impl Identities {
             })
             .await;
         settled
+    }
+}
+
+impl Pieces for Identities {
+    type Piece = Look;
+    type Error = Error;
+
+    async fn take(&self, room: usize) -> Result<Taken<Look>, Error> {
+        // Where everything is verified at once the DNS knows nothing of it.
+        if self.settings.at_once { Ok(Taken { pieces: vec![], more: false }) } else { self.take_due(room).await }
+    }
+
+    async fn work(&self, look: Look) -> Result<usize, Error> {
+        let findings = self.look(&look.identity, &look.keys).await;
+        self.settle(look.identity, findings).await.map(|()| 1)
     }
 }
 

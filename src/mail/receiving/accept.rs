@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{EmailAddress, Timestamp, ids};
+use crate::base::{AccountId, EmailAddress, Timestamp, ids};
 use crate::mail::message::parse;
 use crate::mail::receiving::handed::Task;
+use crate::mail::receiving::places;
 use crate::mail::receiving::{Error, Receiving, Route};
 use crate::store;
 use crate::store::accepted::{Accepted, NewJob};
@@ -43,6 +44,9 @@ pub struct InboundJob {
     /// What a rule has handed over; without one the rules are to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// Whose rule handed it over; jobs of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
 }
 
 impl Receiving {
@@ -58,7 +62,7 @@ impl Receiving {
         let rows = rows(&mail, now)?;
         let Some(first) = rows.first() else { return Err(Error::NoRecipients) };
         let (id, raw_id) = (first.id.clone(), first.raw_id.clone());
-        let jobs = rows.iter().map(job).collect::<Result<_, _>>()?;
+        let jobs = rows.iter().map(|row| job(row, &mail)).collect::<Result<_, _>>()?;
         self.store().accept(Accepted::inbound(raw_id, mail.data, now, rows, jobs)).await?;
         Ok(id)
     }
@@ -95,10 +99,10 @@ fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::Inbound
     Ok(rows)
 }
 
-/// The account is the job's group, so that a flood to one does not hold up the others.
-fn job(row: &inbound_mails::InboundMail) -> Result<NewJob, Error> {
-    let body = json(&InboundJob { mail: row.id.clone(), task: None })?;
-    Ok(NewJob { queue_id: SystemQueue::Inbound.id(), group: row.account.to_string(), body })
+fn job(row: &inbound_mails::InboundMail, mail: &InboundMail) -> Result<NewJob, Error> {
+    let body = json(&InboundJob { mail: row.id.clone(), task: None, account: None })?;
+    let group = places::group(&row.account, mail.source.as_ref(), mail.peer);
+    Ok(NewJob { queue_id: SystemQueue::Inbound.id(), group, body })
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, Error> {

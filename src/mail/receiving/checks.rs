@@ -1,85 +1,42 @@
 //! SPF, DKIM, DMARC and ARC of received mail, in SES's words. SES tells the verdicts and acts on none of them.
-use std::borrow::Borrow;
-use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::system_conf::read_system_conf;
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::headers::HeaderWriter;
+use mail_auth::common::verify::VerifySignature;
 use mail_auth::dkim::Canonicalization;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::dmarc::{Dmarc, Policy};
 use mail_auth::spf::verify::SpfParameters;
-use mail_auth::{
-    ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult,
-};
-use mail_auth::{MessageAuthenticator, ReceivedSpf, ResolverCache, SpfOutput, SpfResult, Txt};
-use serde::Serialize;
+use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults, DmarcOutput};
+use mail_auth::{MessageAuthenticator, ReceivedSpf, SpfOutput, SpfResult};
 
-use crate::base::Clock;
+use crate::base::{Clock, Silence};
 use crate::config::{Mode, Settings};
 use crate::mail::message::parse;
+use crate::mail::receiving::questions::Questions;
 use crate::mail::receiving::scan::{Disabled, Scanned, Scanner};
+use crate::mail::receiving::verdicts::{dkim_verdict, dmarc_verdict, policy, spf_verdict, unchecked};
+use crate::workers::Compute;
+
+pub use crate::mail::receiving::verdicts::{Verdict, Verdicts};
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
 /// The longest header section that is read for signatures and authors, in octets. The library keeps some 20 octets for each
 /// of a hostile one, and no mail server's own is longer (Exim's limit is 1 MiB, Postfix's 100 KiB).
-const MAX_HEADER_BYTES: usize = 256 * 1024;
+pub(super) const MAX_HEADER_BYTES: usize = 256 * 1024;
 /// How many sets of ARC fields are looked at; a longer chain is not told of.
 const MAX_ARC_SETS: usize = 20;
 
-/// What a check found (SES developer guide, "Contents of notifications").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Verdict {
-    /// The check passed.
-    Pass,
-    /// The check failed.
-    Fail,
-    /// There was nothing to check: no policy, no signature.
-    Gray,
-    /// The check could not be made, such as when DNS did not answer.
-    ProcessingFailed,
-    /// Nobody looked.
-    Disabled,
-}
-
-impl Verdict {
-    /// The word that SES uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Pass => "PASS",
-            Verdict::Fail => "FAIL",
-            Verdict::Gray => "GRAY",
-            Verdict::ProcessingFailed => "PROCESSING_FAILED",
-            Verdict::Disabled => "DISABLED",
-        }
-    }
-}
-
-/// What all checks of one mail found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdicts {
-    /// What the scanner says; `Disabled` where no rule asked for it.
-    pub spam: Verdict,
-    /// What the scanner says; `Disabled` where no rule asked for it.
-    pub virus: Verdict,
-    /// RFC 7208, for the reverse path's domain, or the client's name for the null one.
-    pub spf: Verdict,
-    /// RFC 6376.
-    pub dkim: Verdict,
-    /// RFC 7489, for the domain of `From`.
-    pub dmarc: Verdict,
-    /// What the domain asks for when DMARC fails: `none`, `quarantine` or `reject`.
-    pub dmarc_policy: Option<&'static str>,
-    /// The header fields that tell it: `Received-SPF` and `Authentication-Results`, each ending in CRLF.
-    pub headers: String,
-    /// DNS or the scanner failed for now: later the verdicts may be others.
-    pub temporary: bool,
-}
+/// A message beyond this size, in octets, is hashed where nobody waits for the thread: 40 MiB take a tenth of a second.
+const LARGE: usize = 256 * 1024;
+/// The scanner's name among what does not answer.
+const SCANNER: &str = "scanner";
 
 /// How to check.
 #[derive(Clone, Debug)]
@@ -122,22 +79,28 @@ pub struct Checks {
     scanner: Arc<dyn Scanner>,
     settings: CheckSettings,
     clock: Clock,
+    /// Domains whose name servers do not answer.
+    silence: Silence,
+    /// Whether the scanner does.
+    scanning: Silence,
+    compute: Compute,
 }
 
 impl Checks {
     /// Makes the resolver. Fails when the system's resolver configuration cannot be read.
     pub fn new(settings: CheckSettings, clock: Clock) -> Result<Self, String> {
-        let mut options = ResolverOpts::default();
-        options.timeout = Duration::from_secs(3);
-        options.attempts = 2;
-        let authenticator = if settings.servers.is_empty() {
-            MessageAuthenticator::new_system_conf()
+        let (config, mut options) = if settings.servers.is_empty() {
+            read_system_conf().map_err(|error| error.to_string())?
         } else {
             let servers = settings.servers.iter().map(name_server).collect();
-            MessageAuthenticator::new(ResolverConfig::from_parts(None, Vec::new(), servers), options)
-        }
-        .map_err(|error| error.to_string())?;
-        Ok(Self { authenticator, scanner: Arc::new(Disabled), settings, clock })
+            (ResolverConfig::from_parts(None, Vec::new(), servers), ResolverOpts::default())
+        };
+        options.timeout = Duration::from_secs(3);
+        options.attempts = 2;
+        let authenticator = MessageAuthenticator::new(config, options).map_err(|error| error.to_string())?;
+        let (silence, scanning) = (Silence::new(clock.clone()), Silence::new(clock.clone()));
+        let (scanner, compute) = (Arc::new(Disabled), Compute::default());
+        Ok(Self { authenticator, scanner, settings, clock, silence, scanning, compute })
     }
 
     /// The same checks, with this scanner.
@@ -149,50 +112,62 @@ impl Checks {
     /// be checked says so.
     pub async fn check(&self, envelope: Envelope<'_>, raw: &[u8], scan: bool) -> Verdicts {
         let deadline = self.settings.deadline;
-        let scanned = async {
-            if !scan {
-                return Scanned::DISABLED;
-            }
-            self.clock.timeout(deadline, self.scanner.scan(envelope, raw)).await.unwrap_or(Scanned::FAILED)
-        };
-        let authenticated = self.clock.timeout(deadline, self.run(envelope, raw));
+        let questions = Questions::new(&self.silence);
+        let authenticated = self.clock.timeout(deadline, self.run(envelope, raw, &questions));
+        let scanned = async { if scan { self.scan(envelope, raw).await } else { Scanned::DISABLED } };
         let (authenticated, Scanned { spam, virus, temporary }) = futures::join!(authenticated, scanned);
-        let verdicts = authenticated.unwrap_or_else(|| unchecked(true));
+        let verdicts = authenticated.unwrap_or_else(|| {
+            questions.no_answer();
+            unchecked(true)
+        });
+        questions.end();
         Verdicts { spam, virus, temporary: verdicts.temporary || temporary, ..verdicts }
     }
 
-    async fn run(&self, envelope: Envelope<'_>, raw: &[u8]) -> Verdicts {
+    async fn scan(&self, envelope: Envelope<'_>, raw: &[u8]) -> Scanned {
+        if self.scanning.rests(SCANNER) {
+            return Scanned::FAILED;
+        }
+        let Some(scanned) = self.clock.timeout(self.settings.deadline, self.scanner.scan(envelope, raw)).await else {
+            self.scanning.silent(SCANNER);
+            return Scanned::FAILED;
+        };
+        self.scanning.answered(SCANNER);
+        scanned
+    }
+
+    async fn run(&self, envelope: Envelope<'_>, raw: &[u8], questions: &Questions<'_>) -> Verdicts {
         let hostname = self.settings.hostname.as_str();
         let Envelope { peer, helo, source } = envelope;
-        let spf_parameters = if source.is_empty() {
-            SpfParameters::verify_ehlo(peer, helo, hostname)
-        } else {
-            SpfParameters::verify_mail_from(peer, helo, hostname, source)
-        };
-        let spf = self.authenticator.verify_spf(spf_parameters).await;
-        let received_spf = ReceivedSpf::new(&spf, peer, helo, source, hostname).to_header();
+        let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
         let short = parse::header_section(raw).len() < MAX_HEADER_BYTES;
-        let Some(mut message) = short.then(|| AuthenticatedMessage::parse(raw)).flatten() else {
+        let Some((message, second)) = self.readings(&source_domain, raw, short).await else { return unchecked(true) };
+        let names = names(&source_domain, message.as_ref());
+        let patience = (&self.clock, self.settings.deadline / 2);
+        questions.ahead(self.authenticator.resolver(), &names, patience).await;
+        let spf = self.spf(envelope, &source_domain, questions).await;
+        let received_spf = ReceivedSpf::new(&spf, peer, helo, source, hostname).to_header();
+        let Some(message) = message else {
             // No header field at all: there is neither a signature nor a From to check. Too many: nobody can say.
             let temporary = spf.result() == SpfResult::TempError;
             let others = unchecked(!short);
             return Verdicts { spf: spf_verdict(&spf), headers: received_spf, temporary, ..others };
         };
-        prepare(&mut message);
-        let stripped = without_blank_end(raw);
-        let mut second = second_reading(&message, raw, stripped);
-        let mut dkim = self.authenticator.verify_dkim(&message).await;
-        if let Some(second) = second.as_mut().filter(|_| dkim_verdict(&dkim) != Verdict::Pass) {
-            let again = self.authenticator.verify_dkim(&*second).await;
+        let mut dkim = self.authenticator.verify_dkim(questions.about(&message)).await;
+        if let Some(second) = second.as_ref().filter(|_| dkim_verdict(&dkim) != Verdict::Pass) {
+            let again = self.authenticator.verify_dkim(questions.about(second)).await;
             if dkim_verdict(&again) == Verdict::Pass {
                 dkim = again;
             }
         }
-        let arc = self.arc(&message).await;
-        let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
+        let arc = self.arc(&message, questions).await;
         let parameters = DmarcParameters::new(&message, &dkim, &source_domain, &spf)
             .with_domain_suffix_fn(|domain| psl::domain_str(domain).unwrap_or(domain));
-        let dmarc = self.authenticator.verify_dmarc(parameters).await;
+        let dmarc = self.authenticator.verify_dmarc(questions.about(parameters)).await;
+        let verdict = dmarc_verdict(&dmarc);
+        if verdict == Verdict::ProcessingFailed {
+            questions.no_answer();
+        }
         let results = AuthenticationResults::new(hostname);
         let results = if source.is_empty() {
             results.with_spf_ehlo_result(&spf, peer, helo)
@@ -201,12 +176,11 @@ impl Checks {
         };
         let results = results.with_dkim_results(&dkim, message.from()).with_dmarc_result(&dmarc);
         let results = arc.iter().fold(results, |results, arc| results.with_arc_result(arc, peer));
-        let verdict = dmarc_verdict(&dmarc);
         Verdicts {
             spf: spf_verdict(&spf),
             dkim: dkim_verdict(&dkim),
             dmarc: verdict,
-            dmarc_policy: if verdict == Verdict::Fail { Some(self.policy(&dmarc).await) } else { None },
+            dmarc_policy: if verdict == Verdict::Fail { Some(self.policy(&dmarc, questions).await) } else { None },
             headers: received_spf + &results.to_header(),
             temporary: spf.result() == SpfResult::TempError
                 || dkim_verdict(&dkim) == Verdict::ProcessingFailed
@@ -215,21 +189,61 @@ impl Checks {
         }
     }
 
+    /// The message as the library reads it, if it has a header of a size that is read, and its second reading. `None`: there
+    /// is no place for it.
+    async fn readings<'x>(
+        &self,
+        source_domain: &str,
+        raw: &'x [u8],
+        short: bool,
+    ) -> Option<(Option<AuthenticatedMessage<'x>>, Option<AuthenticatedMessage<'x>>)> {
+        let read = || {
+            let message = short.then(|| AuthenticatedMessage::parse(raw)).flatten().map(|mut message| {
+                prepare(&mut message);
+                message
+            });
+            let second = message.as_ref().and_then(|message| second_reading(message, raw, without_blank_end(raw)));
+            (message, second)
+        };
+        if raw.len() <= LARGE { Some(read()) } else { self.compute.in_place(source_domain, read).await.ok() }
+    }
+
+    async fn spf(&self, envelope: Envelope<'_>, domain: &str, questions: &Questions<'_>) -> SpfOutput {
+        let Envelope { peer, helo, source } = envelope;
+        let hostname = self.settings.hostname.as_str();
+        let parameters = if source.is_empty() {
+            SpfParameters::verify_ehlo(peer, helo, hostname)
+        } else {
+            SpfParameters::verify_mail_from(peer, helo, hostname, source)
+        };
+        let checked = questions.unless_silent(self.authenticator.verify_spf(questions.about(parameters))).await;
+        let spf = checked.unwrap_or_else(|| SpfOutput::new(domain.to_owned()).with_result(SpfResult::TempError));
+        if spf.result() == SpfResult::TempError {
+            questions.no_answer();
+        }
+        spf
+    }
+
     /// The chain of those who passed the mail on (RFC 8617), where there is one. It is told and changes no verdict.
-    async fn arc<'x>(&self, message: &'x AuthenticatedMessage<'x>) -> Option<ArcOutput<'x>> {
+    async fn arc<'x>(
+        &self,
+        message: &'x AuthenticatedMessage<'x>,
+        questions: &'x Questions<'_>,
+    ) -> Option<ArcOutput<'x>> {
         let sets = message.as_headers.len();
-        if sets == 0 || sets > MAX_ARC_SETS { None } else { Some(self.authenticator.verify_arc(message).await) }
+        let looked_at = sets > 0 && sets <= MAX_ARC_SETS;
+        if looked_at { Some(self.authenticator.verify_arc(questions.about(message)).await) } else { None }
     }
 
     /// What the domain asks for: `sp` for a subdomain that has no record of its own (RFC 7489, 6.3). mail-auth 0.10 always
     /// tells `p` of a mail that fails.
-    async fn policy(&self, dmarc: &DmarcOutput) -> &'static str {
+    async fn policy(&self, dmarc: &DmarcOutput, questions: &Questions<'_>) -> &'static str {
         let Some(record) = dmarc.dmarc_record() else { return policy(dmarc.policy()) };
         let domain = dmarc.domain();
         let above = psl::domain_str(domain).is_some_and(|organization| organization != domain);
         if above && record.sp != Policy::Unspecified {
             let own = format!("_dmarc.{domain}.");
-            if self.authenticator.txt_lookup::<Dmarc>(own, None::<&NoCache>).await.is_err() {
+            if self.authenticator.txt_lookup::<Dmarc>(own, Some(questions)).await.is_err() {
                 return policy(record.sp);
             }
         }
@@ -267,27 +281,21 @@ fn second_reading<'x>(
     Some(second)
 }
 
-/// Nothing is kept beside the resolver's own cache.
-struct NoCache;
-
-impl ResolverCache<Box<str>, Txt> for NoCache {
-    fn get<Q>(&self, _name: &Q) -> Option<Txt>
-    where
-        Box<str>: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        None
+/// The names that the checks will ask for, as far as they are known before.
+fn names(source_domain: &str, message: Option<&AuthenticatedMessage<'_>>) -> Vec<String> {
+    let mut names = vec![format!("{source_domain}.")];
+    if let Some(message) = message {
+        let signatures = message.dkim_headers.iter().filter_map(|header| header.header.as_ref().ok());
+        names.extend(signatures.map(VerifySignature::domain_key));
+        names.extend(message.from().rsplit_once('@').map(|(_, domain)| format!("_dmarc.{domain}.")));
+        if message.as_headers.len() <= MAX_ARC_SETS {
+            let seals = message.as_headers.iter().filter_map(|header| header.header.as_ref().ok());
+            names.extend(seals.map(VerifySignature::domain_key));
+        }
     }
-
-    fn remove<Q>(&self, _name: &Q) -> Option<Txt>
-    where
-        Box<str>: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        None
-    }
-
-    fn insert(&self, _name: Box<str>, _value: Txt, _valid_until: Instant) {}
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {
@@ -298,65 +306,6 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())])
 }
 
-/// What is told when nothing could be looked up, or there was nothing to look up.
-pub(in crate::mail::receiving) fn unchecked(failed: bool) -> Verdicts {
-    let verdict = if failed { Verdict::ProcessingFailed } else { Verdict::Gray };
-    Verdicts {
-        spam: Verdict::Disabled,
-        virus: Verdict::Disabled,
-        spf: verdict,
-        dkim: verdict,
-        dmarc: verdict,
-        dmarc_policy: None,
-        headers: String::new(),
-        temporary: failed,
-    }
-}
-
-/// SES tells FAIL for a plain fail only; a soft fail and a neutral policy say nothing for sure.
-fn spf_verdict(spf: &SpfOutput) -> Verdict {
-    match spf.result() {
-        SpfResult::Pass => Verdict::Pass,
-        SpfResult::Fail => Verdict::Fail,
-        SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => Verdict::Gray,
-        SpfResult::TempError | SpfResult::PermError => Verdict::ProcessingFailed,
-    }
-}
-
-/// One good signature is enough (RFC 6376, 6.1).
-fn dkim_verdict(dkim: &[DkimOutput<'_>]) -> Verdict {
-    let any = |wanted: fn(&DkimResult) -> bool| dkim.iter().any(|output| wanted(output.result()));
-    if any(|result| matches!(result, DkimResult::Pass)) {
-        Verdict::Pass
-    } else if any(|result| matches!(result, DkimResult::TempError(_))) {
-        Verdict::ProcessingFailed
-    } else if any(|result| !matches!(result, DkimResult::None)) {
-        Verdict::Fail
-    } else {
-        Verdict::Gray
-    }
-}
-
-fn dmarc_verdict(dmarc: &DmarcOutput) -> Verdict {
-    let results = [dmarc.spf_result(), dmarc.dkim_result()];
-    if results.contains(&&DmarcResult::Pass) {
-        Verdict::Pass
-    } else if results.iter().any(|result| matches!(result, DmarcResult::TempError(_))) {
-        Verdict::ProcessingFailed
-    } else if dmarc.dmarc_record().is_some() {
-        Verdict::Fail
-    } else {
-        Verdict::Gray
-    }
-}
-
-fn policy(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Quarantine => "quarantine",
-        Policy::Reject => "reject",
-        Policy::None | Policy::Unspecified => "none",
-    }
-}
 /// The message up to the last octet of its body that is not white space. To relaxed canonicalization (RFC 6376, 3.4.4) it
 /// is the same message.
 fn without_blank_end(message: &[u8]) -> &[u8] {

@@ -78,7 +78,7 @@ pub async fn commit(
             Effect::Send { queue, message, group, id } => {
                 send(tx, &targets.queues, &queue, message, (group, id)).await?;
             }
-            Effect::Hand(task) => hand(tx, id, task).await?,
+            Effect::Hand(task) => hand(tx, owner, id, task).await?,
             Effect::Forward(forward) => enqueue_forward(tx, owner, id, *forward).await?,
         }
     }
@@ -142,9 +142,9 @@ async fn send(
     }
 }
 
-async fn hand(tx: &mut Tx, mail: &str, task: Task) -> Result<(), Error> {
+async fn hand(tx: &mut Tx, owner: &Owner, mail: &str, task: Task) -> Result<(), Error> {
     let group = Some(task.group());
-    let job = InboundJob { mail: mail.to_owned(), task: Some(task) };
+    let job = InboundJob { mail: mail.to_owned(), task: Some(task), account: Some(owner.account.clone()) };
     let body = serde_json::to_string(&job).map_err(Error::corrupt)?;
     let visible_at = tx.now();
     workers::enqueue(tx, SystemQueue::Inbound, &[Job { body, group, visible_at }]).await

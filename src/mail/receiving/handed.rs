@@ -3,7 +3,8 @@
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Arn, Clock, Timestamp};
+use crate::base::{AccountId, Arn, Clock, Timestamp};
+use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::own_rules;
 use crate::outlets::Functions;
 use crate::outlets::functions::{Invocation, InvokeError};
@@ -56,14 +57,27 @@ pub(super) struct Hands {
     pub clock: Clock,
     pub functions: Functions,
     pub poster: Poster,
+    pub endpoints: Endpoints,
 }
 
 impl Hands {
-    /// Does the work. `again` is when it may be tried again, `None` on the last attempt.
-    pub async fn work(&self, mail: &str, task: &Task, again: Option<Timestamp>) -> Outcome {
-        let ended = match task {
-            Task::Webhook { url, secret, id, body } => self.post(url, secret, id, body).await,
-            Task::Function { function, payload } => self.call(function, payload).await,
+    /// Does the work of an account. `again` is when it may be tried again, `None` on the last attempt.
+    pub async fn work(
+        &self,
+        (account, mail): (Option<&AccountId>, &str),
+        task: &Task,
+        again: Option<Timestamp>,
+    ) -> Outcome {
+        let work = async {
+            let ended = match task {
+                Task::Webhook { url, secret, id, body } => self.post(url, secret, id, body).await,
+                Task::Function { function, payload } => self.call(function, payload).await,
+            };
+            if matches!(ended, Ended::Later(Reason::Unreachable, _)) { Err(ended) } else { Ok(ended) }
+        };
+        let ended = match self.endpoints.ask(account, &task.group(), work).await {
+            Ok(Ok(ended) | Err(ended)) => ended,
+            Err(rests) => Ended::Later(Reason::Unreachable, rests.to_string()),
         };
         match (ended, again) {
             (Ended::Done, _) => {

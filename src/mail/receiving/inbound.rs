@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -14,12 +15,14 @@ use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules, s3};
 use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
 use crate::mail::receiving::effects::Targets;
+use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Hands;
 use crate::mail::receiving::loading::{Loaded, Mails, mails};
 use crate::mail::receiving::notification::Facts;
+use crate::mail::receiving::places::{Place, Places};
 use crate::mail::receiving::route::is_postmaster;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Owner, effects, matching, trace};
+use crate::mail::receiving::{Owner, effects, matching, places, trace};
 use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
@@ -37,6 +40,9 @@ const MAX_ATTEMPTS: u32 = 25;
 const POSTMASTER_BUCKET: &str = "postmaster";
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
+/// When a job that found no place comes again, and one whose message found no room.
+const CROWDED: Duration = Duration::from_secs(1);
+const NO_ROOM: Duration = Duration::from_secs(1);
 
 /// How the worker behaves.
 #[derive(Clone, Debug)]
@@ -66,6 +72,7 @@ pub struct Inbound {
     settings: InboundSettings,
     returned: Option<Returned>,
     mails: Gather<Mails>,
+    places: Places,
 }
 
 /// What the actions work with.
@@ -86,9 +93,11 @@ impl Inbound {
     /// Makes the worker.
     pub fn new(store: Store, clock: Clock, outlets: Outlets, checks: Checks, settings: InboundSettings) -> Self {
         let Outlets { topics, queues, objects, functions, poster } = outlets;
-        let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster };
+        let endpoints = Endpoints::new(clock.clone());
+        let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster, endpoints };
         let (targets, mails) = (Targets { topics, queues }, mails(store.clone()));
-        Self { store, clock, targets, hands, objects, checks, settings, returned: None, mails }
+        let places = Places::default();
+        Self { store, clock, targets, hands, objects, checks, settings, returned: None, mails, places }
     }
 
     /// The same worker, which also works what comes back to these return paths.
@@ -104,8 +113,10 @@ impl Inbound {
             return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
         };
         if let Some(task) = &job.task {
+            let account = job.account.as_ref();
+            let Some(_place) = self.places.enter_for(account, &task.group()) else { return self.crowded() };
             let again = signed::again(claim.attempt, &self.clock);
-            return Finish::plain(self.hands.work(&job.mail, task, again).await);
+            return Finish::plain(self.hands.work((account, &job.mail), task, again).await);
         }
         let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,
@@ -121,11 +132,43 @@ impl Inbound {
         if loaded.mail.state == State::Done {
             return Finish::plain(Outcome::Done);
         }
-        self.run(claim, loaded).await
+        let Loaded { mail, size, raw, rules } = loaded;
+        let source = places::source_of(mail.source.as_deref(), &mail.peer);
+        let network = places::network_of(&mail.peer);
+        let Some((_place, for_checks)) = self.places.enter(&mail.account, (&source, &network)) else {
+            return self.crowded();
+        };
+        let Some(_room) = self.places.load(&mail.account, &source, size) else {
+            let at = self.clock.now() + backoff::jitter(NO_ROOM);
+            return Finish::plain(Outcome::PutOff(at));
+        };
+        match self.raw(&mail, raw).await {
+            Ok(Some(raw)) => self.run(claim, (mail, raw), &rules, for_checks).await,
+            Ok(None) => Finish::plain(Outcome::GiveUp(Reason::Missing)),
+            Err(error) => {
+                tracing::error!(message.id = %mail.id, %error, "cannot load an accepted mail");
+                Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
+            }
+        }
     }
 
-    async fn run(&self, claim: &Claim, loaded: Loaded) -> Finish {
-        let Loaded { mail, raw, rules } = loaded;
+    /// The message, where it was too large to come with the rest.
+    async fn raw(&self, mail: &InboundMail, raw: Option<Bytes>) -> Result<Option<Bytes>, store::Error> {
+        match raw {
+            Some(raw) => Ok(Some(raw)),
+            None => {
+                let mut reader = self.store.reader().await?;
+                Ok(inbound_mails::raw(&mut reader, &mail.raw_id).await?.map(Bytes::from))
+            }
+        }
+    }
+
+    /// Others of its account, its source or its endpoint hold the places: it comes again, and this attempt does not count.
+    fn crowded(&self) -> Finish {
+        Finish::plain(Outcome::Crowded(self.clock.now() + backoff::jitter(CROWDED)))
+    }
+
+    async fn run(&self, claim: &Claim, (mail, raw): (InboundMail, Bytes), rules: &[Rule], for_checks: Place) -> Finish {
         let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
@@ -140,6 +183,7 @@ impl Inbound {
         }
         let scan = rules.iter().any(|rule| rule.scan && !matching::matched(rule, &recipients, mail.tls).is_empty());
         let verdicts = self.check(&mail, &raw, scan).await;
+        drop(for_checks);
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
             return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Unreachable));
         }
@@ -158,14 +202,15 @@ impl Inbound {
             hostname: &self.settings.hostname,
             objects: &self.objects,
             functions: &self.hands.functions,
+            endpoints: &self.hands.endpoints,
             last_attempt: claim.attempt >= MAX_ATTEMPTS,
             clock: &self.clock,
             effects: Vec::new(),
             failures: Vec::new(),
             matched: 0,
         };
-        run_rules(&mut run, &rules).await;
-        keep_for_postmaster(&mut run, &rules).await;
+        run_rules(&mut run, rules).await;
+        keep_for_postmaster(&mut run, rules).await;
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {
             Ok(parted) => parted,
@@ -264,7 +309,7 @@ impl Work for Inbound {
 fn panicked(claim: &Claim) -> Finish {
     let outcome = Outcome::GiveUp(Reason::Internal);
     match serde_json::from_str::<InboundJob>(&claim.body) {
-        Ok(InboundJob { mail, task: None }) => Finish::with(outcome, move |tx: &mut Tx| {
+        Ok(InboundJob { mail, task: None, .. }) => Finish::with(outcome, move |tx: &mut Tx| {
             Box::pin(async move {
                 inbound_mails::finish(tx, &mail, State::Failed, "processing it panicked").await.map(drop)
             })

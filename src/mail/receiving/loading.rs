@@ -12,7 +12,7 @@ use crate::store;
 use crate::store::inbound_mails::{self, InboundMail};
 use crate::store::{Gather, Reads, Store, Tx};
 
-/// Mails in one query: as many as there are workers.
+/// Mails in one query.
 const AT_ONCE: usize = 16;
 /// Messages up to this size, in octets, are read with the rest.
 const SMALL: i64 = 64 * 1024;
@@ -24,7 +24,10 @@ const ENTRIES_MAX: usize = 1_000;
 /// A mail with all that a pass through the rules needs.
 pub(super) struct Loaded {
     pub mail: InboundMail,
-    pub raw: Bytes,
+    /// The message's size in octets.
+    pub size: i64,
+    /// The message, where it is small.
+    pub raw: Option<Bytes>,
     /// Those of the active rule set.
     pub rules: Arc<[Rule]>,
 }
@@ -56,21 +59,13 @@ impl Reads for Mails {
         let mut reader = self.store.reader().await?;
         let mut all = Vec::with_capacity(ids.len());
         for found in inbound_mails::find_all(&mut reader, ids, SMALL).await? {
-            let Some((mail, raw)) = found else {
-                all.push(None);
-                continue;
-            };
-            let raw = match raw {
-                Some(raw) => Some(raw),
-                None => inbound_mails::raw(&mut reader, &mail.raw_id).await?,
-            };
-            let Some(raw) = raw else {
+            let Some((mail, size, raw)) = found else {
                 all.push(None);
                 continue;
             };
             let owner = Owner { account: mail.account.clone(), region: mail.region.clone() };
             let rules = self.rules(&mut reader, owner, generation).await?;
-            all.push(Some(Loaded { mail, raw: raw.into(), rules }));
+            all.push(Some(Loaded { mail, size, raw: raw.map(Into::into), rules }));
         }
         Ok(all)
     }

@@ -80,7 +80,7 @@ fn is_claim(line: &str, hostname: &str) -> bool {
 mod tests {
     use super::*;
     use crate::base::{AccountId, Region, Timestamp};
-    use crate::mail::receiving::checks;
+    use crate::mail::receiving::verdicts;
     use crate::store::inbound_mails::State;
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             note: None,
         };
         let recipients = ["bob@x.example".parse().expect("an address")];
-        let text = fields(&mail, &recipients, &checks::unchecked(true), "mx.host.example");
+        let text = fields(&mail, &recipients, &verdicts::unchecked(true), "mx.host.example");
         assert_eq!(
             text,
             "Return-Path: <>\r\nReceived: from evilBcc:x ([192.0.2.1])\r\n by mx.host.example with ESMTPS id id1\r\n \

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{AccountId, Clock, Region, Timestamp, ids};
+use crate::base::{AccountId, Clock, Region, Share, Shares, Timestamp, ids};
 use crate::mail::sending::quota::{self, Limits};
 use crate::mail::sending::suppression_file::{self, Action, Failed, Format, OCTETS_MAX, RECORDS_MAX, Record};
 use crate::outlets::objects::{self, ObjectError, Objects};
 use crate::store::import_jobs::{self, ImportJob, NewImport};
 use crate::store::suppressed::{self, Suppressed};
 use crate::store::{self, Store, Tx};
-use crate::workers::backoff;
+use crate::workers::{Compute, Pieces, Taken, backoff, one_round};
 
 /// Addresses in one transaction: few enough that others hardly notice.
 const LOT: usize = 500;
+/// Lots of one turn: then a job goes behind the others that are due.
+const TURN: usize = 20;
+/// Jobs that are worked on at once, of one account half of them. Each holds its object.
+pub const IMPORTS_AT_ONCE: usize = 3;
 /// Jobs of an account that may be under way. AWS does not say how many there may be.
 const OPEN_MAX: i64 = 20;
 /// Whoever works on a job and does not come further for so long has lost it.
@@ -50,12 +54,21 @@ pub struct Imports {
     clock: Clock,
     objects: Objects,
     limits: Limits,
+    accounts: Shares<String>,
+    compute: Compute,
+}
+
+/// A job that was taken to be worked on.
+pub struct Turn {
+    job: ImportJob,
+    _share: Share<String>,
 }
 
 impl Imports {
     /// Jobs that read from `objects`; `limits` are those of accounts without their own.
     pub fn new(store: Store, clock: Clock, objects: Objects, limits: Limits) -> Self {
-        Self { store, clock, objects, limits }
+        let places = u64::try_from(IMPORTS_AT_ONCE).unwrap_or(u64::MAX);
+        Self { store, clock, objects, limits, accounts: Shares::new(places, 1), compute: Compute::default() }
     }
 
     /// Makes a job, and gives its id.
@@ -119,29 +132,18 @@ impl Imports {
         import_jobs::list(&mut self.store.reader().await?, account, region, before, limit).await
     }
 
-    /// One round: works the jobs that are due until each ends or has to wait. Called by the ticker. Gives how many lots and
-    /// ends there were.
+    /// Works the jobs that are due until each ends or has to wait. Gives how many lots and ends there were.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn round(&self) -> Result<usize, store::Error> {
         let mut steps = 0;
         loop {
-            // Mostly none is, and then nobody is kept from writing.
-            if !self.store.has_room() || !import_jobs::any_due(&mut self.store.reader().await?).await? {
+            let (taken, done) = one_round(self, IMPORTS_AT_ONCE).await?;
+            if taken == 0 {
                 return Ok(steps);
             }
-            let claimed: Result<_, store::Error> = self
-                .store
-                .write(|tx| {
-                    Box::pin(async move {
-                        let until = tx.now() + LEASE;
-                        import_jobs::claim(tx, until).await
-                    })
-                })
-                .await;
-            let Some(job) = claimed? else { return Ok(steps) };
-            steps += self.work(job).await?;
+            steps += done;
         }
     }
 
@@ -154,7 +156,7 @@ impl Imports {
         self.store.write(move |tx| Box::pin(async move { import_jobs::forget(tx, before).await })).await
     }
 
-    async fn work(&self, job: ImportJob) -> Result<usize, store::Error> {
+    async fn job(&self, job: ImportJob) -> Result<usize, store::Error> {
         let url = job.url.clone();
         let (Some((bucket, key)), Some(action), Some(format)) =
             (place(&url), Action::read(&job.action), Format::read(&job.format))
@@ -171,14 +173,22 @@ impl Imports {
             }
             Err(error) => return self.later(&job, &error).await,
         };
-        let Some(lines) = suppression_file::lines(&data) else {
+        let account = job.account.to_string();
+        // Where too many wait for a place, the lease ends and the job comes again.
+        let Ok(lines) = self.compute.in_place(&account, || suppression_file::lines(&data)).await else { return Ok(0) };
+        let Some(lines) = lines else {
             let text = format!("The object is no text, or has more than {RECORDS_MAX} records.");
             return self.end(&job, "FAILED", Some(&text), None).await;
         };
         let steps = self.lots(job, &lines, action, format).await?;
         let Some((job, mut steps)) = steps else { return Ok(0) };
-        let failed: Vec<Failed> =
-            lines.iter().filter_map(|line| suppression_file::record(*line, format, action).err()).collect();
+        if usize::try_from(job.processed).is_ok_and(|done| done < lines.len()) {
+            let ended: Result<(), store::Error> =
+                self.store.write(move |tx| Box::pin(async move { import_jobs::end_turn(tx, &job).await })).await;
+            return ended.map(|()| steps);
+        }
+        let failed = || lines.iter().filter_map(|line| suppression_file::record(*line, format, action).err()).collect();
+        let Ok::<Vec<Failed>, _>(failed) = self.compute.in_place(&account, failed).await else { return Ok(steps) };
         if failed.is_empty() {
             steps += self.end(&job, "COMPLETED", None, None).await?;
             return Ok(steps);
@@ -199,7 +209,7 @@ impl Imports {
         Ok(steps)
     }
 
-    /// Works what is left of the lines. `None`: somebody else has the job.
+    /// Works what is left of the lines, as far as one turn goes. `None`: somebody else has the job.
     async fn lots(
         &self,
         mut job: ImportJob,
@@ -210,6 +220,7 @@ impl Imports {
         let mut steps = 0;
         while let Some(left) = usize::try_from(job.processed).ok().and_then(|done| lines.get(done..))
             && !left.is_empty()
+            && steps < TURN
         {
             let lot = left.get(..LOT).unwrap_or(left);
             let mut records: Vec<Record> =
@@ -261,6 +272,44 @@ impl Imports {
             })
             .await;
         ended.map(|()| 1)
+    }
+}
+
+impl Pieces for Imports {
+    type Piece = Turn;
+    type Error = store::Error;
+
+    async fn take(&self, room: usize) -> Result<Taken<Turn>, store::Error> {
+        let mut taken = Taken { pieces: vec![], more: false };
+        if !self.store.has_room() {
+            return Ok(taken);
+        }
+        // Mostly none is due, and then nobody is kept from writing.
+        while taken.pieces.len() < room && import_jobs::any_due(&mut self.store.reader().await?).await? {
+            let full: Vec<String> = self.accounts.holders_without(1);
+            taken.more |= !full.is_empty();
+            let claimed: Result<_, store::Error> = self
+                .store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let until = tx.now() + LEASE;
+                        import_jobs::claim(tx, until, &full).await
+                    })
+                })
+                .await;
+            let Some(job) = claimed? else { break };
+            let Some(share) = self.accounts.take(&job.account.to_string(), 1) else {
+                // Somebody was quicker: the job comes again.
+                self.store.write(move |tx| Box::pin(async move { import_jobs::end_turn(tx, &job).await })).await?;
+                break;
+            };
+            taken.pieces.push(Turn { job, _share: share });
+        }
+        Ok(taken)
+    }
+
+    async fn work(&self, turn: Turn) -> Result<usize, store::Error> {
+        self.job(turn.job).await
     }
 }
 

@@ -156,7 +156,7 @@ impl Outbound {
             let round = Round::without_call(Ending::BadAddress, "");
             return Ok(self.finish(parcel, round, started_at));
         };
-        let way = match self.way(envelope).await {
+        let way = match self.way(&parcel.mail.account, envelope).await {
             Ok(way) => way,
             Err(no_place) => return Ok(self.put_off(parcel, no_place)),
         };
@@ -176,14 +176,14 @@ impl Outbound {
     }
 
     /// The route of a mail and a place on it, or when to come again. A look-up that fails is a site of its own, which rests.
-    async fn way(&self, envelope: Envelope) -> Result<Way, NoPlace> {
+    async fn way(&self, account: &str, envelope: Envelope) -> Result<Way, NoPlace> {
         let domain = envelope.recipient.domain();
         let unknown = format!("dns {domain}");
         if let Some(no_place) = self.traffic.rests(&unknown) {
             return Err(no_place);
         }
         let route = {
-            let _asking = self.traffic.ask()?;
+            let _asking = self.traffic.ask(account)?;
             self.transport.route(domain).await
         };
         if !matches!(route.error(), Some(LookupError::Temporary(_))) {

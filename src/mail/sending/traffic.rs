@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::sync::Notify;
 
-use crate::base::{Clock, Instant, Timestamp};
+use crate::base::{Clock, Instant, Share, Shares, Timestamp};
 use crate::mail::sending::ending::Ending;
 use crate::mail::sending::pressure::{Pressure, pressure};
 
@@ -46,6 +46,8 @@ struct Shared {
     /// All places; the pool has as many workers.
     all: usize,
     state: Mutex<State>,
+    /// Look-ups under way: half of all workers may wait for the DNS, and half of those for one account's.
+    asking: Shares<String>,
 }
 
 #[derive(Default)]
@@ -53,8 +55,6 @@ struct State {
     sites: HashMap<String, Site>,
     /// Places that are held.
     held: usize,
-    /// Look-ups under way.
-    asking: usize,
     /// Jobs that wait for a place.
     waiting: usize,
     /// Those of the held places whose site has not shown that it answers.
@@ -109,7 +109,8 @@ pub struct Place {
 impl Traffic {
     /// Traffic with so many places.
     pub fn new(clock: Clock, all: usize) -> Self {
-        Self(Arc::new(Shared { clock, all, state: Mutex::default() }))
+        let asking = Shares::new(u64::try_from(all / 2).unwrap_or(u64::MAX).max(1), 1);
+        Self(Arc::new(Shared { clock, all, state: Mutex::default(), asking }))
     }
 
     /// Whether a site rests; no place is taken.
@@ -125,14 +126,9 @@ impl Traffic {
         }
     }
 
-    /// Leave to ask the DNS where a mail goes; half of all workers may wait for it.
-    pub(super) fn ask(&self) -> Result<Asking, NoPlace> {
-        let mut state = self.locked();
-        if state.asking >= (self.0.all / 2).max(1) {
-            return Err(self.later(Duration::from_secs(1), true));
-        }
-        state.asking += 1;
-        Ok(Asking(self.clone()))
+    /// Leave to ask the DNS where a mail of this account goes, until it is dropped.
+    pub(super) fn ask(&self, account: &str) -> Result<Share<String>, NoPlace> {
+        self.0.asking.take(&account.to_owned(), 1).ok_or_else(|| self.later(Duration::from_secs(1), true))
     }
 
     /// A place at a site. With `relay` it is the smart host, whose places are only limited by those of all.
@@ -345,16 +341,6 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut state = self.traffic.locked();
         state.waiting = state.waiting.saturating_sub(1);
-    }
-}
-
-/// A look-up, until it is dropped.
-pub(super) struct Asking(Traffic);
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        let mut state = self.0.locked();
-        state.asking = state.asking.saturating_sub(1);
     }
 }
 

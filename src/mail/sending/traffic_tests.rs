@@ -156,3 +156,13 @@ fn a_look_up_that_works_again_makes_the_next_failure_a_first_one() {
     drop(place);
     fails(2);
 }
+
+#[test]
+fn one_accounts_questions_leave_room_for_anothers() {
+    let (traffic, _) = traffic(40);
+    let asking: Vec<_> = std::iter::from_fn(|| traffic.ask("greedy").ok()).collect();
+    assert_eq!(asking.len(), 10, "half of those that may wait for the dns");
+    assert!(traffic.ask("other").is_ok());
+    drop(asking);
+    assert!(traffic.ask("greedy").is_ok());
+}

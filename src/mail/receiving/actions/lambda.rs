@@ -74,8 +74,12 @@ pub async fn run(
         run.effects.push(Effect::Hand(Task::Function { function: function.clone(), payload }));
         return Flow::Continue;
     }
-    let answer = run.functions.invoke(function, how, payload.into_bytes()).await;
-    match judge(answer) {
+    let asked = run.functions.invoke(function, how, payload.into_bytes());
+    let judged = match run.endpoints.ask(Some(run.account), &function.to_string(), asked).await {
+        Ok(answer) => judge(answer),
+        Err(rests) => Err((rests.to_string(), true)),
+    };
+    match judged {
         Ok(flow) => flow,
         Err((text, temporary)) => {
             run.fail(Reason::Deferred, format!("Lambda action, function {function}: {text}"), temporary);

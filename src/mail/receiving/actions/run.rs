@@ -7,12 +7,13 @@ use crate::mail::receiving::actions::forward::Forward;
 use crate::mail::receiving::actions::lambda::Flow;
 use crate::mail::receiving::actions::webhook::Hook;
 use crate::mail::receiving::actions::{add_header, bounce, forward, lambda, s3, sns, sqs, stop, webhook};
+use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::matching;
 use crate::mail::receiving::notification::{ActionTaken, Facts, write};
 use crate::mail::receiving::rules::{Action, Rule};
 use crate::outlets::Functions;
-use crate::outlets::objects::Objects;
+use crate::outlets::objects::{Metadata, ObjectError, Objects};
 use crate::store::vault::Vault;
 use crate::workers::Reason;
 
@@ -78,6 +79,8 @@ pub struct Run<'a> {
     pub objects: &'a Objects,
     /// What can be called.
     pub functions: &'a Functions,
+    /// What is known of those who are waited for.
+    pub endpoints: &'a Endpoints,
     /// Whether no other attempt follows, so that what failed for now has failed.
     pub last_attempt: bool,
     /// The time.
@@ -97,6 +100,19 @@ impl Run<'_> {
         message.extend_from_slice(self.fields.as_bytes());
         message.extend_from_slice(self.raw);
         message.into()
+    }
+
+    /// Stores an object, unless its bucket let somebody wait in vain lately: then the failure says so, for now.
+    pub async fn put(&self, bucket: &str, key: &str, data: Bytes, metadata: &Metadata) -> Result<(), (String, bool)> {
+        let put = self.objects.put_with(bucket, key, data, metadata);
+        match self.endpoints.ask(Some(self.account), &format!("bucket {bucket}"), put).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key | ObjectError::Container);
+                Err((error.to_string(), temporary))
+            }
+            Err(rests) => Err((rests.to_string(), true)),
+        }
     }
 
     /// Tells the topic what was done, without the mail itself.

@@ -6,7 +6,7 @@ use crate::base::{Arn, EmailAddress};
 use crate::mail::receiving::actions::Run;
 use crate::mail::receiving::notification::ActionTaken;
 use crate::outlets::envelope;
-use crate::outlets::objects::{Metadata, ObjectError, key};
+use crate::outlets::objects::{Metadata, key};
 use crate::store::vault::VaultError;
 use crate::workers::Reason;
 
@@ -33,14 +33,14 @@ pub async fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], place: Place<'
             return run.fail(Reason::Refused, text, true);
         }
     };
-    match run.objects.put_with(bucket, &key, data, &metadata).await {
+    match run.put(bucket, &key, data, &metadata).await {
         Ok(()) => {
             if let Some(topic) = topic {
                 let action = ActionTaken::s3(topic, bucket, prefix, &key);
                 run.tell(topic, recipients, &action);
             }
         }
-        Err(error) => failed(run, "S3", bucket, &key, &error),
+        Err(failure) => failed(run, "S3", (bucket, &key), failure),
     }
 }
 
@@ -56,8 +56,7 @@ fn encrypted(run: &Run<'_>, kms: &str) -> Result<(Bytes, Metadata), VaultError> 
 }
 
 /// Keeps the failure of an action that could not store an object.
-pub(super) fn failed(run: &mut Run<'_>, action: &str, bucket: &str, key: &str, error: &ObjectError) {
-    let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key | ObjectError::Container);
+pub(super) fn failed(run: &mut Run<'_>, action: &str, (bucket, key): (&str, &str), (text, temporary): (String, bool)) {
     let reason = if temporary { Reason::Unreachable } else { Reason::Refused };
-    run.fail(reason, format!("{action} action, bucket {bucket}, key {key}: {error}"), temporary);
+    run.fail(reason, format!("{action} action, bucket {bucket}, key {key}: {text}"), temporary);
 }

@@ -10,7 +10,7 @@ use crate::mail::message::parts::{Attached, Text};
 use crate::mail::receiving::actions::{Effect, Run, s3};
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::{ActionTaken, MailPart, ReceiptPart, told};
-use crate::outlets::objects::key;
+use crate::outlets::objects::{Metadata, key};
 use crate::workers::Reason;
 
 /// Where the rule says that a mail goes.
@@ -118,10 +118,10 @@ async fn place(run: &mut Run<'_>, hook: Hook<'_>, name: &str, data: Bytes) -> Op
     let Some(bucket) = hook.bucket else { return Some(None) };
     // The mail's own key may be an object's: a folder of this name would be in its way.
     let object_key = format!("{}.parts/{name}", key(hook.prefix, &run.facts.message_id));
-    match run.objects.put(bucket, &object_key, data).await {
+    match run.put(bucket, &object_key, data, &Metadata::new()).await {
         Ok(()) => Some(Some(Place { bucket_name: bucket.to_owned(), object_key })),
-        Err(error) => {
-            s3::failed(run, "webhook", bucket, &object_key, &error);
+        Err(failure) => {
+            s3::failed(run, "webhook", (bucket, &object_key), failure);
             None
         }
     }
