@@ -38,7 +38,7 @@ class Server(machine.Program):
                  "--submissions": self.submissions}
         listen = [part for flag, port in ports.items() for part in (flag, f"127.0.0.1:{port}")]
         args = [BINARY, "serve", "--data-dir", self.home, *listen, "--hostname", "mail.postrider.test", "--log", "warn",
-                "--smtp-sessions-per-peer", 1000, *flags]
+                "--smtp-sessions", 2000, "--smtp-sessions-per-peer", 1000, *flags]
         super().__init__(args, self.home.parent / "postrider.log", env=self.settings)
         self.until(lambda: machine.answers(f"{self.url}/_postrider/health"), "Postrider")
 
