@@ -39,7 +39,7 @@ class Server(machine.Program):
         ports = {"--http": self.http, "--smtp": self.smtp, "--submission": self.submission,
                  "--submissions": self.submissions}
         listen = [part for flag, port in ports.items() for part in (flag, f"127.0.0.1:{port}")]
-        sessions = ["--smtp-sessions-per-peer", self.per_peer] if self.per_peer else []
+        sessions = ["--smtp-sessions", 2 * self.per_peer, "--smtp-sessions-per-peer", self.per_peer] if self.per_peer else []
         args = [BINARY, "serve", "--data-dir", self.home, *listen, "--hostname", "mail.postrider.test", "--log", "warn",
                 *sessions, *flags]
         super().__init__(args, self.home.parent / "postrider.log", env=self.settings)

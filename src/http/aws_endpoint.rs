@@ -96,15 +96,14 @@ impl AwsEndpoint {
             peer: address,
             id: ids::uuid(),
         });
-        let refused = |request: &Request, failure: Failure| {
-            Err(self.finish(&Asked::of(request), began, refuse(request, failure)))
-        };
+        let refused =
+            |request: &Request, failure: Failure| self.finish(&Asked::of(request), began, refuse(request, failure));
         if seat.as_ref().is_some_and(Seat::in_reserve) {
-            return refused(&request, no_place());
+            return Err(refused(&request, no_place()));
         }
         let allowance = match self.gate.allowance(&request).await {
             Ok(allowance) => allowance,
-            Err(error) => return refused(&request, error.into()),
+            Err(error) => return Err(refused(&request, error.into())),
         };
         let mut charge = self.memory.charge(address, allowance.whose);
         let (max, hashes, clock) = (allowance.max, self.gate.hashes(), &self.clock);
@@ -114,7 +113,7 @@ impl AwsEndpoint {
                 (request.body, request.body_hash) = (body, hash);
                 Ok(Received { arrived: Arrived { request, standing: allowance.standing, charge }, seat, began })
             }
-            Err(error) => refused(&request, body_failure(error, &request, allowance.otherwise)),
+            Err(error) => Err(refused(&request, body_failure(error, &request, allowance.otherwise))),
         }
     }
 
