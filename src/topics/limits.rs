@@ -84,7 +84,9 @@ impl Topics {
             .read(|tx| {
                 Box::pin(async move {
                     Ok(match &asked {
-                        Limited::Topics(account, region, fifo) => topics::count(tx, account, region, *fifo, max).await?,
+                        Limited::Topics(account, region, fifo) => {
+                            topics::count(tx, account, region, *fifo, max).await?
+                        }
                         Limited::Subscriptions(topic) => subscriptions::count_of_topic(tx, *topic, max).await?,
                         Limited::Pending(owner, region) => subscriptions::count_pending(tx, owner, region, max).await?,
                         Limited::FilterPolicies(owner, region) => {
@@ -119,7 +121,8 @@ impl Topics {
         pending: bool,
     ) -> Result<Option<Error>, Error> {
         // A FIFO topic has so few that they are counted with the subscription.
-        let mut fits = topic.resource.ends_with(SUFFIX) || self.has_room(Limited::Subscriptions(self.id(topic).await?)).await?;
+        let mut fits =
+            topic.resource.ends_with(SUFFIX) || self.has_room(Limited::Subscriptions(self.id(topic).await?)).await?;
         fits = fits && (!pending || self.has_room(Limited::Pending(owner.clone(), topic.region.clone())).await?);
         Ok((!fits).then_some(Error::TooManySubscriptions))
     }

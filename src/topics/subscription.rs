@@ -100,7 +100,9 @@ impl Topics {
         let full = self.no_more(&wish, protocol, kept.contains_key("FilterPolicy")).await?;
         let (base, ways) = (self.base_for(protocol, wish.base_url.as_deref()), self.ways().clone());
         self.store()
-            .write(move |tx| Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, (base, full)).await }))
+            .write(move |tx| {
+                Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, (base, full)).await })
+            })
             .await
     }
 

@@ -37,9 +37,8 @@ async fn call(house: &House, form: &[(&str, &str)]) -> (u16, String) {
         .iter()
         .fold(format!("AWS4{SECRET}").into_bytes(), |key, part| mac(&key, part));
     let signature = hex(mac(&key, &to_sign));
-    let claim = format!(
-        "AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}"
-    );
+    let claim =
+        format!("AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}");
     let answer = reqwest::Client::new()
         .post(house.endpoint())
         .header("host", FOREIGN)

@@ -75,7 +75,12 @@ impl Drop for Webhook {
 
 impl Webhook {
     pub async fn start() -> Self {
-        let inner = Arc::new(Inner { arrived: Mutex::default(), answers: Mutex::default(), bell: Notify::new(), open: watch::Sender::new(true) });
+        let inner = Arc::new(Inner {
+            arrived: Mutex::default(),
+            answers: Mutex::default(),
+            bell: Notify::new(),
+            open: watch::Sender::new(true),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let router = Router::new().fallback(take).with_state(inner.clone());

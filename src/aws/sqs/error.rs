@@ -101,7 +101,9 @@ impl ServiceError for SqsError {
             }
             Core::Kms(error) => kms_shape(error),
             Core::TwoEncryptions => ErrorShape::sender("InvalidAttributeName", 400),
-            Core::TooMany { .. } | Core::TooManyQueues(_) => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
+            Core::TooMany { .. } | Core::TooManyQueues(_) => {
+                ErrorShape::sender("OverLimit", 400).query("OverLimit", 403)
+            }
             Core::Denied(_) => {
                 ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403).query("AccessDenied", 403)
             }
