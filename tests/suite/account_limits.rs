@@ -7,7 +7,7 @@ use postrider::store::{self, topics};
 use postrider::topics::{Error, Limits};
 
 use crate::both_engines;
-use crate::house::House;
+use crate::house::{House, credentials};
 use crate::topics_bench::bench;
 
 const POLICY: &str = "{\"a\":[\"b\"]}";
@@ -155,7 +155,7 @@ both_engines! {
         assert_eq!(answer.status().as_u16(), 403);
         let text = answer.text().await.expect("a text");
         assert!(text.contains("<Code>OverLimit</Code>"), "{text}");
-        let (_, credentials) = house.other_account().await;
-        house.sqs_as(credentials).create_queue().queue_name("c").send().await.expect("another account's");
+        let other = house.sqs_as(credentials("111122223333", "any"));
+        other.create_queue().queue_name("c").send().await.expect("another account's");
     }
 }

@@ -28,6 +28,8 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["serve", "--smtp-tarpit", "21"], "smtp-tarpit 21 is not from 0 to 20"),
         (vec!["serve", "--smtp-connections-per-minute", "0"], "smtp-connections-per-minute 0"),
         (vec!["serve", "--smtp-sessions-per-peer", "0"], "smtp-sessions-per-peer 0"),
+        (vec!["serve", "--queues-per-account", "0"], "queues-per-account 0 is not from 1 to 10000000"),
+        (vec!["serve", "--regions", "us-east-1,Moon"], "a region's name"),
         (vec!["serve", "--object-store", "floppy"], "floppy"),
         (vec!["serve", "--object-store", "azure"], "azure-account"),
         (vec!["serve", "--gcs-service-account", "/nowhere", "--object-store", "gcs"], "/nowhere"),
