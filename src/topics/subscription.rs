@@ -12,6 +12,7 @@ use crate::topics::endpoint::{self, Protocol};
 use crate::topics::page::{self, Page};
 use crate::topics::replay;
 use crate::topics::rules::SUFFIX;
+use crate::topics::sieve::check_policy;
 use crate::topics::topic::{self, find, hold};
 use crate::topics::{Error, Topics, Ways};
 
@@ -96,7 +97,7 @@ impl Topics {
             let why = "required for subscriptions to delivery streams".to_owned();
             return Err(Error::AttributeValue("SubscriptionRoleArn", why));
         }
-        attributes::filter_policy(&kept)?;
+        check_policy(self.compute(), &wish.topic.account, &kept).await?;
         let (base, ways) = (self.base_url(wish.base_url.as_deref()), self.ways().clone());
         self.store()
             .write(move |tx| Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, base).await }))

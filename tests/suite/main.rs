@@ -1,6 +1,7 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod accepting;
 mod access;
+mod budgets;
 mod command_line;
 mod complaints;
 mod crowd;
