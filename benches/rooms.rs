@@ -180,7 +180,10 @@ fn requests(c: &mut Criterion) {
         b.iter(|| policy.matches(black_box(&facts), &mut Budget::new(100_000)));
     });
     c.bench_function("filter policy, read a body and match", |b| {
-        b.iter(|| Facts::of_body(black_box(body)).is_some_and(|facts| policy.matches(&facts, &mut Budget::new(100_000)) == Ok(true)));
+        b.iter(|| {
+            Facts::of_body(black_box(body))
+                .is_some_and(|facts| policy.matches(&facts, &mut Budget::new(100_000)) == Ok(true))
+        });
     });
 }
 

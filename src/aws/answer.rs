@@ -3,7 +3,7 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::call::{Call, Caller, Target, writer};
 use crate::aws::error::{ErrorShape, Failure};
-use crate::aws::operation::Operation;
+use crate::aws::operation::{Operation, READ_HERE_MAX};
 use crate::aws::protocol::reply::Reply;
 use crate::aws::protocol::rest_json::Labels;
 use crate::aws::request::Request;
@@ -37,7 +37,7 @@ pub async fn answer(services: &Services, gate: &Gate, request: Box<Request>) -> 
         }
     };
     answer.service = Some(target.api.name);
-    answer.reply = match admit(gate, &request, target, &mut answer).await {
+    answer.reply = match admit(services, gate, &request, target, &mut answer).await {
         Ok((caller, operation, labels)) => {
             let Target { api, protocol } = target;
             Call { api, protocol, operation, request, labels }.run(services, &caller).await
@@ -49,6 +49,7 @@ pub async fn answer(services: &Services, gate: &Gate, request: Box<Request>) -> 
 
 /// Who calls, and which operation.
 async fn admit(
+    services: &Services,
     gate: &Gate,
     request: &Request,
     target: Target,
@@ -59,7 +60,17 @@ async fn admit(
     }
     let identity = gate.identify(request, target.api, target.is_anonymous(request)).await?;
     answer.caller = Some((identity.account.clone(), identity.region.clone()));
-    let (operation, labels) = Call::find(target, request)?;
+    let find = move |request: &Request| {
+        let (operation, labels) = Call::find(target, request)?;
+        Ok::<_, Failure>((operation, labels, once(request, target, operation.name)))
+    };
+    let (operation, labels, once) = if request.body.len() <= READ_HERE_MAX {
+        find(request)?
+    } else {
+        let (whose, asked) = (identity.account.as_str(), request.clone());
+        // The steps are in proportion to the length, which has a limit.
+        services.compute.run(whose, 0, move |_| find(&asked)).await.map_err(Failure::not_done)??
+    };
     answer.operation = Some(operation.name);
     let caller = Caller {
         account: identity.account,
@@ -68,7 +79,7 @@ async fn admit(
         endpoint: request.endpoint(),
         request_id: request.id.clone(),
         source_ip: request.peer,
-        once: once(request, target, operation.name)?,
+        once: once?,
     };
     Ok((caller, operation, labels))
 }

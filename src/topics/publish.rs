@@ -147,8 +147,7 @@ impl Topics {
                     let few =
                         if early { subscriptions::confirmed(tx, topic.id, 0, AT_ONCE + 1).await? } else { vec![] };
                     let few = Some(few).filter(|few| early && few.len() <= AT_ONCE as usize);
-                    let filtered =
-                        if early { vec![] } else { subscriptions::filtered(tx, topic.id, AT_ONCE).await? };
+                    let filtered = if early { vec![] } else { subscriptions::filtered(tx, topic.id, AT_ONCE).await? };
                     Ok::<_, Error>(Ahead { rules, protocols, few, filtered })
                 })
             })

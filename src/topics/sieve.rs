@@ -134,12 +134,9 @@ pub(in crate::topics) async fn check_policy(
     account: &AccountId,
     attributes: &Attributes,
 ) -> Result<(), Error> {
-    if attributes.get("FilterPolicy").is_none_or(|policy| policy.len() <= READ_HERE_MAX) {
-        return attributes::filter_policy(attributes).map(drop);
-    }
-    let attributes = attributes.clone();
-    // The steps are in proportion to the length, which has a limit.
-    compute.run(account.as_str(), 0, move |_| attributes::filter_policy(&attributes).map(drop)).await?
+    let Some(policy) = attributes.get("FilterPolicy") else { return Ok(()) };
+    let (size, attributes) = ((policy.len(), READ_HERE_MAX), attributes.clone());
+    compute.linear(account.as_str(), size, move || attributes::filter_policy(&attributes).map(drop)).await?
 }
 
 const TOO_MANY_STEPS: &str = "a filter policy takes too many steps for a message, and lets it not pass";
@@ -194,10 +191,7 @@ fn judge_each(
 }
 
 impl<'a> Looked<'a> {
-    fn new(
-        attributes: &'a MessageAttributes,
-        wording: &'a (dyn Fn(Protocol) -> &'a str + Send + Sync),
-    ) -> Self {
+    fn new(attributes: &'a MessageAttributes, wording: &'a (dyn Fn(Protocol) -> &'a str + Send + Sync)) -> Self {
         Self { attributes, wording, of_attributes: None, of_bodies: BTreeMap::new() }
     }
 

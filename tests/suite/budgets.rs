@@ -120,6 +120,31 @@ both_engines! {
         house.stop().await;
     }
 
+    async fn large_requests_and_messages_are_read_as_small_ones_are(engine: Engine) {
+        let house = House::dev(engine).await;
+        let watched = Watched::new(&house).await;
+        for size in [1_000, 3_000_000] {
+            let raw = format!("From: {}\r\nTo: b@y.example\r\nSubject: s\r\n\r\n{}", Watched::FROM, "x\r\n".repeat(size / 3));
+            let message = aws_sdk_ses::types::RawMessage::builder().data(raw.clone().into_bytes().into());
+            let message = message.build().expect("a message");
+            house.ses().send_raw_email().raw_message(message).send().await.expect("accepted");
+            let message = aws_sdk_sesv2::types::RawMessage::builder().data(raw.into_bytes().into());
+            let content = EmailContent::builder().raw(message.build().expect("a message")).build();
+            watched.ses.send_email().content(content).send().await.expect("accepted");
+            let text = aws_sdk_sesv2::types::Content::builder().data("y\r\n".repeat(size / 3)).build().expect("a text");
+            let subject = aws_sdk_sesv2::types::Content::builder().data("s").build().expect("a text");
+            let body = aws_sdk_sesv2::types::Body::builder().text(text).build();
+            let simple = aws_sdk_sesv2::types::Message::builder().subject(subject).body(body).build();
+            let to = Destination::builder().to_addresses("b@y.example").build();
+            let call = watched.ses.send_email().from_email_address(Watched::FROM).destination(to);
+            call.content(EmailContent::builder().simple(simple).build()).send().await.expect("accepted");
+        }
+        let small: usize = "x=1&".len() * 200_000;
+        let many = reqwest::Client::new().post(house.endpoint()).body("x=1&".repeat(small / 4)).send().await;
+        assert!(many.expect("answered").status().is_client_error(), "a form of more values than any request has");
+        house.stop().await;
+    }
+
     async fn filter_policies_with_many_dots_and_values_hold_up_nobody(engine: Engine) {
         let house = House::serve(engine).await;
         let sns = house.sns();

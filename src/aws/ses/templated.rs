@@ -67,7 +67,8 @@ impl Letter {
             attachments: Vec::new(),
             headers: Vec::new(),
         };
-        let (raw, unrendered) = compose_from::<SesError>(&services.templates, &caller.account, &self.template, data, draft).await?;
+        let (raw, unrendered) =
+            compose_from::<SesError>(&services.templates, &caller.account, &self.template, data, draft).await?;
         let (source, set) = (self.from.address.clone(), self.configuration_set.clone());
         let submission = submission(caller, source, recipients.all, raw, tags, set)?;
         let (return_path, grants) = (self.return_path.clone(), self.grants.clone());

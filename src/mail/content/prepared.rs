@@ -55,12 +55,7 @@ impl Data {
 
 impl Prepared {
     /// Checks parts of a template of `account`.
-    pub(super) async fn new(
-        compute: &Compute,
-        account: &AccountId,
-        name: String,
-        parts: Parts,
-    ) -> Result<Self, Error> {
+    pub(super) async fn new(compute: &Compute, account: &AccountId, name: String, parts: Parts) -> Result<Self, Error> {
         let parts = Arc::new(parts);
         let (given, called) = (parts.clone(), name.clone());
         let keep = parts.size() <= KEPT_READ_MAX;

@@ -65,7 +65,9 @@ impl Facts {
             },
             Value::Text(text) if attribute.data_type.split('.').next() == Some("Number") => {
                 let number = text.parse().ok().and_then(Number::new);
-                vec![number.map_or_else(|| Fact::Text(text.clone().into()), |number| Fact::Number(number, text.clone()))]
+                vec![
+                    number.map_or_else(|| Fact::Text(text.clone().into()), |number| Fact::Number(number, text.clone())),
+                ]
             }
             Value::Text(text) => vec![Fact::Text(text.clone().into())],
         };
