@@ -99,6 +99,7 @@ impl Parts {
         let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
         let services = Services {
             clock: clock.clone(),
+            compute: compute.clone(),
             queues,
             topics: topics.clone(),
             identities: identities(settings, store, clock, bound_url, dns),
@@ -108,7 +109,7 @@ impl Parts {
             templates: Templates::new(store.clone(), clock.clone()).with_compute(compute.clone()),
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door)
                 .with_simulator(simulator.clone())
-                .with_compute(compute),
+                .with_compute(compute.clone()),
             imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
@@ -121,7 +122,8 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?.with_return_paths(paths.clone());
+        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
+        let inbound = inbound.with_compute(compute).with_return_paths(paths.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)

@@ -3,7 +3,7 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::call::{Call, Caller, Target, writer};
 use crate::aws::error::{ErrorShape, Failure, no_room};
-use crate::aws::operation::Operation;
+use crate::aws::operation::{Operation, READ_HERE_MAX};
 use crate::aws::protocol::reply::{Reply, Writer};
 use crate::aws::protocol::rest_json::Labels;
 use crate::aws::request::{Arrived, Request};
@@ -42,7 +42,7 @@ pub async fn answer(services: &Services, gate: &Gate, arrived: Arrived) -> Answe
     };
     answer.service = Some(target.api.name);
     let Target { api, protocol } = target;
-    match admit(gate, &request, (target, standing), &mut charge, &mut answer).await {
+    match admit(services, gate, &request, (target, standing), &mut charge, &mut answer).await {
         Ok((caller, operation, labels)) => {
             let query_mode = target.writer(&request).query_mode;
             let memory = charge.memory().clone();
@@ -69,6 +69,7 @@ fn take_room(reply: Reply, mut charge: Charge, writer: Writer) -> (Reply, Option
 
 /// Who calls, and which operation.
 async fn admit(
+    services: &Services,
     gate: &Gate,
     request: &Request,
     (target, standing): (Target, Standing),
@@ -85,7 +86,17 @@ async fn admit(
     let whose = Whose::Account(identity.account.clone());
     charge.belong_to(whose).map_err(|full| no_room(full, target.api.throttled))?;
     answer.caller = Some((identity.account.clone(), identity.region.clone()));
-    let (operation, labels) = Call::find(target, request)?;
+    let find = move |request: &Request| {
+        let (operation, labels) = Call::find(target, request)?;
+        Ok::<_, Failure>((operation, labels, once(request, target, operation.name)))
+    };
+    let (operation, labels, once) = if request.body.len() <= READ_HERE_MAX {
+        find(request)?
+    } else {
+        let (whose, asked) = (identity.account.as_str(), request.clone());
+        // The steps are in proportion to the length, which has a limit.
+        services.compute.run(whose, 0, move |_| find(&asked)).await.map_err(Failure::not_done)??
+    };
     answer.operation = Some(operation.name);
     let caller = Caller {
         account: identity.account,
@@ -94,7 +105,7 @@ async fn admit(
         endpoint: request.endpoint(),
         request_id: request.id.clone(),
         source_ip: request.peer,
-        once: once(request, target, operation.name)?,
+        once: once?,
     };
     Ok((caller, operation, labels))
 }

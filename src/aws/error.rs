@@ -1,4 +1,5 @@
 //! What a service's error is on the wire: one row per error, from which each protocol picks its columns.
+use crate::workers::NotDone;
 
 use crate::base::memory::Full;
 
@@ -119,6 +120,18 @@ impl Failure {
     pub fn internal(shape: ErrorShape, cause: impl Into<String>) -> Self {
         let message = "We encountered an internal error. Please try again.".to_owned();
         Self { shape, message, cause: Some(cause.into()) }
+    }
+}
+
+impl Failure {
+    /// Work for the request that was not done: too much of its account's waits.
+    pub fn not_done(error: NotDone) -> Self {
+        match error {
+            NotDone::Crowded => {
+                Self::new(ErrorShape::sender("ThrottlingException", 400).query("Throttling", 400), "Rate exceeded")
+            }
+            NotDone::Broken => Self::internal(ErrorShape::internal("InternalFailure"), error.to_string()),
+        }
     }
 }
 

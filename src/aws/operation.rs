@@ -14,6 +14,9 @@ use crate::aws::protocol::rest_json::Route;
 use crate::aws::protocol::{form_decode, json, rest_json};
 use crate::aws::service::{Protocol, Services};
 
+/// Octets of a body that is read on the thread that answers others: a fraction of a millisecond.
+pub(super) const READ_HERE_MAX: usize = 256 * 1024;
+
 /// What an operation's row runs.
 pub type Run = for<'a> fn(&'a Services, &'a Caller, Call) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
@@ -62,16 +65,24 @@ pub use operations;
 /// Decodes the call's input, runs `function`, and encodes its result or error.
 pub async fn run<'a, I, O, E, F>(services: &'a Services, caller: &'a Caller, call: Call, function: F) -> Reply
 where
-    I: DeserializeOwned,
+    I: DeserializeOwned + Send + 'static,
     O: Serialize,
     E: ServiceError,
     F: AsyncFnOnce(&'a Services, &'a Caller, I) -> Result<O, E>,
 {
     let writer = call.writer(caller);
     let (api, operation) = (call.api, call.operation);
-    let input = match decode::<I>(call, caller) {
-        Ok(input) => input,
-        Err(refusal) => return writer.failure((api.refuse)(&refusal)),
+    let decoded = if call.request.body.len() <= READ_HERE_MAX {
+        Ok(decode::<I>(call, &caller.endpoint))
+    } else {
+        let endpoint = caller.endpoint.clone();
+        // The steps are in proportion to the length, which has a limit.
+        services.compute.run(caller.account.as_str(), 0, move |_| decode::<I>(call, &endpoint)).await
+    };
+    let input = match decoded {
+        Ok(Ok(input)) => input,
+        Ok(Err(refusal)) => return writer.failure((api.refuse)(&refusal)),
+        Err(not_done) => return writer.failure(Failure::not_done(not_done)),
     };
     match function(services, caller, input).await {
         Ok(output) => writer.result(operation.name, &output),
@@ -80,7 +91,7 @@ where
 }
 
 /// The request goes here: what is decoded may be waited with for long.
-fn decode<I: DeserializeOwned>(call: Call, caller: &Caller) -> Result<I, Refusal> {
+fn decode<I: DeserializeOwned>(call: Call, endpoint: &str) -> Result<I, Refusal> {
     let request = &call.request;
     match call.protocol {
         Protocol::Json => json::decode(&request.body),
@@ -88,7 +99,7 @@ fn decode<I: DeserializeOwned>(call: Call, caller: &Caller) -> Result<I, Refusal
         Protocol::Query => {
             let mut form = query_form(request)?;
             if !call.api.path_member.is_empty() && request.path.len() > 1 {
-                form.set_default(call.api.path_member, format!("{}{}", caller.endpoint, request.path));
+                form.set_default(call.api.path_member, format!("{endpoint}{}", request.path));
             }
             form_decode::decode(&form, call.api.names)
         }

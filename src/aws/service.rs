@@ -10,12 +10,15 @@ use crate::mail::receiving::Receiving;
 use crate::mail::sending::{Imports, Sending};
 use crate::queues::Queues;
 use crate::topics::Topics;
+use crate::workers::Compute;
 
 /// What the operations work with: one handle per core. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
     /// The time.
     pub clock: Clock,
+    /// Where large requests are read.
+    pub compute: Compute,
     /// SQS's queues.
     pub queues: Queues,
     /// SNS's topics and subscriptions.
@@ -182,6 +185,7 @@ impl Services {
         let door = sending::Settings { limits: sending::Limits::Unlimited, hostname };
         let services = Self {
             clock: clock.clone(),
+            compute: Compute::default(),
             queues,
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), settings, std::sync::Arc::new(dns)),

@@ -9,7 +9,7 @@ use crate::store::subscriptions::Subscription;
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::filter_policy::{Facts, Scope};
-use crate::topics::{Attribute, Error, Value, attributes};
+use crate::topics::{Attribute, Attributes, Error, Value, attributes};
 use crate::workers::Compute;
 
 /// Steps that the policies of one call may take: some 500 ms at the most, of the account's own turns.
@@ -20,6 +20,8 @@ const POLICY_STEPS_MAX: u64 = 1_000_000;
 /// Steps that policies may take inside a transaction, which others wait for: those that were changed since it was looked
 /// ahead, or all where nobody looked ahead.
 const STEPS_INSIDE: u64 = 20_000;
+/// Octets of a policy that is read on the thread that asks for it: a fraction of a millisecond.
+const READ_HERE_MAX: usize = 16 * 1024;
 /// Octets of JSON that are read for a step.
 const OCTETS_PER_STEP: usize = 8;
 
@@ -121,6 +123,20 @@ impl Sieve {
     pub fn is_spent(&self) -> bool {
         self.inside.is_spent()
     }
+}
+
+/// Checks the filter policy among a subscription's attributes, for a caller of `account`.
+///
+/// # Errors
+/// A policy that cannot be read; too much work of the account that waits.
+pub(in crate::topics) async fn check_policy(
+    compute: &Compute,
+    account: &AccountId,
+    attributes: &Attributes,
+) -> Result<(), Error> {
+    let Some(policy) = attributes.get("FilterPolicy") else { return Ok(()) };
+    let (size, attributes) = ((policy.len(), READ_HERE_MAX), attributes.clone());
+    compute.linear(account.as_str(), size, move || attributes::filter_policy(&attributes).map(drop)).await?
 }
 
 const TOO_MANY_STEPS: &str = "a filter policy takes too many steps for a message, and lets it not pass";

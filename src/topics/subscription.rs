@@ -12,6 +12,7 @@ use crate::topics::endpoint::{self, Protocol};
 use crate::topics::page::{self, Page};
 use crate::topics::replay;
 use crate::topics::rules::SUFFIX;
+use crate::topics::sieve::check_policy;
 use crate::topics::topic::{self, find, hold};
 use crate::topics::{Error, Topics, Ways};
 
@@ -96,7 +97,7 @@ impl Topics {
             let why = "required for subscriptions to delivery streams".to_owned();
             return Err(Error::AttributeValue("SubscriptionRoleArn", why));
         }
-        attributes::filter_policy(&kept)?;
+        check_policy(self.compute(), &wish.topic.account, &kept).await?;
         let full = self.no_more(&wish, protocol, kept.contains_key("FilterPolicy")).await?;
         let (base, ways) = (self.base_for(protocol, wish.base_url.as_deref()), self.ways().clone());
         self.store()

@@ -4,7 +4,9 @@ use crate::store::subscriptions::{self, State};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
 use crate::topics::endpoint::Protocol;
+use crate::topics::filter_policy::Scope;
 use crate::topics::replay;
+use crate::topics::sieve::check_policy;
 use crate::topics::subscription::{find_subscription, hold_subscription, raw};
 use crate::topics::topic::{self, hold};
 use crate::topics::{Error, Topics};
@@ -70,6 +72,7 @@ impl Topics {
             _ => None,
         };
         let (arn, name, value) = (subscription.clone(), name.to_owned(), value.to_owned());
+        let checked = self.check_ahead(&arn, &name, &value).await?;
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
@@ -95,12 +98,30 @@ impl Topics {
                     } else {
                         drop(all.insert(name, value))
                     }
-                    attributes::filter_policy(&all)?;
+                    if checked.as_ref() != Some(&all) {
+                        // They changed meanwhile.
+                        attributes::filter_policy(&all)?;
+                    }
                     let filtered = all.contains_key("FilterPolicy");
                     subscriptions::set_attributes(tx, row.id, &attributes::write(&all), raw(&all), filtered).await?;
                     Ok(())
                 })
             })
             .await
+    }
+
+    /// Checks a filter policy before the transaction, since a large one takes time. Gives the attributes that it was checked
+    /// with, where there are any.
+    async fn check_ahead(&self, arn: &Arn, name: &str, value: &str) -> Result<Option<Attributes>, Error> {
+        let policy = name == "FilterPolicy" && !value.is_empty();
+        if !policy && (name != "FilterPolicyScope" || Scope::parse(value).is_none()) {
+            return Ok(None);
+        }
+        let of = arn.clone();
+        let (row, _) = self.store().read(|tx| Box::pin(async move { find_subscription(tx, &of).await })).await?;
+        let mut all = attributes::read(&row.attributes)?;
+        all.insert(name.to_owned(), value.to_owned());
+        check_policy(self.compute(), &arn.account, &all).await?;
+        Ok(Some(all))
     }
 }

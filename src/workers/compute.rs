@@ -62,6 +62,19 @@ impl Compute {
         (!budget.is_spent()).then_some(done)
     }
 
+    /// Does `work` whose time grows with `octets`, which have a limit: at once up to `here` of them, and else as
+    /// [`Compute::run`] does.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn linear<T, F>(&self, whose: &str, (octets, here): (usize, usize), work: F) -> Result<T, NotDone>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        if octets <= here { Ok(work()) } else { self.run(whose, 0, |_| work()).await }
+    }
+
     /// Does `work` when the turn of `whose` comes: an account's id, or another name of who causes the work. `work` gets
     /// `steps` and must spend them; they end also when the future that this returns is dropped.
     ///

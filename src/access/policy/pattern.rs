@@ -1,31 +1,73 @@
 //! Wildcards: `*` stands for any characters, `?` for one.
+use std::collections::HashMap;
 
-/// Whether `text` fits `pattern`. The time is at most the product of their lengths, whatever the pattern.
+/// Whether `text` fits `pattern`. The time grows with the sum of their lengths; where there is a `?`, with the product by 64.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where to go on when a guess was wrong: after the last star, one character of the text further.
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(c) = text.get(t) {
-        match pattern.get(p) {
-            Some('*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(w) if *w == '?' || w == c => {
-                p += 1;
-                t += 1;
-            }
-            _ => match retry {
-                Some((after_star, from)) => {
-                    retry = Some((after_star, from + 1));
-                    (p, t) = (after_star, from + 1);
-                }
-                None => return false,
-            },
+    let Some((first, rest)) = pattern.split_once('*') else { return after(pattern, text) == Some("") };
+    let Some(mut text) = after(first, text) else { return false };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // The first place where a piece fits leaves most to those behind it.
+    for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
+        match behind(piece, text) {
+            Some(left) => text = left,
+            None => return false,
         }
     }
-    pattern.iter().skip(p).all(|c| *c == '*')
+    match last.chars().count().checked_sub(1) {
+        None => true,
+        Some(n) => {
+            let end = text.char_indices().rev().nth(n).and_then(|(at, _)| text.get(at..));
+            end.is_some_and(|end| after(last, end).is_some())
+        }
+    }
+}
+
+/// What follows the beginning of `text` that fits `piece`, which has no `*`.
+fn after<'t>(piece: &str, text: &'t str) -> Option<&'t str> {
+    let mut left = text.chars();
+    for wanted in piece.chars() {
+        let c = left.next()?;
+        if wanted != '?' && wanted != c {
+            return None;
+        }
+    }
+    Some(left.as_str())
+}
+
+/// What follows the first place of `text` that fits `piece`, which has no `*`.
+fn behind<'t>(piece: &str, text: &'t str) -> Option<&'t str> {
+    if !piece.contains('?') {
+        return text.split_once(piece).map(|(_, left)| left);
+    }
+    // One bit for each character of the piece: whether the text up to here ends in a beginning of it (Baeza-Yates and
+    // Gonnet, "A new approach to text searching", 1992).
+    let length = piece.chars().count();
+    if length > text.len() {
+        return None;
+    }
+    let words = length.div_ceil(64);
+    let (mut any, mut of) = (vec![0_u64; words], HashMap::<char, Vec<u64>>::new());
+    for (n, wanted) in piece.chars().enumerate() {
+        let bits = if wanted == '?' { &mut any } else { of.entry(wanted).or_insert_with(|| vec![0; words]) };
+        if let Some(word) = bits.get_mut(n / 64) {
+            *word |= 1 << (n % 64);
+        }
+    }
+    let mut begun = vec![0_u64; words];
+    for (at, c) in text.char_indices() {
+        let own = of.get(&c);
+        let mut carry = 1;
+        for (n, word) in begun.iter_mut().enumerate() {
+            let bits = own.and_then(|bits| bits.get(n)).copied().unwrap_or(0) | any.get(n).copied().unwrap_or(0);
+            let next = *word >> 63;
+            *word = (*word << 1 | carry) & bits;
+            carry = next;
+        }
+        if begun.last().is_some_and(|word| word >> ((length - 1) % 64) & 1 == 1) {
+            return text.get(at + c.len_utf8()..);
+        }
+    }
+    None
 }
 
 /// Whether an ARN fits a pattern, part by part: a wildcard does not reach over one of the first five colons.
@@ -42,7 +84,36 @@ pub(super) fn fits_arn(pattern: &str, arn: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The same by trying everything.
+    fn slow(pattern: &[char], text: &[char]) -> bool {
+        match (pattern, text) {
+            ([], _) => text.is_empty(),
+            (['*', rest @ ..], _) => (0..=text.len()).any(|n| slow(rest, &text[n..])),
+            ([w, rest @ ..], [c, left @ ..]) => (*w == '?' || w == c) && slow(rest, left),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn all_patterns_fit_what_they_should(pattern in "[ab?*é]{0,9}", text in "[abé]{0,12}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            prop_assert_eq!(fits(&pattern, &text), slow(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn long_pieces_are_found(head in "[ab]{0,70}", piece in "[ab?]{60,140}", tail in "[ab]{0,70}") {
+            let text = format!("{head}{}{tail}", piece.replace('?', "c"));
+            let (loose, strict) = (format!("*{piece}*"), format!("*{}*", piece.replace('?', "c")));
+            prop_assert!(fits(&loose, &text) && fits(&strict, &text));
+            let wrong = format!("*{piece}d*");
+            prop_assert!(!fits(&wrong, &text));
+        }
+    }
 
     #[test]
     fn wildcards_stand_for_any_characters_or_one() {

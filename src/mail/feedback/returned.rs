@@ -16,10 +16,12 @@ use crate::store::inbound_mails::{self, InboundMail, State};
 use crate::store::mails::{self, Kind, Mail, Status};
 use crate::store::{Error, Store, Tx, forwards};
 use crate::topics::Topics;
-use crate::workers::{Finish, Outcome, Reason, backoff};
+use crate::workers::{Compute, Finish, Outcome, Reason, backoff};
 
 /// Where mail to the complaints address goes that names no mail of ours: the providers' own letters, among others.
 const BUCKET: &str = "complaints";
+/// Octets of a message that is read on the thread that answers others: a fraction of a millisecond.
+const READ_HERE_MAX: usize = 128 * 1024;
 /// How often a bounce waits for the end of the delivery that it is about: the other side may be faster than our commit.
 const WAITS: u32 = 4;
 /// How often a mail is tried that could not be kept in the bucket.
@@ -33,6 +35,7 @@ pub struct Returned {
     topics: Topics,
     objects: Objects,
     paths: ReturnPaths,
+    compute: Compute,
 }
 
 /// One thing to do.
@@ -48,7 +51,12 @@ enum Step {
 impl Returned {
     /// A worker that knows these return paths.
     pub fn new(store: Store, clock: Clock, topics: Topics, objects: Objects, paths: ReturnPaths) -> Self {
-        Self { store, clock, topics, objects, paths }
+        Self { store, clock, topics, objects, paths, compute: Compute::default() }
+    }
+
+    /// The same worker, where `compute` reads large messages.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
     }
 
     /// Whether all these recipients are addresses of ours for what comes back. An inbound mail has either only such or
@@ -69,10 +77,17 @@ impl Returned {
         recipients: &[EmailAddress],
         (raw, received): (&Bytes, String),
     ) -> Result<Finish, Error> {
-        let message = Read::new(raw, mail.source.is_none());
-        let letter = letter::judge(&message);
+        let (size, message, at, null) =
+            ((raw.len(), READ_HERE_MAX), raw.clone(), mail.received_at, mail.source.is_none());
+        let (paths, asked) = (self.paths.clone(), recipients.to_vec());
+        let read = move || {
+            let message = Read::new(&message, null);
+            (letter::judge(&message), marks(&paths, &asked, &message, at))
+        };
+        let read = self.compute.linear(mail.account.as_str(), size, read).await;
+        let (letter, marks) = read.map_err(Error::corrupt)?;
         let mut steps = Vec::new();
-        for (address, mark) in self.marks(recipients, &message, mail.received_at) {
+        for (address, mark) in marks {
             let Some((sent, to)) = self.find(mark).await? else { continue };
             let to_complaints = address.is_none();
             let step = step(&letter, &to.address, address);
@@ -94,31 +109,6 @@ impl Returned {
             return Ok(self.keep(attempt, mail, raw).await);
         }
         Ok(self.finish(mail.id.clone(), steps, [received.as_bytes(), raw].concat()))
-    }
-
-    /// Whom it is about: what the addresses name, or for the complaints address what stands in the mail.
-    fn marks(
-        &self,
-        recipients: &[EmailAddress],
-        message: &Read<'_>,
-        at: Timestamp,
-    ) -> Vec<(Option<EmailAddress>, Mark)> {
-        let mut marks: Vec<(Option<EmailAddress>, Mark)> = Vec::new();
-        for address in recipients {
-            let found = match self.paths.purpose(address, at) {
-                Some(Purpose::Returned(mark)) => Some((Some(address.clone()), mark)),
-                Some(Purpose::Complaints) => {
-                    message.pieces().find_map(|piece| self.paths.find(piece, at)).map(|mark| (None, mark))
-                }
-                None => None,
-            };
-            if let Some((address, mark)) = found
-                && !marks.iter().any(|(_, known)| *known == mark)
-            {
-                marks.push((address, mark));
-            }
-        }
-        marks
     }
 
     async fn find(&self, mark: Mark) -> Result<Option<(mails::Mail, mails::Recipient)>, Error> {
@@ -176,6 +166,34 @@ impl Returned {
             })
         })
     }
+}
+
+/// Whom it is about: what the addresses name, or for the complaints address what stands in the mail.
+fn marks(
+    paths: &ReturnPaths,
+    recipients: &[EmailAddress],
+    message: &Read<'_>,
+    at: Timestamp,
+) -> Vec<(Option<EmailAddress>, Mark)> {
+    let mut marks: Vec<(Option<EmailAddress>, Mark)> = Vec::new();
+    // Looked for once, however many recipients are the complaints address.
+    let mut named: Option<Option<Mark>> = None;
+    for address in recipients {
+        let found = match paths.purpose(address, at) {
+            Some(Purpose::Returned(mark)) => Some((Some(address.clone()), mark)),
+            Some(Purpose::Complaints) => {
+                let look = || message.pieces().find_map(|piece| paths.find(piece, at));
+                named.get_or_insert_with(look).clone().map(|mark| (None, mark))
+            }
+            None => None,
+        };
+        if let Some((address, mark)) = found
+            && !marks.iter().any(|(_, known)| *known == mark)
+        {
+            marks.push((address, mark));
+        }
+    }
+    marks
 }
 
 /// What a letter means for a recipient. `to_us`: the return path that it came to; `None` for the complaints address.

@@ -18,11 +18,12 @@ use crate::mail::receiving::effects::Targets;
 use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Hands;
 use crate::mail::receiving::loading::{Loaded, Mails, mails};
+use crate::mail::receiving::matching::{self, Addressed};
 use crate::mail::receiving::notification::Facts;
 use crate::mail::receiving::places::{Place, Places};
 use crate::mail::receiving::route::is_postmaster;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Owner, effects, matching, places, trace};
+use crate::mail::receiving::{Owner, effects, places, trace};
 use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
@@ -32,7 +33,7 @@ use crate::store::settled::Ended;
 use crate::store::{Gather, Store, Tx, inbound_mails};
 use crate::topics::Topics;
 use crate::topics::delivery::{Poster, signed};
-use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
+use crate::workers::{Claim, Compute, Finish, Outcome, Reason, SystemQueue, Work, backoff};
 
 /// How often a mail is tried whose actions fail for now: about nine hours.
 const MAX_ATTEMPTS: u32 = 25;
@@ -73,6 +74,7 @@ pub struct Inbound {
     returned: Option<Returned>,
     mails: Gather<Mails>,
     places: Places,
+    compute: Compute,
 }
 
 /// What the actions work with.
@@ -97,13 +99,31 @@ impl Inbound {
         let hands = Hands { store: store.clone(), clock: clock.clone(), functions, poster, endpoints };
         let (targets, mails) = (Targets { topics, queues }, mails(store.clone()));
         let places = Places::default();
-        Self { store, clock, targets, hands, objects, checks, settings, returned: None, mails, places }
+        Self {
+            store,
+            clock,
+            targets,
+            hands,
+            objects,
+            checks,
+            settings,
+            returned: None,
+            mails,
+            places,
+            compute: Compute::default(),
+        }
+    }
+
+    /// The same worker, where `compute` reads large messages. Call before [`Inbound::with_return_paths`].
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
     }
 
     /// The same worker, which also works what comes back to these return paths.
     pub fn with_return_paths(self, paths: ReturnPaths) -> Self {
         let (store, clock, topics) = (self.store.clone(), self.clock.clone(), self.targets.topics.clone());
-        let returned = Returned::new(store, clock, topics, self.objects.clone(), paths);
+        let returned =
+            Returned::new(store, clock, topics, self.objects.clone(), paths).with_compute(self.compute.clone());
         Self { returned: Some(returned), ..self }
     }
 
@@ -181,7 +201,7 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
-        let scan = rules.iter().any(|rule| rule.scan && !matching::matched(rule, &recipients, mail.tls).is_empty());
+        let scan = scanned(&rules, &recipients, mail.tls);
         let verdicts = self.check(&mail, &raw, scan).await;
         drop(for_checks);
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
@@ -203,6 +223,7 @@ impl Inbound {
             objects: &self.objects,
             functions: &self.hands.functions,
             endpoints: &self.hands.endpoints,
+            compute: &self.compute,
             last_attempt: claim.attempt >= MAX_ATTEMPTS,
             clock: &self.clock,
             effects: Vec::new(),
@@ -303,6 +324,15 @@ impl Work for Inbound {
             })
         })
     }
+}
+
+/// Whether a rule for one of the recipients wants a look for spam and viruses.
+fn scanned(rules: &[Rule], recipients: &[EmailAddress], tls: bool) -> bool {
+    if !rules.iter().any(|rule| rule.scan) {
+        return false;
+    }
+    let all = Addressed::new(recipients);
+    rules.iter().any(|rule| rule.scan && !all.matched(rule, tls).is_empty())
 }
 
 /// Given up after a fault of ours. A mail says so, for the operator and for the sweep; a task has no state of its own.

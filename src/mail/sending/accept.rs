@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::info;
 
-use crate::base::{AccountId, Budget, Clock, EmailAddress, Region, Timestamp, ids};
+use crate::base::{AccountId, Clock, EmailAddress, Region, Timestamp, ids};
 use crate::mail::content::event::Event;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
@@ -203,12 +203,9 @@ impl Sending {
     async fn finished(&self, account: &AccountId, raw: Bytes, id: &str, now: Timestamp) -> Result<Finished, SendError> {
         let message_id = format!("<{id}@{}>", self.settings.hostname);
         let date = now.rfc2822();
-        if raw.len() <= READ_HERE_MAX {
-            return Ok(finish(&raw, &Stamp { message_id: &message_id, date: &date })?);
-        }
-        // The steps are in proportion to the length, which has a limit.
-        let read = move |_: &mut Budget| finish(&raw, &Stamp { message_id: &message_id, date: &date });
-        Ok(self.compute.run(account.as_str(), 0, read).await??)
+        let size = (raw.len(), READ_HERE_MAX);
+        let read = move || finish(&raw, &Stamp { message_id: &message_id, date: &date });
+        Ok(self.compute.linear(account.as_str(), size, read).await??)
     }
 
     /// Writes a mail on terms, or with events, which commit with it. Gives its id, or that of the one before.

@@ -50,9 +50,5 @@ pub async fn compose_soon(
 ) -> Result<Result<Vec<u8>, Error>, NotDone> {
     let texts = [&draft.text, &draft.html].into_iter().flatten().map(String::len);
     let size: usize = texts.chain(draft.attachments.iter().map(|file| file.content.len())).sum();
-    if size <= COMPOSED_HERE_MAX {
-        return Ok(compose(&draft));
-    }
-    // The steps are in proportion to the size, which the request's length bounds.
-    compute.run(account.as_str(), 0, move |_| compose(&draft)).await
+    compute.linear(account.as_str(), (size, COMPOSED_HERE_MAX), move || compose(&draft)).await
 }

@@ -9,13 +9,13 @@ use crate::mail::receiving::actions::webhook::Hook;
 use crate::mail::receiving::actions::{add_header, bounce, forward, lambda, s3, sns, sqs, stop, webhook};
 use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Task;
-use crate::mail::receiving::matching;
+use crate::mail::receiving::matching::Addressed;
 use crate::mail::receiving::notification::{ActionTaken, Facts, write};
 use crate::mail::receiving::rules::{Action, Rule};
 use crate::outlets::Functions;
 use crate::outlets::objects::{Metadata, ObjectError, Objects};
 use crate::store::vault::Vault;
-use crate::workers::Reason;
+use crate::workers::{Compute, Reason};
 
 /// A change that commits with the end of the job.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub struct Run<'a> {
     pub functions: &'a Functions,
     /// What is known of those who are waited for.
     pub endpoints: &'a Endpoints,
+    /// Where large messages are read.
+    pub compute: &'a Compute,
     /// Whether no other attempt follows, so that what failed for now has failed.
     pub last_attempt: bool,
     /// The time.
@@ -132,9 +134,10 @@ impl Run<'_> {
 /// Runs the actions of every rule that is for one of the recipients, in order, until a Stop action or the end. A function
 /// that does not tell its decision ends the run: it was for nothing, and the next attempt begins anew.
 pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
-    let all = &run.facts.destination;
+    let facts = run.facts;
+    let all = Addressed::new(&facts.destination);
     for rule in rules {
-        let recipients = matching::matched(rule, all, run.tls);
+        let recipients = all.matched(rule, run.tls);
         if recipients.is_empty() {
             continue;
         }
