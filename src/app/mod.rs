@@ -9,6 +9,7 @@ mod parts;
 mod private;
 mod process;
 mod signals;
+mod site;
 mod start;
 mod steady;
 mod ways;

@@ -21,7 +21,7 @@ use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::delivery::Deliverer;
 use crate::topics::{Spreader, Topics};
-use crate::workers::{Compute, Pool};
+use crate::workers::{Compute, Pool, Work};
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
 /// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
@@ -110,7 +110,7 @@ impl Parts {
             sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door)
                 .with_simulator(simulator.clone())
                 .with_compute(compute.clone()),
-            imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits),
+            imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits).with_compute(compute.clone()),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
 
@@ -122,20 +122,20 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
-        let inbound = inbound.with_compute(compute).with_return_paths(paths.clone());
+        let inbound =
+            inbound(settings, store, clock, outlets, compute).map_err(wrong)?.with_return_paths(paths.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
             .with_return_paths(paths);
         let spreader = Spreader::new(topics.clone());
         let deliverer = Deliverer::new(topics, poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
+        let pool = Pools { store, clock, node };
         let pools = vec![
-            Pool::new(store.clone(), clock.clone(), node, outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
-            Pool::new(store.clone(), clock.clone(), node, places::AT_ONCE, inbound).per_group(places::PER_GROUP),
-            Pool::new(store.clone(), clock.clone(), node, FAN_OUTS_AT_ONCE, spreader).per_group(FAN_OUTS_PER_ACCOUNT),
-            Pool::new(store.clone(), clock.clone(), node, TOPIC_DELIVERIES_AT_ONCE, deliverer)
-                .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
+            pool.of(outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
+            pool.of(places::AT_ONCE, inbound).per_group(places::PER_GROUP),
+            pool.of(FAN_OUTS_AT_ONCE, spreader).per_group(FAN_OUTS_PER_ACCOUNT),
+            pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
@@ -162,9 +162,29 @@ fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Func
         .with_sandbox(settings.mode == Mode::Serve)
 }
 
-fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
-    let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
-    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
+fn inbound(
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+    outlets: Outlets,
+    compute: Compute,
+) -> Result<Inbound, String> {
+    let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?.with_compute(compute.clone());
+    let settings = InboundSettings::from_settings(settings);
+    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, settings).with_compute(compute))
+}
+
+/// What the workers of every queue work with.
+struct Pools<'a> {
+    store: &'a Store,
+    clock: &'a Clock,
+    node: &'a str,
+}
+
+impl Pools<'_> {
+    fn of(&self, at_once_max: usize, work: impl Work) -> Pool {
+        Pool::new(self.store.clone(), self.clock.clone(), self.node, at_once_max, work)
+    }
 }
 
 /// The way that mail leaves by.

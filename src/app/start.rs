@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{self, RootKey, Trust, ensure_root};
+use crate::access::{self, RootKey, ensure_root};
 use crate::app::data_dir::DataDir;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::app::process;
+use crate::app::site;
 use crate::app::steady;
 use crate::aws::Gate;
 use crate::base::{Clock, Memory, Region};
 use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
-use crate::http::{AwsEndpoint, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
+use crate::http::{AwsEndpoint, Health, Routes};
 use crate::mail::feedback::Marks;
 use crate::mail::identity::verification::LOOKS_AT_ONCE;
 use crate::mail::sending::imports::IMPORTS_AT_ONCE;
@@ -159,10 +160,10 @@ impl App {
         let health = Health::default();
         let Doors { http_connections, http_connections_per_peer, .. } = settings.doors;
         let bounds = http::Bounds::new(http_connections, http_connections_per_peer, memory.clone(), clock.clone());
-        let gauges = |routes: Routes| gauges(routes, &bounds, &smtp);
+        let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions());
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
-        let site = gauges(pages(&parts, &store, &health)).finish(endpoint);
+        let site = gauges(site::pages(&parts, &store, &health)).finish(endpoint);
         let soft = stop.soft();
         if let Some(admin) = admin {
             let site = gauges(Routes::new(&health)).alone();
@@ -319,31 +320,6 @@ fn memory(settings: &Settings, clock: &Clock) -> Memory {
     Memory::new(total, clock.clone())
 }
 
-/// What is taken of memory and places, among the metrics.
-fn gauges(routes: Routes, bounds: &http::Bounds, smtp: &SmtpListeners) -> Routes {
-    let (memory, places) = (bounds.memory.clone(), bounds.places.clone());
-    let sessions = [smtp.inbound.sessions(), smtp.submission.sessions(), smtp.submissions.sessions()];
-    routes
-        .gauge("postrider_memory_in_flight_bytes", move || memory.used() as f64)
-        .gauge("postrider_http_connections", move || places.taken() as f64)
-        .gauge("postrider_smtp_sessions", move || sessions.iter().map(|count| count()).sum::<usize>() as f64)
-}
-
-fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
-    let services = &parts.services;
-    let routes = Routes::new(health)
-        .with(links::routes(services.topics.clone()))
-        .with(subscriptions::routes(services.topics.clone()))
-        .with(verification::routes(services.identities.clone()));
-    let dev = parts.access.trust() == Trust::Anybody;
-    let routes = if dev {
-        routes.with(peek::routes(services.queues.clone())).with(deliveries::routes(services.topics.clone()))
-    } else {
-        routes
-    };
-    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
-}
-
 struct SmtpListeners {
     tls: Arc<Tls>,
     inbound: smtp::Listener<PostOffice>,
@@ -391,6 +367,11 @@ impl SmtpListeners {
             submission: bind(settings.submission, "submission", service(smtp::Mode::Submission, false)).await?,
             submissions: bind(settings.submissions, "submissions", service(smtp::Mode::Submission, true)).await?,
         })
+    }
+
+    /// How many sessions each listener has, whenever that is asked.
+    fn sessions(&self) -> [impl Fn() -> usize + Send + Sync + 'static + use<>; 3] {
+        [self.inbound.sessions(), self.submission.sessions(), self.submissions.sessions()]
     }
 
     fn serve(self, stop: &Stop, clock: &Clock) {

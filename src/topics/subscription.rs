@@ -1,7 +1,7 @@
 //! Subscriptions: subscribe, unsubscribe, list, attributes.
 use std::time::Duration;
 
-use crate::base::{AccountId, Arn, Region, ids};
+use crate::base::{AccountId, Arn, Region, Timestamp, ids};
 use crate::queues;
 use crate::store::subscriptions::{self, NewSubscription, State, Subscription};
 use crate::store::topics::Topic;
@@ -312,19 +312,7 @@ async fn subscribe(
     if let Some(error) = full {
         return Err(error);
     }
-    let new = NewSubscription {
-        topic_id: topic.id,
-        uuid: ids::uuid(),
-        owner: wish.owner.clone(),
-        protocol: protocol.as_str(),
-        endpoint,
-        state: if protocol.needs_confirmation() { State::Pending } else { State::Confirmed },
-        raw: raw(&kept),
-        attributes: attributes::write(&kept),
-        filtered: kept.contains_key("FilterPolicy"),
-        token: new_token(),
-        token_expires_at: until,
-    };
+    let new = new_subscription(topic.id, wish, (protocol, endpoint), &kept, until);
     if subscriptions::insert(tx, &new).await? && protocol.needs_confirmation() {
         confirmation::ask(tx, ways, asked(&new.uuid, &new.endpoint, &new.token)).await?;
     }
@@ -335,6 +323,28 @@ async fn subscribe(
         replay::begin(tx, &topic, row.id, policy.as_deref()).await?;
     }
     Ok(listed(&row, &wish.topic))
+}
+
+fn new_subscription(
+    topic_id: i64,
+    wish: &Wish,
+    (protocol, endpoint): (Protocol, String),
+    kept: &Attributes,
+    until: Timestamp,
+) -> NewSubscription {
+    NewSubscription {
+        topic_id,
+        uuid: ids::uuid(),
+        owner: wish.owner.clone(),
+        protocol: protocol.as_str(),
+        endpoint,
+        state: if protocol.needs_confirmation() { State::Pending } else { State::Confirmed },
+        raw: raw(kept),
+        attributes: attributes::write(kept),
+        filtered: kept.contains_key("FilterPolicy"),
+        token: new_token(),
+        token_expires_at: until,
+    }
 }
 
 /// A topic's name for people, if it has one.

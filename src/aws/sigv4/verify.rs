@@ -8,7 +8,9 @@ use crate::aws::service::{Api, find_by_head};
 use crate::aws::sigv4::authorization::Claim;
 use crate::aws::sigv4::browser::is_from_elsewhere;
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
-use crate::aws::sigv4::checks::{check_body_hash, check_region, check_scope, check_signed_headers, check_time, hash_said};
+use crate::aws::sigv4::checks::{
+    check_body_hash, check_region, check_scope, check_signed_headers, check_time, hash_said,
+};
 use crate::aws::sigv4::error::SignatureError;
 use crate::aws::sigv4::key::{SigningKeys, is_signed};
 use crate::base::memory::Whose;

@@ -103,6 +103,11 @@ impl Checks {
         Ok(Self { authenticator, scanner, settings, clock, silence, scanning, compute })
     }
 
+    /// The same checks, where `compute` hashes large mail.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
     /// The same checks, with this scanner.
     pub fn with_scanner(self, scanner: Arc<dyn Scanner>) -> Self {
         Self { scanner, ..self }

@@ -71,6 +71,11 @@ impl Imports {
         Self { store, clock, objects, limits, accounts: Shares::new(places, 1), compute: Compute::default() }
     }
 
+    /// The same jobs, where `compute` reads the lines.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
     /// Makes a job, and gives its id.
     ///
     /// # Errors

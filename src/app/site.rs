@@ -1,0 +1,35 @@
+//! The pages that the HTTP listener serves beside the AWS endpoint, and the gauges of what the listeners hold.
+use crate::access::Trust;
+use crate::app::parts::Parts;
+use crate::http::{self, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
+use crate::store::Store;
+
+/// All pages of this server beside the AWS endpoint.
+pub(super) fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
+    let services = &parts.services;
+    let routes = Routes::new(health)
+        .with(links::routes(services.topics.clone()))
+        .with(subscriptions::routes(services.topics.clone()))
+        .with(verification::routes(services.identities.clone()));
+    let dev = parts.access.trust() == Trust::Anybody;
+    let routes = if dev {
+        routes.with(peek::routes(services.queues.clone())).with(deliveries::routes(services.topics.clone()))
+    } else {
+        routes
+    };
+    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
+}
+
+/// What is taken of memory and places, among the metrics.
+pub(super) fn gauges<F>(routes: Routes, bounds: &http::Bounds, sessions: [F; 3]) -> Routes
+where
+    F: Fn() -> usize + Send + Sync + 'static,
+{
+    let total = bounds.memory.total();
+    let (memory, places) = (bounds.memory.clone(), bounds.places.clone());
+    routes
+        .gauge("postrider_memory_budget_bytes", move || total as f64)
+        .gauge("postrider_memory_in_flight_bytes", move || memory.used() as f64)
+        .gauge("postrider_http_connections", move || places.taken() as f64)
+        .gauge("postrider_smtp_sessions", move || sessions.iter().map(|count| count()).sum::<usize>() as f64)
+}
