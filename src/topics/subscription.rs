@@ -301,15 +301,9 @@ async fn subscribe(
             }
             return Ok(listed(&row, &wish.topic));
         }
-        None if topic.name.ends_with(SUFFIX) => {
-            let counts = subscriptions::counts(tx, topic.id).await?;
-            if counts.pending + counts.confirmed >= FIFO_MAX {
-                return Err(Error::TooManySubscriptions);
-            }
-        }
         None => {}
     }
-    if let Some(error) = full {
+    if let Some(error) = full.or(no_more_of_fifo(tx, &topic).await?) {
         return Err(error);
     }
     let new = new_subscription(topic.id, wish, (protocol, endpoint), &kept, until);
@@ -345,6 +339,15 @@ fn new_subscription(
         token: new_token(),
         token_expires_at: until,
     }
+}
+
+/// Why a FIFO topic may have no more subscriptions, if so.
+async fn no_more_of_fifo(tx: &mut Tx, topic: &Topic) -> Result<Option<Error>, Error> {
+    if !topic.name.ends_with(SUFFIX) {
+        return Ok(None);
+    }
+    let full = subscriptions::count_of_topic(tx, topic.id, FIFO_MAX).await? >= FIFO_MAX;
+    Ok(full.then_some(Error::TooManySubscriptions))
 }
 
 /// A topic's name for people, if it has one.

@@ -301,7 +301,11 @@ impl Endpoint {
             Came::Answer | Came::TooMuch => {
                 (self.answered_at, self.rests, self.rests_until) = (now, 0, now);
                 if came == Came::Answer && took < SLOW {
-                    (self.answers, self.limit) = (true, (self.limit + 1).min(all));
+                    self.answers = true;
+                    // More only where what there is was used: else it would have more than it ever showed to bear.
+                    if self.held * 2 > self.limit {
+                        self.limit = (self.limit + 1).min(all);
+                    }
                 } else if began >= self.slowed_at {
                     // What was under way when it was first slow says it again; that is no news.
                     self.slowed_at = now;
