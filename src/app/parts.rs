@@ -73,20 +73,15 @@ impl Parts {
         let wrong = |line: String| StartError::Settings(line);
         let dev = settings.mode == Mode::Dev;
         let hostname = settings.hostname.to_string();
-        let queues = Queues::new(store.clone(), clock.clone())
-            .with_names_free_at_once(dev)
-            .with_queues_max(settings.queues_per_account);
+        let queues = queues(settings, store, clock);
         let compute = Compute::default();
-        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url)
-            .with_compute(compute.clone());
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
         let ways = ways::open(settings, clock, &streams).map_err(wrong)?;
+        let topics = topics(settings, (store, clock), &queues, bound_url).with_compute(compute.clone());
         let topics = topics.with_ways(ways, settings.signing_url.as_deref());
-        let topics = if dev { topics.following_callers() } else { topics };
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
-        let webhook_dns = dns.clone();
         let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
         let captures = transport.options().delivery == Delivery::Capture;
         let relays = matches!(transport.options().delivery, Delivery::Relay(_));
@@ -102,7 +97,7 @@ impl Parts {
             compute: compute.clone(),
             queues,
             topics: topics.clone(),
-            identities: identities(settings, store, clock, bound_url, dns),
+            identities: identities(settings, store, clock, bound_url, dns.clone()),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())
                 .with_streams(streams.clone()),
             feedback: Feedback::new(store.clone(), topics.clone()),
@@ -114,7 +109,7 @@ impl Parts {
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
 
-        let poster = ways::poster(settings, clock, &webhook_dns).map_err(wrong)?;
+        let poster = ways::poster(settings, clock, &dns).map_err(wrong)?;
         let outlets = Outlets {
             topics: topics.clone(),
             queues: services.queues.clone(),
@@ -128,19 +123,29 @@ impl Parts {
             .with_simulator(simulator)
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
             .with_return_paths(paths);
-        let spreader = Spreader::new(topics.clone());
-        let deliverer = Deliverer::new(topics, poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
+        let deliverer = Deliverer::new(topics.clone(), poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
         let pool = Pools { store, clock, node };
         let pools = vec![
             pool.of(outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
             pool.of(places::AT_ONCE, inbound).per_group(places::PER_GROUP),
-            pool.of(FAN_OUTS_AT_ONCE, spreader).per_group(FAN_OUTS_PER_ACCOUNT),
+            pool.of(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
             pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
         let access = Access::new(store.clone(), clock.clone(), trust);
         Ok(Self { services, access, streams, objects, transport, pools, captures, inbox: captures && dev })
     }
+}
+
+fn queues(settings: &Settings, store: &Store, clock: &Clock) -> Queues {
+    Queues::new(store.clone(), clock.clone())
+        .with_names_free_at_once(settings.mode == Mode::Dev)
+        .with_queues_max(settings.queues_per_account)
+}
+
+fn topics(settings: &Settings, (store, clock): (&Store, &Clock), queues: &Queues, bound_url: &str) -> Topics {
+    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
+    if settings.mode == Mode::Dev { topics.following_callers() } else { topics }
 }
 
 fn identities(settings: &Settings, store: &Store, clock: &Clock, bound_url: &str, dns: Dns) -> Identities {

@@ -184,19 +184,14 @@ impl Settings {
                 1..=10_000_000,
                 "an account has some queues, and each has a row",
             )?,
-            tls: match (given.tls_certificate, given.tls_key) {
-                (Some(certificate), Some(key)) => Some((certificate, key)),
-                (None, None) => None,
-                _ => return Err(Problem::new("tls-certificate and tls-key go together")),
-            },
+            tls: both((given.tls_certificate, given.tls_key), "tls-certificate and tls-key")?,
             accept_only: given.accept_only.unwrap_or(false),
             log_json: given.log_format.is_some_and(|form| form == "json"),
             log: given.log.unwrap_or_else(|| "info".to_owned()),
-            root_key: match (given.root_access_key_id, given.root_secret_access_key) {
-                (Some(id), Some(secret)) => Some((id, secret)),
-                (None, None) => None,
-                _ => return Err(Problem::new("root-access-key-id and root-secret-access-key go together")),
-            },
+            root_key: both(
+                (given.root_access_key_id, given.root_secret_access_key),
+                "root-access-key-id and root-secret-access-key",
+            )?,
             objects: given.objects,
             encryption: given.encryption,
         };
@@ -225,6 +220,15 @@ impl Settings {
             return Err(Problem::new("source-address takes one IPv4 and one IPv6 address at the most"));
         }
         self.encryption.check()
+    }
+}
+
+/// Two settings that make sense only together.
+fn both<A, B>(given: (Option<A>, Option<B>), names: &str) -> Result<Option<(A, B)>, Problem> {
+    match given {
+        (Some(first), Some(second)) => Ok(Some((first, second))),
+        (None, None) => Ok(None),
+        _ => Err(Problem::new(format!("{names} go together"))),
     }
 }
 
