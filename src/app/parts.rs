@@ -76,13 +76,11 @@ impl Parts {
         let queues = Queues::new(store.clone(), clock.clone())
             .with_names_free_at_once(dev)
             .with_queues_max(settings.queues_per_account);
-        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
         let ways = ways::open(settings, clock, &streams).map_err(wrong)?;
-        let topics = topics.with_ways(ways, settings.signing_url.as_deref());
-        let topics = if dev { topics.following_callers() } else { topics };
+        let topics = topics(settings, store, clock, &queues, bound_url).with_ways(ways, settings.signing_url.as_deref());
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
         let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
@@ -135,6 +133,11 @@ impl Parts {
         let access = Access::new(store.clone(), clock.clone(), trust);
         Ok(Self { services, access, streams, transport, pools, captures, inbox: captures && dev })
     }
+}
+
+fn topics(settings: &Settings, store: &Store, clock: &Clock, queues: &Queues, bound_url: &str) -> Topics {
+    let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
+    if settings.mode == Mode::Dev { topics.following_callers() } else { topics }
 }
 
 fn identities(settings: &Settings, store: &Store, clock: &Clock, bound_url: &str, dns: Dns) -> Identities {
