@@ -20,7 +20,7 @@ use crate::outlets::{Functions, Objects, Streams};
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::delivery::Deliverer;
-use crate::topics::{Spreader, Topics};
+use crate::topics::{Spreader, Topics, Ways};
 use crate::workers::Pool;
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
@@ -80,7 +80,7 @@ impl Parts {
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
         let ways = ways::open(settings, clock, &streams).map_err(wrong)?;
-        let topics = topics(settings, store, clock, &queues, bound_url).with_ways(ways, settings.signing_url.as_deref());
+        let topics = topics(settings, store, clock, &queues, (bound_url, ways));
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
         let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
@@ -135,8 +135,15 @@ impl Parts {
     }
 }
 
-fn topics(settings: &Settings, store: &Store, clock: &Clock, queues: &Queues, bound_url: &str) -> Topics {
+fn topics(
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+    queues: &Queues,
+    (bound_url, ways): (&str, Ways),
+) -> Topics {
     let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
+    let topics = topics.with_ways(ways, settings.signing_url.as_deref());
     if settings.mode == Mode::Dev { topics.following_callers() } else { topics }
 }
 
