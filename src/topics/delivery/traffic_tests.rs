@@ -112,13 +112,13 @@ fn a_silent_endpoint_rests_longer_each_time_and_an_answer_ends_that() {
 #[test]
 fn where_an_account_has_many_dead_endpoints_one_delivery_looks_whether_each_answers() {
     let (traffic, clock) = traffic(1_000);
-    let hosts: Vec<Target> = (0..60).map(|n| at(1, &format!("h{n}.example"))).collect();
+    let hosts: Vec<Target> = (0..20).map(|n| at(1, &format!("h{n}.example"))).collect();
     hang(&clock, hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect());
     let kept: Vec<Place> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
-    assert_eq!(kept.len(), 52, "four each, until they are too many");
+    assert_eq!(kept.len(), 50, "four each, until they are too many");
     clock.advance(Duration::from_secs(10));
     let probes: Vec<usize> = hosts.iter().map(|host| fill(&traffic, &clock, host).len()).collect();
-    assert!(probes.iter().all(|probes| *probes <= 1), "{probes:?}");
+    assert_eq!(probes, [vec![0; 13], vec![1; 7]].concat());
     drop(kept);
 }
 
@@ -161,6 +161,7 @@ fn who_fails_at_once_or_asks_for_less_does_not_rest() {
     clock.advance(Duration::from_secs(1));
     let places = fill(&traffic, &clock, &busy);
     let half = places.len() / 2;
+    clock.advance(Duration::from_secs(1));
     places.into_iter().for_each(|place| place.end(Came::TooMuch));
     assert_eq!(fill(&traffic, &clock, &busy).len(), half);
 }
