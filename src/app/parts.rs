@@ -70,16 +70,14 @@ impl Parts {
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
         let dev = settings.mode == Mode::Dev;
-        let hostname = settings.hostname.to_string();
         let queues = Queues::new(store.clone(), clock.clone()).with_names_free_at_once(dev);
         let compute = Compute::default();
-        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url)
-            .with_compute(compute.clone());
+        let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
         let ways = ways::open(settings, clock, &streams).map_err(wrong)?;
-        let topics = topics.with_ways(ways, settings.signing_url.as_deref());
+        let topics = topics.with_compute(compute.clone()).with_ways(ways, settings.signing_url.as_deref());
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let webhook_dns = dns.clone();
         let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
@@ -88,7 +86,7 @@ impl Parts {
         let outbound_at_once = if relays { OUTBOUND_AT_ONCE_TO_RELAY } else { OUTBOUND_AT_ONCE };
 
         let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
-        let door = sending::Settings { limits, hostname: hostname.clone() };
+        let door = sending::Settings { limits, hostname: settings.hostname.to_string() };
         let simulator = Simulator::new(settings.simulator_domain.clone());
         let paths = ReturnPaths::new(marks, &settings.feedback);
         let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
@@ -102,9 +100,7 @@ impl Parts {
                 .with_streams(streams.clone()),
             feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()).with_compute(compute.clone()),
-            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door)
-                .with_simulator(simulator.clone())
-                .with_compute(compute.clone()),
+            sending: sending(store, clock, topics.clone(), door, &compute).with_simulator(simulator.clone()),
             imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
@@ -117,8 +113,7 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let inbound = inbound(settings, store, clock, outlets).map_err(wrong)?;
-        let inbound = inbound.with_compute(compute).with_return_paths(paths.clone());
+        let inbound = inbound(settings, store, clock, outlets, (compute, paths.clone())).map_err(wrong)?;
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
@@ -157,9 +152,20 @@ fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Func
         .with_sandbox(settings.mode == Mode::Serve)
 }
 
-fn inbound(settings: &Settings, store: &Store, clock: &Clock, outlets: Outlets) -> Result<Inbound, String> {
+fn sending(store: &Store, clock: &Clock, topics: Topics, door: sending::Settings, compute: &Compute) -> Sending {
+    Sending::new(store.clone(), clock.clone(), topics, door).with_compute(compute.clone())
+}
+
+fn inbound(
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+    outlets: Outlets,
+    (compute, paths): (Compute, ReturnPaths),
+) -> Result<Inbound, String> {
     let checks = Checks::new(CheckSettings::from_settings(settings), clock.clone())?;
-    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, InboundSettings::from_settings(settings)))
+    let own = InboundSettings::from_settings(settings);
+    Ok(Inbound::new(store.clone(), clock.clone(), outlets, checks, own).with_compute(compute).with_return_paths(paths))
 }
 
 /// The way that mail leaves by.
