@@ -77,7 +77,7 @@ impl Sieve {
             return Ok(sieve);
         }
         let given = &draft.parts.publication.attributes;
-        let here = Compute::here(steps, |budget| {
+        let here = Compute::at_once(steps, |budget| {
             let wording = |protocol| draft.wording(protocol);
             judge_all(&asked, &mut Looked::new(given, &wording), budget)
         });

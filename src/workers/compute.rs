@@ -49,14 +49,14 @@ impl Compute {
         T: Send + 'static,
         F: FnMut(&mut Budget) -> T + Send + 'static,
     {
-        match Self::here(steps, &mut work) {
+        match Self::at_once(steps, &mut work) {
             Some(done) => Ok(done),
             None => self.run(whose, steps, work).await,
         }
     }
 
     /// Does `work` at once where it is small; `None` where it is not, or asks for more than `steps` before that shows.
-    pub fn here<T>(steps: u64, work: impl FnOnce(&mut Budget) -> T) -> Option<T> {
+    pub fn at_once<T>(steps: u64, work: impl FnOnce(&mut Budget) -> T) -> Option<T> {
         let mut budget = Budget::new(steps.min(HERE));
         let done = work(&mut budget);
         (!budget.is_spent()).then_some(done)

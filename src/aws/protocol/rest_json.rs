@@ -1,5 +1,6 @@
 //! REST-JSON: which operation a method and path mean, and a request merged from path, query string and body.
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -67,7 +68,8 @@ pub fn decode<T: DeserializeOwned>(method: &str, labels: Labels, query: &str, bo
     if parameters.iter().any(|(name, values)| name.contains('\0') || values.iter().any(|value| value.contains('\0'))) {
         return Err(Refusal::Malformed("a parameter holds the character U+0000".to_owned()));
     }
-    members.retain(|(name, _)| !parameters.iter().any(|(parameter, _)| parameter == name));
+    let named: HashSet<&str> = parameters.iter().map(|(name, _)| name.as_ref()).collect();
+    members.retain(|(name, _)| !named.contains(name.as_ref()));
     members.extend(parameters.into_iter().map(|(name, values)| (name, Tree::Parameter(values))));
     T::deserialize(Decoder(Tree::Map(members)))
 }

@@ -1,4 +1,6 @@
 //! SendEmail and SendRawEmail of the first API.
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,14 @@ pub struct MessageTag {
 /// The tags as the accept door takes them.
 pub fn pairs(tags: Vec<MessageTag>) -> Vec<(String, String)> {
     tags.into_iter().map(|tag| (tag.name, tag.value)).collect()
+}
+
+/// A mail's own pairs, and those of `default` whose names it does not have.
+pub fn own_and_default(mut own: Vec<(String, String)>, default: &[(String, String)]) -> Vec<(String, String)> {
+    let names: HashSet<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
+    let more: Vec<_> = default.iter().filter(|(name, _)| !names.contains(name.as_str())).cloned().collect();
+    own.extend(more);
+    own
 }
 
 /// Subject and body.

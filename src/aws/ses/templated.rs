@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
-use crate::aws::ses::sending::{Destination, MessageTag, SendEmailResponse, pairs, return_path, submission};
+use crate::aws::ses::sending::{
+    Destination, MessageTag, SendEmailResponse, own_and_default, pairs, return_path, submission,
+};
 use crate::base::{Arn, EmailAddress};
 use crate::mail::content::{Data, Prepared, templates};
 use crate::mail::message::{Draft, Mailbox};
@@ -182,9 +184,7 @@ pub async fn send_bulk_templated_email(
     let (default, tags) = (Arc::from(input.default_template_data), &default_tags);
     let send = async |n: usize, to: BulkEmailDestination| -> Result<String, SesError> {
         let data = Data::own_or(to.replacement_template_data, Some(&default));
-        let mut own = pairs(to.replacement_tags);
-        let more: Vec<_> = tags.iter().filter(|(name, _)| !own.iter().any(|(o, _)| o == name)).cloned().collect();
-        own.extend(more);
+        let own = own_and_default(pairs(to.replacement_tags), tags);
         let (submission, terms) = letter.write(services, caller, &to.destination, data, own).await?;
         let once = terms.once.as_ref().map(|once| once.nth(n));
         Ok(services.sending.accept_on(submission, Terms { once, ..terms }).await?)

@@ -1,4 +1,5 @@
 //! Mails from templates in the second API: the template of SendEmail, and SendBulkEmail.
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::ses::sending::{Destination, MessageTag, Recipients, pairs, return_path};
+use crate::aws::ses::sending::{Destination, MessageTag, Recipients, own_and_default, pairs, return_path};
 use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, name_of};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
@@ -84,8 +85,8 @@ impl Letter {
         to: Recipients,
         reply_to: Vec<Mailbox>,
     ) -> Result<(Vec<u8>, Option<Unrendered>), SesV2Error> {
-        let replaced = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        let own = self.headers.iter().filter(|(name, _)| !replaced(name));
+        let replaced: HashSet<String> = headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        let own = self.headers.iter().filter(|(name, _)| !replaced.contains(&name.to_ascii_lowercase()));
         let draft = Draft {
             from,
             to: to.to,
@@ -249,10 +250,7 @@ async fn send_entry(
     let (from, reply_to) = (bulk.from.clone(), bulk.reply_to.clone());
     let written = bulk.letter.write((services, caller), data, &headers, from, recipients, reply_to);
     let (raw, unrendered) = written.await?;
-    let mut tags = pairs(entry.replacement_tags);
-    let default = bulk.tags.iter().filter(|(name, _)| !tags.iter().any(|(own, _)| own == name)).cloned();
-    let default: Vec<_> = default.collect();
-    tags.extend(default);
+    let tags = own_and_default(pairs(entry.replacement_tags), &bulk.tags);
     let submission = Submission {
         account: caller.account.clone(),
         region: caller.region.clone(),

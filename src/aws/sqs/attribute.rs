@@ -1,5 +1,5 @@
 //! Message attributes on the wire, and which of them a receive asks for.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -80,12 +80,34 @@ pub fn trace_header_md5(header: Option<&str>) -> Option<String> {
     crate::queues::message_attributes::md5(&one)
 }
 
-/// Whether a receive that lists `wanted` gets the attribute: by name, `All`, `.*`, or a prefix such as `order.*`.
-pub fn is_wanted(wanted: &[String], name: &str) -> bool {
-    wanted.iter().any(|w| match w.as_str() {
-        "All" | ".*" => true,
-        w => w == name || w.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
-    })
+/// The attributes that a receive asks for: by name, `All`, `.*`, or a prefix such as `order.*`.
+pub struct Wanted<'a> {
+    few: &'a [String],
+    /// Where there are many.
+    names: HashSet<&'a str>,
+    prefixes: HashSet<&'a str>,
+}
+
+/// How many names of a request are compared one by one.
+const FEW: usize = 16;
+
+impl<'a> Wanted<'a> {
+    /// Those of this list.
+    pub fn new(list: &'a [String]) -> Self {
+        let (few, many) = if list.len() <= FEW { (list, &[][..]) } else { (&[][..], list) };
+        let prefixes = many.iter().filter_map(|w| if w == "All" { Some("") } else { w.strip_suffix(".*") }).collect();
+        Self { few, names: many.iter().map(String::as_str).collect(), prefixes }
+    }
+
+    /// Whether it asks for this attribute.
+    pub fn has(&self, name: &str) -> bool {
+        let listed = self.few.iter().any(|w| match w.as_str() {
+            "All" | ".*" => true,
+            w => w == name || w.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
+        });
+        let prefixed = || (0..=name.len()).filter_map(|end| name.get(..end)).any(|start| self.prefixes.contains(start));
+        listed || self.names.contains(name) || !self.prefixes.is_empty() && prefixed()
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +116,13 @@ mod tests {
 
     #[test]
     fn attributes_are_asked_for_by_name_prefix_or_all() {
-        let wanted = |list: &[&str], name| is_wanted(&list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), name);
+        let wanted = |list: &[&str], name| {
+            let few: Vec<String> = list.iter().map(|w| (*w).to_owned()).collect();
+            let many: Vec<String> = few.iter().cloned().chain((0..100).map(|n| format!("x{n}"))).collect();
+            let answers = [&few, &many].map(|list| Wanted::new(list).has(name));
+            assert_eq!(answers[0], answers[1], "{name} of {list:?}");
+            answers[0]
+        };
         assert!(wanted(&["All"], "a") && wanted(&[".*"], "a") && wanted(&["a"], "a") && wanted(&["or.*"], "or.x"));
         assert!(!wanted(&[], "a") && !wanted(&["b"], "a") && !wanted(&["or.*"], "x.or"));
     }

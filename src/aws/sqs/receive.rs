@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::attribute::{MessageAttributeValue, is_wanted};
+use crate::aws::sqs::attribute::{MessageAttributeValue, Wanted};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::permitted;
 use crate::base::patience;
 use crate::queues::message_attributes::{body_md5, md5};
 use crate::queues::{Error, MessageAttributes, Receive, Received};
+
+/// More names of attributes than there are.
+const NAMES_MAX: usize = 64;
 
 /// See ReceiveMessage in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
@@ -91,6 +94,11 @@ pub async fn receive_message(
     if let Some(unknown) = system.iter().find(|w| !known(w)) {
         return Err(Error::AttributeName(unknown.chars().take(256).collect()).into());
     }
+    if system.len() > NAMES_MAX {
+        // All are known by now, so most of them stand there twice.
+        system.sort_unstable();
+        system.dedup();
+    }
     let wanted = Receive {
         count_max: input.max_number_of_messages,
         visibility_timeout: input.visibility_timeout,
@@ -98,13 +106,13 @@ pub async fn receive_message(
         attempt_id: input.receive_request_attempt_id,
     };
     let received = services.queues.receive(&scope, &name, wanted).await?;
-    let messages = received.into_iter().map(|m| message(m, &system, &input.message_attribute_names)).collect();
+    let own = Wanted::new(&input.message_attribute_names);
+    let messages = received.into_iter().map(|m| message(m, &system, &own)).collect();
     Ok(ReceiveMessageResult { messages })
 }
 
-fn message(received: Received, system: &[String], wanted: &[String]) -> Message {
-    let attributes: MessageAttributes =
-        received.attributes.into_iter().filter(|(name, _)| is_wanted(wanted, name)).collect();
+fn message(received: Received, system: &[String], wanted: &Wanted<'_>) -> Message {
+    let attributes: MessageAttributes = received.attributes.into_iter().filter(|(name, _)| wanted.has(name)).collect();
     let all = [
         ("SenderId", received.sender),
         ("SentTimestamp", Some(received.sent_at.millis().to_string())),
