@@ -72,7 +72,6 @@ impl Parts {
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
         let dev = settings.mode == Mode::Dev;
-        let hostname = settings.hostname.to_string();
         let queues = queues(settings, store, clock);
         let compute = Compute::default();
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
@@ -84,11 +83,8 @@ impl Parts {
         let dns = Dns::new(&settings.dns).map_err(|e| wrong(e.to_string()))?;
         let transport = way_out(settings, dns.clone(), clock).map_err(wrong)?;
         let captures = transport.options().delivery == Delivery::Capture;
-        let relays = matches!(transport.options().delivery, Delivery::Relay(_));
-        let outbound_at_once = if relays { OUTBOUND_AT_ONCE_TO_RELAY } else { OUTBOUND_AT_ONCE };
+        let outbound_at_once = outbound_at_once(&transport);
 
-        let limits = if dev { Limits::Unlimited } else { Limits::Sandbox };
-        let door = sending::Settings { limits, hostname: hostname.clone() };
         let simulator = Simulator::new(settings.simulator_domain.clone());
         let paths = ReturnPaths::new(marks, &settings.feedback);
         let functions = Functions::from_settings(settings, clock.clone()).map_err(wrong)?;
@@ -102,10 +98,9 @@ impl Parts {
                 .with_streams(streams.clone()),
             feedback: Feedback::new(store.clone(), topics.clone()),
             templates: Templates::new(store.clone(), clock.clone()).with_compute(compute.clone()),
-            sending: Sending::new(store.clone(), clock.clone(), topics.clone(), door)
-                .with_simulator(simulator.clone())
+            sending: sending(settings, store, clock, &topics, &compute).with_simulator(simulator.clone()),
+            imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits(settings))
                 .with_compute(compute.clone()),
-            imports: Imports::new(store.clone(), clock.clone(), objects.clone(), limits).with_compute(compute.clone()),
             receiving: receiving(settings, store, clock, &functions).with_return_paths(paths.clone()),
         };
 
@@ -146,6 +141,16 @@ fn queues(settings: &Settings, store: &Store, clock: &Clock) -> Queues {
 fn topics(settings: &Settings, (store, clock): (&Store, &Clock), queues: &Queues, bound_url: &str) -> Topics {
     let topics = Topics::new(store.clone(), clock.clone(), queues.clone(), settings.public_url.clone(), bound_url);
     if settings.mode == Mode::Dev { topics.following_callers() } else { topics }
+}
+
+fn sending(settings: &Settings, store: &Store, clock: &Clock, topics: &Topics, compute: &Compute) -> Sending {
+    let door = sending::Settings { limits: limits(settings), hostname: settings.hostname.to_string() };
+    Sending::new(store.clone(), clock.clone(), topics.clone(), door).with_compute(compute.clone())
+}
+
+/// On a developer's machine nobody asks for leave to send.
+fn limits(settings: &Settings) -> Limits {
+    if settings.mode == Mode::Dev { Limits::Unlimited } else { Limits::Sandbox }
 }
 
 fn identities(settings: &Settings, store: &Store, clock: &Clock, bound_url: &str, dns: Dns) -> Identities {
@@ -189,6 +194,13 @@ struct Pools<'a> {
 impl Pools<'_> {
     fn of(&self, at_once_max: usize, work: impl Work) -> Pool {
         Pool::new(self.store.clone(), self.clock.clone(), self.node, at_once_max, work)
+    }
+}
+
+fn outbound_at_once(transport: &Transport) -> usize {
+    match transport.options().delivery {
+        Delivery::Relay(_) => OUTBOUND_AT_ONCE_TO_RELAY,
+        _ => OUTBOUND_AT_ONCE,
     }
 }
 
