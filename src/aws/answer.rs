@@ -12,6 +12,7 @@ use crate::aws::sigv4::{Gate, too_large};
 use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
 use crate::mail::sending::idempotency::KEY_MAX;
+use crate::queues::TRACE_HEADER_MAX;
 
 /// A reply, and what the log says about its request.
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ async fn admit(
     answer.caller = Some((identity.account.clone(), identity.region.clone()));
     let (operation, labels) = Call::find(target, request)?;
     answer.operation = Some(operation.name);
+    let trace = request.header("x-amzn-trace-id");
     let caller = Caller {
         account: identity.account,
         region: identity.region,
@@ -69,6 +71,8 @@ async fn admit(
         request_id: request.id.clone(),
         source_ip: request.peer,
         once: once(request, target, operation.name)?,
+        // What no trace header can be is not one.
+        trace_header: trace.filter(|header| (1..=TRACE_HEADER_MAX).contains(&header.len())).map(str::to_owned),
     };
     Ok((caller, operation, labels))
 }
