@@ -182,6 +182,7 @@ impl Pool {
                         receipt: ids::nonce(),
                         holder: Some(&node),
                         groups,
+                        receives_max: None,
                     };
                     messages::claim(tx, claim).await
                 })
