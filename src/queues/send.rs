@@ -51,7 +51,7 @@ impl Queues {
     /// Sends messages to a queue: each is taken or refused for itself, and all that are taken are durable on return.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for several messages that are too long together. As on AWS, all are
+    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for messages that are too long together. As on AWS, all are
     /// refused when one is longer than the queue takes, or has no group or deduplication id where it needs one:
     /// [`Error::MessageTooLong`], [`Error::GroupMissing`], [`Error::DeduplicationMissing`]. Any other error of a message is its
     /// entry of the result.
@@ -63,7 +63,7 @@ impl Queues {
     ) -> Result<Vec<Result<Sent, Error>>, Error> {
         let queue = self.queue(scope, name).await?;
         let size: usize = outgoing.iter().map(message_size).sum();
-        if outgoing.len() > 1 && size > BATCH_SIZE_MAX as usize {
+        if size > BATCH_SIZE_MAX as usize {
             return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
         }
         if let Some(error) = outgoing.iter().find_map(|message| refuses_all(&queue, message)) {

@@ -167,7 +167,7 @@ both_engines! {
         assert_eq!((missing.status, missing.error()), (400, error("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist for this wsdl version.")));
         let missing = wire.json("GetQueueUrl", json!({ "QueueName": "nowhere" })).await;
         assert_eq!((missing.status, missing.error()), (400, error("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")));
-        for url in [format!("{}/999999999999/q", wire.house.endpoint()), "https://sqs.us-east-1.amazonaws.com/000000000000/nowhere".to_owned()] {
+        for url in [format!("{}/999999999999/q", wire.house.endpoint()), "http://whatever-incorrect-queue-address".to_owned(), "https://sqs.us-east-1.amazonaws.com/000000000000/nowhere".to_owned()] {
             for action in ["ReceiveMessage", "DeleteQueue", "SetQueueAttributes"] {
                 let said = wire.json(action, json!({ "QueueUrl": url, "Attributes": { "DelaySeconds": "0" } })).await;
                 assert_eq!((said.status, said.error().0.as_str()), (400, "AWS.SimpleQueueService.NonExistentQueue"), "{action} {url}");

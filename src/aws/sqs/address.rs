@@ -2,7 +2,7 @@
 use crate::aws::call::Caller;
 use crate::aws::sqs::error::SqsError;
 use crate::base::{AccountId, Region};
-use crate::queues::Scope;
+use crate::queues::{Error, Scope};
 
 /// The URL of a queue, at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
@@ -29,9 +29,9 @@ pub fn scope(caller: &Caller) -> Scope {
 /// `REGION.queue.amazonaws.com`), LocalStack's, and a bare name.
 ///
 /// # Errors
-/// `InvalidAddress` for a text that is none of these.
+/// QueueDoesNotExist for a text that is none of these, as on AWS.
 pub fn parse(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
-    let invalid = || SqsError::InvalidAddress(url.chars().take(200).collect());
+    let invalid = || SqsError::from(Error::QueueMissing(url.chars().take(200).collect()));
     let (host, path) = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/').ok_or_else(invalid)?,
         None => ("", url.trim_start_matches('/')),
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         for bad in ["", "http://localhost", "http://localhost/q", "http://localhost/12/q", "http://h/a/b/c/d/e"] {
-            assert!(matches!(parse(&caller("us-east-1"), bad), Err(SqsError::InvalidAddress(_))), "{bad}");
+            assert!(matches!(parse(&caller("us-east-1"), bad), Err(SqsError::Queue(Error::QueueMissing(_)))), "{bad}");
         }
     }
 }

@@ -17,8 +17,6 @@ pub enum SqsError {
     Queue(Core),
     /// The queue belongs to another account, or its policy denies the call; holds its URL.
     AccessDenied(String),
-    /// The URL is not a queue's; holds it.
-    InvalidAddress(String),
     /// A list that must not be empty is; holds its name.
     Missing(&'static str),
     /// A batch has no entry; holds the entry's name.
@@ -75,7 +73,6 @@ impl ServiceError for SqsError {
                     .query("AccessDenied", 403);
             }
             Self::Missing(_) => return MISSING,
-            Self::InvalidAddress(_) => return ErrorShape::sender("InvalidAddress", 400).query("InvalidAddress", 404),
             Self::EmptyBatch(_) => return prefixed!("EmptyBatchRequest", 400),
             Self::TooManyEntries(_) => return prefixed!("TooManyEntriesInBatchRequest", 400),
             Self::RepeatedId(_) => return prefixed!("BatchEntryIdsNotDistinct", 400),
@@ -142,7 +139,6 @@ impl fmt::Display for SqsError {
             Self::Queue(core) => write_core(core, f),
             Self::AccessDenied(url) => write!(f, "Access to the resource {url} is denied."),
             Self::Missing(name) => write!(f, "The request must contain the parameter {name}."),
-            Self::InvalidAddress(url) => write!(f, "The address {url} is not valid for this endpoint."),
             Self::EmptyBatch(entry) => write!(f, "There should be at least one {entry} in the request."),
             Self::TooManyEntries(n) => {
                 write!(f, "Maximum number of entries per request are 10. You have sent {n}.")

@@ -12,7 +12,7 @@ use crate::queues::Scope;
 /// single operation.
 ///
 /// # Errors
-/// `InvalidAddress`; QueueDoesNotExist; `AccessDenied`.
+/// QueueDoesNotExist, also for a text that is no queue's URL; `AccessDenied`.
 pub async fn permitted(
     services: &Services,
     caller: &Caller,
@@ -32,7 +32,7 @@ pub async fn permitted(
 /// permissions don't apply to this action"). A policy can deny it to the owner too.
 ///
 /// # Errors
-/// `InvalidAddress`; QueueDoesNotExist, for a queue of another account that is not there; `AccessDenied`.
+/// QueueDoesNotExist, also for a queue of another account that is not there; `AccessDenied`.
 pub async fn owned(services: &Services, caller: &Caller, url: &str, action: &str) -> Result<(Scope, String), SqsError> {
     let (scope, name) = own(services, caller, url).await?;
     if may(services, caller, &scope, &name, action).await? { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
@@ -41,7 +41,7 @@ pub async fn owned(services: &Services, caller: &Caller, url: &str, action: &str
 /// The queue that a URL means, which must be the caller's. Its policy does not matter.
 ///
 /// # Errors
-/// `InvalidAddress`; QueueDoesNotExist, for a queue of another account that is not there; `AccessDenied`.
+/// QueueDoesNotExist, also for a queue of another account that is not there; `AccessDenied`.
 pub async fn own(services: &Services, caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
     let (scope, name) = address::parse(caller, url)?;
     if scope.account != caller.account {
