@@ -64,7 +64,7 @@ pub(in crate::topics) fn check_topic(name: &str, value: &str, fifo: bool) -> Res
 }
 
 /// Booleans are read in any case, as Python's `True`, and kept in small letters.
-pub(in crate::topics) fn make_plain(name: &str, value: &mut String) {
+pub(in crate::topics) fn make_plain(name: &str, value: &mut str) {
     if matches!(name, "FifoTopic" | "ContentBasedDeduplication") {
         value.make_ascii_lowercase();
     }

@@ -11,7 +11,9 @@ both_engines! {
         for (name, group) in [("plain", None), ("shared", Some("tenant"))] {
             let url = wire.queue(name, json!({ "VisibilityTimeout": "10" })).await;
             let mut send = json!({ "QueueUrl": url, "MessageBody": "x" });
-            group.map(|group| send["MessageGroupId"] = json!(group));
+            if let Some(group) = group {
+                send["MessageGroupId"] = json!(group);
+            }
             wire.done("SendMessage", send).await;
             let older = wire.receive(&url).await.remove(0).1;
             let change = |handle: &str, seconds: u64| {
