@@ -13,6 +13,7 @@ use crate::base::memory::{Charge, Held, Whose};
 use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
 use crate::mail::sending::idempotency::KEY_MAX;
+use crate::queues::TRACE_HEADER_MAX;
 
 /// A reply, and what the log says about its request.
 #[derive(Debug)]
@@ -44,13 +45,13 @@ pub async fn answer(services: &Services, gate: &Gate, arrived: Arrived) -> Answe
     let Target { api, protocol } = target;
     match admit(services, gate, &request, (target, standing), &mut charge, &mut answer).await {
         Ok((caller, operation, labels)) => {
-            let query_mode = target.writer(&request).query_mode;
+            let Writer { query_mode, wants_json, .. } = target.writer(&request);
             let memory = charge.memory().clone();
             // Small requests hold nothing, and may be waited with for long.
             let held = charge.keep();
             let reply = Call { api, protocol, operation, request, labels }.run(services, &caller).await;
             drop(held);
-            let writer = Writer { api: Some(api), protocol, query_mode, request_id: &caller.request_id };
+            let writer = Writer { api: Some(api), protocol, query_mode, wants_json, request_id: &caller.request_id };
             let charge = memory.charge(caller.source_ip, Whose::Account(caller.account));
             (answer.reply, answer.held) = take_room(reply, charge, writer);
         }
@@ -98,6 +99,7 @@ async fn admit(
         services.compute.run(whose, 0, move |_| find(&asked)).await.map_err(Failure::not_done)??
     };
     answer.operation = Some(operation.name);
+    let trace = request.header("x-amzn-trace-id");
     let caller = Caller {
         account: identity.account,
         region: identity.region,
@@ -106,6 +108,8 @@ async fn admit(
         request_id: request.id.clone(),
         source_ip: request.peer,
         once: once?,
+        // What no trace header can be is not one.
+        trace_header: trace.filter(|header| (1..=TRACE_HEADER_MAX).contains(&header.len())).map(str::to_owned),
     };
     Ok((caller, operation, labels))
 }

@@ -29,6 +29,8 @@ pub struct Caller {
     pub source_ip: IpAddr,
     /// The call's `Idempotency-Key`, for the sends of SES.
     pub once: Option<Idempotency>,
+    /// The call's `X-Amzn-Trace-Id`, for the messages of SQS and SNS that are sent with it.
+    pub trace_header: Option<String>,
 }
 
 /// The service and protocol that a request means.
@@ -56,7 +58,9 @@ impl Target {
             return Err((Protocol::RestJson, unknown_operation(404)));
         }
         let found = query_form(request).map_err(|refusal| malformed(&refusal)).and_then(|form| {
-            let action = form.get("Action").ok_or_else(missing_action)?;
+            let Some(action) = form.get("Action") else {
+                return if is_a_queues(&request.path) { Ok(&crate::aws::sqs::API) } else { Err(missing_action()) };
+            };
             find_by_action(form.get("Version"), action).ok_or_else(|| invalid_action(action))
         });
         match found {
@@ -109,7 +113,12 @@ impl Call {
             Protocol::RestJson => best_route(api, request).ok_or_else(|| unknown_operation(404))?,
             Protocol::Query => {
                 let form = query_form(request).map_err(|refusal| malformed(&refusal))?;
-                let action = form.get("Action").ok_or_else(missing_action)?;
+                let missing = || if api.path_member.is_empty() { missing_action() } else { unknown_operation_bare() };
+                let action = form.get("Action").ok_or_else(missing)?;
+                // What is asked at the address of one thing cannot be about all of them.
+                if request.path.len() > 1 && api.not_at_a_path.contains(&action) {
+                    return Err(invalid_action(action));
+                }
                 (api.operation(action).ok_or_else(|| invalid_action(action))?, Labels::new())
             }
         })
@@ -129,7 +138,11 @@ impl Call {
 /// What writes replies to `request`.
 pub fn writer<'a>(api: Option<&'static Api>, protocol: Protocol, request: &'a Request) -> Writer<'a> {
     let query_mode = request.header("x-amzn-query-mode") == Some("true");
-    Writer { api, protocol, query_mode, request_id: &request.id }
+    // Only this very value, and only a GET: clients that take anything want XML.
+    let wants_json = request.method == "GET"
+        && api.is_some_and(|api| api.query_compatible)
+        && request.header("accept") == Some("application/json");
+    Writer { api, protocol, query_mode, wants_json, request_id: &request.id }
 }
 
 /// The form pairs of a Query request: those of the query string, and of the body.
@@ -153,6 +166,18 @@ fn best_route(api: &'static Api, request: &Request) -> Option<(&'static Operatio
 fn unknown_operation(status: u16) -> Failure {
     let shape = ErrorShape::sender("com.amazon.coral.service#UnknownOperationException", status);
     Failure::new(shape.query("InvalidAction", status), "The operation is not known, or this server does not have it.")
+}
+
+/// Whether a path is that of a queue's URL.
+fn is_a_queues(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(parts[..], [account, _] | ["queue", _, account, _] if account.parse::<AccountId>().is_ok())
+}
+
+/// How SQS answers a Query request without an action.
+fn unknown_operation_bare() -> Failure {
+    let Failure { shape, message, .. } = unknown_operation(404);
+    Failure::new(shape.query("UnknownOperationException", 404).query_bare(), message)
 }
 
 fn malformed(refusal: &Refusal) -> Failure {

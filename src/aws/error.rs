@@ -35,6 +35,10 @@ pub struct ErrorShape {
     pub status: u16,
     /// The HTTP status on Query, and on JSON for callers that send `x-amzn-query-mode: true`.
     pub query_status: u16,
+    /// The text on Query, where it is another than on the JSON protocols.
+    pub query_text: Option<&'static str>,
+    /// On Query the answer is an empty element of this name, and nothing else.
+    pub query_bare: bool,
     /// Whose fault it is.
     pub fault: Fault,
     /// An error whose text must not reach the peer: it gets a bland one, the log gets the cause.
@@ -44,7 +48,16 @@ pub struct ErrorShape {
 impl ErrorShape {
     /// An error of the caller's, called the same on all protocols.
     pub const fn sender(shape: &'static str, status: u16) -> Self {
-        Self { shape, query_code: shape, status, query_status: status, fault: Fault::Sender, internal: false }
+        Self {
+            shape,
+            query_code: shape,
+            status,
+            query_status: status,
+            query_text: None,
+            query_bare: false,
+            fault: Fault::Sender,
+            internal: false,
+        }
     }
 
     /// An error of ours whose text the caller may read, such as `ConcurrentModificationException`.
@@ -65,6 +78,16 @@ impl ErrorShape {
     /// The same error with another code and status on Query.
     pub const fn query(self, query_code: &'static str, query_status: u16) -> Self {
         Self { query_code, query_status, ..self }
+    }
+
+    /// The same error with another text on Query.
+    pub const fn query_text(self, text: &'static str) -> Self {
+        Self { query_text: Some(text), ..self }
+    }
+
+    /// The same error without a text on Query.
+    pub const fn query_bare(self) -> Self {
+        Self { query_bare: true, ..self }
     }
 }
 

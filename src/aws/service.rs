@@ -75,6 +75,8 @@ pub struct Api {
     pub empty_detail: bool,
     /// The member that a Query request may give as its path instead (`QueueUrl`); empty for most.
     pub path_member: &'static str,
+    /// The operations that a Query request cannot name at such a path.
+    pub not_at_a_path: &'static [&'static str],
     /// The operations that may be called without a signature, with a secret token of their own instead.
     pub anonymous: &'static [&'static str],
     /// What it offers.
@@ -109,6 +111,7 @@ impl Api {
         query_compatible: false,
         empty_detail: false,
         path_member: "",
+        not_at_a_path: &[],
         anonymous: &[],
         operations: &[],
         throttled: THROTTLED,

@@ -11,8 +11,11 @@ use crate::store::{self, Tx};
 /// How long a receive can be repeated.
 const REPEATABLE_FOR: Duration = Duration::from_secs(300);
 
-/// The messages of the earlier receive, hidden anew. `None` when there was none, or when one of its messages was
-/// deleted, hidden for another time, or has become visible since.
+/// The messages of the earlier receive, hidden anew. `None` when there was none, or when one of its messages was hidden for
+/// another time, or has become visible since.
+///
+/// # Errors
+/// [`Error::AttemptOver`] when one of its messages is gone.
 pub(super) async fn repeat(
     tx: &mut Tx,
     queue: &Queue,
@@ -22,10 +25,12 @@ pub(super) async fn repeat(
     let Some(attempt) = receive_attempts::find(tx, queue.id, attempt_id).await? else { return Ok(None) };
     let ids: Vec<i64> = serde_json::from_str(&attempt.messages).map_err(store::Error::corrupt)?;
     messages::hold_groups_of(tx, queue.id, &ids).await?;
-    let found = receive_attempts::untouched(tx, queue.id, &attempt, &ids).await?;
+    let mut found = receive_attempts::untouched(tx, queue.id, &attempt, &ids).await?;
     if found.len() < ids.len() || ids.is_empty() || attempt.hidden_until <= tx.now() {
-        return Ok(None);
+        let gone = found.len() < ids.len() && receive_attempts::count(tx, queue.id, &ids).await? < ids.len();
+        return if gone { Err(Error::AttemptOver(attempt_id.to_owned())) } else { Ok(None) };
     }
+    found.sort_by_key(|message| ids.iter().position(|id| *id == message.id));
     let until = tx.now() + hidden;
     for message in &found {
         messages::set_visible_at(tx, queue.id, message.id, message.receipt, until).await?;

@@ -1,7 +1,7 @@
 //! Queue attributes: which there are, what each may be, and how they are written.
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::base::Arn;
 use crate::queues::{Error, Queue, arn, dead_letters, fifo, protection};
@@ -49,15 +49,6 @@ impl Default for Settings {
     }
 }
 
-/// The text of a RedrivePolicy. AWS takes the count as a number or as a string.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RedrivePolicy {
-    dead_letter_target_arn: Arn,
-    #[serde(default)]
-    max_receive_count: Option<serde_json::Value>,
-}
-
 /// Sets what `given` names; the rest stays. The owner of `settings` is named by `own`, so that a dead-letter queue is
 /// in the same account and region.
 pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String, String>) -> Result<(), Error> {
@@ -73,7 +64,7 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
             "MessageRetentionPeriod" => settings.retention = within(60, 1_209_600)?,
             "MaximumMessageSize" => settings.message_size_max = within(1_024, 1_048_576)?,
             "ReceiveMessageWaitTimeSeconds" => settings.receive_wait = within(0, 20)?,
-            "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own, wrong)?,
+            "RedrivePolicy" => (settings.dead_letter_queue, settings.receives_max) = redrive(value, own)?,
             name if fifo::ATTRIBUTES.contains(&name) => fifo::set(settings, name, value)?,
             "RedriveAllowPolicy" => dead_letters::set_allow_policy(settings, value)?,
             name if protection::NAMES.contains(&name) => {}
@@ -86,24 +77,48 @@ pub(super) fn apply(settings: &mut Settings, own: &Arn, given: &BTreeMap<String,
 
 type DeadLetters = (Option<String>, Option<u32>);
 
-fn redrive(value: &str, own: &Arn, wrong: impl Fn() -> Error) -> Result<DeadLetters, Error> {
+const TARGET: &str = "deadLetterTargetArn";
+const COUNT: &str = "maxReceiveCount";
+const COUNT_MAX: u32 = 1_000;
+
+/// Reads a RedrivePolicy; an empty text takes it away. Whether the target is there is asked later:
+/// [`dead_letters::check_target`].
+fn redrive(value: &str, own: &Arn) -> Result<DeadLetters, Error> {
     if value.is_empty() {
         return Ok((None, None));
     }
-    let policy: RedrivePolicy = serde_json::from_str(value).map_err(|_| wrong())?;
-    let target = policy.dead_letter_target_arn;
-    if target.service != "sqs" || target.account != own.account || target.region != own.region || &target == own {
-        return Err(wrong());
-    }
-    let receives = match policy.max_receive_count {
-        None => Some(10),
-        Some(serde_json::Value::Number(n)) => n.as_u64(),
-        Some(serde_json::Value::String(text)) => text.parse().ok(),
-        Some(_) => None,
+    let Ok(policy) = serde_json::from_str::<Map<String, Value>>(value) else {
+        return Err(Error::AttributeRefused("RedrivePolicy", "Redrive policy is not a valid JSON map."));
     };
-    match receives.and_then(|n| u32::try_from(n).ok()) {
-        Some(n @ 1..=1_000) => Ok((Some(target.to_string()), Some(n))),
-        _ => Err(wrong()),
+    let refused = |reason: String| Err(dead_letters::refused(value, reason));
+    if let Some(missing) = [COUNT, TARGET].into_iter().find(|name| !policy.contains_key(*name)) {
+        return refused(format!("Redrive policy does not contain mandatory attribute: {missing}."));
+    }
+    if policy.len() > 2 {
+        return refused(format!("Only following attributes are supported: [{TARGET}, {COUNT}]."));
+    }
+    // AWS takes the count as a number or as a string.
+    let (count, shown) = match policy.get(COUNT) {
+        Some(Value::Number(n)) => (n.as_u64(), n.to_string()),
+        Some(Value::String(text)) => (text.parse().ok(), text.chars().take(100).collect()),
+        _ => (None, String::new()),
+    };
+    let count = count.and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=COUNT_MAX).contains(n));
+    let Some(count) = count else {
+        return refused(format!(
+            "Invalid value for {COUNT}: {shown}, valid values are from 1 to {COUNT_MAX} both inclusive."
+        ));
+    };
+    let target = policy.get(TARGET).and_then(Value::as_str).and_then(|text| text.parse::<Arn>().ok());
+    match target.filter(|target| target.service == "sqs") {
+        None => refused(format!("Invalid value for {TARGET}.")),
+        Some(target) if target.region != own.region => {
+            refused("Dead-letter target must be in same region as the source.".to_owned())
+        }
+        Some(target) if target.account != own.account => {
+            refused("Dead-letter target owner should be same as the source.".to_owned())
+        }
+        Some(target) => Ok((Some(target.to_string()), Some(count))),
     }
 }
 
@@ -195,12 +210,24 @@ mod tests {
         for bad in [
             policy("arn:aws:sqs:us-east-1:111111111111:dead", "3"),
             policy("arn:aws:sqs:eu-west-1:000000000000:dead", "3"),
-            policy("arn:aws:sqs:us-east-1:000000000000:jobs", "3"),
+            policy("arn:aws:sns:us-east-1:000000000000:dead", "3"),
+            policy("dead", "3"),
             policy(target, "0"),
             policy(target, "1001"),
-            "not json".to_owned(),
+            policy(target, "true"),
+            policy(target, "3,\"more\":1"),
+            "{}".to_owned(),
+            format!(r#"{{"deadLetterTargetArn":"{target}"}}"#),
+            r#"{"maxReceiveCount":3}"#.to_owned(),
         ] {
-            assert!(apply_one("RedrivePolicy", &bad).is_err(), "{bad}");
+            assert!(matches!(apply_one("RedrivePolicy", &bad), Err(Error::RedrivePolicy { .. })), "{bad}");
         }
+        for bad in ["not json", "[]", "3"] {
+            assert!(matches!(apply_one("RedrivePolicy", bad), Err(Error::AttributeRefused(..))), "{bad}");
+        }
+        // A queue may be its own.
+        let own = "arn:aws:sqs:us-east-1:000000000000:jobs";
+        let settings = apply_one("RedrivePolicy", &policy(own, "3")).expect("a good policy");
+        assert_eq!(settings.dead_letter_queue.as_deref(), Some(own));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::{Arn, Timestamp, ids};
 use crate::queues::{Error, Queue, Queues, arn, attempts};
 use crate::store::messages::{self, Claim, Claimed, Groups};
-use crate::store::{Tx, queues};
+use crate::store::{self, Tx};
 
 /// Messages that are too old, or received too often, go in so many rounds of one transaction, and in so many transactions
 /// of one receive. Then it says that there is nothing, as SQS may at any time.
@@ -45,12 +45,12 @@ impl Queues {
             return Ok(again);
         }
         for _ in 0..PASSES_MAX {
-            let (queue, taking) = (queue.clone(), taking.clone());
+            let (queues, queue, taking) = (self.clone(), queue.clone(), taking.clone());
             let claims = self
                 .store
                 .write(move |tx| {
                     Box::pin(async move {
-                        let claims = claim(tx, &queue, groups, taking.count, taking.hidden).await?;
+                        let claims = claim(tx, &queues, &queue, groups, taking.count, taking.hidden).await?;
                         if let Some(attempt) = &taking.attempt_id {
                             attempts::note(tx, &queue, attempt, claims.hidden_until, &claims.messages).await?;
                         }
@@ -70,15 +70,18 @@ impl Queues {
         let mut taken = Vec::new();
         for _ in 0..ROUNDS_MAX * PASSES_MAX {
             let limit = taking.count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
-            let claimed = self.store.claim_messages(queue.id, limit, taking.hidden, ids::nonce()).await?;
+            let receives_max = queue.settings.receives_max;
+            let claimed = self.store.claim_messages(queue.id, limit, taking.hidden, receives_max, ids::nonce()).await?;
             let (full, before) = (claimed.len() == limit as usize, taken.len());
             let now = self.clock.now();
             if claimed.iter().all(|message| fate(queue, message, now) == Fate::Given) {
                 taken.extend(claimed);
             } else {
-                let queue = queue.clone();
-                let given =
-                    self.store.write(move |tx| Box::pin(async move { sort_out(tx, &queue, claimed).await })).await?;
+                let (queues, queue, hidden) = (self.clone(), queue.clone(), taking.hidden);
+                let sort_out = self
+                    .store
+                    .write(move |tx| Box::pin(async move { sort_out(tx, &queues, &queue, claimed, hidden).await }));
+                let given = sort_out.await?;
                 taken.extend(given);
             }
             let given = taken.len() - before;
@@ -101,6 +104,7 @@ impl Queues {
 /// move to the dead-letter queue; both in this transaction, which stays short however many there are.
 pub(super) async fn claim(
     tx: &mut Tx,
+    queues: &Queues,
     queue: &Queue,
     groups: Groups,
     count: u32,
@@ -113,11 +117,12 @@ pub(super) async fn claim(
     for _ in 0..rounds {
         let limit = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
         let receipt = ids::nonce();
-        let request = Claim { queue_id: queue.id, limit, hidden_until, receipt, holder: None, groups };
+        let receives_max = queue.settings.receives_max;
+        let request = Claim { queue_id: queue.id, limit, hidden_until, receipt, holder: None, groups, receives_max };
         let claimed = messages::claim(tx, request).await?;
         let full = claimed.len() == limit as usize;
         let before = taken.len();
-        taken.extend(sort_out(tx, queue, claimed).await?);
+        taken.extend(sort_out(tx, queues, queue, claimed, hidden).await?);
         more = full && taken.len() - before < limit as usize;
         // A message with a visibility timeout of 0 could be claimed again in this loop; so it runs again only for
         // messages that did not count.
@@ -137,19 +142,25 @@ enum Fate {
 }
 
 fn fate(queue: &Queue, message: &Claimed, now: Timestamp) -> Fate {
-    let received = message.receive_count - message.receives_before;
     if now.since(message.sent_at) > Duration::from_secs(u64::from(queue.settings.retention)) {
         Fate::TooOld
-    } else if queue.settings.receives_max.is_some_and(|max| received > max) {
+    } else if message.spent {
         Fate::ReceivedTooOften
     } else {
         Fate::Given
     }
 }
 
-/// Drops claimed messages that are too old, moves those received too often, and gives the others.
-async fn sort_out(tx: &mut Tx, queue: &Queue, claimed: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
+/// Drops claimed messages that are too old, moves those received too often, and gives the others, in their order.
+async fn sort_out(
+    tx: &mut Tx,
+    queues: &Queues,
+    queue: &Queue,
+    claimed: Vec<Claimed>,
+    hidden: Duration,
+) -> Result<Vec<Claimed>, Error> {
     let now = tx.now();
+    let order: Vec<i64> = claimed.iter().map(|message| message.id).collect();
     let (mut given, mut dead) = (Vec::with_capacity(claimed.len()), Vec::new());
     for message in claimed {
         match fate(queue, &message, now) {
@@ -159,26 +170,43 @@ async fn sort_out(tx: &mut Tx, queue: &Queue, claimed: Vec<Claimed>) -> Result<V
         }
     }
     if !dead.is_empty() {
-        given.extend(move_to_dead_letters(tx, queue, dead).await?);
-        given.sort_by_key(|message| message.id);
+        given.extend(move_to_dead_letters(tx, queues, queue, dead, hidden).await?);
+        given.sort_by_key(|message| order.iter().position(|id| *id == message.id));
     }
     Ok(given)
 }
 
 /// Gives those back that stay where they are because the dead-letter queue is gone, as in SQS.
-async fn move_to_dead_letters(tx: &mut Tx, queue: &Queue, dead: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
+async fn move_to_dead_letters(
+    tx: &mut Tx,
+    queues: &Queues,
+    queue: &Queue,
+    dead: Vec<Claimed>,
+    hidden: Duration,
+) -> Result<Vec<Claimed>, Error> {
     let target = queue.settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<Arn>().ok());
-    let Some(target) = target else { return Ok(dead) };
-    let Some(target) = queues::find(tx, &target.account, &target.region, &target.resource).await? else {
-        return Ok(dead);
+    let target = match target {
+        Some(target) => store::queues::find(tx, &target.account, &target.region, &target.resource).await?,
+        None => None,
     };
-    let source = arn(queue).to_string();
+    let Some(target) = target else {
+        let until = tx.now() + hidden;
+        let mut kept = Vec::with_capacity(dead.len());
+        for message in dead {
+            kept.extend(messages::keep_spent(tx, message, until).await?);
+        }
+        return Ok(kept);
+    };
+    let (source, why) = (arn(queue).to_string(), "received too often");
     if queue.settings.fifo.is_some() {
-        messages::move_in_order(tx, &dead, queue.id, target.id, &source, "received too often").await?;
+        messages::move_in_order(tx, &dead, queue.id, target.id, &source, why).await?;
         return Ok(vec![]);
     }
+    if dead.iter().any(|message| message.group_id.is_some()) {
+        queues.note_groups(&target);
+    }
     for message in &dead {
-        messages::move_dead(tx, message, target.id, &source).await?;
+        messages::move_dead(tx, message, target.id, &source, why).await?;
     }
     Ok(vec![])
 }

@@ -61,17 +61,19 @@ pub(super) fn allow_policy(settings: &Settings) -> Result<Option<String>, Error>
     policy.map(|policy| Ok(serde_json::to_string(&policy).map_err(crate::store::Error::corrupt)?)).transpose()
 }
 
-/// Whether the queue called `own` may have the dead-letter queue that its new settings name: it is there, of the same
-/// type, and lets it.
+/// The error for a RedrivePolicy that cannot be had.
+pub(super) fn refused(policy: &str, reason: impl Into<String>) -> Error {
+    Error::RedrivePolicy { value: policy.chars().take(2_048).collect(), reason: reason.into() }
+}
+
+/// Whether the queue called `own` may have the dead-letter queue that its new settings name, by the policy that was given: it
+/// is there, of the same type, and lets it.
 ///
 /// # Errors
-/// [`Error::Parameter`] with AWS's reasons.
-pub(super) async fn check_target(tx: &mut Tx, settings: &Settings, own: &Arn) -> Result<(), Error> {
+/// [`Error::RedrivePolicy`] with AWS's reasons.
+pub(super) async fn check_target(tx: &mut Tx, settings: &Settings, own: &Arn, given: &str) -> Result<(), Error> {
     let Some(text) = settings.dead_letter_queue.clone() else { return Ok(()) };
-    let wrong = |reason| {
-        let policy = serde_json::json!({ "deadLetterTargetArn": text, "maxReceiveCount": settings.receives_max });
-        Error::Parameter { name: "RedrivePolicy", value: policy.to_string(), reason }
-    };
+    let wrong = |reason: &str| refused(given, reason);
     let missing = "Dead letter target does not exist.";
     let target: Arn = text.parse().map_err(|_| wrong(missing))?;
     if is_fifo(&own.resource) != is_fifo(&target.resource) {

@@ -21,6 +21,12 @@ pub enum Error {
     /// The attribute cannot have this value: name, value.
     #[error("attribute {0} cannot be {1:?}")]
     AttributeValue(String, String),
+    /// The attribute cannot have the value that is given: name, why, a sentence.
+    #[error("attribute {0}: {1}")]
+    AttributeRefused(&'static str, &'static str),
+    /// Only a FIFO queue has an attribute of this name.
+    #[error("only a FIFO queue has the attribute {0}")]
+    FifoOnly(String),
     /// A queue of this name was deleted less than 60 seconds ago.
     #[error("queue {0} was deleted less than 60 seconds ago")]
     DeletedRecently(String),
@@ -35,8 +41,8 @@ pub enum Error {
     BodyMissing,
     /// The body holds a character that XML cannot: SQS takes #x9, #xA, #xD and #x20 up, but for the surrogates and
     /// #xFFFE, #xFFFF.
-    #[error("message holds a character that is not allowed")]
-    BodyCharacters,
+    #[error("message holds a character that is not allowed: {0:?}")]
+    BodyCharacters(char),
     /// Body and attributes together are larger than this many bytes.
     #[error("message is longer than {0} bytes")]
     MessageTooLong(u32),
@@ -56,15 +62,29 @@ pub enum Error {
         /// What it must be, a sentence.
         reason: &'static str,
     },
+    /// A RedrivePolicy cannot be had.
+    #[error("redrive policy {value:?}: {reason}")]
+    RedrivePolicy {
+        /// What was given.
+        value: String,
+        /// Why not, a sentence.
+        reason: String,
+    },
     /// The text was never a receipt handle of this queue.
     #[error("receipt handle {0:?} is not valid")]
     ReceiptHandle(String),
-    /// The message is not in flight under this receipt handle.
+    /// The text is a receipt handle, but of another queue.
+    #[error("receipt handle {0:?} is another queue's")]
+    ReceiptHandleOfOther(String),
+    /// There is no such message any more, so it cannot be hidden; holds the receipt handle.
+    #[error("the message of receipt handle {0:?} is gone")]
+    MessageGone(String),
+    /// A receive cannot be repeated, since one of its messages is gone; holds its id.
+    #[error("receive {0:?} cannot be repeated")]
+    AttemptOver(String),
+    /// The message is visible, and nobody has received it in this queue.
     #[error("message is not in flight")]
     NotInFlight,
-    /// Something of SQS that is not built; the text names it.
-    #[error("{0} is not supported")]
-    Unsupported(&'static str),
     /// A FIFO queue's name ends with `.fifo`.
     #[error("queue name {0:?} is not valid for a FIFO queue")]
     FifoQueueName(String),
@@ -86,6 +106,15 @@ pub enum Error {
     /// A queue is encrypted in one way at a time.
     #[error("a queue has either a KMS key or the encryption of SQS")]
     TwoEncryptions,
+    /// A tag's key has 1 to 128 characters, and who takes tags away names one.
+    #[error("a tag key is empty or too long, or there is none")]
+    TagKeys,
+    /// A tag's value has 256 characters at the most.
+    #[error("a tag value is too long")]
+    TagValues,
+    /// The queue named here would have more than 50 tags.
+    #[error("too many tags for queue {0}")]
+    TooManyTags(String),
     /// More than AWS allows.
     #[error("{count} {what}, {max} are allowed")]
     TooMany {

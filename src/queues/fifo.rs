@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::base::{Arn, hex};
 use crate::queues::manage::check_name;
 use crate::queues::send::{check, row};
-use crate::queues::{Error, Outgoing, Queue, Queues, Sent};
+use crate::queues::{Error, Outgoing, Queue, Queues, Sent, dead_letters};
 use crate::store::deduplication::{self, Key};
 use crate::store::messages::{self, NewMessage};
 use crate::store::queues::{Fifo, Settings};
@@ -29,7 +29,7 @@ const SEQUENCE_BASE: u64 = 10_000_000_000_000_000_000;
 
 /// What a new queue begins with, by its name and the attribute FifoQueue.
 pub(super) fn for_new_queue(name: &str, given: &BTreeMap<String, String>) -> Result<Option<Fifo>, Error> {
-    let wanted = given.get("FifoQueue").is_some_and(|value| value == "true");
+    let wanted = given.get("FifoQueue").is_some_and(|value| truth(value) == Some(true));
     match name.strip_suffix(SUFFIX) {
         Some(stem) if wanted && name.len() <= 80 && check_name(stem).is_ok() => Ok(Some(Fifo::default())),
         _ if wanted => Err(Error::FifoQueueName(name.chars().take(256).collect())),
@@ -37,14 +37,27 @@ pub(super) fn for_new_queue(name: &str, given: &BTreeMap<String, String>) -> Res
     }
 }
 
+/// Reads a boolean attribute, in small letters, capitals, or as Python writes it.
+pub(super) fn truth(value: &str) -> Option<bool> {
+    [true, false].into_iter().find(|truth| value.eq_ignore_ascii_case(&truth.to_string()))
+}
+
 /// Sets one of [`ATTRIBUTES`].
 pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<(), Error> {
     let wrong = || Error::AttributeValue(name.to_owned(), value.to_owned());
-    let Some(fifo) = &mut settings.fifo else { return Err(Error::AttributeName(name.to_owned())) };
+    let Some(fifo) = &mut settings.fifo else {
+        return Err(match name {
+            "DeduplicationScope" | "FifoThroughputLimit" => Error::FifoOnly(name.to_owned()),
+            name => Error::AttributeName(name.to_owned()),
+        });
+    };
     match (name, value) {
-        // A queue stays what it was made as.
-        ("FifoQueue", "true") => {}
-        ("ContentBasedDeduplication", "true" | "false") => fifo.content_based = value == "true",
+        ("FifoQueue", value) => match truth(value) {
+            Some(true) => {}
+            Some(false) => return Err(Error::AttributeRefused("FifoQueue", "Modifying queue type is not supported.")),
+            None => return Err(wrong()),
+        },
+        ("ContentBasedDeduplication", value) => fifo.content_based = truth(value).ok_or_else(wrong)?,
         ("DeduplicationScope", "queue" | "messageGroup") => fifo.deduplicates_per_group = value == "messageGroup",
         ("FifoThroughputLimit", "perQueue" | "perMessageGroupId") => fifo.limit_per_group = value != "perQueue",
         _ => return Err(wrong()),
@@ -64,8 +77,7 @@ pub(super) fn check_settings(settings: &Settings, given: &BTreeMap<String, Strin
     if let (Some(value), Some(target)) = (given.get("RedrivePolicy"), target)
         && target.resource.ends_with(SUFFIX) != settings.fifo.is_some()
     {
-        let reason = "Dead-letter queue must be same type of queue as the source.";
-        return Err(Error::Parameter { name: "RedrivePolicy", value: value.clone(), reason });
+        return Err(dead_letters::refused(value, "Dead-letter queue must be same type of queue as the source."));
     }
     Ok(())
 }
@@ -99,14 +111,22 @@ pub(super) fn id_ok(id: &str) -> bool {
     (1..=ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }
 
+/// What a message for a FIFO queue lacks.
+pub(super) fn missing(fifo: &Fifo, message: &Outgoing) -> Option<Error> {
+    if message.group_id.is_none() {
+        return Some(Error::GroupMissing);
+    }
+    (message.deduplication_id.is_none() && !fifo.content_based).then_some(Error::DeduplicationMissing)
+}
+
 /// Checks what a message says about its group and deduplication.
 pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     let shown = |text: &str| text.chars().take(256).collect::<String>();
-    let not_here = "The request include parameter that is not valid for this queue type";
+    let not_here = "The request include parameter that is not valid for this queue type.";
     let parameter = |name, value: &str, reason| Err(Error::Parameter { name, value: shown(value), reason });
-    let ids = "can only include alphanumeric and punctuation characters. 1 to 128 in length";
     if let Some(id) = message.group_id.as_ref().filter(|id| !id_ok(id)) {
-        return parameter("MessageGroupId", id, ids);
+        let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+        return parameter("MessageGroupId", id, reason);
     }
     let Some(fifo) = &queue.settings.fifo else {
         return match &message.deduplication_id {
@@ -114,13 +134,13 @@ pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Err
             None => Ok(()),
         };
     };
-    if message.group_id.is_none() {
-        return Err(Error::GroupMissing);
+    if let Some(missing) = missing(fifo, message) {
+        return Err(missing);
     }
-    match &message.deduplication_id {
-        Some(id) if !id_ok(id) => return parameter("MessageDeduplicationId", id, ids),
-        None if !fifo.content_based => return Err(Error::DeduplicationMissing),
-        _ => {}
+    if let Some(id) = message.deduplication_id.as_ref().filter(|id| !id_ok(id)) {
+        let reason =
+            "MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+        return parameter("MessageDeduplicationId", id, reason);
     }
     // Only the queue has a delay.
     match message.delay {

@@ -4,8 +4,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::queues::Error;
 
-/// What a receipt handle says. Only the receive that it was given out for knows the receipt, a random number, so a
-/// handle cannot be made up.
+/// What a receipt handle says. Only those who received the message know the receipt, a random number, so a handle cannot be
+/// made up. In a standard queue one half of it is the message's: there, an older handle works too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handle {
     pub queue_id: i64,
@@ -22,16 +22,22 @@ impl Handle {
 
     /// Reads a handle that was given out for `queue_id`.
     pub fn decode(text: &str, queue_id: i64) -> Result<Self, Error> {
-        let wrong = || Error::ReceiptHandle(text.chars().take(1_024).collect());
+        let wrong = || Error::ReceiptHandle(shown(text));
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
         let (parts, rest) = bytes.as_chunks::<8>();
         match (parts, rest) {
             ([queue, id, receipt], []) if i64::from_be_bytes(*queue) == queue_id => {
                 Ok(Self { queue_id, id: i64::from_be_bytes(*id), receipt: i64::from_be_bytes(*receipt) })
             }
+            ([_, _, _], []) => Err(Error::ReceiptHandleOfOther(shown(text))),
             _ => Err(wrong()),
         }
     }
+}
+
+/// A handle as an error shows it.
+pub(super) fn shown(handle: &str) -> String {
+    handle.chars().take(1_024).collect()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Queues {
     ///
     /// # Errors
     /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::QueueExists`] when an
-    /// attribute that is given has another value there; [`Error::Parameter`] when the dead-letter queue cannot be one;
+    /// attribute that is given has another value there; [`Error::RedrivePolicy`] when the dead-letter queue cannot be one;
     /// [`Error::DeletedRecently`] within a minute of a delete; [`Error::TooManyQueues`].
     pub async fn create(
         &self,
@@ -51,7 +51,7 @@ impl Queues {
         tags: Tags,
     ) -> Result<Queue, Error> {
         let fifo = fifo::for_new_queue(name, &attributes)?;
-        tags::check(&tags)?;
+        tags::check(name, &tags)?;
         let tags = serde_json::to_string(&tags).map_err(store::Error::corrupt)?;
         let own = Arn::new("sqs", &scope.region, &scope.account, name);
         let mut settings = Settings { fifo, ..Settings::default() };
@@ -61,7 +61,8 @@ impl Queues {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    check_target(tx, &settings, &own).await?;
+                    let redrive = attributes.get("RedrivePolicy").map_or("", String::as_str);
+                    check_target(tx, &settings, &own, redrive).await?;
                     // One that is there is found all the same.
                     if let Some(max) = full
                         && queues::find(tx, &scope.account, &scope.region, &name).await?.is_none()
@@ -141,7 +142,7 @@ impl Queues {
     /// Changes the attributes that are given.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::Parameter`] when the
+    /// [`Error::QueueMissing`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::RedrivePolicy`] when the
     /// dead-letter queue cannot be one.
     pub async fn set_attributes(
         &self,
@@ -156,20 +157,27 @@ impl Queues {
                 Box::pin(async move {
                     queues::hold(tx, &scope.account, &scope.region, &name).await?;
                     let mut queue = find(tx, &scope, &name).await?;
+                    let delay_before = queue.settings.delay;
                     apply(&mut queue.settings, &own, &attributes)?;
                     // Only when it is named now: it may have been deleted since it was set.
-                    if attributes.contains_key("RedrivePolicy") {
-                        check_target(tx, &queue.settings, &own).await?;
+                    if let Some(redrive) = attributes.get("RedrivePolicy") {
+                        check_target(tx, &queue.settings, &own, redrive).await?;
                     }
                     queues::update(tx, queue.id, &queue.settings).await?;
+                    // In a FIFO queue the delay counts for messages that wait already (SQS developer guide, "Delay queues").
+                    if queue.settings.fifo.is_some() && queue.settings.delay != delay_before {
+                        let seconds = |n: u32| Duration::from_secs(u64::from(n));
+                        let since = tx.now() - seconds(queue.settings.delay.max(delay_before));
+                        messages::redelay(tx, queue.id, since, seconds(queue.settings.delay)).await?;
+                    }
                     Ok(())
                 })
             })
             .await
     }
 
-    /// Takes every message of a queue away, those in flight too. When there are many, the rest goes soon after:
-    /// [`Queues::purge_round`].
+    /// Takes every message of a queue away, those in flight too, and forgets their deduplication ids. When there are many,
+    /// the rest goes soon after: [`Queues::purge_round`].
     ///
     /// # Errors
     /// [`Error::QueueMissing`]; [`Error::PurgeInProgress`] within 60 seconds of the last one.
@@ -185,7 +193,7 @@ impl Queues {
                     if queue.purged_at.is_some_and(|at| at + PURGE_INTERVAL > now) {
                         return Err(Error::PurgeInProgress(name));
                     }
-                    queues::set_purged(tx, queue.id).await?;
+                    queues::set_purged(tx, queue.id, now).await?;
                     // The caller may go away before all is done.
                     purges::insert(tx, queue.id, now).await?;
                     Ok((queue.id, now))

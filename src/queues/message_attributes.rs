@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::hex;
 use crate::queues::Error;
+use crate::queues::send::forbidden;
 
 /// A message's attributes by name.
 pub type MessageAttributes = BTreeMap<String, MessageAttribute>;
@@ -111,7 +112,8 @@ fn check_one(name: &str, attribute: &MessageAttribute) -> Result<(), Error> {
     if name.is_empty() || name.len() > NAME_MAX {
         return wrong(format!("Message (user) attribute name must be shorter than {NAME_MAX} Bytes, but not empty."));
     }
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    // What AWS says is narrower than what it takes: letters and digits of every script.
+    let fine = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     if !name.chars().all(fine) || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
         return wrong(format!(
             "Invalid (user) attribute name '{shown}'. It can contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and \
@@ -130,14 +132,26 @@ fn check_one(name: &str, attribute: &MessageAttribute) -> Result<(), Error> {
              is Binary, Number, and String."
         ));
     }
-    let fits = match &attribute.value {
-        AttributeValue::Text(_) => base != "Binary",
-        AttributeValue::Binary(_) => base == "Binary",
-    };
-    if !fits || attribute.bytes().is_empty() {
-        return wrong(format!(
-            "The message attribute '{shown}' must contain non-empty message attribute value for message attribute type '{base}'."
-        ));
+    if attribute.bytes().is_empty() {
+        return wrong(format!("Message (user) attribute '{shown}' must contain a non-empty value of type '{base}'."));
+    }
+    match &attribute.value {
+        AttributeValue::Text(_) if base == "Binary" => {
+            return wrong(format!("The message attribute '{shown}' with type 'Binary' must use field 'Binary'."));
+        }
+        AttributeValue::Binary(_) if base != "Binary" => {
+            return wrong(format!("The message attribute '{shown}' with type '{base}' must use field 'String'."));
+        }
+        AttributeValue::Text(text) => {
+            if let Some(odd) = forbidden(text) {
+                return wrong(format!(
+                    "Invalid binary character '#x{:X}' was found in the message attribute '{shown}' value, the set of \
+                     allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].",
+                    u32::from(odd)
+                ));
+            }
+        }
+        AttributeValue::Binary(_) => {}
     }
     if let (true, AttributeValue::Text(text)) = (base == "Number", &attribute.value)
         && text.parse::<f64>().is_err()
@@ -172,8 +186,9 @@ mod tests {
 
     #[test]
     fn attributes_that_aws_refuses_are_refused() {
-        let ok = BTreeMap::from([("a.b-C_1".to_owned(), text("Number.int", "-1.5e3"))]);
-        check(&ok).expect("a good attribute");
+        for (name, good) in [("a.b-C_1", text("Number.int", "-1.5e3")), ("größe-数", text("String", "tab\t"))] {
+            check(&BTreeMap::from([(name.to_owned(), good)])).expect("a good attribute");
+        }
         for (name, attribute) in [
             ("", text("String", "x")),
             (".a", text("String", "x")),
@@ -182,6 +197,9 @@ mod tests {
             ("a b", text("String", "x")),
             ("a", text("Text", "x")),
             ("a", text("String", "")),
+            ("a", text("String", "\u{1}")),
+            ("a", text("String", "a\0")),
+            ("a", text("String", "\u{FFFF}")),
             ("a", text("Number", "many")),
             ("a", text("Binary", "x")),
         ] {

@@ -39,7 +39,7 @@ pub use error::Error;
 pub use fifo::sequence_number;
 pub use message_attributes::{MessageAttribute, MessageAttributes};
 pub use receive::{Receive, Received};
-pub use send::{Outgoing, Sent};
+pub use send::{Outgoing, Sent, TRACE_HEADER_MAX};
 pub use spread::Targets;
 
 /// The queues of all accounts. Cheap to clone.

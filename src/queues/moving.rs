@@ -40,7 +40,8 @@ impl Queues {
             let mut again = Vec::new();
             // Turn by turn, so that a long task does not hold the others up.
             for id in due {
-                let step = self.store.write(move |tx| Box::pin(async move { step(tx, id).await })).await;
+                let queues = self.clone();
+                let step = self.store.write(move |tx| Box::pin(async move { step(tx, &queues, id).await })).await;
                 match step {
                     Ok(Some(count)) => {
                         moved += count;
@@ -67,7 +68,7 @@ impl Queues {
 }
 
 /// Moves one lot. `None` when the task cannot move more now, or has ended.
-async fn step(tx: &mut Tx, id: i64) -> Result<Option<usize>, Error> {
+async fn step(tx: &mut Tx, queues: &Queues, id: i64) -> Result<Option<usize>, Error> {
     let Some(task) = move_tasks::lock_due(tx, id).await? else { return Ok(None) };
     if task.status == status::CANCELLING {
         move_tasks::end(tx, id, status::CANCELLED, None).await?;
@@ -82,10 +83,13 @@ async fn step(tx: &mut Tx, id: i64) -> Result<Option<usize>, Error> {
     let (wanted, from) = allowance(&task, tx.now());
     // What comes in while the task runs, perhaps because the destination sends it back, is not its business.
     let wanted = wanted.min(task.to_move.saturating_sub(task.moved));
-    let claims = if wanted == 0 { None } else { Some(claim(tx, &source, groups(&source), wanted, HIDDEN).await?) };
+    let claims = match wanted {
+        0 => None,
+        wanted => Some(claim(tx, queues, &source, groups(&source), wanted, HIDDEN).await?),
+    };
     let nothing = claims.as_ref().is_none_or(|claims| claims.messages.is_empty() && !claims.more);
     let (moved, failure) =
-        move_lot(tx, &task, &source, claims.map(|claims| claims.messages).unwrap_or_default()).await?;
+        move_lot(tx, queues, &task, &source, claims.map(|claims| claims.messages).unwrap_or_default()).await?;
     let complete = nothing || task.moved + moved >= task.to_move;
     let next_at = match task.per_second {
         Some(rate) => from + Duration::from_secs_f64(f64::from(moved) / f64::from(rate)),
@@ -120,6 +124,7 @@ fn allowance(task: &MoveTask, now: Timestamp) -> (u32, Timestamp) {
 /// others did not; those stay where they are.
 async fn move_lot(
     tx: &mut Tx,
+    queues: &Queues,
     task: &MoveTask,
     source: &Queue,
     messages: Vec<Claimed>,
@@ -144,7 +149,7 @@ async fn move_lot(
     }
     let mut moved = 0;
     for lot in lots.into_values() {
-        let (count, problem) = lot.carry(tx, source, in_order).await?;
+        let (count, problem) = lot.carry(tx, queues, source, in_order).await?;
         moved += count;
         failure = failure.or(problem);
     }
@@ -187,7 +192,13 @@ async fn prepare(
 
 impl Lot {
     /// Moves what can move. Gives how many that are, and why the others did not, if it is for good.
-    async fn carry(self, tx: &mut Tx, source: &Queue, in_order: bool) -> Result<(u32, Option<MoveFailure>), Error> {
+    async fn carry(
+        self,
+        tx: &mut Tx,
+        queues: &Queues,
+        source: &Queue,
+        in_order: bool,
+    ) -> Result<(u32, Option<MoveFailure>), Error> {
         let mut messages = self.messages;
         if in_order {
             // Never wait for a group while holding others: who has it may want one of these.
@@ -201,6 +212,9 @@ impl Lot {
             messages = now;
         }
         let (taken, outgoing): (Vec<Claimed>, Vec<Outgoing>) = messages.into_iter().unzip();
+        if outgoing.iter().any(|message| message.group_id.is_some()) {
+            queues.note_groups(&self.destination);
+        }
         // Nothing is written when the destination's key cannot be used.
         let refused = match insert(tx, &self.destination, outgoing).await {
             Ok(answers) if answers.iter().all(Result::is_ok) => None,

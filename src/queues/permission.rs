@@ -110,7 +110,7 @@ impl Queues {
             let before = statements.len();
             statements.retain(|statement| !has_label(statement, &label));
             if statements.len() == before {
-                let (value, reason) = (label.chars().take(256).collect(), "can't find label on existing policy.");
+                let (value, reason) = (label.chars().take(256).collect(), "can't find label.");
                 return Err(Error::Parameter { name: "Label", value, reason });
             }
             Ok(())

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::access::policy::Policy;
-use crate::queues::Error;
-use crate::queues::kept;
+use crate::queues::fifo::truth;
+use crate::queues::{Error, kept};
 use crate::store::queues::Settings;
 
 /// The attributes of this room.
@@ -105,9 +105,7 @@ pub(super) fn apply(settings: &mut Settings, given: &BTreeMap<String, String>) -
     }
     let managed = match managed {
         None => None,
-        Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        Some(text) => return Err(wrong(MANAGED, text)),
+        Some(text) => Some(truth(text).ok_or_else(|| wrong(MANAGED, text))?),
     };
     if managed == Some(true) && key.is_some_and(|key| !key.is_empty()) {
         return Err(Error::TwoEncryptions);

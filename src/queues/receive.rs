@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::base::{Instant, Timestamp, patience};
 use crate::queues::claiming::Taking;
-use crate::queues::handle::Handle;
+use crate::queues::handle::{Handle, shown};
 use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, fifo, sealing};
 use crate::store;
-use crate::store::messages::{self, Claimed, DeletedInOrder, Groups};
+use crate::store::messages::{self, Claimed, DeletedInOrder, Groups, Receipts};
 use crate::store::vault::Vault;
 use crate::store::{Tx, Waiter};
 
@@ -29,7 +29,7 @@ pub struct Receive {
     pub visibility_timeout: Option<i64>,
     /// Seconds to wait for the first, 0 to 20; the queue's own if not given.
     pub wait: Option<i64>,
-    /// For FIFO queues: under which id this receive can be repeated.
+    /// For FIFO queues: under which id this receive can be repeated. Others pass over it.
     pub attempt_id: Option<String>,
 }
 
@@ -107,7 +107,7 @@ impl Queues {
     ///
     /// # Errors
     /// [`Error::QueueMissing`]; [`Error::Parameter`] for a number out of its range; [`Error::OverLimit`] when too many
-    /// messages of a standard queue are in flight.
+    /// messages of a standard queue are in flight; [`Error::AttemptOver`] for a receive that cannot be repeated any more.
     pub async fn receive(&self, scope: &Scope, name: &str, wanted: Receive) -> Result<Vec<Received>, Error> {
         let queue = self.queue(scope, name).await?;
         let s = &queue.settings;
@@ -123,12 +123,14 @@ impl Queues {
         let wait =
             within("WaitTimeSeconds", wanted.wait, s.receive_wait, (0, 20), "Must be >= 0 and <= 20, if provided.")?;
         let hidden = Duration::from_secs(u64::from(hidden));
-        if let Some(id) = wanted.attempt_id.as_ref().filter(|id| s.fifo.is_none() || !fifo::id_ok(id)) {
-            let reason = "The request include parameter that is not valid for this queue type";
+        let attempt_id = wanted.attempt_id.filter(|_| s.fifo.is_some());
+        if let Some(id) = attempt_id.as_ref().filter(|id| !fifo::id_ok(id)) {
+            let reason =
+                "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
             let value = id.chars().take(256).collect();
             return Err(Error::Parameter { name: "ReceiveRequestAttemptId", value, reason });
         }
-        let taking = Taking { count, hidden, attempt_id: wanted.attempt_id };
+        let taking = Taking { count, hidden, attempt_id };
         if wait == 0 {
             return Box::pin(self.take(&queue, taking)).await;
         }
@@ -214,11 +216,13 @@ impl Queues {
         sealing::readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
     }
 
-    /// Takes received messages away. A message that is gone already is no error, as in SQS.
+    /// Takes received messages away. A message that is gone already is no error, as in SQS; nor is it one that somebody has
+    /// received the message again since, unless the queue is FIFO.
     ///
     /// # Errors
     /// [`Error::QueueMissing`]. [`Error::HandleExpired`] is the entry of a message of a FIFO queue that is not in flight
-    /// under this handle any more. [`Error::ReceiptHandle`] is the entry of a handle that this queue never gave out.
+    /// under this handle any more. [`Error::ReceiptHandle`] and [`Error::ReceiptHandleOfOther`] are the entries of handles
+    /// that this queue never gave out.
     pub async fn delete_messages(
         &self,
         scope: &Scope,
@@ -275,7 +279,8 @@ impl Queues {
     /// Hides received messages for another number of seconds from now, 0 to 43,200.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]. An entry's own: [`Error::ReceiptHandle`], [`Error::NotInFlight`], [`Error::Parameter`].
+    /// [`Error::QueueMissing`]. An entry's own: [`Error::ReceiptHandle`], [`Error::ReceiptHandleOfOther`],
+    /// [`Error::HandleExpired`], [`Error::MessageGone`], [`Error::NotInFlight`], [`Error::Parameter`].
     pub async fn change_visibility(
         &self,
         scope: &Scope,
@@ -315,27 +320,35 @@ impl Queues {
 async fn delete(tx: &mut Tx, queue: &Queue, handle: Result<Handle, Error>, text: String) -> Result<(), Error> {
     let handle = handle?;
     if queue.settings.fifo.is_none() {
-        messages::delete(tx, queue.id, handle.id, handle.receipt).await?;
+        messages::delete_received(tx, queue.id, handle.id, handle.receipt).await?;
         return Ok(());
     }
     match messages::delete_in_order(tx, queue.id, handle.id, handle.receipt).await? {
         DeletedInOrder::Yes | DeletedInOrder::Gone => Ok(()),
-        DeletedInOrder::Expired => Err(Error::HandleExpired(text)),
+        DeletedInOrder::Expired => Err(Error::HandleExpired(shown(&text))),
     }
 }
 
-async fn hide(tx: &mut Tx, queue: &Queue, handle: &str, seconds: i64) -> Result<(), Error> {
-    let queue_id = queue.id;
-    let handle = Handle::decode(handle, queue_id)?;
+async fn hide(tx: &mut Tx, queue: &Queue, text: &str, seconds: i64) -> Result<(), Error> {
+    let handle = Handle::decode(text, queue.id)?;
     let reason = "VisibilityTimeout must be an integer between 0 and 43200";
     let seconds = within("VisibilityTimeout", Some(seconds), 0, (0, 43_200), reason)?;
-    let since = messages::in_flight_since(tx, queue_id, handle.id, handle.receipt).await?;
-    let since = since.ok_or(Error::NotInFlight)?;
-    let until = tx.now() + Duration::from_secs(u64::from(seconds));
-    if until > since + HIDDEN_MAX {
+    let receipts = if queue.settings.fifo.is_some() { Receipts::Last } else { Receipts::Any };
+    let found = messages::find_received(tx, queue.id, handle.id, handle.receipt, receipts).await?;
+    let Some(found) = found else { return Err(Error::MessageGone(shown(text))) };
+    let now = tx.now();
+    match receipts {
+        Receipts::Last if !found.is_known || found.visible_at <= now => return Err(Error::HandleExpired(shown(text))),
+        // It was given back since, and nobody has received it in this queue.
+        Receipts::Any if !found.is_known => return Err(Error::NotInFlight),
+        // After its time a message of a standard queue can be hidden anew while nobody else has it.
+        Receipts::Last | Receipts::Any => {}
+    }
+    let until = now + Duration::from_secs(u64::from(seconds));
+    if found.received_at.is_some_and(|since| until > since + HIDDEN_MAX) {
         let reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
         return Err(Error::Parameter { name: "VisibilityTimeout", value: seconds.to_string(), reason });
     }
-    messages::set_visible_at(tx, queue_id, handle.id, handle.receipt, until).await?;
+    messages::hide_received(tx, queue.id, handle.id, handle.receipt, receipts, until).await?;
     Ok(())
 }

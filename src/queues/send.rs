@@ -1,4 +1,5 @@
 //! Sending: checks a message as SQS does, and adds it to its queue.
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp, ids};
@@ -11,8 +12,8 @@ use crate::store::vault::Vault;
 /// The largest batch, all its messages together, in bytes.
 const BATCH_SIZE_MAX: u32 = 1_048_576;
 const DELAY_MAX: i64 = 900;
-/// AWS documents no limit for a trace header beyond its form, which fits well within this.
-const TRACE_HEADER_MAX: usize = 1_024;
+/// The longest trace header, in bytes. AWS documents no limit beyond its form, which fits well within this.
+pub const TRACE_HEADER_MAX: usize = 1_024;
 
 /// A message to send.
 #[derive(Clone, Debug, Default)]
@@ -50,20 +51,29 @@ impl Queues {
     /// Sends messages to a queue: each is taken or refused for itself, and all that are taken are durable on return.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for several messages that are too long together. A single
-    /// message's own error is its entry of the result.
+    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for messages that are too long together. As on AWS, all are
+    /// refused when one is longer than the queue takes, or has no group or deduplication id where it needs one:
+    /// [`Error::MessageTooLong`], [`Error::GroupMissing`], [`Error::DeduplicationMissing`]. Any other error of a message is its
+    /// entry of the result.
     pub async fn send(
         &self,
         scope: &Scope,
         name: &str,
         outgoing: Vec<Outgoing>,
     ) -> Result<Vec<Result<Sent, Error>>, Error> {
+        let queue = self.queue(scope, name).await?;
         let size: usize = outgoing.iter().map(message_size).sum();
-        if outgoing.len() > 1 && size > BATCH_SIZE_MAX as usize {
+        if size > BATCH_SIZE_MAX as usize {
             return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
         }
         self.store.check_room()?;
-        let queue = self.queue(scope, name).await?;
+        if let Some(error) = outgoing.iter().find_map(|message| refuses_all(&queue, message)) {
+            return Err(error);
+        }
+        self.add(queue, outgoing).await
+    }
+
+    async fn add(&self, queue: Arc<Queue>, outgoing: Vec<Outgoing>) -> Result<Answers, Error> {
         let grouped = outgoing.iter().any(|message| message.group_id.is_some());
         if grouped {
             self.note_groups(&queue);
@@ -83,7 +93,8 @@ impl Queues {
     /// # Errors
     /// [`Error::QueueMissing`] and what is wrong with the message.
     pub async fn send_one(&self, scope: &Scope, name: &str, message: Outgoing) -> Result<Sent, Error> {
-        self.send(scope, name, vec![message]).await?.into_iter().next().unwrap_or(Err(Error::BodyMissing))
+        let queue = self.queue(scope, name).await?;
+        self.add(queue, vec![message]).await?.into_iter().next().unwrap_or(Err(Error::BodyMissing))
     }
 
     /// Adds one message inside the caller's transaction: how a topic delivers to a queue.
@@ -174,17 +185,26 @@ fn message_size(message: &Outgoing) -> usize {
     message.body.len() + message_attributes::size(&message.attributes)
 }
 
+fn check_size(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
+    let max = queue.settings.message_size_max;
+    if message_size(message) > max as usize { Err(Error::MessageTooLong(max)) } else { Ok(()) }
+}
+
+/// What is wrong with a message of a batch so that the whole batch is refused.
+fn refuses_all(queue: &Queue, message: &Outgoing) -> Option<Error> {
+    let missing = queue.settings.fifo.as_ref().and_then(|fifo| fifo::missing(fifo, message));
+    missing.or_else(|| check_size(queue, message).err())
+}
+
 pub(super) fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     if message.body.is_empty() {
         return Err(Error::BodyMissing);
     }
-    if !is_plain(message.body.as_bytes()) && !message.body.chars().all(allowed) {
-        return Err(Error::BodyCharacters);
+    if let Some(wrong) = forbidden(&message.body) {
+        return Err(Error::BodyCharacters(wrong));
     }
     message_attributes::check(&message.attributes)?;
-    if message_size(message) > queue.settings.message_size_max as usize {
-        return Err(Error::MessageTooLong(queue.settings.message_size_max));
-    }
+    check_size(queue, message)?;
     if let Some(delay) = message.delay.filter(|delay| !(0..=DELAY_MAX).contains(delay)) {
         let reason = "DelaySeconds must be >= 0 and <= 900.";
         return Err(Error::Parameter { name: "DelaySeconds", value: delay.to_string(), reason });
@@ -202,7 +222,12 @@ fn is_plain(body: &[u8]) -> bool {
     body.chunks(64).all(|some| some.iter().fold(true, |all, b| all & plain(*b)))
 }
 
-/// The characters that a body may hold (SendMessage in the SQS API reference).
+/// The first character of a text that no message may hold.
+pub(super) fn forbidden(text: &str) -> Option<char> {
+    if is_plain(text.as_bytes()) { None } else { text.chars().find(|c| !allowed(*c)) }
+}
+
+/// The characters that a body, or the value of an attribute, may hold (SendMessage in the SQS API reference).
 fn allowed(c: char) -> bool {
     matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }

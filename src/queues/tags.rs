@@ -27,11 +27,12 @@ impl Queues {
     /// Adds tags, or gives them new values.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]; [`Error::Parameter`] for a tag that is too long or one too many.
+    /// [`Error::QueueMissing`]; [`Error::TagKeys`], [`Error::TagValues`], [`Error::TooManyTags`].
     pub async fn tag(&self, scope: &Scope, name: &str, tags: Tags) -> Result<(), Error> {
+        let queue = name.to_owned();
         self.change_tags(scope, name, move |now| {
             now.extend(tags);
-            check(now)
+            check(&queue, now)
         })
         .await
     }
@@ -74,16 +75,16 @@ async fn read(tx: &mut Tx, id: i64) -> Result<Tags, Error> {
     Ok(serde_json::from_str(&json).map_err(store::Error::corrupt)?)
 }
 
-/// Checks a whole set of tags.
-pub(super) fn check(tags: &Tags) -> Result<(), Error> {
-    let wrong = |value: String, reason| Err(Error::Parameter { name: "Tags", value, reason });
+/// Checks a whole set of tags of the queue `name`.
+pub(super) fn check(name: &str, tags: &Tags) -> Result<(), Error> {
     if tags.len() > COUNT_MAX {
-        return wrong(tags.len().to_string(), "A queue can have at most 50 tags.");
+        return Err(Error::TooManyTags(name.to_owned()));
     }
-    match tags.iter().find(|(n, v)| n.is_empty() || n.chars().count() > NAME_MAX || v.chars().count() > VALUE_MAX) {
-        Some((name, _)) => {
-            wrong(name.chars().take(NAME_MAX).collect(), "A tag's key has 1 to 128 characters, its value at most 256.")
-        }
+    if tags.keys().any(|key| key.is_empty() || key.chars().count() > NAME_MAX) {
+        return Err(Error::TagKeys);
+    }
+    match tags.values().find(|value| value.chars().count() > VALUE_MAX) {
+        Some(_) => Err(Error::TagValues),
         None => Ok(()),
     }
 }

@@ -1,4 +1,6 @@
 //! Claiming messages: hides them until a time, and gives them to who claims. The queue engine turns on this.
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
@@ -20,6 +22,38 @@ pub struct Claim<'a> {
     pub holder: Option<&'a str>,
     /// Which groups the queue has.
     pub groups: Groups,
+    /// How often a message is given out by this queue. What was given out as often is claimed to be taken away:
+    /// [`Claimed::spent`]. `None`: any number of times.
+    pub receives_max: Option<u32>,
+}
+
+/// How long a message is hidden that was claimed to be taken away, at least. Nobody else may claim it before who has it is
+/// done, however short the visibility timeout is; and should the server stop in between, it comes back.
+const SPENT_HIDDEN: Duration = Duration::from_secs(30);
+/// Whether a message is one of those.
+const SPENT: &str = "receive_count - receives_before >= $5";
+/// A receipt in two halves: the upper one is the message's from its first claim on, the lower one is this claim's.
+const HALVES: &str = "CASE WHEN receipt = 0 THEN $2 ELSE receipt - (receipt & 4294967295) + ($2 & 4294967295) END";
+/// The number of the first parameter that comes after [`Claim::take_args`].
+pub(super) const NEXT: usize = 7;
+
+/// Which receipts of a message count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipts {
+    /// Only that of the last claim.
+    Last,
+    /// That of every claim since the message came into its queue. Not for claims of workers, or of queues that keep order.
+    Any,
+}
+
+impl Receipts {
+    /// The condition that two receipts, columns or parameters, count as the same.
+    pub(super) fn same(self, one: &str, other: &str) -> String {
+        match self {
+            Self::Last => format!("{one} = {other}"),
+            Self::Any => format!("({one} >> 32) = ({other} >> 32)"),
+        }
+    }
 }
 
 /// Which groups a queue has.
@@ -36,16 +70,25 @@ pub enum Groups {
 }
 
 impl Claim<'_> {
-    /// How every claim begins; what to claim follows. Its parameters: [`Claim::take_args`].
-    pub(super) const TAKE: &'static str = "UPDATE messages SET visible_at = $1, receipt = $2, holder = $3, \
-        received_at = $4, receive_count = receive_count + 1, first_received_at = COALESCE(first_received_at, $4)";
-
-    /// How every claim ends: what [`Claimed`] is made of.
+    /// How every claim ends: what [`Claimed::taken`] reads.
     pub(super) const GIVE: &'static str = "RETURNING id, receipt, receive_count, receives_before, sent_at, first_received_at, \
-        message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, trace_header, body";
+        message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, trace_header, body, \
+        CASE WHEN visible_at > $1 THEN 1 ELSE 0 END AS spent";
+
+    /// How every claim begins; what to claim follows. Its parameters: [`Claim::take_args`].
+    pub(super) fn take(&self) -> String {
+        let receipt = if self.holder.is_some() || self.groups == Groups::Order { "$2" } else { HALVES };
+        format!(
+            "UPDATE messages SET visible_at = CASE WHEN {SPENT} THEN $6 ELSE $1 END, receipt = {receipt}, holder = $3, \
+             received_at = $4, receive_count = receive_count + CASE WHEN {SPENT} THEN 0 ELSE 1 END, \
+             first_received_at = COALESCE(first_received_at, $4)"
+        )
+    }
 
     pub(super) fn take_args(&self, now: Timestamp) -> Vec<Value> {
-        args![self.hidden_until, self.receipt, self.holder, now]
+        // Later than `hidden_until`, so that [`Claim::GIVE`] can tell which these are.
+        let spent_until = self.hidden_until.max(now + SPENT_HIDDEN) + Duration::from_micros(1);
+        args![self.hidden_until, self.receipt, self.holder, now, self.receives_max, spent_until]
     }
 }
 
@@ -82,8 +125,10 @@ pub async fn claim_few(
             claimed
         }
     };
-    // RETURNING promises no order; the order of sending is the best one to give.
-    claimed.sort_by_key(|m| m.id);
+    // RETURNING promises no order; the order of sending is the best one to give. Groups that keep order come one by one.
+    if claim.groups != Groups::Order {
+        claimed.sort_by_key(|m| m.id);
+    }
     Ok(claimed)
 }
 
@@ -98,23 +143,23 @@ async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result
     values.extend(args![queue_id, limit as i64]);
     if !tx.engine().has_other_writers() {
         let sql = format!(
-            "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $5 AND grouped = 0 AND visible_at <= $4 \
-             ORDER BY visible_at, id LIMIT CAST($6 AS BIGINT)) {}",
-            Claim::TAKE,
+            "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $7 AND grouped = 0 AND visible_at <= $4 \
+             ORDER BY visible_at, id LIMIT CAST($8 AS BIGINT)) {}",
+            claim.take(),
             Claim::GIVE
         );
-        return tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::read).collect();
+        return tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::taken).collect();
     }
     // The second part runs only where the first one gives too little.
     let part = |which: &str| {
         format!(
-            "SELECT * FROM (SELECT id AS picked, visible_at AS was FROM messages WHERE queue_id = $5 AND grouped = 0 \
-             AND visible_at <= $4 AND visible_at {which} $7 ORDER BY visible_at, id LIMIT CAST($6 AS BIGINT) {skip_locked}) AS p"
+            "SELECT * FROM (SELECT id AS picked, visible_at AS was FROM messages WHERE queue_id = $7 AND grouped = 0 \
+             AND visible_at <= $4 AND visible_at {which} $9 ORDER BY visible_at, id LIMIT CAST($8 AS BIGINT) {skip_locked}) AS p"
         )
     };
     let sql = format!(
-        "{} FROM (SELECT * FROM ({} UNION ALL {}) AS all_parts LIMIT CAST($6 AS BIGINT)) AS turn WHERE id = turn.picked {}, was",
-        Claim::TAKE,
+        "{} FROM (SELECT * FROM ({} UNION ALL {}) AS all_parts LIMIT CAST($8 AS BIGINT)) AS turn WHERE id = turn.picked {}, was",
+        claim.take(),
         part(">="),
         part("<"),
         Claim::GIVE
@@ -125,5 +170,5 @@ async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result
     if let Some(first) = found.into_iter().min() {
         tx.floors.found(queue_id, first, tx.instant());
     }
-    rows.iter().map(Claimed::read).collect()
+    rows.iter().map(Claimed::taken).collect()
 }

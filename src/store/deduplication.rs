@@ -22,7 +22,8 @@ pub struct Taken {
 const COLUMNS: &str = "queue_id, group_id, deduplication_id, message_id, message, expires_at";
 
 /// Takes keys for new messages, by their message ids, and gives those that were taken before and have not expired.
-/// At the most ten. Others who want one of them wait until this transaction ends.
+/// At the most ten. Others who want one of them wait until this transaction ends. A purge of the queue forgets what was
+/// taken before it: every key is known for the same time, so its end tells when it was taken.
 pub async fn take(
     tx: &mut Tx,
     queue_id: i64,
@@ -35,7 +36,9 @@ pub async fn take(
     let sql = format!(
         "INSERT INTO deduplications ({COLUMNS}) VALUES {} ON CONFLICT (queue_id, group_id, deduplication_id) \
          DO UPDATE SET message_id = excluded.message_id, message = 0, expires_at = excluded.expires_at \
-         WHERE deduplications.expires_at <= $3 RETURNING group_id, deduplication_id",
+         WHERE deduplications.expires_at <= $3 \
+         OR deduplications.expires_at <= (SELECT purged_at FROM queues WHERE id = $1) + ($2 - $3) \
+         RETURNING group_id, deduplication_id",
         rows.join(", ")
     );
     let mut values = args![queue_id, expires_at, now];

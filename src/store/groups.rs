@@ -14,7 +14,7 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::claims::Claim;
+use crate::store::claims::{Claim, NEXT as FIRST};
 use crate::store::dialect::Engine;
 use crate::store::messages::Claimed;
 use crate::store::rows::{Statement, repeated};
@@ -168,20 +168,20 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, groups: &[String], shares: &[usize
     let now = tx.now();
     let arm = |n: usize| {
         format!(
-            "SELECT id FROM (SELECT id FROM messages WHERE queue_id = $5 AND group_id = ${} AND grouped = 1 \
+            "SELECT id FROM (SELECT id FROM messages WHERE queue_id = ${FIRST} AND group_id = ${} AND grouped = 1 \
              AND visible_at <= $4 ORDER BY visible_at, id LIMIT CAST(${} AS BIGINT) {}) AS g{n}",
-            2 * n + 6,
-            2 * n + 7,
+            FIRST + 2 * n + 1,
+            FIRST + 2 * n + 2,
             tx.engine().skip_locked()
         )
     };
     let arms: Vec<String> = (0..groups.len()).map(arm).collect();
-    let sql = format!("{} WHERE id IN ({}) {}", Claim::TAKE, arms.join(" UNION ALL "), Claim::GIVE);
+    let sql = format!("{} WHERE id IN ({}) {}", claim.take(), arms.join(" UNION ALL "), Claim::GIVE);
     let mut values = claim.take_args(now);
     values.extend(args![claim.queue_id]);
     groups.iter().zip(shares).for_each(|(group, share)| values.extend(args![group, *share as i64]));
     let rows = tx.all(AssertSqlSafe(sql), values).await?;
-    rows.iter().map(Claimed::read).collect()
+    rows.iter().map(Claimed::taken).collect()
 }
 
 /// The earliest visible message of a group in `message_groups`.

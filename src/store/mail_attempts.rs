@@ -2,6 +2,7 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::claims::Receipts;
 use crate::store::dialect::Engine;
 use crate::store::mails::Status;
 use crate::store::merged_messages::{Gone, columns, delete_by};
@@ -133,7 +134,7 @@ pub(super) async fn settle_jobs(
     rows: &[[i64; 3]],
     (jobs, tried): (Vec<i64>, &[&Tried]),
 ) -> Result<Vec<Gone>, Error> {
-    let (held, delete) = delete_by(SETTLE_PARAMETERS + 1);
+    let (held, delete) = delete_by(SETTLE_PARAMETERS + 1, Receipts::Last);
     let parts = settle_parts("WHERE job IN (SELECT id FROM gone)");
     let sql = format!("WITH {held}, gone AS ({delete}), {parts} SELECT id, queue_id, group_id FROM gone");
     let mut values = settle_values(tx, tried, jobs);

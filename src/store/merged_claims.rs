@@ -18,7 +18,15 @@ pub(super) struct ToClaim {
     queue_id: i64,
     limit: u32,
     hidden: Duration,
+    receives_max: Option<u32>,
     receipt: i64,
+}
+
+impl ToClaim {
+    /// What those have in common who share a statement.
+    fn kind(&self) -> (i64, Duration, Option<u32>) {
+        (self.queue_id, self.hidden, self.receives_max)
+    }
 }
 
 impl Kind for Claims {
@@ -28,18 +36,19 @@ impl Kind for Claims {
 
     fn run<'t>(tx: &'t mut Tx, values: &'t [ToClaim]) -> BoxFuture<'t, Result<Vec<Vec<Claimed>>, Error>> {
         Box::pin(async move {
-            let mut alike: BTreeMap<(i64, Duration), Vec<usize>> = BTreeMap::new();
+            let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
             for (n, value) in values.iter().enumerate() {
-                alike.entry((value.queue_id, value.hidden)).or_default().push(n);
+                alike.entry(value.kind()).or_default().push(n);
             }
             let mut answers = vec![Vec::new(); values.len()];
-            for ((queue_id, hidden), callers) in alike {
+            for ((queue_id, hidden, receives_max), callers) in alike {
                 let of = |n: &usize| values.get(*n);
                 let limit = callers.iter().filter_map(of).map(|value| value.limit).sum();
-                // All get the same receipt, but none gets another's message, and who may receive may delete.
+                // All claim with the same receipt, but none gets another's message, and who may receive may delete.
                 let receipt = callers.first().and_then(of).map_or(0, |value| value.receipt);
                 let hidden_until = tx.now() + hidden;
-                let wanted = Claim { queue_id, limit, hidden_until, receipt, holder: None, groups: Groups::None };
+                let groups = Groups::None;
+                let wanted = Claim { queue_id, limit, hidden_until, receipt, holder: None, groups, receives_max };
                 let mut claimed = claim(tx, wanted).await?.into_iter();
                 for n in callers {
                     if let (Some(value), Some(answer)) = (values.get(n), answers.get_mut(n)) {
@@ -53,7 +62,7 @@ impl Kind for Claims {
 
     fn is_one_statement(_: Engine, values: &[ToClaim]) -> bool {
         let mut pairs = values.iter().zip(values.iter().skip(1));
-        pairs.all(|(one, next)| one.queue_id == next.queue_id && one.hidden == next.hidden)
+        pairs.all(|(one, next)| one.kind() == next.kind())
     }
 
     fn waiting(one: One<Self>) -> Waiting {
@@ -63,7 +72,7 @@ impl Kind for Claims {
 
 impl Store {
     /// Claims up to `limit` messages of a queue that has no groups, and hides them for `hidden`. `receipt` names the
-    /// claim, unless others claim at the same time: then they share a receipt of one of them.
+    /// claim, unless others claim at the same time: then they share a receipt of one of them. `receives_max`: see [`Claim`].
     ///
     /// # Errors
     /// When the store fails.
@@ -72,8 +81,9 @@ impl Store {
         queue_id: i64,
         limit: u32,
         hidden: Duration,
+        receives_max: Option<u32>,
         receipt: i64,
     ) -> Result<Vec<Claimed>, Error> {
-        self.hand_in::<Claims>(ToClaim { queue_id, limit, hidden, receipt }).await
+        self.hand_in::<Claims>(ToClaim { queue_id, limit, hidden, receives_max, receipt }).await
     }
 }

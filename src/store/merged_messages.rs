@@ -3,6 +3,7 @@ use futures::future::BoxFuture;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::claims::Receipts;
 use crate::store::dialect::Engine;
 use crate::store::jobs::{Kind, One, Waiting};
 use crate::store::messages::NewMessage;
@@ -102,7 +103,7 @@ async fn insert(tx: &mut Tx, now: Timestamp, rows: &[(i64, &NewMessage)]) -> Res
     tx.run(AssertSqlSafe(sql), values).await.map(drop)
 }
 
-/// Takes messages away that still carry the receipts they were given out with.
+/// Takes messages away by receipts that they were given out with.
 pub(super) struct Deletes;
 
 /// Messages of one queue: row and receipt.
@@ -127,7 +128,7 @@ impl Kind for Deletes {
             rows.sort_unstable();
             let mut groups = vec![Vec::new(); values.len()];
             for some in rows.chunks(rows_max(tx.engine())) {
-                for Gone { queue_id, group, .. } in delete(tx, some).await? {
+                for Gone { queue_id, group, .. } in delete(tx, some, Receipts::Any).await? {
                     let Some(group) = group else { continue };
                     // It is the same for all callers of the queue: who hears of a group looks after it.
                     let place = values.iter().position(|value| value.queue_id == queue_id);
@@ -163,17 +164,20 @@ impl Gone {
 }
 
 /// Takes messages away, given by row, queue and receipt in the order of rows, and says which were there.
-pub(super) async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<Gone>, Error> {
+pub(super) async fn delete(tx: &mut Tx, rows: &[[i64; 3]], receipts: Receipts) -> Result<Vec<Gone>, Error> {
     let gone = if tx.engine() == Engine::Postgres {
-        let (held, delete) = delete_by(1);
+        let (held, delete) = delete_by(1, receipts);
         tx.all(AssertSqlSafe(format!("WITH {held} {delete}")), columns(rows)).await?
     } else {
         let sql = repeated(
             "WITH w (id, queue_id, receipt) AS (VALUES ",
             "(?,?,?)",
             rows.len(),
-            ") DELETE FROM messages WHERE id IN (SELECT m.id FROM w CROSS JOIN messages m ON m.id = w.id \
-             AND m.queue_id = w.queue_id AND m.receipt = w.receipt) RETURNING id, queue_id, group_id",
+            &format!(
+                ") DELETE FROM messages WHERE id IN (SELECT m.id FROM w CROSS JOIN messages m ON m.id = w.id \
+                 AND m.queue_id = w.queue_id AND {}) RETURNING id, queue_id, group_id",
+                receipts.same("m.receipt", "w.receipt")
+            ),
         );
         tx.all(AssertSqlSafe(sql), rows.iter().flatten().map(|n| Value::Int(Some(*n))).collect()).await?
     };
@@ -182,12 +186,13 @@ pub(super) async fn delete(tx: &mut Tx, rows: &[[i64; 3]]) -> Result<Vec<Gone>, 
 
 /// PostgreSQL's statement for that, in two parts: what holds the rows, and what takes them away. Its parameters, [`columns`],
 /// are counted from `first` on. Rows are locked in the order of ids, and only then taken away.
-pub(super) fn delete_by(first: usize) -> (String, &'static str) {
+pub(super) fn delete_by(first: usize, receipts: Receipts) -> (String, &'static str) {
     let [id, queue_id, receipt] = [first, first + 1, first + 2];
+    let same = receipts.same("m.receipt", "w.receipt");
     let held = format!(
         "held AS (SELECT m.id FROM UNNEST(${id}::bigint[], ${queue_id}::bigint[], ${receipt}::bigint[]) \
          AS w (id, queue_id, receipt) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
-         AND m.receipt = w.receipt ORDER BY m.id FOR UPDATE OF m)"
+         AND {same} ORDER BY m.id FOR UPDATE OF m)"
     );
     (held, "DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.id, m.queue_id, m.group_id")
 }
@@ -206,7 +211,7 @@ impl Store {
         self.hand_in::<Inserts>(ToInsert { queue_id, messages }).await
     }
 
-    /// Takes messages away, given by row and receipt, that still carry these receipts. Gives groups of the queue that
+    /// Takes messages away, given by row and any receipt that they were given out with. Gives groups of the queue that
     /// lost messages, which may be empty now: [`close_empty`](crate::store::messages::close_empty).
     ///
     /// # Errors

@@ -7,9 +7,12 @@ use crate::base::Timestamp;
 use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
 
 pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
-pub use crate::store::claims::{Claim, Groups, claim, claim_few};
+pub use crate::store::claims::{Claim, Groups, Receipts, claim, claim_few};
 pub use crate::store::groups::{close_empty, delete_all as delete_groups, let_go, rest_until};
-pub use crate::store::ordered::{hold_free, hold_groups_of, move_to as move_in_order, remove as remove_in_order};
+pub use crate::store::handles::{DeletedInOrder, delete_in_order, delete_received, find_received, hide_received};
+pub use crate::store::ordered::{
+    hold_free, hold_groups_of, move_to as move_in_order, redelay, remove as remove_in_order,
+};
 pub use crate::store::spread::insert_each;
 
 /// A message to add.
@@ -51,7 +54,10 @@ pub struct Claimed {
     pub id: i64,
     /// Names this claim: later changes hold only while the row still carries it.
     pub receipt: i64,
-    /// How often it has been received, this time included.
+    /// It was given out as often as it may be: it was claimed to be taken away, and this does not count as a receive. For as
+    /// long as that takes it is hidden from everybody.
+    pub spent: bool,
+    /// How often it has been received, this time included if it is given out.
     pub receive_count: u32,
     /// How often it had been received when it was moved into this queue.
     pub receives_before: u32,
@@ -78,10 +84,16 @@ pub struct Claimed {
 }
 
 impl Claimed {
+    /// A row that a claim gives.
+    pub(super) fn taken(row: &Row) -> Result<Self, Error> {
+        Ok(Self { spent: row.flag("spent")?, ..Self::read(row)? })
+    }
+
     pub(super) fn read(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             id: row.int("id")?,
             receipt: row.int("receipt")?,
+            spent: false,
             receive_count: row.count("receive_count")?,
             receives_before: row.count("receives_before")?,
             sent_at: row.time("sent_at")?,
@@ -188,7 +200,7 @@ pub(super) fn row_args(queue_id: i64, now: Timestamp, m: &NewMessage) -> Vec<Val
 }
 
 /// What a change has to set right in the groups of the messages it changed.
-async fn regroup(tx: &mut Tx, rows: &[Row]) -> Result<(), Error> {
+pub(super) async fn regroup(tx: &mut Tx, rows: &[Row]) -> Result<(), Error> {
     let mut in_order: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
     let mut in_turns: BTreeMap<i64, BTreeMap<String, Timestamp>> = BTreeMap::new();
     for row in rows {
@@ -229,30 +241,6 @@ pub async fn delete(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result
     Ok(rows.len() as u64)
 }
 
-/// How a delete in a queue that keeps order ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeletedInOrder {
-    /// It is gone now.
-    Yes,
-    /// It was gone before.
-    Gone,
-    /// It is there, but is not in flight under this receipt any more.
-    Expired,
-}
-
-/// Takes a message away that keeps the order of its group, if it is in flight under this receipt. The group is held:
-/// [`hold_groups_of`].
-pub async fn delete_in_order(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<DeletedInOrder, Error> {
-    let Some(group) = ordered::group_of(tx, queue_id, id).await? else { return Ok(DeletedInOrder::Gone) };
-    let now = tx.now();
-    let sql = "DELETE FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 AND visible_at > $4";
-    if tx.run(sql, args![id, queue_id, receipt, now]).await? == 0 {
-        return Ok(DeletedInOrder::Expired);
-    }
-    ordered::refresh(tx, queue_id, &BTreeSet::from([group])).await?;
-    Ok(DeletedInOrder::Yes)
-}
-
 /// Takes a message away that is claimed but must not be given out: it is too old.
 pub async fn drop_claimed(tx: &mut Tx, queue_id: i64, message: &Claimed) -> Result<(), Error> {
     if message.deduplication_id.is_none() {
@@ -261,18 +249,6 @@ pub async fn drop_claimed(tx: &mut Tx, queue_id: i64, message: &Claimed) -> Resu
     }
     tx.run("DELETE FROM messages WHERE id = $1", args![message.id]).await?;
     ordered::refresh(tx, queue_id, &message.group_id.iter().cloned().collect()).await
-}
-
-/// When a message that carries this receipt and is in flight was received. `None` when it is not in flight.
-pub async fn in_flight_since(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<Option<Timestamp>, Error> {
-    let now = tx.now();
-    let row = tx
-        .one(
-            "SELECT received_at FROM messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 AND visible_at > $4",
-            args![id, queue_id, receipt, now],
-        )
-        .await?;
-    row.map(|row| row.time("received_at")).transpose()
 }
 
 /// Hides a message until `at`, if it still carries this receipt. Gives the number of rows: 1 or 0.
@@ -332,15 +308,36 @@ pub async fn move_to(
     Ok(moved.len() as u64)
 }
 
-/// Moves a claimed message to a dead-letter queue, where it is visible at once. This claim does not count as a receive.
-pub async fn move_dead(tx: &mut Tx, message: &Claimed, queue_id: i64, source: &str) -> Result<u64, Error> {
-    let moved = move_to(tx, message.id, message.receipt, queue_id, Some(source), "received too often").await?;
-    tx.run(
-        "UPDATE messages SET receive_count = receive_count - 1, receives_before = receive_count - 1 WHERE id = $1",
-        args![message.id],
-    )
-    .await?;
-    Ok(moved)
+/// Moves a message to a dead-letter queue, where it is visible at once and its receives count from 0. It was claimed to be
+/// taken away: [`Claimed::spent`]. Nothing happens when somebody has claimed it since.
+pub async fn move_dead(tx: &mut Tx, message: &Claimed, queue_id: i64, source: &str, why: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let moved = tx
+        .all(
+            "UPDATE messages SET queue_id = $1, visible_at = $2, receipt = 0, holder = NULL, dead_letter_source = $3, \
+             why = $4, receives_before = receive_count WHERE id = $5 AND receipt = $6 \
+             RETURNING queue_id, group_id, grouped, visible_at",
+            args![queue_id, now, source, why, message.id, message.receipt],
+        )
+        .await?;
+    regroup(tx, &moved).await?;
+    tx.ring(queue_id, moved.len());
+    Ok(())
+}
+
+/// Gives a message out after all that was claimed to be taken away, and hides it until `at`. `None` when somebody has claimed
+/// it since.
+pub async fn keep_spent(tx: &mut Tx, message: Claimed, at: Timestamp) -> Result<Option<Claimed>, Error> {
+    let kept = tx
+        .all(
+            "UPDATE messages SET visible_at = $1, receive_count = receive_count + 1 WHERE id = $2 AND receipt = $3 \
+             RETURNING queue_id, group_id, grouped, visible_at",
+            args![at, message.id, message.receipt],
+        )
+        .await?;
+    regroup(tx, &kept).await?;
+    let kept = !kept.is_empty();
+    Ok(kept.then(|| Claimed { receive_count: message.receive_count + 1, spent: false, ..message }))
 }
 
 /// Keeps a worker's claim: hides the message until `until`, if it still carries this receipt.

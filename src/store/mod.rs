@@ -21,6 +21,7 @@ mod floors;
 pub mod forwards;
 mod gather;
 mod groups;
+mod handles;
 mod hints;
 pub mod idempotent_sends;
 pub mod identities;

@@ -1,17 +1,19 @@
-//! Messages that keep the order of their group (FIFO): a group waits while one of its messages is in flight, or delayed.
+//! Messages that keep the order of their group (FIFO): a group gives its messages from the first on, up to the first that
+//! is in flight or delayed.
 //!
-//! The row of a group says when it may be received from, `ready_at`. Everything that changes a group or its messages
-//! first takes that row for itself; so row ids grow within a group in the order of the commits, also when several
-//! nodes send. Messages that were received and came back are always the first of their group, ten at the most.
+//! The row of a group says when it may be received from, `ready_at`: when its first message is visible. Everything that
+//! changes a group or its messages first takes that row for itself; so row ids grow within a group in the order of the
+//! commits, also when several nodes send. Messages that were received are always among the first ten of their group.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::claims::Claim;
+use crate::store::claims::{Claim, NEXT};
 use crate::store::groups::{AT_ONCE, ids, lock, marks, with_groups};
 use crate::store::messages::Claimed;
-use crate::store::{Error, Tx, args};
+use crate::store::{Error, Row, Tx, args};
 
 /// So many messages of a group are received at once at the most.
 const HEADS: usize = 10;
@@ -52,14 +54,13 @@ pub(super) async fn hold(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String>) 
 struct Head {
     id: i64,
     visible_at: Timestamp,
-    received: bool,
 }
 
 /// The first messages of each group, in order. Index: messages_in_order.
 async fn heads(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<String, Vec<Head>>, Error> {
     let arm = |n: usize| {
         format!(
-            "SELECT * FROM (SELECT id, group_id, visible_at, receipt FROM messages WHERE queue_id = $1 \
+            "SELECT * FROM (SELECT id, group_id, visible_at FROM messages WHERE queue_id = $1 \
              AND group_id = ${} AND grouped = 2 ORDER BY id + 0 LIMIT {HEADS}) AS g{n}",
             n + 2
         )
@@ -67,26 +68,31 @@ async fn heads(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<
     let arms: Vec<String> = (0..groups.len()).map(arm).collect();
     let mut heads: HashMap<String, Vec<Head>> = HashMap::new();
     for row in tx.all(AssertSqlSafe(arms.join(" UNION ALL ")), with_groups(args![queue_id], groups)).await? {
-        let head = Head { id: row.int("id")?, visible_at: row.time("visible_at")?, received: row.int("receipt")? != 0 };
+        let head = Head { id: row.int("id")?, visible_at: row.time("visible_at")? };
         heads.entry(row.text("group_id")?).or_default().push(head);
     }
     heads.values_mut().for_each(|heads| heads.sort_by_key(|head| head.id));
     Ok(heads)
 }
 
-/// Claims messages of the groups that may be received from: of each as many as fit, in order.
+/// Claims messages of the groups that may be received from: of each as many as fit, in order, and group by group.
 pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>, Error> {
     let now = tx.now();
     let limit = claim.limit as usize;
     let mut taken = Vec::new();
     for round in 0..ROUNDS_MAX {
-        let groups = if taken.len() < limit { pick(tx, claim, round == 0).await? } else { vec![] };
-        if groups.is_empty() {
+        let picked = if taken.len() < limit { pick(tx, claim, round == 0).await? } else { vec![] };
+        if picked.is_empty() {
             break;
         }
-        let heads = heads(tx, claim.queue_id, &groups).await?;
+        let names: Vec<String> = picked.iter().map(|turn| turn.group.clone()).collect();
+        let heads = heads(tx, claim.queue_id, &names).await?;
+        let first = |group: &String| heads.get(group).and_then(|heads| heads.first()).map(|head| head.id);
+        let mut turns: Vec<_> =
+            picked.into_iter().map(|turn| (turn.at, turn.served, first(&turn.group), turn.group)).collect();
+        turns.sort_unstable();
         let (mut wanted, mut busy, mut other) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for group in groups {
+        for (_, _, _, group) in turns {
             let left = limit.saturating_sub(taken.len() + wanted.len());
             let visible: Vec<i64> = heads
                 .get(&group)
@@ -109,17 +115,27 @@ pub(super) async fn claim(tx: &mut Tx, claim: &Claim<'_>) -> Result<Vec<Claimed>
     Ok(taken)
 }
 
+/// A group whose turn it is.
+struct Turn {
+    group: String,
+    at: Timestamp,
+    served: i64,
+}
+
 /// The groups whose turn is next. Index: message_groups_by_turn.
-async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<String>, Error> {
+async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<Turn>, Error> {
     let now = tx.now();
     let limit = i64::from(claim.limit).min(AT_ONCE as i64);
     let sql = |lock: &str| {
         AssertSqlSafe(format!(
-            "SELECT group_id FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
+            "SELECT group_id, ready_at, served FROM message_groups WHERE queue_id = $1 AND ready_at <= $2 \
              ORDER BY ready_at, served, group_id LIMIT CAST($3 AS BIGINT) {lock}"
         ))
     };
-    let free = ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)?;
+    let read =
+        |row: &Row| Ok(Turn { group: row.text("group_id")?, at: row.time("ready_at")?, served: row.int("served")? });
+    let turns = |rows: Vec<Row>| rows.iter().map(read).collect::<Result<Vec<_>, Error>>();
+    let free = turns(tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)?;
     if !free.is_empty() || !first || !tx.engine().has_other_writers() {
         return Ok(free);
     }
@@ -127,17 +143,17 @@ async fn pick(tx: &mut Tx, claim: &Claim<'_>, first: bool) -> Result<Vec<String>
     // search that waits would keep each row that it finds changed, and wait for the next one.
     let next = ids(&tx.all(sql(""), args![claim.queue_id, now, 1]).await?)?;
     if next.is_empty() {
-        return Ok(next);
+        return Ok(vec![]);
     }
     lock(tx, claim.queue_id, &next, tx.engine().for_update()).await?;
-    ids(&tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)
+    turns(tx.all(sql(tx.engine().skip_locked()), args![claim.queue_id, now, limit]).await?)
 }
 
 async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String]) -> Result<Vec<Claimed>, Error> {
     if wanted.is_empty() {
         return Ok(vec![]);
     }
-    let sql = format!("{} WHERE id IN ({}) {}", Claim::TAKE, marks(5, wanted.len()), Claim::GIVE);
+    let sql = format!("{} WHERE id IN ({}) {}", claim.take(), marks(NEXT, wanted.len()), Claim::GIVE);
     let mut values = claim.take_args(tx.now());
     wanted.iter().for_each(|id| values.extend(args![*id]));
     let rows = tx.all(AssertSqlSafe(sql), values).await?;
@@ -146,7 +162,9 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String])
         marks(3, groups.len())
     );
     tx.run(AssertSqlSafe(sql), with_groups(args![claim.queue_id, claim.hidden_until], groups)).await?;
-    rows.iter().map(Claimed::read).collect()
+    let mut taken = rows.iter().map(Claimed::taken).collect::<Result<Vec<_>, Error>>()?;
+    taken.sort_by_key(|message| wanted.iter().position(|id| *id == message.id));
+    Ok(taken)
 }
 
 /// Finds out anew when each group may be received from, and takes the rows of empty ones away. The groups are held.
@@ -163,9 +181,8 @@ pub(super) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTreeSet<String
         }
         let mut ready: BTreeMap<Timestamp, Vec<String>> = BTreeMap::new();
         for (group, heads) in heads {
-            let first = heads.iter().take(1);
-            let blocking = first.chain(heads.iter().filter(|head| head.received)).map(|head| head.visible_at);
-            ready.entry(blocking.max().unwrap_or(now).max(now)).or_default().push(group);
+            let first = heads.first().map_or(now, |head| head.visible_at);
+            ready.entry(first.max(now)).or_default().push(group);
         }
         for (at, groups) in ready {
             let sql = format!(
@@ -203,8 +220,8 @@ pub(super) async fn group_of(tx: &mut Tx, queue_id: i64, id: i64) -> Result<Opti
     row.map(|row| row.text("group_id")).transpose()
 }
 
-/// Moves claimed messages to a dead-letter queue that keeps order. Each becomes a new row there: the last of its group,
-/// sent now. This claim does not count as a receive.
+/// Moves messages to a dead-letter queue that keeps order. Each becomes a new row there: the last of its group, sent now.
+/// They were claimed to be taken away: [`Claimed::spent`].
 pub async fn move_to(
     tx: &mut Tx,
     messages: &[Claimed],
@@ -223,7 +240,7 @@ pub async fn move_to(
              sender, attributes, trace_header, body, receive_count, receives_before, first_received_at, \
              dead_letter_source, why) \
              SELECT $1, $2, $2, message_id, group_id, message_id, grouped, sender, attributes, trace_header, body, \
-             receive_count - 1, receive_count - 1, first_received_at, $3, $4 FROM messages WHERE id = $5 AND receipt = $6",
+             receive_count, receive_count, first_received_at, $3, $4 FROM messages WHERE id = $5 AND receipt = $6",
             args![target, now, source, why, message.id, message.receipt],
         )
         .await?;
@@ -255,4 +272,19 @@ pub async fn hold_free(tx: &mut Tx, queue_id: i64, groups: BTreeSet<String>) -> 
         free.extend(chunk.iter().filter(|group| held.contains(group) || !there.contains(group)).cloned());
     }
     Ok(free)
+}
+
+/// Gives the messages that nobody has received yet another delay, counted from when they were sent. Those that were sent
+/// before `since` are visible either way. Index: messages_grouped_by_age.
+pub async fn redelay(tx: &mut Tx, queue_id: i64, since: Timestamp, delay: Duration) -> Result<(), Error> {
+    const WAITING: &str =
+        "queue_id = $1 AND grouped > 0 AND grouped = 2 AND sent_at >= $2 AND receive_count = 0 AND receipt = 0";
+    let sql = format!("SELECT DISTINCT group_id FROM messages WHERE {WAITING}");
+    let groups: BTreeSet<String> =
+        ids(&tx.all(AssertSqlSafe(sql), args![queue_id, since]).await?)?.into_iter().collect();
+    hold(tx, queue_id, &groups).await?;
+    let micros = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+    let sql = format!("UPDATE messages SET visible_at = sent_at + $3 WHERE {WAITING}");
+    tx.run(AssertSqlSafe(sql), args![queue_id, since, micros]).await?;
+    refresh(tx, queue_id, &groups).await
 }

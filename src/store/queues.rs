@@ -244,10 +244,9 @@ pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: 
     rows.iter().map(|row| row.text("name")).collect()
 }
 
-/// Notes that the queue was purged now.
-pub async fn set_purged(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    let now = tx.now();
-    tx.run("UPDATE queues SET purged_at = $1 WHERE id = $2", args![now, id]).await
+/// Notes that the queue was purged at this time: what was sent until then is gone, and forgotten.
+pub async fn set_purged(tx: &mut Tx, id: i64, at: Timestamp) -> Result<u64, Error> {
+    tx.run("UPDATE queues SET purged_at = $1 WHERE id = $2", args![at, id]).await
 }
 
 /// Every queue's id and retention in seconds, for the sweep of expired messages.

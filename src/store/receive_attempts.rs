@@ -67,6 +67,15 @@ pub async fn untouched(tx: &mut Tx, queue_id: i64, attempt: &Attempt, ids: &[i64
     tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::read).collect()
 }
 
+/// How many of these messages are there.
+pub async fn count(tx: &mut Tx, queue_id: i64, ids: &[i64]) -> Result<usize, Error> {
+    let sql = format!("SELECT COUNT(*) AS n FROM messages WHERE queue_id = $1 AND id IN ({})", marks(2, ids.len()));
+    let mut values = args![queue_id];
+    ids.iter().for_each(|id| values.extend(args![*id]));
+    let row = tx.one(AssertSqlSafe(sql), values).await?;
+    row.map_or(Ok(0), |row| row.count("n").map(|n| n as usize))
+}
+
 /// Forgets up to `limit` that have expired. Gives how many. Passes over those that somebody takes again just now.
 pub async fn forget_expired(tx: &mut Tx, limit: u32) -> Result<u64, Error> {
     let now = tx.now();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use futures::future::BoxFuture;
 
 use crate::base::Timestamp;
+use crate::store::claims::Receipts;
 use crate::store::dialect::Engine;
 use crate::store::inbound_mails::{self, State};
 use crate::store::jobs::{Kind, One, Waiting};
@@ -136,7 +137,7 @@ async fn finish(tx: &mut Tx, done: &[&Settled], gone: &mut HashSet<i64>) -> Resu
         messages = mail_attempts::settle_jobs(tx, &rows, (jobs, &tried)).await?;
     } else {
         for some in rows.chunks(rows_max(tx.engine())) {
-            messages.extend(delete(tx, some).await?);
+            messages.extend(delete(tx, some, Receipts::Last).await?);
         }
     }
     let mut emptied = Groups::new();

@@ -63,6 +63,13 @@ pub(in crate::topics) fn check_topic(name: &str, value: &str, fifo: bool) -> Res
     }
 }
 
+/// Booleans are read in any case, as Python's `True`, and kept in small letters.
+pub(in crate::topics) fn make_plain(name: &str, value: &mut str) {
+    if matches!(name, "FifoTopic" | "ContentBasedDeduplication") {
+        value.make_ascii_lowercase();
+    }
+}
+
 /// Whether this value of a topic's attribute takes the attribute away.
 pub(in crate::topics) fn removes(name: &str, value: &str) -> bool {
     match name {

@@ -103,6 +103,7 @@ impl Fan<'_> {
         let mut outgoing = Outgoing {
             group_id: publication.group.clone(),
             sender: Some(self.topic.account.to_string()),
+            trace_header: publication.trace_header.clone(),
             ..Outgoing::default()
         };
         if self.rules.fifo && queue.resource.ends_with(".fifo") {

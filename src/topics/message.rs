@@ -27,6 +27,9 @@ pub struct Publication {
     pub group: Option<String>,
     /// What a FIFO topic knows the message by, for five minutes.
     pub deduplication_id: Option<String>,
+    /// The trace header of the call, which goes on to queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
     /// `scheme://host` as the caller named this server, for the links in the message; `None` where there is no caller.
     pub base_url: Option<String>,
 }

@@ -31,6 +31,7 @@ pub struct NewTopic {
 impl Topics {
     /// Makes a topic, or finds the one that is there already with the same attributes and tags.
     pub async fn create(&self, mut new: NewTopic) -> Result<Arn, Error> {
+        new.attributes.iter_mut().for_each(|(name, value)| attributes::make_plain(name, value));
         let fifo = match new.attributes.remove("FifoTopic").as_deref() {
             Some("true") => true,
             None | Some("false") => false,
@@ -130,8 +131,9 @@ impl Topics {
 
     /// Sets one attribute; an empty policy takes it away. Replays end with the archive.
     pub async fn set_attribute(&self, topic: &Arn, name: &str, value: &str) -> Result<(), Error> {
-        attributes::check_topic(name, value, topic.resource.ends_with(SUFFIX))?;
-        let (arn, name, value) = (topic.clone(), name.to_owned(), value.to_owned());
+        let (arn, name, mut value) = (topic.clone(), name.to_owned(), value.to_owned());
+        attributes::make_plain(&name, &mut value);
+        attributes::check_topic(&name, &value, topic.resource.ends_with(SUFFIX))?;
         self.store()
             .write(move |tx| {
                 Box::pin(async move {

@@ -197,6 +197,7 @@ impl Pool {
                         receipt: ids::nonce(),
                         holder: Some(&node),
                         groups,
+                        receives_max: None,
                     };
                     messages::claim_few(tx, claim, &|group| slow.has(group)).await
                 })

@@ -161,7 +161,7 @@ def sqs_visibility_batch():
     sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": str(n)} for n in range(3)])
     handles = [m["ReceiptHandle"] for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=handles[2])
-    expected = {"bad": "ReceiptHandleIsInvalid", "gone": "AWS.SimpleQueueService.MessageNotInflight",
+    expected = {"bad": "ReceiptHandleIsInvalid", "gone": "ReceiptHandleIsInvalid",
                 "long": "InvalidParameterValue"}
     entries = [{"Id": "fine", "ReceiptHandle": handles[0], "VisibilityTimeout": 0},
                {"Id": "bad", "ReceiptHandle": "x", "VisibilityTimeout": 1},
@@ -189,7 +189,7 @@ def sqs_visibility_batch():
                 Entries=[{k: v for k, v in e.items() if k != "VisibilityTimeout"} for e in wrong])
     refused(sqs.change_message_visibility, "ReceiptHandleIsInvalid", 404, QueueUrl=url, ReceiptHandle="x",
             VisibilityTimeout=1)
-    refused(sqs.change_message_visibility, batch + "MessageNotInflight", 400, QueueUrl=url, ReceiptHandle=handles[2],
+    refused(sqs.change_message_visibility, "InvalidParameterValue", 400, QueueUrl=url, ReceiptHandle=handles[2],
             VisibilityTimeout=1)
     sqs.delete_queue(QueueUrl=url)
     gone = batch + "NonExistentQueue"

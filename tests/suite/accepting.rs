@@ -81,7 +81,7 @@ both_engines! {
                 let hidden_until = tx.now() + Duration::from_secs(60);
                 let groups = Groups::Turns(None);
                 let receipt = ids::nonce();
-                let claim = Claim { queue_id: QUEUE, limit: 60, hidden_until, receipt, holder: Some("node"), groups };
+                let claim = Claim { queue_id: QUEUE, limit: 60, hidden_until, receipt, holder: Some("node"), groups, receives_max: None };
                 messages::claim(tx, claim).await
             }))
             .await;

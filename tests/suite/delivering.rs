@@ -142,7 +142,7 @@ both_engines! {
                 let claimed = store.write(move |tx| {
                     Box::pin(async move {
                         let (queue_id, limit, hidden_until, receipt, holder) = (QUEUE, 200, until, 7, Some("n"));
-                        messages::claim(tx, Claim { queue_id, limit, hidden_until, receipt, holder, groups }).await
+                        messages::claim(tx, Claim { queue_id, limit, hidden_until, receipt, holder, groups, receives_max: None }).await
                     })
                 });
                 claimed.await.expect("claimed")
@@ -193,7 +193,7 @@ both_engines! {
                         Box::pin(async move {
                             let groups = Groups::Turns(Some(max));
                             let claim =
-                                Claim { queue_id: QUEUE, limit, hidden_until: until, receipt: 7, holder: Some("n"), groups };
+                                Claim { queue_id: QUEUE, limit, hidden_until: until, receipt: 7, holder: Some("n"), groups, receives_max: None };
                             messages::claim(tx, claim).await
                         })
                     })

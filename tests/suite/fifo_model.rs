@@ -1,5 +1,6 @@
-//! A FIFO queue against a model of it: random sends, receives, deletes, visibility changes and time, the seed printed.
-use std::collections::{BTreeMap, HashMap};
+//! A FIFO queue against a model of it: random sends, receives, deletes, changes of visibility and of the delay, purges and
+//! time, the seed printed.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use postrider::queues::{Error, Received};
 use rand::rngs::StdRng;
@@ -10,12 +11,13 @@ use crate::queue_bench::{QueueBench, ordered};
 
 const Q: &str = "model.fifo";
 const VISIBILITY: u64 = 30;
-const STEPS: usize = 250;
+const STEPS: usize = 400;
 
 /// What a message is to the model.
 #[derive(Clone, Debug)]
 struct Known {
     body: String,
+    sent_at: u64,
     visible_at: u64,
     handle: Option<String>,
 }
@@ -23,39 +25,40 @@ struct Known {
 #[derive(Default)]
 struct Model {
     now: u64,
+    delay: u64,
+    purged_at: Option<u64>,
     groups: BTreeMap<String, Vec<Known>>,
     /// Id and number of the first, and until when it is known.
     sent: HashMap<String, (String, Option<String>, u64)>,
     numbers: HashMap<String, Option<String>>,
-    handles: Vec<String>,
+    /// Handles that were given out, and for which bodies.
+    handles: Vec<(String, String)>,
 }
 
 impl Model {
-    /// How many messages of a group can be received now: all up to the first hidden one, none while one is in flight.
+    /// How many messages of a group can be received now: all up to the first that is hidden.
     fn available(&self, group: &str) -> usize {
         let messages = self.groups.get(group).map_or(&[][..], Vec::as_slice);
-        if messages.iter().any(|m| m.handle.is_some() && m.visible_at > self.now) {
-            return 0;
-        }
         messages.iter().take_while(|m| m.visible_at <= self.now).count()
     }
 
     fn received(&mut self, got: &[Received], limit: usize) {
         let available: usize = self.groups.keys().map(|group| self.available(group).min(10)).sum();
         assert_eq!(got.len(), available.min(limit), "as many as there are");
-        let mut by_group: BTreeMap<String, Vec<&Received>> = BTreeMap::new();
-        for message in got {
-            by_group.entry(message.group_id.clone().expect("a group")).or_default().push(message);
-        }
-        for (group, got) in by_group {
-            assert!(got.len() <= self.available(&group), "{group} waits");
+        let lots: Vec<&[Received]> = got.chunk_by(|one, next| one.group_id == next.group_id).collect();
+        let groups: BTreeSet<_> = lots.iter().map(|lot| lot[0].group_id.clone().expect("a group")).collect();
+        assert_eq!(groups.len(), lots.len(), "each group in one piece");
+        for (n, got) in lots.iter().enumerate() {
+            let group = got[0].group_id.clone().expect("a group");
+            let whole = self.available(&group).min(10);
+            assert!(got.len() == whole || n + 1 == lots.len() && got.len() < whole, "{group} in full");
             let until = self.now + VISIBILITY;
             let messages = self.groups.get_mut(&group).expect("a known group");
-            for (known, got) in messages.iter_mut().zip(got) {
+            for (known, got) in messages.iter_mut().zip(got.iter()) {
                 assert_eq!(known.body, got.body, "the order of {group}");
                 known.visible_at = until;
                 known.handle = Some(got.receipt_handle.clone());
-                self.handles.push(got.receipt_handle.clone());
+                self.handles.push((got.receipt_handle.clone(), got.body.clone()));
             }
         }
     }
@@ -72,8 +75,8 @@ impl Model {
 }
 
 async fn step(b: &QueueBench, model: &mut Model, random: &mut StdRng) {
-    match random.random_range(0..10) {
-        0..4 => {
+    match random.random_range(0..24) {
+        0..8 => {
             let (group, id) = (format!("g{}", random.random_range(0..4)), format!("d{}", random.random_range(0..60)));
             let body = format!("{id} at {}", model.now);
             let sent = b.send(Q, ordered(&group, &id, &body)).await;
@@ -84,15 +87,20 @@ async fn step(b: &QueueBench, model: &mut Model, random: &mut StdRng) {
             let last = model.numbers.insert(group.clone(), sent.sequence_number.clone()).flatten();
             assert!(sent.sequence_number > last, "numbers grow");
             model.sent.insert(id, (sent.message_id, sent.sequence_number, model.now + 300));
-            model.groups.entry(group).or_default().push(Known { body, visible_at: model.now, handle: None });
+            model.groups.entry(group).or_default().push(Known {
+                body,
+                sent_at: model.now,
+                visible_at: model.now + model.delay,
+                handle: None,
+            });
         }
-        4..6 => {
+        8..13 => {
             let limit = random.random_range(1..=10);
             let got = b.receive(Q, limit).await;
             model.received(&got, limit as usize);
         }
-        6..8 if !model.handles.is_empty() => {
-            let handle = model.handles.swap_remove(random.random_range(0..model.handles.len()));
+        13..17 if !model.handles.is_empty() => {
+            let (handle, _) = model.handles.swap_remove(random.random_range(0..model.handles.len()));
             let answer = b.delete(Q, &handle).await;
             match model.find(&handle) {
                 Some((messages, at, true)) => {
@@ -104,18 +112,37 @@ async fn step(b: &QueueBench, model: &mut Model, random: &mut StdRng) {
                 None => assert!(matches!(answer, Ok(()) | Err(Error::HandleExpired(_))), "{answer:?}"),
             }
         }
-        8 if !model.handles.is_empty() => {
-            let handle = model.handles[random.random_range(0..model.handles.len())].clone();
+        17..19 if !model.handles.is_empty() => {
+            let (handle, body) = model.handles[random.random_range(0..model.handles.len())].clone();
             let seconds = [0, 5, 60][random.random_range(0..3)];
             let answer = b.hide(Q, &handle, seconds as i64).await;
             let now = model.now;
+            let is_there = model.groups.values().flatten().any(|m| m.body == body);
             match model.find(&handle) {
                 Some((messages, at, true)) => {
                     answer.expect("in flight");
                     messages[at].visible_at = now + seconds;
                 }
-                _ => assert!(matches!(answer, Err(Error::NotInFlight)), "{answer:?}"),
+                _ if is_there => assert!(matches!(answer, Err(Error::HandleExpired(_))), "{answer:?}"),
+                _ => assert!(matches!(answer, Err(Error::MessageGone(_))), "{answer:?}"),
             }
+        }
+        19 => {
+            model.delay = [0, 10, 40][random.random_range(0..3)];
+            let given = [("DelaySeconds".to_owned(), model.delay.to_string())].into();
+            b.queues.set_attributes(&b.scope, Q, given).await.expect("set");
+            for message in model.groups.values_mut().flatten().filter(|m| m.handle.is_none()) {
+                message.visible_at = message.sent_at + model.delay;
+            }
+        }
+        20 if model.purged_at.is_none_or(|at| at + 300 <= model.now) => {
+            b.queues.purge(&b.scope, Q).await.expect("purged");
+            model.purged_at = Some(model.now);
+            model.groups.clear();
+            model.sent.clear();
+            // What is sent at the very time of the purge may be gone or not.
+            b.pass(1);
+            model.now += 1;
         }
         _ => {
             let seconds = random.random_range(1..25);

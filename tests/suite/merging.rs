@@ -47,7 +47,7 @@ impl Bench {
     }
 
     async fn claim(&self, limit: u32) -> Vec<Claimed> {
-        self.store.claim_messages(QUEUE, limit, HIDDEN, ids::nonce()).await.expect("claimed")
+        self.store.claim_messages(QUEUE, limit, HIDDEN, None, ids::nonce()).await.expect("claimed")
     }
 
     async fn counts(&self) -> Counts {
@@ -145,7 +145,8 @@ both_engines! {
         // With another receipt a message stays; it may be asked for twice, and in any order.
         all.sort_by_key(|message| std::cmp::Reverse(message.message_id.clone()));
         let lots = all.chunks(9).map(|lot| {
-            let wrong = |m: &Claimed| if m.id % 4 == 0 { m.receipt + 1 } else { m.receipt };
+            // The upper half is the message's; the lower one is another receive's.
+            let wrong = |m: &Claimed| if m.id % 4 == 0 { m.receipt ^ (1 << 32) } else { m.receipt ^ 1 };
             let once: Vec<(i64, i64)> = lot.iter().map(|m| (m.id, wrong(m))).collect();
             let twice = [once.clone(), once].concat();
             b.store.delete_messages(QUEUE, twice)

@@ -76,16 +76,9 @@ both_engines! {
         b.clock.advance(Duration::from_secs(11));
         let second = b.receive("q", 10).await;
         assert_eq!(second[0].0, "one");
-        // The old handle names an earlier receive and takes nothing away.
-        let delete = async |handle: &str| {
-            let deleted = b.queues.delete_messages(&b.scope, "q", vec![handle.to_owned()]).await.expect("answers");
-            assert!(deleted[0].is_ok());
-        };
-        delete(&first[0].1).await;
-        b.clock.advance(Duration::from_secs(11));
-        let third = b.receive("q", 10).await;
-        assert_eq!(third.len(), 1);
-        delete(&third[0].1).await;
+        // The older handle names an earlier receive of the same message.
+        let deleted = b.queues.delete_messages(&b.scope, "q", vec![first[0].1.clone()]).await.expect("answers");
+        assert!(deleted[0].is_ok());
         b.clock.advance(Duration::from_secs(11));
         assert!(b.bodies("q", 10).await.is_empty());
     }

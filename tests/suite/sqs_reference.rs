@@ -35,8 +35,8 @@ struct Message {
     /// Receives in all queues, and in this one.
     receives: u32,
     receives_here: u32,
-    /// The handle of the latest receive in this queue.
-    handle: Option<String>,
+    /// The handles of all receives in this queue: an older one is as good as the latest.
+    handles: BTreeSet<String>,
 }
 
 /// The reference. Messages are told apart by their bodies, which are all different.
@@ -73,7 +73,7 @@ impl Reference {
             first_received_at: None,
             receives: 0,
             receives_here: 0,
-            handle: None,
+            handles: BTreeSet::new(),
         };
         self.messages.insert(body, message);
     }
@@ -156,7 +156,7 @@ impl Reference {
         demand!(got.sent_at == message.sent_at, "{body} says {:?}: {message:?}", got.sent_at);
         demand!(got.dead_letter_source.is_some() == (place == Place::Dead), "{body} has a wrong source");
         message.visible_at = now + hidden;
-        message.handle = Some(got.receipt_handle.clone());
+        message.handles.insert(got.receipt_handle.clone());
         self.handles.push((place, body.clone(), got.receipt_handle.clone()));
         self.messages.insert(body.clone(), message);
         Ok(())
@@ -182,7 +182,7 @@ impl Reference {
     }
 
     fn named(&mut self, place: Place, body: &str, handle: &str) -> Option<&mut Message> {
-        self.messages.get_mut(body).filter(|m| m.place == place && m.handle.as_deref() == Some(handle))
+        self.messages.get_mut(body).filter(|m| m.place == place && m.handles.contains(handle))
     }
 
     pub fn deleted(&mut self, place: Place, body: &str, handle: &str) {
@@ -191,22 +191,31 @@ impl Reference {
         }
     }
 
-    /// Whether the visibility could be changed.
-    pub fn changed(&mut self, place: Place, body: &str, handle: &str, hidden: Duration, now: Timestamp) -> bool {
-        match self.named(place, body, handle).filter(|m| m.visible_at > now) {
-            Some(message) => {
-                message.visible_at = now + hidden;
-                true
-            }
-            None => false,
+    /// Whether the visibility could be changed: of every message that is there, even when its time is over. `None` when it is
+    /// so old that it may be gone.
+    pub fn changed(
+        &mut self,
+        place: Place,
+        body: &str,
+        handle: &str,
+        hidden: Duration,
+        now: Timestamp,
+    ) -> Option<bool> {
+        let retention = self.rules.retention;
+        let Some(message) = self.named(place, body, handle) else { return Some(false) };
+        if now.since(message.sent_at) > retention {
+            return None;
         }
+        message.visible_at = now + hidden;
+        Some(true)
     }
 
     /// A move task has taken all that was visible in `dead` back to `work`.
     pub fn moved_back(&mut self, now: Timestamp) {
         for message in self.messages.values_mut().filter(|m| m.place == Place::Dead && m.visible_at <= now) {
             self.ids_of_old.extend(message.id.take());
-            (message.place, message.handle, message.first_received_at) = (Place::Work, None, None);
+            (message.place, message.first_received_at) = (Place::Work, None);
+            message.handles.clear();
             (message.sent_at, message.visible_at) = (now, now);
             (message.receives, message.receives_here) = (0, 0);
         }
@@ -218,8 +227,8 @@ impl Reference {
         let count = |which: &dyn Fn(&Message) -> bool| self.messages.values().filter(|m| which(m)).count();
         [
             count(&|m| m.visible_at <= now),
-            count(&|m| m.visible_at > now && m.handle.is_some()),
-            count(&|m| m.visible_at > now && m.handle.is_none()),
+            count(&|m| m.visible_at > now && !m.handles.is_empty()),
+            count(&|m| m.visible_at > now && m.handles.is_empty()),
         ]
     }
 
@@ -232,6 +241,7 @@ impl Reference {
 
 impl Message {
     fn die(&mut self) {
-        (self.place, self.handle, self.receives_here) = (Place::Dead, None, 0);
+        (self.place, self.receives_here) = (Place::Dead, 0);
+        self.handles.clear();
     }
 }

@@ -161,7 +161,6 @@ fn what_is_no_policy_is_refused() {
         json!({"Action": []}),
         json!({"NotAction": "sqs:*"}),
         json!({"Resource": null}),
-        json!({"Resource": "jobs"}),
         json!({"Sid": 7}),
         json!({"Colour": "red"}),
         json!({"Condition": []}),

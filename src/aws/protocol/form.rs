@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::aws::protocol::refusal::Refusal;
-use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX};
+use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX, may_be_any_text};
 
 /// One level of names. A name may have a value and levels below it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,8 +38,9 @@ impl<'a> Form<'a> {
         // Each level costs far more memory than the bytes that name it.
         let mut levels_left = VALUES_MAX;
         for (name, value) in form_urlencoded::parse(pairs.trim_ascii()) {
-            if name.contains('\0') || value.contains('\0') {
-                return Err(Refusal::Malformed("a value holds the character U+0000".to_owned()));
+            let member = name.rsplit('.').next().unwrap_or_default();
+            if name.contains('\0') || value.contains('\0') && !may_be_any_text(member) {
+                return Err(Refusal::nul());
             }
             if name.matches('.').count() >= DEPTH_MAX {
                 return Err(Refusal::TooMuch("the request nests too deep"));

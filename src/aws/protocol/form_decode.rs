@@ -2,6 +2,7 @@
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::aws::protocol::ANY_TEXT;
 use crate::aws::protocol::form::Form;
 use crate::aws::protocol::names::Names;
 use crate::aws::protocol::refusal::Refusal;
@@ -27,14 +28,20 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn text(&self) -> Result<&'a str, Refusal> {
+        let text = self.any_text()?;
+        // Only where any text may stand can one hold it.
+        if text.contains('\0') { Err(Refusal::nul()) } else { Ok(text) }
+    }
+
+    fn any_text(&self) -> Result<&'a str, Refusal> {
         self.level.text().ok_or_else(|| Refusal::wrong_type("Unexpected complex element termination"))
     }
 
     /// The items of a list or the entries of a map: below `level_name`, or right here when the member is flat.
     fn items(&self, level_name: &str) -> Vec<&'a Form<'a>> {
         match self.flat {
-            Some(_) => self.level.numbered(),
-            None => self.level.level(level_name).map(Form::numbered).unwrap_or_default(),
+            Some(_) if !self.level.numbered().is_empty() => self.level.numbered(),
+            _ => self.level.level(level_name).map(Form::numbered).unwrap_or_default(),
         }
     }
 
@@ -87,7 +94,10 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refusal> {
+        if name == ANY_TEXT {
+            return visitor.visit_newtype_struct(StrDeserializer::<Refusal>::new(self.any_text()?));
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -201,7 +211,9 @@ impl<'de> MapAccess<'de> for Members<'_> {
             if flat.is_some_and(|name| self.flat_seen.contains(&name)) {
                 continue;
             }
-            if let Some(level) = self.decoder.level.level(flat.unwrap_or(member)) {
+            // A member that stands flat is read under its own name too, as AWS does.
+            let named = |name: &str| self.decoder.level.level(name);
+            if let Some(level) = flat.and_then(named).or_else(|| named(member)) {
                 self.flat_seen.extend(flat);
                 self.held = Some(Decoder { level, names: self.decoder.names, member, flat });
                 return seed.deserialize(StrDeserializer::new(member)).map(Some);

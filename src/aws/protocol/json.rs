@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::aws::protocol::ANY_TEXT;
 use crate::aws::protocol::refusal::Refusal;
 use crate::aws::protocol::tree::Tree;
 
@@ -93,6 +94,8 @@ macro_rules! texts {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
             match self.0 {
                 Tree::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
+                // Only as an escape can it stand in JSON, and then the text is owned.
+                Tree::Text(Cow::Owned(text)) if text.contains('\0') => Err(Refusal::nul()),
                 Tree::Text(Cow::Owned(text)) => visitor.visit_string(text),
                 Tree::Parameter(mut values) => visitor.visit_string(values.pop().unwrap_or_default()),
                 _ => Err(self.refuse("a String")),
@@ -139,7 +142,11 @@ impl<'de> Deserializer<'de> for Decoder<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refusal> {
+        if name == ANY_TEXT {
+            let Tree::Text(text) = self.0 else { return Err(self.refuse("a String")) };
+            return visitor.visit_newtype_struct(IntoDeserializer::<Refusal>::into_deserializer(text));
+        }
         visitor.visit_newtype_struct(self)
     }
 

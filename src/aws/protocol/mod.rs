@@ -6,6 +6,7 @@ pub mod form_decode;
 pub mod json;
 pub mod json_encode;
 pub mod names;
+mod query_json;
 pub mod refusal;
 pub mod reply;
 pub mod rest_json;
@@ -15,7 +16,8 @@ pub mod xml;
 
 pub use names::Names;
 pub use refusal::Refusal;
-pub use value::{Blob, Time};
+pub(crate) use value::{ANY_TEXT, may_be_any_text};
+pub use value::{AnyText, Blob, Time};
 
 /// How deep a request may nest. AWS's deepest models need fewer than 12 levels.
 pub(crate) const DEPTH_MAX: usize = 32;

@@ -49,6 +49,11 @@ impl Refusal {
         self
     }
 
+    /// PostgreSQL keeps no text with U+0000, and no service takes one.
+    pub fn nul() -> Self {
+        Self::Malformed("a text holds the character U+0000".to_owned())
+    }
+
     /// A value of the wrong type at a member that the callers up the stack will name.
     pub fn wrong_type(message: impl Into<String>) -> Self {
         Self::WrongType { path: String::new(), message: message.into() }

@@ -2,7 +2,7 @@
 use serde::Serialize;
 
 use crate::aws::error::{ErrorShape, Failure};
-use crate::aws::protocol::{json_encode, xml};
+use crate::aws::protocol::{json_encode, query_json, xml};
 use crate::aws::service::{Api, Protocol};
 
 /// A reply without what HTTP itself adds.
@@ -34,6 +34,8 @@ pub struct Writer<'a> {
     pub protocol: Protocol,
     /// The caller sent `x-amzn-query-mode: true`.
     pub query_mode: bool,
+    /// The caller of a Query operation wants JSON.
+    pub wants_json: bool,
     /// The request's id.
     pub request_id: &'a str,
 }
@@ -42,6 +44,10 @@ impl Writer<'_> {
     /// The reply to an operation that went well.
     pub fn result<O: Serialize>(&self, operation: &str, result: &O) -> Reply {
         let body = match self.protocol {
+            Protocol::Query if self.wants_json => {
+                let names = self.api.map(|api| api.names);
+                query_json::result(operation, result, names, self.request_id).map_err(|e| e.to_string())
+            }
             Protocol::Query => self.xml_result(operation, result).map_err(|e| e.to_string()),
             Protocol::Json | Protocol::RestJson => json_encode::encode(result).map_err(|e| e.to_string()),
         };
@@ -69,6 +75,7 @@ impl Writer<'_> {
     /// The reply to a request that failed.
     pub fn failure(&self, failure: Failure) -> Reply {
         match self.protocol {
+            Protocol::Query if failure.shape.query_bare => bare_failure(failure),
             Protocol::Query => self.xml_failure(failure),
             Protocol::Json => self.json_failure(failure),
             Protocol::RestJson => self.rest_failure(failure),
@@ -77,6 +84,7 @@ impl Writer<'_> {
 
     fn content_type(&self) -> &'static str {
         match self.protocol {
+            Protocol::Query if self.wants_json => "application/json",
             Protocol::Query => "text/xml",
             Protocol::Json => "application/x-amz-json-1.0",
             Protocol::RestJson => "application/json",
@@ -85,6 +93,12 @@ impl Writer<'_> {
 
     fn xml_failure(&self, failure: Failure) -> Reply {
         let shape = failure.shape;
+        let message = shape.query_text.unwrap_or(&failure.message);
+        let headers = vec![("content-type", self.content_type().to_owned())];
+        if self.wants_json {
+            let body = query_json::failure(shape, message, self.request_id);
+            return Reply { status: shape.query_status, headers, body, failure: Some(failure) };
+        }
         let mut body = String::from("<ErrorResponse");
         if let Some(api) = self.api {
             body.push_str(&format!(" xmlns=\"{}\"", api.namespace));
@@ -94,7 +108,7 @@ impl Writer<'_> {
             shape.fault.as_str(),
             shape.query_code
         ));
-        xml::escape(&failure.message, &mut body);
+        xml::escape(message, &mut body);
         body.push_str("</Message>");
         if self.api.is_some_and(|api| api.empty_detail) {
             body.push_str("<Detail/>");
@@ -102,7 +116,6 @@ impl Writer<'_> {
         body.push_str("</Error><RequestId>");
         xml::escape(self.request_id, &mut body);
         body.push_str("</RequestId></ErrorResponse>");
-        let headers = vec![("content-type", self.content_type().to_owned())];
         Reply { status: shape.query_status, headers, body, failure: Some(failure) }
     }
 
@@ -128,4 +141,10 @@ impl Writer<'_> {
         let headers = vec![("content-type", self.content_type().to_owned()), ("x-amzn-errortype", name.to_owned())];
         Reply { status: shape.status, headers, body, failure: Some(failure) }
     }
+}
+
+/// An empty element, whatever the caller wants.
+fn bare_failure(failure: Failure) -> Reply {
+    let (shape, headers) = (failure.shape, vec![("content-type", "text/xml".to_owned())]);
+    Reply { status: shape.query_status, headers, body: format!("<{}/>", shape.query_code), failure: Some(failure) }
 }

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::Number;
 
 use crate::aws::protocol::refusal::Refusal;
-use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX};
+use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX, may_be_any_text};
 
 /// A value. Texts without escapes are borrowed from the body, so that a large one is not copied.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,7 @@ impl<'a> Tree<'a> {
         let values_left = Cell::new(VALUES_MAX);
         let over = Cell::new(None);
         let mut json = serde_json::Deserializer::from_slice(body);
-        let seed = Bounded { depth_left: DEPTH_MAX, values_left: &values_left, over: &over };
+        let seed = Bounded { depth_left: DEPTH_MAX, values_left: &values_left, over: &over, any_text: false };
         let read = seed.deserialize(&mut json).and_then(|tree| json.end().map(|()| tree));
         read.map_err(|error| match over.get() {
             Some(what) => Refusal::TooMuch(what),
@@ -51,6 +51,8 @@ struct Bounded<'b> {
     depth_left: usize,
     values_left: &'b Cell<usize>,
     over: &'b Cell<Option<&'static str>>,
+    /// The value is a member's that may hold U+0000: see [`AnyText`](crate::aws::protocol::AnyText).
+    any_text: bool,
 }
 
 impl Bounded<'_> {
@@ -59,7 +61,7 @@ impl Bounded<'_> {
             self.over.set(Some("the request nests too deep"));
             return Err(E::custom("too deep"));
         };
-        Ok(Self { depth_left, ..self })
+        Ok(Self { depth_left, any_text: false, ..self })
     }
 
     fn count<E: serde::de::Error>(self) -> Result<(), E> {
@@ -106,7 +108,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
     }
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Tree<'de>, E> {
         // Only as an escape can it stand in JSON. PostgreSQL keeps no text with it, and SQS and SNS take none.
-        if value.contains('\0') {
+        if !self.any_text && value.contains('\0') {
             return Err(E::custom("a text holds the character U+0000"));
         }
         Ok(Tree::Text(Cow::Owned(value.to_owned())))
@@ -124,7 +126,8 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         let mut members = Vec::new();
         while let Some(name) = map.next_key_seed(inner)? {
             let Tree::Text(name) = name else { return Err(A::Error::custom("a member's name must be a text")) };
-            members.push((name, map.next_value_seed(inner)?));
+            let seed = Bounded { any_text: may_be_any_text(&name), ..inner };
+            members.push((name, map.next_value_seed(seed)?));
         }
         Ok(Tree::Map(members))
     }

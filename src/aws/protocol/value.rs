@@ -47,6 +47,35 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
+/// The name under which [`AnyText`] announces itself to our decoders; no other type has it.
+pub(crate) const ANY_TEXT: &str = "$postrider::AnyText";
+
+/// A text that may hold every character, U+0000 too: the service itself says what is wrong with it. Every other text with
+/// U+0000 is refused before any service sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnyText(pub String);
+
+/// Whether a member of this name is read into an [`AnyText`] by some service.
+pub(crate) fn may_be_any_text(member: &str) -> bool {
+    matches!(member, "MessageBody" | "StringValue")
+}
+
+impl<'de> Deserialize<'de> for AnyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = AnyText;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, text: D) -> Result<AnyText, D::Error> {
+                String::deserialize(text).map(AnyText)
+            }
+        }
+        deserializer.deserialize_newtype_struct(ANY_TEXT, Visitor)
+    }
+}
+
 /// The name under which [`Time`] announces itself to our encoders; no other type has it.
 pub(crate) const TIME: &str = "$postrider::Time";
 

@@ -35,6 +35,7 @@ impl Client {
             request_id: "id-1".to_owned(),
             source_ip: IpAddr::from([127, 0, 0, 1]),
             once: None,
+            trace_header: None,
         };
         let target = Target::find(&request).expect("a service");
         let (operation, labels) = Call::find(target, &request).expect("an operation");

@@ -74,6 +74,7 @@ pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) 
         structure_json: structure(input.message_structure.as_deref())?,
         group: input.message_group_id,
         deduplication_id: input.message_deduplication_id,
+        trace_header: caller.trace_header.clone(),
         base_url: Some(caller.endpoint.clone()),
     };
     let published = services.topics.publish_each(&topic, vec![publication]).await?.into_iter().next();

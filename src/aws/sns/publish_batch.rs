@@ -85,6 +85,7 @@ pub async fn publish_batch(
             structure_json: structure(entry.message_structure.as_deref())?,
             group: entry.message_group_id,
             deduplication_id: entry.message_deduplication_id,
+            trace_header: caller.trace_header.clone(),
             base_url: Some(caller.endpoint.clone()),
         });
     }

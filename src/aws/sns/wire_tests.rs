@@ -21,6 +21,7 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         request_id: "id-1".to_owned(),
         source_ip: IpAddr::from([127, 0, 0, 1]),
         once: None,
+        trace_header: None,
     };
     let target = Target::find(&asked).expect("a service");
     let (operation, labels) = Call::find(target, &asked).expect("an operation");

@@ -2,7 +2,7 @@
 use crate::aws::call::Caller;
 use crate::aws::sqs::error::SqsError;
 use crate::base::{AccountId, Region};
-use crate::queues::Scope;
+use crate::queues::{Error, Scope};
 
 /// The URL of a queue, at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
@@ -25,22 +25,13 @@ pub fn scope(caller: &Caller) -> Scope {
     Scope { account: caller.account.clone(), region: caller.region.clone() }
 }
 
-/// Which queue of the caller's a URL means.
-///
-/// # Errors
-/// `InvalidAddress` for a text that is no queue's; `AccessDenied` for a queue of another account.
-pub fn find(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
-    let (scope, name) = parse(caller, url)?;
-    if scope.account == caller.account { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
-}
-
 /// Which queue a URL means, whoever owns it. Understands our own forms, AWS's hosts (`sqs.REGION.amazonaws.com`,
 /// `REGION.queue.amazonaws.com`), LocalStack's, and a bare name.
 ///
 /// # Errors
-/// `InvalidAddress` for a text that is none of these.
+/// QueueDoesNotExist for a text that is none of these, as on AWS.
 pub fn parse(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
-    let invalid = || SqsError::InvalidAddress(url.chars().take(200).collect());
+    let invalid = || SqsError::from(Error::QueueMissing(url.chars().take(200).collect()));
     let (host, path) = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/').ok_or_else(invalid)?,
         None => ("", url.trim_start_matches('/')),
@@ -85,6 +76,7 @@ mod tests {
             request_id: "r".into(),
             source_ip: [127, 0, 0, 1].into(),
             once: None,
+            trace_header: None,
         }
     }
 
@@ -92,7 +84,7 @@ mod tests {
     fn a_url_that_was_given_out_is_understood() {
         for region in ["us-east-1", "eu-west-1"] {
             let caller = caller(region);
-            let (scope, name) = find(&caller, &url(&caller, "jobs")).expect("our own form");
+            let (scope, name) = parse(&caller, &url(&caller, "jobs")).expect("our own form");
             assert_eq!((scope.region.as_str(), name.as_str()), (region, "jobs"));
         }
     }
@@ -107,17 +99,15 @@ mod tests {
             ("http://localhost:4566/queue/eu-west-1/000000000000/q", "eu-west-1"),
             ("q", "us-east-1"),
         ] {
-            let (scope, name) = find(&caller("us-east-1"), url).expect(url);
+            let (scope, name) = parse(&caller("us-east-1"), url).expect(url);
             assert_eq!((scope.region.as_str(), name.as_str()), (region, "q"), "{url}");
         }
     }
 
     #[test]
-    fn other_accounts_and_other_texts_are_refused() {
-        let find = |url: &str| find(&caller("us-east-1"), url);
-        assert!(matches!(find("http://localhost/111111111111/q"), Err(SqsError::AccessDenied(_))));
+    fn other_texts_are_refused() {
         for bad in ["", "http://localhost", "http://localhost/q", "http://localhost/12/q", "http://h/a/b/c/d/e"] {
-            assert!(matches!(find(bad), Err(SqsError::InvalidAddress(_))), "{bad}");
+            assert!(matches!(parse(&caller("us-east-1"), bad), Err(SqsError::Queue(Error::QueueMissing(_)))), "{bad}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Message attributes on the wire, and which of them a receive asks for.
 use std::collections::{BTreeMap, HashSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::aws::protocol::Blob;
+use crate::aws::protocol::{AnyText, Blob};
 use crate::aws::sqs::error::SqsError;
 use crate::queues::message_attributes::AttributeValue;
 use crate::queues::{Error, MessageAttribute, MessageAttributes};
@@ -12,11 +12,16 @@ use crate::queues::{Error, MessageAttribute, MessageAttributes};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageAttributeValue {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "any_text")]
     string_value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     binary_value: Option<Blob>,
     data_type: String,
+}
+
+/// The check of the attributes says which characters there may be.
+fn any_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<AnyText>::deserialize(deserializer)?.map(|text| text.0))
 }
 
 impl From<MessageAttribute> for MessageAttributeValue {
@@ -73,11 +78,10 @@ pub fn trace_header(given: BTreeMap<String, MessageAttributeValue>) -> Result<Op
 }
 
 /// The MD5 of the system attributes, which so far can only be a trace header.
-pub fn trace_header_md5(header: Option<&str>) -> Option<String> {
-    let attribute =
-        |text: &str| MessageAttribute { data_type: "String".to_owned(), value: AttributeValue::Text(text.to_owned()) };
-    let one: MessageAttributes = header.map(|text| (TRACE_HEADER.to_owned(), attribute(text))).into_iter().collect();
-    crate::queues::message_attributes::md5(&one)
+pub fn system_md5(given: &BTreeMap<String, MessageAttributeValue>) -> Option<String> {
+    let text = given.get(TRACE_HEADER)?.string_value.clone()?;
+    let header = MessageAttribute { data_type: "String".to_owned(), value: AttributeValue::Text(text) };
+    crate::queues::message_attributes::md5(&BTreeMap::from([(TRACE_HEADER.to_owned(), header)]))
 }
 
 /// The attributes that a receive asks for: by name, `All`, `.*`, or a prefix such as `order.*`.
@@ -95,14 +99,15 @@ impl<'a> Wanted<'a> {
     /// Those of this list.
     pub fn new(list: &'a [String]) -> Self {
         let (few, many) = if list.len() <= FEW { (list, &[][..]) } else { (&[][..], list) };
-        let prefixes = many.iter().filter_map(|w| if w == "All" { Some("") } else { w.strip_suffix(".*") }).collect();
+        let prefixes =
+            many.iter().filter_map(|w| if w == "All" || w == "*" { Some("") } else { w.strip_suffix(".*") }).collect();
         Self { few, names: many.iter().map(String::as_str).collect(), prefixes }
     }
 
     /// Whether it asks for this attribute.
     pub fn has(&self, name: &str) -> bool {
         let listed = self.few.iter().any(|w| match w.as_str() {
-            "All" | ".*" => true,
+            "All" | ".*" | "*" => true,
             w => w == name || w.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),
         });
         let prefixed = || (0..=name.len()).filter_map(|end| name.get(..end)).any(|start| self.prefixes.contains(start));
@@ -123,7 +128,13 @@ mod tests {
             assert_eq!(answers[0], answers[1], "{name} of {list:?}");
             answers[0]
         };
-        assert!(wanted(&["All"], "a") && wanted(&[".*"], "a") && wanted(&["a"], "a") && wanted(&["or.*"], "or.x"));
+        assert!(
+            wanted(&["All"], "a")
+                && wanted(&["*"], "a")
+                && wanted(&[".*"], "a")
+                && wanted(&["a"], "a")
+                && wanted(&["or.*"], "or.x")
+        );
         assert!(!wanted(&[], "a") && !wanted(&["b"], "a") && !wanted(&["or.*"], "x.or"));
     }
 }

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::error::{Failure, Fault};
+use crate::aws::protocol::AnyText;
 use crate::aws::service::Services;
-use crate::aws::sqs::attribute::{self, MessageAttributeValue};
+use crate::aws::sqs::attribute::MessageAttributeValue;
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::message::Given;
 use crate::aws::sqs::permit::permitted;
@@ -25,7 +26,22 @@ pub struct BatchResultErrorEntry {
     message: String,
 }
 
+/// What AWS says of the handle of an entry is another code than in a single call, and only the reason.
+fn of_handle(error: &SqsError) -> Option<&'static str> {
+    match error {
+        SqsError::Queue(Error::HandleExpired(_)) => Some("The receipt handle has expired"),
+        SqsError::Queue(Error::MessageGone(_)) => {
+            Some("Message does not exist or is not available for visibility timeout change.")
+        }
+        _ => None,
+    }
+}
+
 fn refused(id: String, error: SqsError) -> BatchResultErrorEntry {
+    if let Some(message) = of_handle(&error) {
+        let (code, message) = ("ReceiptHandleIsInvalid".to_owned(), message.to_owned());
+        return BatchResultErrorEntry { id, sender_fault: true, code, message };
+    }
     let failure = Failure::from(error);
     BatchResultErrorEntry {
         id,
@@ -71,7 +87,7 @@ pub struct SendMessageBatchRequest {
 #[serde(rename_all = "PascalCase")]
 pub struct SendMessageBatchRequestEntry {
     id: String,
-    message_body: String,
+    message_body: AnyText,
     delay_seconds: Option<i64>,
     #[serde(default)]
     message_attributes: BTreeMap<String, MessageAttributeValue>,
@@ -110,7 +126,8 @@ pub struct SendMessageBatchResultEntry {
 /// Sends up to ten messages; those in `Successful` are durable when this returns.
 ///
 /// # Errors
-/// Those of all batches, QueueDoesNotExist, BatchRequestTooLong.
+/// Those of all batches, QueueDoesNotExist, BatchRequestTooLong; InvalidParameterValue when an entry is longer than its queue
+/// takes, or lacks its group or deduplication id.
 pub async fn send_message_batch(
     services: &Services,
     caller: &Caller,
@@ -122,22 +139,27 @@ pub async fn send_message_batch(
     let (mut ids, mut outgoing) = (Vec::new(), Vec::new());
     for entry in input.entries {
         let given = Given {
-            body: entry.message_body,
+            body: entry.message_body.0,
             delay: entry.delay_seconds,
             attributes: entry.message_attributes,
             system_attributes: entry.message_system_attributes,
             deduplication_id: entry.message_deduplication_id,
             group_id: entry.message_group_id,
         };
+        let system_md5 = given.system_md5();
         match given.outgoing(caller) {
             Ok(message) => {
-                ids.push((entry.id, attribute::trace_header_md5(message.trace_header.as_deref())));
+                ids.push((entry.id, system_md5));
                 outgoing.push(message);
             }
             Err(error) => result.failed.push(refused(entry.id, error)),
         }
     }
-    let sent = services.queues.send(&scope, &name, outgoing).await?;
+    let sent = services.queues.send(&scope, &name, outgoing).await.map_err(|error| match error {
+        Error::GroupMissing => SqsError::EntryWithoutGroup,
+        Error::MessageTooLong(max) => SqsError::EntryTooLong(max),
+        error => error.into(),
+    })?;
     for ((id, system_md5), sent) in ids.into_iter().zip(sent) {
         match sent {
             Ok(sent) => result.successful.push(taken(id, sent, system_md5)),

@@ -1,4 +1,7 @@
 //! SQS's error rows: shape, Query code, status and AWS's text for each.
+//!
+//! Most texts are what AWS was recorded to answer, or stand in its guides, or in what its users quote in bug reports. Those of
+//! which no such record was found are marked: "words unknown". Of these only the code is AWS's for certain.
 use std::fmt;
 
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
@@ -15,14 +18,16 @@ pub enum SqsError {
     Queue(Core),
     /// The queue belongs to another account, or its policy denies the call; holds its URL.
     AccessDenied(String),
-    /// The URL is not a queue's; holds it.
-    InvalidAddress(String),
     /// A list that must not be empty is; holds its name.
     Missing(&'static str),
     /// A batch has no entry; holds the entry's name.
     EmptyBatch(&'static str),
     /// A batch has more than ten entries; holds how many.
     TooManyEntries(usize),
+    /// An entry of a batch has no group, and its queue is FIFO. AWS gives it another code than to a single message.
+    EntryWithoutGroup,
+    /// An entry of a batch is longer than so many bytes, which is as much as its queue takes.
+    EntryTooLong(u32),
     /// Two entries have this id.
     RepeatedId(String),
     /// An entry's id is not valid.
@@ -71,37 +76,42 @@ impl ServiceError for SqsError {
                     .query("AccessDenied", 403);
             }
             Self::Missing(_) => return MISSING,
-            Self::InvalidAddress(_) => return ErrorShape::sender("InvalidAddress", 400).query("InvalidAddress", 404),
             Self::EmptyBatch(_) => return prefixed!("EmptyBatchRequest", 400),
             Self::TooManyEntries(_) => return prefixed!("TooManyEntriesInBatchRequest", 400),
             Self::RepeatedId(_) => return prefixed!("BatchEntryIdsNotDistinct", 400),
-            Self::InvalidArn(_) | Self::InvalidTaskHandle => return INVALID_VALUE,
+            Self::EntryWithoutGroup | Self::EntryTooLong(_) | Self::InvalidArn(_) | Self::InvalidTaskHandle => {
+                return INVALID_VALUE;
+            }
             Self::InvalidId => return prefixed!("InvalidBatchEntryId", 400),
         };
         match core {
             Core::QueueMissing(_) => {
-                ErrorShape::sender("QueueDoesNotExist", 400).query("AWS.SimpleQueueService.NonExistentQueue", 400)
+                let shape = ErrorShape::sender("QueueDoesNotExist", 400);
+                shape
+                    .query("AWS.SimpleQueueService.NonExistentQueue", 400)
+                    .query_text("The specified queue does not exist for this wsdl version.")
             }
             Core::QueueExists(..) => ErrorShape::sender("QueueNameExists", 400).query("QueueAlreadyExists", 400),
-            Core::AttributeName(_) => ErrorShape::sender("InvalidAttributeName", 400),
-            Core::AttributeValue(..) => ErrorShape::sender("InvalidAttributeValue", 400),
+            Core::AttributeName(_) | Core::FifoOnly(_) => ErrorShape::sender("InvalidAttributeName", 400),
+            Core::AttributeValue(..) | Core::AttributeRefused(..) => ErrorShape::sender("InvalidAttributeValue", 400),
             Core::DeletedRecently(_) => prefixed!("QueueDeletedRecently", 400),
             Core::Move(error) => move_shape(*error),
             Core::PurgeInProgress(_) => prefixed!("PurgeQueueInProgress", 403),
             Core::BodyMissing => MISSING,
-            Core::BodyCharacters => ErrorShape::sender("InvalidMessageContents", 400),
+            Core::BodyCharacters(_) => ErrorShape::sender("InvalidMessageContents", 400),
             Core::BatchTooLong(..) => prefixed!("BatchRequestTooLong", 400),
-            Core::ReceiptHandle(_) => {
+            Core::ReceiptHandle(_) | Core::ReceiptHandleOfOther(_) => {
                 ErrorShape::sender("ReceiptHandleIsInvalid", 400).query("ReceiptHandleIsInvalid", 404)
             }
             Core::NotInFlight => prefixed!("MessageNotInflight", 400),
             Core::OverLimit => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
             Core::GroupMissing => MISSING,
             Core::FifoQueueName(_) | Core::DeduplicationMissing | Core::HandleExpired(_) => INVALID_VALUE,
-            Core::Unsupported(_) => prefixed!("UnsupportedOperation", 400),
+            Core::MessageGone(_) | Core::AttemptOver(_) | Core::RedrivePolicy { .. } => INVALID_VALUE,
             Core::QueueName(_) | Core::MessageTooLong(_) | Core::MessageAttribute(_) | Core::Parameter { .. } => {
                 INVALID_VALUE
             }
+            Core::TagKeys | Core::TagValues | Core::TooManyTags(_) => INVALID_VALUE,
             Core::Kms(error) => kms_shape(error),
             Core::TwoEncryptions => ErrorShape::sender("InvalidAttributeName", 400),
             Core::TooMany { .. } | Core::TooManyQueues(_) => {
@@ -135,11 +145,15 @@ impl fmt::Display for SqsError {
             Self::Queue(core) => write_core(core, f),
             Self::AccessDenied(url) => write!(f, "Access to the resource {url} is denied."),
             Self::Missing(name) => write!(f, "The request must contain the parameter {name}."),
-            Self::InvalidAddress(url) => write!(f, "The address {url} is not valid for this endpoint."),
             Self::EmptyBatch(entry) => write!(f, "There should be at least one {entry} in the request."),
             Self::TooManyEntries(n) => {
                 write!(f, "Maximum number of entries per request are 10. You have sent {n}.")
             }
+            Self::EntryWithoutGroup => write_core(&Core::GroupMissing, f),
+            Self::EntryTooLong(max) => write!(
+                f,
+                "One or more parameters cannot be validated. Reason: Message must be shorter than {max} bytes."
+            ),
             Self::RepeatedId(id) => write!(f, "Id {id} repeated."),
             Self::InvalidArn(name) => write!(
                 f,
@@ -167,6 +181,8 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ),
         Core::AttributeName(name) => write!(f, "Unknown Attribute {name}."),
         Core::AttributeValue(name, _) => write!(f, "Invalid value for the parameter {name}."),
+        Core::AttributeRefused(name, reason) => write!(f, "Invalid value for the parameter {name}. Reason: {reason}"),
+        Core::FifoOnly(name) => write!(f, "You can specify the {name} only when FifoQueue is set to true."),
         Core::DeletedRecently(_) => f.write_str(
             "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
         ),
@@ -174,26 +190,80 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Core::PurgeInProgress(name) => {
             write!(f, "Only one PurgeQueue operation on {name} is allowed every 60 seconds.")
         }
+        Core::MessageAttribute(text) => f.write_str(text),
+        Core::Parameter { name, value, reason } => {
+            write!(f, "Value {value} for parameter {name} is invalid. Reason: {reason}")
+        }
+        Core::RedrivePolicy { value, reason } => {
+            write!(f, "Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}")
+        }
+        Core::FifoQueueName(_) => f.write_str(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with \
+             .fifo suffix and be 1 to 80 in length.",
+        ),
+        Core::OverLimit => f.write_str("Too many messages in flight."),
+        Core::Kms(error) => write_kms(error, f),
+        Core::TwoEncryptions => f.write_str(
+            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+        ),
+        Core::TooMany { what, count, max } => write!(f, "{count} {what} were found, maximum allowed is {max}."),
+        // AWS has no such limit, and so no words for it.
+        Core::TooManyQueues(max) => write!(f, "The account has {max} queues in this region, and may have no more."),
+        Core::TagKeys => f.write_str("Tag keys must be between 1 and 128 characters in length."),
+        // Words unknown.
+        Core::TagValues => f.write_str("Tag values must be between 0 and 256 characters in length."),
+        Core::TooManyTags(queue) => write!(f, "Too many tags added for queue {queue}."),
+        Core::Denied(queue) => write!(f, "Access to the resource {queue} is denied."),
+        Core::BodyMissing
+        | Core::BodyCharacters(_)
+        | Core::MessageTooLong(_)
+        | Core::BatchTooLong(..)
+        | Core::ReceiptHandle(_)
+        | Core::ReceiptHandleOfOther(_)
+        | Core::MessageGone(_)
+        | Core::AttemptOver(_)
+        | Core::NotInFlight
+        | Core::GroupMissing
+        | Core::DeduplicationMissing
+        | Core::HandleExpired(_) => write_of_message(core, f),
+        Core::Internal(error) => write!(f, "{error}"),
+    }
+}
+
+/// What is wrong with a message, or with a handle of one.
+fn write_of_message(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match core {
         Core::BodyMissing => f.write_str("The request must contain the parameter MessageBody."),
-        Core::BodyCharacters => f.write_str("Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"),
+        Core::BodyCharacters(odd) => write!(
+            f,
+            "Invalid binary character '#x{:X}' was found in the message body, the set of allowed characters is \
+             #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].",
+            u32::from(*odd)
+        ),
         Core::MessageTooLong(max) => {
             write!(f, "One or more parameters are invalid. Reason: Message must be shorter than {max} bytes.")
         }
         Core::BatchTooLong(max, size) => {
             write!(f, "Batch requests cannot be longer than {max} bytes. You have sent {size} bytes.")
         }
-        Core::MessageAttribute(text) => f.write_str(text),
-        Core::Parameter { name, value, reason } => {
-            write!(f, "Value {value} for parameter {name} is invalid. Reason: {reason}")
-        }
         Core::ReceiptHandle(handle) => {
             write!(f, "The input receipt handle \"{handle}\" is not a valid receipt handle.")
         }
-        Core::NotInFlight => f.write_str("The message referred to is not in flight."),
-        Core::FifoQueueName(_) => f.write_str(
-            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with \
-             .fifo suffix and be 1 to 80 in length.",
+        Core::ReceiptHandleOfOther(handle) => {
+            write!(f, "The receipt handle \"{handle}\" is not valid for this queue.")
+        }
+        Core::MessageGone(handle) => write!(
+            f,
+            "Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for \
+             visibility timeout change."
         ),
+        // Words unknown.
+        Core::AttemptOver(id) => write!(
+            f,
+            "Value {id} for parameter ReceiveRequestAttemptId is invalid. Reason: The request with this \
+             ReceiveRequestAttemptId is no longer retryable."
+        ),
+        Core::NotInFlight => f.write_str("The message referred to is not in flight."),
         Core::GroupMissing => f.write_str("The request must contain the parameter MessageGroupId."),
         Core::DeduplicationMissing => f.write_str(
             "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
@@ -202,20 +272,17 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f,
             "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
         ),
-        Core::OverLimit => f.write_str("Too many messages in flight."),
-        Core::Unsupported(what) => write!(f, "This server does not support {what} yet."),
-        Core::Kms(VaultError::KmsMissing(key)) if key.starts_with("alias/") => write!(f, "Alias {key} is not found."),
-        Core::Kms(VaultError::KmsMissing(key)) => write!(f, "Key '{key}' does not exist"),
-        Core::Kms(VaultError::KmsDisabled(key)) => write!(f, "{key} is disabled."),
-        Core::Kms(VaultError::KmsPendingDeletion(key)) => write!(f, "{key} is pending deletion."),
-        Core::Kms(error) => write!(f, "{error}"),
-        Core::TwoEncryptions => f.write_str(
-            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
-        ),
-        Core::TooMany { what, count, max } => write!(f, "{count} {what} were found, maximum allowed is {max}."),
-        Core::TooManyQueues(max) => write!(f, "The account has {max} queues in this region, and may have no more."),
-        Core::Denied(queue) => write!(f, "Access to the resource {queue} is denied."),
-        Core::Internal(error) => write!(f, "{error}"),
+        core => write!(f, "{core}"),
+    }
+}
+
+fn write_kms(error: &VaultError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        VaultError::KmsMissing(key) if key.starts_with("alias/") => write!(f, "Alias {key} is not found."),
+        VaultError::KmsMissing(key) => write!(f, "Key '{key}' does not exist"),
+        VaultError::KmsDisabled(key) => write!(f, "{key} is disabled."),
+        VaultError::KmsPendingDeletion(key) => write!(f, "{key} is pending deletion."),
+        error => write!(f, "{error}"),
     }
 }
 
@@ -238,11 +305,14 @@ fn write_move(error: MoveError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         MoveError::NotDeadLetters => f.write_str("Source queue must be configured as a Dead Letter Queue."),
         MoveError::SameQueue => f.write_str("Source queue arn and destination queue arn cannot be the same."),
+        // Words unknown.
         MoveError::OtherType => f.write_str("The source queue and destination queue must be of the same queue type."),
         MoveError::AlreadyRunning => f.write_str(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
         ),
+        // Words unknown.
         MoveError::TooMany => f.write_str("An account can have at most 100 active message move tasks."),
+        // Words unknown.
         MoveError::Number(name, max) => write!(
             f,
             "Value for parameter {name} is invalid. Reason: You must enter a number that's between 1 and {max}."

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
+use crate::aws::protocol::AnyText;
 use crate::aws::service::Services;
 use crate::aws::sqs::attribute::{self, MessageAttributeValue};
 use crate::aws::sqs::error::SqsError;
@@ -15,7 +16,7 @@ use crate::queues::Outgoing;
 #[serde(rename_all = "PascalCase")]
 pub struct SendMessageRequest {
     queue_url: String,
-    message_body: String,
+    message_body: AnyText,
     delay_seconds: Option<i64>,
     #[serde(default)]
     message_attributes: BTreeMap<String, MessageAttributeValue>,
@@ -51,13 +52,19 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// The MD5 of the system attributes that are given, which the client compares.
+    pub fn system_md5(&self) -> Option<String> {
+        attribute::system_md5(&self.system_attributes)
+    }
+
     /// The message for the core.
     pub fn outgoing(self, caller: &Caller) -> Result<Outgoing, SqsError> {
         Ok(Outgoing {
             body: self.body,
             delay: self.delay,
             attributes: attribute::read(self.attributes)?,
-            trace_header: attribute::trace_header(self.system_attributes)?,
+            // What is given for the message itself wins over the header of the call.
+            trace_header: attribute::trace_header(self.system_attributes)?.or_else(|| caller.trace_header.clone()),
             group_id: self.group_id,
             deduplication_id: self.deduplication_id,
             sender: Some(caller.account.to_string()),
@@ -76,15 +83,15 @@ pub async fn send_message(
 ) -> Result<SendMessageResult, SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "SendMessage").await?;
     let given = Given {
-        body: input.message_body,
+        body: input.message_body.0,
         delay: input.delay_seconds,
         attributes: input.message_attributes,
         system_attributes: input.message_system_attributes,
         deduplication_id: input.message_deduplication_id,
         group_id: input.message_group_id,
     };
+    let md5_of_message_system_attributes = given.system_md5();
     let outgoing = given.outgoing(caller)?;
-    let md5_of_message_system_attributes = attribute::trace_header_md5(outgoing.trace_header.as_deref());
     let sent = services.queues.send_one(&scope, &name, outgoing).await?;
     Ok(SendMessageResult {
         md5_of_message_body: sent.body_md5,

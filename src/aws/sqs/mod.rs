@@ -29,6 +29,7 @@ pub static API: Api = Api {
     query_compatible: true,
     empty_detail: true,
     path_member: "QueueUrl",
+    not_at_a_path: &["CreateQueue", "ListQueues"],
     operations: OPERATIONS,
     throttled: error::THROTTLED,
     refuse: error::refuse,

@@ -3,8 +3,8 @@ use serde::Deserialize;
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::find;
 use crate::aws::sqs::error::SqsError;
+use crate::aws::sqs::permit::own;
 
 /// See AddPermission in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
@@ -22,7 +22,7 @@ pub struct AddPermissionRequest {
 /// # Errors
 /// QueueDoesNotExist, InvalidParameterValue, OverLimit.
 pub async fn add_permission(services: &Services, caller: &Caller, input: AddPermissionRequest) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = own(services, caller, &input.queue_url).await?;
     if input.actions.is_empty() {
         return Err(SqsError::Missing("Actions"));
     }
@@ -46,6 +46,6 @@ pub async fn remove_permission(
     caller: &Caller,
     input: RemovePermissionRequest,
 ) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = own(services, caller, &input.queue_url).await?;
     Ok(services.queues.remove_permission(&scope, &name, &input.label).await?)
 }

@@ -12,7 +12,7 @@ use crate::queues::Scope;
 /// single operation.
 ///
 /// # Errors
-/// `InvalidAddress`; `AccessDenied`, for a queue of another account whether or not it is there.
+/// QueueDoesNotExist, also for a text that is no queue's URL; `AccessDenied`.
 pub async fn permitted(
     services: &Services,
     caller: &Caller,
@@ -20,17 +20,35 @@ pub async fn permitted(
     action: &str,
 ) -> Result<(Scope, String), SqsError> {
     let (scope, name) = address::parse(caller, url)?;
-    if may(services, caller, &scope, &name, action).await? { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
+    if may(services, caller, &scope, &name, action).await? {
+        return Ok((scope, name));
+    }
+    // As on AWS, who asks for a queue of another account learns whether it is there.
+    services.queues.get(&scope, &name).await?;
+    Err(SqsError::denied(url))
 }
 
 /// The queue that a URL means, for an operation that only its owner can be allowed (SQS API reference: "Cross-account
 /// permissions don't apply to this action"). A policy can deny it to the owner too.
 ///
 /// # Errors
-/// `InvalidAddress`, `AccessDenied`.
+/// QueueDoesNotExist, also for a queue of another account that is not there; `AccessDenied`.
 pub async fn owned(services: &Services, caller: &Caller, url: &str, action: &str) -> Result<(Scope, String), SqsError> {
-    let (scope, name) = address::find(caller, url)?;
+    let (scope, name) = own(services, caller, url).await?;
     if may(services, caller, &scope, &name, action).await? { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
+}
+
+/// The queue that a URL means, which must be the caller's. Its policy does not matter.
+///
+/// # Errors
+/// QueueDoesNotExist, also for a queue of another account that is not there; `AccessDenied`.
+pub async fn own(services: &Services, caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
+    let (scope, name) = address::parse(caller, url)?;
+    if scope.account != caller.account {
+        services.queues.get(&scope, &name).await?;
+        return Err(SqsError::denied(url));
+    }
+    Ok((scope, name))
 }
 
 /// Whether the queue's policy lets the caller.

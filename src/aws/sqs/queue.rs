@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::sqs::address::{find, scope, url, url_in};
+use crate::aws::sqs::address::{scope, url, url_in};
 use crate::aws::sqs::error::SqsError;
-use crate::aws::sqs::permit::{may, owned, permitted};
+use crate::aws::sqs::permit::{may, own, owned, permitted};
 use crate::queues;
 use crate::queues::Scope;
 
@@ -153,10 +153,11 @@ pub async fn list_queues(
             })?
         }
     };
-    let names = services.queues.list(&scope(caller), &input.queue_name_prefix, &after, limit).await?;
-    let full = names.len() == limit as usize;
-    let next_token =
-        names.last().filter(|_| full && input.max_results.is_some()).map(|last| URL_SAFE_NO_PAD.encode(last));
+    let mut names = services.queues.list(&scope(caller), &input.queue_name_prefix, &after, limit + 1).await?;
+    let more = names.len() > limit as usize;
+    names.truncate(limit as usize);
+    let last = names.last().filter(|_| more && input.max_results.is_some());
+    let next_token = last.map(|last| URL_SAFE_NO_PAD.encode(last));
     let queue_urls = names.iter().map(|name| url(caller, name)).collect();
     Ok(ListQueuesResult { queue_urls, next_token })
 }
@@ -209,6 +210,6 @@ pub async fn set_queue_attributes(
     caller: &Caller,
     input: SetQueueAttributesRequest,
 ) -> Result<(), SqsError> {
-    let (scope, name) = find(caller, &input.queue_url)?;
+    let (scope, name) = own(services, caller, &input.queue_url).await?;
     Ok(services.queues.set_attributes(&scope, &name, input.attributes).await?)
 }

@@ -8,21 +8,26 @@ use crate::aws::service::Services;
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::owned;
 use crate::aws::sqs::queue::QueueRequest;
+use crate::queues;
 
 /// See TagQueue in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TagQueueRequest {
     queue_url: String,
+    #[serde(default)]
     tags: BTreeMap<String, String>,
 }
 
 /// Adds tags.
 ///
 /// # Errors
-/// QueueDoesNotExist, InvalidParameterValue.
+/// QueueDoesNotExist, MissingParameter, InvalidParameterValue.
 pub async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequest) -> Result<(), SqsError> {
     let (scope, name) = owned(services, caller, &input.queue_url, "TagQueue").await?;
+    if input.tags.is_empty() {
+        return Err(SqsError::Missing("Tags"));
+    }
     Ok(services.queues.tag(&scope, &name, input.tags).await?)
 }
 
@@ -31,15 +36,19 @@ pub async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequ
 #[serde(rename_all = "PascalCase")]
 pub struct UntagQueueRequest {
     queue_url: String,
+    #[serde(default)]
     tag_keys: Vec<String>,
 }
 
 /// Takes tags away.
 ///
 /// # Errors
-/// QueueDoesNotExist.
+/// QueueDoesNotExist, InvalidParameterValue.
 pub async fn untag_queue(services: &Services, caller: &Caller, input: UntagQueueRequest) -> Result<(), SqsError> {
     let (scope, name) = owned(services, caller, &input.queue_url, "UntagQueue").await?;
+    if input.tag_keys.is_empty() {
+        return Err(queues::Error::TagKeys.into());
+    }
     Ok(services.queues.untag(&scope, &name, input.tag_keys).await?)
 }
 
