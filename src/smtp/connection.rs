@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Clock, Instant};
+use crate::base::{Clock, Instant, Quiet};
 use crate::smtp::gate::Place;
 use crate::smtp::limits::Limits;
 use crate::smtp::reply;
@@ -32,6 +32,8 @@ pub(super) struct Shared<U> {
     pub implicit_tls: bool,
     pub upstream: Arc<U>,
     pub stop: CancellationToken,
+    /// Our own failures, of which each client that goes on may cause many.
+    pub failed: Quiet,
 }
 
 /// How a conversation ended, for the log.
@@ -351,7 +353,10 @@ impl<U: Upstream> Connection<U> {
         match refusal {
             Refusal::Answer(answer) => answer,
             Refusal::Failed(error) => {
-                tracing::error!(smtp.id = id, peer = %self.peer, %error, "smtp request failed");
+                let (shared, peer) = (&self.shared, self.peer);
+                shared.failed.tell(&shared.site.clock, |left_out| {
+                    tracing::error!(smtp.id = id, %peer, %error, left_out, "smtp request failed");
+                });
                 bland.with(id.to_owned())
             }
         }

@@ -76,6 +76,7 @@ impl<U: Upstream> Listener<U> {
             implicit_tls: service.implicit_tls,
             upstream: service.upstream,
             stop: CancellationToken::new(),
+            failed: Quiet::new(),
         });
         let (sessions, cut) = (TaskTracker::new(), CancellationToken::new());
         Ok(Self { socket, address, shared, gate, sent_away: Quiet::default(), sessions, cut })

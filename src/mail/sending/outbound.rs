@@ -33,7 +33,10 @@ use crate::store::mails::{self, Status};
 use crate::store::settled::Ended;
 use crate::store::{self, Gather, Store};
 use crate::topics::Topics;
-use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work, backoff};
+use crate::workers::{Claim, Compute, Finish, Outcome, Reason, SystemQueue, Work, backoff};
+
+/// Messages up to this size, in octets, are hashed on the threads that deliver: that takes less than a millisecond.
+const SIGNED_HERE_MAX: usize = 256 * 1024;
 
 /// The worker of [`SystemQueue::Outbound`].
 #[derive(Clone)]
@@ -48,6 +51,7 @@ pub struct Outbound {
     freight: Freight,
     parcels: Arc<Gather<Parcels>>,
     forms: Canonicalization,
+    compute: Compute,
 }
 
 /// What a mail needs to go out.
@@ -87,8 +91,14 @@ impl Outbound {
         let traffic = Traffic::new(clock.clone(), at_once);
         let (simulator, freight) = (Simulator::default(), Freight::default());
         let parcels = Arc::new(parcels(store.clone()));
-        let forms = Canonicalization::default();
-        Self { store, clock, topics, transport, simulator, return_paths: None, traffic, freight, parcels, forms }
+        let (forms, compute) = (Canonicalization::default(), Compute::default());
+        let return_paths = None;
+        Self { store, clock, topics, transport, simulator, return_paths, traffic, freight, parcels, forms, compute }
+    }
+
+    /// The same worker, where `compute` signs large messages.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
     }
 
     /// The same worker with a mailbox simulator of these domains.
@@ -166,7 +176,7 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let prefix = signatures(&parcel, self.forms, &raw, started_at);
+        let prefix = self.sign(&parcel, &raw, started_at).await;
         let content = Content { prefix: &prefix, message: &raw };
         let round = self.transport.deliver(&way.route, &way.envelope, content).await;
         if let Some(place) = way.place {
@@ -210,11 +220,24 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let row =
-            capture::row(&parcel.mail, &parcel.recipient, signatures(&parcel, self.forms, &raw, started_at), &raw);
+        let prefix = self.sign(&parcel, &raw, started_at).await;
+        let row = capture::row(&parcel.mail, &parcel.recipient, prefix, &raw);
         let round = Round::without_call(Ending::Accepted(Reply::captured()), "= kept in the inbox\n");
         let attempted = self.attempted(&parcel, round, started_at);
         Ok(self.delivered(parcel, attempted, Reply::captured().to_string(), Some(row)))
+    }
+
+    /// What stands before the message. Hashing a large one takes long: others leave the thread first.
+    async fn sign(&self, parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
+        let sign = || signatures(parcel, self.forms, raw, now);
+        if raw.len() <= SIGNED_HERE_MAX {
+            return sign();
+        }
+        match self.compute.in_place(parcel.mail.account.as_str(), sign).await {
+            Ok(prefix) => prefix,
+            // The account has more such mails at work than may wait: this one is signed all the same.
+            Err(_) => sign(),
+        }
     }
 
     fn finish(&self, parcel: Parcel, round: Round, started_at: Timestamp) -> Finish {
