@@ -128,6 +128,8 @@ impl App {
             .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
         steady::check_files(&settings);
         let store = open_store(&settings, clock.clone()).await?;
+        // Before anything is written: what is kept back is let go where the disk is full now.
+        steady::keep_room(&settings, &store);
         access::seal_secrets(&store).await?;
         let listener = http::Listener::bind(settings.http).await;
         let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
@@ -181,14 +183,17 @@ impl App {
             app.start_regular_work(&clock);
             steady::watch(&app.stop, &clock, &settings, &app.store, &app.parts.objects);
         }
-        steady::keep_room(&settings, &app.store);
         app.health.ready();
         Ok(app)
     }
 
     async fn start_pools(&self) -> Result<(), StartError> {
         for pool in &self.parts.pools {
-            pool.recover().await?;
+            match pool.recover().await {
+                // What was kept back has been let go.
+                Err(store::Error::Full) => pool.recover().await?,
+                recovered => recovered?,
+            };
             self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
         }
         Ok(())

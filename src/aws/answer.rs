@@ -84,9 +84,12 @@ async fn admit(
         Some(identity) => identity,
         None => gate.identify(request, target.api, target.is_anonymous(request)).await?,
     };
-    let whose = Whose::Account(identity.account.clone());
-    charge.belong_to(whose).map_err(|full| no_room(full, target.api.throttled))?;
-    answer.caller = Some((identity.account.clone(), identity.region.clone()));
+    // Who has shown nothing stays a stranger.
+    if !identity.is_nobody() {
+        let whose = Whose::Account(identity.account.clone());
+        charge.belong_to(whose).map_err(|full| no_room(full, target.api.throttled))?;
+        answer.caller = Some((identity.account.clone(), identity.region.clone()));
+    }
     let find = move |request: &Request| {
         let (operation, labels) = Call::find(target, request)?;
         Ok::<_, Failure>((operation, labels, once(request, target, operation.name)))

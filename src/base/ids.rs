@@ -43,9 +43,10 @@ pub fn received_mail_id(now: Timestamp) -> String {
     id
 }
 
-/// A random number that fits the store's BIGINT and is never negative: receipts of claims.
+/// A random number that fits the store's BIGINT and is never negative: receipts of claims. The upper half is not zero, as it
+/// is where nothing was claimed yet.
 pub fn nonce() -> i64 {
-    rand::rng().random_range(1..=i64::MAX)
+    rand::rng().random_range(1 << 32..=i64::MAX)
 }
 
 /// A new access key id (`AKIA` and 16 letters or digits) and its secret (40 characters).

@@ -85,7 +85,7 @@ impl Connection {
         }
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
         let (memory, desk) = (self.memory.clone(), Arc::default());
-        let (mut line, mut answer) = (Line { stream, ahead: Bytes::new(), desk, memory, peer: self.peer }, None);
+        let (mut line, mut answer) = (Line { stream, ahead: Bytes::new(), desk, memory, peer: self.peer, seat: Some(self.seat.clone()) }, None);
         loop {
             match self.talk(line, answer).await {
                 Turn::Over(Ok(())) => return,
@@ -209,6 +209,7 @@ struct Line {
     desk: Arc<Desk>,
     memory: Memory,
     peer: IpAddr,
+    seat: Option<Seat>,
 }
 
 impl AsyncRead for Line {
@@ -247,6 +248,10 @@ impl Line {
 
     fn note<T>(&self, written: Poll<T>) -> Poll<T> {
         self.desk.set_stuck(written.is_pending());
+        // A reply that its client takes piece by piece is not cut in the middle while the client goes on.
+        if let Some(seat) = self.seat.as_ref().filter(|seat| written.is_pending() && !seat.is_at_work()) {
+            seat.sends();
+        }
         written
     }
 }
@@ -290,7 +295,7 @@ mod tests {
     fn line(stream: TcpStream) -> Line {
         let (memory, peer) = (Memory::default(), IpAddr::from([127, 0, 0, 1]));
         let stream = Impatient::new(stream, Clock::system(), REPLY_STALL_MAX);
-        Line { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer }
+        Line { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer, seat: None }
     }
 
     #[tokio::test]

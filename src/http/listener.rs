@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::places::Seat;
-use crate::base::{Clock, Memory, Places, Quiet};
+use crate::base::{Clock, Memory, Places, Quiet, listen};
 use crate::http::connection::Connection;
 use crate::http::metrics::Metrics;
 use crate::http::routes::Site;
@@ -61,7 +61,7 @@ impl Listener {
     /// # Errors
     /// The machine's, when the address is taken or not ours.
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+        let socket = listen(address)?;
         let address = socket.local_addr()?;
         Ok(Self { socket, address })
     }

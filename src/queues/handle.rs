@@ -26,6 +26,8 @@ impl Handle {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
         let (parts, rest) = bytes.as_chunks::<8>();
         match (parts, rest) {
+            // Nothing was received by it: it is what stands in the row of a message that nobody has received.
+            ([_, _, receipt], []) if i64::from_be_bytes(*receipt) >> 32 <= 0 => Err(wrong()),
             ([queue, id, receipt], []) if i64::from_be_bytes(*queue) == queue_id => {
                 Ok(Self { queue_id, id: i64::from_be_bytes(*id), receipt: i64::from_be_bytes(*receipt) })
             }
@@ -46,11 +48,15 @@ mod tests {
 
     #[test]
     fn a_handle_survives_a_round_trip_and_is_bound_to_its_queue() {
-        let handle = Handle { queue_id: 7, id: i64::MAX, receipt: 42 };
+        let handle = Handle { queue_id: 7, id: i64::MAX, receipt: 42 << 32 };
         let text = handle.encode();
         assert_eq!(Handle::decode(&text, 7).expect("a good handle"), handle);
         for (bad, queue) in [(text.as_str(), 8), ("", 7), ("garbage", 7), ("ä", 7), (&text[1..], 7)] {
             assert!(Handle::decode(bad, queue).is_err(), "{bad}");
+        }
+        for never in [0, 1, i64::from(u32::MAX), -1, i64::MIN] {
+            let made_up = Handle { queue_id: 7, id: 1, receipt: never }.encode();
+            assert!(Handle::decode(&made_up, 7).is_err(), "{never}");
         }
     }
 }

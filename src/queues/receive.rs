@@ -341,7 +341,8 @@ async fn hide(tx: &mut Tx, queue: &Queue, text: &str, seconds: i64) -> Result<()
         Receipts::Last if !found.is_known || found.visible_at <= now => return Err(Error::HandleExpired(shown(text))),
         // It was given back since, and nobody has received it in this queue.
         Receipts::Any if !found.is_known => return Err(Error::NotInFlight),
-        // After its time a message of a standard queue can be hidden anew while nobody else has it.
+        // A message of a standard queue can be hidden anew after its time, as AWS was seen to do it; so an older receipt also
+        // changes what another receive has made of it.
         Receipts::Last | Receipts::Any => {}
     }
     let until = now + Duration::from_secs(u64::from(seconds));

@@ -66,7 +66,6 @@ impl Queues {
         if size > BATCH_SIZE_MAX as usize {
             return Err(Error::BatchTooLong(BATCH_SIZE_MAX, size));
         }
-        self.store.check_room()?;
         if let Some(error) = outgoing.iter().find_map(|message| refuses_all(&queue, message)) {
             return Err(error);
         }
@@ -74,6 +73,8 @@ impl Queues {
     }
 
     async fn add(&self, queue: Arc<Queue>, outgoing: Vec<Outgoing>) -> Result<Answers, Error> {
+        // What is in groups goes in by a closure, which nothing holds back on a full disk.
+        self.store.check_room()?;
         let grouped = outgoing.iter().any(|message| message.group_id.is_some());
         if grouped {
             self.note_groups(&queue);

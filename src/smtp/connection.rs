@@ -157,6 +157,10 @@ impl<U: Upstream> Connection<U> {
             self.place.hold(self.session.held());
         }
         self.tarpit().await;
+        if self.put_out {
+            // It is closed, and waits for nothing more.
+            return Some(());
+        }
         if !self.send(stream).await {
             return None;
         }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::{Clock, Memory, Quiet, ids};
+use crate::base::{Clock, Memory, Quiet, ids, listen};
 use crate::smtp::connection::{Connection, Shared};
 use crate::smtp::gate::{Full, Gate, Place};
 use crate::smtp::limits::Limits;
@@ -60,7 +60,7 @@ pub struct Listener<U> {
 impl<U: Upstream> Listener<U> {
     /// Binds `address`; port 0 lets the machine choose.
     pub async fn bind(address: SocketAddr, service: Service<U>) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+        let socket = listen(address)?;
         let address = socket.local_addr()?;
         let gate = Gate::new(service.limits.clone(), service.memory, service.clock.clone());
         let site = Arc::new(Site {

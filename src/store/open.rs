@@ -132,8 +132,12 @@ impl Store {
             hints,
         };
         // Another mode may have sent in between without counting.
-        store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await?;
-        Ok(store)
+        let forgotten = store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await;
+        match forgotten {
+            // On a full disk a server starts all the same: messages can be received and deleted. Too much was counted then.
+            Ok(_) | Err(Error::Full) => Ok(store),
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The

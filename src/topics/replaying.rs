@@ -102,6 +102,8 @@ impl Topics {
                     turns.again(account, id);
                 }
                 Err(Error::Internal(error)) => return Err(error),
+                // There is no room for the work now: the next round goes on.
+                Err(Error::Crowded) => turns.ended(id),
                 Err(error) => {
                     tracing::error!(subscription.id = id, %error, "a replay failed");
                     self.fail(id).await?;
@@ -182,6 +184,10 @@ impl Topics {
             let kept_as = format!("{}/{}", draft.parts.id, there.replay_id);
             let fan = Fan { queues: self.queues(), key, topic: &arn, rules, draft: &draft, kept_as };
             fan.hand_out(tx, vec![there.clone()], &mut sieve).await?;
+            // The policy was changed meanwhile, and was not judged to the end: the part is read again.
+            if sieve.is_spent() {
+                return Err(Error::Crowded);
+            }
         }
         let reached = part.archived.last().map_or(there.replay_after, |last| last.id);
         replays::advance(tx, there.id, reached, status::IN_PROGRESS).await?;

@@ -171,6 +171,15 @@ fn judge_each(
     let wording = |protocol| wordings.get(&protocol).map_or("", String::as_str);
     let mut looked = Looked::new(given, &wording);
     let mut verdicts = Verdicts::with_capacity(asked.len());
+    // What many policies look at is read at the expense of all: the share of one may be too small for a large body. Where the
+    // steps of all are, each policy says so below.
+    let _ = looked.attributes(budget);
+    for protocol in wordings.keys() {
+        let by_body = |(key, policy): &((u64, Protocol), String)| key.1 == *protocol && policy.contains("MessageBody");
+        if asked.iter().any(by_body) {
+            let _ = looked.body(*protocol, budget);
+        }
+    }
     let mut unjudged = 0;
     for (n, (key, policy)) in asked.iter().enumerate() {
         let share = budget.left() / u64::try_from(asked.len() - n).unwrap_or(u64::MAX);
@@ -212,22 +221,28 @@ impl<'a> Looked<'a> {
         };
         let (policy, scope) = policy;
         let facts = match scope {
-            Scope::Attributes => {
-                if self.of_attributes.is_none() {
-                    let size: usize = self.attributes.values().map(size).sum();
-                    budget.spend(size / OCTETS_PER_STEP)?;
-                }
-                Some(&*self.of_attributes.get_or_insert_with(|| Facts::of_attributes(self.attributes)))
-            }
-            Scope::Body => {
-                let body = (self.wording)(protocol);
-                if !self.of_bodies.contains_key(&protocol) {
-                    budget.spend(body.len() / OCTETS_PER_STEP)?;
-                }
-                self.of_bodies.entry(protocol).or_insert_with(|| Facts::of_body(body)).as_ref()
-            }
+            Scope::Attributes => Some(self.attributes(budget)?),
+            Scope::Body => self.body(protocol, budget)?,
         };
         facts.map_or(Ok(Ok(false)), |facts| policy.matches(facts, budget).map(Ok))
+    }
+
+    /// The attributes, read once.
+    fn attributes(&mut self, budget: &mut Budget) -> Result<&Facts, Spent> {
+        if self.of_attributes.is_none() {
+            let size: usize = self.attributes.values().map(size).sum();
+            budget.spend(size / OCTETS_PER_STEP)?;
+        }
+        Ok(self.of_attributes.get_or_insert_with(|| Facts::of_attributes(self.attributes)))
+    }
+
+    /// The body for the subscribers of a protocol, read once. `None` where it is no JSON object.
+    fn body(&mut self, protocol: Protocol, budget: &mut Budget) -> Result<Option<&Facts>, Spent> {
+        let body = (self.wording)(protocol);
+        if !self.of_bodies.contains_key(&protocol) {
+            budget.spend(body.len() / OCTETS_PER_STEP)?;
+        }
+        Ok(self.of_bodies.entry(protocol).or_insert_with(|| Facts::of_body(body)).as_ref())
     }
 }
 

@@ -55,7 +55,14 @@ both_engines! {
             }
         }
         for from in 20..40 {
-            let health = ask(from, http, HEALTH).await;
+            // Those who were asked to leave are there for a moment yet: who is closed meanwhile asks again.
+            let mut health = ask(from, http, HEALTH).await;
+            for _ in 0..20 {
+                if !health.is_empty() {
+                    break;
+                }
+                health = ask(from, http, HEALTH).await;
+            }
             assert!(health.starts_with("HTTP/1.1 200"), "{health}");
         }
         house.sqs().list_queues().send().await.expect("an answer");

@@ -36,6 +36,11 @@ impl Identity {
     fn nobody() -> Self {
         Self { account: AccountId::development(), region: Region::default_region(), access_key: String::new() }
     }
+
+    /// Whether it names no key, as of who confirms a subscription by its token.
+    pub fn is_nobody(&self) -> bool {
+        self.access_key.is_empty()
+    }
 }
 
 /// How much body a request may have, and on whose share of the memory.

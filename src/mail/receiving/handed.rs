@@ -1,5 +1,7 @@
 //! What a rule hands to a later job of the inbound queue: webhooks to post and functions that nobody waits for. Each has
 //! its own attempts, so that one endpoint that is down does not hold up the rest of a mail.
+use std::time::Duration;
+
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,9 @@ impl Task {
     }
 }
 
+/// How soon a job asks again whether who rests may be asked.
+const REST_LOOK: Duration = Duration::from_secs(60);
+
 /// Does what was handed over.
 #[derive(Clone)]
 pub(super) struct Hands {
@@ -61,12 +66,13 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    /// Does the work of an account. `again` is when it may be tried again, `None` on the last attempt.
+    /// Does the work of an account. `again` is when it may be tried again, `None` on the last attempt. While who is asked
+    /// rests the job comes again and no attempt counts, if it is `young`.
     pub async fn work(
         &self,
         (account, mail): (Option<&AccountId>, &str),
         task: &Task,
-        again: Option<Timestamp>,
+        (again, young): (Option<Timestamp>, bool),
     ) -> Outcome {
         let work = async {
             let ended = match task {
@@ -77,6 +83,7 @@ impl Hands {
         };
         let ended = match self.endpoints.ask(account, &task.group(), work).await {
             Ok(Ok(ended) | Err(ended)) => ended,
+            Err(_) if young => return Outcome::PutOff(self.clock.now() + REST_LOOK),
             Err(rests) => Ended::Later(Reason::Unreachable, rests.to_string()),
         };
         match (ended, again) {

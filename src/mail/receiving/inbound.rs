@@ -39,6 +39,8 @@ use crate::workers::{Claim, Compute, Finish, Outcome, Reason, SystemQueue, Work,
 const MAX_ATTEMPTS: u32 = 25;
 /// Where mail for a postmaster without a rule goes.
 const POSTMASTER_BUCKET: &str = "postmaster";
+/// How long a job waits for who rests without an attempt that counts: as long as all its attempts may take.
+const YOUNG: Duration = Duration::from_secs(12 * 3_600);
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
 /// When a job that found no place comes again, and one whose message found no room.
@@ -136,7 +138,8 @@ impl Inbound {
             let account = job.account.as_ref();
             let Some(_place) = self.places.enter_for(account, &task.group()) else { return self.crowded() };
             let again = signed::again(claim.attempt, &self.clock);
-            return Finish::plain(self.hands.work((account, &job.mail), task, again).await);
+            let young = self.clock.now() < claim.sent_at + YOUNG;
+            return Finish::plain(self.hands.work((account, &job.mail), task, (again, young)).await);
         }
         let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,

@@ -128,6 +128,7 @@ impl Pattern {
     }
 }
 
+/// In lower case, character by character. The sigma at the end of a word is the same letter as within.
 fn lower(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(char::to_lowercase)
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c })
 }

@@ -36,7 +36,9 @@ def check_malformed_forms_and_rest(world):
     for service, version in (("sns", "2010-03-31"), ("ses", "2010-12-01"), ("sqs", "2012-11-05")):
         for body in (b"Action=&Version=" + version.encode(), b"Version=x", b"%%%", b"\xff\xfe=1", b"a.b.c.d.e.f.g.h.i.j.k=1"):
             status, _, answer = world.signed(service, body, FORM)
-            assert status in (400, 404) and b"Error" in answer or b"__type" in answer, (service, body, status, answer)
+            # SQS says of a form without an action that it knows no such operation, and nothing else.
+            told = any(word in answer for word in (b"Error", b"__type", b"<UnknownOperationException/>"))
+            assert status in (400, 404) and told, (service, body, status, answer)
     status, _, answer = world.signed("ses", b"{", {"Content-Type": "application/json"}, path="/v2/email/outbound-emails")
     assert status == 400 and b"message" in answer.lower(), (status, answer)
     status, _, answer = world.signed("ses", json.dumps({"Content": 5}).encode(), {"Content-Type": "application/json"},

@@ -89,8 +89,10 @@ def check_custom_verification(world):
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     assert mail["Subject"] == "Bist du das?" and "Bitte klicken" in mail.get_body(("html",)).get_content()
     link = re.search(r'href="([^"]+)"', mail.get_body(("html",)).get_content()).group(1)
+    assert _location("GET", link) == (200, None), "a page that asks"
+    assert not v2.get_email_identity(EmailIdentity=to)["VerifiedForSendingStatus"], "who follows the links of a mail verifies nothing"
     for page in ("yes", "no"):
-        assert _location(link) == (302, f"https://app.example/{page}"), page
+        assert _location("POST", link) == (303, f"https://app.example/{page}"), page
     assert v2.get_email_identity(EmailIdentity=to)["VerifiedForSendingStatus"]
     refused("ProductionAccessNotGranted" if not world.dev else "CustomVerificationEmailTemplateDoesNotExist",
             lambda: world.client("ses", world.other_keys).send_custom_verification_email(
@@ -101,10 +103,10 @@ def check_custom_verification(world):
             lambda: v1.get_custom_verification_email_template(TemplateName=name), 400)
 
 
-def _location(link):
+def _location(method, link):
     parts = urlsplit(link)
     connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-    connection.request("GET", f"{parts.path}?{parts.query}")
+    connection.request(method, f"{parts.path}?{parts.query}")
     answer = connection.getresponse()
     return answer.status, answer.getheader("Location")
 
