@@ -15,6 +15,8 @@ use crate::base::{Clock, Instant};
 const GENEROSITY: usize = 3;
 /// The part of all places that any peer may have, however full it is.
 const LEAST_PART: usize = 64;
+/// That part of the reserve is asked to leave at once, beside as many as are needed.
+const RESERVE_PART: usize = 8;
 /// Who has begun to send something may be silent for so long before it counts as doing nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Waits of those who do nothing, where more than nine tenths of the places are taken.
@@ -59,8 +61,11 @@ struct State {
     vacant: Vec<usize>,
     peers: HashMap<IpAddr, usize>,
     in_reserve: usize,
-    /// Those that were asked to leave and have not.
+    /// Those that were asked to leave and have not, and as many of the reserve.
     leaving: usize,
+    leaving_reserve: usize,
+    /// How many newcomers go by before those are looked through again among whom nobody did nothing.
+    passing: usize,
 }
 
 /// Where a connection says what it does. Cheap to clone; clones are the same connection's.
@@ -115,8 +120,9 @@ impl Places {
         let may = free.saturating_mul(GENEROSITY).max(self.0.total / LEAST_PART).max(1).min(self.0.per_peer);
         let in_reserve = free == 0 || of_peer >= may;
         if in_reserve {
-            if state.in_reserve >= self.0.reserve {
-                self.0.put_out(&mut state, 1, true);
+            let over = (state.in_reserve + 1).saturating_sub(self.0.reserve).saturating_sub(state.leaving_reserve);
+            if over > 0 {
+                self.0.put_out(&mut state, over + self.0.reserve / RESERVE_PART, true);
             }
             // Those that were asked to leave are there for a moment yet.
             if state.in_reserve >= self.0.reserve.saturating_mul(2) {
@@ -179,10 +185,18 @@ impl Inner {
     /// Asks `count` of those who do nothing to leave: strangers first, of the peer that has most of them, the one that has
     /// done nothing for longest.
     fn put_out(&self, state: &mut State, count: usize, of_reserve: bool) {
+        // A look goes through all seats: where many come again and again, it would be all that is done.
+        if state.passing > 0 {
+            state.passing -= 1;
+            return;
+        }
         let now = self.millis();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let mut asked = 0;
         for rank in [Waiting::Stranger, Waiting::Known, Waiting::Answer] {
+            if asked >= count {
+                break;
+            }
             let mut idle: HashMap<IpAddr, Vec<(u64, &Seat)>> = HashMap::new();
             for seat in state.seats.iter().flatten() {
                 let doing = seat.0.doing.load(Ordering::Relaxed);
@@ -212,8 +226,13 @@ impl Inner {
                 }
             }
         }
-        if !of_reserve {
+        if of_reserve {
+            state.leaving_reserve += asked;
+        } else {
             state.leaving += asked;
+        }
+        if asked == 0 {
+            state.passing = self.total / LEAST_PART;
         }
         if asked > 0 {
             self.put_out.tell(&self.clock, |left_out| {
@@ -241,6 +260,9 @@ impl Drop for Place {
         state.vacant.push(self.at);
         if *in_reserve {
             state.in_reserve = state.in_reserve.saturating_sub(1);
+            if asked.load(Ordering::Relaxed) {
+                state.leaving_reserve = state.leaving_reserve.saturating_sub(1);
+            }
             return;
         }
         if asked.load(Ordering::Relaxed) {
@@ -320,9 +342,10 @@ impl Seat {
 
     /// It was asked to leave while it had begun to work, and stays: somebody else may be asked.
     pub fn stays(&self) {
-        if self.0.asked.swap(false, Ordering::Relaxed) && !self.0.in_reserve {
+        if self.0.asked.swap(false, Ordering::Relaxed) {
             let mut state = self.0.places.state();
-            state.leaving = state.leaving.saturating_sub(1);
+            let leaving = if self.0.in_reserve { &mut state.leaving_reserve } else { &mut state.leaving };
+            *leaving = leaving.saturating_sub(1);
         }
     }
 }
