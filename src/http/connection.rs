@@ -85,7 +85,8 @@ impl Connection {
         }
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
         let (memory, desk) = (self.memory.clone(), Arc::default());
-        let (mut line, mut answer) = (Line { stream, ahead: Bytes::new(), desk, memory, peer: self.peer, seat: Some(self.seat.clone()) }, None);
+        let (mut line, mut answer) =
+            (Line { stream, ahead: Bytes::new(), desk, memory, peer: self.peer, seat: Some(self.seat.clone()) }, None);
         loop {
             match self.talk(line, answer).await {
                 Turn::Over(Ok(())) => return,

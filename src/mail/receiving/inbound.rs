@@ -204,7 +204,7 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
-        let scan = scanned(&rules, &recipients, mail.tls);
+        let scan = scanned(rules, &recipients, mail.tls);
         let verdicts = self.check(&mail, &raw, scan).await;
         drop(for_checks);
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
