@@ -7,7 +7,7 @@ use crate::mail::receiving::checks::MAX_HEADER_BYTES;
 
 /// How many jobs are worked on at once.
 pub const AT_ONCE: usize = 256;
-/// How many of them are of one group ([`group`]), so that one flood is claimed no faster than it finds places.
+/// How many of them are of one group (`group`), so that one flood is claimed no faster than it finds places.
 pub const PER_GROUP: u32 = 128;
 /// Octets that messages which are not small may take at once, by what [`octets`] reckons for them.
 const OCTETS: u64 = 256 * 1024 * 1024;
