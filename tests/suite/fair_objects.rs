@@ -94,8 +94,11 @@ both_engines! {
             tokio::task::yield_now().await;
         }
         stop.finish(Duration::ZERO).await;
-        // What hung is written again, unless the client of the object store had done so by itself, which goes by the machine's time.
-        assert!(streams.round().await.expect("a round") <= 1);
-        assert_eq!((left().await, service.arrived().len()), (0, 3));
+        // What hung is written again, once the work that was cut off has let go of its stream.
+        while left().await > 0 {
+            streams.round().await.expect("a round");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(service.arrived().len(), 3);
     }
 }
