@@ -124,8 +124,9 @@ impl Pool {
         loop {
             // Before the claim: where the machine slept, what runs here would look free, and be claimed again.
             if leases.are_due(&self.clock) {
-                self.renew(&running).await;
+                // Read before: time may pass while the renewal is written.
                 leases = Leases::given(&self.clock);
+                self.renew(&running).await;
             }
             let stopping = stop.soft().is_cancelled();
             if stopping && running.is_empty() {
