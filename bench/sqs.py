@@ -28,6 +28,8 @@ def run(engine, rounds, seconds, waiting):
                 for n in range(rounds):
                     yield f"{mode}, empty", rate(empty, mode, seconds, "--queue", f"{mode}-{n}")
                     yield f"{mode}, {waiting:,} waiting", rate(full, mode, seconds, "--queue", "full")
+            for n in range(rounds):
+                yield "cycle of a FIFO queue, 100 groups", rate(empty, "cycle", seconds, "--queue", f"cycle-{n}.fifo")
         yield f"receive-delete, {waiting:,} waiting", rate(full, "receive-delete", seconds, "--queue", "full")
 
 

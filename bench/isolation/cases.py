@@ -95,15 +95,33 @@ def keyed_bodies(world, _):
 
 @contextlib.contextmanager
 def strangers(world, seconds):
-    """2,000 unfinished bodies of 255 KB and 2,000 unfinished heads of 250 KB; beside them, as many that come to an end."""
+    """2,000 unfinished bodies of 255 KB and 2,000 unfinished heads of 250 KB, which come again when they are sent away; beside them,
+    as many that come to an end, of as many octets."""
     sources, host = peers(6, 20), f"Host: 127.0.0.1:{world.http}\r\n"
-    body = f"POST / HTTP/1.1\r\n{host}Content-Length: {256 * 1024}\r\n\r\n".encode() + b"x" * 255 * 1024
-    head = (f"GET / HTTP/1.1\r\n{host}" + "".join(f"X-{n}: {'x' * 2_700}\r\n" for n in range(90))).encode()
 
-    def slots(*octets):
-        return [(world.http, sources[n % len(sources)], octets[n % 2], False) for n in range(4_000)]
-    yield (Load(loads.passing, slots=slots(body + b"x" * 1024, head + b"\r\n"), seconds=seconds),
-           Load(loads.held, slots=slots(body, head)))
+    def body(of):
+        return f"POST / HTTP/1.1\r\n{host}Content-Length: {of}\r\n\r\n".encode() + b"x" * of
+
+    def head(of):
+        return (f"GET / HTTP/1.1\r\n{host}" + f"X: {'x' * 2_700}\r\n" * (of // 2_700)).encode()
+
+    def slots(count, *octets):
+        return [(world.http, sources[n % len(sources)], octets[n % 2], False) for n in range(count)]
+
+    def honest(count, octets):
+        return Load(loads.passing, slots=slots(count, body(octets), head(octets) + b"\r\n"), seconds=seconds)
+    yield (Sized(honest, seconds), Load(loads.held, slots=slots(4_000, body(256 * 1024)[:-1024], head(250_000))))
+
+
+class Sized(Load):
+    """An honest load that is made when the size of the attack is known: how many connections, of how many octets on average."""
+
+    def __init__(self, make, seconds):
+        super().__init__(None)
+        self.make, self.seconds = make, seconds
+
+    def like(self, attack, seconds):
+        return self.make(int(attack["asked"] * self.seconds / seconds), attack["octets"] // attack["asked"])
 
 
 @contextlib.contextmanager
@@ -143,13 +161,17 @@ def template_comments(world, _):
 
 @contextlib.contextmanager
 def idle_connections(world, seconds):
-    """1,000 idle SMTP sessions of 20 addresses and 4,200 unfinished heads of three; beside them, as many that come to an end."""
-    def slots(mail, head):
-        talk = [(world.smtp, source, mail, True) for source in peers(7, 20) for _ in range(50)]
+    """1,000 idle SMTP sessions of 20 addresses and 4,200 unfinished heads of three, which come again when they are sent away; beside
+    them, as many that come to an end."""
+    def slots(head):
+        talk = [(world.smtp, source, b"EHLO idle.test\r\n", True) for source in peers(7, 20) for _ in range(50)]
         return talk + [(world.http, source, head, False) for source in peers(8, 3) for _ in range(1_400)]
     head = f"GET /_postrider/nothing HTTP/1.1\r\nHost: 127.0.0.1:{world.http}\r\n".encode()
-    yield (Load(loads.passing, slots=slots(b"EHLO idle.test\r\n", head + b"\r\n"), seconds=seconds),
-           Load(loads.held, slots=slots(b"EHLO idle.test\r\n", head)))
+
+    def honest(count, _):
+        of = slots(head + b"\r\n")
+        return Load(loads.passing, slots=[of[n * 7 % len(of)] for n in range(count)], seconds=seconds)
+    yield Sized(honest, seconds), Load(loads.held, slots=slots(head))
 
 
 @contextlib.contextmanager

@@ -19,6 +19,10 @@ class Load:
     def __init__(self, function, **arguments):
         self.function, self.arguments = function, arguments
 
+    def like(self, attack, seconds):
+        """The honest load of the size of the attack, which ended in this tally and went on for so long. Most have it already."""
+        return self
+
 
 class Running:
     """A load at work. Use it with `with`; `through` is set when it has done all that it was to do, and afterwards `tally` has how its
@@ -193,12 +197,14 @@ async def held(strong, tally, slots):
                 try:
                     if greeted:
                         await line.says(b"2")
+                    tally["octets"] += len(octets)
                     await line.send(octets)
                     while await line.read.read(65_536):
                         pass
                 except OSError:
                     pass
                 finally:
+                    tally["octets"] -= line.write.transport.get_write_buffer_size()
                     await line.__aexit__()
             tally["sent away"] += 1
             await asyncio.sleep(AGAIN_AFTER)

@@ -114,6 +114,8 @@ pub(super) struct One<K: Kind> {
 /// What waits for a lane.
 pub(super) enum Waiting {
     Change(Box<dyn Job>),
+    /// A change for which no caller waits.
+    Behind(Box<dyn Job>),
     Accept(One<Accepts>),
     Settle(One<Settles>),
     Delete(One<Deletes>),
@@ -128,7 +130,7 @@ pub(super) fn jobs(waiting: impl IntoIterator<Item = Waiting>) -> Vec<Box<dyn Jo
     let (mut deletes, mut inserts, mut claims) = (Merged::default(), Merged::default(), Merged::default());
     for one in waiting {
         match one {
-            Waiting::Change(job) => jobs.push(job),
+            Waiting::Change(job) | Waiting::Behind(job) => jobs.push(job),
             Waiting::Accept(one) => accepts.add(one),
             Waiting::Settle(one) => settles.add(one),
             Waiting::Delete(one) => deletes.add(one),

@@ -28,6 +28,9 @@ use crate::store::{Error, Tx};
 /// How long a connection to PostgreSQL may rest at a lane. The server may close it meanwhile.
 const RESTS_AFTER: Duration = Duration::from_secs(1);
 
+/// How many changes for which no caller waits one commit may carry: some 20 ms of work, for which a caller's has to wait.
+const BEHIND_PER_COMMIT_MAX: usize = 48;
+
 /// Where connections come from.
 pub(super) enum Pool {
     /// SQLite: one that writes, made anew where the one before broke.
@@ -63,6 +66,8 @@ pub(super) type Queue = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 #[derive(Clone)]
 pub(super) struct Lane {
     pub(super) queue: Queue,
+    /// Changes for which no caller waits, where they wait apart.
+    pub(super) behind: Option<Queue>,
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
     pub(super) vault: Arc<Vault>,
@@ -116,7 +121,21 @@ impl Lane {
     }
 
     async fn take(&self, waiting: &mut Vec<Waiting>) -> usize {
-        self.queue.lock().await.recv_many(waiting, self.jobs_per_commit_max).await
+        let (mut queue, max) = (self.queue.lock().await, self.jobs_per_commit_max);
+        let Some(behind) = &self.behind else { return queue.recv_many(waiting, max).await };
+        let mut behind = behind.lock().await;
+        tokio::select! {
+            biased;
+            _ = queue.recv_many(waiting, max) => {}
+            Some(one) = behind.recv() => waiting.push(one),
+        }
+        let most = waiting.len() + BEHIND_PER_COMMIT_MAX;
+        while waiting.len() < most
+            && let Ok(one) = behind.try_recv()
+        {
+            waiting.push(one);
+        }
+        waiting.len()
     }
 
     /// Gives the jobs that are to be tried alone.

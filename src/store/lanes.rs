@@ -30,6 +30,7 @@ pub(super) const POSTGRES_LANES: usize = CHANGE_LANES + 5 * VALUE_LANES;
 /// Where changes wait for a lane, each kind at its door. Two doors may lead to one lane.
 pub(super) struct Doors {
     changes: mpsc::Sender<Waiting>,
+    behind: mpsc::Sender<Waiting>,
     accepts: mpsc::Sender<Waiting>,
     settles: mpsc::Sender<Waiting>,
     deletes: mpsc::Sender<Waiting>,
@@ -42,6 +43,7 @@ impl Doors {
     pub(super) async fn enter(&self, change: Waiting) -> Result<(), Error> {
         let door = match &change {
             Waiting::Change(_) => &self.changes,
+            Waiting::Behind(_) => &self.behind,
             Waiting::Accept(_) => &self.accepts,
             Waiting::Settle(_) => &self.settles,
             Waiting::Delete(_) => &self.deletes,
@@ -76,14 +78,15 @@ impl Lanes {
     /// # Errors
     /// When the machine gives no thread.
     pub(super) fn start_sqlite(&self, log: Wal) -> Result<Doors, Error> {
-        let (door, queue) = door();
+        let ((door, queue), (behind, later)) = (door(), door());
         // A lane ends by itself when the last clone of the store is dropped.
-        let lane = self.lane(&queue, JOBS_PER_COMMIT_MAX, 1).run(Some(log));
+        let lane = Lane { behind: Some(later), ..self.lane(&queue, JOBS_PER_COMMIT_MAX, 1) }.run(Some(log));
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
         thread.spawn(move || runtime.block_on(lane)).map_err(sqlx::Error::Io)?;
         Ok(Doors {
             changes: door.clone(),
+            behind,
             accepts: door.clone(),
             settles: door.clone(),
             deletes: door.clone(),
@@ -101,8 +104,11 @@ impl Lanes {
             }
             door
         };
+        // Values have lanes of their own, so a change for which nobody waits can share those of the others.
+        let changes = start(CHANGE_LANES, 1);
         Doors {
-            changes: start(CHANGE_LANES, 1),
+            behind: changes.clone(),
+            changes,
             accepts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             settles: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
             deletes: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
@@ -114,6 +120,7 @@ impl Lanes {
     fn lane(&self, queue: &Queue, jobs_per_commit_max: usize, begins_max: usize) -> Lane {
         Lane {
             queue: queue.clone(),
+            behind: None,
             pool: self.pool.clone(),
             clock: self.clock.clone(),
             vault: self.vault.clone(),

@@ -7,6 +7,7 @@ pub mod access;
 pub mod account_settings;
 mod backlog;
 pub mod captured;
+mod changes;
 mod claims;
 pub mod configuration_sets;
 mod crowded;

@@ -11,13 +11,12 @@ use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Clock;
 use crate::store::dialect::Engine;
 use crate::store::hints::{Hints, open_ear};
-use crate::store::jobs::{Change, Kind, One, Waiting};
 use crate::store::lane::Pool;
 use crate::store::lanes::{Doors, Lanes, POSTGRES_LANES};
 use crate::store::room::Room;
@@ -71,7 +70,7 @@ impl FromStr for Database {
 /// The store. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
 pub struct Store {
-    doors: Arc<Doors>,
+    pub(super) doors: Arc<Doors>,
     readers: Arc<Pool>,
     /// Whoever waits for a reader waits here: what waits in the pool itself is large, and a thousand may wait.
     reading: Arc<Semaphore>,
@@ -79,7 +78,7 @@ pub struct Store {
     clock: Clock,
     vault: Arc<Vault>,
     engine: Engine,
-    room: Arc<Room>,
+    pub(super) room: Arc<Room>,
     hints: Option<Arc<Hints>>,
 }
 
@@ -138,30 +137,6 @@ impl Store {
             Ok(_) | Err(Error::Full) => Ok(store),
             Err(error) => Err(error),
         }
-    }
-
-    /// Runs `work` in one transaction and returns once it is durable. When `work` fails, nothing of it is kept. The
-    /// transaction may be shared with other callers' work, so `work` awaits nothing but the transaction.
-    pub async fn write<F, T, E>(&self, work: F) -> Result<T, E>
-    where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        let change = Change { work: Some(work), result: None, reply };
-        self.doors.enter(Waiting::Change(Box::new(change))).await?;
-        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
-    }
-
-    /// Hands in a value of a kind that many callers bring, and returns once its change is durable.
-    pub(super) async fn hand_in<K: Kind>(&self, value: K::Value) -> Result<K::Answer, Error> {
-        if K::GROWS {
-            self.room.check()?;
-        }
-        let (reply, answer) = oneshot::channel();
-        self.doors.enter(K::waiting(One { value, reply })).await?;
-        answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Keeps so many octets of the disk back for the day when it is full, in a file beside SQLite's database: then they are

@@ -237,7 +237,7 @@ impl Pool {
         let outcome = finish.outcome.clone();
         let held = self
             .store
-            .write(move |tx| {
+            .write_behind(move |tx| {
                 Box::pin(async move {
                     let rows = match &finish.outcome {
                         Outcome::Done => messages::delete(tx, queue.id(), id, receipt).await?,

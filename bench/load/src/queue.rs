@@ -1,25 +1,35 @@
 //! The SQS modes, in AWS JSON 1.0.
+use std::hash::{BuildHasher, RandomState};
+
 use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
 use crate::tally::Tally;
 use crate::{Failure, Mode};
 
+/// How many groups the messages of a FIFO queue are of.
+const GROUPS: u64 = 100;
+
 /// One worker's view of the queue.
 pub struct Queue {
     client: Client,
     url: String,
     filler: String,
+    fifo: bool,
+    /// Tells this worker's deduplication ids from the others'.
+    worker: u64,
     sent: u64,
 }
 
 impl Queue {
     /// Makes the queue, or finds it, over `client`. Bodies are `body_bytes` long.
     pub async fn open(mut client: Client, name: &str, body_bytes: usize) -> Result<Self, Failure> {
-        let created = ask(&mut client, "CreateQueue", &json!({ "QueueName": name })).await?;
+        let fifo = name.ends_with(".fifo");
+        let attributes = if fifo { json!({ "FifoQueue": "true" }) } else { json!({}) };
+        let created = ask(&mut client, "CreateQueue", &json!({ "QueueName": name, "Attributes": attributes })).await?;
         let url = created["QueueUrl"].as_str().ok_or("CreateQueue gave no URL")?.to_owned();
         let filler = "abcdefghij klmnopqrstu".chars().cycle().take(body_bytes).collect();
-        Ok(Self { client, url, filler, sent: 0 })
+        Ok(Self { client, url, filler, fifo, worker: RandomState::new().hash_one(name), sent: 0 })
     }
 
     /// One round of `mode`. `false` when there is nothing left to do.
@@ -54,9 +64,20 @@ impl Queue {
         Ok(())
     }
 
+    /// An entry of a batch. Messages of a FIFO queue are of a hundred groups, each worker in its own order.
+    fn entry(&mut self, n: usize) -> Value {
+        let body = self.body();
+        if !self.fifo {
+            return json!({ "Id": n.to_string(), "MessageBody": body });
+        }
+        let group = (self.worker.wrapping_add(self.sent / 5) % GROUPS).to_string();
+        let deduplication = format!("{}-{}", self.worker, self.sent);
+        json!({ "Id": n.to_string(), "MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": deduplication })
+    }
+
     /// Sends ten.
     pub async fn send_batch(&mut self, tally: &mut Tally) -> Result<(), Failure> {
-        let entries: Vec<Value> = (0..10).map(|n| json!({ "Id": n.to_string(), "MessageBody": self.body() })).collect();
+        let entries: Vec<Value> = (0..10).map(|n| self.entry(n)).collect();
         let request = json!({ "QueueUrl": self.url, "Entries": entries });
         let began = tally.begin();
         let reply = ask_raw(&mut self.client, "SendMessageBatch", &request).await?;
