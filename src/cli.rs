@@ -233,7 +233,9 @@ pub fn first_line(error: &clap::Error) -> String {
 /// What is printed once the server takes work: where to reach it, and a line to try.
 pub fn greeting(settings: &Settings, app: &App) -> String {
     let a = app.addresses();
-    let endpoint = format!("http://{}", a.http);
+    // What a program on this machine writes down: nobody connects to 0.0.0.0.
+    let here = if a.http.ip().is_unspecified() { format!("127.0.0.1:{}", a.http.port()) } else { a.http.to_string() };
+    let endpoint = format!("http://{here}");
     let mut text = String::new();
     let dev = settings.mode == Mode::Dev;
     let kind = if dev { "dev: any credentials, identities verify at once" } else { "serve" };
@@ -241,18 +243,25 @@ pub fn greeting(settings: &Settings, app: &App) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "Postrider {} ({kind}; {mail})", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "  endpoint    {endpoint}  (SES, SNS, SQS, STS)");
-    let _ = writeln!(
-        text,
-        "  smtp        {} in, {} submission (STARTTLS), {} submission (TLS)",
-        a.smtp, a.submission, a.submissions
-    );
+    let ports = [(a.smtp, "in"), (a.submission, "submission (STARTTLS)"), (a.submissions, "submission (TLS)")];
+    let ports: Vec<_> = ports.iter().filter_map(|(at, what)| Some(format!("{} {what}", (*at)?))).collect();
+    let _ = writeln!(text, "  smtp        {}", if ports.is_empty() { "none".to_owned() } else { ports.join(", ") });
+    if let Some(capture) = a.capture_smtp {
+        let _ = writeln!(text, "  capture     smtp://{capture} takes any mail into the inbox");
+    }
     if let Some(admin) = a.admin {
         let _ = writeln!(text, "  admin       http://{admin}/_postrider/health and /metrics");
     }
     if app.parts().inbox {
         let _ = writeln!(text, "  inbox       {endpoint}/_postrider/inbox");
     }
-    let _ = writeln!(text, "  data        {}", settings.data_dir.display());
+    let kept = if settings.dev.ephemeral { " (goes when the server stops)" } else { "" };
+    let _ = writeln!(text, "  data        {}{kept}", settings.data_dir.display());
+    if settings.dev.any_address {
+        text.push_str(
+            "WARNING: whoever reaches these addresses uses this server without credentials (--any-address)\n",
+        );
+    }
     match app.root_key() {
         Some(RootKey::Written(path)) => {
             let _ = writeln!(text, "  root key    written to {} (AWS shared-credentials format)", path.display());

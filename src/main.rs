@@ -9,7 +9,7 @@ use clap::Parser;
 use postrider::app::admin::{Admin, AdminError};
 use postrider::app::{App, Asked, LogFilter, Signals, StartError};
 use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
-use postrider::base::Clock;
+use postrider::base::{Clock, ids};
 use postrider::config::{Given, Mode, Settings};
 use postrider::mail::receiving::Owner;
 use postrider::mail::sending::suppression_file::{Action, Format};
@@ -58,9 +58,29 @@ async fn run(cli: Cli) -> ExitCode {
     };
     // Every TLS connection, also those of the libraries, uses this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut settings = settings;
+    let _goes = settings.dev.ephemeral.then(|| Ephemeral::of(&mut settings));
     match command {
         Some(command) => administer(&settings, command).await,
         None => serve(settings, flags).await,
+    }
+}
+
+/// A folder that goes when the server has ended.
+struct Ephemeral(PathBuf);
+
+impl Ephemeral {
+    /// Has the settings keep all in a new folder among the machine's temporary files; it is made when the server starts.
+    fn of(settings: &mut Settings) -> Self {
+        let folder = std::env::temp_dir().join(format!("postrider-{}", ids::token(12)));
+        settings.keep_in(folder.clone());
+        Self(folder)
+    }
+}
+
+impl Drop for Ephemeral {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -10,6 +10,7 @@ mod private;
 mod process;
 mod signals;
 mod site;
+mod smtp_listeners;
 mod start;
 mod steady;
 mod ways;

@@ -1,13 +1,18 @@
 //! The pages that the HTTP listener serves beside the AWS endpoint, and the gauges of what the listeners hold.
 use crate::access::Trust;
 use crate::app::parts::Parts;
-use crate::http::{self, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
+use crate::app::smtp_listeners::Count;
+use crate::base::Clock;
+use crate::config::{Mode, Settings};
+use crate::http::{self, Health, Hosts, Routes, deliveries, home, inbox, links, peek, subscriptions, verification};
 use crate::store::Store;
 
 /// All pages of this server beside the AWS endpoint.
-pub(super) fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
+pub(super) fn pages(settings: &Settings, parts: &Parts, (store, clock): (&Store, &Clock), health: &Health) -> Routes {
     let services = &parts.services;
     let routes = Routes::new(health)
+        .with(home::routes())
+        .home(home::page(parts.inbox))
         .with(links::routes(services.topics.clone()))
         .with(subscriptions::routes(services.topics.clone()))
         .with(verification::routes(services.identities.clone()));
@@ -17,14 +22,16 @@ pub(super) fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
     } else {
         routes
     };
-    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
+    let routes = if parts.inbox { routes.with(inbox::routes(store.clone(), clock.clone())) } else { routes };
+    if settings.mode == Mode::Serve {
+        return routes;
+    }
+    let own = [Some(settings.hostname.to_string()), settings.public_url.clone()];
+    routes.only_for(Hosts::new(own.into_iter().flatten().chain(settings.dev.allow_hosts.iter().cloned())))
 }
 
 /// What is taken of memory and places, among the metrics.
-pub(super) fn gauges<F>(routes: Routes, bounds: &http::Bounds, sessions: [F; 3]) -> Routes
-where
-    F: Fn() -> usize + Send + Sync + 'static,
-{
+pub(super) fn gauges(routes: Routes, bounds: &http::Bounds, sessions: Vec<Count>) -> Routes {
     let total = bounds.memory.total();
     let (memory, places) = (bounds.memory.clone(), bounds.places.clone());
     routes

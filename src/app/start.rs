@@ -11,9 +11,10 @@ use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::app::process;
 use crate::app::site;
+use crate::app::smtp_listeners::SmtpListeners;
 use crate::app::steady;
 use crate::aws::Gate;
-use crate::base::{Clock, Memory, Region};
+use crate::base::{Clock, Memory};
 use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes};
@@ -23,13 +24,13 @@ use crate::mail::sending::imports::IMPORTS_AT_ONCE;
 use crate::mail::{identity, receiving, sending};
 use crate::outlets::streams::STREAMS_AT_ONCE;
 use crate::smtp::tls::TlsError;
-use crate::smtp::{self, Limits, PostOffice, Tls};
+use crate::smtp::{Listener, Tls};
 use crate::store::{self, Store};
 use crate::topics;
 use crate::workers::{Pool, Stop, sweep_dead_letters, tick, tick_pieces};
 
 /// How long work in flight may go on after the stop has begun.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// Connections to the listener for health and metrics alone.
 const ADMIN_CONNECTIONS: usize = 64;
 /// What the largest request takes of the memory: 56 MiB of SendEmail, decoded and all.
@@ -49,8 +50,6 @@ const REPLAYS_EVERY: Duration = Duration::from_secs(2);
 const IMPORTS_EVERY: Duration = Duration::from_secs(2);
 /// How soon an identity that was made, or asked about again, is looked for in the DNS.
 const IDENTITIES_EVERY: Duration = Duration::from_secs(5);
-/// How soon a certificate that was replaced on the disk is used.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the server does not start: one line for the operator.
@@ -94,11 +93,13 @@ pub struct Addresses {
     /// The AWS endpoint, health, metrics, inbox.
     pub http: SocketAddr,
     /// Incoming mail.
-    pub smtp: SocketAddr,
+    pub smtp: Option<SocketAddr>,
     /// Submission with STARTTLS.
-    pub submission: SocketAddr,
+    pub submission: Option<SocketAddr>,
     /// Submission with TLS from the first byte.
-    pub submissions: SocketAddr,
+    pub submissions: Option<SocketAddr>,
+    /// Mail of anybody, for the inbox.
+    pub capture_smtp: Option<SocketAddr>,
     /// Health and metrics alone.
     pub admin: Option<SocketAddr>,
 }
@@ -143,7 +144,7 @@ impl App {
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
         };
         let memory = memory(&settings, &clock);
-        let smtp = SmtpListeners::bind(&settings, &parts, &memory, &clock).await?;
+        let smtp = SmtpListeners::bind(&settings, &parts, &store, &memory, &clock).await?;
         let admin = match settings.doors.admin {
             Some(address) => {
                 Some(http::Listener::bind(address).await.map_err(|error| StartError::Listen(address, "admin", error))?)
@@ -152,9 +153,10 @@ impl App {
         };
         let addresses = Addresses {
             http: listener.address(),
-            smtp: smtp.inbound.address(),
-            submission: smtp.submission.address(),
-            submissions: smtp.submissions.address(),
+            smtp: smtp.inbound.as_ref().map(Listener::address),
+            submission: smtp.submission.as_ref().map(Listener::address),
+            submissions: smtp.submissions.as_ref().map(Listener::address),
+            capture_smtp: smtp.capture.as_ref().map(Listener::address),
             admin: admin.as_ref().map(http::Listener::address),
         };
 
@@ -165,7 +167,7 @@ impl App {
         let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions());
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
-        let site = gauges(site::pages(&parts, &store, &health)).finish(endpoint);
+        let site = gauges(site::pages(&settings, &parts, (&store, &clock), &health)).finish(endpoint);
         let soft = stop.soft();
         if let Some(admin) = admin {
             let site = gauges(Routes::new(&health)).alone();
@@ -323,72 +325,4 @@ fn memory(settings: &Settings, clock: &Clock) -> Memory {
         tracing::warn!(%budget, %needed, "the memory budget is too small for the largest mail, which is always put off");
     }
     Memory::new(total, clock.clone())
-}
-
-struct SmtpListeners {
-    tls: Arc<Tls>,
-    inbound: smtp::Listener<PostOffice>,
-    submission: smtp::Listener<PostOffice>,
-    submissions: smtp::Listener<PostOffice>,
-}
-
-impl SmtpListeners {
-    async fn bind(settings: &Settings, parts: &Parts, memory: &Memory, clock: &Clock) -> Result<Self, StartError> {
-        let hostname = settings.hostname.to_string();
-        let tls = Arc::new(match &settings.tls {
-            Some((certificate, key)) => Tls::from_files(certificate, key)?,
-            None => Tls::own(&settings.data_dir, &hostname)?,
-        });
-        let services = &parts.services;
-        let upstream = Arc::new(PostOffice::new(
-            services.receiving.clone(),
-            services.sending.clone(),
-            parts.access.clone(),
-            Region::default_region(),
-        ));
-        let service = |mode, implicit_tls| smtp::Service {
-            mode,
-            hostname: hostname.clone(),
-            limits: Limits {
-                sessions: settings.doors.smtp_sessions,
-                sessions_per_peer: settings.smtp_clients.sessions,
-                connections_per_minute: settings.smtp_clients.connections_per_minute,
-                tarpit_after: settings.smtp_clients.tarpit_after,
-                tarpit: settings.smtp_clients.tarpit,
-                ..Limits::default()
-            },
-            memory: memory.clone(),
-            tls: Some(tls.clone()),
-            implicit_tls,
-            clock: clock.clone(),
-            upstream: upstream.clone(),
-        };
-        let bind = async |address, name, service| {
-            smtp::Listener::bind(address, service).await.map_err(|e| StartError::Listen(address, name, e))
-        };
-        Ok(Self {
-            tls: tls.clone(),
-            inbound: bind(settings.smtp, "smtp", service(smtp::Mode::Inbound, false)).await?,
-            submission: bind(settings.submission, "submission", service(smtp::Mode::Submission, false)).await?,
-            submissions: bind(settings.submissions, "submissions", service(smtp::Mode::Submission, true)).await?,
-        })
-    }
-
-    /// How many sessions each listener has, whenever that is asked.
-    fn sessions(&self) -> [impl Fn() -> usize + Send + Sync + 'static + use<>; 3] {
-        [self.inbound.sessions(), self.submission.sessions(), self.submissions.sessions()]
-    }
-
-    fn serve(self, stop: &Stop, clock: &Clock) {
-        tick(stop, clock, "certificates", CERTIFICATES_EVERY, self.tls, async |tls| {
-            if tls.refresh()? {
-                tracing::info!("a new smtp certificate is in use");
-            }
-            Ok::<_, TlsError>(())
-        });
-        let named = [("smtp", self.inbound), ("submission", self.submission), ("submissions", self.submissions)];
-        for (name, listener) in named {
-            stop.spawn(name, listener.serve(stop.soft().clone(), GRACE));
-        }
-    }
 }

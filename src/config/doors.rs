@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use crate::config::octets::{Octets, of_machine};
 use crate::config::smtp::within;
-use crate::config::{Given, Problem};
+use crate::config::{Given, Listen, Problem};
 
 const MIB: u64 = 1024 * 1024;
 /// The most that the budget is when nothing is set.
@@ -52,7 +52,7 @@ impl Doors {
             http_connections: connections,
             http_connections_per_peer: per_peer,
             smtp_sessions: within("smtp-sessions", given.smtp_sessions, 1_000, 4..=100_000, handles)?,
-            admin: given.admin,
+            admin: given.admin.and_then(Listen::address),
         })
     }
 }

@@ -7,32 +7,36 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::{Domain, Region, Secret};
-use crate::config::{Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Objects, Octets, Problem, Streams};
+use crate::config::address;
+use crate::config::{
+    DevGiven, Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Listen, Objects, Octets, Problem, Streams,
+};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Given {
-    /// Address of the AWS endpoint, the console, health and metrics [default: 127.0.0.1:4566]
+    /// Address of the AWS endpoint, health and metrics: IP:PORT, localhost:PORT, :PORT for all addresses of IPv4, or PORT for
+    /// this machine alone [default: 127.0.0.1:4566]
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_HTTP")]
-    pub http: Option<SocketAddr>,
+    pub http: Option<Listen>,
 
-    /// Address for incoming mail (MX) [default: 127.0.0.1:2525]
+    /// Address for incoming mail (MX), or none [default: 127.0.0.1:2525]
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_SMTP")]
-    pub smtp: Option<SocketAddr>,
+    pub smtp: Option<Listen>,
 
-    /// Address for mail submission with STARTTLS and AUTH [default: 127.0.0.1:2587]
+    /// Address for mail submission with STARTTLS and AUTH, or none [default: 127.0.0.1:2587]
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_SUBMISSION")]
-    pub submission: Option<SocketAddr>,
+    pub submission: Option<Listen>,
 
-    /// Address for mail submission with TLS from the first byte and AUTH [default: 127.0.0.1:2465]
+    /// Address for mail submission with TLS from the first byte and AUTH, or none [default: 127.0.0.1:2465]
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_SUBMISSIONS")]
-    pub submissions: Option<SocketAddr>,
+    pub submissions: Option<Listen>,
 
     /// Address of a listener for health and metrics alone, with places of its own [default: none]
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_ADMIN")]
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<Listen>,
 
     /// Directory for the database, received objects and keys [default: ./data]
     #[arg(long, value_name = "DIR", env = "POSTRIDER_DATA_DIR")]
@@ -51,8 +55,9 @@ pub struct Given {
     #[arg(long, value_name = "MODE", env = "POSTRIDER_DELIVERY", hide_env_values = true)]
     pub delivery: Option<String>,
 
-    /// DNS servers to ask, as ADDR:PORT,… [default: the system's]
-    #[arg(long, value_name = "LIST", env = "POSTRIDER_DNS", value_delimiter = ',')]
+    /// DNS servers to ask, as IP or IP:PORT,… [default: the system's]
+    #[arg(long, value_name = "LIST", env = "POSTRIDER_DNS", value_delimiter = ',', value_parser = address::name_server)]
+    #[serde(deserialize_with = "address::name_servers")]
     pub dns: Option<Vec<SocketAddr>>,
 
     /// Networks (CIDR) that webhooks may reach although private [default: none; dev: loopback]
@@ -218,6 +223,10 @@ pub struct Given {
     /// Where bounces and complaints arrive.
     #[command(flatten)]
     pub feedback: FeedbackGiven,
+
+    /// What `dev` has and `serve` has not.
+    #[command(flatten)]
+    pub dev: DevGiven,
 }
 
 /// Takes each field from the second where the first has none.
@@ -280,6 +289,8 @@ impl Given {
             gcs_service_account, azure_account, azure_access_key, azure_endpoint);
         let (file_feedback, mut feedback) = (file.feedback, self.feedback);
         fill_up!(feedback, file_feedback: feedback_domain, complaints_address);
-        Ok(Self { objects, gateways, encryption, feedback, ..self })
+        let (file_dev, mut dev) = (file.dev, self.dev);
+        fill_up!(dev, file_dev: capture_smtp, any_address, allow_hosts, ephemeral, port_offset);
+        Ok(Self { objects, gateways, encryption, feedback, dev, ..self })
     }
 }

@@ -1,4 +1,6 @@
 //! Settings: what can be set, where it comes from, its default and its unit.
+mod address;
+mod dev;
 mod doors;
 mod encryption;
 mod feedback;
@@ -10,6 +12,8 @@ mod outlets;
 mod settings;
 mod smtp;
 
+pub use address::Listen;
+pub use dev::{Dev, DevGiven};
 pub use doors::Doors;
 pub use encryption::{Encryption, KmsKey, KmsState};
 pub use feedback::{Feedback, FeedbackGiven};

@@ -7,7 +7,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::base::{Domain, Regions, Secret};
 use crate::config::smtp::within;
 use crate::config::{
-    Doors, Encryption, EventBuses, Feedback, Functions, Gateways, Given, Objects, SmtpClients, Streams, hostname,
+    Dev, Doors, Encryption, EventBuses, Feedback, Functions, Gateways, Given, Listen, Objects, SmtpClients, Streams,
+    hostname,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -41,11 +42,13 @@ pub struct Settings {
     /// Where HTTP listens; port 0 takes a free one, here and below.
     pub http: SocketAddr,
     /// Where incoming mail arrives.
-    pub smtp: SocketAddr,
+    pub smtp: Option<SocketAddr>,
     /// Where mail is submitted, with STARTTLS.
-    pub submission: SocketAddr,
+    pub submission: Option<SocketAddr>,
     /// Where mail is submitted, with TLS from the first byte.
-    pub submissions: SocketAddr,
+    pub submissions: Option<SocketAddr>,
+    /// What `dev` has and `serve` has not.
+    pub dev: Dev,
     /// What is kept on disk is in here.
     pub data_dir: PathBuf,
     /// The database's URL.
@@ -114,10 +117,6 @@ pub struct Settings {
     pub feedback: Feedback,
 }
 
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-}
-
 fn loopback_networks() -> Vec<IpNet> {
     let v4 = Ipv4Net::new(Ipv4Addr::LOCALHOST, 8).map(|net| IpNet::V4(net.trunc()));
     let v6 = Ipv6Net::new(Ipv6Addr::LOCALHOST, 128).map(IpNet::V6);
@@ -133,7 +132,15 @@ impl Settings {
         let dev = mode == Mode::Dev;
         let doors = Doors::resolve(&given)?;
         let smtp_clients = SmtpClients::resolve(&given, doors.smtp_sessions)?;
-        let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from("data"));
+        let dev_settings = Dev::resolve(mode, &given)?;
+        let listen = |given: Option<Listen>, port| match given {
+            Some(given) => Ok(given.address()),
+            None => dev_settings.address(port).map(Some),
+        };
+        let data_dir = given.data_dir.clone().unwrap_or_else(|| match dev_settings.port_offset {
+            0 => PathBuf::from("data"),
+            offset => PathBuf::from(format!("data-{offset}")),
+        });
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
         let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
@@ -141,10 +148,12 @@ impl Settings {
             mode,
             doors,
             smtp_clients,
-            http: given.http.unwrap_or_else(|| loopback(4566)),
-            smtp: given.smtp.unwrap_or_else(|| loopback(2525)),
-            submission: given.submission.unwrap_or_else(|| loopback(2587)),
-            submissions: given.submissions.unwrap_or_else(|| loopback(2465)),
+            http: listen(given.http, 4566)?
+                .ok_or_else(|| Problem::new("http cannot be none: it is what programs talk to"))?,
+            smtp: listen(given.smtp, 2525)?,
+            submission: listen(given.submission, 2587)?,
+            submissions: listen(given.submissions, 2465)?,
+            dev: dev_settings,
             database_url: given.database_url.unwrap_or_else(database),
             data_dir,
             disk_reserve: within(
@@ -199,20 +208,29 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Keeps everything in this folder, also the database.
+    pub fn keep_in(&mut self, folder: PathBuf) {
+        self.database_url = format!("sqlite:{}", folder.join("postrider.db").display());
+        self.data_dir = folder;
+    }
+
     fn check(&self) -> Result<(), Problem> {
         let listeners = [
-            ("http", self.http),
+            ("http", Some(self.http)),
             ("smtp", self.smtp),
             ("submission", self.submission),
             ("submissions", self.submissions),
+            ("admin", self.doors.admin),
+            ("capture-smtp", self.dev.capture_smtp),
         ];
-        let listeners = listeners.into_iter().chain(self.doors.admin.map(|addr| ("admin", addr)));
+        let open = |(name, addr): (_, Option<SocketAddr>)| Some((name, addr.filter(|addr| !addr.ip().is_loopback())?));
         // dev believes anyone, so only this machine may reach it.
         if self.mode == Mode::Dev
-            && let Some((name, addr)) = listeners.into_iter().find(|(_, addr)| !addr.ip().is_loopback())
+            && !self.dev.any_address
+            && let Some((name, addr)) = listeners.into_iter().find_map(open)
         {
             return Err(Problem::new(format!(
-                "{name} {addr}: dev listens on loopback only; use serve for other addresses"
+                "{name} {addr}: dev listens on loopback only, unless --any-address lets anybody in; serve asks for credentials"
             )));
         }
         let sources = |v4: bool| self.source_address.iter().filter(|address| address.is_ipv4() == v4).count();

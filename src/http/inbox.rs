@@ -1,5 +1,7 @@
 //! The inbox of captured mail, for a developer's machine: as JSON under `/_postrider/inbox`, and in LocalStack's form
 //! under `/_aws/ses`. Never as HTML: what a mail holds must not run in a browser.
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -9,6 +11,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::base::Clock;
 use crate::mail::message::Mailbox;
 use crate::mail::message::parse::{self, HeaderField};
 use crate::mail::message::parts::{self, Attached, Text};
@@ -16,6 +19,9 @@ use crate::store;
 use crate::store::Store;
 use crate::store::captured::{self, Captured};
 
+/// How long a list may wait for its first mail, in seconds, and how often it looks meanwhile.
+const MAX_WAIT: u64 = 60;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How many mails a list has when nothing is asked.
 const DEFAULT_LIMIT: i64 = 100;
 /// How many it has at the most.
@@ -28,26 +34,30 @@ const MAX_PARSED_SIZE: i64 = 64 * 1024 * 1024;
 const MAX_FIELDS: usize = 1000;
 
 /// The inbox's routes. Mount them only where mail is captured: whoever reaches them reads all of it.
-pub fn routes(store: Store) -> Router {
+pub fn routes(store: Store, clock: Clock) -> Router {
     Router::new()
-        .route("/_postrider/inbox", get(list).delete(clear))
+        .route("/_postrider/inbox", get(async move |store, page| list(store, page, clock.clone()).await).delete(clear))
         .route("/_postrider/inbox/{id}", get(show))
         .route("/_postrider/inbox/{id}/raw", get(raw))
         .route("/_aws/ses", get(localstack).delete(clear))
         .with_state(store)
 }
 
-/// `?limit=100&before=ID`: the mails before (older than) that one.
+/// `?limit=100&before=ID`: the mails before (older than) that one. `to=ADDRESS`: to this recipient alone. `wait=SECONDS`: the
+/// answer comes when there is such a mail, or none after so long.
 #[derive(Deserialize)]
 struct Page {
     limit: Option<i64>,
     before: Option<String>,
+    to: Option<String>,
+    wait: Option<u64>,
 }
 
 /// An answer that is no mail.
 enum Refusal {
     NotFound,
     BadLimit,
+    BadWait,
     Internal,
 }
 
@@ -62,6 +72,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "no such mail in the inbox"),
+            Self::BadWait => (StatusCode::BAD_REQUEST, "wait must be a number of seconds from 0 to 60"),
             Self::BadLimit => (StatusCode::BAD_REQUEST, "limit must be a number from 1 to 1000"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "the inbox cannot be read"),
         };
@@ -102,24 +113,45 @@ fn summary(c: &Captured) -> Value {
     })
 }
 
-async fn list(State(store): State<Store>, Query(page): Query<Page>) -> Result<Response, Refusal> {
+async fn list(State(store): State<Store>, Query(page): Query<Page>, clock: Clock) -> Result<Response, Refusal> {
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Refusal::BadLimit);
     }
-    let before = page.before.as_deref().map(read_id);
-    let rows = store
+    let wait = page.wait.unwrap_or(0);
+    if wait > MAX_WAIT {
+        return Err(Refusal::BadWait);
+    }
+    let look = async || read(&store, page.before.as_deref(), page.to.clone(), limit).await;
+    let first = async {
+        loop {
+            let rows = look().await?;
+            if !rows.is_empty() {
+                return Ok::<_, Refusal>(rows);
+            }
+            clock.sleep(LOOK_EVERY).await;
+        }
+    };
+    let rows = match clock.timeout(Duration::from_secs(wait), first).await {
+        Some(rows) => rows?,
+        None => look().await?,
+    };
+    Ok(answer(&rows.iter().map(summary).collect()))
+}
+
+async fn read(store: &Store, before: Option<&str>, to: Option<String>, limit: i64) -> Result<Vec<Captured>, Refusal> {
+    let before = before.map(read_id);
+    store
         .read(move |tx| {
             Box::pin(async move {
                 let before = match before {
                     None => i64::MAX,
                     Some((mail, n)) => captured::find(tx, &mail, n).await?.ok_or(Refusal::NotFound)?.seq,
                 };
-                Ok::<_, Refusal>(captured::page(tx, before, limit).await?)
+                Ok::<_, Refusal>(captured::page(tx, before, to.as_deref(), limit).await?)
             })
         })
-        .await?;
-    Ok(answer(&rows.iter().map(summary).collect()))
+        .await
 }
 
 async fn clear(State(store): State<Store>) -> Result<Response, Refusal> {
@@ -189,7 +221,7 @@ struct Filter {
 
 async fn localstack(State(store): State<Store>, Query(filter): Query<Filter>) -> Result<Response, Refusal> {
     let rows = store
-        .read(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::page(tx, i64::MAX, MAX_PARSED).await?) }))
+        .read(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::page(tx, i64::MAX, None, MAX_PARSED).await?) }))
         .await?;
     let mut mails: Vec<(Captured, Vec<String>)> = Vec::new();
     let mut size = 0;

@@ -5,6 +5,8 @@ mod connection;
 pub mod deliveries;
 mod desk;
 mod health;
+pub mod home;
+mod hosts;
 pub mod inbox;
 pub mod links;
 mod listener;
@@ -21,6 +23,7 @@ pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
 pub use health::Health;
+pub use hosts::Hosts;
 pub use listener::{Bounds, Listener, Peer};
 pub use metrics::Metrics;
 pub use routes::{Routes, Site, json};

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
 use futures::future::BoxFuture;
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::http::aws_endpoint::AwsEndpoint;
 use crate::http::desk::{Again, Desk, Work};
 use crate::http::health::Health;
+use crate::http::hosts::Hosts;
 use crate::http::listener::Peer;
 use crate::http::metrics::{Gauge, Metrics};
 
@@ -26,12 +27,13 @@ pub struct Routes {
     router: Router,
     home: Option<Page>,
     gauges: Vec<Gauge>,
+    hosts: Option<Hosts>,
 }
 
 impl Routes {
     /// Health and metrics.
     pub fn new(health: &Health) -> Self {
-        Self { router: Router::new().merge(health.router()), home: None, gauges: Vec::new() }
+        Self { router: Router::new().merge(health.router()), home: None, gauges: Vec::new(), hosts: None }
     }
 
     /// Shows a number among the metrics that is looked at when somebody asks for them.
@@ -59,9 +61,15 @@ impl Routes {
         self
     }
 
+    /// Answers only who calls the server by one of these names.
+    #[must_use]
+    pub fn only_for(self, hosts: Hosts) -> Self {
+        Self { hosts: Some(hosts), ..self }
+    }
+
     /// All pages, with `endpoint` for the rest.
     pub fn finish(self, endpoint: AwsEndpoint) -> Site {
-        let Self { router, home, gauges } = self;
+        let Self { router, home, gauges, hosts } = self;
         let router = router.merge(Metrics::global().router(gauges));
         let endpoint = Arc::new(endpoint);
         let (root, rest) = (endpoint.clone(), endpoint.clone());
@@ -79,13 +87,13 @@ impl Routes {
             async move { endpoint.serve(request).await }
         };
         let pages = TowerToHyperService::new(router.route("/", any(root)).fallback(rest));
-        Site { endpoint: Some(endpoint), pages }
+        Site { endpoint: Some(endpoint), pages, hosts }
     }
 
     /// These pages alone: what none of them takes is not found.
     pub fn alone(self) -> Site {
         let router = self.router.merge(Metrics::global().router(self.gauges));
-        Site { endpoint: None, pages: TowerToHyperService::new(router) }
+        Site { endpoint: None, pages: TowerToHyperService::new(router), hosts: self.hosts }
     }
 }
 
@@ -94,12 +102,16 @@ impl Routes {
 pub struct Site {
     endpoint: Option<Arc<AwsEndpoint>>,
     pages: TowerToHyperService<Router>,
+    hosts: Option<Hosts>,
 }
 
 impl Site {
     /// Answers a request. What programs post to the root is for AWS in any case, and there are many: it does not go
     /// through the router.
     pub(super) async fn answer(self, request: hyper::Request<hyper::body::Incoming>, desk: &Desk) -> Response {
+        if self.hosts.is_some_and(|hosts| !hosts.allow(request.headers())) {
+            return Hosts::refusal();
+        }
         let last = request.extensions().get::<Peer>().is_some_and(|peer| peer.seat.in_reserve());
         let mut response = match self.endpoint {
             Some(endpoint) if request.method() == Method::POST && request.uri().path() == "/" => {
@@ -124,10 +136,13 @@ impl Site {
     }
 }
 
-/// Whether a request for `/` is a browser's: AWS's clients name an action, a target or a signature.
+/// Whether a request for `/` is a browser's, which wants a page. AWS's clients name an action, a target or a signature.
 fn is_browsing(request: &Request) -> bool {
     let headers = request.headers();
+    let wants_page =
+        headers.get(ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")));
     matches!(request.method().as_str(), "GET" | "HEAD")
+        && wants_page
         && !headers.contains_key("authorization")
         && !headers.contains_key("x-amz-target")
         && !request.uri().query().is_some_and(|query| query.contains("Action=") || query.contains("X-Amz-"))

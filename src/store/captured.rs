@@ -3,6 +3,9 @@ use crate::base::Timestamp;
 use crate::store::args;
 use crate::store::{Error, Row, Tx};
 
+/// What the ids of mails begin with that no account sent: their messages are nobody else's, and go with them.
+pub const CAUGHT: &str = "caught-";
+
 /// One captured mail to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Captured {
@@ -74,15 +77,24 @@ pub async fn insert(tx: &mut Tx, c: &NewCaptured, keep: i64) -> Result<(), Error
         )
         .await?;
     if let Some(row) = row {
-        tx.run("DELETE FROM captured WHERE seq <= $1", args![row.int("seq")?.saturating_sub(keep)]).await?;
+        let old = "DELETE FROM captured WHERE seq <= $1 RETURNING mail_id";
+        for gone in tx.all(old, args![row.int("seq")?.saturating_sub(keep)]).await? {
+            let id = gone.text("mail_id")?;
+            if id.starts_with(CAUGHT) {
+                let sql =
+                    "DELETE FROM raw_messages WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM captured WHERE mail_id = $1)";
+                tx.run(sql, args![&id]).await?;
+            }
+        }
     }
     Ok(())
 }
 
-/// Up to `limit` captured mails, newest first, that are older than `before`.
-pub async fn page(tx: &mut Tx, before: i64, limit: i64) -> Result<Vec<Captured>, Error> {
-    let sql = "SELECT * FROM captured WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
-    let rows = tx.all(sql, args![before, limit]).await?;
+/// Up to `limit` captured mails, newest first, that are older than `before`; `to`: to this recipient alone, in any case of letters.
+pub async fn page(tx: &mut Tx, before: i64, to: Option<&str>, limit: i64) -> Result<Vec<Captured>, Error> {
+    let sql =
+        "SELECT * FROM captured WHERE seq < $1 AND ($2 IS NULL OR lower(recipient) = $2) ORDER BY seq DESC LIMIT $3";
+    let rows = tx.all(sql, args![before, to.map(str::to_lowercase), limit]).await?;
     rows.iter().map(captured).collect()
 }
 
@@ -104,6 +116,7 @@ pub async fn content(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Option<Vec<u8
 
 /// Empties the inbox; gives how many there were.
 pub async fn clear(tx: &mut Tx) -> Result<u64, Error> {
+    tx.run("DELETE FROM raw_messages WHERE id LIKE $1", args![format!("{CAUGHT}%")]).await?;
     tx.run("DELETE FROM captured", args![]).await
 }
 

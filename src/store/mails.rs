@@ -190,6 +190,13 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Mail>, Error> {
     row.map(|row| mail(&row)).transpose()
 }
 
+/// Keeps a message of which there is no mail: that of somebody who is not ours.
+pub async fn insert_raw(tx: &mut Tx, id: &str, data: &[u8]) -> Result<(), Error> {
+    let now = tx.now();
+    let sql = "INSERT INTO raw_messages (id, data, created_at) VALUES ($1, $2, $3)";
+    tx.run(sql, args![id, data.to_vec(), now]).await.map(|_| ())
+}
+
 /// The raw message of a mail.
 pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
     let row = tx.one("SELECT data FROM raw_messages WHERE id = $1", args![id]).await?;

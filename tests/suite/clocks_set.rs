@@ -156,7 +156,7 @@ both_engines! {
 
     async fn an_smtp_session_that_says_nothing_ends(engine: Engine) {
         let house = House::dev(engine).await;
-        let mut session = BufReader::new(TcpStream::connect(house.app.addresses().smtp).await.expect("connected"));
+        let mut session = BufReader::new(TcpStream::connect(house.smtp()).await.expect("connected"));
         let mut line = String::new();
         session.read_line(&mut line).await.expect("a greeting");
         line.clear();

@@ -44,7 +44,7 @@ impl World {
 
     /// Delivers a mail to our listener; gives the answers to RCPT and to the end of the data.
     pub async fn deliver(&self, from: &str, to: &str, data: &str) -> (String, String) {
-        let socket = TcpStream::connect(self.house.app.addresses().smtp).await.expect("connected");
+        let socket = TcpStream::connect(self.house.smtp()).await.expect("connected");
         let mut socket = BufReader::new(socket);
         let (from, to) = (format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"));
         let data = format!("{}\r\n.", data.replace("\r\n", "\n").replace('\n', "\r\n").trim_end());

@@ -95,7 +95,7 @@ both_engines! {
     async fn idle_smtp_sessions_make_room_for_others(engine: Engine) {
         let given = Given { smtp_sessions: Some(20), smtp_sessions_per_peer: Some(10), ..Given::default() };
         let house = House::start(Mode::Serve, engine, given).await;
-        let smtp = house.app.addresses().smtp;
+        let smtp = house.smtp();
         let mut hostile = Vec::new();
         for from in 2..=5 {
             for _ in 0..10 {
@@ -117,7 +117,7 @@ both_engines! {
     }
 
     async fn health_and_metrics_can_have_a_listener_of_their_own(engine: Engine) {
-        let given = Given { admin: Some(([127, 0, 0, 1], 0).into()), ..Given::default() };
+        let given = Given { admin: "0".parse().ok(), ..Given::default() };
         let house = House::start(Mode::Serve, engine, given).await;
         let admin = house.app.addresses().admin.expect("it listens");
         assert!(ask(2, admin, HEALTH).await.starts_with("HTTP/1.1 200"));

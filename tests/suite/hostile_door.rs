@@ -102,7 +102,7 @@ fn with_chunks(message: &[u8]) -> Vec<u8> {
 
 impl Door {
     pub fn smtp(&self) -> SocketAddr {
-        self.house.app.addresses().smtp
+        self.house.smtp()
     }
 
     async fn count(&self, sql: &'static str) -> i64 {

@@ -5,7 +5,7 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedHttpClient
 use postrider::access;
 use postrider::app::App;
 use postrider::base::{AccountId, Clock, Secret};
-use postrider::config::{Given, Mode, Settings};
+use postrider::config::{DevGiven, Given, Mode, Settings};
 
 use crate::engine::{Engine, TestDatabase};
 
@@ -62,10 +62,14 @@ impl House {
     ) -> Result<Self, (TestDatabase, String)> {
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
         let given = Given {
-            http: Some(free),
-            smtp: given.smtp.or(Some(free)),
-            submission: Some(free),
-            submissions: Some(free),
+            http: Some(free.into()),
+            smtp: given.smtp.or(Some(free.into())),
+            submission: Some(free.into()),
+            submissions: Some(free.into()),
+            dev: match mode {
+                Mode::Dev => DevGiven { capture_smtp: given.dev.capture_smtp.or(Some(free.into())), ..given.dev },
+                Mode::Serve => given.dev,
+            },
             data_dir: Some(database.dir.path().join("data")),
             database_url: Some(database.url.clone()),
             delivery: given.delivery.or(Some("capture".to_owned())),
@@ -90,6 +94,11 @@ impl House {
     /// Works until nothing is left that could be done now.
     pub async fn work(&self) {
         while self.app.round().await.expect("the store works") > 0 {}
+    }
+
+    /// Where incoming mail goes.
+    pub fn smtp(&self) -> SocketAddr {
+        self.app.addresses().smtp.expect("it listens")
     }
 
     pub fn endpoint(&self) -> String {

@@ -60,7 +60,7 @@ async fn mail_to(house: &House, to: &str) -> String {
         .store()
         .read(|tx| {
             Box::pin(async move {
-                for row in captured::page(tx, i64::MAX, 100).await? {
+                for row in captured::page(tx, i64::MAX, None, 100).await? {
                     if row.recipient == to {
                         return captured::content(tx, &row.mail_id, row.n).await;
                     }

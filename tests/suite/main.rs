@@ -8,6 +8,7 @@ mod command_line;
 mod complaints;
 mod crowd;
 mod delivering;
+mod developers_doors;
 mod dkim;
 mod dns;
 mod durability;

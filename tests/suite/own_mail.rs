@@ -27,7 +27,7 @@ async fn house(engine: OneOf) -> (House, TestDns) {
     drop(free);
     let delivery = Some(format!("relay://{smtp}"));
     let servers = Some(vec![dns.address]);
-    let given = Given { smtp: Some(smtp), delivery, dns: servers, ..Given::default() };
+    let given = Given { smtp: Some(smtp.into()), delivery, dns: servers, ..Given::default() };
     (House::start(Mode::Dev, engine, given).await, dns)
 }
 

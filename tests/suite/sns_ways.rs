@@ -33,7 +33,7 @@ async fn mails(house: &House) -> Vec<(String, String, String)> {
         .read(|tx| {
             Box::pin(async move {
                 let mut all = vec![];
-                for row in captured::page(tx, i64::MAX, 100).await? {
+                for row in captured::page(tx, i64::MAX, None, 100).await? {
                     let content = captured::content(tx, &row.mail_id, row.n).await?.expect("its content");
                     all.push((row, content));
                 }

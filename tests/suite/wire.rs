@@ -15,7 +15,7 @@ const KEY: &str = "AKIAROOTOFTHETESTS";
 const SECRET: &str = "a-secret/with+signs=";
 
 async fn start(mode: Mode, database: &TestDatabase) -> App {
-    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into());
     let given = Given {
         http: any,
         smtp: any,

@@ -33,7 +33,7 @@ impl<R> Session<R> {
     fn no_auth_now(&self) -> Option<&'static Reply> {
         match &self.hello {
             _ if self.site.mode == Mode::Inbound => Some(&reply::NOT_IMPLEMENTED),
-            _ if !self.tls => Some(&reply::STARTTLS_FIRST),
+            _ if self.site.mode == Mode::Submission && !self.tls => Some(&reply::STARTTLS_FIRST),
             Some(hello) if hello.extended => match () {
                 () if self.principal.is_some() => Some(&reply::ALREADY_AUTHENTICATED),
                 () if self.envelope.is_some() => Some(&reply::AUTH_OUT_OF_PLACE),

@@ -21,6 +21,8 @@ pub enum Mode {
     Inbound,
     /// Mail to anyone, from our own users, after TLS and AUTH.
     Submission,
+    /// Mail to anyone from anyone, which is kept and goes nowhere; AUTH is taken, and not asked for.
+    Capture,
 }
 
 /// What all sessions of a listener share.

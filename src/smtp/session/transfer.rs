@@ -149,7 +149,7 @@ impl<R> Session<R> {
                 self.refuse(&reply::AUTH_FIRST);
                 return None;
             }
-            (Mode::Inbound, _, source) => {
+            (Mode::Inbound | Mode::Capture, _, source) => {
                 let recipients = envelope.recipients.into_iter().zip(envelope.routes).collect();
                 let (helo, peer, tls) = (hello.host.clone(), self.peer, self.tls);
                 Event::Receive(InboundMessage { id, source, recipients, helo, peer, tls, data })

@@ -51,7 +51,7 @@ impl<R> Session<R> {
         if self.site.starttls && !self.tls {
             words.push("STARTTLS".to_owned());
         }
-        if self.site.mode == Mode::Submission && self.tls {
+        if self.site.mode == Mode::Capture || (self.site.mode == Mode::Submission && self.tls) {
             words.push("AUTH PLAIN LOGIN".to_owned());
         }
         words
@@ -100,7 +100,7 @@ impl<R> Session<R> {
             Mailbox::Postmaster => format!("postmaster@{}", self.site.hostname).parse().ok(),
         };
         let max = match self.site.mode {
-            Mode::Inbound => self.site.limits.recipients_inbound,
+            Mode::Inbound | Mode::Capture => self.site.limits.recipients_inbound,
             Mode::Submission => self.site.limits.recipients_submission,
         };
         let refusal = match (&mut self.envelope, address) {

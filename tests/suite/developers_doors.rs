@@ -1,0 +1,161 @@
+//! What `dev` has for a developer: a port that takes any mail, the inbox that waits for it, a page for browsers, and who may not ask.
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use lettre::address::Envelope;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use postrider::config::{DevGiven, Given, Mode};
+use postrider::store::mails;
+use serde_json::Value;
+
+use crate::both_engines;
+use crate::house::House;
+
+const MAIL: &[u8] =
+    b"From: Shop <shop@nowhere.test>\r\nTo: ann@x.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello.\r\n";
+
+fn client(house: &House) -> lettre::transport::smtp::AsyncSmtpTransportBuilder {
+    let port = house.app.addresses().capture_smtp.expect("it listens").port();
+    AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(port)
+}
+
+fn envelope(from: Option<&str>, to: &[&str]) -> Envelope {
+    let address = |text: &&str| text.parse().expect("an address");
+    Envelope::new(from.as_ref().map(address), to.iter().map(address).collect()).expect("an envelope")
+}
+
+async fn inbox(house: &House, query: &str) -> Vec<Value> {
+    let url = format!("{}/_postrider/inbox{query}", house.endpoint());
+    let answer = reqwest::get(url).await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    serde_json::from_str(&answer.text().await.expect("text")).expect("JSON")
+}
+
+/// The status and the text of a page, asked for with these headers.
+async fn page(house: &House, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let mut asked = reqwest::Client::new().get(format!("{}{path}", house.endpoint()));
+    for (name, value) in headers {
+        asked = asked.header(*name, *value);
+    }
+    let answer = asked.send().await.expect("an answer");
+    (answer.status().as_u16(), answer.text().await.expect("text"))
+}
+
+both_engines! {
+    async fn any_mail_of_anybody_comes_into_the_inbox(engine: Engine) {
+        let house = House::dev(engine).await;
+        let plain = client(&house).build::<Tokio1Executor>();
+        plain.send_raw(&envelope(Some("shop@nowhere.test"), &["ann@x.test", "Bob@y.test"]), MAIL).await.expect("taken");
+        let password = Credentials::new("anybody".to_owned(), "any password".to_owned());
+        let known = client(&house).credentials(password).build::<Tokio1Executor>();
+        // A bounce, with the null reverse path.
+        known.send_raw(&envelope(None, &["carol@x.test"]), MAIL).await.expect("taken");
+
+        let all = inbox(&house, "").await;
+        let to = |mail: &Value| (mail["from"].as_str().unwrap_or_default().to_owned(), mail["to"].as_str().unwrap_or_default().to_owned());
+        let of = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        let shop = "shop@nowhere.test";
+        assert_eq!(all.iter().map(to).collect::<Vec<_>>(), [of("", "carol@x.test"), of(shop, "Bob@y.test"), of(shop, "ann@x.test")]);
+        let bobs = inbox(&house, "?to=bob@Y.test").await;
+        assert_eq!((bobs.len(), bobs[0]["subject"].as_str()), (1, Some("Grüße")));
+        let id = bobs[0]["id"].as_str().expect("an id").to_owned();
+        let (status, raw) = page(&house, &format!("/_postrider/inbox/{id}/raw"), &[]).await;
+        assert_eq!((status, raw.as_bytes()), (200, MAIL));
+
+        // Nothing stays of it.
+        let mail = bobs[0]["messageId"].as_str().expect("an id").to_owned();
+        reqwest::Client::new().delete(format!("{}/_postrider/inbox", house.endpoint())).send().await.expect("an answer");
+        assert!(inbox(&house, "").await.is_empty());
+        let kept = house.app.store().read(|tx| Box::pin(async move { mails::raw(tx, &mail).await })).await;
+        assert_eq!(kept.expect("the store reads"), None);
+    }
+
+    async fn the_inbox_waits_for_a_mail(engine: Engine) {
+        let house = House::dev(engine).await;
+        let asked = inbox(&house, "?to=late@x.test&wait=60");
+        let mut asked = std::pin::pin!(asked);
+        assert!(futures::poll!(&mut asked).is_pending());
+        let sender = client(&house).build::<Tokio1Executor>();
+        for to in ["other@x.test", "late@x.test"] {
+            sender.send_raw(&envelope(Some("a@b.test"), &[to]), MAIL).await.expect("taken");
+        }
+        let answered = std::sync::atomic::AtomicBool::new(false);
+        let time = async {
+            // The server's clock stands still but for this.
+            while !answered.load(std::sync::atomic::Ordering::Relaxed) {
+                house.clock.advance(std::time::Duration::from_millis(50));
+                tokio::task::yield_now().await;
+            }
+        };
+        let (found, ()) = tokio::join!(async {
+            let found = asked.await;
+            answered.store(true, std::sync::atomic::Ordering::Relaxed);
+            found
+        }, time);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["to"], "late@x.test");
+        let refused = reqwest::get(format!("{}/_postrider/inbox?wait=61", house.endpoint())).await.expect("an answer");
+        assert_eq!(refused.status(), 400);
+    }
+
+    async fn a_page_of_a_stranger_cannot_ask_a_server_without_credentials(engine: Engine) {
+        let dev = House::dev(engine).await;
+        for path in ["/", "/_postrider/inbox", "/_postrider/health", "/?Action=ListQueues"] {
+            let (status, text) = page(&dev, path, &[("Host", "rebound.evil.com")]).await;
+            assert_eq!(status, 421, "{path}");
+            assert!(text.contains("--allow-hosts"), "{text}");
+        }
+        for host in ["localhost", "postrider:4566", "sqs.us-east-1.amazonaws.com"] {
+            assert_eq!(page(&dev, "/_postrider/health", &[("Host", host)]).await.0, 200, "{host}");
+        }
+        let allow = DevGiven { allow_hosts: Some(vec!["mail.shop.dev".to_owned()]), ..DevGiven::default() };
+        let allowing = House::start(Mode::Dev, engine, Given { dev: allow, ..Given::default() }).await;
+        assert_eq!(page(&allowing, "/_postrider/health", &[("Host", "mail.shop.dev:4566")]).await.0, 200);
+        let serve = House::start(Mode::Serve, engine, Given::default()).await;
+        assert_eq!(page(&serve, "/_postrider/health", &[("Host", "mail.shop.dev")]).await.0, 200);
+    }
+
+    async fn a_browser_is_told_where_things_are(engine: Engine) {
+        for (mode, inbox) in [(Mode::Dev, true), (Mode::Serve, false)] {
+            let house = House::start(mode, engine, Given::default()).await;
+            let (status, text) = page(&house, "/", &[("Accept", "text/html,application/xhtml+xml")]).await;
+            assert_eq!((status, text.contains("AWS_ENDPOINT_URL")), (200, true));
+            assert_eq!(text.contains("/_postrider/inbox"), inbox, "{text}");
+            // A program that names nothing is told so as AWS tells it.
+            assert!(page(&house, "/", &[]).await.0 >= 400);
+            assert_eq!(page(&house, "/favicon.ico", &[]).await, (204, String::new()));
+            assert!(page(&house, "/robots.txt", &[]).await.1.contains("Disallow: /"));
+        }
+    }
+}
+
+#[test]
+fn what_is_ephemeral_goes_and_what_is_none_does_not_listen() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command.args([
+        "dev",
+        "--ephemeral",
+        "--http",
+        "0",
+        "--smtp",
+        "none",
+        "--submission",
+        "none",
+        "--submissions",
+        "none",
+    ]);
+    command.args(["--capture-smtp", "localhost:0", "--log", "error"]).env_clear().stdout(Stdio::piped());
+    let mut server = command.spawn().expect("it starts");
+    let mut said = BufReader::new(server.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let mut line = |word: &str| said.find(|line| line.trim_start().starts_with(word)).expect("it says so");
+    assert_eq!(line("smtp").split_whitespace().last(), Some("none"));
+    assert!(line("capture").contains("smtp://127.0.0.1:"));
+    let data = line("data");
+    let folder = data.split_whitespace().nth(1).expect("a folder").to_owned();
+    assert!(data.contains("goes when the server stops") && Path::new(&folder).is_dir(), "{data}");
+    let stopped = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().expect("kill runs");
+    assert!(stopped.success() && server.wait().expect("it ends").success());
+    assert!(!Path::new(&folder).exists(), "{folder}");
+}
