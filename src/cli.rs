@@ -25,6 +25,10 @@ pub enum Command {
     Serve(Flags),
     /// Accounts, access keys, production access, SMTP credentials, DNS records, attempts to deliver
     Admin(AdminFlags),
+    /// Say whether the settings of serve can be used, and what may be wrong with them
+    CheckConfig(Flags),
+    /// Print a file with all settings, each as a comment
+    SampleConfig,
 }
 
 #[derive(Args)]

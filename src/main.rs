@@ -1,5 +1,6 @@
 //! The command line: `postrider dev`, `postrider serve`, `postrider admin …`.
 mod cli;
+mod settings_file;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use postrider::app::admin::{Admin, AdminError};
 use postrider::app::{App, Asked, LogFilter, Signals, StartError};
 use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::{Clock, ids};
-use postrider::config::{Given, Mode, Settings};
+use postrider::config::{Given, Mode, Problem, Settings};
 use postrider::mail::receiving::Owner;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
@@ -47,12 +48,13 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Dev(flags) => (Mode::Dev, flags, None),
         Command::Serve(flags) => (Mode::Serve, flags, None),
         Command::Admin(admin) => (Mode::Serve, admin.flags, Some(admin.command)),
+        Command::CheckConfig(flags) => return check_config(flags),
+        Command::SampleConfig => {
+            print!("{}", settings_file::sample());
+            return ExitCode::SUCCESS;
+        }
     };
-    let given = match &flags.config {
-        Some(path) => flags.given.clone().or_from_file(path),
-        None => Ok(flags.given.clone()),
-    };
-    let settings = match given.and_then(|given| Settings::resolve(mode, given)) {
+    let settings = match resolve(mode, &flags) {
         Ok(settings) => settings,
         Err(problem) => return fail(USAGE, &problem.to_string()),
     };
@@ -84,8 +86,30 @@ impl Drop for Ephemeral {
     }
 }
 
+fn resolve(mode: Mode, flags: &Flags) -> Result<Settings, Problem> {
+    let given = match &flags.config {
+        Some(path) => flags.given.clone().or_from_file(path),
+        None => Ok(flags.given.clone()),
+    };
+    Settings::resolve(mode, given?)
+}
+
+fn check_config(flags: Flags) -> ExitCode {
+    match resolve(Mode::Serve, &flags) {
+        Ok(settings) => {
+            settings_file::doubts(&settings).iter().for_each(|doubt| println!("warning: {doubt}"));
+            println!("the settings can be used");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => fail(USAGE, &problem.to_string()),
+    }
+}
+
 async fn serve(settings: Settings, again: Flags) -> ExitCode {
     let log = start_log(&settings);
+    for variable in settings_file::unknown_variables() {
+        tracing::warn!(variable, "this variable is set, and no setting has its name");
+    }
     if let Some(path) = again.config.as_ref().filter(|path| Given::of_file(path).is_ok_and(|file| file.has_secrets())) {
         warn_if_open("secrets", path);
     }

@@ -20,8 +20,24 @@ impl LogFilter {
     }
 }
 
-/// Starts the log of this process. What is no filter counts as `info`.
+/// Whether this is a filter, in the words of `tracing_subscriber::EnvFilter`; else what is wrong.
+///
+/// # Errors
+/// When it is none.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Starts the log of this process. What is no filter counts as `info`, and the log says so.
 pub fn start_log(settings: &Settings) -> LogFilter {
+    let log = start(settings);
+    if let Err(error) = check_filter(&settings.log) {
+        tracing::warn!(filter = settings.log, error, "the setting log is no filter: info is logged");
+    }
+    log
+}
+
+fn start(settings: &Settings) -> LogFilter {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_ansi(std::io::stderr().is_terminal());

@@ -16,7 +16,7 @@ mod steady;
 mod ways;
 
 pub use decrypt::decrypt_object;
-pub use log::{LogFilter, start_log};
+pub use log::{LogFilter, check_filter, start_log};
 pub use parts::Parts;
 pub use private::warn_if_open;
 pub use process::use_small_pages;

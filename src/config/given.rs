@@ -235,20 +235,6 @@ macro_rules! fill_up {
 }
 
 impl Given {
-    /// What the file says, alone.
-    ///
-    /// # Errors
-    /// As [`Given::or_from_file`].
-    pub fn of_file(path: &Path) -> Result<Self, Problem> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|e| Problem::new(format!("cannot read {shown}: {e}")))?;
-        toml::from_str(&text).map_err(|e| {
-            let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let place = before.matches('\n').count() + 1;
-            Problem::new(format!("{shown}, line {place}: {}", e.message()))
-        })
-    }
-
     /// Whether a secret is among it: a key, a token, or a password within a URL.
     pub fn has_secrets(&self) -> bool {
         let in_url = |url: &Option<String>| url.as_ref().is_some_and(|url| url.contains('@'));

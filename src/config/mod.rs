@@ -4,6 +4,7 @@ mod dev;
 mod doors;
 mod encryption;
 mod feedback;
+mod file;
 mod given;
 mod hostname;
 mod objects;

@@ -79,7 +79,8 @@ impl FromStr for Streams {
     }
 }
 
-fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
+/// Reads `NAME=VALUE,NAME=VALUE`.
+pub(super) fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
     let pair = |item: &str| {
         let (name, value) = item.split_once('=').ok_or_else(|| format!("{item:?} is not NAME=VALUE"))?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))

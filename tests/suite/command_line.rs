@@ -58,3 +58,43 @@ fn help_and_version_are_there() {
         assert!(String::from_utf8_lossy(&output.stdout).contains(said), "{arguments:?}");
     }
 }
+
+/// What it prints, and how it ends.
+fn printed(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    let output = command.args(arguments).env_clear().envs(environment.iter().copied()).output().expect("it runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+}
+
+#[test]
+fn the_sample_of_settings_can_be_used_with_every_line_in_force() {
+    let (code, sample) = printed(&["sample-config"], &[]);
+    assert_eq!(code, Some(0));
+    for name in ["http", "s3-region", "capture-smtp", "feedback-domain", "master-key-file", "sms-url"] {
+        assert!(sample.contains(&format!("\n#{name} = \n")), "{name}");
+    }
+    // Each name is one that the file knows: with a value that no setting has, the complaint is about the value.
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("postrider.toml");
+    let names = sample.lines().filter_map(|line| line.strip_prefix('#')?.strip_suffix(" = "));
+    for name in names.filter(|name| !name.starts_with(' ')) {
+        std::fs::write(&file, format!("{name} = [[1979-05-27]]\n")).expect("written");
+        let said = postrider(&["check-config", "--config", &file.display().to_string()]);
+        let said = String::from_utf8(said.stderr).expect("text");
+        assert!(!said.is_empty() && !said.contains("unknown field"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn doubtful_settings_are_warned_of() {
+    let environment =
+        [("POSTRIDER_HTPP", "127.0.0.1:1"), ("POSTRIDER_LOG", "postrider=loud"), ("POSTRIDER_MX_PORT", "26")];
+    let (code, said) = printed(&["check-config", "--hostname", "mx.example.com"], &environment);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.contains("POSTRIDER_HTPP") && said.contains("postrider=loud") && !said.contains("POSTRIDER_MX_PORT"),
+        "{said}"
+    );
+    let (code, said) = printed(&["check-config", "--hostname", "mx.example.com"], &[]);
+    assert_eq!((code, said.as_str()), (Some(0), "the settings can be used\n"));
+}
