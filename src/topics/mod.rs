@@ -31,6 +31,7 @@ pub mod subscription;
 mod subscription_attributes;
 mod sweep;
 pub mod topic;
+mod undelivered;
 mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};

@@ -18,8 +18,6 @@ use crate::topics::topic::{find, hold};
 use crate::topics::{Error, Publication, Topics, attributes};
 use crate::workers::{self, SystemQueue};
 
-pub(in crate::topics) use crate::topics::fan_out::to_dead_letters;
-
 /// How many subscriptions are served in the publisher's transaction. More are served by a job.
 const AT_ONCE: u32 = 100;
 /// How long a message is known by its deduplication id.

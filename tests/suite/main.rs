@@ -97,6 +97,7 @@ mod topics_http;
 mod topics_many;
 mod topics_reach;
 mod topics_replay;
+mod topics_undelivered;
 mod transport;
 mod waiting_mail;
 mod webhook;
