@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use crate::base::Timestamp;
 use crate::store::subscriptions::Subscription;
 use crate::store::topics::Topic;
-use crate::store::{fan_outs, subscriptions, topics};
+use crate::store::{self, Tx, ended, fan_outs, subscriptions, topics};
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::fan_out::Fan;
@@ -86,12 +87,16 @@ impl Spreader {
             .read(|tx| {
                 Box::pin(async move {
                     let Some(under_way) = fan_outs::find(tx, &message).await? else { return Ok(None) };
-                    let Some(topic) = topics::by_id(tx, under_way.topic_id).await? else { return Ok(None) };
+                    let topic = match topics::by_id(tx, under_way.topic_id).await? {
+                        None => ended::topic(tx, under_way.topic_id).await?,
+                        there => there,
+                    };
+                    let Some(topic) = topic else { return Ok(None) };
                     let draft = Draft::read(&under_way.content)?;
                     let each = draft.parts.publication.message.len() + 1_024;
                     let limit = u32::try_from((PART_BYTES / each).clamp(PART_MIN, PART_MAX)).unwrap_or(u32::MAX);
                     let reached = under_way.reached;
-                    let subscriptions = subscriptions::confirmed(tx, topic.id, reached, limit).await?;
+                    let subscriptions = subscribed(tx, topic.id, under_way.created_at, (reached, limit)).await?;
                     Ok(Some(Part { topic, draft, reached, subscriptions }))
                 })
             })
@@ -109,6 +114,25 @@ impl Spreader {
     }
 }
 
+/// The next of those who get a message: who is subscribed, and who was when it was published and is not any more.
+async fn subscribed(
+    tx: &mut Tx,
+    topic_id: i64,
+    published_at: Timestamp,
+    (after, limit): (i64, u32),
+) -> Result<Vec<Subscription>, store::Error> {
+    let mut all = subscriptions::confirmed(tx, topic_id, after, limit).await?;
+    let ended = ended::subscribed(tx, topic_id, published_at, after, limit).await?;
+    if !ended.is_empty() {
+        all.extend(ended);
+        // One that was restored is there twice; the first counts.
+        all.sort_by_key(|one| one.id);
+        all.dedup_by_key(|one| one.id);
+        all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(all)
+}
+
 impl Work for Spreader {
     fn queue(&self) -> SystemQueue {
         SystemQueue::FanOut
@@ -117,7 +141,7 @@ impl Work for Spreader {
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish> {
         Box::pin(async move {
             match self.spread(&claim.body).await {
-                // What is left of a fan-out whose topic is gone.
+                // What is left of a fan-out whose topic is gone for long.
                 Ok(true) => {
                     let message = claim.body.clone();
                     Finish::with(Outcome::Done, move |tx| {

@@ -1,7 +1,7 @@
 //! Topics themselves: create, delete, list, attributes, tags.
 use crate::base::{AccountId, Arn, Region};
 use crate::store::topics::Topic;
-use crate::store::{Tx, replays, subscriptions, topics};
+use crate::store::{Tx, ended, replays, subscriptions, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
 use crate::topics::page::{self, Page};
@@ -56,8 +56,8 @@ impl Topics {
         Ok(arn)
     }
 
-    /// Takes a topic away with its subscriptions. Deliveries under way find their subscription gone and end. A topic that
-    /// is not there counts as taken away; one with an archive stays until its ArchivePolicy is taken away.
+    /// Takes a topic away with its subscriptions. What was published before is delivered to who was subscribed then. A topic
+    /// that is not there counts as taken away; one with an archive stays until its ArchivePolicy is taken away.
     pub async fn delete(&self, topic: &Arn) -> Result<(), Error> {
         let arn = topic.clone();
         self.store()
@@ -66,6 +66,7 @@ impl Topics {
                     match find(tx, &arn).await {
                         Ok(topic) if Rules::of(&topic)?.archived_days.is_some() => Err(Error::Archived),
                         Ok(topic) => {
+                            ended::keep_topic(tx, topic.id).await?;
                             subscriptions::delete_of_topic(tx, topic.id).await?;
                             topics::delete(tx, topic.id).await?;
                             Ok(())

@@ -92,6 +92,7 @@ mod tls_server;
 mod together;
 mod topics;
 mod topics_bench;
+mod topics_ended;
 mod topics_fifo;
 mod topics_http;
 mod topics_many;
