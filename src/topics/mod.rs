@@ -19,6 +19,8 @@ pub mod message;
 pub mod page;
 mod permission;
 pub mod platform;
+mod protecting;
+mod protection;
 pub mod publish;
 mod replay;
 mod replaying;

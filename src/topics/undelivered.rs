@@ -10,7 +10,7 @@ use crate::store::subscriptions::Subscription;
 use crate::store::{self, Tx};
 use crate::topics::delivery::history;
 use crate::topics::rules::content_id;
-use crate::topics::{Attribute, Value, attributes};
+use crate::topics::{Attribute, Value, attributes, subscription};
 use crate::workers::Reason;
 
 /// How much is told of why, in characters.
@@ -85,6 +85,29 @@ pub(super) async fn give_up(
         to_dead_letters(tx, queues, &subscription.attributes, topic, enveloped).await?;
     }
     Ok(())
+}
+
+/// Keeps that a data protection policy did not let a message out to a subscription. It is no dead letter: what the subscriber
+/// may not have does not go to a queue of the subscriber's.
+pub(super) async fn prohibited(
+    tx: &mut Tx,
+    topic: &Arn,
+    subscription: &Subscription,
+    message: &str,
+) -> Result<(), store::Error> {
+    let arn = subscription::arn(topic, &subscription.uuid);
+    let attempt = Attempt {
+        subscription: subscription.uuid.clone(),
+        message_id: message.to_owned(),
+        attempt: 1,
+        at: tx.now(),
+        // SNS logs such a delivery so.
+        status: Some(403),
+        latency_micros: 0,
+        outcome: Reason::Forbidden.as_str().to_owned(),
+        answer: format!("The topic's data protection policy prohibits this message from being delivered to {arn}"),
+    };
+    history::keep(tx, &attempt).await
 }
 
 /// Whether a message is refused for what it holds.
