@@ -1,4 +1,5 @@
 //! Fan-outs under way: a message, and how far it has come among the subscriptions of its topic.
+use crate::base::Timestamp;
 use crate::store::{Error, Row, Tx, args};
 
 /// A fan-out under way.
@@ -10,10 +11,17 @@ pub struct FanOut {
     pub content: String,
     /// The id of the last subscription that was served.
     pub reached: i64,
+    /// When the message was published.
+    pub created_at: Timestamp,
 }
 
 fn read(row: &Row) -> Result<FanOut, Error> {
-    Ok(FanOut { topic_id: row.int("topic_id")?, content: row.text("content")?, reached: row.int("reached")? })
+    Ok(FanOut {
+        topic_id: row.int("topic_id")?,
+        content: row.text("content")?,
+        reached: row.int("reached")?,
+        created_at: row.time("created_at")?,
+    })
 }
 
 /// Begins a fan-out.
@@ -28,8 +36,9 @@ pub async fn insert(tx: &mut Tx, message_id: &str, topic_id: i64, content: &str)
 
 /// The fan-out of a message. `None` when it has ended.
 pub async fn find(tx: &mut Tx, message_id: &str) -> Result<Option<FanOut>, Error> {
-    let row =
-        tx.one("SELECT topic_id, content, reached FROM fan_outs WHERE message_id = $1", args![message_id]).await?;
+    let row = tx
+        .one("SELECT topic_id, content, reached, created_at FROM fan_outs WHERE message_id = $1", args![message_id])
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -47,6 +56,11 @@ pub async fn advance(tx: &mut Tx, message_id: &str, from: i64, to: Option<i64>) 
         None => tx.run("DELETE FROM fan_outs WHERE message_id = $1 AND reached = $2", args![message_id, from]).await?,
     };
     Ok(rows > 0)
+}
+
+/// Replaces the message of a fan-out under way.
+pub async fn set_content(tx: &mut Tx, message_id: &str, content: &str) -> Result<u64, Error> {
+    tx.run("UPDATE fan_outs SET content = $1 WHERE message_id = $2", args![content, message_id]).await
 }
 
 /// Takes a fan-out away, wherever it stands.

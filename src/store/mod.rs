@@ -15,6 +15,7 @@ pub mod deduplication;
 pub mod deleted_queues;
 pub mod dialect;
 pub mod dkim_keys;
+pub mod ended;
 mod error;
 pub mod fan_outs;
 pub mod feedback;

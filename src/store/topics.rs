@@ -20,7 +20,7 @@ pub struct Topic {
     pub tags: String,
 }
 
-fn read(row: &Row) -> Result<Topic, Error> {
+pub(super) fn read(row: &Row) -> Result<Topic, Error> {
     Ok(Topic {
         id: row.int("id")?,
         account: row.parsed("account")?,

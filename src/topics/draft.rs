@@ -9,6 +9,7 @@ use crate::store::subscriptions::Subscription;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::Notification;
 use crate::topics::message::Wordings;
+use crate::topics::protection::audit::Record;
 use crate::topics::signing::{Key, Version};
 use crate::topics::{Error, Publication};
 
@@ -25,6 +26,9 @@ pub(in crate::topics) struct Parts {
     pub base: String,
     /// Its number in a FIFO topic.
     pub sequence: Option<String>,
+    /// Whether the topic's data protection policy is still to be asked what may stand in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unscreened: bool,
 }
 
 /// A publication on its way.
@@ -33,6 +37,10 @@ pub(in crate::topics) struct Draft {
     pub parts: Parts,
     /// Whether it comes from the archive.
     pub replayed: bool,
+    /// Whether a data protection policy was asked.
+    pub screened: bool,
+    /// What such a policy tells of it.
+    pub audits: Vec<Record>,
     wordings: Wordings,
     signatures: BTreeMap<Protocol, (Version, String)>,
 }
@@ -41,15 +49,34 @@ impl Draft {
     /// Checks what is published, and gives it its id and time.
     pub fn new(publication: Publication, base: String, at: Timestamp) -> Result<Self, Error> {
         let wordings = publication.wordings()?;
-        let parts = Parts { id: ids::uuid(), at: at.micros(), publication, base, sequence: None };
-        Ok(Self { parts, replayed: false, wordings, signatures: BTreeMap::new() })
+        let (id, at) = (ids::uuid(), at.micros());
+        Ok(Self::of(Parts { id, at, publication, base, sequence: None, unscreened: false }, wordings))
     }
 
     /// Reads what [`Draft::content`] wrote.
     pub fn read(content: &str) -> Result<Self, store::Error> {
         let parts: Parts = serde_json::from_str(content).map_err(store::Error::corrupt)?;
         let wordings = parts.publication.wordings().map_err(store::Error::corrupt)?;
-        Ok(Self { parts, replayed: false, wordings, signatures: BTreeMap::new() })
+        Ok(Self::of(parts, wordings))
+    }
+
+    fn of(parts: Parts, wordings: Wordings) -> Self {
+        Self { parts, replayed: false, screened: false, audits: vec![], wordings, signatures: BTreeMap::new() }
+    }
+
+    /// Its texts: that for protocols in general first, then those of protocols.
+    pub fn texts(&self) -> impl Iterator<Item = (Option<Protocol>, &str)> {
+        self.wordings.all()
+    }
+
+    /// Puts other texts in the place of some. Signatures that were made are no longer good.
+    pub fn reword(&mut self, texts: BTreeMap<Option<Protocol>, String>) {
+        if texts.is_empty() {
+            return;
+        }
+        texts.into_iter().for_each(|(protocol, text)| self.wordings.set(protocol, text));
+        self.parts.publication.message = self.wordings.message(self.parts.publication.structure_json);
+        self.signatures.clear();
     }
 
     /// What is stored of it.

@@ -29,7 +29,7 @@ pub struct Notification {
     pub base: String,
     /// How it is signed.
     pub version: Version,
-    /// The signature; `None` where nobody needed one when it was published.
+    /// The signature; `None` where nobody needed one when it was published. Then the envelope has none either.
     pub signature: Option<String>,
     /// The place in a FIFO topic. Such a message is not signed, as on AWS.
     #[serde(default)]
@@ -87,9 +87,9 @@ impl Notification {
         }
         body.text("Message", &self.message);
         body.text("Timestamp", &Timestamp::from_micros(self.at).iso_millis());
-        if self.sequence.is_none() {
+        if let (None, Some(signature)) = (&self.sequence, &self.signature) {
             body.text("SignatureVersion", self.version.as_str());
-            body.text("Signature", self.signature.as_deref().unwrap_or_default());
+            body.text("Signature", signature);
             body.text("SigningCertURL", &key.url(&self.base));
         }
         body.raw("UnsubscribeURL", "");

@@ -18,6 +18,12 @@ pub enum Error {
     /// The topic's policy does not let our own mail publish to it.
     #[error("the topic's policy denies it")]
     Forbidden,
+    /// A data protection policy that cannot be had; the text says why.
+    #[error("data protection policy: {0}")]
+    DataProtection(String),
+    /// The data protection policy of the topic with this ARN denies what the message holds.
+    #[error("the data protection policy of {0} prohibits this message")]
+    Protected(String),
     /// As much work of the account waits as may.
     #[error("too much work of this account waits already")]
     Crowded,

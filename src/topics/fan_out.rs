@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::Arn;
-use crate::queues::{self, Outgoing, Queues, Targets};
+use crate::queues::{Outgoing, Queues, Targets};
 use crate::store::subscriptions::Subscription;
 use crate::store::{self, Tx, publications};
 use crate::topics::draft::Draft;
@@ -12,7 +12,8 @@ use crate::topics::job::{self, Job, Target};
 use crate::topics::rules::{Rules, content_id};
 use crate::topics::sieve::Sieve;
 use crate::topics::signing::Key;
-use crate::topics::{Attribute, Error, Value, attributes};
+use crate::topics::undelivered::{Refused, give_up};
+use crate::topics::{Attribute, Error, Value};
 
 /// The most attributes of a message in a queue.
 const ATTRIBUTES_MAX: usize = 10;
@@ -117,10 +118,14 @@ impl Fan<'_> {
                 outgoing.attributes.insert("Replayed".to_owned(), replayed);
             }
         } else {
-            let frame = frame.get_or_insert_with(|| self.notification(Protocol::Sqs).frame(self.key));
-            outgoing.body = frame.around(&format!("{}:{}", self.topic, to.uuid));
+            outgoing.body = self.enveloped(to, frame);
         }
         outgoing
+    }
+
+    fn enveloped(&self, to: &Subscription, frame: &mut Option<Frame>) -> String {
+        let frame = frame.get_or_insert_with(|| self.notification(Protocol::Sqs).frame(self.key));
+        frame.around(&format!("{}:{}", self.topic, to.uuid))
     }
 
     /// What a FIFO queue knows the message by. A replayed one has another id than it had at first, since the queue would
@@ -151,38 +156,12 @@ impl Fan<'_> {
         let answers = self.queues.deliver_each(tx, self.topic, each, targets).await?;
         for ((subscription, queue), refused) in subscriptions.into_iter().zip(answers) {
             let Some(error) = refused else { continue };
-            let (message, endpoint) = (&self.draft.parts.id, &subscription.endpoint);
-            tracing::warn!(message.id = message, endpoint, %error, "a subscribed queue did not take a message");
             let outgoing = self.outgoing(&subscription, &queue, &mut None);
-            to_dead_letters(tx, self.queues, &subscription.attributes, self.topic, outgoing).await?;
+            let envelope = || self.enveloped(&subscription, &mut None);
+            let (topic, message) = (self.topic, self.draft.parts.id.as_str());
+            let refused = Refused { topic, subscription: &subscription, message, why: &error };
+            give_up(tx, self.queues, &refused, outgoing, envelope).await?;
         }
         Ok(())
-    }
-}
-
-/// Hands a message that could not be delivered to the dead-letter queue of its subscription, when that has one. The
-/// message is given up when that queue does not take it either, as on AWS.
-pub(in crate::topics) async fn to_dead_letters(
-    tx: &mut Tx,
-    queues: &Queues,
-    subscription_attributes: &str,
-    topic: &Arn,
-    mut outgoing: Outgoing,
-) -> Result<bool, store::Error> {
-    let attributes = attributes::read(subscription_attributes)?;
-    let queue = attributes.get("RedrivePolicy").and_then(|redrive| attributes::dead_letter_queue(redrive, topic).ok());
-    let Some(queue) = queue else { return Ok(false) };
-    if !queue.resource.ends_with(".fifo") {
-        outgoing.deduplication_id = None;
-    } else if outgoing.deduplication_id.is_none() {
-        outgoing.deduplication_id = Some(content_id(&outgoing.body));
-    }
-    match queues.deliver_for(tx, topic, &queue, outgoing).await {
-        Ok(_) => Ok(true),
-        Err(queues::Error::Internal(error)) => Err(error),
-        Err(error) => {
-            tracing::warn!(queue = %queue, %error, "a dead-letter queue did not take a message");
-            Ok(false)
-        }
     }
 }

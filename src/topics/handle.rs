@@ -9,6 +9,7 @@ use crate::topics::Ways;
 use crate::topics::endpoint::Protocol;
 use crate::topics::limits::{Limits, Room};
 use crate::topics::permission::Policies;
+use crate::topics::protecting::Protections;
 use crate::topics::signing::Signer;
 use crate::workers::Compute;
 
@@ -22,6 +23,7 @@ struct Inner {
     queues: Queues,
     signer: Signer,
     policies: Policies,
+    protections: Protections,
     public_url: Option<String>,
     bound_url: String,
     room: Arc<Room>,
@@ -39,6 +41,7 @@ impl Inner {
             queues: self.queues.clone(),
             signer: self.signer.clone(),
             policies: Policies::default(),
+            protections: Protections::default(),
             public_url: self.public_url.clone(),
             bound_url: self.bound_url.clone(),
             room: self.room.clone(),
@@ -67,6 +70,7 @@ impl Topics {
             queues,
             signer,
             policies: Policies::default(),
+            protections: Protections::default(),
             public_url,
             bound_url: bound_url.into(),
             room: Arc::default(),
@@ -114,6 +118,10 @@ impl Topics {
 
     pub(in crate::topics) fn room(&self) -> &Room {
         &self.0.room
+    }
+
+    pub(in crate::topics) fn protections(&self) -> &Protections {
+        &self.0.protections
     }
 
     pub(in crate::topics) fn compute(&self) -> &Compute {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::base::AccountId;
 use crate::queues::message_attributes;
 use crate::topics::endpoint::Protocol;
 use crate::topics::error::AttributeFault;
@@ -32,6 +33,9 @@ pub struct Publication {
     pub trace_header: Option<String>,
     /// `scheme://host` as the caller named this server, for the links in the message; `None` where there is no caller.
     pub base_url: Option<String>,
+    /// Who publishes; `None` for this server itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<AccountId>,
 }
 
 impl Publication {
@@ -99,6 +103,29 @@ impl Wordings {
             return Err(Error::MessageEmpty);
         }
         Ok(Self { default, by_protocol })
+    }
+
+    /// All texts: that for protocols in general, and those of protocols.
+    pub(in crate::topics) fn all(&self) -> impl Iterator<Item = (Option<Protocol>, &str)> {
+        let own = self.by_protocol.iter().map(|(protocol, text)| (Some(*protocol), text.as_str()));
+        std::iter::once((None, self.default.as_str())).chain(own)
+    }
+
+    /// Puts another text in the place of one.
+    pub(in crate::topics) fn set(&mut self, protocol: Option<Protocol>, text: String) {
+        match protocol {
+            Some(protocol) => drop(self.by_protocol.insert(protocol, text)),
+            None => self.default = text,
+        }
+    }
+
+    /// The message that has these texts: one text, or a JSON object of several.
+    pub(in crate::topics) fn message(&self, structure_json: bool) -> String {
+        if !structure_json {
+            return self.default.clone();
+        }
+        let name = |protocol: Option<Protocol>| protocol.map_or("default", Protocol::as_str).to_owned();
+        Json::from_iter(self.all().map(|(protocol, text)| (name(protocol), text))).to_string()
     }
 
     /// The text that subscribers of `protocol` get.

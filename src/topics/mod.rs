@@ -19,6 +19,8 @@ pub mod message;
 pub mod page;
 mod permission;
 pub mod platform;
+mod protecting;
+mod protection;
 pub mod publish;
 mod replay;
 mod replaying;
@@ -31,6 +33,7 @@ pub mod subscription;
 mod subscription_attributes;
 mod sweep;
 pub mod topic;
+mod undelivered;
 mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};

@@ -1,6 +1,7 @@
 //! Publishing: a message gets its place in its topic, and is handed to a few subscriptions at once, in the publisher's
 //! transaction, or to many by a fan-out job. Nothing is signed inside a transaction.
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
@@ -11,14 +12,13 @@ use crate::store::{self, Tx, fan_outs, subscriptions, topic_archive, topic_order
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
 use crate::topics::fan_out::{Fan, Handout};
+use crate::topics::protection::{Policy, audit};
 use crate::topics::rules::{Rules, content_id};
 use crate::topics::sieve::{self, Sieve};
 use crate::topics::signing::{Key, Version};
 use crate::topics::topic::{find, hold};
 use crate::topics::{Error, Publication, Topics, attributes};
 use crate::workers::{self, SystemQueue};
-
-pub(in crate::topics) use crate::topics::fan_out::to_dead_letters;
 
 /// How many subscriptions are served in the publisher's transaction. More are served by a job.
 const AT_ONCE: u32 = 100;
@@ -43,6 +43,8 @@ struct Ahead {
     few: Option<Vec<Subscription>>,
     /// Those of other topics' subscriptions that have a filter policy.
     filtered: Vec<Subscription>,
+    /// What may stand in its messages.
+    protection: Option<Arc<Policy>>,
 }
 
 /// One of several messages, and what was made of it before the transaction.
@@ -69,24 +71,18 @@ impl Topics {
         topic: &Arn,
         publications: Vec<Publication>,
     ) -> Result<Vec<Result<Published, Error>>, Error> {
-        let Ahead { rules, protocols, few, filtered } = self.look_ahead(topic).await?;
+        let ahead = self.look_ahead(topic).await?;
+        let rules = ahead.rules;
         let steps = sieve::STEPS_MAX / u64::try_from(publications.len().max(1)).unwrap_or(1);
         let key = self.signer().key().await?;
         let mut answers = Vec::with_capacity(publications.len());
         let mut drafts = Vec::with_capacity(publications.len());
         for (n, publication) in publications.into_iter().enumerate() {
-            let draft = rules.check(&publication).and_then(|()| self.draft(publication)).and_then(|mut draft| {
-                if !rules.fifo {
-                    // This takes CPU time, and others wait for the transaction.
-                    draft.sign(topic, &key, rules.version, &protocols)?;
-                }
-                Ok(draft)
-            });
-            match draft {
+            match self.ready(topic, publication, &ahead, &key).await {
                 Ok(draft) => {
-                    let asked = few.as_ref().unwrap_or(&filtered);
+                    let asked = ahead.few.as_ref().unwrap_or(&ahead.filtered);
                     let mut sieve = Sieve::judged(self.compute(), &topic.account, asked, &draft, steps).await?;
-                    let made = match &few {
+                    let made = match &ahead.few {
                         Some(few) => Some(self.make(topic, rules, &key, &draft, few, &mut sieve).await?),
                         None => None,
                     };
@@ -127,6 +123,20 @@ impl Topics {
         Ok(self.publish_draft(tx, topic, draft, None, Sieve::default()).await?.message_id)
     }
 
+    /// A message that may be published: checked, screened by the topic's data protection policy, signed.
+    async fn ready(&self, topic: &Arn, publication: Publication, ahead: &Ahead, key: &Key) -> Result<Draft, Error> {
+        ahead.rules.check(&publication)?;
+        let mut draft = self.draft(publication)?;
+        if let Some(policy) = &ahead.protection {
+            self.screen(topic, policy, &mut draft).await?;
+        }
+        if !ahead.rules.fifo {
+            // This takes CPU time, and others wait for the transaction.
+            draft.sign(topic, key, ahead.rules.version, &ahead.protocols)?;
+        }
+        Ok(draft)
+    }
+
     fn draft(&self, publication: Publication) -> Result<Draft, Error> {
         let base = self.base_url(publication.base_url.as_deref());
         Draft::new(publication, base, self.clock().now())
@@ -134,21 +144,24 @@ impl Topics {
 
     /// What is needed before the transaction.
     async fn look_ahead(&self, topic: &Arn) -> Result<Ahead, Error> {
-        let arn = topic.clone();
+        let (arn, topics) = (topic.clone(), self.clone());
         self.store()
             .read(|tx| {
                 Box::pin(async move {
                     let topic = find(tx, &arn).await?;
                     let rules = Rules::of(&topic)?;
+                    let protection = topics.protection(&topic)?;
                     let names = subscriptions::enveloped(tx, topic.id).await?;
                     let protocols = names.iter().filter_map(|name| Protocol::parse(name)).collect();
-                    // A number is given in the transaction; and whether a replay is under way is seen there.
-                    let early = !rules.fifo && rules.archived_days.is_none();
+                    // A number is given in the transaction; and whether a replay is under way is seen there. What is looked at
+                    // once more on its way out is left to a job.
+                    let outbound = protection.as_ref().is_some_and(|policy| policy.has_outbound());
+                    let early = !rules.fifo && rules.archived_days.is_none() && !outbound;
                     let few =
                         if early { subscriptions::confirmed(tx, topic.id, 0, AT_ONCE + 1).await? } else { vec![] };
                     let few = Some(few).filter(|few| early && few.len() <= AT_ONCE as usize);
                     let filtered = if early { vec![] } else { subscriptions::filtered(tx, topic.id, AT_ONCE).await? };
-                    Ok::<_, Error>(Ahead { rules, protocols, few, filtered })
+                    Ok::<_, Error>(Ahead { rules, protocols, few, filtered, protection })
                 })
             })
             .await
@@ -210,6 +223,15 @@ impl Topics {
         let published = Published { message_id: draft.parts.id.clone(), sequence_number: draft.parts.sequence.clone() };
         if rules.archived_days.is_some() {
             topic_archive::insert(tx, row.id, Timestamp::from_micros(draft.parts.at), &draft.content()?).await?;
+        }
+        audit::tell(tx, &draft.audits).await?;
+        if let Some(policy) = self.protection(&row)? {
+            // What nobody has looked at, such as an event of a mail, is looked at by the job.
+            draft.parts.unscreened = !draft.screened;
+            if policy.has_outbound() || draft.parts.unscreened {
+                fan_out_later(tx, &row, &draft).await?;
+                return Ok(published);
+            }
         }
         match made {
             // Still good: the topic has not got an archive meanwhile, of which a replay may be under way.

@@ -5,7 +5,7 @@ use crate::base::{AccountId, Arn, Region, Timestamp, ids};
 use crate::queues;
 use crate::store::subscriptions::{self, NewSubscription, State, Subscription};
 use crate::store::topics::Topic;
-use crate::store::{Tx, topics};
+use crate::store::{Tx, ended, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::confirmation::{self, Asked, Kind};
 use crate::topics::endpoint::{self, Protocol};
@@ -149,7 +149,8 @@ impl Topics {
     }
 
     /// Ends a subscription. An HTTP endpoint or mail address is told, with a token that restores the subscription within two days. One
-    /// that is not there counts as ended.
+    /// that is not there counts as ended. What was published before is delivered still, unless the endpoint itself wants no
+    /// more.
     pub async fn unsubscribe(&self, subscription: &Arn, by: By, base_url: Option<&str>) -> Result<(), Error> {
         let (topics, arn, named) = (self.clone(), subscription.clone(), base_url.map(str::to_owned));
         self.store()
@@ -162,6 +163,9 @@ impl Topics {
                     };
                     if by == By::Link && there.authenticated {
                         return Err(Error::UnsubscribeNeedsOwner);
+                    }
+                    if by == By::Owner {
+                        ended::keep_subscription(tx, there.id).await?;
                     }
                     let asks = Protocol::parse(&there.protocol).filter(|protocol| protocol.needs_confirmation());
                     let Some(protocol) = asks.filter(|_| there.state == State::Confirmed) else {

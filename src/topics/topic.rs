@@ -1,14 +1,14 @@
 //! Topics themselves: create, delete, list, attributes, tags.
 use crate::base::{AccountId, Arn, Region};
 use crate::store::topics::Topic;
-use crate::store::{Tx, replays, subscriptions, topics};
+use crate::store::{Tx, ended, replays, subscriptions, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
 use crate::topics::page::{self, Page};
 use crate::topics::permission::default_policy;
 use crate::topics::replay::status;
 use crate::topics::rules::{Rules, SUFFIX};
-use crate::topics::{Error, Topics, archive};
+use crate::topics::{Error, Topics, archive, protecting};
 
 /// How many tags a topic may have (SNS).
 const TAGS_MAX: usize = 50;
@@ -30,7 +30,12 @@ pub struct NewTopic {
 
 impl Topics {
     /// Makes a topic, or finds the one that is there already with the same attributes and tags.
-    pub async fn create(&self, mut new: NewTopic) -> Result<Arn, Error> {
+    pub async fn create(&self, new: NewTopic) -> Result<Arn, Error> {
+        self.create_protected(new, "").await
+    }
+
+    /// Makes a topic with a data protection policy, or finds the one that is there already with the same.
+    pub async fn create_protected(&self, mut new: NewTopic, protection: &str) -> Result<Arn, Error> {
         new.attributes.iter_mut().for_each(|(name, value)| attributes::make_plain(name, value));
         let fifo = match new.attributes.remove("FifoTopic").as_deref() {
             Some("true") => true,
@@ -51,13 +56,17 @@ impl Topics {
         // Publishing needs the key inside a transaction, where it cannot be made: so there is no topic without a key.
         self.signer().key().await?;
         let arn = Arn::new("sns", &new.region, &new.account, new.name.as_str());
+        if let Some(policy) = self.checked_protection(&arn, protection)? {
+            check_archive(&new.attributes, true)?;
+            new.attributes.insert(protecting::NAME.to_owned(), policy);
+        }
         let full = self.no_more_topics(&new.account, &new.region, fifo).await?;
         self.store().write(move |tx| Box::pin(async move { insert(tx, &new, full).await })).await?;
         Ok(arn)
     }
 
-    /// Takes a topic away with its subscriptions. Deliveries under way find their subscription gone and end. A topic that
-    /// is not there counts as taken away; one with an archive stays until its ArchivePolicy is taken away.
+    /// Takes a topic away with its subscriptions. What was published before is delivered to who was subscribed then. A topic
+    /// that is not there counts as taken away; one with an archive stays until its ArchivePolicy is taken away.
     pub async fn delete(&self, topic: &Arn) -> Result<(), Error> {
         let arn = topic.clone();
         self.store()
@@ -66,6 +75,7 @@ impl Topics {
                     match find(tx, &arn).await {
                         Ok(topic) if Rules::of(&topic)?.archived_days.is_some() => Err(Error::Archived),
                         Ok(topic) => {
+                            ended::keep_topic(tx, topic.id).await?;
                             subscriptions::delete_of_topic(tx, topic.id).await?;
                             topics::delete(tx, topic.id).await?;
                             Ok(())
@@ -107,6 +117,7 @@ impl Topics {
             })
             .await?;
         let mut all = attributes::read(&topic.attributes)?;
+        all.remove(protecting::NAME);
         let delivery = policy::describe_topic(all.get("DeliveryPolicy").map(String::as_str));
         for (name, value) in [
             ("TopicArn", arn(&topic).to_string()),
@@ -146,6 +157,7 @@ impl Topics {
                         }
                     } else {
                         all.insert(name, value);
+                        check_archive(&all, all.contains_key(protecting::NAME))?;
                     }
                     topics::set_attributes(tx, topic.id, &attributes::write(&all)).await?;
                     Ok(())
@@ -200,6 +212,16 @@ pub(in crate::topics) async fn hold(tx: &mut Tx, arn: &Arn) -> Result<Topic, Err
 /// A topic's ARN.
 pub(in crate::topics) fn arn(topic: &Topic) -> Arn {
     Arn::new("sns", &topic.region, &topic.account, topic.name.as_str())
+}
+
+/// A topic has either an archive, which keeps messages as they were published, or a data protection policy. On AWS the first is
+/// for FIFO topics, the second for standard ones.
+fn check_archive(all: &Attributes, protected: bool) -> Result<(), Error> {
+    if protected && all.contains_key("ArchivePolicy") {
+        let why = "not supported for topics with a data protection policy".to_owned();
+        return Err(Error::AttributeValue("ArchivePolicy", why));
+    }
+    Ok(())
 }
 
 async fn insert(tx: &mut Tx, new: &NewTopic, full: Option<Error>) -> Result<(), Error> {

@@ -99,6 +99,40 @@ both_engines! {
         assert_eq!(text(&body(&b.received("dead").await[0]), "Message"), "hello");
     }
 
+    async fn what_is_there_and_what_is_not_decides_as_on_aws(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t", &[]).await;
+        for (name, policy, scope) in [
+            ("absent", r#"{"a":[{"exists":false}]}"#, "MessageAttributes"),
+            ("present", r#"{"a":[{"exists":true}]}"#, "MessageAttributes"),
+            ("filled", r#"{"a":[{"exists":true}]}"#, "MessageBody"),
+            ("plain", r#"{"$or":[{"prefix":"x"},{"suffix":"y"}]}"#, "MessageBody"),
+        ] {
+            let queue = b.queue(name).await;
+            let attributes = [("FilterPolicy", policy), ("FilterPolicyScope", scope)];
+            b.subscribe(&topic, "sqs", &queue, &attributes).await;
+        }
+        let text = |value: &str| Attribute { data_type: "String".to_owned(), value: Value::Text(value.to_owned()) };
+        let binary = Attribute { data_type: "Binary".to_owned(), value: Value::Binary(vec![1]) };
+        for (message, attributes, wanted) in [
+            (r#"{"a":null}"#, vec![], vec![]),
+            (r#"{"a":""}"#, vec![("a", binary)], vec![]),
+            (r#"{"a":0}"#, vec![("a", text("v"))], vec!["present", "filled"]),
+            ("{}", vec![("b", text("v"))], vec!["absent"]),
+            (r#"{"$or":"any y"}"#, vec![], vec!["plain"]),
+        ] {
+            let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let publication = Publication { message: message.to_owned(), attributes, ..Publication::default() };
+            b.topics.publish(&topic, publication).await.expect("published");
+            for name in ["absent", "present", "filled", "plain"] {
+                let got = b.received(name).await.len();
+                assert_eq!(got, usize::from(wanted.contains(&name)), "{name}: {message}");
+            }
+        }
+        let bad = b.wish(&topic, "sqs", &b.queue("bad").await, &[("FilterPolicy", r#"{"$or":[{"a":["x"]}]}"#)]);
+        assert!(matches!(b.topics.subscribe(bad).await, Err(Error::AttributeValue("FilterPolicy", _))));
+    }
+
     async fn subscribing_twice_finds_the_same_subscription(engine: Engine) {
         let b = bench(engine).await;
         let topic = b.topic("t", &[]).await;

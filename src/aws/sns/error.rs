@@ -100,6 +100,8 @@ impl From<topics::Error> for SnsError {
         match error {
             E::TopicMissing => Self::not_found("Topic does not exist"),
             E::TopicName => Self::parameter("Topic Name"),
+            E::DataProtection(why) => Self::parameter(format_args!("DataProtectionPolicy Reason: {why}")),
+            E::Protected(topic) => Self::Refused(AUTHORIZATION, protected_text(&topic)),
             E::Crowded => Self::Refused(THROTTLED, "Rate exceeded".to_owned()),
             E::Archived | E::Forbidden | E::Label | E::LabelTaken | E::Account | E::PolicyScope => of_policy(error),
             E::FifoAttribute(_) | E::FifoProtocol(_) => of_fifo(error),
@@ -154,6 +156,11 @@ impl From<topics::Error> for SnsError {
             E::Signing(_) | E::Client(_) | E::Mail(_) | E::Queue(_) | E::Internal(_) => Self::Internal(error),
         }
     }
+}
+
+/// Made after what AWS logs of a delivery that is denied; what it tells publishers is not known.
+fn protected_text(topic: &str) -> String {
+    format!("The topic's data protection policy prohibits this message from being published to {topic}")
 }
 
 fn of_phone(error: topics::Error) -> SnsError {

@@ -1,5 +1,6 @@
 //! Amazon SNS on the wire: Query in, XML out.
 mod arn;
+mod data_protection;
 mod device;
 mod error;
 mod permission;
@@ -51,6 +52,7 @@ static OPERATIONS: &[Operation] = operations! {
     DeletePlatformApplication => platform::delete_platform_application,
     DeleteSMSSandboxPhoneNumber => sms_sandbox::delete_sms_sandbox_phone_number,
     DeleteTopic => topic::delete_topic,
+    GetDataProtectionPolicy => data_protection::get_data_protection_policy,
     GetEndpointAttributes => device::get_endpoint_attributes,
     GetPlatformApplicationAttributes => platform::get_platform_application_attributes,
     GetSMSAttributes => sms::get_sms_attributes,
@@ -69,6 +71,7 @@ static OPERATIONS: &[Operation] = operations! {
     OptInPhoneNumber => sms::opt_in_phone_number,
     Publish => publish::publish,
     PublishBatch => publish_batch::publish_batch,
+    PutDataProtectionPolicy => data_protection::put_data_protection_policy,
     RemovePermission => permission::remove_permission,
     SetEndpointAttributes => device::set_endpoint_attributes,
     SetPlatformApplicationAttributes => platform::set_platform_application_attributes,

@@ -76,6 +76,7 @@ pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) 
         deduplication_id: input.message_deduplication_id,
         trace_header: caller.trace_header.clone(),
         base_url: Some(caller.endpoint.clone()),
+        publisher: Some(caller.account.clone()),
     };
     let published = services.topics.publish_each(&topic, vec![publication]).await?.into_iter().next();
     let published = published.unwrap_or(Err(Error::MessageEmpty))?;

@@ -87,6 +87,7 @@ pub async fn publish_batch(
             deduplication_id: entry.message_deduplication_id,
             trace_header: caller.trace_header.clone(),
             base_url: Some(caller.endpoint.clone()),
+            publisher: Some(caller.account.clone()),
         });
     }
     if publications.iter().map(Publication::bytes).sum::<usize>() > MAX_BYTES {

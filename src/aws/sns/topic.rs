@@ -33,9 +33,6 @@ pub async fn create_topic(
     caller: &Caller,
     input: CreateTopicInput,
 ) -> Result<CreateTopicResponse, SnsError> {
-    if input.data_protection_policy.is_some_and(|policy| !policy.is_empty()) {
-        return Err(SnsError::parameter("DataProtectionPolicy Reason: not supported by this server"));
-    }
     let new = NewTopic {
         account: caller.account.clone(),
         region: caller.region.clone(),
@@ -43,7 +40,8 @@ pub async fn create_topic(
         attributes: input.attributes,
         tags: tags(input.tags),
     };
-    let arn = services.topics.create(new).await.map_err(SnsError::in_attributes)?;
+    let protection = input.data_protection_policy.unwrap_or_default();
+    let arn = services.topics.create_protected(new, &protection).await.map_err(SnsError::in_attributes)?;
     Ok(CreateTopicResponse { topic_arn: arn.to_string() })
 }
 

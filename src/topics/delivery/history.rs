@@ -1,7 +1,23 @@
 //! The attempts to deliver, for an operator to read.
+use rand::Rng;
+
 use crate::base::Arn;
 use crate::store::publications::{self, Attempt};
+use crate::store::{self, Tx};
 use crate::topics::{Error, Topics};
+
+/// The newest attempts of a subscription that are kept, and how many attempts go by until the older ones are dropped.
+const ATTEMPTS_KEPT: u32 = 1_000;
+const TRIM_EVERY: u32 = 100;
+
+/// Keeps an attempt.
+pub(in crate::topics) async fn keep(tx: &mut Tx, attempt: &Attempt) -> Result<(), store::Error> {
+    publications::insert_attempt(tx, attempt).await?;
+    if rand::rng().random_ratio(1, TRIM_EVERY) {
+        publications::trim_attempts(tx, &attempt.subscription, ATTEMPTS_KEPT).await?;
+    }
+    Ok(())
+}
 
 impl Topics {
     /// The newest attempts to deliver to `to` (a subscription's ARN, a phone number, the ARN of a device's endpoint or of an

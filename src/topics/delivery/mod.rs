@@ -3,7 +3,7 @@ mod bus;
 mod carry;
 mod direct;
 mod function_event;
-mod history;
+pub(in crate::topics) mod history;
 mod letter;
 mod parcel;
 pub mod policy;

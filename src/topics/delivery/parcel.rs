@@ -5,6 +5,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::base::Arn;
+use crate::store::ended;
 use crate::store::publications;
 use crate::store::subscriptions::{self, State, Subscription};
 use crate::store::topics::{self, Topic};
@@ -55,10 +56,21 @@ impl Parcel {
 }
 
 impl Found {
-    /// Reads what a job needs. `None` when its subscription is gone: then nothing is left to do.
+    /// Reads what a job needs. What was published to a subscription before it ended is delivered as it was then. `None`
+    /// when nothing is left to do.
     pub async fn read(tx: &mut Tx, uuid: &str, message: Option<&str>) -> Result<Option<Self>, store::Error> {
-        let Some(subscription) = subscriptions::by_uuid(tx, uuid).await? else { return Ok(None) };
-        let Some(topic) = topics::by_id(tx, subscription.topic_id).await? else { return Ok(None) };
+        let there = subscriptions::by_uuid(tx, uuid).await?;
+        let ended = match &there {
+            Some(there) if there.state != State::Unsubscribed => None,
+            _ if message.is_none() => None,
+            _ => ended::subscription(tx, uuid).await?,
+        };
+        let Some(subscription) = ended.or(there) else { return Ok(None) };
+        let topic = match topics::by_id(tx, subscription.topic_id).await? {
+            None => ended::topic(tx, subscription.topic_id).await?,
+            there => there,
+        };
+        let Some(topic) = topic else { return Ok(None) };
         let publication = match message {
             Some(message) => publications::content(tx, message).await?,
             None => None,

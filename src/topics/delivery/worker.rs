@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use rand::Rng;
 
 use crate::base::{Instant, Timestamp};
 use crate::queues::Outgoing;
@@ -12,6 +11,7 @@ use crate::store::{self, throttles};
 use crate::topics::delivery::bus;
 use crate::topics::delivery::carry::{Tried, carry};
 use crate::topics::delivery::direct;
+use crate::topics::delivery::history;
 use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::delivery::policy::Effective;
 use crate::topics::delivery::post::Poster;
@@ -19,8 +19,8 @@ use crate::topics::delivery::signed;
 use crate::topics::delivery::traffic::{Place, Traffic};
 use crate::topics::delivery::verdict::Verdict;
 use crate::topics::job::{BusEvent, Direct, Job, Target};
-use crate::topics::publish::to_dead_letters;
 use crate::topics::topic;
+use crate::topics::undelivered::to_dead_letters;
 use crate::topics::{Error, Topics};
 use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work};
 
@@ -28,9 +28,6 @@ use crate::workers::{Claim, Finish, Outcome, Reason, SystemQueue, Work};
 const OWN_FAULT_DELAY: Duration = Duration::from_secs(10);
 /// How long a message is tried at the most (SNS: 23 days).
 const TRIED_FOR: Duration = Duration::from_secs(23 * 86_400);
-/// The newest attempts of a subscription that are kept, and how many attempts go by until the older ones are dropped.
-const ATTEMPTS_KEPT: u32 = 1_000;
-const TRIM_EVERY: u32 = 100;
 /// Workers of the pool where nobody says how many.
 const WORKERS: usize = 750;
 
@@ -236,16 +233,12 @@ impl Deliverer {
         let outcome = if has_queue { Outcome::Done } else { outcome };
         let ended = outcome == Outcome::Done;
         let queues = self.topics.queues().clone();
-        let trim = rand::rng().random_ratio(1, TRIM_EVERY);
         Finish::with(outcome, move |tx| {
             Box::pin(async move {
                 if let Some(effect) = tried.effect {
                     effect(tx).await?;
                 }
-                publications::insert_attempt(tx, &attempt).await?;
-                if trim {
-                    publications::trim_attempts(tx, &attempt.subscription, ATTEMPTS_KEPT).await?;
-                }
+                history::keep(tx, &attempt).await?;
                 let Some(Carried { job, found, parcel }) = carried else { return Ok(()) };
                 if has_queue {
                     let outgoing = Outgoing { body: parcel.into_text(), ..Outgoing::default() };

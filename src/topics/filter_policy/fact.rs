@@ -20,8 +20,6 @@ pub enum Fact<'a> {
     Flag(bool),
     /// `null`.
     Null,
-    /// Something that is there and equals nothing: bytes.
-    Opaque,
 }
 
 impl Fact<'_> {
@@ -31,7 +29,6 @@ impl Fact<'_> {
             Self::Number(number, text) => Fact::Number(number, text),
             Self::Flag(flag) => Fact::Flag(flag),
             Self::Null => Fact::Null,
-            Self::Opaque => Fact::Opaque,
         }
     }
 
@@ -40,7 +37,16 @@ impl Fact<'_> {
         match self {
             Self::Text(text) => text.len(),
             Self::Number(_, text) => text.len(),
-            Self::Flag(_) | Self::Null | Self::Opaque => 0,
+            Self::Flag(_) | Self::Null => 0,
+        }
+    }
+
+    /// Whether it is a value at all: neither `null` nor an empty text.
+    pub(super) fn is_something(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty(),
+            Self::Null => false,
+            Self::Number(..) | Self::Flag(_) => true,
         }
     }
 }
@@ -55,23 +61,20 @@ pub enum Facts {
 }
 
 impl Facts {
-    /// The values of message attributes. A `String.Array` that is no JSON array has no values.
+    /// The values of message attributes. A `String.Array` that is no JSON array has no values. Binary attributes are not
+    /// compared, and so they are not there (SNS developer guide, "Filter policy constraints").
     pub fn of_attributes(attributes: &MessageAttributes) -> Self {
         let values = |attribute: &Attribute| match &attribute.value {
-            Value::Binary(_) => vec![Fact::Opaque],
-            Value::Text(text) if attribute.data_type == "String.Array" => match serde_json::from_str(text) {
-                Ok(Json::Array(elements)) => elements.iter().filter_map(leaf).map(Fact::owned).collect(),
-                _ => vec![],
-            },
-            Value::Text(text) if attribute.data_type.split('.').next() == Some("Number") => {
-                let number = text.parse().ok().and_then(Number::new);
-                vec![
-                    number.map_or_else(|| Fact::Text(text.clone().into()), |number| Fact::Number(number, text.clone())),
-                ]
-            }
-            Value::Text(text) => vec![Fact::Text(text.clone().into())],
+            Value::Binary(_) => None,
+            Value::Text(text) => Some(values(&attribute.data_type, text)),
         };
-        Self::Attributes(attributes.iter().map(|(name, attribute)| (name.clone(), values(attribute))).collect())
+        let all = attributes.iter().filter_map(|(name, attribute)| Some((name.clone(), values(attribute)?)));
+        Self::Attributes(all.collect())
+    }
+
+    /// Whether there is nothing that could be compared. An empty body is one all the same.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self, Self::Attributes(all) if all.is_empty())
     }
 
     /// The values of a JSON object, by names joined with dots. `None` for a body that is no JSON object.
@@ -98,6 +101,22 @@ impl Facts {
             }
         }
     }
+}
+
+/// The values of one attribute.
+fn values(data_type: &str, text: &str) -> Vec<Fact<'static>> {
+    let plain = || vec![Fact::Text(text.to_owned().into())];
+    if data_type == "String.Array" {
+        return match serde_json::from_str(text) {
+            Ok(Json::Array(elements)) => elements.iter().filter_map(leaf).map(Fact::owned).collect(),
+            _ => vec![],
+        };
+    }
+    if data_type.split('.').next() == Some("Number") {
+        let number = text.parse().ok().and_then(Number::new);
+        return number.map_or_else(plain, |number| vec![Fact::Number(number, text.to_owned())]);
+    }
+    plain()
 }
 
 /// Finds the values under all names in one walk, in an object or in the objects of an array. SNS does not tell a dot in a

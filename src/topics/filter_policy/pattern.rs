@@ -24,7 +24,7 @@ pub(super) enum Pattern {
     IgnoreCase(String),
     /// A number within these bounds.
     Numeric(Vec<(Comparison, Number)>),
-    /// The name is there, or is not.
+    /// The name is there with a value that is neither `null` nor empty, or is not there.
     Exists(bool),
     /// An IP address of this network.
     Network(IpNet),
@@ -80,8 +80,8 @@ impl Pattern {
     pub fn matches(&self, facts: Option<&[Fact<'_>]>, budget: &mut Budget) -> Result<bool, Spent> {
         budget.spend(1)?;
         match (self, facts) {
-            (Self::Exists(wanted), facts) => return Ok(*wanted == facts.is_some()),
-            (_, None) => return Ok(false),
+            (Self::Exists(wanted), None) => return Ok(!wanted),
+            (Self::Exists(false), Some(_)) | (_, None) => return Ok(false),
             (pattern, Some(facts)) => {
                 for fact in facts {
                     budget.spend(pattern.steps(fact))?;
@@ -111,7 +111,7 @@ impl Pattern {
         };
         match self {
             Self::Exactly(plain) => plain.is(fact),
-            Self::AnythingBut(plains) => *fact != Fact::Opaque && !plains.iter().any(|plain| plain.is(fact)),
+            Self::AnythingBut(plains) => !plains.iter().any(|plain| plain.is(fact)),
             Self::Unlike(patterns) => text.is_some() && !patterns.iter().any(|pattern| pattern.matches_one(fact)),
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix.as_str())),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix.as_str())),
@@ -120,7 +120,7 @@ impl Pattern {
                 Fact::Number(number, _) => bounds.iter().all(|(comparison, bound)| comparison.holds(*number, *bound)),
                 _ => false,
             },
-            Self::Exists(wanted) => *wanted,
+            Self::Exists(wanted) => *wanted && fact.is_something(),
             Self::Network(network) => {
                 text.and_then(|text| text.parse::<IpAddr>().ok()).is_some_and(|address| network.contains(&address))
             }

@@ -102,6 +102,10 @@ impl FilterPolicy {
     /// When there are not steps enough: what is compared is the values that the policy names, each with each pattern of
     /// its name.
     pub fn matches(&self, facts: &Facts, budget: &mut Budget) -> Result<bool, Spent> {
+        // That a name is missing counts only where something else is there.
+        if facts.is_bare() && !self.names.is_empty() {
+            return Ok(false);
+        }
         let found = facts.under(&self.names, budget)?;
         let found: Vec<Option<&[Fact<'_>]>> = found.iter().map(Option::as_deref).collect();
         self.root.matches(&found, budget)
@@ -196,12 +200,46 @@ fn any<T>(all: &[T], mut passes: impl FnMut(&T) -> Result<bool, Spent>) -> Resul
     Ok(false)
 }
 
-/// The alternatives of an `$or`: an array of objects under that name. Anything else under it is a plain name.
+/// The alternatives of an `$or`: an array of two or more objects under that name, none of which has an operator's name. With
+/// anything else under it `$or` is a plain name.
 fn alternatives<'a>(key: &str, several: &'a [Json]) -> Option<Vec<&'a Map<String, Json>>> {
-    if key != "$or" {
+    if key != "$or" || several.len() < 2 {
         return None;
     }
-    several.iter().map(Json::as_object).collect()
+    let alternative = |one: &'a Json| one.as_object().filter(|object| !object.keys().any(|key| reserved(key)));
+    several.iter().map(alternative).collect()
+}
+
+/// Names of operators, those to come included: they say that an object is a pattern (EventBridge's open source Ruler, whose
+/// patterns these are: README, "The "$or" Primitive").
+fn reserved(name: &str) -> bool {
+    const NAMES: [&str; 24] = [
+        "exactly",
+        "equals-ignore-case",
+        "prefix",
+        "suffix",
+        "anything-but",
+        "exists",
+        "wildcard",
+        "numeric",
+        "cidr",
+        "=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "regex",
+        "not-wildcard",
+        "not-equals-ignore-case",
+        "date-after",
+        "date-on-or-after",
+        "date-before",
+        "date-on-or-before",
+        "in-date-range",
+        "ip-address-in-range",
+        "ip-address-not-in-range",
+    ];
+    NAMES.contains(&name)
 }
 
 /// SNS's measure: numbers of patterns multiply, each counts as often as it is deep; alternatives add up.

@@ -21,6 +21,7 @@ fn order() -> Facts {
         ("source_ip", attribute("String", "10.0.0.7")),
         ("odd", attribute("String.Array", "soccer")),
         ("picture", Attribute { data_type: "Binary".to_owned(), value: Value::Binary(vec![1]) }),
+        ("$or", attribute("String", "or either")),
     ];
     Facts::of_attributes(&all.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>())
 }
@@ -78,7 +79,8 @@ fn every_operator_lets_the_right_messages_pass() {
         (json!({"store": [{"exists": true}]}), true),
         (json!({"store": [{"exists": false}]}), false),
         (json!({"missing": [{"exists": false}]}), true),
-        (json!({"picture": [{"exists": true}]}), true),
+        (json!({"picture": [{"exists": true}]}), false),
+        (json!({"picture": [{"exists": false}]}), true),
         (json!({"picture": [{"anything-but": ["a"]}]}), false),
         (json!({"source_ip": [{"cidr": "10.0.0.0/24"}]}), true),
         (json!({"source_ip": [{"cidr": "10.0.1.0/24"}]}), false),
@@ -90,12 +92,38 @@ fn every_operator_lets_the_right_messages_pass() {
         (json!({"customer_interests": [false]}), false),
         (json!({"customer_interests": [{"anything-but": ["rugby"]}]}), true),
         (json!({"odd": ["soccer"]}), false),
+        (json!({"odd": [{"exists": true}]}), false),
+        (json!({"price_usd": [{"prefix": "210"}]}), false),
+        (json!({"store": [{"numeric": ["=", 1]}]}), false),
         (json!({"$or": [{"store": ["other"]}, {"price_usd": [{"numeric": [">", 100]}]}]}), true),
         (json!({"$or": [{"store": ["other"]}, {"price_usd": [{"numeric": [">", 900]}]}]}), false),
         (json!({"store": ["other"], "$or": [{"price_usd": [210.75]}, {"missing": ["x"]}]}), false),
+        (json!({"$or": [{"prefix": "or"}, {"suffix": "either"}]}), true),
+        (json!({"$or": [{"prefix": "x"}, {"exists": false}]}), false),
+        (json!({"$or": ["or either"]}), true),
+        (json!({"$or": [{"exists": true}]}), true),
     ] {
         assert_eq!(passes(&policy), wanted, "{policy}");
     }
+}
+
+/// "exists: false only matches if at least one attribute is present" (SNS developer guide, "Key matching"); attributes that
+/// are not compared are none.
+#[test]
+fn that_a_name_is_missing_counts_beside_others_only() {
+    let policy = json!({"missing": [{"exists": false}]}).to_string();
+    let policy = FilterPolicy::parse(&policy, Scope::Attributes).expect("a good policy");
+    let of = |all: &[(&str, Attribute)]| {
+        let all = all.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>();
+        policy.matches(&Facts::of_attributes(&all), &mut steps()).expect("steps enough")
+    };
+    let picture = ("picture", Attribute { data_type: "Binary".to_owned(), value: Value::Binary(vec![1]) });
+    assert!(!of(&[]));
+    assert!(!of(std::slice::from_ref(&picture)));
+    assert!(of(&[picture, ("store", attribute("String", "x"))]));
+    assert!(!of(&[("missing", attribute("String", "x"))]));
+    let all = FilterPolicy::parse("{}", Scope::Attributes).expect("a good policy");
+    assert_eq!(all.matches(&Facts::of_attributes(&BTreeMap::new()), &mut steps()), Ok(true));
 }
 
 #[test]
@@ -104,6 +132,10 @@ fn bodies_are_looked_into() {
         "store": {"name": "example_corp", "place": {"city": "Oslo"}},
         "lines": [{"sku": "a", "count": 1}, {"sku": "b", "count": 20}],
         "paid": true,
+        "nothing": null,
+        "empty": "",
+        "none": [],
+        "some": [null, "", 0],
     });
     for (policy, wanted) in [
         (json!({"store": {"name": ["example_corp"]}}), true),
@@ -117,6 +149,15 @@ fn bodies_are_looked_into() {
         (json!({"paid": ["true"]}), false),
         (json!({"store": {"$or": [{"name": ["x"]}, {"place": {"city": ["Oslo"]}}]}}), true),
         (json!({"store": {"owner": [{"exists": false}]}}), true),
+        (json!({"nothing": [{"exists": true}]}), false),
+        (json!({"empty": [{"exists": true}]}), false),
+        (json!({"none": [{"exists": true}]}), false),
+        (json!({"some": [{"exists": true}]}), true),
+        (json!({"nothing": [{"exists": false}]}), false),
+        (json!({"empty": [{"exists": false}]}), false),
+        (json!({"none": [{"exists": false}]}), true),
+        (json!({"nothing": [null]}), true),
+        (json!({"empty": [""]}), true),
     ] {
         assert_eq!(body_passes(&policy, &body), wanted, "{policy}");
     }
@@ -133,6 +174,9 @@ fn bad_policies_are_refused_in_awss_words() {
         (json!({"a": [{"prefix": "x", "suffix": "y"}]}), "Only one key allowed in match expression"),
         (json!({"a": [{"prefix": 1}]}), "prefix match pattern must be a string"),
         (json!({"a": [{"wildcard": "x*"}]}), "Unrecognized match type wildcard"),
+        (json!({"$or": [{"store": ["x"]}]}), "Unrecognized match type store"),
+        (json!({"$or": [{"store": ["x"]}, {"prefix": ["x"]}]}), "Unrecognized match type store"),
+        (json!({"$or": [{"store": ["x"]}, "x"]}), "Unrecognized match type store"),
         (json!({"a": [{"exists": "yes"}]}), "exists match pattern must be either true or false."),
         (json!({"a": [{"anything-but": {"numeric": [1]}}]}), "Unsupported anything-but pattern: numeric"),
         (json!({"a": [{"anything-but": {"prefix": []}}]}), "Empty arrays are not allowed"),

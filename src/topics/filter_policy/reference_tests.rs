@@ -25,7 +25,7 @@ fn values<'a>(body: &'a Json, path: &[String], found: &mut Vec<&'a Json>) {
 }
 
 fn alternatives(key: &str, value: &Json) -> bool {
-    key == "$or" && value.as_array().is_some_and(|all| all.iter().all(Json::is_object))
+    key == "$or" && value.as_array().is_some_and(|all| all.len() > 1 && all.iter().all(Json::is_object))
 }
 
 fn passes(policy: &Map<String, Json>, body: &Json, path: &[String]) -> bool {
@@ -48,8 +48,10 @@ fn passes(policy: &Map<String, Json>, body: &Json, path: &[String]) -> bool {
 }
 
 fn one_matches(pattern: &Json, found: &[&Json]) -> bool {
-    if let Some(wanted) = pattern.get("exists").and_then(Json::as_bool) {
-        return wanted != found.is_empty();
+    match pattern.get("exists").and_then(Json::as_bool) {
+        Some(true) => return found.iter().any(|value| !value.is_null() && value.as_str() != Some("")),
+        Some(false) => return found.is_empty(),
+        None => {}
     }
     found.iter().any(|value| matches(pattern, value))
 }
@@ -173,7 +175,7 @@ fn policy() -> impl Strategy<Value = Json> {
     });
     let flat =
         prop::collection::btree_map(name(), node, 1..3).prop_map(|map| Json::Object(map.into_iter().collect())).boxed();
-    (flat.clone(), prop::option::of(prop::collection::vec(flat, 1..3))).prop_map(|(mut flat, or)| {
+    (flat.clone(), prop::option::of(prop::collection::vec(flat, 2..4))).prop_map(|(mut flat, or)| {
         if let (Some(object), Some(or)) = (flat.as_object_mut(), or) {
             object.insert("$or".to_owned(), Json::from(or));
         }

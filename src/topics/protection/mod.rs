@@ -1,0 +1,21 @@
+//! Data protection: what a topic's policy finds in messages, and what becomes of them. Pure but for [`audit`]. Source: SNS
+//! developer guide, "Message data protection".
+mod addresses;
+pub mod audit;
+mod bank;
+mod card;
+mod identifier;
+mod keywords;
+mod national;
+mod numbers;
+mod phone;
+pub mod policy;
+mod scan;
+#[cfg(test)]
+mod scan_tests;
+mod secrets;
+pub mod verdict;
+
+pub use identifier::Identifier;
+pub use policy::{Direction, Policy, Who};
+pub use scan::{Findings, scan};
