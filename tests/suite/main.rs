@@ -38,6 +38,7 @@ mod identity_proof;
 mod links;
 mod memory_budget;
 mod merging;
+mod odd_mail;
 mod outbound;
 mod own_mail;
 mod queue_bench;
