@@ -53,7 +53,7 @@ fn what_is_wrong_is_said_in_one_line() {
 #[test]
 fn settings_stand_before_and_after_a_command_of_admin() {
     let dir = tempfile::tempdir().expect("a folder");
-    let data = dir.path().join("data").display().to_string();
+    let data = dir.path().display().to_string();
     let made = postrider(&["admin", "--data-dir", &data, "account", "create", "one", "--id", "111122223333"]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     for arguments in [

@@ -89,6 +89,7 @@ mod sqs_wire;
 mod starts;
 mod story;
 mod strange;
+mod template_reference;
 mod tls_server;
 mod together;
 mod topics;
