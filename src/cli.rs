@@ -2,7 +2,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use postrider::access::RootKey;
 use postrider::app::App;
 use postrider::base::{AccountId, Domain, Region};
@@ -14,6 +14,15 @@ use postrider::config::{Given, Mode, Settings};
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line. Settings may stand before and after a command of `admin`.
+    pub fn read() -> Result<Self, clap::Error> {
+        let admin = |admin: clap::Command| admin.mut_args(|setting| setting.global(true));
+        let matches = Self::command().mut_subcommand("admin", admin).try_get_matches()?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))
+    }
 }
 
 #[derive(Subcommand)]

@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use postrider::app::admin::{Admin, AdminError};
 use postrider::app::{App, Asked, LogFilter, Signals, StartError};
 use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
@@ -27,7 +26,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     use_small_pages();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         // Help, version, and help for a command that is not finished.
         Err(error) if cli::is_help(&error) => error.exit(),

@@ -117,6 +117,7 @@ impl Parts {
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
+            .with_long_lines_encoded(settings.encodes_long_lines)
             .with_compute(services.compute.clone())
             .with_return_paths(paths);
         let deliverer = Deliverer::new(topics.clone(), poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);

@@ -194,6 +194,13 @@ mod tests {
         assert!(broken.body.contains("<Code>MalformedQueryString</Code>"), "{broken:?}");
         let json = reply(&request("POST", "/", &[("x-amz-target", "Nothing.Here")], "{}"), Trust::Anybody).await;
         assert!(json.body.contains("com.amazon.coral.service#UnknownOperationException"), "{json:?}");
+        let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let target = ("x-amz-target", "AmazonSQS.GetCallerIdentity");
+        let both = request("POST", "/", &[form, target, ("authorization", STS)], "Action=GetCallerIdentity");
+        assert_eq!(reply(&both, Trust::Anybody).await.status, 200);
+        let curl = request("POST", "/", &[form, ("x-amz-target", "AmazonSQS.ListQueues")], " {}");
+        let curl = reply(&curl, Trust::Anybody).await;
+        assert!(curl.status == 200 && curl.body.starts_with('{'), "{curl:?}");
         let rest = reply(&request("GET", "/v2/email/nothing", &[], ""), Trust::Anybody).await;
         assert_eq!(rest.status, 404);
         assert!(rest.headers.contains(&("x-amzn-errortype", "UnknownOperationException".to_owned())), "{rest:?}");

@@ -8,7 +8,7 @@ use crate::aws::protocol::refusal::Refusal;
 use crate::aws::protocol::reply::{Reply, Writer};
 use crate::aws::protocol::rest_json::Labels;
 use crate::aws::request::Request;
-use crate::aws::service::{Api, Protocol, Services, find_by_action, find_by_head};
+use crate::aws::service::{Api, Protocol, Services, find_by_action, find_by_head, find_by_target};
 use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
 
@@ -48,10 +48,16 @@ impl Target {
     /// # Errors
     /// The failure for a request that means none of ours, and the protocol to write it in.
     pub fn find(request: &Request) -> Result<Self, (Protocol, Failure)> {
+        // Curl says of any body that it is a form; one of JSON is none.
+        let is_json = request.is_form() && request.body.trim_ascii_start().starts_with(b"{");
+        let named = request.header("x-amz-target").filter(|_| is_json).and_then(find_by_target);
+        if let Some(api) = named {
+            return Ok(Self { api, protocol: Protocol::Json });
+        }
         if let Some((api, protocol)) = find_by_head(request) {
             return Ok(Self { api, protocol });
         }
-        if request.header("x-amz-target").is_some() {
+        if request.json_target().is_some() {
             return Err((Protocol::Json, unknown_operation(400)));
         }
         if request.path.starts_with("/v2/") {

@@ -28,6 +28,8 @@ pub struct Request {
     pub id: String,
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A request that has come whole.
 #[derive(Debug)]
 pub struct Arrived {
@@ -43,6 +45,18 @@ impl Request {
     /// A header's value, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether it says that its body is a form: then it is one of the Query protocol.
+    pub fn is_form(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default().trim_start();
+        kind.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+    }
+
+    /// `X-Amz-Target`, where it counts: a form names its operation itself, whatever else its sender puts into the head, as a
+    /// client of SQS for Perl does.
+    pub fn json_target(&self) -> Option<&str> {
+        self.header("x-amz-target").filter(|_| !self.is_form())
     }
 
     /// A parameter of the query string, decoded.

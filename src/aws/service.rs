@@ -133,9 +133,8 @@ impl Api {
 /// have signed. `None` where only the body can tell, or nothing.
 pub fn find_by_head(request: &Request) -> Option<(&'static Api, Protocol)> {
     let with = |found: &dyn Fn(&Api) -> bool| APIS.iter().copied().find(|api| found(api));
-    if let Some(target) = request.header("x-amz-target") {
-        let (prefix, _) = target.split_once('.')?;
-        return Some((with(&|api| !api.target.is_empty() && api.target == prefix)?, Protocol::Json));
+    if let Some(target) = request.json_target() {
+        return Some((find_by_target(target)?, Protocol::Json));
     }
     if request.path.starts_with("/v2/email") {
         return Some((with(&|api| api.name == "sesv2")?, Protocol::RestJson));
@@ -143,6 +142,12 @@ pub fn find_by_head(request: &Request) -> Option<(&'static Api, Protocol)> {
     let scope = request.scope_service()?;
     let queries = |api: &Api| !api.version.is_empty() && api.signing_names.contains(&scope);
     Some((with(&queries)?, Protocol::Query))
+}
+
+/// The service that an `X-Amz-Target` names.
+pub fn find_by_target(target: &str) -> Option<&'static Api> {
+    let (prefix, _) = target.split_once('.')?;
+    APIS.iter().copied().find(|api| !api.target.is_empty() && api.target == prefix)
 }
 
 /// The service of a Query request that its head does not tell, by its version or else by the only one with the action.

@@ -126,6 +126,11 @@ pub struct Given {
         value_parser = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"])]
     pub dkim_canonicalization: Option<String>,
 
+    /// What becomes of sent mail with lines over 998 octets: keep, it goes out as it is, or encode, its parts are encoded anew
+    /// before they are signed [default: keep]
+    #[arg(long, value_name = "WAY", env = "POSTRIDER_LONG_LINES", value_parser = ["keep", "encode"])]
+    pub long_lines: Option<String>,
+
     /// Base of the links in notifications and mails, such as <http://mail.example.com:4566>, whatever name callers use
     /// [default: http:// and the http address]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
@@ -267,7 +272,7 @@ impl Given {
             http_connections_per_peer, smtp_sessions, data_dir, database_url, delivery, dns, webhook_allow,
             disk_reserve, regions, queues_per_account, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
-            dkim_zone, dkim_canonicalization, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
+            dkim_zone, dkim_canonicalization, long_lines, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);
         let (file_gateways, mut gateways) = (file.gateways, self.gateways);
         fill_up!(gateways, file_gateways: sms_url, sms_token, sms_sandbox, push_url, push_token);

@@ -89,6 +89,8 @@ pub struct Settings {
     pub dkim_zone: Option<Domain>,
     /// The forms that DKIM signs: `HEADER/BODY`.
     pub dkim_canonicalization: String,
+    /// Whether parts with lines over 998 octets are encoded anew.
+    pub encodes_long_lines: bool,
     /// Base of links, without a slash at its end; `None` means `http://` and the address that HTTP is bound to.
     pub public_url: Option<String>,
     /// The regions in which resources may be made: AWS's and the operator's.
@@ -184,6 +186,7 @@ impl Settings {
                 Some(zone) => Some(zone.parse().map_err(|e| Problem::new(format!("dkim-zone {zone:?}: {e}")))?),
             },
             dkim_canonicalization: given.dkim_canonicalization.unwrap_or_else(|| "relaxed/relaxed".to_owned()),
+            encodes_long_lines: long_lines(given.long_lines.as_deref())?,
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             regions: Regions::with(&given.regions.unwrap_or_default()),
             queues_per_account: within(
@@ -247,6 +250,15 @@ fn both<A, B>(given: (Option<A>, Option<B>), names: &str) -> Result<Option<(A, B
         (Some(first), Some(second)) => Ok(Some((first, second))),
         (None, None) => Ok(None),
         _ => Err(Problem::new(format!("{names} go together"))),
+    }
+}
+
+/// The flag is checked as it is read; the file is not.
+fn long_lines(way: Option<&str>) -> Result<bool, Problem> {
+    match way {
+        None | Some("keep") => Ok(false),
+        Some("encode") => Ok(true),
+        Some(other) => Err(Problem::new(format!("long-lines {other:?} is not keep or encode"))),
     }
 }
 

@@ -161,13 +161,11 @@ fn path(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// The address of a path; a source route before it is dropped (RFC 5321, appendix C), 254 octets at most (4.5.3.1.3).
+/// The address of a path; a source route before it is dropped (RFC 5321, appendix C). Read as other servers write it: who
+/// submits mail is held to the standard by the session.
 fn address(path: &str) -> Option<EmailAddress> {
     let mailbox = if path.starts_with('@') { path.split_once(':')?.1 } else { path };
-    if mailbox.len() > 254 {
-        return None;
-    }
-    mailbox.parse().ok()
+    EmailAddress::lenient(mailbox).ok()
 }
 
 fn chunk(rest: &str) -> Command {
@@ -223,7 +221,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_mistake_has_its_reply() {
-        let long = format!("MAIL FROM:<a@{}.example>", "b.".repeat(130));
+        let long = format!("MAIL FROM:<{}@b.example>", "a".repeat(500));
         for (text, row) in [
             ("", &reply::UNKNOWN_COMMAND),
             ("FOO", &reply::UNKNOWN_COMMAND),

@@ -56,6 +56,11 @@ impl Body {
         self.octets.get(self.head..).unwrap_or_default()
     }
 
+    /// How many lines our head has.
+    pub fn own_lines(&self) -> usize {
+        self.octets.get(..self.head).unwrap_or_default().iter().filter(|octet| **octet == b'\n').count()
+    }
+
     /// Memory that it holds, in octets.
     pub fn held(&self) -> usize {
         self.octets.capacity()

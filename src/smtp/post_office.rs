@@ -3,8 +3,9 @@ use std::net::IpAddr;
 
 use crate::access::{Access, Trust};
 use crate::base::{EmailAddress, Region};
+use crate::mail::message;
 use crate::mail::receiving::{self, Client, InboundMail, Receiving, Route, Routed};
-use crate::mail::sending::{Grants, Sending, Submission};
+use crate::mail::sending::{Grants, SendError, Sending, Submission};
 use crate::smtp::auth;
 use crate::smtp::auth::{KeyHolder, Login, Principal};
 use crate::smtp::reply;
@@ -76,10 +77,23 @@ impl Upstream for PostOffice {
             return_path: None,
             grants: Grants::default(),
         };
-        self.sending.accept(submission).await.map_err(|error| match reply::not_sent(&error) {
-            Some(answer) => Refusal::Answer(answer),
-            None => failed(error),
+        self.sending.accept(submission).await.map_err(|error| {
+            let error = of_their_lines(error, mail.own_lines);
+            match reply::not_sent(&error) {
+                Some(answer) => Refusal::Answer(answer),
+                None => failed(error),
+            }
         })
+    }
+}
+
+/// The same error, where it names a line by the client's count.
+fn of_their_lines(error: SendError, own_lines: usize) -> SendError {
+    match error {
+        SendError::Message(message::Error::BrokenHeader(line)) => {
+            SendError::Message(message::Error::BrokenHeader(line.saturating_sub(own_lines)))
+        }
+        error => error,
     }
 }
 

@@ -38,6 +38,7 @@ replies! {
     SENDER_OK = 250 "2.1.0" "Ok", "RFC 5321, 4.1.1.2";
     RECIPIENT_OK = 250 "2.1.5" "Ok", "RFC 5321, 4.1.1.3";
     MESSAGE_ACCEPTED = 250 "2.0.0" "Ok {}", "RFC 5321, 4.1.1.4; SES gives the message id";
+    MESSAGE_SENT = 250 "" "Ok {}", "SES: SMTP response codes; clients find the id behind `250 Ok`";
     CHUNK_OK = 250 "2.0.0" "{} octets received", "RFC 3030, 2";
     CANNOT_VERIFY = 252 "2.0.0" "Cannot verify, but will take mail and try to deliver it", "RFC 5321, 3.5.3";
     AUTH_GO_ON = 334 "" "", "RFC 4954, 4: an empty challenge";

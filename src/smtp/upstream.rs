@@ -57,6 +57,8 @@ pub struct SubmittedMessage {
     pub peer: IpAddr,
     /// Our trace field and the message, lines ending with CRLF.
     pub data: Bytes,
+    /// How many of these lines are ours.
+    pub own_lines: usize,
 }
 
 /// The floors below, as a session sees them.

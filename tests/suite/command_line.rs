@@ -51,6 +51,29 @@ fn what_is_wrong_is_said_in_one_line() {
 }
 
 #[test]
+fn settings_stand_before_and_after_a_command_of_admin() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().display().to_string();
+    let made = postrider(&["admin", "--data-dir", &data, "account", "create", "one", "--id", "111122223333"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for arguments in [
+        vec!["admin", "account", "list", "--data-dir", &data],
+        vec!["admin", "account", "--data-dir", &data, "list"],
+        vec!["admin", "--data-dir", &data, "account", "list", "--log", "warn"],
+    ] {
+        let listed = postrider(&arguments);
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        assert!(listed.status.success() && text.contains("111122223333"), "{arguments:?}: {text}");
+    }
+    let granted =
+        postrider(&["admin", "grant-production", "111122223333", "--max-per-second", "5", "--data-dir", &data]);
+    assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+    let refused = postrider(&["serve", "--data-dir", &data, "--smtp-sessions-per-peer", "1001"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(text.contains("1001 is not from 1 to 1000: smtp-sessions is what all peers have together"), "{text}");
+}
+
+#[test]
 fn help_and_version_are_there() {
     for (arguments, said) in [(vec!["--version"], "postrider 0."), (vec!["serve", "--help"], "POSTRIDER_DATA_DIR")] {
         let output = postrider(&arguments);

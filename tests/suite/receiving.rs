@@ -216,7 +216,7 @@ impl Bench {
             routed.push((recipient, route));
         }
         let mail = InboundMail {
-            source: source.map(address),
+            source: source.map(|text| EmailAddress::lenient(text).expect("an address")),
             recipients: routed,
             helo: "client.there.example".to_owned(),
             peer: PEER.parse::<IpAddr>().expect("an address"),

@@ -73,19 +73,45 @@ async fn ready(engine: crate::engine::Engine) -> Bench {
 
 /// The mail with a signature made by hand: with any key, and any digest.
 fn signed_by_hand(key: &RsaPrivateKey, algorithm: &str) -> String {
-    let sha1 = algorithm == "rsa-sha1";
-    let body = if sha1 { Sha1::digest("hi\r\n").to_vec() } else { rsa::sha2::Sha256::digest("hi\r\n").to_vec() };
-    let field = format!(
-        "v=1; a={algorithm}; c=relaxed/relaxed; d=there.example; s=s1; h=from:subject; bh={}; b=",
-        STANDARD.encode(body)
-    );
-    let input = format!("from:Ann <ann@news.there.example>\r\nsubject:hello\r\ndkim-signature:{field}");
+    signed_with(key, &format!("v=1; a={algorithm}; c=relaxed/relaxed; d=there.example; s=s1; h=from:subject"), "hi\r\n")
+}
+
+/// The mail with a signature that has these tags, `bh=` and `b=`, where this much of the body is hashed.
+fn signed_with(key: &RsaPrivateKey, tags: &str, body: &str) -> String {
+    let sha1 = tags.contains("rsa-sha1");
+    let hash = if sha1 { Sha1::digest(body).to_vec() } else { rsa::sha2::Sha256::digest(body).to_vec() };
+    let field = format!("{tags}; bh={}; b=", STANDARD.encode(hash));
+    let signed = tags.split("h=").nth(1).and_then(|rest| rest.split(';').next()).unwrap_or_default();
+    let mut input = String::new();
+    if signed.contains("from") {
+        input.push_str("from:Ann <ann@news.there.example>\r\n");
+    }
+    input.push_str(&format!("subject:hello\r\ndkim-signature:{field}"));
     let signature = if sha1 {
         SigningKey::<Sha1>::new(key.clone()).sign(input.as_bytes()).to_vec()
     } else {
         SigningKey::<rsa::sha2::Sha256>::new(key.clone()).sign(input.as_bytes()).to_vec()
     };
     format!("DKIM-Signature: {field}{}\r\n{HELLO}", STANDARD.encode(signature))
+}
+
+/// A key, published as `selector` with these tags before its `p=`.
+fn published(b: &Bench, key: &RsaPrivateKey, selector: &str, tags: &str) {
+    let public = key.to_public_key().to_public_key_der().expect("DER");
+    let record = format!("{tags}k=rsa; p={}", STANDARD.encode(public.as_bytes()));
+    b.dns.txt(&format!("{selector}._domainkey.there.example"), &record);
+}
+
+/// What the verdicts of one mail are, and what the field on top of it says, on one line.
+async fn judged(b: &Bench, source: Option<&str>, data: &str) -> ([String; 3], String) {
+    b.accept(source, &["bob@here.example"], data).await.expect("accepted");
+    assert_eq!(b.round().await, 1);
+    let told = b.told("mail").await;
+    let status = |name: &str| told[0]["receipt"][name]["status"].as_str().unwrap_or("none told").to_owned();
+    let content = told[0]["content"].as_str().expect("the mail").replace("\r\n\t", " ");
+    let field = content.lines().find_map(|line| line.strip_prefix("Authentication-Results: mx.here.example; "));
+    let field = field.expect("our results").to_owned();
+    (["spfVerdict", "dkimVerdict", "dmarcVerdict"].map(status), field)
 }
 
 both_engines! {
@@ -143,6 +169,151 @@ both_engines! {
             let record = format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public.as_bytes()));
             b.dns.txt("s1._domainkey.there.example", &record);
             assert_eq!(verdicts(b, None, &signed_by_hand(&key, algorithm)).await[1], verdict, "{bits} {algorithm}");
+        }
+    }
+
+    async fn signatures_that_must_be_ignored_vouch_for_nobody(engine: Engine) {
+        let b = ready(engine).await;
+        b.dns.txt("_dmarc.there.example", "v=DMARC1; p=reject");
+        let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).expect("a key");
+        published(&b, &key, "s1", "v=DKIM1; ");
+        published(&b, &key, "sha1", "v=DKIM1; h=sha1; ");
+        published(&b, &key, "other", "v=DKIM1; s=tlsrpt; ");
+        published(&b, &key, "twice", "v=DKIM1; s=*; s=*; ");
+        published(&b, &key, "late", "s=*; v=DKIM1; ");
+        let good = "v=1; a=rsa-sha256; c=relaxed/relaxed; d=there.example; s=s1; h=from:subject";
+        for tags in [good.to_owned(), format!("{good}; i=ann@news.there.example; t=10; q=dns/txt"), good.replace("h=from", "h=from:from")] {
+            let (verdicts, field) = judged(&b, None, &signed_with(&key, &tags, "hi\r\n")).await;
+            assert_eq!(verdicts[1..], ["PASS", "PASS"], "{tags}");
+            assert!(field.contains("dkim=pass ") && field.contains("dmarc=pass header.from=news.there.example"), "{field}");
+        }
+        for (tags, word) in [
+            (good.replace("from:", ""), "dkim=permerror (From is not signed)"),
+            (good.replace("v=1", "v=2"), "dkim=permerror (unsupported version)"),
+            (good.replace("v=1; ", ""), "dkim=permerror (missing tag)"),
+            (good.replace("relaxed/", "loose/"), "dkim=permerror (unsupported canonicalization)"),
+            (format!("{good}; i=ann@example"), "dkim=permerror (i= is not in d=)"),
+            (format!("{good}; i=ann@not-there.example"), "dkim=permerror (i= is not in d=)"),
+            (format!("{good}; s=s1"), "dkim=permerror (malformed signature)"),
+            (format!("{good}; q=http"), "dkim=permerror (unknown query method)"),
+            (format!("{good}; t=20; x=10"), "dkim=permerror (x= is not after t=)"),
+            (format!("{good}; t=10; x=20"), "dkim=policy (signature expired)"),
+            (good.replace("rsa-sha256", "rsa-sha1"), "dkim=policy (SHA-1)"),
+            (good.replace("s=s1", "s=sha1"), "dkim=permerror (the key is not for this algorithm)"),
+            (good.replace("s=s1", "s=other"), "dkim=permerror (malformed key)"),
+            (good.replace("s=s1", "s=twice"), "dkim=permerror (malformed key)"),
+            (good.replace("s=s1", "s=late"), "dkim=permerror (malformed key)"),
+            (good.replace("s=s1", "s=gone"), "dkim=permerror (no key)"),
+        ] {
+            let (verdicts, field) = judged(&b, None, &signed_with(&key, &tags, "hi\r\n")).await;
+            assert_eq!(verdicts[1..], ["FAIL", "FAIL"], "{tags}");
+            assert!(field.contains(word) && field.contains("dmarc=fail header.from=news.there.example policy.dmarc=reject"), "{field}");
+        }
+        // Who adds a second From shows readers an author whom nobody signed.
+        let two = signed_with(&key, good, "hi\r\n").replace("From:", "From: Eve <eve@news.there.example>\r\nFrom:");
+        assert_eq!(judged(&b, None, &two).await.0[1..], ["FAIL", "FAIL"]);
+    }
+
+    async fn a_signature_with_a_length_vouches_for_so_many_octets(engine: Engine) {
+        let b = ready(engine).await;
+        let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).expect("a key");
+        published(&b, &key, "s1", "");
+        let tags = |length: u64| format!("v=1; a=rsa-sha256; c=relaxed/relaxed; d=there.example; s=s1; h=from:subject; l={length}");
+        for (length, hashed, end, verdict) in [
+            (4, "hi\r\n", "", "PASS"),
+            (4, "hi\r\n", "-- \r\na list\r\n", "PASS"),
+            (4, "hi\r\n", "  \r\n", "PASS"),
+            (2, "hi", "!\r\n", "PASS"),
+            (0, "", "anything\r\n", "PASS"),
+            (5, "hi\r\n", "", "FAIL"),
+            (4, "ho\r\n", "", "FAIL"),
+        ] {
+            let data = signed_with(&key, &tags(length), hashed);
+            let (verdicts, field) = judged(&b, None, &format!("{data}{end}")).await;
+            assert_eq!(verdicts[1], verdict, "{length} {hashed:?} {end:?}: {field}");
+            assert_eq!(field.contains("only the octets of the body that l= names are signed"), verdict == "PASS");
+        }
+    }
+
+    async fn the_field_says_what_the_verdicts_say(engine: Engine) {
+        let b = ready(engine).await;
+        b.dns.txt("there.example", "v=spf1 ip4:198.51.100.1 -all");
+        b.dns.txt("_dmarc.there.example", "v=DMARC1; p=quarantine");
+        let (verdicts, field) = judged(&b, Some("ann@there.example"), HELLO).await;
+        assert_eq!(verdicts, ["FAIL", "GRAY", "FAIL"]);
+        assert!(field.starts_with("spf=fail ") && field.contains("; dkim=none; dmarc=fail header.from=news.there.example"), "{field}");
+        let data = signed(&b, "there.example").await.replace("hi\r\n", "send money\r\n");
+        let (verdicts, field) = judged(&b, None, &data).await;
+        assert_eq!(verdicts, ["GRAY", "FAIL", "FAIL"]);
+        assert!(field.contains("dkim=fail (body hash did not verify) header.d=there.example "), "{field}");
+        let data = signed(&b, "other.example").await;
+        let (verdicts, field) = judged(&b, None, &data).await;
+        assert_eq!(verdicts, ["GRAY", "PASS", "FAIL"]);
+        assert!(field.contains("dkim=pass header.d=other.example ") && field.contains("dmarc=fail "), "{field}");
+        let (verdicts, field) = judged(&b, None, &HELLO.replace("news.there", "nobody")).await;
+        assert_eq!(verdicts[2], "GRAY");
+        assert!(field.contains("dmarc=none header.from=nobody.example"), "{field}");
+    }
+
+    async fn spf_records_count_as_a_whole_and_alone(engine: Engine) {
+        let b = ready(engine).await;
+        let (v4, host) = ("192.0.2.7".parse().expect("an address"), "mail.there.example");
+        b.dns.a(host, v4);
+        b.dns.txt("one.example", "v=spf1 -all");
+        b.dns.txt("all.example", "v=spf1 +all");
+        b.dns.txt("inner.example", "v=spf1 include:all.example -all");
+        for n in 0..12 {
+            b.dns.txt(&format!("deep{n}.example"), &format!("v=spf1 include:deep{}.example -all", n + 1));
+        }
+        b.dns.txt("deep12.example", "v=spf1 +all");
+        for (n, (records, verdict, word)) in [
+            (vec!["v=spf1 +all", "v=spf1 -all"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf1 +all", "v=spf2.0/pra -all", "note"], "PASS", "pass"),
+            (vec!["v=spf1 ip4:192.0.2.7 foo:bar -all"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf1 ip4:192.0.2.7 ip4:192.0.2.300"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf1 +all redirect=one.example redirect=one.example"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf1 ip4:0.0.0.0/0 -all"], "PASS", "pass"),
+            (vec!["v=spf1 a:mail.there.example/32 -all"], "PASS", "pass"),
+            (vec!["v=spf1 exists:%{i}.gone.example ~all"], "GRAY", "softfail"),
+            (vec!["v=spf1 moo=cow include:one.example ?all"], "GRAY", "neutral"),
+            (vec!["v=spf1 include:nothing.example +all"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf1 -include:inner.example +all"], "FAIL", "fail"),
+            (vec!["v=spf1 redirect=one.example"], "FAIL", "fail"),
+            (vec!["v=spf1 include:deep0.example -all"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf1 include:deep4.example -all"], "PASS", "pass"),
+            (vec!["v=spf1 a:x1.gone.example a:x2.gone.example a:x3.gone.example +all"], "PROCESSING_FAILED", "permerror"),
+            (vec!["v=spf10 +all"], "GRAY", "none"),
+        ].into_iter().enumerate() {
+            let domain = format!("case{n}.example");
+            for record in &records {
+                b.dns.txt(&domain, record);
+            }
+            let (verdicts, field) = judged(&b, Some(&format!("ann@{domain}")), HELLO).await;
+            assert_eq!(verdicts[0], verdict, "{records:?}: {field}");
+            assert!(field.starts_with(&format!("spf={word} ")), "{records:?}: {field}");
+        }
+    }
+
+    async fn of_several_policies_none_counts_and_of_several_authors_the_strictest(engine: Engine) {
+        let b = ready(engine).await;
+        b.dns.txt("_dmarc.two.example", "v=DMARC1; p=reject");
+        b.dns.txt("_dmarc.two.example", "v=DMARC1; p=none");
+        b.dns.txt("_dmarc.noted.example", "a note");
+        b.dns.txt("_dmarc.noted.example", "v=DMARC1; p=reject");
+        b.dns.txt("_dmarc.mild.example", "v=DMARC1; p=none");
+        b.dns.txt("_dmarc.passes.example", "v=DMARC1; p=none");
+        b.dns.txt("passes.example", "v=spf1 ip4:192.0.2.7 -all");
+        for (from, verdict, told) in [
+            ("From: a@two.example", "GRAY", "none told"),
+            ("From: a@noted.example", "FAIL", "reject"),
+            ("From: a@passes.example", "PASS", "none told"),
+            ("From: a@passes.example, b@noted.example", "FAIL", "reject"),
+            ("From: a@noted.example\r\nFrom: b@mild.example", "FAIL", "reject"),
+            ("From: a@mild.example\r\nFrom: b@passes.example", "FAIL", "none"),
+            ("From: a@sub.passes.example\r\nFrom: b@passes.example", "PASS", "none told"),
+        ] {
+            let data = HELLO.replace("From: Ann <ann@news.there.example>", from);
+            assert_eq!(verdicts(&b, Some("x@passes.example"), &data).await[2..], [verdict, told], "{from}");
         }
     }
 

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::both_engines;
 use crate::engine::TestDatabase;
+use crate::odd_mail::talk;
 
 struct Bench {
     store: Store,
@@ -114,7 +115,8 @@ impl Bench {
         let envelope = Envelope::new(Some(address(from)), vec![address(to)]).expect("an envelope");
         let message = format!("From: {from}\r\nTo: {to}\r\nSubject: x\r\n\r\n.hidden");
         let sent: Result<Response, _> = builder.build().send_raw(&envelope, message.as_bytes()).await;
-        sent.map(|yes| yes.first_line().unwrap_or_default().replace("2.0.0 Ok ", "")).map_err(|no| no.to_string())
+        sent.map(|yes| yes.first_line().unwrap_or_default().replace("2.0.0 ", "").replace("Ok ", ""))
+            .map_err(|no| no.to_string())
     }
 
     async fn inbound_mail(&self, id: String) -> (inbound_mails::InboundMail, Vec<u8>) {
@@ -163,6 +165,51 @@ both_engines! {
             assert_eq!((mail.caller.as_str(), mail.source_ip.as_deref()), (bench.key.as_str(), Some("127.0.0.1")));
             assert!(raw.contains("with ESMTPSA\r\n") && raw.ends_with("\r\n\r\n.hidden\r\n"), "{raw}");
         }
+    }
+
+    async fn odd_paths_and_both_forms_of_a_domain_are_taken_at_the_door(engine: Engine) {
+        let bench = bench(engine, Trust::KnownKeys).await;
+        verify(&bench.store, &bench.owner, "xn--bcher-kva.example").await;
+        let door = ([127, 0, 0, 1], bench.inbound).into();
+        let long = format!("user+caf_={}=our.example@gmail.example", "x".repeat(200));
+        let long_local = format!("{}@our.example", "y".repeat(100));
+        for (from, to) in [
+            (long.as_str(), "me@our.example"),
+            ("a..b.@docomo.example", "c..d.@our.example"),
+            ("a@[192.0.2.9]", "me@our.example"),
+            ("a@-b.example", long_local.as_str()),
+            ("a@b.example", "ann@bücher.example"),
+        ] {
+            let (from_line, to_line) = (format!("MAIL FROM:<{from}> SMTPUTF8"), format!("RCPT TO:<{to}>"));
+            let said = talk(door, &["EHLO client.example", &from_line, &to_line, "DATA", "From: a@b.example\r\n\r\nhi\r\n."]).await;
+            let id = said[5].strip_prefix("250 2.0.0 Ok ").unwrap_or_else(|| panic!("{said:?}"));
+            let (mail, _) = bench.inbound_mail(id.to_owned()).await;
+            assert_eq!((mail.source.as_deref(), mail.recipients.contains(to)), (Some(from), true));
+        }
+        let said = talk(door, &["EHLO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<x..y@else.example>"]).await;
+        assert!(said[3].starts_with("550 5.1.1 "), "{said:?}");
+    }
+
+    async fn the_answer_to_a_sent_mail_is_that_of_ses(engine: Engine) {
+        let bench = bench(engine, Trust::KnownKeys).await;
+        let password = auth::smtp_password(&bench.secret, "us-west-2");
+        let credentials = Credentials::new(bench.key.clone(), password.reveal().to_owned());
+        let parameters = TlsParameters::builder("mx.our.example".to_owned()).dangerous_accept_invalid_certs(true);
+        let client = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(bench.submission);
+        let client = client.tls(ClientTls::Required(parameters.build().expect("parameters"))).credentials(credentials).build();
+        let address = |text: &str| text.parse().expect("an address");
+        let envelope = Envelope::new(Some(address("me@our.example")), vec![address("b@else.example")]).expect("an envelope");
+        let sent = client.send_raw(&envelope, b"From: me@our.example\r\nSubject: x\r\n\r\nhi").await.expect("accepted");
+        let line = sent.first_line().expect("a line");
+        let id = line.strip_prefix("Ok ").unwrap_or_else(|| panic!("{line}"));
+        assert!(bench.sent_mail(id.to_owned()).await.1.contains("Subject: x"));
+        // The line is the client's third, whatever stands before it.
+        let no = client.send_raw(&envelope, b"From: me@our.example\r\nSubject: x\r\nno field\r\n\r\nhi").await;
+        let no = no.expect_err("no header").to_string();
+        assert!(no.contains("line 3 of the header"), "{no}");
+        let twice = client.send_raw(&envelope, b"From: me@our.example\r\nSubject: x\r\nSubject: y\r\n\r\nhi").await;
+        let twice = twice.expect_err("twice").to_string();
+        assert!(twice.contains("Transaction failed: Duplicate header 'Subject'."), "{twice}");
     }
 
     async fn others_do_not_send(engine: Engine) {

@@ -76,6 +76,7 @@ impl From<content::Error> for ConfigurationSetError {
             E::EventType(name) if name.is_empty() => {
                 Self::InvalidParameterValue("MatchingEventTypes must name at least one event type.".to_owned())
             }
+            E::NeverPublished(name) => Self::InvalidParameterValue(format!("Event type <{name}> is not supported.")),
             E::EventType(name) => Self::InvalidParameterValue(format!("Unknown event type <{name}>.")),
             E::Dimension(name) => Self::InvalidCloudWatchDestination(name),
             E::Stream(stream) => Self::InvalidFirehoseDestination(stream),

@@ -233,7 +233,7 @@ pub fn message_text(error: &message::Error) -> String {
             AddressError::LocalPartCharacter => "Local address contains control or whitespace".to_owned(),
             AddressError::Domain => "Domain contains illegal character".to_owned(),
         },
-        message::Error::Twice(name) => format!("Duplicate header '{name}'."),
+        message::Error::Twice(_) | message::Error::NoPart => error.to_string(),
         message::Error::NoFrom => "Missing required header 'From'.".to_owned(),
         other => {
             let text = other.to_string();

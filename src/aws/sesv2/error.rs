@@ -127,6 +127,7 @@ impl From<content::Error> for SesV2Error {
                 Self::BadRequest("MatchingEventTypes must name at least one event type.".to_owned())
             }
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
+            E::NeverPublished(name) => Self::BadRequest(format!("Event type <{name}> is not supported.")),
             E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
             E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
             E::Bus(bus) => Self::BadRequest(format!("EventBridge event bus <{bus}> not found.")),

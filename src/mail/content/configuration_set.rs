@@ -34,6 +34,9 @@ pub enum Error {
     /// No event types, or one that SES does not have.
     #[error("{0:?} is not an event type")]
     EventType(String),
+    /// Only event types that nothing here publishes.
+    #[error("there are no events of type {0}")]
+    NeverPublished(String),
     /// A dimension that is not one.
     #[error("{0:?} is not a dimension")]
     Dimension(String),

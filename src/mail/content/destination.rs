@@ -29,6 +29,9 @@ pub const EVENT_TYPES: &[&str] = &[
     "SUBSCRIPTION",
 ];
 
+/// Of these there are no events yet: nothing is tracked, and there are no contact lists.
+const NEVER_PUBLISHED: &[&str] = &["OPEN", "CLICK", "SUBSCRIPTION"];
+
 /// What a caller says of a new event destination that is a topic.
 #[derive(Clone, Debug)]
 pub struct EventDestination {
@@ -223,6 +226,16 @@ fn check(new: &NewDestination) -> Result<(), Error> {
     let unknown = new.event_types.iter().find(|t| !EVENT_TYPES.contains(&t.as_str()));
     if let Some(unknown) = unknown.cloned().or_else(|| new.event_types.is_empty().then(String::new)) {
         return Err(Error::EventType(unknown.chars().take(64).collect()));
+    }
+    // Who names all types gets those that there are. Who waits for nothing else is told that nothing will come.
+    let (never, others): (Vec<&String>, Vec<&String>) =
+        new.event_types.iter().partition(|kind| NEVER_PUBLISHED.contains(&kind.as_str()));
+    match (never.first(), others.is_empty()) {
+        (Some(kind), true) => return Err(Error::NeverPublished((*kind).clone())),
+        (Some(_), false) => {
+            tracing::warn!(destination.name = %new.name, event.types = ?never, "there are no such events here")
+        }
+        (None, _) => {}
     }
     let Target::Metrics(dimensions) = &new.target else { return Ok(()) };
     if dimensions.is_empty() || dimensions.len() > DIMENSIONS_MAX {

@@ -212,7 +212,7 @@ impl Event {
                     members.remove(name);
                 }
             }
-            members.insert("callerIdentity".to_owned(), mail.caller.as_str().into());
+            members.insert("callerIdentity".to_owned(), caller_name(&mail.caller).into());
             if let Some(address) = &mail.source_ip {
                 members.insert("sourceIp".to_owned(), address.as_str().into());
             }
@@ -272,12 +272,18 @@ impl Event {
         auto("ses:configuration-set", mail.configuration_set.clone());
         auto("ses:source-ip", mail.source_ip.clone());
         auto("ses:from-domain", mail.source.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
-        auto("ses:caller-identity", Some(mail.caller.clone()));
+        auto("ses:caller-identity", Some(caller_name(&mail.caller).to_owned()));
         if let Event::Delivery(delivery) = self {
             auto("ses:outgoing-ip", delivery.outgoing_ip.clone());
         }
         tags
     }
+}
+
+/// Who called, by name. A key that is the account's own number, as programs in development use it, is the account's root.
+fn caller_name(caller: &str) -> &str {
+    let is_number = caller.len() == 12 && caller.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { "root" } else { caller }
 }
 
 fn delivery(d: &Delivery, mail: &Mail) -> Value {

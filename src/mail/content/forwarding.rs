@@ -25,7 +25,7 @@ pub(super) async fn forward(tx: &mut Tx, mail: &Mail, event: &Event) -> Result<(
 
 /// The mail, if there is somebody to tell.
 fn write(mail: &Mail, event: &Event) -> Option<SystemMail> {
-    let recipient: EmailAddress = mail.return_path.parse().ok()?;
+    let recipient: EmailAddress = EmailAddress::lenient(&mail.return_path).ok()?;
     let headers = HeadersRecord::read(&mail.headers).headers;
     // Our own name stands in the Message-ID that we gave the mail.
     let own_id = headers.iter().rfind(|line| line.name.eq_ignore_ascii_case("Message-ID"));

@@ -7,6 +7,12 @@ use crate::mail::message::mailbox::decode_words;
 
 /// The headers in a record hold at most 10 KB; the rest is left out and `headersTruncated` says so (SES guide).
 const HEADERS_LIMIT: usize = 10 * 1024;
+/// The common headers are told whether or not they stand among those: so many octets of what does not fit are kept for them.
+const COMMON_LIMIT: usize = 64 * 1024;
+/// The headers that `commonHeaders` is made of, and its members.
+const LISTS: [(&str, &str); 6] =
+    [("From", "from"), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply-To", "replyTo"), ("Sender", "sender")];
+const TEXTS: [(&str, &str); 2] = [("Date", "date"), ("Subject", "subject")];
 
 /// The headers of an accepted mail, as far as records tell them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +25,9 @@ pub struct HeadersRecord {
     pub truncated: bool,
     /// The headers in order.
     pub headers: Vec<HeaderLine>,
+    /// Common headers that did not fit there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub common: Vec<HeaderLine>,
 }
 
 impl HeadersRecord {
@@ -29,15 +38,17 @@ impl HeadersRecord {
         headers: impl IntoIterator<Item = HeaderLine>,
     ) -> Self {
         let mut record = Self { source, destination, ..Self::default() };
-        let mut room = HEADERS_LIMIT;
+        let (mut room, mut room_for_common) = (HEADERS_LIMIT, COMMON_LIMIT);
         for line in headers {
             let size = line.name.len() + line.value.len();
-            if size > room {
-                record.truncated = true;
-                break;
+            record.truncated |= size > room;
+            if !record.truncated {
+                room -= size;
+                record.headers.push(line);
+            } else if size <= room_for_common && is_common(&line.name) {
+                room_for_common -= size;
+                record.common.push(line);
             }
-            room -= size;
-            record.headers.push(line);
         }
         record
     }
@@ -64,20 +75,13 @@ impl HeadersRecord {
     /// The `commonHeaders` object: the usual headers, decoded, address lists split, and SES's message id.
     pub fn common_headers(&self, message_id: &str) -> Value {
         let mut common = Map::new();
-        for (header, member) in [
-            ("From", "from"),
-            ("To", "to"),
-            ("Cc", "cc"),
-            ("Bcc", "bcc"),
-            ("Reply-To", "replyTo"),
-            ("Sender", "sender"),
-        ] {
+        for (header, member) in LISTS {
             let all: Vec<String> = self.values(header).flat_map(split_list).map(|a| decode_words(&a)).collect();
             if !all.is_empty() {
                 common.insert(member.to_owned(), json!(all));
             }
         }
-        for (header, member) in [("Date", "date"), ("Subject", "subject")] {
+        for (header, member) in TEXTS {
             if let Some(value) = self.values(header).next() {
                 common.insert(member.to_owned(), decode_words(value).into());
             }
@@ -87,8 +91,13 @@ impl HeadersRecord {
     }
 
     fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value.as_str())
+        let all = self.headers.iter().chain(&self.common);
+        all.filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value.as_str())
     }
+}
+
+fn is_common(name: &str) -> bool {
+    LISTS.iter().chain(&TEXTS).any(|(common, _)| common.eq_ignore_ascii_case(name))
 }
 
 /// Splits an address list at its commas, but not inside quotes, comments or angle brackets.
@@ -145,5 +154,16 @@ mod tests {
         assert!(record.truncated);
         assert_eq!(record.headers.len(), 1);
         assert_eq!(HeadersRecord::read(&record.write()), record);
+        let lines = [
+            line("X-A", &long),
+            line("X-B", &long),
+            line("From", "a@x.example"),
+            line("subject", &long),
+            line("X-C", "c"),
+        ];
+        let record = HeadersRecord::read(&HeadersRecord::new(None, vec![], lines).write());
+        assert!(record.truncated && record.headers.len() == 1);
+        assert_eq!(record.common_headers("id")["from"], json!(["a@x.example"]));
+        assert_eq!(record.common_headers("id")["subject"], json!(long));
     }
 }

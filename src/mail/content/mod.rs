@@ -23,5 +23,6 @@ pub use feedback::Feedback;
 pub use options::SetOptions;
 pub use prepared::{Data, Prepared};
 pub use publish::{publish_event, tells_delivery};
+pub use template::data::Data as TemplateData;
 pub use template::{Template, TemplateError};
 pub use templates::Templates;

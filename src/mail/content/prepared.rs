@@ -1,9 +1,8 @@
 //! Templates that are ready to be rendered, once or for many mails, without holding up those who have nothing to do with them.
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::base::{AccountId, Budget};
+use crate::mail::content::template::data::Data as TemplateData;
 use crate::mail::content::template::{STEPS_MAX, TemplateError};
 use crate::mail::content::templates::{Compiled, Error, Parts, read_data};
 use crate::workers::Compute;
@@ -42,10 +41,10 @@ impl Data {
         Self { own: own.map(Into::into), default: default.cloned() }
     }
 
-    fn read(&self, budget: &mut Budget) -> Result<Value, Error> {
+    fn read(&self, budget: &mut Budget) -> Result<TemplateData, Error> {
         if let Some(own) = &self.own {
             let own = read_data(own, budget)?;
-            if own.as_object().is_some_and(|members| !members.is_empty()) {
+            if own.has_members() {
                 return Ok(own);
             }
         }

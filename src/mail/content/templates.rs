@@ -1,10 +1,9 @@
 //! The templates of all accounts, and the parts that they have.
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::base::{AccountId, Budget, Clock, Region};
 use crate::mail::content::prepared::Prepared;
+use crate::mail::content::template::data::Data;
 use crate::mail::content::template::{Template, TemplateError};
 use crate::store::templates::{self, EmailTemplate};
 use crate::store::{self, Store};
@@ -119,7 +118,7 @@ impl Compiled {
     ///
     /// # Errors
     /// Those of [`Template::render`].
-    pub(super) fn render(&self, data: &Value, budget: &mut Budget) -> Result<Parts, TemplateError> {
+    pub(super) fn render(&self, data: &Data, budget: &mut Budget) -> Result<Parts, TemplateError> {
         let mut render = |part: &Option<Template>| part.as_ref().map(|part| part.render(data, budget)).transpose();
         Ok(Parts { subject: render(&self.subject)?, text: render(&self.text)?, html: render(&self.html)? })
     }
@@ -129,12 +128,12 @@ impl Compiled {
 ///
 /// # Errors
 /// What is no JSON object, or is too long.
-pub(super) fn read_data(text: &str, budget: &mut Budget) -> Result<Value, Error> {
+pub(super) fn read_data(text: &str, budget: &mut Budget) -> Result<Data, Error> {
     if text.len() > DATA_MAX * 4 || text.chars().count() > DATA_MAX {
         return Err(Error::Data);
     }
     budget.spend(text.len() / DATA_OCTETS_PER_STEP).map_err(TemplateError::from)?;
-    serde_json::from_str(text).ok().filter(Value::is_object).ok_or(Error::Data)
+    serde_json::from_str(text).ok().filter(Data::is_object).ok_or(Error::Data)
 }
 
 /// The templates of all accounts. Cheap to clone.

@@ -51,8 +51,14 @@ impl IdentityName {
 
     /// The names of the identities that cover an address, nearest first: itself, its domain, the domains above.
     pub fn covering(address: &EmailAddress) -> Vec<String> {
-        let mut names = vec![address.folded()];
-        names.extend(address.domain().and_parents().map(str::to_owned));
+        let local = address.local_part().to_ascii_lowercase();
+        let forms = address.domain().forms();
+        let mut names: Vec<String> = forms.iter().map(|domain| format!("{local}@{domain}")).collect();
+        // Nearest first, whatever its form.
+        let mut above: Vec<String> = forms.iter().flat_map(Domain::and_parents).map(str::to_owned).collect();
+        above.sort_by_key(|name| std::cmp::Reverse(name.matches('.').count()));
+        above.dedup();
+        names.extend(above);
         names
     }
 }
@@ -82,5 +88,10 @@ mod tests {
     fn an_address_is_covered_by_itself_its_domain_and_those_above() {
         let address = "Ann@a.b.example".parse().expect("good");
         assert_eq!(IdentityName::covering(&address), ["ann@a.b.example", "a.b.example", "b.example"]);
+        let address = "Ann@a.bücher.example".parse().expect("good");
+        let names =
+            ["ann@a.bücher.example", "ann@a.xn--bcher-kva.example", "a.bücher.example", "a.xn--bcher-kva.example"];
+        let above = ["bücher.example", "xn--bcher-kva.example"];
+        assert_eq!(IdentityName::covering(&address), [names.as_slice(), &above].concat());
     }
 }

@@ -95,7 +95,20 @@ pub fn split(message: &[u8]) -> (Vec<Field<'_>>, &[u8]) {
 /// The SHA-256 hash of the canonical form of a body with CRLF line ends. A last line without an end gets one, as it does on
 /// the wire.
 pub fn body_hash(body: &[u8], form: Form) -> [u8; 32] {
+    body_hash_of(body, form, None).0
+}
+
+/// The same of its first `length` octets alone (RFC 6376, 3.5: `l=`), and how many octets the whole canonical form has.
+pub fn body_hash_of(body: &[u8], form: Form, length: Option<u64>) -> ([u8; 32], u64) {
     let mut hash = Sha256::new();
+    let (mut left, mut whole) =
+        (length.map_or(usize::MAX, |length| usize::try_from(length).unwrap_or(usize::MAX)), 0_u64);
+    let mut add = |bytes: &[u8]| {
+        let taken = bytes.get(..left).unwrap_or(bytes);
+        hash.update(taken);
+        left -= taken.len();
+        whole += bytes.len() as u64;
+    };
     // Empty lines count only when something comes after them.
     let mut empty = 0_usize;
     let mut any = false;
@@ -114,16 +127,16 @@ pub fn body_hash(body: &[u8], form: Form) -> [u8; 32] {
             continue;
         }
         for _ in 0..std::mem::take(&mut empty) {
-            hash.update(b"\r\n");
+            add(b"\r\n");
         }
-        hash.update(bytes);
-        hash.update(b"\r\n");
+        add(bytes);
+        add(b"\r\n");
         any = true;
     }
     if !any && form == Form::Simple {
-        hash.update(b"\r\n");
+        add(b"\r\n");
     }
-    hash.finalize().into()
+    (hash.finalize().into(), whole)
 }
 
 /// The line with one space for each run of white space, and none at its end.
@@ -175,6 +188,14 @@ mod tests {
         }
         assert_eq!(body_hash(b" \r\n\t\r\n", Form::Relaxed), <[u8; 32]>::from(Sha256::digest(b"")));
         assert_eq!(body_hash(b" \r\n", Form::Simple), <[u8; 32]>::from(Sha256::digest(b" \r\n")));
+    }
+
+    #[test]
+    fn the_first_octets_of_a_canonical_body_have_a_hash_of_their_own() {
+        for (length, signed) in [(0, ""), (3, "a b"), (5, "a b\r\n"), (8, "a b\r\n\r\nc"), (99, "a b\r\n\r\nc\r\n")] {
+            let found = body_hash_of(b"a  b \r\n\r\nc\r\n\r\n", Form::Relaxed, Some(length));
+            assert_eq!(found, (<[u8; 32]>::from(Sha256::digest(signed)), 10), "{length}");
+        }
     }
 
     #[test]

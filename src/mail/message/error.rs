@@ -42,9 +42,12 @@ pub enum Error {
     /// character.
     #[error("line {0} of the header is not a header field")]
     BrokenHeader(usize),
-    /// A field that may stand once stands twice.
-    #[error("duplicate header {0}")]
+    /// A field that may stand once stands twice. In SES's words, which SMTP's clients see as they are.
+    #[error("Duplicate header '{0}'.")]
     Twice(&'static str),
+    /// A multipart message whose boundary begins no part. In SES's words.
+    #[error("Missing start boundary")]
+    NoPart,
     /// No address stands in a raw message's From.
     #[error("the message has no From")]
     NoFrom,

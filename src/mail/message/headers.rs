@@ -8,8 +8,10 @@ use crate::mail::message::Error;
 /// Lines are folded to this length where a space allows it (RFC 5322, 2.1.1: 78 without the CRLF; RFC 2047, 2: 76 for
 /// lines with encoded words).
 const FOLD_AT: usize = 76;
-/// No word longer than this is written as it is: a line must stay under 998 octets (RFC 5322, 2.1.1).
+/// No display name longer than this is written as it is.
 const LONGEST_WORD: usize = 900;
+/// A line's length without its CRLF (RFC 5322, 2.1.1).
+const LINE_MAX: usize = 998;
 /// SES: the name and value of a custom header (SESv2 model, MessageHeader).
 const NAME_LIMIT: usize = 126;
 
@@ -34,7 +36,8 @@ pub fn unstructured(out: &mut Vec<u8>, name: &str, text: &str) -> Result<(), Err
     let text = text.replace('\t', " ");
     let text = text.trim_matches(' ');
     let mut line = Line::start(out, name);
-    if text.is_ascii() && text.split(' ').all(|word| word.len() < LONGEST_WORD) {
+    // A word that fits on a line goes out as it is: a link in List-Unsubscribe means nothing when it is encoded.
+    if text.is_ascii() && text.split(' ').all(|word| word.len() < LINE_MAX) {
         line.words(text);
     } else {
         line.encoded_words(text);
@@ -136,7 +139,8 @@ impl<'a> Line<'a> {
                 pending.push(' ');
                 continue;
             }
-            if self.started && self.column + 1 + pending.len() + word.len() > FOLD_AT {
+            let end = self.column + 1 + pending.len() + word.len();
+            if (self.started && end > FOLD_AT) || end > LINE_MAX {
                 self.fold();
             }
             // The separating space stands after the fold, so unfolding gives the text back.
@@ -251,6 +255,17 @@ mod tests {
         let folded = subject(&long);
         assert!(folded.lines().all(|line| line.len() <= 78));
         assert_eq!(folded.replace("\r\n", ""), format!("Subject: {}", long.trim_end()));
+    }
+
+    #[test]
+    fn a_long_word_goes_out_as_it_is_while_a_line_holds_it() {
+        for length in [76, 900, 980, 989, 990, 997] {
+            let word = "a".repeat(length);
+            let field = subject(&word);
+            assert_eq!(field.replace("\r\n", ""), format!("Subject: {word}"), "{length}");
+            assert!(field.lines().all(|line| line.len() <= LINE_MAX), "{length}");
+        }
+        assert!(subject(&"a".repeat(998)).contains("=?UTF-8?B?"));
     }
 
     #[test]

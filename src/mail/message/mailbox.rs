@@ -3,6 +3,7 @@ use mail_parser::parsers::MessageStream;
 
 use crate::base::EmailAddress;
 use crate::base::address::AddressError;
+use crate::mail::message::decoding::joined_words;
 use crate::mail::message::{Error, headers};
 
 /// SES: an address with its display name holds at most 320 characters.
@@ -18,17 +19,20 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Reads exactly one mailbox: `a@b.example`, `<a@b.example>`, `Ann <a@b.example>`, `"Lee, Ann" <a@b.example>`; encoded
-    /// words in the name are decoded. Stricter than mail programs are: a list or a broken form is refused.
+    /// Reads exactly one mailbox: `a@b.example`, `<a@b.example>`, `Ann <a@b.example>`, `"Lee, Ann" <a@b.example>`,
+    /// `Ann "Bee" Lee <a@b.example>`, `a@b.example (Ann)`; encoded words in the name are decoded. Stricter than mail programs
+    /// are: a list or a broken form is refused.
     pub fn parse(text: &str) -> Result<Self, Error> {
         headers::check_value("address", text)?;
         let wrong = |why| Error::Address { text: text.chars().take(LIMIT).collect(), why };
         if text.len() > LIMIT * 4 {
             return Err(Error::TooLong { what: "address", limit: LIMIT });
         }
-        let trimmed = text.trim();
+        let (trimmed, comment) = without_comment(text.trim());
         let Some(inner) = trimmed.strip_suffix('>') else {
-            return Ok(Self { name: None, address: trimmed.parse().map_err(wrong)? });
+            // The older form: the name stands in a comment behind the address (RFC 5322, 3.4).
+            let name = comment.map(decode_words).filter(|name| !name.is_empty());
+            return Ok(Self { name, address: trimmed.parse().map_err(wrong)? });
         };
         let (before, address) = inner.rsplit_once('<').ok_or_else(|| wrong(AddressError::LocalPartCharacter))?;
         let address = address.parse().map_err(wrong)?;
@@ -50,25 +54,62 @@ impl Mailbox {
     }
 }
 
-/// The name before `<`: quoted, or words without list or address marks. `None` when it is neither.
-fn display_name(text: &str) -> Option<String> {
-    if let Some(quoted) = text.strip_prefix('"') {
-        let quoted = quoted.strip_suffix('"')?;
-        let mut out = String::new();
-        let mut chars = quoted.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '\\' => out.push(chars.next()?),
-                '"' => return None,
-                other => out.push(other),
-            }
+/// Cuts off a comment at the end, and gives what is in it.
+fn without_comment(text: &str) -> (&str, Option<&str>) {
+    let Some(inner) = text.strip_suffix(')') else { return (text, None) };
+    let (mut quoted, mut escaped) = (false, false);
+    let start = inner.char_indices().find(|(_, c)| {
+        let opens = *c == '(' && !quoted && !escaped;
+        quoted ^= *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        opens
+    });
+    match start.map(|(at, _)| inner.split_at(at)) {
+        // Nothing but one comment may stand there.
+        Some((before, comment))
+            if !comment.contains([')', '<', '>', '\\']) && !comment.get(1..).is_some_and(|c| c.contains('(')) =>
+        {
+            (before.trim_end(), comment.get(1..).map(str::trim))
         }
-        return Some(out);
+        _ => (text, None),
     }
-    if text.contains(['<', '>', ',', ';', '@', '"']) {
-        return None;
+}
+
+/// The name before `<`: words and quoted strings in any order (RFC 5322, 3.2.5), without list or address marks outside of
+/// quotes. `None` when it is not.
+fn display_name(text: &str) -> Option<String> {
+    let (mut name, mut plain) = (String::new(), String::new());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                add_plain(&mut name, &std::mem::take(&mut plain));
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => name.push(chars.next()?),
+                        other => name.push(other),
+                    }
+                }
+            }
+            '<' | '>' | ',' | ';' | '@' => return None,
+            other => plain.push(other),
+        }
     }
-    Some(decode_words(text))
+    add_plain(&mut name, plain.trim_end());
+    Some(name)
+}
+
+/// Adds words outside of quotes, decoded, with the space that parts them from what stands before and behind.
+fn add_plain(name: &mut String, plain: &str) {
+    let words = plain.trim();
+    if !name.is_empty() && plain.starts_with([' ', '\t']) {
+        name.push(' ');
+    }
+    name.push_str(&decode_words(words));
+    if !words.is_empty() && plain.ends_with([' ', '\t']) {
+        name.push(' ');
+    }
 }
 
 /// Decodes encoded words (RFC 2047); what cannot be decoded stays as it is. Control characters become spaces.
@@ -76,7 +117,7 @@ pub fn decode_words(text: &str) -> String {
     if !text.contains("=?") {
         return text.to_owned();
     }
-    let line = format!("{text}\r\n");
+    let line = format!("{}\r\n", joined_words(text));
     let decoded = MessageStream::new(line.as_bytes()).parse_unstructured().into_text().map(String::from);
     decoded.map_or_else(|| text.to_owned(), |text| text.replace(char::is_control, " "))
 }
@@ -98,7 +139,20 @@ mod tests {
         assert_eq!(parse("Ann Lee <a@b.example>"), (Some("Ann Lee".to_owned()), address.clone()));
         assert_eq!(parse("\"Lee, \\\"A\\\"\" <a@b.example>"), (Some("Lee, \"A\"".to_owned()), address.clone()));
         assert_eq!(parse("=?UTF-8?B?SsO8cmdlbg==?= <a@b.example>"), (Some("Jürgen".to_owned()), address.clone()));
-        assert_eq!(parse("Jürgen <a@b.example>"), (Some("Jürgen".to_owned()), address));
+        assert_eq!(parse("Jürgen <a@b.example>"), (Some("Jürgen".to_owned()), address.clone()));
+        for (text, name) in [
+            ("John \"Jack\" Doe <a@b.example>", "John Jack Doe"),
+            ("\"Dr.\" Ann <a@b.example>", "Dr. Ann"),
+            ("\"Lee, \"\"Ann\" <a@b.example>", "Lee, Ann"),
+            ("=?utf-8?q?J=C3?= =?utf-8?q?=BCrgen?= \"X\" <a@b.example>", "Jürgen X"),
+            ("a@b.example (Ann)", "Ann"),
+            ("a@b.example (Ann Lee )", "Ann Lee"),
+            ("Ann [Sales] <a@b.example>", "Ann [Sales]"),
+            ("Ann (Sales) <a@b.example>", "Ann (Sales)"),
+            ("Ann <a@b.example> (home)", "Ann"),
+        ] {
+            assert_eq!(parse(text), (Some(name.to_owned()), address.clone()), "{text}");
+        }
     }
 
     #[test]
@@ -112,6 +166,12 @@ mod tests {
             "a@b.example\r\nBcc: c@d.example",
             "\"Ann <a@b.example>",
             "<<a@b.example>>",
+            "\"Ann\" \"Lee <a@b.example>",
+            "\"Ann\", Lee <a@b.example>",
+            "a@b.example (Ann) (Lee)",
+            "a@b.example (Ann",
+            "(Ann)",
+            "a@b.example (c@d.example) e@f.example",
         ] {
             assert!(Mailbox::parse(bad).is_err(), "{bad:?}");
         }

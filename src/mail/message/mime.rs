@@ -7,7 +7,7 @@ use crate::mail::message::Error;
 use crate::mail::message::headers;
 
 /// The longest line that goes out as it is (RFC 5322, 2.1.1), without its CRLF.
-const LINE_LIMIT: usize = 998;
+pub(super) const LINE_LIMIT: usize = 998;
 
 /// A transfer encoding (RFC 2045, 6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,8 @@ fn is_seven_bit(content: &[u8]) -> bool {
     last != b'\r'
 }
 
-fn base64_lines(out: &mut Vec<u8>, content: &[u8]) {
+/// Base64 in lines of 72 characters (RFC 2045, 6.8).
+pub(super) fn base64_lines(out: &mut Vec<u8>, content: &[u8]) {
     out.reserve(content.len() / 54 * 74 + 80);
     for chunk in content.chunks(54) {
         out.extend_from_slice(STANDARD.encode(chunk).as_bytes());
@@ -145,7 +146,7 @@ fn base64_lines(out: &mut Vec<u8>, content: &[u8]) {
 }
 
 /// RFC 2045, 6.7. CRLF is a line end; any other CR or LF is encoded.
-fn quoted_printable(out: &mut Vec<u8>, content: &[u8]) {
+pub(super) fn quoted_printable(out: &mut Vec<u8>, content: &[u8]) {
     let mut column = 0;
     let mut rest = content;
     while let Some((&b, after)) = rest.split_first() {

@@ -2,6 +2,7 @@
 mod authors;
 pub mod canonical;
 pub mod compose;
+mod decoding;
 pub mod dkim;
 #[cfg(test)]
 mod dkim_tests;
@@ -12,8 +13,10 @@ pub mod mailbox;
 pub mod mime;
 pub mod parse;
 pub mod parts;
+pub mod recode;
 pub mod report;
 pub mod rewrite;
+mod shape;
 
 pub use compose::{Attachment, Disposition, Draft, compose};
 pub use error::Error;

@@ -3,6 +3,8 @@
 use mail_parser::{Address, Message, MessageParser};
 use serde::Serialize;
 
+use crate::mail::message::decoding;
+
 /// How much of the header section is read; what stands beyond it is not looked at.
 const MAX_HEADER_SECTION_BYTES: usize = 256 * 1024;
 /// How much of the header fields a notification shows (SES: `headersTruncated` beyond 10 KB).
@@ -127,8 +129,7 @@ pub fn is_auto_submitted(raw: &[u8]) -> bool {
 /// Reads the fields that notifications repeat. `return_path` is the envelope's reverse path.
 pub fn common_headers(raw: &[u8], return_path: &str) -> CommonHeaders {
     let mut common = CommonHeaders { return_path: Some(cut(return_path)), ..CommonHeaders::default() };
-    let mut section = header_section(raw).to_vec();
-    section.extend_from_slice(b"\r\n");
+    let section = whole_words(raw);
     let Some(message) = MessageParser::default().parse_headers(&section) else { return common };
     common.from = addresses(message.from());
     common.reply_to = addresses(message.reply_to());
@@ -140,6 +141,33 @@ pub fn common_headers(raw: &[u8], return_path: &str) -> CommonHeaders {
     common.message_id = raw_value(&message, "Message-ID");
     common.subject = message.subject().map(cut);
     common
+}
+
+/// The header section with its end, encoded words joined where senders cut them within a character.
+fn whole_words(raw: &[u8]) -> Vec<u8> {
+    let section = header_section(raw);
+    let mut section = match std::str::from_utf8(section) {
+        Ok(text) => decoding::joined_words(text).into_owned().into_bytes(),
+        Err(_) => section.to_vec(),
+    };
+    section.extend_from_slice(b"\r\n");
+    section
+}
+
+/// The addresses in To and Cc, without names, each once; as many as [`common_headers`] shows of a field.
+pub fn named_recipients(raw: &[u8]) -> Vec<String> {
+    let mut section = header_section(raw).to_vec();
+    section.extend_from_slice(b"\r\n");
+    let Some(message) = MessageParser::default().parse_headers(&section) else { return Vec::new() };
+    let mut named: Vec<String> = Vec::new();
+    for list in [message.to(), message.cc()].into_iter().flatten() {
+        for address in list.iter().filter_map(|one| one.address()).take(MAX_ADDRESSES).map(cut) {
+            if !named.contains(&address) {
+                named.push(address);
+            }
+        }
+    }
+    named
 }
 
 fn raw_value(message: &Message<'_>, name: &'static str) -> Option<String> {
@@ -200,12 +228,23 @@ mod tests {
 
     #[test]
     fn common_headers_are_decoded() {
+        let cut = b"Subject: =?utf-8?q?Gr=C3?=\r\n =?utf-8?q?=BC=C3=9Fe?=\r\nFrom: =?utf-8?b?w7w=?= =?utf-8?b?w7w=?= <a@x.example>\r\n\r\n";
+        let common = common_headers(cut, "");
+        assert_eq!((common.subject.as_deref(), common.from.concat().as_str()), (Some("Grüße"), "üü <a@x.example>"));
         let common = common_headers(MAIL, "ann@x.example");
         assert_eq!(common.from, ["\"Ann, X\" <ann@x.example>"]);
         assert_eq!(common.to, ["Jürgen <j@y.example>", "k@y.example"]);
         assert_eq!(common.subject.as_deref(), Some("Grüße"));
         assert_eq!(common.message_id.as_deref(), Some("<1@x.example>"));
         assert_eq!(common.date.as_deref(), Some("Fri, 2 Jan 2026 03:04:05 +0000"));
+    }
+
+    #[test]
+    fn recipients_are_named_in_to_and_cc() {
+        assert_eq!(named_recipients(MAIL), ["j@y.example", "k@y.example"]);
+        let both = b"To: A <a@x.example>, b@x.example\r\nCc: G: b@x.example, c@x.example;\r\nBcc: d@x.example\r\n\r\n";
+        assert_eq!(named_recipients(both), ["a@x.example", "b@x.example", "c@x.example"]);
+        assert!(named_recipients(b"Subject: none\r\n\r\nTo: x@y.example").is_empty());
     }
 
     #[test]

@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 
 use mail_parser::ContentType;
-use mail_parser::decoders::base64::base64_decode;
-use mail_parser::decoders::charsets::map::charset_decoder;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 
+use crate::mail::message::decoding;
 use crate::mail::message::leaves::{Leaf, Within, leaves};
 
 /// How much text, and how much HTML, is read.
@@ -102,26 +100,26 @@ fn add_text(whole: &mut Text, leaf: &Leaf<'_>, max: usize) {
         whole.truncated |= !leaf.body.is_empty();
         return;
     }
+    // Each part begins on a line of its own.
+    let between = !whole.text.is_empty() && !whole.text.ends_with('\n');
     // No encoding of a character takes more than this, and half a character at the end falls to the limit below.
     let end = leaf.body.len().min(max.saturating_mul(16));
     let body = leaf.body.get(..end).unwrap_or_default();
     let end = if end < leaf.body.len() { memchr::memrchr(b'\n', body).unwrap_or(end) } else { end };
     let bytes = decoded(leaf, body.get(..end).unwrap_or_default());
     let charset = leaf.header.kind.as_ref().and_then(|kind| kind.attribute("charset"));
-    let text = match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
-        Some(decoder) => Cow::Owned(decoder(&bytes)),
-        None => String::from_utf8_lossy(&bytes),
-    };
+    let text = decoding::text(&bytes, charset);
+    let text = if between { Cow::Owned(format!("\r\n{text}")) } else { text };
     let cut = text.floor_char_boundary(room.min(text.len()));
     whole.text.push_str(text.get(..cut).unwrap_or_default());
     whole.truncated |= cut < text.len() || end < leaf.body.len();
 }
 
-/// The octets without their transfer encoding. What is not encoded as it says stays as it is.
+/// The octets without their transfer encoding, as far as they have it. What is not encoded as it says stays as it is.
 fn decoded<'a>(leaf: &Leaf<'_>, body: &'a [u8]) -> Cow<'a, [u8]> {
     let decoded = match leaf.header.encoding.as_str() {
-        "base64" => base64_decode(body),
-        "quoted-printable" => quoted_printable_decode(body),
+        "base64" => decoding::base64(body),
+        "quoted-printable" => Some(decoding::quoted_printable(body)),
         _ => None,
     };
     decoded.map_or(Cow::Borrowed(body), Cow::Owned)
@@ -211,6 +209,15 @@ mod tests {
         assert_eq!(text("quoted-printable", "a=3Db=\r\nc"), "a=bc");
         assert_eq!(text("quoted-printable", "a=GG"), "a=GG");
         assert_eq!(text("x-unknown", "a=3D"), "a=3D");
+    }
+
+    #[test]
+    fn parts_of_a_text_begin_on_lines_of_their_own() {
+        let part = |text: &str| format!("--m\r\n\r\n{text}\r\n");
+        let image = "--m\r\nContent-Type: image/png\r\n\r\nx\r\n";
+        let raw =
+            format!("Content-Type: multipart/mixed; boundary=m\r\n\r\n{}{image}{}--m--", part("before"), part("after"));
+        assert_eq!(read(raw.as_bytes()).text.map(|text| text.text).as_deref(), Some("before\r\nafter"));
     }
 
     proptest! {

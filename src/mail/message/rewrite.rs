@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::base::EmailAddress;
+use crate::mail::message::shape::{check_multipart, once_each};
 use crate::mail::message::{Error, Mailbox};
 
 /// The whole header of a message, in octets.
@@ -35,7 +36,8 @@ pub struct Stamp<'a> {
 pub struct Finished {
     /// The message.
     pub raw: Vec<u8>,
-    /// The fields of `raw`, unfolded, for event records.
+    /// The fields as the caller wrote them, unfolded, for event records: what is taken out and overwritten too (SES guide:
+    /// `headers` has the caller's own Message-ID).
     pub lines: Vec<HeaderLine>,
     /// The addresses in From and Sender.
     pub authors: Vec<EmailAddress>,
@@ -59,18 +61,18 @@ pub struct Finished {
 const ARNS: [&str; 3] = ["X-SES-SOURCE-ARN", "X-SES-FROM-ARN", "X-SES-RETURN-PATH-ARN"];
 
 /// One field of a header: its name, and its bytes with folds but without the last line end.
-struct Field<'a> {
+pub(super) struct Field<'a> {
     name: &'a str,
     bytes: &'a [u8],
 }
 
 impl Field<'_> {
-    fn is(&self, name: &str) -> bool {
+    pub(super) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
     /// The value, unfolded (RFC 5322, 2.2.3), without the spaces around it.
-    fn value(&self) -> String {
+    pub(super) fn value(&self) -> String {
         let text = String::from_utf8_lossy(self.bytes);
         let value = text.split_once(':').map_or("", |(_, value)| value);
         value.replace(['\r', '\n'], "").trim().to_owned()
@@ -139,7 +141,11 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         tenant: None,
         arns: [None, None, None],
     };
+    once_each(&fields)?;
+    check_multipart(&fields, body)?;
     for field in &fields {
+        let value = field.value();
+        done.lines.push(HeaderLine { name: field.name.to_owned(), value: value.clone() });
         for (arn, _) in done.arns.iter_mut().zip(ARNS).filter(|(_, name)| field.is(name)) {
             *arn = Some(field.value()).filter(|value| !value.is_empty());
         }
@@ -161,18 +167,12 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         if replaced || field.is_ses() {
             continue;
         }
-        let value = field.value();
-        for name in ["From", "Sender"].into_iter().filter(|name| field.is(name)) {
-            // Which of two counts, readers do not agree on (RFC 5322, 3.6: one of each at the most).
-            if done.lines.iter().any(|line| line.name.eq_ignore_ascii_case(name)) {
-                return Err(Error::Twice(name));
-            }
+        if field.is("From") || field.is("Sender") {
             done.authors.extend(Mailbox::parse_authors(&value)?);
         }
         if field.is("From") {
-            done.from.clone_from(&value);
+            done.from = value;
         }
-        done.lines.push(HeaderLine { name: field.name.to_owned(), value });
         push_crlf(&mut done.raw, field.bytes);
         done.raw.extend_from_slice(b"\r\n");
     }
@@ -181,7 +181,6 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
     }
     for (name, value) in [("Date", stamp.date), ("Message-ID", stamp.message_id)] {
         done.raw.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        done.lines.push(HeaderLine { name: name.to_owned(), value: value.to_owned() });
     }
     done.raw.extend_from_slice(b"\r\n");
     push_crlf(&mut done.raw, body);
@@ -262,7 +261,11 @@ mod tests {
         assert_eq!(done.from, "Ann <a@x.example>");
         assert_eq!(done.authors.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["a@x.example"]);
         assert_eq!(done.return_path.as_ref().map(EmailAddress::as_str), Some("e@x.example"));
-        assert_eq!(done.lines.len(), 5);
+        // What is taken out is told to the caller, who wrote it.
+        let names: Vec<&str> = done.lines.iter().map(|line| line.name.as_str()).collect();
+        let ses = ["X-SES-CONFIGURATION-SET", "X-Ses-Message-Tags"];
+        assert_eq!(names, ["From", "To", "BCC", "Date", "message-id", "Return-Path", ses[0], ses[1], "X-Odd"]);
+        assert_eq!(done.lines[3].value, "old");
     }
 
     #[test]
@@ -294,8 +297,19 @@ mod tests {
             b"To: b@y.example\r\n\r\nno from",
             b"From: not an address\r\n\r\n",
             b"From: a@x.example\r\nX-SES-MESSAGE-TAGS: broken\r\n\r\n",
+            b"From: a@x.example\r\nSubject: a\r\nsubject: b\r\n\r\n",
+            b"From: a@x.example\r\nMessage-ID: <a@x>\r\nMessage-Id: <b@x>\r\n\r\n",
+            b"From: a@x.example\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\nno part\r\n--bc\r\n--b--\r\n",
         ] {
             assert!(finish(bad, &STAMP).is_err(), "{:?}", String::from_utf8_lossy(bad));
+        }
+        for good in [
+            &b"From: a@x.example\r\nReceived: a\r\nReceived: b\r\nX: a\r\nX: b\r\nTo: a@b.example\r\nTo: c@d.example\r\n\r\n"[..],
+            b"From: a@x.example\r\nContent-Type: multipart/mixed; boundary=\"a b\"\n\npre\n--a b \n\npart\n",
+            b"From: a@x.example\r\nContent-Type: multipart/mixed\r\n\r\nno boundary named",
+            b"From: a@x.example\r\nContent-Type: text/plain; boundary=b\r\n\r\ntext",
+        ] {
+            assert!(finish(good, &STAMP).is_ok(), "{:?}", String::from_utf8_lossy(good));
         }
         let many = format!("{}From: a@x.example\r\n\r\n", "X: y\r\n".repeat(2000));
         assert!(matches!(finish(many.as_bytes(), &STAMP), Err(Error::TooLong { .. })));

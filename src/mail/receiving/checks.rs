@@ -5,28 +5,23 @@ use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::system_conf::read_system_conf;
-use mail_auth::common::crypto::Algorithm;
-use mail_auth::common::headers::HeaderWriter;
 use mail_auth::common::verify::VerifySignature;
-use mail_auth::dkim::Canonicalization;
-use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::dmarc::{Dmarc, Policy};
-use mail_auth::spf::verify::SpfParameters;
-use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults, DmarcOutput};
-use mail_auth::{MessageAuthenticator, ReceivedSpf, SpfOutput, SpfResult};
+use mail_auth::{ArcOutput, AuthenticatedMessage, MessageAuthenticator};
 
 use crate::base::{Clock, Silence};
 use crate::config::{Mode, Settings};
 use crate::mail::message::parse;
+use crate::mail::receiving::dmarc::{self, Dmarc, Found, Vouchers};
 use crate::mail::receiving::questions::Questions;
+use crate::mail::receiving::results::Findings;
 use crate::mail::receiving::scan::{Disabled, Scanned, Scanner};
-use crate::mail::receiving::verdicts::{dkim_verdict, dmarc_verdict, policy, spf_verdict, unchecked};
+use crate::mail::receiving::signatures::{self, Judged};
+use crate::mail::receiving::spf;
+use crate::mail::receiving::verdicts::{unchecked, verdicts};
 use crate::workers::Compute;
 
 pub use crate::mail::receiving::verdicts::{Verdict, Verdicts};
 
-/// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
-const MAX_SIGNATURES: usize = 10;
 /// The longest header section that is read for signatures and authors, in octets. The library keeps some 20 octets for each
 /// of a hostile one, and no mail server's own is longer (Exim's limit is 1 MiB, Postfix's 100 KiB).
 pub(super) const MAX_HEADER_BYTES: usize = 256 * 1024;
@@ -35,6 +30,8 @@ const MAX_ARC_SETS: usize = 20;
 
 /// A message beyond this size, in octets, is hashed where nobody waits for the thread: 40 MiB take a tenth of a second.
 const LARGE: usize = 256 * 1024;
+/// A message as the library reads it, and what is known of its signatures before any key is.
+type Read<'x> = Option<(AuthenticatedMessage<'x>, Vec<Judged>)>;
 /// The scanner's name among what does not answer.
 const SCANNER: &str = "scanner";
 
@@ -117,13 +114,16 @@ impl Checks {
     /// be checked says so.
     pub async fn check(&self, envelope: Envelope<'_>, raw: &[u8], scan: bool) -> Verdicts {
         let deadline = self.settings.deadline;
-        let questions = Questions::new(&self.silence);
+        let questions = Questions::new(&self.silence, self.authenticator.resolver());
         let authenticated = self.clock.timeout(deadline, self.run(envelope, raw, &questions));
         let scanned = async { if scan { self.scan(envelope, raw).await } else { Scanned::DISABLED } };
         let (authenticated, Scanned { spam, virus, temporary }) = futures::join!(authenticated, scanned);
         let verdicts = authenticated.unwrap_or_else(|| {
             questions.no_answer();
-            unchecked(true)
+            let dmarc = Dmarc::nothing(Found::TempError);
+            let spf = mail_auth::SpfResult::TempError;
+            let findings = Findings { spf, dkim: &[], dkim_failed: true, dmarc: &dmarc, arc: None };
+            verdicts(envelope, &self.settings.hostname, &findings)
         });
         questions.end();
         Verdicts { spam, virus, temporary: verdicts.temporary || temporary, ..verdicts }
@@ -146,87 +146,38 @@ impl Checks {
         let Envelope { peer, helo, source } = envelope;
         let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
         let short = parse::header_section(raw).len() < MAX_HEADER_BYTES;
-        let Some((message, second)) = self.readings(&source_domain, raw, short).await else { return unchecked(true) };
-        let names = names(&source_domain, message.as_ref());
-        let patience = (&self.clock, self.settings.deadline / 2);
-        questions.ahead(self.authenticator.resolver(), &names, patience).await;
-        let spf = self.spf(envelope, &source_domain, questions).await;
-        let received_spf = ReceivedSpf::new(&spf, peer, helo, source, hostname).to_header();
-        let Some(message) = message else {
+        let Some(read) = self.read(&source_domain, raw, short).await else { return unchecked(true) };
+        let names = names(&source_domain, read.as_ref().map(|(message, _)| message));
+        questions.ahead(&names, (&self.clock, self.settings.deadline / 2)).await;
+        let postmaster = format!("postmaster@{helo}");
+        let sender = if source.is_empty() { &postmaster } else { source };
+        let spf = spf::Check::new(questions, peer, helo, sender).run(&source_domain).await;
+        let Some((message, ignored)) = read else {
             // No header field at all: there is neither a signature nor a From to check. Too many: nobody can say.
-            let temporary = spf.result() == SpfResult::TempError;
-            let others = unchecked(!short);
-            return Verdicts { spf: spf_verdict(&spf), headers: received_spf, temporary, ..others };
+            let dmarc = Dmarc::nothing(if short { Found::None } else { Found::TempError });
+            let findings = Findings { spf, dkim: &[], dkim_failed: !short, dmarc: &dmarc, arc: None };
+            return verdicts(envelope, hostname, &findings);
         };
-        let mut dkim = self.authenticator.verify_dkim(questions.about(&message)).await;
-        if let Some(second) = second.as_ref().filter(|_| dkim_verdict(&dkim) != Verdict::Pass) {
-            let again = self.authenticator.verify_dkim(questions.about(second)).await;
-            if dkim_verdict(&again) == Verdict::Pass {
-                dkim = again;
-            }
-        }
+        let checked = self.authenticator.verify_dkim(questions.about(&message)).await;
+        let dkim: Vec<Judged> = checked.iter().map(signatures::judge).chain(ignored).collect();
         let arc = self.arc(&message, questions).await;
-        let parameters = DmarcParameters::new(&message, &dkim, &source_domain, &spf)
-            .with_domain_suffix_fn(|domain| psl::domain_str(domain).unwrap_or(domain));
-        let dmarc = self.authenticator.verify_dmarc(questions.about(parameters)).await;
-        let verdict = dmarc_verdict(&dmarc);
-        if verdict == Verdict::ProcessingFailed {
-            questions.no_answer();
-        }
-        let results = AuthenticationResults::new(hostname);
-        let results = if source.is_empty() {
-            results.with_spf_ehlo_result(&spf, peer, helo)
-        } else {
-            results.with_spf_mailfrom_result(&spf, peer, source, helo)
-        };
-        let results = results.with_dkim_results(&dkim, message.from()).with_dmarc_result(&dmarc);
-        let results = arc.iter().fold(results, |results, arc| results.with_arc_result(arc, peer));
-        Verdicts {
-            spf: spf_verdict(&spf),
-            dkim: dkim_verdict(&dkim),
-            dmarc: verdict,
-            dmarc_policy: if verdict == Verdict::Fail { Some(self.policy(&dmarc, questions).await) } else { None },
-            headers: received_spf + &results.to_header(),
-            temporary: spf.result() == SpfResult::TempError
-                || dkim_verdict(&dkim) == Verdict::ProcessingFailed
-                || verdict == Verdict::ProcessingFailed,
-            ..unchecked(false)
-        }
+        let vouchers = Vouchers { spf, source: &source_domain, dkim: &dkim };
+        let dmarc = dmarc::judge(questions, message.froms(), &vouchers).await;
+        let findings = Findings { spf, dkim: &dkim, dkim_failed: false, dmarc: &dmarc, arc: arc.as_ref() };
+        verdicts(envelope, hostname, &findings)
     }
 
-    /// The message as the library reads it, if it has a header of a size that is read, and its second reading. `None`: there
-    /// is no place for it.
-    async fn readings<'x>(
-        &self,
-        source_domain: &str,
-        raw: &'x [u8],
-        short: bool,
-    ) -> Option<(Option<AuthenticatedMessage<'x>>, Option<AuthenticatedMessage<'x>>)> {
+    /// The message as the library reads it, if it has a header of a size that is read, and the signatures that count for
+    /// nothing. `None`: there is no place for it.
+    async fn read<'x>(&self, source_domain: &str, raw: &'x [u8], short: bool) -> Option<Read<'x>> {
         let read = || {
-            let message = short.then(|| AuthenticatedMessage::parse(raw)).flatten().map(|mut message| {
-                prepare(&mut message);
-                message
-            });
-            let second = message.as_ref().and_then(|message| second_reading(message, raw, without_blank_end(raw)));
-            (message, second)
+            let message = short.then(|| AuthenticatedMessage::parse_with_opts(raw, false)).flatten();
+            message.map(|mut message| {
+                let ignored = signatures::prepare(&mut message);
+                (message, ignored)
+            })
         };
         if raw.len() <= LARGE { Some(read()) } else { self.compute.in_place(source_domain, read).await.ok() }
-    }
-
-    async fn spf(&self, envelope: Envelope<'_>, domain: &str, questions: &Questions<'_>) -> SpfOutput {
-        let Envelope { peer, helo, source } = envelope;
-        let hostname = self.settings.hostname.as_str();
-        let parameters = if source.is_empty() {
-            SpfParameters::verify_ehlo(peer, helo, hostname)
-        } else {
-            SpfParameters::verify_mail_from(peer, helo, hostname, source)
-        };
-        let checked = questions.unless_silent(self.authenticator.verify_spf(questions.about(parameters))).await;
-        let spf = checked.unwrap_or_else(|| SpfOutput::new(domain.to_owned()).with_result(SpfResult::TempError));
-        if spf.result() == SpfResult::TempError {
-            questions.no_answer();
-        }
-        spf
     }
 
     /// The chain of those who passed the mail on (RFC 8617), where there is one. It is told and changes no verdict.
@@ -239,51 +190,6 @@ impl Checks {
         let looked_at = sets > 0 && sets <= MAX_ARC_SETS;
         if looked_at { Some(self.authenticator.verify_arc(questions.about(message)).await) } else { None }
     }
-
-    /// What the domain asks for: `sp` for a subdomain that has no record of its own (RFC 7489, 6.3). mail-auth 0.10 always
-    /// tells `p` of a mail that fails.
-    async fn policy(&self, dmarc: &DmarcOutput, questions: &Questions<'_>) -> &'static str {
-        let Some(record) = dmarc.dmarc_record() else { return policy(dmarc.policy()) };
-        let domain = dmarc.domain();
-        let above = psl::domain_str(domain).is_some_and(|organization| organization != domain);
-        if above && record.sp != Policy::Unspecified {
-            let own = format!("_dmarc.{domain}.");
-            if self.authenticator.txt_lookup::<Dmarc>(own, Some(questions)).await.is_err() {
-                return policy(record.sp);
-            }
-        }
-        policy(record.p)
-    }
-}
-
-/// Bounds the signatures, and takes out those that count for nothing: SHA-1 (RFC 8301, 3.1). Keys below 1024 bits are
-/// refused where they are used (3.2).
-fn prepare(message: &mut AuthenticatedMessage<'_>) {
-    message.dkim_headers.truncate(MAX_SIGNATURES);
-    for header in &mut message.dkim_headers {
-        if header.header.as_ref().is_ok_and(|signature| signature.a == Algorithm::RsaSha1) {
-            header.header = Err(mail_auth::Error::UnsupportedAlgorithm);
-        }
-    }
-}
-
-/// The message without white space at its end, for the relaxed signatures alone, to which it is the same message: mail-auth
-/// 0.10 keeps lines of spaces there, which others rightly drop (see `without_blank_end`).
-fn second_reading<'x>(
-    message: &AuthenticatedMessage<'_>,
-    raw: &[u8],
-    stripped: &'x [u8],
-) -> Option<AuthenticatedMessage<'x>> {
-    let odd_end = raw.get(stripped.len()..).is_some_and(|end| end.iter().any(|byte| matches!(byte, b' ' | b'\t')));
-    if message.dkim_headers.is_empty() || !odd_end {
-        return None;
-    }
-    let mut second = AuthenticatedMessage::parse(stripped)?;
-    prepare(&mut second);
-    second.dkim_headers.retain(|header| {
-        header.header.as_ref().is_ok_and(|signature| signature.cb == Canonicalization::Relaxed && signature.l == 0)
-    });
-    Some(second)
 }
 
 /// The names that the checks will ask for, as far as they are known before.
@@ -309,12 +215,4 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
         connection
     };
     NameServerConfig::new(address.ip(), true, vec![on_port(ConnectionConfig::udp()), on_port(ConnectionConfig::tcp())])
-}
-
-/// The message up to the last octet of its body that is not white space. To relaxed canonicalization (RFC 6376, 3.4.4) it
-/// is the same message.
-fn without_blank_end(message: &[u8]) -> &[u8] {
-    let body = message.windows(4).position(|end| end == b"\r\n\r\n").map_or(message.len(), |at| at + 4);
-    let kept = message.iter().rposition(|b| !b" \t\r\n".contains(b)).map_or(0, |at| at + 1);
-    message.get(..kept.max(body)).unwrap_or(message)
 }

@@ -356,7 +356,7 @@ fn panicked(claim: &Claim) -> Finish {
 async fn keep_for_postmaster(run: &mut Run<'_>, rules: &[Rule]) {
     let ruled = |address: &EmailAddress| rules.iter().any(|rule| matching::matches(rule, address, run.tls));
     let left: Vec<&EmailAddress> =
-        run.facts.destination.iter().filter(|address| is_postmaster(address) && !ruled(address)).collect();
+        run.facts.recipients.iter().filter(|address| is_postmaster(address) && !ruled(address)).collect();
     if !left.is_empty() {
         run.matched += 1;
         let place = s3::Place { bucket: POSTMASTER_BUCKET, prefix: None, kms: None };
@@ -364,7 +364,7 @@ async fn keep_for_postmaster(run: &mut Run<'_>, rules: &[Rule]) {
     }
 }
 
-fn facts(mail: &InboundMail, destination: Vec<EmailAddress>, fields: &str, raw: &[u8], verdicts: Verdicts) -> Facts {
+fn facts(mail: &InboundMail, recipients: Vec<EmailAddress>, fields: &str, raw: &[u8], verdicts: Verdicts) -> Facts {
     let source = mail.source.clone().unwrap_or_default();
     let mut all = parse::header_fields(fields.as_bytes());
     all.extend(parse::header_fields(raw));
@@ -374,7 +374,8 @@ fn facts(mail: &InboundMail, destination: Vec<EmailAddress>, fields: &str, raw: 
         received_at: mail.received_at,
         common_headers: parse::common_headers(raw, &source),
         source,
-        destination,
+        recipients,
+        destination: parse::named_recipients(raw),
         headers,
         headers_truncated,
         verdicts,

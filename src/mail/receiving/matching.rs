@@ -1,7 +1,7 @@
 //! Which rules are for a recipient. Pure: rules and addresses in, a decision out.
 use std::collections::{BTreeSet, HashMap};
 
-use crate::base::EmailAddress;
+use crate::base::{Domain, EmailAddress};
 use crate::mail::receiving::rules::{Rule, TlsPolicy};
 
 /// Whether the rule is used for mail to `recipient`, an address of a verified domain.
@@ -44,10 +44,18 @@ impl<'a> Addressed<'a> {
     }
 }
 
-/// All patterns that cover an address, in lower case.
+/// All patterns that cover an address, in lower case. A domain has two forms where it has letters outside ASCII; either may
+/// stand in a rule.
 fn patterns(address: &EmailAddress) -> Vec<String> {
-    let (domain, local) = (address.domain(), address.local_part().to_lowercase());
-    let domain = domain.as_str();
+    let local = address.local_part().to_lowercase();
+    let mut all: Vec<String> =
+        address.domain().forms().iter().flat_map(|domain| of_domain(&local, domain.as_str())).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn of_domain(local: &str, domain: &str) -> Vec<String> {
     let parents = domain.match_indices('.').filter(|(at, _)| *at > 0).filter_map(|(at, _)| domain.get(at..));
     let mut all: Vec<String> = parents.map(str::to_owned).collect();
     all.push(domain.to_owned());
@@ -60,9 +68,12 @@ fn patterns(address: &EmailAddress) -> Vec<String> {
 
 /// Whether a pattern of a rule covers an address. `user@domain` is that address, and the address with a label
 /// (`user+label@domain`); `domain` is every address of that domain and not of its subdomains; `.domain` is every
-/// address of its subdomains and not of the domain itself. All without regard to case.
+/// address of its subdomains and not of the domain itself. All without regard to case, and to the form of the domain.
 pub fn covers(pattern: &str, address: &EmailAddress) -> bool {
-    let domain = address.domain();
+    address.domain().forms().iter().any(|domain| covers_in(pattern, address, domain))
+}
+
+fn covers_in(pattern: &str, address: &EmailAddress, domain: &Domain) -> bool {
     if let Some(parent) = pattern.strip_prefix('.') {
         let parent = parent.to_lowercase();
         return domain.as_str().strip_suffix(parent.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
@@ -115,6 +126,10 @@ mod tests {
             (".x.example", "ann@a.b.x.example", true),
             (".x.example", "ann@x.example", false),
             (".x.example", "ann@notx.example", false),
+            ("xn--bcher-kva.example", "ann@bücher.example", true),
+            ("ann@bücher.example", "ann+x@xn--bcher-kva.example", true),
+            (".bücher.example", "ann@a.xn--bcher-kva.example", true),
+            ("bücher.example", "ann@xn--bchr-kva.example", false),
         ] {
             assert_eq!(covers(pattern, &address(recipient)), covered, "{pattern} {recipient}");
         }

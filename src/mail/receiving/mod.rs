@@ -2,6 +2,7 @@
 pub mod accept;
 pub mod actions;
 pub mod checks;
+mod dmarc;
 mod effects;
 pub mod endpoints;
 mod error;
@@ -17,10 +18,14 @@ pub mod notification;
 mod own_rules;
 pub mod places;
 mod questions;
+mod results;
 mod route;
 mod rule_sets;
 pub mod rules;
 pub mod scan;
+mod signatures;
+mod spf;
+mod spf_record;
 mod trace;
 mod verdicts;
 

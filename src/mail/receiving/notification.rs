@@ -20,8 +20,10 @@ pub struct Facts {
     pub received_at: Timestamp,
     /// The reverse path; empty for the null one.
     pub source: String,
-    /// All recipients of the mail in this account and region.
-    pub destination: Vec<EmailAddress>,
+    /// All recipients of the mail in this account and region, by its envelope.
+    pub recipients: Vec<EmailAddress>,
+    /// The addresses in its To and Cc (SES guide, "Contents of notifications": from the MIME header).
+    pub destination: Vec<String>,
     /// The header fields, up to 10 KB of them.
     pub headers: Vec<HeaderField>,
     /// Whether some were left out.
@@ -157,7 +159,7 @@ pub(in crate::mail::receiving) struct MailPart<'a> {
     timestamp: String,
     source: &'a str,
     message_id: &'a str,
-    destination: &'a [EmailAddress],
+    destination: &'a [String],
     headers_truncated: bool,
     headers: &'a [HeaderField],
     common_headers: &'a CommonHeaders,
@@ -247,7 +249,8 @@ mod tests {
             message_id: "d6iitobk75ur44p8kdnnp7g2n800".to_owned(),
             received_at,
             source: "ann@y.example".to_owned(),
-            destination: vec![bob.clone()],
+            recipients: vec![bob.clone()],
+            destination: vec!["all@x.example".to_owned()],
             headers: parse::header_fields(raw),
             headers_truncated: false,
             common_headers: parse::common_headers(raw, "ann@y.example"),
@@ -273,7 +276,7 @@ mod tests {
                 "timestamp": "2026-01-02T03:04:05.678Z",
                 "source": "ann@y.example",
                 "messageId": "d6iitobk75ur44p8kdnnp7g2n800",
-                "destination": ["bob@x.example"],
+                "destination": ["all@x.example"],
                 "headersTruncated": false,
                 "headers": [
                     {"name": "From", "value": "Ann <ann@y.example>"},

@@ -1,20 +1,22 @@
 //! What the checks of one mail ask the DNS. A domain that did not answer lately is not asked: the answer is at once that there
 //! is none. What did not answer is told to the others.
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::Name;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mail_auth::common::cache::NoCache;
-use mail_auth::{Error, MX, Parameters, RecordSet, ResolverCache, SpfOutput, Txt};
-use tokio::sync::Notify;
+use mail_auth::{Error, MX, Parameters, RecordSet, ResolverCache, Txt};
 
 use crate::base::{Clock, Silence};
+use crate::mail::receiving::signatures;
 
 /// Questions of one mail that are under way at the same time.
 const AT_ONCE: usize = 8;
@@ -22,13 +24,31 @@ const AT_ONCE: usize = 8;
 /// The questions of one mail. mail-auth takes it for its cache, and asks it before each look-up.
 pub(super) struct Questions<'a> {
     silence: &'a Silence,
+    resolver: &'a TokioResolver,
     asked: Mutex<Asked>,
-    refused: Notify,
 }
 
+/// Which addresses of a host are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Addresses {
+    V4,
+    V6,
+}
+
+/// The DNS did not answer, or is not asked since it did not answer lately.
+#[derive(Debug)]
+pub(super) struct NoAnswer;
+
 /// What mail-auth is called with.
-type About<'q, 'a, P> =
-    Parameters<'q, P, Questions<'a>, Questions<'a>, Questions<'a>, Questions<'a>, NoCache<IpAddr, RecordSet<Box<str>>>>;
+type About<'q, 'a, P> = Parameters<
+    'q,
+    P,
+    Questions<'a>,
+    NoCache<Box<str>, RecordSet<MX>>,
+    NoCache<Box<str>, RecordSet<Ipv4Addr>>,
+    NoCache<Box<str>, RecordSet<Ipv6Addr>>,
+    NoCache<IpAddr, RecordSet<Box<str>>>,
+>;
 
 #[derive(Default)]
 struct Asked {
@@ -38,54 +58,110 @@ struct Asked {
     silent: Vec<String>,
     /// The one that was asked last; none where the last question was not put.
     last: Option<String>,
+    /// The TXT records that were found, by name.
+    texts: HashMap<String, Arc<[Vec<u8>]>>,
 }
 
 impl<'a> Questions<'a> {
-    pub fn new(silence: &'a Silence) -> Self {
-        Self { silence, asked: Mutex::default(), refused: Notify::new() }
+    pub fn new(silence: &'a Silence, resolver: &'a TokioResolver) -> Self {
+        Self { silence, resolver, asked: Mutex::default() }
     }
 
-    /// Parameters for mail-auth that ask here first.
+    /// Parameters for mail-auth that ask here first. It looks for keys alone.
     pub fn about<P>(&self, params: P) -> About<'_, 'a, P> {
         Parameters {
             params,
             cache_txt: Some(self),
-            cache_mx: Some(self),
-            cache_ipv4: Some(self),
-            cache_ipv6: Some(self),
+            cache_mx: None,
+            cache_ipv4: None,
+            cache_ipv6: None,
             cache_ptr: None,
         }
     }
 
     /// Asks for the TXT records of all `names`, side by side and within `patience`, so that those who ask one after the other
-    /// find the answers in the resolver's cache, or know that there is none.
-    pub async fn ahead(&self, resolver: &TokioResolver, names: &[String], (clock, patience): (&Clock, Duration)) {
+    /// find the answers here, or know that there is none.
+    pub async fn ahead(&self, names: &[String], (clock, patience): (&Clock, Duration)) {
         let lots = u32::try_from(names.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
         let each = patience / lots.max(1);
         let ask = async |name: &String| {
-            let Ok(absolute) = Name::from_str_relaxed(name) else { return };
-            if !self.may_ask(name) {
-                return;
-            }
-            // Several are asked at once, so none of them is the last.
-            self.asked().last = None;
-            let answer = clock.timeout(each, resolver.txt_lookup(absolute)).await;
-            if answer.is_none_or(|answer| answer.is_err_and(|error| is_silence(&error))) {
+            if clock.timeout(each, self.texts(name)).await.is_none() {
                 self.no_answer_of(domain_of(name));
             }
         };
         for some in names.chunks(AT_ONCE) {
             futures::future::join_all(some.iter().map(ask)).await;
+            // Several were asked at once, so none of them is the last.
+            self.asked().last = None;
         }
     }
 
-    /// Does `check`, which asks one name after the other; without an end when it asks for the addresses of a domain that is
-    /// not to be asked, or asks one that does not answer.
-    pub async fn unless_silent(&self, check: impl Future<Output = SpfOutput>) -> Option<SpfOutput> {
-        tokio::select! {
-            biased;
-            done = check => Some(done),
-            () = self.refused.notified() => None,
+    /// The TXT records of a name, each joined from its parts (RFC 7208, 3.3, and RFC 6376, 3.6.2.2 join them alike); none where
+    /// there is no such name. What is known for this mail is not asked again.
+    pub async fn texts(&self, name: &str) -> Result<Arc<[Vec<u8>]>, NoAnswer> {
+        let known = self.asked().texts.get(&key_of(name)).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let lookup = self.look_up(name, RecordType::TXT).await?;
+        let texts = lookup.iter().flat_map(|lookup| lookup.answers()).filter_map(|record| match &record.data {
+            RData::TXT(txt) => Some(txt.txt_data.concat()),
+            _ => None,
+        });
+        let texts: Arc<[Vec<u8>]> = texts.collect();
+        self.asked().texts.insert(key_of(name), texts.clone());
+        Ok(texts)
+    }
+
+    /// The addresses of a host, of one kind.
+    pub async fn addresses(&self, host: &str, kind: Addresses) -> Result<Vec<IpAddr>, NoAnswer> {
+        let kind = match kind {
+            Addresses::V4 => RecordType::A,
+            Addresses::V6 => RecordType::AAAA,
+        };
+        let lookup = self.look_up(host, kind).await?;
+        let records = lookup.iter().flat_map(|lookup| lookup.answers()).filter(|record| record.record_type() == kind);
+        Ok(records.filter_map(|record| record.data.ip_addr()).collect())
+    }
+
+    /// The mail hosts of a domain, in the order of their preference.
+    pub async fn mail_hosts(&self, domain: &str) -> Result<Vec<String>, NoAnswer> {
+        let lookup = self.look_up(domain, RecordType::MX).await?;
+        let records = lookup.iter().flat_map(|lookup| lookup.answers());
+        let mut hosts: Vec<(u16, String)> = records
+            .filter_map(|record| match &record.data {
+                RData::MX(mx) => Some((mx.preference, plain(&mx.exchange))),
+                _ => None,
+            })
+            .collect();
+        hosts.sort();
+        Ok(hosts.into_iter().map(|(_, host)| host).collect())
+    }
+
+    /// The names that an address says it has; none where nobody answers.
+    pub async fn names_of(&self, address: IpAddr) -> Vec<String> {
+        let Ok(lookup) = self.resolver.reverse_lookup(address).await else { return Vec::new() };
+        let names = lookup.answers().iter().filter_map(|record| match &record.data {
+            RData::PTR(name) => Some(plain(name)),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// `None` for an answer that there is no such record.
+    async fn look_up(&self, name: &str, kind: RecordType) -> Result<Option<Lookup>, NoAnswer> {
+        // A name that cannot be asked for has no records.
+        let Some(absolute) = absolute(name) else { return Ok(None) };
+        if !self.may_ask(name) {
+            return Err(NoAnswer);
+        }
+        match self.resolver.lookup(absolute, kind).await {
+            Ok(lookup) => Ok(Some(lookup)),
+            Err(error) if is_silence(&error) => {
+                self.no_answer_of(domain_of(name));
+                Err(NoAnswer)
+            }
+            Err(_) => Ok(None),
         }
     }
 
@@ -138,6 +214,22 @@ impl<'a> Questions<'a> {
     }
 }
 
+/// The name as the DNS knows it: absolute (no search list), non-ASCII labels in their A-label form (RFC 5890).
+fn absolute(name: &str) -> Option<Name> {
+    let mut name = Name::from_str_relaxed(name).ok()?;
+    name.set_fqdn(true);
+    Some(name)
+}
+
+/// The name in lower case, without the dot at its end.
+fn plain(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn key_of(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
 /// Whether there was no answer; SERVFAIL is what a resolver says of a domain whose servers do not answer it.
 fn is_silence(error: &NetError) -> bool {
     let said = |code: &ResponseCode| matches!(code, ResponseCode::NXDomain | ResponseCode::NoError);
@@ -184,7 +276,12 @@ impl ResolverCache<Box<str>, Txt> for Questions<'_> {
         Box<str>: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let may = self.may_ask(&text_of(name));
+        let name = text_of(name);
+        let known = self.asked().texts.get(&key_of(&name)).cloned();
+        if let Some(texts) = known.filter(|_| name.contains("._domainkey.") && !name.starts_with('_')) {
+            return Some(signatures::key(&texts).map_or_else(Txt::Error, |key| Txt::DomainKey(Arc::new(key))));
+        }
+        let may = self.may_ask(&name);
         (!may).then(|| Txt::Error(Error::DnsError("its name servers did not answer lately".to_owned())))
     }
 
@@ -200,38 +297,11 @@ impl ResolverCache<Box<str>, Txt> for Questions<'_> {
     fn insert(&self, _name: Box<str>, _value: Txt, _valid_until: Instant) {}
 }
 
-/// Addresses and hosts, of which a cache cannot say that there is no answer: then the whole check ends.
-macro_rules! asks_or_ends {
-    ($($kind:ty),*) => { $(
-        impl ResolverCache<Box<str>, RecordSet<$kind>> for Questions<'_> {
-            fn get<Q>(&self, name: &Q) -> Option<RecordSet<$kind>>
-            where
-                Box<str>: Borrow<Q>,
-                Q: Hash + Eq + ?Sized,
-            {
-                if !self.may_ask(&text_of(name)) {
-                    self.refused.notify_one();
-                }
-                None
-            }
-
-            fn remove<Q>(&self, _name: &Q) -> Option<RecordSet<$kind>>
-            where
-                Box<str>: Borrow<Q>,
-                Q: Hash + Eq + ?Sized,
-            {
-                None
-            }
-
-            fn insert(&self, _name: Box<str>, _value: RecordSet<$kind>, _valid_until: Instant) {}
-        }
-    )* };
-}
-
-asks_or_ends!(MX, Ipv4Addr, Ipv6Addr);
-
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::config::ResolverConfig;
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
     use super::*;
     use crate::base::Timestamp;
 
@@ -255,13 +325,15 @@ mod tests {
     #[test]
     fn who_was_silent_is_asked_neither_by_this_mail_nor_by_the_next() {
         let silence = Silence::new(Clock::manual(Timestamp::from_secs(1_800_000_000)));
-        let first = Questions::new(&silence);
+        let (config, runtime) = (ResolverConfig::default(), TokioRuntimeProvider::default());
+        let resolver = TokioResolver::builder_with_config(config, runtime).build().expect("a resolver");
+        let first = Questions::new(&silence, &resolver);
         let asked = |questions: &Questions<'_>, name: &str| ResolverCache::<_, Txt>::get(questions, name).is_none();
         assert!(asked(&first, "good.example.") && asked(&first, "dead.example."));
         first.no_answer();
         assert!(asked(&first, "good.example.") && !asked(&first, "s._domainkey.dead.example."));
         first.end();
-        let next = Questions::new(&silence);
+        let next = Questions::new(&silence, &resolver);
         assert!(
             !asked(&next, "dead.example.") && asked(&next, "_dmarc.good.example.") && asked(&next, "x.dead.example.")
         );

@@ -72,11 +72,11 @@ impl Receiving {
         }
         // A refusal is for good, so it is never given for what another node may just have changed.
         let known = self.known();
-        let domain = recipient.domain();
-        let again = known.holds(levels(&domain));
+        let levels = levels(recipient);
+        let again = known.holds(levels.iter().map(String::as_str));
         let routed = self.look(recipient, client).await?;
         if again && !matches!(routed, Routed::To(_)) {
-            known.forget(levels(&domain));
+            known.forget(levels.iter().map(String::as_str));
             return self.look(recipient, client).await;
         }
         Ok(routed)
@@ -85,14 +85,15 @@ impl Receiving {
     async fn look(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
         let (mut for_tls, mut postmaster) = (false, None);
         let domain = recipient.domain();
-        for level in levels(&domain) {
-            let candidates = self.candidates(level).await?;
+        let own = domain.forms();
+        for level in levels(recipient) {
+            let candidates = self.candidates(&level).await?;
             for (n, candidate) in candidates.iter().enumerate() {
                 if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
                     return Ok(candidate.admit(client));
                 }
                 for_tls |= candidate.rules.iter().any(|rule| matching::matches(rule, recipient, true));
-                if is_postmaster(recipient) && level == domain.as_str() && postmaster.is_none() {
+                if is_postmaster(recipient) && postmaster.is_none() && own.iter().any(|own| own.as_str() == level) {
                     postmaster = Some((n, candidates.clone()));
                 }
             }
@@ -132,9 +133,14 @@ impl Receiving {
     }
 }
 
-/// The domain and those above it.
-fn levels(domain: &Domain) -> impl Iterator<Item = &str> {
-    domain.and_parents().take(MAX_LEVELS)
+/// The recipient's domain and those above it, nearest first, each in both forms that it has.
+fn levels(recipient: &EmailAddress) -> Vec<String> {
+    let forms = recipient.domain().forms();
+    let mut levels: Vec<String> =
+        forms.iter().flat_map(|domain| domain.and_parents().take(MAX_LEVELS)).map(str::to_owned).collect();
+    levels.sort_by_key(|level| std::cmp::Reverse(level.matches('.').count()));
+    levels.dedup();
+    levels
 }
 
 impl Candidate {

@@ -1,7 +1,11 @@
 //! What the checks of received mail found, in SES's words.
-use mail_auth::dmarc::Policy;
-use mail_auth::{DkimOutput, DkimResult, DmarcOutput, DmarcResult, SpfOutput, SpfResult};
+use mail_auth::SpfResult;
 use serde::Serialize;
+
+use crate::mail::receiving::checks::Envelope;
+use crate::mail::receiving::dmarc::Found;
+use crate::mail::receiving::results::{self, Findings};
+use crate::mail::receiving::signatures::Word;
 
 /// What a check found (SES developer guide, "Contents of notifications").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,9 +72,29 @@ pub(super) fn unchecked(failed: bool) -> Verdicts {
     }
 }
 
+/// The verdicts and the fields that tell them, both from the same findings. Nobody has scanned.
+pub(super) fn verdicts(envelope: Envelope<'_>, hostname: &str, findings: &Findings<'_>) -> Verdicts {
+    let dmarc_policy = match findings.dmarc.found {
+        Found::Fail(policy) => Some(policy.as_str()),
+        _ => None,
+    };
+    let (dkim, dmarc) = (dkim_verdict(findings), dmarc_verdict(findings.dmarc.found));
+    Verdicts {
+        spf: spf_verdict(findings.spf),
+        dkim,
+        dmarc,
+        dmarc_policy,
+        headers: results::fields(envelope, hostname, findings),
+        temporary: findings.spf == SpfResult::TempError
+            || dkim == Verdict::ProcessingFailed
+            || dmarc == Verdict::ProcessingFailed,
+        ..unchecked(false)
+    }
+}
+
 /// SES tells FAIL for a plain fail only; a soft fail and a neutral policy say nothing for sure.
-pub(super) fn spf_verdict(spf: &SpfOutput) -> Verdict {
-    match spf.result() {
+fn spf_verdict(spf: SpfResult) -> Verdict {
+    match spf {
         SpfResult::Pass => Verdict::Pass,
         SpfResult::Fail => Verdict::Fail,
         SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => Verdict::Gray,
@@ -79,36 +103,24 @@ pub(super) fn spf_verdict(spf: &SpfOutput) -> Verdict {
 }
 
 /// One good signature is enough (RFC 6376, 6.1).
-pub(super) fn dkim_verdict(dkim: &[DkimOutput<'_>]) -> Verdict {
-    let any = |wanted: fn(&DkimResult) -> bool| dkim.iter().any(|output| wanted(output.result()));
-    if any(|result| matches!(result, DkimResult::Pass)) {
+fn dkim_verdict(findings: &Findings<'_>) -> Verdict {
+    let any = |word| findings.dkim.iter().any(|signature| signature.word == word);
+    if any(Word::Pass) {
         Verdict::Pass
-    } else if any(|result| matches!(result, DkimResult::TempError(_))) {
+    } else if any(Word::TempError) || findings.dkim_failed {
         Verdict::ProcessingFailed
-    } else if any(|result| !matches!(result, DkimResult::None)) {
-        Verdict::Fail
-    } else {
+    } else if findings.dkim.is_empty() {
         Verdict::Gray
+    } else {
+        Verdict::Fail
     }
 }
 
-pub(super) fn dmarc_verdict(dmarc: &DmarcOutput) -> Verdict {
-    let results = [dmarc.spf_result(), dmarc.dkim_result()];
-    if results.contains(&&DmarcResult::Pass) {
-        Verdict::Pass
-    } else if results.iter().any(|result| matches!(result, DmarcResult::TempError(_))) {
-        Verdict::ProcessingFailed
-    } else if dmarc.dmarc_record().is_some() {
-        Verdict::Fail
-    } else {
-        Verdict::Gray
-    }
-}
-
-pub(super) fn policy(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Quarantine => "quarantine",
-        Policy::Reject => "reject",
-        Policy::None | Policy::Unspecified => "none",
+fn dmarc_verdict(found: Found) -> Verdict {
+    match found {
+        Found::Pass => Verdict::Pass,
+        Found::Fail(_) => Verdict::Fail,
+        Found::None => Verdict::Gray,
+        Found::TempError => Verdict::ProcessingFailed,
     }
 }

@@ -111,6 +111,8 @@ pub enum Ending {
         /// Whether it is the recipient's, not the sender's.
         recipient: bool,
     },
+    /// A body outside ASCII, and a peer without 8BITMIME (RFC 6152, 3). Nothing was said of the mail yet.
+    NoEightBit,
     /// The peer says in its EHLO that it takes no mail this large (RFC 1870): its limit in octets.
     TooLarge(u64),
     /// The DNS did not give a host or an address.
@@ -127,7 +129,8 @@ impl Ending {
             Ending::Accepted(_) | Ending::TimedOut(Stage::Content) | Ending::Lost(Stage::Content, _) => false,
             // RFC 5321, 3.1, lets a host say 554 to every client; the next one may well talk to us.
             Ending::Refused(stage, reply) => reply.code < 500 || *stage < Stage::Sender,
-            Ending::NoRoute(LookupError::NullMx) | Ending::BadAddress => false,
+            // The mail is encoded for this one.
+            Ending::NoRoute(LookupError::NullMx) | Ending::BadAddress | Ending::NoEightBit => false,
             _ => true,
         }
     }
@@ -135,7 +138,7 @@ impl Ending {
     /// Whether the conversation can go on with another mail after this.
     pub fn keeps_connection(&self) -> bool {
         match self {
-            Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::TooLarge(_) => true,
+            Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::NoEightBit | Ending::TooLarge(_) => true,
             // RFC 5321, 3.8: the server closes after 421.
             Ending::Refused(stage, reply) => *stage >= Stage::Sender && reply.code != 421,
             _ => false,

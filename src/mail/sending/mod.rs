@@ -4,6 +4,7 @@ mod account;
 pub mod capture;
 mod checked;
 mod checks;
+mod converting;
 mod crlf;
 mod ending;
 mod error;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tracing::{error, info};
 
-use crate::base::{Clock, Timestamp};
+use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::mail::feedback::ReturnPaths;
 use crate::mail::message::dkim::Canonicalization;
 use crate::mail::sending::capture;
@@ -27,7 +27,7 @@ use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::schedule::{self, Next};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
-use crate::mail::sending::transport::{Content, Delivery, Envelope, Outcome as Round, Route, Transport};
+use crate::mail::sending::transport::{Delivery, Envelope, Outcome as Round, Route, Transport};
 use crate::mail::sending::verdict::{self, Verdict, judge};
 use crate::store::mails::{self, Status};
 use crate::store::settled::Ended;
@@ -44,9 +44,10 @@ pub struct Outbound {
     store: Store,
     clock: Clock,
     topics: Topics,
-    transport: Arc<Transport>,
+    pub(super) transport: Arc<Transport>,
     simulator: Simulator,
     return_paths: Option<ReturnPaths>,
+    pub(super) encodes_long_lines: bool,
     traffic: Traffic,
     freight: Freight,
     parcels: Arc<Gather<Parcels>>,
@@ -92,8 +93,21 @@ impl Outbound {
         let (simulator, freight) = (Simulator::default(), Freight::default());
         let parcels = Arc::new(parcels(store.clone()));
         let (forms, compute) = (Canonicalization::default(), Compute::default());
-        let return_paths = None;
-        Self { store, clock, topics, transport, simulator, return_paths, traffic, freight, parcels, forms, compute }
+        let (return_paths, encodes_long_lines) = (None, false);
+        Self {
+            store,
+            clock,
+            topics,
+            transport,
+            simulator,
+            return_paths,
+            encodes_long_lines,
+            traffic,
+            freight,
+            parcels,
+            forms,
+            compute,
+        }
     }
 
     /// The same worker, where `compute` signs large messages.
@@ -104,6 +118,11 @@ impl Outbound {
     /// The same worker with a mailbox simulator of these domains.
     pub fn with_simulator(self, simulator: Simulator) -> Self {
         Self { simulator, ..self }
+    }
+
+    /// The same worker, which encodes parts with lines over 998 octets anew if `encodes`.
+    pub fn with_long_lines_encoded(self, encodes: bool) -> Self {
+        Self { encodes_long_lines: encodes, ..self }
     }
 
     /// The same worker, whose signatures are of these forms.
@@ -133,7 +152,8 @@ impl Outbound {
 
     /// How a mail ends on this machine, if it does.
     fn fate(&self, parcel: &Parcel) -> Option<Fate> {
-        let simulated = || self.simulator.of(&parcel.recipient.address.parse().ok()?).map(Fate::Simulated);
+        let simulated =
+            || self.simulator.of(&EmailAddress::lenient(&parcel.recipient.address).ok()?).map(Fate::Simulated);
         parcel.suppressed.map(Fate::Suppressed).or_else(simulated)
     }
 
@@ -176,9 +196,7 @@ impl Outbound {
             return Ok(Finish::plain(Outcome::GiveUp(Reason::Missing)));
         };
         let raw = crlf_only(raw);
-        let prefix = self.sign(&parcel, &raw, started_at).await;
-        let content = Content { prefix: &prefix, message: &raw };
-        let round = self.transport.deliver(&way.route, &way.envelope, content).await;
+        let round = self.carry(&parcel, (&way.route, &way.envelope), raw, started_at).await;
         if let Some(place) = way.place {
             place.end(&round.ending);
         }
@@ -228,7 +246,7 @@ impl Outbound {
     }
 
     /// What stands before the message. Hashing a large one takes long: others leave the thread first.
-    async fn sign(&self, parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
+    pub(super) async fn sign(&self, parcel: &Parcel, raw: &[u8], now: Timestamp) -> Vec<u8> {
         let sign = || signatures(parcel, self.forms, raw, now);
         if raw.len() <= SIGNED_HERE_MAX {
             return sign();

@@ -50,12 +50,12 @@ impl Parcel {
 
 /// The envelope; `None` where the stored recipient is no address.
 pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
-    let recipient = parcel.recipient.address.parse().ok()?;
+    let recipient = EmailAddress::lenient(&parcel.recipient.address).ok()?;
     let mail = &parcel.mail;
     let sender = parcel.own_path.clone().or_else(|| {
         match parcel.terms.reverse.as_ref().filter(|_| !mail.return_path.is_empty()) {
             Some(domain) => format!("{}@{domain}", mail.id).parse().ok(),
-            None => mail.return_path.parse().ok(),
+            None => EmailAddress::lenient(&mail.return_path).ok(),
         }
     });
     Some(Envelope { sender, recipient, require_tls: parcel.terms.require_tls })

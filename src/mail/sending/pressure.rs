@@ -44,7 +44,7 @@ const WORDS: [&str; 18] = [
 /// What an ending says of the receiver.
 pub fn pressure(ending: &Ending) -> Pressure {
     match ending {
-        Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::TooLarge(_) => Pressure::Answers,
+        Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::NoEightBit | Ending::TooLarge(_) => Pressure::Answers,
         Ending::Refused(stage, reply) if wants_less(*stage, reply) => Pressure::Overloaded,
         Ending::Refused(_, reply) if reply.code() < 500 && !is_of_one_mail(reply) => Pressure::PutsOff,
         Ending::Refused(..) => Pressure::Answers,

@@ -91,6 +91,10 @@ impl Dns {
     /// The hosts that take mail for `domain`, best first; hosts of one preference in random order (RFC 5321, 5.1).
     /// A domain without MX records is its own mail host. At most [`MAX_MAIL_HOSTS`].
     pub async fn mail_hosts(&self, domain: &Domain) -> Result<Vec<String>, LookupError> {
+        // An address literal is its own host (RFC 5321, 4.1.3).
+        if domain.as_str().starts_with('[') {
+            return Ok(vec![domain.to_string()]);
+        }
         let lookup = match self.ask(domain.as_str(), RecordType::MX).await {
             Ok(lookup) => lookup,
             Err(LookupError::NoRecord) => return Ok(vec![ascii(&absolute(domain.as_str())?)]),
@@ -117,7 +121,8 @@ impl Dns {
 
     /// The addresses of a host: IPv4 first, then IPv6; at most [`MAX_ADDRESSES`]. An IP address is its own address.
     pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, LookupError> {
-        if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.strip_prefix("ipv6:").unwrap_or(bare).parse::<IpAddr>() {
             return Ok(vec![address]);
         }
         let (v4, v6) = futures::future::join(self.ask(host, RecordType::A), self.ask(host, RecordType::AAAA)).await;

@@ -91,7 +91,7 @@ async fn send_back(
     }
     let raw = inbound_mails::raw(tx, &mail.raw_id).await?.ok_or_else(missing)?;
     let to: EmailAddress =
-        mail.source.as_deref().and_then(|source| source.parse().ok()).ok_or(ReturnError::NotAnswered)?;
+        mail.source.as_deref().and_then(|source| EmailAddress::lenient(source).ok()).ok_or(ReturnError::NotAnswered)?;
     if parse::is_auto_submitted(&raw) {
         return Err(ReturnError::NotAnswered);
     }

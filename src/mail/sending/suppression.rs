@@ -155,5 +155,5 @@ impl Sending {
 
 /// Lists compare addresses without regard to case, as identities do.
 fn folded(address: &str) -> String {
-    address.parse::<EmailAddress>().map_or_else(|_| address.to_ascii_lowercase(), |address| address.folded())
+    EmailAddress::lenient(address).map_or_else(|_| address.to_ascii_lowercase(), |address| address.folded())
 }

@@ -104,7 +104,7 @@ async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, s
     // Another account's identity is named by its ARN.
     let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, &region));
     let owner = foreign.map_or_else(|| account.clone(), |(owner, _)| owner);
-    if let Ok(source) = mail.source.parse::<EmailAddress>() {
+    if let Ok(source) = EmailAddress::lenient(&mail.source) {
         // The address in From: its domain is what receivers compare the signature's with (RFC 7489, 3.1.1).
         let author = author.and_then(|from| Mailbox::parse(from).ok()).map_or_else(|| source.clone(), |m| m.address);
         terms.signers = signers(mail, &signing_keys(tx, &owner, &region, &author).await?);

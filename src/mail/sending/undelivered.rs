@@ -25,7 +25,7 @@ pub async fn tell(tx: &mut Tx, mail: &Mail, to: &Recipient, status: Option<&str>
     let Some(forwarded) = forwards::take(tx, &mail.id).await? else { return Ok(false) };
     let (id, recipient) = (mail.id.as_str(), to.address.as_str());
     tracing::error!(message.id = %forwarded.inbound_id, mail.id = id, recipient, status, "forwarded mail does not arrive");
-    let addresses = (forwarded.reverse_path.parse::<EmailAddress>(), forwarded.received_by.parse::<EmailAddress>());
+    let addresses = (EmailAddress::lenient(&forwarded.reverse_path), EmailAddress::lenient(&forwarded.received_by));
     let (Ok(sender), Ok(received_by)) = addresses else { return Ok(false) };
     let original = known_by(&mails::raw(tx, id).await?.unwrap_or_default());
     let written = write(mail, &sender, &received_by, status.unwrap_or("5.0.0"), &original);

@@ -96,6 +96,10 @@ pub fn judge(ending: &Ending) -> Verdict {
             let kind = if *recipient { PERMANENT } else { ABOUT_THIS_MAIL };
             fail(kind, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks")
         }
+        // RFC 3463, 3.7: a conversion is needed that cannot be made.
+        Ending::NoEightBit => {
+            fail(REJECTED, 554, "5.6.3", "the server lacks 8BITMIME, and the message cannot be converted")
+        }
         Ending::TooLarge(max) => fail(TOO_LARGE, 552, "5.3.4", &format!("the server takes {max} octets at the most")),
         // Our own settings say so: nothing is wrong with the recipient's address.
         Ending::Forbidden => fail(ABOUT_THIS_MAIL, 550, "5.4.4", "no mail host with a public address"),

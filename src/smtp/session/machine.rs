@@ -292,7 +292,11 @@ impl<R> Session<R> {
             Ok(id) => {
                 self.messages += 1;
                 self.idle = 0;
-                self.say(reply::MESSAGE_ACCEPTED.with(id));
+                let row = match self.site.mode {
+                    Mode::Inbound => &reply::MESSAGE_ACCEPTED,
+                    Mode::Submission => &reply::MESSAGE_SENT,
+                };
+                self.say(row.with(id));
             }
             Err(answer) => self.say(answer),
         }

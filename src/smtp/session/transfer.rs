@@ -132,6 +132,7 @@ impl<R> Session<R> {
         if trace::hops(body.sent()) > self.site.limits.hops {
             body.fail(&reply::TOO_MANY_HOPS);
         }
+        let own_lines = body.own_lines();
         let data = match body.finish() {
             Ok(data) => data,
             Err(row) => {
@@ -143,7 +144,7 @@ impl<R> Session<R> {
         let event = match (self.site.mode, self.principal.clone(), envelope.from) {
             (Mode::Submission, Some(principal), Some(source)) => {
                 let (recipients, peer) = (envelope.recipients, self.peer);
-                Event::Submit(SubmittedMessage { id, principal, source, recipients, peer, data })
+                Event::Submit(SubmittedMessage { id, principal, source, recipients, peer, data, own_lines })
             }
             (Mode::Submission, ..) => {
                 self.refuse(&reply::AUTH_FIRST);

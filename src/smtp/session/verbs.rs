@@ -47,7 +47,12 @@ impl<R> Session<R> {
 
     fn keywords(&self) -> Vec<String> {
         let mut words = vec!["PIPELINING".to_owned(), format!("SIZE {}", self.site.limits.message_size)];
-        words.extend(["8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"].map(str::to_owned));
+        words.extend(["8BITMIME", "SMTPUTF8", "CHUNKING"].map(str::to_owned));
+        // Who says this word begins all such replies with a code (RFC 2034, 4). SES does neither, and clients read the id of
+        // the message behind `250 Ok`.
+        if self.site.mode == Mode::Inbound {
+            words.push("ENHANCEDSTATUSCODES".to_owned());
+        }
         if self.site.starttls && !self.tls {
             words.push("STARTTLS".to_owned());
         }
@@ -71,6 +76,9 @@ impl<R> Session<R> {
         }
         if self.site.mode == Mode::Submission && from.is_none() {
             return self.refuse(&reply::NO_NULL_SENDER);
+        }
+        if self.site.mode == Mode::Submission && !from.as_ref().is_none_or(EmailAddress::is_strict) {
+            return self.refuse(&reply::BAD_SENDER);
         }
         let (recipients, routes) = (Vec::new(), Vec::new());
         let smtputf8 = parameters.smtputf8;
@@ -116,6 +124,9 @@ impl<R> Session<R> {
                 Ok(()) if envelope.recipients.len() >= max => {
                     self.say(&reply::TOO_MANY_RECIPIENTS);
                     return None;
+                }
+                Ok(()) if self.site.mode == Mode::Submission && !address.is_strict() => {
+                    Answer::from(&reply::BAD_RECIPIENT)
                 }
                 Ok(()) if self.site.mode == Mode::Submission => {
                     envelope.recipients.push(address);

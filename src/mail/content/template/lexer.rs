@@ -21,6 +21,8 @@ pub(super) struct Tag<'a> {
     pub content: &'a str,
     /// Where it stands, from 1.
     pub line: usize,
+    /// The white space before a partial that stands alone on its line: all lines of the partial get it.
+    pub indent: &'a str,
     trim_before: bool,
     trim_after: bool,
 }
@@ -43,8 +45,10 @@ pub(super) fn tokens<'a>(text: &'a str, budget: &mut Budget) -> Result<Vec<Token
     while let Some(at) = find(rest, "{{", budget)? {
         let (before, from) = rest.split_at(at);
         line += before.matches('\n').count();
-        // `\{{name}}` is text.
-        if let Some(before) = before.strip_suffix('\\') {
+        // `\{{name}}` is text, `\\{{name}}` a backslash and a value.
+        let twice = before.ends_with("\\\\");
+        let before = if twice { before.get(..before.len() - 1).unwrap_or(before) } else { before };
+        if let Some(before) = before.strip_suffix('\\').filter(|_| !twice) {
             let end = find(from, "}}", budget)?.map_or(from.len(), |end| end + 2);
             tokens.extend([Token::Text(before), Token::Text(from.get(..end).unwrap_or(from))]);
             line += from.get(..end).unwrap_or(from).matches('\n').count();
@@ -107,7 +111,7 @@ fn tag<'a>(from: &'a str, line: usize, budget: &mut Budget) -> Result<(Tag<'a>, 
         Some('&') if lead == 2 => ('=', content.get(1..).unwrap_or("").trim()),
         _ => ('=', content),
     };
-    Ok((Tag { kind, content, line, trim_before, trim_after }, lead + end + mark_length))
+    Ok((Tag { kind, content, line, indent: "", trim_before, trim_after }, lead + end + mark_length))
 }
 
 /// Takes white space away: a line that holds nothing but one tag goes whole, and `~` takes all beside it.
@@ -118,6 +122,7 @@ fn trimmed(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     };
     let last = tokens.len().saturating_sub(1);
     let mut cut: Vec<(usize, usize)> = vec![(0, 0); tokens.len()];
+    let mut indents = vec![""; tokens.len()];
     for (at, token) in tokens.iter().enumerate() {
         let Token::Tag(tag) = token else { continue };
         let (before, after) = (at.checked_sub(1), at + 1);
@@ -128,6 +133,10 @@ fn trimmed(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
             let room_after = blank_start(text_after, at == last, after == last);
             if let (Some(b), Some(a)) = (room_before, room_after) {
                 (from_before, from_after) = (b, a);
+                let line = text_before.map_or("", |text| text.get(text.len() - b..).unwrap_or(""));
+                if let Some(indent) = indents.get_mut(at).filter(|_| tag.kind == '>' && !tag.trim_before) {
+                    *indent = line;
+                }
             }
         }
         if tag.trim_before {
@@ -146,10 +155,10 @@ fn trimmed(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     let keep = |(token, (start, end)): (&Token<'_>, (usize, usize))| -> bool {
         !matches!(token, Token::Text(text) if start + end >= text.len())
     };
-    let kept = tokens.iter().zip(cut).filter(|(token, cut)| keep((token, *cut)));
-    kept.map(|(token, (start, end))| match token {
+    let kept = tokens.iter().zip(cut).zip(indents).filter(|((token, cut), _)| keep((token, *cut)));
+    kept.map(|((token, (start, end)), indent)| match token {
         Token::Text(text) => Token::Text(text.get(start..text.len() - end).unwrap_or("")),
-        tag => tag.clone(),
+        Token::Tag(tag) => Token::Tag(Tag { indent, ..tag.clone() }),
     })
     .collect()
 }

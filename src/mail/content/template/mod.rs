@@ -3,16 +3,17 @@
 //! Why not the `handlebars` crate: a partial that includes itself ends the process there (the stack), and nothing stops an
 //! `each` inside an `each` over long lists. Here all work takes steps of a budget, by the size of what is looked at and
 //! written; depth and output are limited too.
+pub mod data;
 mod lexer;
 mod parse;
 mod path;
 mod render;
 #[cfg(test)]
 mod tests;
-
-use serde_json::Value;
+mod values;
 
 use crate::base::{Budget, Spent};
+use data::Data;
 use parse::Node;
 pub use path::Path;
 
@@ -89,7 +90,7 @@ impl Template {
     /// # Errors
     /// [`TemplateError::Missing`] where a tag names what is not in the data, or is `null` there; a partial that is not
     /// defined; [`TemplateError::TooMuch`].
-    pub fn render(&self, data: &Value, budget: &mut Budget) -> Result<String, TemplateError> {
+    pub fn render(&self, data: &Data, budget: &mut Budget) -> Result<String, TemplateError> {
         render::render(self, data, budget)
     }
 }

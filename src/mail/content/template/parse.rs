@@ -18,12 +18,10 @@ pub(super) enum Node {
     Text(String),
     /// A value of the data.
     Value(Expression),
-    /// `lookup`: the member of the first that the second names.
-    Lookup(Expression, Expression),
     /// A block.
     Block(Box<Block>),
-    /// A partial, with another context perhaps.
-    Partial(String, Option<Expression>),
+    /// A partial, with another context perhaps, and what its lines begin with.
+    Partial(String, Option<Expression>, String),
 }
 
 impl Node {
@@ -44,6 +42,8 @@ pub(super) struct Block {
     pub kind: Kind,
     /// What it does it with.
     pub argument: Expression,
+    /// `includeZero=`: whether 0 counts as something.
+    pub include_zero: Option<Expression>,
     /// The names after `as`: of the item, and of its place.
     pub names: Vec<String>,
     /// What is rendered when there is something.
@@ -59,8 +59,10 @@ pub(super) enum Kind {
     Unless,
     Each,
     With,
-    /// `{{#name}}`: each of a list, or with an object, or if true.
+    /// `{{#name}}`: each of a list, or with what is neither a list nor `true` nor nothing.
     Section,
+    /// `{{^name}}`, while it is read: a section whose parts are turned round.
+    Inverse,
 }
 
 /// A block that is open, or an inline partial.
@@ -125,22 +127,24 @@ impl Parser<'_> {
             ('^', []) | ('=', ["else"]) => self.start_else(tag, &[]),
             ('=', ["else", more @ ..]) => self.start_else(tag, more),
             ('^', [name]) => {
-                let argument = Expression::read(name).ok_or_else(wrong)?;
-                self.begin(tag.line, name, Some(new_block(Kind::Unless, argument, Vec::new())), false)
+                let argument = Expression::read(name).ok_or_else(wrong)?.or_name(name);
+                self.begin(tag.line, name, Some(new_block(Kind::Inverse, argument, Vec::new())), false)
             }
-            ('>', [name]) => self.push(Node::Partial(unquoted(name), None)),
+            ('>', [name]) => self.push(Node::Partial(unquoted(name), None, tag.indent.to_owned())),
             ('>', [name, context]) if !context.contains('=') => {
                 let context = Expression::read(context).ok_or_else(wrong)?;
-                self.push(Node::Partial(unquoted(name), Some(context)))
+                self.push(Node::Partial(unquoted(name), Some(context), tag.indent.to_owned()))
             }
-            ('=', [word]) => {
+            // What it writes down nobody reads here.
+            ('=', ["log", ..]) => Ok(()),
+            ('=', [word]) if !word.starts_with('(') => {
                 let value = Expression::read(word).ok_or_else(wrong)?;
-                self.push(Node::Value(value))
+                self.push(Node::Value(value.or_name(word)))
             }
             ('=', ["lookup", of, member]) => {
                 let (of, member) = (Expression::read(of), Expression::read(member));
                 let (Some(of), Some(member)) = (of, member) else { return Err(wrong()) };
-                self.push(Node::Lookup(of, member))
+                self.push(Node::Value(Expression::Lookup(Box::new((of, member)))))
             }
             ('=', [helper, ..]) => Err(syntax(tag.line, format!("there is no helper {:?}", shown(helper)))),
             _ => Err(wrong()),
@@ -203,6 +207,11 @@ impl Parser<'_> {
             } else {
                 block.then = open.nodes;
             }
+            if block.kind == Kind::Inverse {
+                // What stands behind its else is a section.
+                block.kind = Kind::Section;
+                std::mem::swap(&mut block.then, &mut block.otherwise);
+            }
             self.push(Node::Block(Box::new(block)))?;
             if !open.chained {
                 return Ok(());
@@ -215,6 +224,13 @@ impl Parser<'_> {
 fn block(tag: &Tag<'_>, words: &[&str]) -> Result<(String, Block), TemplateError> {
     let wrong = || syntax(tag.line, format!("{:?} is no block", shown(tag.content)));
     let (words, names) = names(words).ok_or_else(wrong)?;
+    let (words, zero) = match words {
+        [rest @ .., last] if rest.len() == 2 && matches!(rest.first(), Some(&"if" | &"unless")) => {
+            let zero = last.strip_prefix("includeZero=").and_then(Expression::read);
+            (rest, Some(zero.ok_or_else(wrong)?))
+        }
+        words => (words, None),
+    };
     let (kind, name, argument) = match words {
         ["if", argument] => (Kind::If, "if", argument),
         ["unless", argument] => (Kind::Unless, "unless", argument),
@@ -225,8 +241,9 @@ fn block(tag: &Tag<'_>, words: &[&str]) -> Result<(String, Block), TemplateError
         [helper, ..] => return Err(syntax(tag.line, format!("there is no helper {:?}", shown(helper)))),
         [] => return Err(wrong()),
     };
-    let argument = Expression::read(argument).ok_or_else(wrong)?;
-    Ok((name.to_owned(), new_block(kind, argument, names)))
+    let argument_read = Expression::read(argument).ok_or_else(wrong)?;
+    let argument = if kind == Kind::Section { argument_read.or_name(argument) } else { argument_read };
+    Ok((name.to_owned(), Block { include_zero: zero, ..new_block(kind, argument, names) }))
 }
 
 /// Takes `as |item place|` off a tag's words.
@@ -242,7 +259,7 @@ fn names<'w, 't>(words: &'w [&'t str]) -> Option<(&'w [&'t str], Vec<String>)> {
 }
 
 fn new_block(kind: Kind, argument: Expression, names: Vec<String>) -> Block {
-    Block { kind, argument, names, then: Vec::new(), otherwise: Vec::new() }
+    Block { kind, argument, include_zero: None, names, then: Vec::new(), otherwise: Vec::new() }
 }
 
 fn unquoted(name: &str) -> String {

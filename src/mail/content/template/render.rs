@@ -1,26 +1,42 @@
 //! Renders a template. Each node takes a step, and more by the size of what is looked at and written; levels and output are
 //! limited too. What is found in the data is never copied but into the result.
-use std::borrow::Cow;
-
-use serde_json::Value;
+use std::rc::Rc;
 
 use crate::base::Budget;
+use crate::mail::content::template::data::Data;
 use crate::mail::content::template::parse::{Block, Kind, Node};
 use crate::mail::content::template::path::{Expression, Path};
+use crate::mail::content::template::values::{length, truthy, write, write_text};
 use crate::mail::content::template::{Template, TemplateError};
 
 /// Blocks and partials inside of each other.
 const LEVELS_MAX: usize = 200;
-/// Octets of the result: SES's limit for a message through the first API.
-const OUTPUT_MAX: usize = 10 * 1024 * 1024;
 
 /// A context: what names are looked up in.
 struct Context<'a> {
-    value: &'a Value,
+    value: Held<'a>,
+    /// Whether it is what the one around it is: `..` passes over such.
+    same: bool,
     /// The loop's own values, where it is an item of one.
     item: Option<Item<'a>>,
     /// The names that the block gave to the item and its place.
     names: &'a [String],
+}
+
+/// The value of a context: one of the data, or one that was made for it, which holds no others.
+#[derive(Clone)]
+enum Held<'a> {
+    Data(&'a Data),
+    Made(Rc<Data>),
+}
+
+impl Held<'_> {
+    fn value(&self) -> &Data {
+        match self {
+            Self::Data(value) => value,
+            Self::Made(value) => value,
+        }
+    }
 }
 
 /// An item's place in a loop.
@@ -40,14 +56,21 @@ struct Renderer<'a, 'b> {
     levels: usize,
 }
 
-/// What a path leads to: data, or one of the loop's own values.
+/// What a path leads to: data, or one of the loop's own values and the like.
 enum Found<'a> {
-    Data(&'a Value),
-    Made(Value),
+    Data(&'a Data),
+    Made(Data),
 }
 
-impl Found<'_> {
-    fn value(&self) -> &Value {
+impl<'a> Found<'a> {
+    fn held(self) -> Held<'a> {
+        match self {
+            Self::Data(value) => Held::Data(value),
+            Self::Made(value) => Held::Made(Rc::new(value)),
+        }
+    }
+
+    fn value(&self) -> &Data {
         match self {
             Self::Data(value) => value,
             Self::Made(value) => value,
@@ -56,8 +79,8 @@ impl Found<'_> {
 }
 
 /// Renders `template` with `data`.
-pub(super) fn render(template: &Template, data: &Value, budget: &mut Budget) -> Result<String, TemplateError> {
-    let root = Context { value: data, item: None, names: &[] };
+pub(super) fn render(template: &Template, data: &Data, budget: &mut Budget) -> Result<String, TemplateError> {
+    let root = Context { value: Held::Data(data), same: false, item: None, names: &[] };
     let (contexts, named) = (vec![root], Vec::new());
     let mut renderer = Renderer { template, budget, contexts, named, out: String::new(), levels: 0 };
     renderer.nodes(&template.nodes)?;
@@ -80,38 +103,40 @@ impl<'a> Renderer<'a, '_> {
             match node {
                 Node::Text(text) => self.write(text)?,
                 Node::Value(expression) => {
-                    let found = self.find(expression)?;
-                    let found = found.filter(|found| !found.value().is_null()).ok_or_else(|| missing(expression))?;
-                    self.write_value(found.value())?;
+                    let found = self.find(expression)?.filter(|found| *found.value() != Data::Null);
+                    match found {
+                        Some(found) => self.write_value(found.value())?,
+                        None => return Err(self.missing(expression)),
+                    }
                 }
-                Node::Lookup(of, member) => self.lookup(of, member)?,
                 Node::Block(block) => self.block(block)?,
-                Node::Partial(name, context) => self.partial(name, context.as_ref())?,
+                Node::Partial(name, context, indent) => {
+                    let start = self.out.len();
+                    self.partial(name, context.as_ref())?;
+                    self.indent(start, indent)?;
+                }
             }
         }
         self.levels -= 1;
         Ok(())
     }
 
-    fn write_value(&mut self, value: &Value) -> Result<(), TemplateError> {
+    fn write_value(&mut self, value: &Data) -> Result<(), TemplateError> {
         write_text(value, &mut self.out, self.budget)
     }
 
-    fn lookup(&mut self, of: &'a Expression, member: &'a Expression) -> Result<(), TemplateError> {
-        let (of_found, member_found) = (self.find(of)?, self.find(member)?);
-        let member_found = member_found.ok_or_else(|| missing(member))?;
-        let key = match member_found.value() {
-            Value::String(text) => Cow::Borrowed(text.as_str()),
-            other => {
-                let mut text = String::new();
-                write_text(other, &mut text, self.budget)?;
-                Cow::Owned(text)
-            }
-        };
-        let of_found = of_found.ok_or_else(|| missing(of))?;
-        let value = step_into(of_found.value(), &key, self.budget)?.filter(|value| !value.is_null());
-        let value = value.ok_or_else(|| TemplateError::Missing(key.into_owned()))?;
-        self.write_value(value)
+    /// Begins each line of what was written since `start` with `indent`, but for an empty one at the end.
+    fn indent(&mut self, start: usize, indent: &str) -> Result<(), TemplateError> {
+        if indent.is_empty() {
+            return Ok(());
+        }
+        let lines = self.out.split_off(start);
+        self.budget.spend_on(lines.len())?;
+        for line in lines.split_inclusive('\n') {
+            self.write(indent)?;
+            self.write(line)?;
+        }
+        Ok(())
     }
 
     fn partial(&mut self, name: &str, context: Option<&'a Expression>) -> Result<(), TemplateError> {
@@ -119,47 +144,64 @@ impl<'a> Renderer<'a, '_> {
         self.budget.spend(name.len() / Budget::OCTETS_PER_STEP)?;
         let nodes = template.partials.get(name).ok_or_else(|| TemplateError::NoPartial(name.to_owned()))?;
         let Some(context) = context else { return self.nodes(nodes) };
-        match self.find(context)?.ok_or_else(|| missing(context))? {
-            Found::Data(value) => self.within(Context { value, item: None, names: &[] }, nodes),
-            Found::Made(_) => self.nodes(nodes),
+        match self.find(context)? {
+            Some(found) => self.within(found.held(), None, &[], nodes),
+            None => Err(self.missing(context)),
         }
     }
 
     fn block(&mut self, block: &'a Block) -> Result<(), TemplateError> {
         let found = self.find(&block.argument)?;
-        let is = found.as_ref().is_some_and(|found| truthy(found.value()));
-        let data = match found {
-            Some(Found::Data(value)) => Some(value),
-            _ => None,
+        let value = found.as_ref().map_or(&Data::Null, Found::value);
+        // Where 0 counts as something it does so alone: an empty text is nothing, whatever is said.
+        let zero = matches!(value, Data::Number(number) if number.as_f64() == Some(0.0));
+        let is = match block.kind {
+            Kind::If | Kind::Unless if zero => match &block.include_zero {
+                Some(wanted) => self.find(wanted)?.is_some_and(|wanted| truthy(wanted.value())),
+                None => false,
+            },
+            Kind::With => truthy(value) || zero,
+            Kind::Section => match value {
+                Data::Null | Data::Bool(false) => false,
+                Data::List(list) => !list.is_empty(),
+                _ => true,
+            },
+            _ => truthy(value),
         };
-        match (block.kind, data) {
+        match (block.kind, found) {
             (Kind::Unless, _) if is => self.nodes(&block.otherwise),
             (Kind::Unless, _) => self.nodes(&block.then),
-            _ if !is => self.nodes(&block.otherwise),
-            (Kind::Each, Some(value)) => self.each(block, value),
-            (Kind::Section, Some(value @ Value::Array(_))) => self.each(block, value),
-            (Kind::With, Some(value)) | (Kind::Section, Some(value @ Value::Object(_))) => {
-                self.within(Context { value, item: None, names: &block.names }, &block.then)
-            }
-            (Kind::If | Kind::Section | Kind::With | Kind::Each, _) => self.nodes(&block.then),
+            (Kind::Each, Some(Found::Data(value))) => self.each(block, value),
+            (Kind::Each, _) => self.nodes(&block.otherwise),
+            (_, found) => match found.filter(|_| is) {
+                None => self.nodes(&block.otherwise),
+                Some(Found::Data(value @ Data::List(_))) if block.kind == Kind::Section => self.each(block, value),
+                Some(found)
+                    if block.kind == Kind::If
+                        || (block.kind == Kind::Section && *found.value() == Data::Bool(true)) =>
+                {
+                    self.nodes(&block.then)
+                }
+                Some(found) => self.within(found.held(), None, &block.names, &block.then),
+            },
         }
     }
 
-    fn each(&mut self, block: &'a Block, value: &'a Value) -> Result<(), TemplateError> {
+    fn each(&mut self, block: &'a Block, value: &'a Data) -> Result<(), TemplateError> {
         match value {
-            Value::Array(list) => {
+            Data::List(list) if !list.is_empty() => {
                 for (index, value) in list.iter().enumerate() {
                     self.budget.spend(1)?;
                     let item = Item { index, key: None, last: index + 1 == list.len() };
-                    self.within(Context { value, item: Some(item), names: &block.names }, &block.then)?;
+                    self.within(Held::Data(value), Some(item), &block.names, &block.then)?;
                 }
                 Ok(())
             }
-            Value::Object(members) => {
+            Data::Object(members) if !members.is_empty() => {
                 for (index, (key, value)) in members.iter().enumerate() {
                     self.budget.spend(1)?;
                     let item = Item { index, key: Some(key), last: index + 1 == members.len() };
-                    self.within(Context { value, item: Some(item), names: &block.names }, &block.then)?;
+                    self.within(Held::Data(value), Some(item), &block.names, &block.then)?;
                 }
                 Ok(())
             }
@@ -167,8 +209,20 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
-    fn within(&mut self, context: Context<'a>, nodes: &'a [Node]) -> Result<(), TemplateError> {
-        let named = !context.names.is_empty();
+    fn within(
+        &mut self,
+        value: Held<'a>,
+        item: Option<Item<'a>>,
+        names: &'a [String],
+        nodes: &'a [Node],
+    ) -> Result<(), TemplateError> {
+        let around = self.contexts.last().map(|context| context.value.clone());
+        let same = match around {
+            Some(around) => self.is_same(around.value(), value.value())?,
+            None => false,
+        };
+        let context = Context { value, same, item, names };
+        let named = !names.is_empty();
         if named {
             self.named.push(self.contexts.len());
         }
@@ -185,11 +239,12 @@ impl<'a> Renderer<'a, '_> {
         let path = match expression {
             Expression::Literal(value) => return Ok(Some(Found::Data(value))),
             Expression::Path(path) => path,
+            Expression::Lookup(both) => return self.lookup(&both.0, &both.1),
         };
         if path.data && path.parts.first().is_none_or(|name| name != "root") {
             self.budget.spend(1 + self.contexts.len() / 8)?;
             let made = self.loop_value(path);
-            if let Some(Value::String(key)) = &made {
+            if let Some(Data::Text(key)) = &made {
                 self.budget.spend_on(key.len())?;
             }
             return Ok(made.map(Found::Made));
@@ -199,10 +254,45 @@ impl<'a> Renderer<'a, '_> {
         }
         let (context, parts) = match path.data {
             true => (self.contexts.first(), path.parts.get(1..).unwrap_or_default()),
-            false => (self.contexts.iter().rev().nth(path.up), path.parts.as_slice()),
+            false => (self.contexts.iter().rev().filter(|context| !context.same).nth(path.up), path.parts.as_slice()),
         };
-        let Some(value) = context.map(|context| context.value) else { return Ok(None) };
-        Ok(walk(value, parts, self.budget)?.map(Found::Data))
+        let Some(value) = context.map(|context| context.value.clone()) else { return Ok(None) };
+        walk_in(&value, parts, self.budget)
+    }
+
+    fn lookup(&mut self, of: &'a Expression, member: &'a Expression) -> Result<Option<Found<'a>>, TemplateError> {
+        let (of, member) = (self.find(of)?, self.find(member)?);
+        let (Some(Found::Data(of)), Some(member)) = (of, member) else { return Ok(None) };
+        let mut key = String::new();
+        write_text(member.value(), &mut key, self.budget)?;
+        walk(of, std::slice::from_ref(&key), self.budget)
+    }
+
+    /// Whether two contexts are one to JavaScript: the same object, or values that are alike.
+    fn is_same(&mut self, one: &Data, other: &Data) -> Result<bool, TemplateError> {
+        Ok(match (one, other) {
+            (Data::Text(one), Data::Text(other)) => {
+                self.budget.spend(one.len().min(other.len()) / Budget::OCTETS_PER_STEP)?;
+                one == other
+            }
+            (Data::Number(one), Data::Number(other)) => one.as_f64() == other.as_f64(),
+            (Data::Bool(_) | Data::Null, _) => one == other,
+            _ => std::ptr::eq(one, other),
+        })
+    }
+
+    fn missing(&mut self, expression: &'a Expression) -> TemplateError {
+        let Expression::Lookup(both) = expression else { return missing(expression) };
+        // The member is what is missing, where there is a name for it.
+        let key = match self.find(&both.1) {
+            Ok(Some(member)) => {
+                let mut key = String::new();
+                write_text(member.value(), &mut key, self.budget).map(|()| key)
+            }
+            Ok(None) => return missing(&both.1),
+            Err(error) => Err(error),
+        };
+        key.map_or_else(|error| error, TemplateError::Missing)
     }
 
     /// What a name leads to that a block gave: `as |item place|`. The nearest counts.
@@ -215,106 +305,73 @@ impl<'a> Renderer<'a, '_> {
         let mut contexts = self.named.iter().rev().filter_map(|at| self.contexts.get(*at));
         let Some(context) = contexts.find(|context| context.names.contains(name)) else { return Ok(None) };
         if context.names.first() == Some(name) {
-            return Ok(Some(walk(context.value, rest, self.budget)?.map(Found::Data)));
+            let value = context.value.clone();
+            return Ok(Some(walk_in(&value, rest, self.budget)?));
         }
         let Some(item) = context.item.as_ref() else { return Ok(None) };
         self.budget.spend_on(item.key.map_or(0, str::len))?;
-        Ok(Some(Some(Found::Made(item.key.map_or_else(|| Value::from(item.index), Value::from)))))
+        Ok(Some(Some(Found::Made(
+            item.key.map_or_else(|| Data::Number(item.index.into()), |key| Data::Text(key.to_owned())),
+        ))))
     }
 
-    fn loop_value(&self, path: &Path) -> Option<Value> {
-        // `@../index` is written so, and `../@index` too.
+    fn loop_value(&self, path: &Path) -> Option<Data> {
         let mut items = self.contexts.iter().rev().filter_map(|context| context.item.as_ref());
         let item = items.nth(path.up)?;
         match path.parts.first()?.as_str() {
-            "index" => Some(Value::from(item.index)),
-            "key" => Some(item.key.map_or_else(|| Value::from(item.index), Value::from)),
-            "first" => Some(Value::from(item.index == 0)),
-            "last" => Some(Value::from(item.last)),
+            "index" => Some(Data::Number(item.index.into())),
+            "key" => Some(item.key.map_or_else(|| Data::Number(item.index.into()), |key| Data::Text(key.to_owned()))),
+            "first" => Some(Data::Bool(item.index == 0)),
+            "last" => Some(Data::Bool(item.last)),
             _ => None,
         }
     }
 }
 
-fn walk<'a>(from: &'a Value, parts: &[String], budget: &mut Budget) -> Result<Option<&'a Value>, TemplateError> {
+fn walk_in<'a>(from: &Held<'a>, parts: &[String], budget: &mut Budget) -> Result<Option<Found<'a>>, TemplateError> {
+    match (from, parts) {
+        (Held::Data(value), _) => walk(value, parts, budget),
+        (Held::Made(value), []) => {
+            if let Data::Text(text) = &**value {
+                budget.spend_on(text.len())?;
+            }
+            Ok(Some(Found::Made(Data::clone(value))))
+        }
+        (Held::Made(value), [part]) if part == "length" => Ok(length(value, budget)?.map(Found::Made)),
+        (Held::Made(_), _) => Ok(None),
+    }
+}
+
+fn walk<'a>(from: &'a Data, parts: &[String], budget: &mut Budget) -> Result<Option<Found<'a>>, TemplateError> {
     let mut value = from;
-    for part in parts {
+    for (at, part) in parts.iter().enumerate() {
         match step_into(value, part, budget)? {
             Some(inner) => value = inner,
+            // Lists and texts have one member of their own; it has none.
+            None if at + 1 == parts.len() && part == "length" => return Ok(length(value, budget)?.map(Found::Made)),
             None => return Ok(None),
         }
     }
-    Ok(Some(value))
+    Ok(Some(Found::Data(value)))
 }
 
-/// One step into data. Finding a member compares its name with a few others, more of them in a large object.
-fn step_into<'a>(value: &'a Value, part: &str, budget: &mut Budget) -> Result<Option<&'a Value>, TemplateError> {
-    let octets = 1 + part.len() / Budget::OCTETS_PER_STEP;
-    match value {
-        Value::Object(members) => {
-            budget.spend(octets * members.len().checked_ilog2().map_or(1, |log| 1 + log as usize / 2))?;
-            Ok(members.get(part))
-        }
-        Value::Array(list) => {
-            budget.spend(octets)?;
-            Ok(part.parse::<usize>().ok().and_then(|at| list.get(at)))
-        }
-        _ => {
-            budget.spend(1)?;
-            Ok(None)
-        }
-    }
-}
-
-/// Adds to a result, which may have so many octets.
-fn write(out: &mut String, text: &str) -> Result<(), TemplateError> {
-    if out.len() + text.len() > OUTPUT_MAX {
-        return Err(TemplateError::TooMuch("octets in its result"));
-    }
-    out.push_str(text);
-    Ok(())
-}
-
-/// Writes a value as JavaScript writes it.
-fn write_text(value: &Value, out: &mut String, budget: &mut Budget) -> Result<(), TemplateError> {
-    match value {
-        Value::String(text) => {
-            budget.spend(text.len() / Budget::OCTETS_PER_STEP)?;
-            write(out, text)
-        }
-        Value::Null => Ok(()),
-        Value::Array(list) => {
-            for (at, value) in list.iter().enumerate() {
-                budget.spend(1)?;
-                if at > 0 {
-                    write(out, ",")?;
-                }
-                write_text(value, out, budget)?;
-            }
-            Ok(())
-        }
-        Value::Object(_) => write(out, "[object Object]"),
-        Value::Bool(true) => write(out, "true"),
-        Value::Bool(false) => write(out, "false"),
-        Value::Number(number) => write(out, &number.to_string()),
-    }
-}
-
-/// Handlebars: nothing, `false`, 0, an empty text and an empty list count as not there.
-fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(is) => *is,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(list) => !list.is_empty(),
-        Value::Object(_) => true,
-    }
+/// One step into data. Finding a member hashes its name.
+fn step_into<'a>(value: &'a Data, part: &str, budget: &mut Budget) -> Result<Option<&'a Data>, TemplateError> {
+    budget.spend(1 + part.len() / Budget::OCTETS_PER_STEP)?;
+    Ok(match value {
+        Data::Object(members) => members.get(part),
+        Data::List(list) => part.parse::<usize>().ok().and_then(|at| list.get(at)),
+        _ => None,
+    })
 }
 
 fn missing(expression: &Expression) -> TemplateError {
     match expression {
         Expression::Path(path) => TemplateError::Missing(path.text.clone()),
-        Expression::Literal(value) => TemplateError::Missing(value.to_string()),
+        Expression::Literal(value) => TemplateError::Missing(match value {
+            Data::Text(text) => text.clone(),
+            _ => String::new(),
+        }),
+        Expression::Lookup(_) => TemplateError::Missing(String::new()),
     }
 }

@@ -57,7 +57,7 @@ pub fn too_large(run: &mut Run<'_>, recipients: &[&EmailAddress]) {
 /// Bounces the mail, if it is one that may be answered.
 pub fn send(run: &mut Run<'_>, recipients: &[&EmailAddress], words: Words<'_>, sender: &EmailAddress) {
     let id = &run.facts.message_id;
-    let Ok(recipient) = run.facts.source.parse::<EmailAddress>() else {
+    let Ok(recipient) = EmailAddress::lenient(&run.facts.source) else {
         tracing::info!(message.id = %id, "not bounced: null reverse path");
         return;
     };

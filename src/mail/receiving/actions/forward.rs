@@ -50,7 +50,7 @@ pub fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], to: &[EmailAddress],
 /// The mail's sender, unless it is not to be answered, or is not who it says: then a stranger would be told.
 fn told(run: &Run<'_>) -> Option<EmailAddress> {
     let forged = run.facts.verdicts.spf == Verdict::Fail;
-    if forged || parse::is_auto_submitted(run.raw) { None } else { run.facts.source.parse().ok() }
+    if forged || parse::is_auto_submitted(run.raw) { None } else { EmailAddress::lenient(&run.facts.source).ok() }
 }
 
 fn had_it_before(raw: &[u8], address: &EmailAddress) -> bool {

@@ -135,7 +135,7 @@ impl Run<'_> {
 /// that does not tell its decision ends the run: it was for nothing, and the next attempt begins anew.
 pub async fn run_rules(run: &mut Run<'_>, rules: &[Rule]) {
     let facts = run.facts;
-    let all = Addressed::new(&facts.destination);
+    let all = Addressed::new(&facts.recipients);
     for rule in rules {
         let recipients = all.matched(rule, run.tls);
         if recipients.is_empty() {

@@ -75,8 +75,16 @@ impl Content<'_> {
 
     /// Whether its header is: what is not needs SMTPUTF8 (RFC 6532).
     pub(super) fn has_ascii_header(&self) -> bool {
-        let end = self.message.windows(4).position(|octets| octets == b"\r\n\r\n").unwrap_or(self.message.len());
-        self.message.get(..end).is_some_and(<[u8]>::is_ascii)
+        self.message.get(..self.header_end()).is_some_and(<[u8]>::is_ascii)
+    }
+
+    /// Whether its body is: what is not needs 8BITMIME (RFC 6152).
+    pub(super) fn has_ascii_body(&self) -> bool {
+        self.message.get(self.header_end()..).is_some_and(<[u8]>::is_ascii)
+    }
+
+    fn header_end(&self) -> usize {
+        self.message.windows(4).position(|octets| octets == b"\r\n\r\n").unwrap_or(self.message.len())
     }
 
     /// Its octets as they go over the line (RFC 5321, 4.5.2): a dot at the start of a line is doubled, and a line with a

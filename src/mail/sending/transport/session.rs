@@ -180,8 +180,8 @@ impl Session {
         Ok(reply)
     }
 
-    /// `MAIL FROM` and `RCPT TO`. Content that is not ASCII is announced as 8BITMIME where that is offered and sent all
-    /// the same where it is not: every server of today passes it, and converting it would break signatures.
+    /// `MAIL FROM` and `RCPT TO`. A body that is not ASCII is announced as 8BITMIME where that is offered, and does not go
+    /// where it is not.
     fn envelope_commands(&self, envelope: &Envelope, content: &Content<'_>) -> Result<(String, String), Ending> {
         let size = content.len() as u64;
         if let Some(max) = self.offers.size.flatten().filter(|max| size > *max) {
@@ -194,6 +194,9 @@ impl Session {
         let sender = envelope.sender.as_ref().map_or(Some(String::new()), ascii);
         let recipient = ascii(&envelope.recipient);
         let plain = content.is_ascii();
+        if !plain && !self.offers.eight_bit && !content.has_ascii_body() {
+            return Err(Ending::NoEightBit);
+        }
         let utf8 = self.offers.utf8 && !plain && !content.has_ascii_header();
         let (sender, recipient, utf8) = match (sender, recipient) {
             (Some(sender), Some(recipient)) => (sender, recipient, utf8),

@@ -1,0 +1,244 @@
+//! Encoding anew the parts of a message that a host could not take as they are: octets outside ASCII (RFC 6152, 3), and lines that
+//! are too long (RFC 5322, 2.1.1). All else stays as it is, to the octet.
+use std::borrow::Cow;
+
+use mail_parser::parsers::MessageStream;
+
+use crate::mail::message::canonical::{Field, split};
+use crate::mail::message::decoding;
+use crate::mail::message::mime::{LINE_LIMIT, base64_lines, quoted_printable};
+
+/// Multiparts inside of each other; what is deeper is not encoded anew.
+const LEVELS_MAX: usize = 50;
+
+/// What a part may not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwanted {
+    /// Octets outside ASCII, and NUL.
+    pub eight_bit: bool,
+    /// Lines over 998 octets.
+    pub long_lines: bool,
+}
+
+impl Unwanted {
+    /// Whether it is in these octets.
+    pub fn is_in(self, body: &[u8]) -> bool {
+        (self.eight_bit && body.iter().any(|byte| !byte.is_ascii() || *byte == 0))
+            || (self.long_lines
+                && body.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_end().len() > LINE_LIMIT))
+    }
+}
+
+/// The body of a message: what stands after its header.
+pub fn body(message: &[u8]) -> &[u8] {
+    split(message).1
+}
+
+/// The message (with CRLF line ends) without what is unwanted in its bodies. `None` where that cannot be done without harm: in
+/// signed and encrypted parts, and in what is encoded already and yet has it.
+pub fn without(message: &[u8], unwanted: Unwanted) -> Option<Vec<u8>> {
+    entity(message, unwanted, Kind::Message, 0).map(Cow::into_owned)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Message,
+    Part,
+}
+
+fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<'_, [u8]>> {
+    let (fields, body) = split(raw);
+    if !unwanted.is_in(body) {
+        return Some(Cow::Borrowed(raw));
+    }
+    if level >= LEVELS_MAX {
+        return None;
+    }
+    let value = |name: &str| fields.iter().find(|field| field.is(name)).map(value);
+    let named = value("Content-Type");
+    let line = format!("{}\r\n", named.as_deref().unwrap_or("text/plain"));
+    let parsed = MessageStream::new(line.as_bytes()).parse_content_type();
+    let kind = parsed.as_content_type()?;
+    let (main, sub) = (kind.ctype().to_ascii_lowercase(), kind.subtype().unwrap_or_default().to_ascii_lowercase());
+    let encoding = value("Content-Transfer-Encoding").unwrap_or_default().trim().to_ascii_lowercase();
+    let (encoding, content) = match (main.as_str(), sub.as_str()) {
+        ("multipart", "signed" | "encrypted") | ("message", "partial" | "external-body") => return None,
+        ("multipart", _) => {
+            let boundary = kind.attribute("boundary").map(str::trim_end).filter(|boundary| !boundary.is_empty())?;
+            ("7bit", parts(body, boundary.as_bytes(), unwanted, level)?)
+        }
+        ("message", "rfc822" | "global" | "news") if is_identity(&encoding) => {
+            let inner = entity(body, unwanted, Kind::Message, level + 1)?.into_owned();
+            // What stands in the header of a message within cannot be encoded for it.
+            if unwanted.is_in(&inner) {
+                return None;
+            }
+            ("7bit", inner)
+        }
+        _ => leaf(body, &encoding, main == "text")?,
+    };
+    let mut out = Vec::with_capacity(raw.len() + raw.len() / 2);
+    for field in fields.iter().filter(|field| !field.is("Content-Transfer-Encoding")) {
+        out.extend_from_slice(field.0);
+        out.extend_from_slice(b"\r\n");
+    }
+    if of == Kind::Message && !fields.iter().any(|field| field.is("MIME-Version")) {
+        out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+    }
+    if named.is_none() && !body.is_ascii() {
+        // RFC 1428 has a name for what nobody named.
+        let charset = if std::str::from_utf8(body).is_ok() { "utf-8" } else { "unknown-8bit" };
+        out.extend_from_slice(format!("Content-Type: text/plain; charset={charset}\r\n").as_bytes());
+    }
+    out.extend_from_slice(format!("Content-Transfer-Encoding: {encoding}\r\n\r\n").as_bytes());
+    out.extend_from_slice(&content);
+    Some(Cow::Owned(out))
+}
+
+fn value(field: &Field<'_>) -> String {
+    let text = String::from_utf8_lossy(field.0);
+    text.split_once(':').map_or("", |(_, value)| value).replace(['\r', '\n'], "")
+}
+
+fn is_identity(encoding: &str) -> bool {
+    matches!(encoding, "" | "7bit" | "8bit" | "binary")
+}
+
+/// The content of a leaf in an encoding that carries anything.
+fn leaf(body: &[u8], encoding: &str, is_text: bool) -> Option<(&'static str, Vec<u8>)> {
+    let content = match encoding {
+        "quoted-printable" => Cow::Owned(decoding::quoted_printable(body)),
+        // Lines that are too long: the octets are known.
+        "base64" if body.is_ascii() => Cow::Owned(decoding::base64(body)?),
+        other if is_identity(other) => Cow::Borrowed(body),
+        _ => return None,
+    };
+    let high = content.iter().filter(|byte| !byte.is_ascii()).count();
+    let mut out = Vec::with_capacity(content.len() * 2);
+    // Line ends of what is no text are octets like others.
+    if is_text && encoding != "base64" && high * 4 <= content.len() {
+        quoted_printable(&mut out, &content);
+        Some(("quoted-printable", out))
+    } else {
+        base64_lines(&mut out, &content);
+        Some(("base64", out))
+    }
+}
+
+/// The body of a multipart, each part by itself. What stands before the first and behind the last is read by nobody, and loses
+/// what is unwanted.
+fn parts(body: &[u8], boundary: &[u8], unwanted: Unwanted, level: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(body.len() + body.len() / 2);
+    let (mut start, mut at, mut inside) = (0, 0, false);
+    let finish = |from: usize, to: usize, inside: bool, out: &mut Vec<u8>| {
+        let piece = body.get(from..to).unwrap_or_default();
+        if inside {
+            // The line end before a boundary belongs to it (RFC 2046, 5.1.1).
+            let (part, end) = match piece.strip_suffix(b"\r\n") {
+                Some(part) => (part, &b"\r\n"[..]),
+                None => (piece, &b""[..]),
+            };
+            out.extend_from_slice(&entity(part, unwanted, Kind::Part, level + 1)?);
+            out.extend_from_slice(end);
+        } else if !unwanted.is_in(piece) {
+            out.extend_from_slice(piece);
+        }
+        Some(())
+    };
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        let rest = line.strip_prefix(b"--").map(<[u8]>::trim_ascii_end).and_then(|rest| rest.strip_prefix(boundary));
+        if let Some(mark @ (b"" | b"--")) = rest {
+            finish(start, at, inside, &mut out)?;
+            out.extend_from_slice(line);
+            inside = mark.is_empty();
+            start = at + line.len();
+        }
+        at += line.len();
+    }
+    finish(start, at, inside, &mut out)?;
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mail::message::parts;
+
+    const EIGHT_BIT: Unwanted = Unwanted { eight_bit: true, long_lines: false };
+    const LONG: Unwanted = Unwanted { eight_bit: false, long_lines: true };
+
+    fn recoded(message: &str) -> Option<String> {
+        without(message.as_bytes(), EIGHT_BIT).map(|out| String::from_utf8(out).expect("text"))
+    }
+
+    #[test]
+    fn only_the_parts_that_need_it_are_encoded() {
+        let plain = "Subject: x\r\nContent-Transfer-Encoding: 8bit\r\n\r\nplain\r\n";
+        assert_eq!(recoded(plain).as_deref(), Some(plain));
+        assert_eq!(
+            recoded("From: a@b.c\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße = x\r\n").as_deref(),
+            Some("From: a@b.c\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe =3D x\r\n")
+        );
+        let two = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\
+            --m\r\nX: y\r\n\r\nplain\r\n--m\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\nü\r\n--m--\r\n";
+        assert_eq!(
+            recoded(two).as_deref(),
+            Some(
+                "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
+                --m\r\nX: y\r\n\r\nplain\r\n--m\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nw7w=\r\n\r\n--m--\r\n"
+            )
+        );
+        assert!(
+            recoded("Subject: x\r\n\r\nü\r\n")
+                .is_some_and(|out| out.contains("charset=utf-8\r\n") && out.contains("=C3=BC"))
+        );
+    }
+
+    #[test]
+    fn what_is_signed_is_left_alone() {
+        for kind in ["multipart/signed; boundary=m", "multipart/mixed", "message/partial"] {
+            assert_eq!(recoded(&format!("Content-Type: {kind}\r\n\r\n--m\r\n\r\nü\r\n--m--\r\n")), None, "{kind}");
+        }
+        assert_eq!(recoded("Content-Type: message/rfc822\r\n\r\nSubject: ü\r\n\r\nx\r\n"), None);
+        let inner = recoded("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nü\r\n").expect("encoded");
+        assert!(inner.is_ascii() && inner.contains("=C3=BC"), "{inner}");
+    }
+
+    #[test]
+    fn long_lines_are_folded_by_encoding() {
+        let long = "word ".repeat(300);
+        let out =
+            without(format!("Content-Type: text/html\r\n\r\n<p>{long}</p>\r\n").as_bytes(), LONG).expect("encoded");
+        assert!(out.split(|byte| *byte == b'\n').all(|line| line.len() < 80));
+        assert_eq!(parts::read(&out).html.map(|text| text.text), Some(format!("<p>{long}</p>\r\n")));
+    }
+
+    proptest! {
+        /// Readers see the same, and no octet outside ASCII is in any body.
+        #[test]
+        fn what_is_read_stays_the_same(text in "[a-zü= \\.]{0,60}(\r\n[a-zü= \\.]{0,60}){0,5}x", other in "[a-z ]{0,20}x") {
+            let raw = format!(
+                "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=mmm\r\n\r\n--mmm\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n\
+                 --mmm\r\nContent-Type: text/html\r\n\r\n{other}\r\n--mmm--\r\n"
+            );
+            let out = without(raw.as_bytes(), EIGHT_BIT).expect("encoded");
+            prop_assert!(out.is_ascii());
+            let (before, after) = (parts::read(raw.as_bytes()), parts::read(&out));
+            prop_assert_eq!(before.text.map(|text| text.text.trim_end().to_owned()), after.text.map(|text| text.text.trim_end().to_owned()));
+            prop_assert_eq!(before.html, after.html);
+        }
+
+        #[test]
+        fn anything_is_encoded_or_refused(pieces in prop::collection::vec(prop::sample::select(vec![
+            "Content-Type: multipart/mixed; boundary=m\r\n", "Content-Type: message/rfc822\r\n", "\r\n", "--m\r\n", "--m--\r\n", "ü",
+            "Content-Transfer-Encoding: base64\r\n", "a: b\r\n", "x", "\n",
+        ]), 0..40)) {
+            let raw = pieces.concat();
+            if let Some(out) = without(raw.as_bytes(), EIGHT_BIT) {
+                prop_assert!(!EIGHT_BIT.is_in(body(&out)));
+            }
+        }
+    }
+}
