@@ -84,6 +84,7 @@ mod sqs_model;
 mod sqs_moves;
 mod sqs_policies;
 mod sqs_reference;
+mod sqs_texts;
 mod sqs_wire;
 mod starts;
 mod story;
