@@ -73,6 +73,7 @@ mod sns;
 mod sns_fifo;
 mod sns_phones;
 mod sns_policies;
+mod sns_texts;
 mod sns_ways;
 mod sqs_crash;
 mod sqs_encryption;
