@@ -12,9 +12,6 @@ pub enum Error {
     /// The name is taken by a queue with another value of the attribute named second.
     #[error("queue {0} exists with another {1}")]
     QueueExists(String, String),
-    /// A queue has a name.
-    #[error("queue name is empty")]
-    QueueNameEmpty,
     /// Names are 1 to 80 letters, digits, hyphens and underscores.
     #[error("queue name {0:?} is not valid")]
     QueueName(String),

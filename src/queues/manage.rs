@@ -28,9 +28,6 @@ pub(super) async fn find(tx: &mut Tx, scope: &Scope, name: &str) -> Result<Queue
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() {
-        return Err(Error::QueueNameEmpty);
-    }
     let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if (1..=80).contains(&name.len()) && name.bytes().all(fine) {
         Ok(())
@@ -43,7 +40,7 @@ impl Queues {
     /// Creates a queue, or finds it when it is there with the same attributes.
     ///
     /// # Errors
-    /// [`Error::QueueNameEmpty`], [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`];
+    /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`];
     /// [`Error::QueueExists`] when an attribute that is given has another value there; [`Error::RedrivePolicy`] when the dead-letter queue cannot be one;
     /// [`Error::DeletedRecently`] within a minute of a delete; [`Error::TooManyQueues`].
     pub async fn create(

@@ -110,7 +110,7 @@ both_engines! {
             ("CreateQueue", json!({}), nameless),
             ("GetQueueUrl", json!({}), nameless),
             ("GetQueueUrl", json!({ "QueueName": "" }), nameless),
-            ("CreateQueue", json!({ "QueueName": "" }), "Queue name cannot be empty"),
+            ("CreateQueue", json!({ "QueueName": "" }), "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"),
             ("CreateQueue", json!({ "QueueName": "a b" }), "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"),
             ("ListQueues", json!({ "MaxResults": 1_001 }), "Value for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000."),
             ("ListQueues", json!({ "MaxResults": -1 }), "Value for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000."),

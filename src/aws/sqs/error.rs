@@ -121,7 +121,6 @@ impl ServiceError for SqsError {
             Core::GroupMissing => MISSING,
             Core::FifoQueueName(_) | Core::DeduplicationMissing | Core::HandleExpired(_) => INVALID_VALUE,
             Core::MessageGone(_) | Core::AttemptOver(_) | Core::RedrivePolicy { .. } => INVALID_VALUE,
-            Core::QueueNameEmpty => INVALID_VALUE,
             Core::QueueName(_) | Core::MessageTooLong(_) | Core::MessageAttribute(_) | Core::Parameter { .. } => {
                 INVALID_VALUE
             }
@@ -191,7 +190,6 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f,
             "A queue already exists with the same name and a different value for attribute {attribute}"
         ),
-        Core::QueueNameEmpty => f.write_str("Queue name cannot be empty"),
         Core::QueueName(_) => f.write_str(
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         ),
