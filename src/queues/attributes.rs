@@ -95,7 +95,7 @@ fn redrive(value: &str, own: &Arn) -> Result<DeadLetters, Error> {
         return refused(format!("Redrive policy does not contain mandatory attribute: {missing}."));
     }
     if policy.len() > 2 {
-        return refused(format!("Only following attributes are supported: [{TARGET}, {COUNT}]."));
+        return refused(format!("Only following attributes are supported: [{COUNT}, {TARGET}]."));
     }
     // AWS takes the count as a number or as a string.
     let (count, shown) = match policy.get(COUNT) {
@@ -110,8 +110,11 @@ fn redrive(value: &str, own: &Arn) -> Result<DeadLetters, Error> {
         ));
     };
     let target = policy.get(TARGET).and_then(Value::as_str).and_then(|text| text.parse::<Arn>().ok());
-    match target.filter(|target| target.service == "sqs") {
+    match target {
         None => refused(format!("Invalid value for {TARGET}.")),
+        Some(target) if target.service != "sqs" => {
+            refused(format!("Only SQS queues are valid resources for {TARGET}."))
+        }
         Some(target) if target.region != own.region => {
             refused("Dead-letter target must be in same region as the source.".to_owned())
         }

@@ -9,6 +9,8 @@ use crate::store::{Tx, queues};
 
 /// The attribute's name, and its key among the kept ones.
 pub(super) const ALLOW: &str = "RedriveAllowPolicy";
+/// AWS was seen to end it with two dots.
+pub(super) const OTHER_TYPE: &str = "Dead-letter queue must be same type of queue as the source..";
 /// SetQueueAttributes in the SQS API reference: byQueue names up to ten.
 const SOURCES_MAX: usize = 10;
 
@@ -34,8 +36,10 @@ pub(super) fn set_allow_policy(settings: &mut Settings, value: &str) -> Result<(
     if value.is_empty() {
         return kept::set::<AllowPolicy>(settings, ALLOW, None);
     }
-    let policy: AllowPolicy =
-        serde_json::from_str(value).map_err(|_| Error::AttributeValue(ALLOW.to_owned(), value.to_owned()))?;
+    let policy: AllowPolicy = serde_json::from_str(value).map_err(|_| {
+        let reason = "Amazon SQS can't create the redrive allow policy, as it’s in an unsupported format.";
+        Error::AttributeRefused(ALLOW, reason)
+    })?;
     let wrong = |reason| Err(Error::Parameter { name: ALLOW, value: value.chars().take(2_048).collect(), reason });
     let sources = policy.source_queue_arns.as_deref().map_or(0, <[String]>::len);
     match policy.redrive_permission {
@@ -77,7 +81,7 @@ pub(super) async fn check_target(tx: &mut Tx, settings: &Settings, own: &Arn, gi
     let missing = "Dead letter target does not exist.";
     let target: Arn = text.parse().map_err(|_| wrong(missing))?;
     if is_fifo(&own.resource) != is_fifo(&target.resource) {
-        return Err(wrong("Dead-letter queue must be same type of queue as the source."));
+        return Err(wrong(OTHER_TYPE));
     }
     let queue = queues::find(tx, &target.account, &target.region, &target.resource).await?;
     let queue = queue.ok_or_else(|| wrong(missing))?;
@@ -143,7 +147,7 @@ mod tests {
             assert!(matches!(set(&bad), Err(Error::Parameter { .. })), "{bad}");
         }
         for bad in ["x", "{}", "[]", r#"{"redrivePermission":"some"}"#, r#"{"redrivePermission":"denyAll","more":1}"#] {
-            assert!(matches!(set(bad), Err(Error::AttributeValue(..))), "{bad}");
+            assert!(matches!(set(bad), Err(Error::AttributeRefused(..))), "{bad}");
         }
     }
 }

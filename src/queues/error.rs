@@ -24,6 +24,15 @@ pub enum Error {
     /// The attribute cannot have the value that is given: name, why, a sentence.
     #[error("attribute {0}: {1}")]
     AttributeRefused(&'static str, &'static str),
+    /// The policy is longer than a queue's may be.
+    #[error("the policy is too long")]
+    PolicyTooLong,
+    /// A policy has more statements than it may: how many there are, how many there may be.
+    #[error("the policy has {0} statements, {1} are allowed")]
+    PolicyStatements(usize, usize),
+    /// A queue's rate is counted for each group only where its messages are told apart within their group.
+    #[error("a limit for each group needs deduplication within the group")]
+    LimitWithoutScope,
     /// Only a FIFO queue has an attribute of this name.
     #[error("only a FIFO queue has the attribute {0}")]
     FifoOnly(String),
@@ -70,6 +79,9 @@ pub enum Error {
         /// Why not, a sentence.
         reason: String,
     },
+    /// There is no receipt handle.
+    #[error("receipt handle is empty")]
+    ReceiptHandleMissing,
     /// The text was never a receipt handle of this queue.
     #[error("receipt handle {0:?} is not valid")]
     ReceiptHandle(String),

@@ -21,6 +21,8 @@ const SUFFIX: &str = ".fifo";
 /// How long a message is known by its deduplication id.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 const ID_MAX: usize = 128;
+/// What AWS says of a parameter that only the other type of queue takes.
+pub const NOT_HERE: &str = "The request include parameter that is not valid for this queue type.";
 /// Keys in one statement, and rows swept in one transaction.
 const KEYS_AT_ONCE: usize = 10;
 const SWEPT_AT_ONCE: u32 = 1_000;
@@ -71,13 +73,13 @@ pub(super) fn check_settings(settings: &Settings, given: &BTreeMap<String, Strin
         && fifo.limit_per_group
         && !fifo.deduplicates_per_group
     {
-        return Err(Error::AttributeValue("FifoThroughputLimit".to_owned(), "perMessageGroupId".to_owned()));
+        return Err(Error::LimitWithoutScope);
     }
     let target = settings.dead_letter_queue.as_deref().and_then(|arn| arn.parse::<Arn>().ok());
     if let (Some(value), Some(target)) = (given.get("RedrivePolicy"), target)
         && target.resource.ends_with(SUFFIX) != settings.fifo.is_some()
     {
-        return Err(dead_letters::refused(value, "Dead-letter queue must be same type of queue as the source."));
+        return Err(dead_letters::refused(value, dead_letters::OTHER_TYPE));
     }
     Ok(())
 }
@@ -122,7 +124,6 @@ pub(super) fn missing(fifo: &Fifo, message: &Outgoing) -> Option<Error> {
 /// Checks what a message says about its group and deduplication.
 pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     let shown = |text: &str| text.chars().take(256).collect::<String>();
-    let not_here = "The request include parameter that is not valid for this queue type.";
     let parameter = |name, value: &str, reason| Err(Error::Parameter { name, value: shown(value), reason });
     if let Some(id) = message.group_id.as_ref().filter(|id| !id_ok(id)) {
         let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
@@ -130,7 +131,7 @@ pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Err
     }
     let Some(fifo) = &queue.settings.fifo else {
         return match &message.deduplication_id {
-            Some(id) => parameter("MessageDeduplicationId", id, not_here),
+            Some(id) => parameter("MessageDeduplicationId", id, NOT_HERE),
             None => Ok(()),
         };
     };
@@ -144,7 +145,7 @@ pub(super) fn check_message(queue: &Queue, message: &Outgoing) -> Result<(), Err
     }
     // Only the queue has a delay.
     match message.delay {
-        Some(delay) if delay != 0 => parameter("DelaySeconds", &delay.to_string(), not_here),
+        Some(delay) if delay != 0 => parameter("DelaySeconds", &delay.to_string(), NOT_HERE),
         _ => Ok(()),
     }
 }

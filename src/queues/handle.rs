@@ -22,6 +22,9 @@ impl Handle {
 
     /// Reads a handle that was given out for `queue_id`.
     pub fn decode(text: &str, queue_id: i64) -> Result<Self, Error> {
+        if text.is_empty() {
+            return Err(Error::ReceiptHandleMissing);
+        }
         let wrong = || Error::ReceiptHandle(shown(text));
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
         let (parts, rest) = bytes.as_chunks::<8>();

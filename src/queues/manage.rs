@@ -40,8 +40,8 @@ impl Queues {
     /// Creates a queue, or finds it when it is there with the same attributes.
     ///
     /// # Errors
-    /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`]; [`Error::QueueExists`] when an
-    /// attribute that is given has another value there; [`Error::RedrivePolicy`] when the dead-letter queue cannot be one;
+    /// [`Error::QueueName`], [`Error::AttributeName`], [`Error::AttributeValue`];
+    /// [`Error::QueueExists`] when an attribute that is given has another value there; [`Error::RedrivePolicy`] when the dead-letter queue cannot be one;
     /// [`Error::DeletedRecently`] within a minute of a delete; [`Error::TooManyQueues`].
     pub async fn create(
         &self,

@@ -108,55 +108,86 @@ pub fn check(attributes: &MessageAttributes) -> Result<(), Error> {
 
 fn check_one(name: &str, attribute: &MessageAttribute) -> Result<(), Error> {
     let wrong = |text: String| Err(Error::MessageAttribute(text));
+    check_name(name)?;
     let shown: String = name.chars().take(NAME_MAX).collect();
-    if name.is_empty() || name.len() > NAME_MAX {
-        return wrong(format!("Message (user) attribute name must be shorter than {NAME_MAX} Bytes, but not empty."));
-    }
-    // What AWS says is narrower than what it takes: letters and digits of every script.
-    let fine = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if !name.chars().all(fine) || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+    let empty = attribute.bytes().is_empty();
+    if attribute.data_type.is_empty() {
+        let part = if empty { "value" } else { "type" };
         return wrong(format!(
-            "Invalid (user) attribute name '{shown}'. It can contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and \
-             period (.), must not start or end with a period, and must not have periods in succession."
+            "The message (user) attribute '{shown}' must contain a non-empty message attribute {part}."
         ));
     }
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("aws.") || lower.starts_with("amazon.") {
-        return wrong(format!("You can not use the reserved prefix of message (user) attribute '{shown}'."));
-    }
-    let base = attribute.data_type.split('.').next().unwrap_or_default();
-    let known = matches!(base, "String" | "Number" | "Binary");
-    if !known || attribute.data_type.len() > TYPE_MAX {
+    let whole: String = attribute.data_type.chars().take(TYPE_MAX).collect();
+    let base = whole.split('.').next().unwrap_or_default();
+    if !matches!(base, "String" | "Number" | "Binary") {
         return wrong(format!(
-            "The message attribute '{shown}' has an invalid message attribute type, the set of supported type prefixes \
-             is Binary, Number, and String."
+            "The type of message (user) attribute '{shown}' is invalid. You must use only the following supported type \
+             prefixes: Binary, Number, String."
         ));
     }
-    if attribute.bytes().is_empty() {
-        return wrong(format!("Message (user) attribute '{shown}' must contain a non-empty value of type '{base}'."));
+    if empty {
+        return wrong(format!("Message (user) attribute '{shown}' must contain a non-empty value of type '{whole}'."));
+    }
+    if attribute.data_type.len() > TYPE_MAX {
+        return wrong(format!("Message (user) attribute type must be shorter than {TYPE_MAX} bytes."));
     }
     match &attribute.value {
         AttributeValue::Text(_) if base == "Binary" => {
-            return wrong(format!("The message attribute '{shown}' with type 'Binary' must use field 'Binary'."));
+            wrong(format!("Message (user) attribute '{shown}' with type '{whole}' must use field 'Binary'."))
         }
         AttributeValue::Binary(_) if base != "Binary" => {
-            return wrong(format!("The message attribute '{shown}' with type '{base}' must use field 'String'."));
+            wrong(format!("Message (user) attribute '{shown}' with type '{whole}' must use field 'String'."))
         }
-        AttributeValue::Text(text) => {
-            if let Some(odd) = forbidden(text) {
-                return wrong(format!(
-                    "Invalid binary character '#x{:X}' was found in the message attribute '{shown}' value, the set of \
-                     allowed characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].",
-                    u32::from(odd)
-                ));
-            }
-        }
-        AttributeValue::Binary(_) => {}
+        AttributeValue::Text(text) => check_text(&shown, base, text),
+        AttributeValue::Binary(_) => Ok(()),
     }
-    if let (true, AttributeValue::Text(text)) = (base == "Number", &attribute.value)
-        && text.parse::<f64>().is_err()
-    {
-        return wrong(format!("Can't cast the value of message (user) attribute '{shown}' to a number."));
+}
+
+fn check_text(shown: &str, base: &str, text: &str) -> Result<(), Error> {
+    if let Some(odd) = forbidden(text) {
+        return Err(Error::MessageAttribute(format!(
+            "Invalid binary character '#x{:X}' was found in the message attribute '{shown}' value, the set of allowed \
+             characters is #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF].",
+            u32::from(odd)
+        )));
+    }
+    if base == "Number" && text.parse::<f64>().is_err() {
+        let text = format!("Can't cast the value of message (user) attribute '{shown}' to a number.");
+        return Err(Error::MessageAttribute(text));
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let wrong = |text: &str| Err(Error::MessageAttribute(text.to_owned()));
+    let lower = name.to_ascii_lowercase();
+    if name.len() > NAME_MAX {
+        return wrong("Message (user) attribute name must be shorter than 256 bytes.");
+    }
+    if name.is_empty() {
+        return wrong("The request must contain non-empty message (user) attribute names.");
+    }
+    if lower.starts_with("aws.") || lower.starts_with("amazon.") {
+        return wrong(
+            "You can't use message attribute names beginning with 'AWS.' or 'Amazon'. These strings are reserved for \
+             internal use.",
+        );
+    }
+    if name.starts_with('.') {
+        return wrong("Message (user) attribute name must not begin with character '.'.");
+    }
+    if name.ends_with('.') {
+        return wrong("Message (user) attribute name must not end with character '.'.");
+    }
+    if name.contains("..") {
+        return wrong("Message (user) attribute name must not have successive '.' characters.");
+    }
+    // What AWS says is narrower than what it takes: letters and digits of every script. It does end with a blank.
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+        return wrong(
+            "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens \
+             and underscores. ",
+        );
     }
     Ok(())
 }

@@ -36,9 +36,9 @@ pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
 pub use error::Error;
-pub use fifo::sequence_number;
+pub use fifo::{NOT_HERE, sequence_number};
 pub use message_attributes::{MessageAttribute, MessageAttributes};
-pub use receive::{Receive, Received};
+pub use receive::{HIDDEN_RANGE, Receive, Received};
 pub use send::{Outgoing, Sent, TRACE_HEADER_MAX};
 pub use spread::Targets;
 

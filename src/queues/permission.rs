@@ -26,6 +26,24 @@ const GRANTABLE: [&str; 9] = [
     "ReceiveMessage",
     "SendMessage",
 ];
+/// What is the owner's alone.
+const OWNERS: [&str; 15] = [
+    "AddPermission",
+    "CancelMessageMoveTask",
+    "ChangeMessageVisibilityBatch",
+    "CreateQueue",
+    "DeleteMessageBatch",
+    "DeleteQueue",
+    "ListMessageMoveTasks",
+    "ListQueueTags",
+    "ListQueues",
+    "RemovePermission",
+    "SendMessageBatch",
+    "SetQueueAttributes",
+    "StartMessageMoveTask",
+    "TagQueue",
+    "UntagQueue",
+];
 /// How many policies are kept read.
 const READ_MAX: usize = 1_000;
 
@@ -224,12 +242,13 @@ fn check_permission(label: &str, accounts: &[String], actions: &[String]) -> Res
     if actions.len() > ACTIONS_MAX {
         return Err(Error::TooMany { what: "Actions", count: actions.len(), max: ACTIONS_MAX });
     }
-    match actions.iter().find(|action| !GRANTABLE.contains(&action.as_str())) {
-        Some(bad) => {
-            refused("ActionName", &format!("SQS:{bad}"), "Only the queue owner is allowed to invoke this action.")
-        }
-        None => Ok(()),
-    }
+    let Some(bad) = actions.iter().find(|action| !GRANTABLE.contains(&action.as_str())) else { return Ok(()) };
+    let reason = if OWNERS.contains(&bad.as_str()) {
+        "Only the queue owner is allowed to invoke this action."
+    } else {
+        "Please refer to the appropriate WSDL for a list of valid actions."
+    };
+    refused("ActionName", &format!("SQS:{bad}"), reason)
 }
 
 fn has_label(statement: &Value, label: &str) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::policy::Policy;
+use crate::access::policy::{Malformed, Policy, STATEMENTS_MAX};
 use crate::queues::fifo::truth;
 use crate::queues::{Error, kept};
 use crate::store::queues::Settings;
@@ -76,10 +76,14 @@ pub(super) fn policy(settings: &Settings) -> Result<Option<String>, Error> {
 /// Replaces the policy, or takes it away with an empty text.
 ///
 /// # Errors
-/// [`Error::AttributeValue`] for a text that is no policy.
+/// [`Error::AttributeValue`] for a text that is no policy; [`Error::PolicyTooLong`], [`Error::PolicyStatements`].
 pub(super) fn set_policy(settings: &mut Settings, text: &str) -> Result<(), Error> {
     if !text.is_empty() {
-        Policy::read(text).map_err(|_| Error::AttributeValue(POLICY.to_owned(), text.to_owned()))?;
+        Policy::read(text).map_err(|wrong| match wrong {
+            Malformed::TooLong => Error::PolicyTooLong,
+            Malformed::TooManyStatements(count) => Error::PolicyStatements(count, STATEMENTS_MAX),
+            _ => Error::AttributeValue(POLICY.to_owned(), text.to_owned()),
+        })?;
     }
     kept::set(settings, POLICY, Some(text).filter(|text| !text.is_empty()).as_ref())
 }

@@ -13,6 +13,8 @@ use crate::store::{Tx, Waiter};
 
 /// The longest time that a message can stay hidden after one receive.
 const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
+/// What AWS says of a time beyond it. In a batch it says more: see `aws/sqs/batch.rs`.
+pub const HIDDEN_RANGE: &str = "Must be between 0 and 43200.";
 /// How long the waiting receives of a queue trust wake-ups before one of them looks by itself: another node may have
 /// added a message, and its hint may be lost.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -118,7 +120,7 @@ impl Queues {
             wanted.visibility_timeout,
             s.visibility_timeout,
             (0, 43_200),
-            "Must be between 0 and 43200, if provided.",
+            "Must be >= 0 and <= 43200, if provided.",
         )?;
         let wait =
             within("WaitTimeSeconds", wanted.wait, s.receive_wait, (0, 20), "Must be >= 0 and <= 20, if provided.")?;
@@ -330,9 +332,8 @@ async fn delete(tx: &mut Tx, queue: &Queue, handle: Result<Handle, Error>, text:
 }
 
 async fn hide(tx: &mut Tx, queue: &Queue, text: &str, seconds: i64) -> Result<(), Error> {
+    let seconds = within("VisibilityTimeout", Some(seconds), 0, (0, 43_200), HIDDEN_RANGE)?;
     let handle = Handle::decode(text, queue.id)?;
-    let reason = "VisibilityTimeout must be an integer between 0 and 43200";
-    let seconds = within("VisibilityTimeout", Some(seconds), 0, (0, 43_200), reason)?;
     let receipts = if queue.settings.fifo.is_some() { Receipts::Last } else { Receipts::Any };
     let found = messages::find_received(tx, queue.id, handle.id, handle.receipt, receipts).await?;
     let Some(found) = found else { return Err(Error::MessageGone(shown(text))) };

@@ -51,8 +51,8 @@ impl Queues {
     /// Sends messages to a queue: each is taken or refused for itself, and all that are taken are durable on return.
     ///
     /// # Errors
-    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for messages that are too long together. As on AWS, all are
-    /// refused when one is longer than the queue takes, or has no group or deduplication id where it needs one:
+    /// [`Error::QueueMissing`]; [`Error::BatchTooLong`] for messages that are too long together. As on AWS, a FIFO queue
+    /// refuses all when one is longer than it takes, or has no group or deduplication id where it needs one:
     /// [`Error::MessageTooLong`], [`Error::GroupMissing`], [`Error::DeduplicationMissing`]. Any other error of a message is its
     /// entry of the result.
     pub async fn send(
@@ -191,10 +191,11 @@ fn check_size(queue: &Queue, message: &Outgoing) -> Result<(), Error> {
     if message_size(message) > max as usize { Err(Error::MessageTooLong(max)) } else { Ok(()) }
 }
 
-/// What is wrong with a message of a batch so that the whole batch is refused.
+/// What is wrong with a message of a batch so that the whole batch is refused. A standard queue was recorded to refuse the
+/// message alone.
 fn refuses_all(queue: &Queue, message: &Outgoing) -> Option<Error> {
-    let missing = queue.settings.fifo.as_ref().and_then(|fifo| fifo::missing(fifo, message));
-    missing.or_else(|| check_size(queue, message).err())
+    let fifo = queue.settings.fifo.as_ref()?;
+    fifo::missing(fifo, message).or_else(|| check_size(queue, message).err())
 }
 
 pub(super) fn check(queue: &Queue, message: &Outgoing) -> Result<(), Error> {

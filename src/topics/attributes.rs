@@ -13,7 +13,7 @@ use crate::topics::permission::check_policy;
 use crate::topics::replay::Span;
 use crate::topics::rules::SUFFIX;
 use crate::topics::signing::Version;
-use crate::topics::{Error, archive};
+use crate::topics::{Error, archive, json_fault};
 
 /// Attributes by name.
 pub type Attributes = BTreeMap<String, String>;
@@ -169,7 +169,7 @@ pub(in crate::topics) fn filter_policy(attributes: &Attributes) -> Result<Option
 /// The queue that a RedrivePolicy names: one of the topic's account and region, and FIFO only where the topic is.
 pub(in crate::topics) fn dead_letter_queue(redrive: &str, topic: &Arn) -> Result<Arn, Error> {
     let wrong = |why: &str| Error::AttributeValue("RedrivePolicy", why.to_owned());
-    let json: Json = serde_json::from_str(redrive).map_err(|_| wrong("failed to parse JSON."))?;
+    let json: Json = serde_json::from_str(redrive).map_err(|_| wrong(&json_fault::words(redrive)))?;
     let arn = json.get("deadLetterTargetArn").and_then(Json::as_str).unwrap_or_default();
     let arn = endpoint::queue(arn).map_err(|_| wrong("deadLetterTargetArn is an invalid arn"))?;
     if arn.resource.ends_with(SUFFIX) && !topic.resource.ends_with(SUFFIX) {

@@ -56,8 +56,9 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let topic = find(tx, &arn).await?;
+                    // A token that nobody has is told of first, whether or not the topic is there.
                     let row = subscriptions::by_token(tx, &token).await?.ok_or(Error::Token)?;
+                    let topic = find(tx, &arn).await?;
                     if row.topic_id != topic.id {
                         return Err(Error::Token);
                     }

@@ -117,9 +117,15 @@ pub enum Error {
     /// A one-time password that is wrong, too old, or was guessed at too often.
     #[error("the one-time password is not valid")]
     SandboxCode,
-    /// The name of an application has other characters than letters, digits, `_`, `-`, `.`, or is empty or too long.
-    #[error("application name is not valid")]
-    ApplicationName,
+    /// The name of an application cannot be so: name, and why.
+    #[error("application name {0:?}: {1}")]
+    ApplicationName(String, &'static str),
+    /// A platform that SNS does not have.
+    #[error("platform {0:?} is not known")]
+    Platform(String),
+    /// Half of what the platform wants to know its customer by: which half there is, which is missing.
+    #[error("{0} without {1}")]
+    HalfCredential(&'static str, &'static str),
     /// The ARN names no application.
     #[error("application does not exist")]
     ApplicationMissing,

@@ -53,6 +53,14 @@ impl Publication {
         })
     }
 
+    /// Whether the texts of a message with a structure can be found. Errors: `StructureSyntax`, `StructureDefault`.
+    pub fn check_structure(&self) -> Result<(), Error> {
+        match self.structure_json.then(|| Wordings::from_json(&self.message)) {
+            Some(Err(error @ (Error::StructureSyntax | Error::StructureDefault))) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks everything that can be checked without the topic, and finds the wording for each protocol.
     pub(in crate::topics) fn wordings(&self) -> Result<Wordings, Error> {
         if self.message.is_empty() {

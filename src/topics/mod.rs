@@ -13,6 +13,7 @@ pub mod fanning;
 pub mod filter_policy;
 mod handle;
 mod job;
+mod json_fault;
 mod limits;
 pub mod mailer;
 pub mod message;

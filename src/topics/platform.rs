@@ -21,6 +21,8 @@ const PLATFORMS: [&str; 11] = [
     "MPNS",
     "WNS",
 ];
+/// The longest name.
+const NAME_MAX: usize = 256;
 /// The most bytes of an attribute's value.
 const VALUE_MAX: usize = 8_192;
 
@@ -34,18 +36,24 @@ impl Topics {
         name: &str,
         given: Attributes,
     ) -> Result<Arn, Error> {
-        if !PLATFORMS.contains(&platform) {
-            return Err(Error::AttributeValue("Platform", "Invalid value".to_owned()));
+        if let Some(why) = name_fault(name) {
+            return Err(Error::ApplicationName(name.chars().take(NAME_MAX + 1).collect(), why));
         }
-        if !name_ok(name) {
-            return Err(Error::ApplicationName);
+        if !PLATFORMS.contains(&platform) {
+            return Err(Error::Platform(platform.chars().take(100).collect()));
         }
         let missing = |name: &str| given.get(name).is_none_or(String::is_empty);
-        if missing("PlatformCredential") {
-            return Err(Error::AttributeValue("PlatformCredential", "Invalid value: cannot be empty".to_owned()));
+        let (credential, principal) = ("PlatformCredential", "PlatformPrincipal");
+        let alone = match (missing(credential), missing(principal)) {
+            (false, true) if !matches!(platform, "GCM" | "MPNS") => Some((credential, principal)),
+            (true, false) => Some((principal, credential)),
+            _ => None,
+        };
+        if let Some((given, missing)) = alone {
+            return Err(Error::HalfCredential(given, missing));
         }
-        if missing("PlatformPrincipal") && !matches!(platform, "GCM" | "MPNS") {
-            return Err(Error::AttributeValue("PlatformPrincipal", "Invalid value: cannot be empty".to_owned()));
+        if missing(credential) {
+            return Err(Error::AttributeValue(credential, "Invalid value: cannot be empty".to_owned()));
         }
         let kept = checked(given)?;
         let arn = Arn::new("sns", region, account, format!("app/{platform}/{name}"));
@@ -136,7 +144,7 @@ pub(in crate::topics) async fn find(tx: &mut Tx, arn: &Arn) -> Result<Applicatio
     else {
         return Err(Error::ApplicationMissing);
     };
-    if arn.service != "sns" || !PLATFORMS.contains(&platform) || !name_ok(name) {
+    if arn.service != "sns" || !PLATFORMS.contains(&platform) || name_fault(name).is_some() {
         return Err(Error::ApplicationMissing);
     }
     platforms::find(tx, &arn.account, &arn.region, platform, name).await?.ok_or(Error::ApplicationMissing)
@@ -158,8 +166,16 @@ fn shown(row: &Application) -> Result<Attributes, store::Error> {
     Ok(all)
 }
 
-fn name_ok(name: &str) -> bool {
-    (1..=256).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+fn name_fault(name: &str) -> Option<&'static str> {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    match name {
+        "" => Some("cannot be empty"),
+        long if long.len() > NAME_MAX => Some("must be at most 256 characters long"),
+        odd if !odd.bytes().all(fine) => {
+            Some("must contain only characters 'a'-'z', 'A'-'Z', '0'-'9', '_', '-', and '.'")
+        }
+        _ => None,
+    }
 }
 
 /// What is kept of the attributes. Topics for events of endpoints are refused: nothing would be published to them.

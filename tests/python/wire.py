@@ -267,7 +267,7 @@ def sqs_query():
     status, tree = ask("NoSuchAction")
     assert status == 400 and text(tree, "Error", "Code") == "InvalidAction"
     status, tree = ask("GetQueueUrl")
-    assert status == 400 and text(tree, "Error", "Code") == "MissingParameter"
+    assert status == 400 and text(tree, "Error", "Code") == "InvalidParameterValue"
 
 
 def bad_bodies():

@@ -256,7 +256,7 @@ both_engines! {
         assert!(matches!(b.try_create("x", &[("FifoQueue", "true")]).await, Err(Error::FifoQueueName(_))));
         assert!(matches!(b.try_create("x", &[("ContentBasedDeduplication", "true")]).await, Err(Error::AttributeName(_))));
         let wrong = [("FifoQueue", "true"), ("FifoThroughputLimit", "perMessageGroupId")];
-        assert!(matches!(b.try_create("x.fifo", &wrong).await, Err(Error::AttributeValue(..))));
+        assert!(matches!(b.try_create("x.fifo", &wrong).await, Err(Error::LimitWithoutScope)));
         let change = [("FifoQueue".to_owned(), "false".to_owned())].into();
         assert!(matches!(b.queues.set_attributes(&b.scope, Q, change).await, Err(Error::AttributeRefused(..))));
     }

@@ -87,7 +87,6 @@ both_engines! {
         let mixed = vec![
             entry("good", "m"),
             entry("empty", ""),
-            entry("structure", "{}").message_structure("json"),
             entry("subject", "m").subject("a\nb"),
             entry("better", "m").message_group_id("tenant"),
         ];
@@ -98,7 +97,6 @@ both_engines! {
             failed,
             [
                 ("empty", "InvalidParameter", "Invalid parameter: Empty message", true),
-                ("structure", "InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body", true),
                 ("subject", "InvalidParameter", "Invalid parameter: Subject", true),
             ]
         );
@@ -106,6 +104,8 @@ both_engines! {
         let odd = MessageAttributeValue::builder().data_type("Colour").string_value("blue").build().expect("a value");
         let text = "The message attribute 'a' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.";
         assert_eq!(refused(send(vec![entry("a", "m"), entry("b", "m").message_attributes("a", odd)]).await), ("ParameterValueInvalid".to_owned(), text.to_owned()));
+        let bare = entry("b", "{}").message_structure("json");
+        assert_eq!(refused(send(vec![entry("a", "m"), bare]).await), invalid("Message Structure - No default entry in JSON message body"));
         assert_eq!(refused(send(vec![entry("a", "m").message_deduplication_id("x")]).await).0, "InvalidParameter");
         assert_eq!(refused(send(vec![]).await).0, "EmptyBatchRequest");
         assert_eq!(refused(send(vec![entry("a", "m"), entry("a", "m")]).await).0, "BatchEntryIdsNotDistinct");

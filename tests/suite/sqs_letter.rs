@@ -174,8 +174,8 @@ both_engines! {
         let handle = &got["Messages"][0]["ReceiptHandle"];
         wire.done("DeleteMessage", json!({ "QueueUrl": url, "ReceiptHandle": handle })).await;
         let members = [("QueueUrl", url.as_str()), ("ReceiveRequestAttemptId", "try")];
-        let (code, text) = wire.both("ReceiveMessage", &members).await;
-        assert!(code == "InvalidParameterValue" && text.contains("no longer retryable"), "{text}");
+        let text = "Value try for parameter ReceiveRequestAttemptId is invalid. Reason: The receiveRequestAttemptId is not valid anymore since the receive call is not retryable.";
+        assert_eq!(wire.both("ReceiveMessage", &members).await, error("InvalidParameterValue", text));
     }
 
     async fn pages_end_without_a_token_and_tags_are_named(engine: Engine) {

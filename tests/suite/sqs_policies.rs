@@ -144,7 +144,7 @@ both_engines! {
         let (account, credentials) = house.other_account().await;
         let (ours, theirs) = (house.sqs(), house.sqs_as(credentials));
         let url = make(&ours, "jobs").await;
-        for bad in ["not json", "{}", r#"{"Statement":[{"Effect":"Allow"}]}"#, &" ".repeat(9_000)] {
+        for bad in ["not json", "{}", r#"{"Statement":[{"Effect":"Allow"}]}"#] {
             let set = ours.set_queue_attributes().queue_url(&url).attributes(Name::Policy, bad).send().await;
             let expected = ("InvalidAttributeValue".to_owned(), "Invalid value for the parameter Policy.".to_owned());
             assert_eq!(refused(set), expected, "{bad}");

@@ -39,6 +39,9 @@ impl Answer {
                 .replace("&quot;", "\"")
                 .replace("&apos;", "'")
                 .replace("&#x27;", "'")
+                .replace("&gt;", ">")
+                .replace("&lt;", "<")
+                .replace("&amp;", "&")
         };
         (part("Code"), part("Message"))
     }

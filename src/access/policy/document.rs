@@ -19,6 +19,9 @@ pub enum Malformed {
     /// It is longer than its service takes: [`SIZE_MAX`] for SQS.
     #[error("the policy is too long")]
     TooLong,
+    /// It has more statements than [`STATEMENTS_MAX`]: so many.
+    #[error("the policy has too many statements: {0}")]
+    TooManyStatements(usize),
     /// It has more of something than is allowed.
     #[error("the policy has too many {0}")]
     TooMany(&'static str),
@@ -98,7 +101,7 @@ impl Policy {
             _ => return Err(Malformed::Shape("Statement")),
         };
         if statements.len() > STATEMENTS_MAX {
-            return Err(Malformed::TooMany("statements"));
+            return Err(Malformed::TooManyStatements(statements.len()));
         }
         let policy = Self { statements: statements.into_iter().map(statement).collect::<Result<_, _>>()? };
         let labels = labels(&document);

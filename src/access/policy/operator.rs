@@ -117,7 +117,8 @@ impl Compare {
     pub fn takes(self, value: &str) -> bool {
         match self {
             Self::StringEquals | Self::StringEqualsIgnoreCase | Self::StringLike => true,
-            Self::Arn => value == "*" || value.splitn(6, ':').count() == 6,
+            // AWS was recorded to take a text that is no ARN. It compares with none.
+            Self::Arn => true,
             Self::IpAddress => network(value).is_some(),
             Self::Bool | Self::Null => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
             Self::Numeric(_) => value.parse::<f64>().is_ok(),

@@ -27,6 +27,9 @@ pub(crate) fn top(body: &[u8]) -> Result<Tree<'_>, Refusal> {
     }
 }
 
+/// What holds more than one value.
+const COLLECTIONS: [&str; 3] = ["a List", "a Map", "a Structure"];
+
 /// Decodes one value. Rules of AWS JSON: `null` is an absent member, unknown members are ignored, types are not guessed.
 pub(crate) struct Decoder<'de>(pub(crate) Tree<'de>);
 
@@ -34,13 +37,16 @@ impl Decoder<'_> {
     /// The error for a value that cannot become a `wanted`, in AWS's words.
     fn refuse(&self, wanted: &str) -> Refusal {
         let found = match &self.0 {
+            Tree::List(_) => return Refusal::wrong_type("Start of list found where not expected"),
+            Tree::Map(_) => return Refusal::wrong_type("Start of structure or map found where not expected."),
+            Tree::Text(_) if COLLECTIONS.contains(&wanted) => {
+                return Refusal::wrong_type("Unrecognized collection type class java.lang.String");
+            }
             Tree::Null => "NULL_VALUE",
             Tree::Bool(true) => "TRUE_VALUE",
             Tree::Bool(false) => "FALSE_VALUE",
             Tree::Number(_) => "NUMBER_VALUE",
             Tree::Text(_) | Tree::Parameter(_) => "STRING_VALUE",
-            Tree::List(_) => "START_ARRAY",
-            Tree::Map(_) => "START_OBJECT",
         };
         Refusal::wrong_type(format!("{found} can not be converted to {wanted}"))
     }

@@ -19,12 +19,15 @@ pub fn topic_here(caller: &Caller, member: &str, text: &str) -> Result<Arn, SnsE
 
 /// Reads the ARN of a topic, whoever owns it: confirming needs the token only.
 pub fn any_topic(text: &str) -> Result<Arn, SnsError> {
-    let arn = read("TopicArn", text)?;
-    if arn.service != "sns" || arn.resource.contains(':') { Err(SnsError::parameter("Topic")) } else { Ok(arn) }
+    let arn = text.parse::<Arn>().ok().filter(|arn| arn.service == "sns" && !arn.resource.contains(':'));
+    arn.ok_or_else(|| SnsError::parameter("Topic"))
 }
 
 /// Reads the ARN of a subscription, whoever owns it: its link works for whoever has it.
 pub fn any_subscription(text: &str) -> Result<Arn, SnsError> {
+    if text.is_empty() {
+        return Err(SnsError::parameter("SubscriptionArn Reason: no value for required parameter"));
+    }
     let arn = read("SubscriptionArn", text)?;
     if arn.service != "sns" || !arn.resource.contains(':') {
         return Err(SnsError::parameter("SubscriptionId"));

@@ -7,7 +7,7 @@ use crate::aws::sns::arn::own_resource;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::platform::{AttributesResponse, own_application};
 use crate::base::Arn;
-use crate::topics::Attributes;
+use crate::topics::{self, Attributes};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -38,7 +38,7 @@ pub async fn create_platform_endpoint(
     attributes.remove("Token");
     attributes.extend(input.custom_user_data.map(|data| ("CustomUserData".to_owned(), data)));
     let made = services.topics.create_endpoint(&application, &input.token, attributes).await;
-    Ok(CreateEndpointResponse { endpoint_arn: made.map_err(SnsError::in_attributes)?.to_string() })
+    Ok(CreateEndpointResponse { endpoint_arn: made.map_err(of_attributes)?.to_string() })
 }
 
 /// Names an endpoint: the input of several operations.
@@ -84,7 +84,21 @@ pub async fn set_endpoint_attributes(
 ) -> Result<(), SnsError> {
     let arn = own_endpoint(caller, &input.endpoint_arn, "SetEndpointAttributes")?;
     let set = services.topics.set_endpoint_attributes(&arn, input.attributes).await;
-    set.map_err(SnsError::in_attributes)
+    set.map_err(of_attributes)
+}
+
+/// AWS has other words for the attributes of endpoints than for all others.
+fn of_attributes(error: topics::Error) -> SnsError {
+    match error {
+        topics::Error::AttributeName(name) => {
+            SnsError::parameter(format_args!("Attributes Reason: Invalid attribute name: {name}"))
+        }
+        topics::Error::AttributeValue("CustomUserData", _) => SnsError::parameter(
+            "Attributes Reason: Invalid value for attribute: CustomUserData: must be at most 2048 bytes long in UTF-8 \
+             encoding",
+        ),
+        other => SnsError::in_attributes(other),
+    }
 }
 
 /// See AWS's model.

@@ -46,6 +46,19 @@ impl SnsError {
         Self::Refused(INVALID_PARAMETER, format!("Invalid parameter: {what}"))
     }
 
+    /// `InvalidParameter` with this text alone.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self::Refused(INVALID_PARAMETER, text.into())
+    }
+
+    /// The member at this path is missing.
+    pub fn null(path: &str) -> Self {
+        let text = format!(
+            "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        );
+        Self::Refused(ErrorShape::sender("ValidationError", 400), text)
+    }
+
     /// The caller may not do `action` to `resource`.
     pub fn unauthorized(account: &str, action: &str, resource: &str) -> Self {
         let text = format!(
@@ -130,7 +143,8 @@ impl From<topics::Error> for SnsError {
             E::NothingBehind(why) => Self::parameter(format_args!("Endpoint Reason: {why}")),
             E::Phone(_) | E::PhoneNotVerified(_) | E::OptedInLately | E::OptedOut => of_phone(error),
             E::SandboxNumber(_) | E::SandboxMissing | E::SandboxCode | E::AskedTooOften => of_phone(error),
-            E::ApplicationName | E::ApplicationMissing | E::ApplicationDiffers => of_device(error),
+            E::ApplicationName(..) | E::Platform(_) | E::HalfCredential(..) => of_device(error),
+            E::ApplicationMissing | E::ApplicationDiffers => of_device(error),
             E::ApplicationDisabled | E::DeviceMissing | E::DeviceDiffers(_) | E::DeviceDisabled => of_device(error),
             E::EndpointFifo => Self::parameter(
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
@@ -185,7 +199,11 @@ fn of_phone(error: topics::Error) -> SnsError {
 fn of_device(error: topics::Error) -> SnsError {
     use topics::Error as E;
     match error {
-        E::ApplicationName => SnsError::parameter("Name Reason: Invalid value"),
+        E::ApplicationName(name, why) => SnsError::parameter(format_args!("{name} Reason: {why}")),
+        E::Platform(name) => SnsError::parameter(format_args!("Platform Reason: {name} is not supported")),
+        E::HalfCredential(given, missing) => {
+            SnsError::parameter(format_args!("Attributes Reason: {given} attribute provided without {missing}"))
+        }
         E::ApplicationMissing => SnsError::not_found("PlatformApplication does not exist"),
         E::ApplicationDiffers => {
             SnsError::parameter("Attributes Reason: Platform application already exists with different attributes")

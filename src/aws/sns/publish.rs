@@ -33,7 +33,8 @@ pub struct PublishInput {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageAttributeValue {
-    data_type: String,
+    // SNS names the place where it is missing: see `typed`.
+    data_type: Option<String>,
     string_value: Option<String>,
     binary_value: Option<Blob>,
 }
@@ -49,6 +50,7 @@ pub struct PublishResponse {
 
 /// Publishes one message to a topic.
 pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) -> Result<PublishResponse, SnsError> {
+    typed("", &input.message_attributes)?;
     let (member, target) = match (&input.topic_arn, &input.target_arn, &input.phone_number) {
         (None, None, Some(_)) => return publish_text(services, caller, input).await,
         (Some(topic), None, None) => ("TopicArn", topic),
@@ -131,10 +133,23 @@ pub fn structure(name: Option<&str>) -> Result<bool, SnsError> {
     }
 }
 
+/// Whether each attribute has a type. SNS finds this out before anything else. `place` is where the attributes are, with a dot
+/// if that is not the top.
+pub fn typed(place: &str, given: &BTreeMap<String, MessageAttributeValue>) -> Result<(), SnsError> {
+    match given.iter().find(|(_, attribute)| attribute.data_type.is_none()) {
+        Some((name, _)) => {
+            let shown: String = name.chars().take(256).collect();
+            Err(SnsError::null(&format!("{place}messageAttributes.{shown}.member.dataType")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Attributes as the core wants them. A value that is absent, or of the other kind, is found out there.
 pub fn attributes(given: BTreeMap<String, MessageAttributeValue>) -> BTreeMap<String, Attribute> {
     let one = |(name, attribute): (String, MessageAttributeValue)| {
-        let binary = attribute.data_type.starts_with("Binary");
+        let data_type = attribute.data_type.unwrap_or_default();
+        let binary = data_type.starts_with("Binary");
         let value = match (attribute.string_value, attribute.binary_value) {
             (Some(text), None) => Value::Text(text),
             (None, Some(Blob(bytes))) => Value::Binary(bytes),
@@ -143,7 +158,7 @@ pub fn attributes(given: BTreeMap<String, MessageAttributeValue>) -> BTreeMap<St
             (None, None) if binary => Value::Binary(vec![]),
             (None, None) => Value::Text(String::new()),
         };
-        (name, Attribute { data_type: attribute.data_type, value })
+        (name, Attribute { data_type, value })
     };
     given.into_iter().map(one).collect()
 }

@@ -1,5 +1,5 @@
-//! PublishBatch. What is wrong with the batch, or with the attributes, group or deduplication id of any entry, fails the
-//! request, as it was seen on AWS; what else is wrong with an entry fails this entry.
+//! PublishBatch. What is wrong with the batch, or with the structure, attributes, group or deduplication id of any entry, fails
+//! the request, as it was seen on AWS; what else is wrong with an entry fails this entry.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
-use crate::aws::sns::publish::{MessageAttributeValue, attributes, structure};
+use crate::aws::sns::publish::{MessageAttributeValue, attributes, structure, typed};
 use crate::topics::Publication;
 use crate::topics::message::MAX_BYTES;
 
@@ -71,6 +71,9 @@ pub async fn publish_batch(
     caller: &Caller,
     input: PublishBatchInput,
 ) -> Result<PublishBatchResponse, SnsError> {
+    for (n, entry) in input.publish_batch_request_entries.iter().enumerate() {
+        typed(&format!("publishBatchRequestEntries.{}.member.", n + 1), &entry.message_attributes)?;
+    }
     let topic = permit::topic(services, caller, "TopicArn", &input.topic_arn, "Publish").await?;
     let entries = input.publish_batch_request_entries;
     check_ids(&entries)?;
@@ -94,6 +97,7 @@ pub async fn publish_batch(
         let text = "The length of all the messages put together is more than the limit.";
         return Err(SnsError::batch("BatchRequestTooLong", text));
     }
+    publications.iter().try_for_each(Publication::check_structure)?;
     services.topics.check_batch(&topic, &publications).await?;
     let mut response = PublishBatchResponse { successful: vec![], failed: vec![] };
     for (id, answer) in ids.into_iter().zip(services.topics.publish_each(&topic, publications).await?) {

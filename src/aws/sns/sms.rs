@@ -5,7 +5,7 @@ use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::tag::Empty;
-use crate::topics::Attributes;
+use crate::topics::{self, Attributes};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,11 @@ pub async fn set_sms_attributes(
     input: SetSMSAttributesInput,
 ) -> Result<Empty, SnsError> {
     let set = services.topics.set_sms_attributes(&caller.account, &caller.region, input.attributes).await;
-    set.map_err(SnsError::in_attributes)?;
+    set.map_err(|error| match error {
+        topics::Error::AttributeName(name) => SnsError::plain(format!("{name} is not a valid attribute")),
+        topics::Error::AttributeValue("DefaultSMSType", _) => SnsError::plain("DefaultSMSType is invalid"),
+        other => SnsError::in_attributes(other),
+    })?;
     Ok(Empty {})
 }
 
@@ -68,7 +72,8 @@ pub async fn check_if_phone_number_is_opted_out(
     caller: &Caller,
     input: PhoneNumberInput,
 ) -> Result<CheckIfPhoneNumberIsOptedOutResponse, SnsError> {
-    let out = services.topics.is_opted_out(&caller.account, &caller.region, &input.phone_number).await?;
+    let out = services.topics.is_opted_out(&caller.account, &caller.region, &input.phone_number).await;
+    let out = out.map_err(of_number)?;
     Ok(CheckIfPhoneNumberIsOptedOutResponse { is_opted_out: out })
 }
 
@@ -78,8 +83,15 @@ pub async fn opt_in_phone_number(
     caller: &Caller,
     input: PhoneNumberInput,
 ) -> Result<Empty, SnsError> {
-    services.topics.opt_in(&caller.account, &caller.region, &input.phone_number).await?;
+    services.topics.opt_in(&caller.account, &caller.region, &input.phone_number).await.map_err(of_number)?;
     Ok(Empty {})
+}
+
+fn of_number(error: topics::Error) -> SnsError {
+    match error {
+        topics::Error::Phone(_) => SnsError::parameter("PhoneNumber Reason: input incorrectly formatted"),
+        other => other.into(),
+    }
 }
 
 /// See AWS's model.

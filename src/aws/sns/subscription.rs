@@ -6,7 +6,7 @@ use crate::aws::service::Services;
 use crate::aws::sns::arn::{any_subscription, any_topic};
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
-use crate::topics::{Attributes, By, Listed, Page, Wish};
+use crate::topics::{self, Attributes, By, Listed, Page, Wish};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -39,18 +39,36 @@ pub async fn subscribe(
         ("sns:endpoint", vec![input.endpoint.clone().unwrap_or_default()]),
     ];
     let named = ("TopicArn", input.topic_arn.as_str());
+    let topic = permit::topic_with(services, caller, named, "Subscribe", keys).await?;
+    // That the topic is not there is told before anything of the endpoint, and that there is none before anything of the
+    // protocol.
+    services.topics.tags(&topic).await?;
+    let endpoint = input.endpoint.filter(|endpoint| !endpoint.is_empty()).ok_or(topics::Error::EndpointMissing)?;
+    let number = if input.protocol == "sms" { plain_number(&endpoint) } else { None };
     let wish = Wish {
         owner: caller.account.clone(),
-        topic: permit::topic_with(services, caller, named, "Subscribe", keys).await?,
+        topic,
         protocol: input.protocol,
-        endpoint: input.endpoint,
+        endpoint: Some(number.unwrap_or_else(|| endpoint.clone())),
         attributes: input.attributes,
         base_url: Some(caller.endpoint.clone()),
     };
-    let listed = services.topics.subscribe(wish).await.map_err(SnsError::in_attributes)?;
+    let listed = services.topics.subscribe(wish).await.map_err(|error| match error {
+        topics::Error::Phone(_) => {
+            SnsError::plain(format!("Invalid SMS endpoint: {}", endpoint.chars().take(100).collect::<String>()))
+        }
+        other => SnsError::in_attributes(other),
+    })?;
     let hidden = listed.pending && !input.return_subscription_arn;
     let subscription_arn = if hidden { "pending confirmation".to_owned() } else { listed.arn.to_string() };
     Ok(SubscribeResponse { subscription_arn })
+}
+
+/// A phone number without what AWS was seen to take between its digits: one hyphen, dot or slash at a time.
+fn plain_number(written: &str) -> Option<String> {
+    let groups = written.strip_prefix('+')?.split(['-', '.', '/']);
+    let digits = groups.map(|group| Some(group).filter(|g| !g.is_empty() && g.bytes().all(|b| b.is_ascii_digit())));
+    Some(format!("+{}", digits.collect::<Option<String>>()?))
 }
 
 /// See AWS's model.

@@ -16,6 +16,13 @@ pub struct MessageAttributeValue {
     string_value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     binary_value: Option<Blob>,
+    // AWS has no use for lists yet, and says so.
+    #[serde(default, skip_serializing)]
+    string_list_values: Vec<String>,
+    #[serde(default, skip_serializing)]
+    binary_list_values: Vec<String>,
+    // The check of the attributes says that it is missing.
+    #[serde(default)]
     data_type: String,
 }
 
@@ -30,7 +37,8 @@ impl From<MessageAttribute> for MessageAttributeValue {
             AttributeValue::Text(text) => (Some(text), None),
             AttributeValue::Binary(bytes) => (None, Some(Blob(bytes))),
         };
-        Self { string_value, binary_value, data_type: attribute.data_type }
+        let (string_list_values, binary_list_values) = (vec![], vec![]);
+        Self { string_value, binary_value, string_list_values, binary_list_values, data_type: attribute.data_type }
     }
 }
 
@@ -43,14 +51,16 @@ pub fn read(given: BTreeMap<String, MessageAttributeValue>) -> Result<MessageAtt
 }
 
 fn read_one(name: String, given: MessageAttributeValue) -> Result<(String, MessageAttribute), SqsError> {
+    let refused = |text: String| Err(Error::MessageAttribute(text).into());
+    if !given.string_list_values.is_empty() || !given.binary_list_values.is_empty() {
+        return refused("Message attribute list values in SendMessage operation are not supported.".to_owned());
+    }
     let value = match (given.string_value, given.binary_value) {
         (Some(text), None) => AttributeValue::Text(text),
         (None, Some(blob)) => AttributeValue::Binary(blob.0),
         (Some(_), Some(_)) => {
             let shown: String = name.chars().take(256).collect();
-            return Err(
-                Error::MessageAttribute(format!("Message (user) attribute '{shown}' has multiple values.")).into()
-            );
+            return refused(format!("Message (user) attribute '{shown}' must have a single value."));
         }
         // The check of the attributes names what is missing.
         (None, None) => AttributeValue::Text(String::new()),

@@ -11,10 +11,14 @@ use crate::aws::sqs::attribute::MessageAttributeValue;
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::message::Given;
 use crate::aws::sqs::permit::permitted;
-use crate::queues::{Error, Sent};
+use crate::queues::{self, Error, Sent};
 
 const ENTRIES_MAX: usize = 10;
 const ID_MAX: usize = 80;
+// What an entry is called.
+const SEND: &str = "SendMessageBatchRequestEntry";
+const DELETE: &str = "DeleteMessageBatchRequestEntry";
+const CHANGE: &str = "ChangeMessageVisibilityBatchRequestEntry";
 
 /// An entry that was refused.
 #[derive(Debug, Serialize)]
@@ -26,21 +30,38 @@ pub struct BatchResultErrorEntry {
     message: String,
 }
 
-/// What AWS says of the handle of an entry is another code than in a single call, and only the reason.
-fn of_handle(error: &SqsError) -> Option<&'static str> {
-    match error {
-        SqsError::Queue(Error::HandleExpired(_)) => Some("The receipt handle has expired"),
-        SqsError::Queue(Error::MessageGone(_)) => {
-            Some("Message does not exist or is not available for visibility timeout change.")
+/// What AWS says of an entry where it says it otherwise than in a single call: code and text. `place` is the entry's, such
+/// as `SendMessageBatchRequestEntry.1`.
+fn otherwise(error: &Error, place: &str) -> Option<(&'static str, String)> {
+    const VALUE: &str = "InvalidParameterValue";
+    const HANDLE: &str = "ReceiptHandleIsInvalid";
+    Some(match error {
+        Error::HandleExpired(_) => (HANDLE, "The receipt handle has expired".to_owned()),
+        Error::MessageGone(_) => {
+            (HANDLE, "Message does not exist or is not available for visibility timeout change.".to_owned())
         }
-        _ => None,
-    }
+        Error::BodyMissing => ("EmptyValue", format!("No Value Found for {place}.MessageBody.")),
+        Error::MessageTooLong(max) => {
+            let reason = format!("Message must be shorter than {max} bytes.");
+            (VALUE, format!("One or more parameters cannot be validated. Reason: {reason}"))
+        }
+        Error::Parameter { reason, .. } if *reason == queues::NOT_HERE => {
+            (VALUE, queues::NOT_HERE.trim_end_matches('.').to_owned())
+        }
+        Error::Parameter { name, value, reason } if *reason == queues::HIDDEN_RANGE => {
+            let reason = "VisibilityTimeout must be an integer between 0 and 43200.";
+            (VALUE, format!("Value {value} for parameter {name} is invalid. Reason: {reason}"))
+        }
+        _ => return None,
+    })
 }
 
-fn refused(id: String, error: SqsError) -> BatchResultErrorEntry {
-    if let Some(message) = of_handle(&error) {
-        let (code, message) = ("ReceiptHandleIsInvalid".to_owned(), message.to_owned());
-        return BatchResultErrorEntry { id, sender_fault: true, code, message };
+/// The entry `n` of its batch, counted from 0, was refused.
+fn refused(entry: &str, n: usize, id: String, error: SqsError) -> BatchResultErrorEntry {
+    if let SqsError::Queue(error) = &error
+        && let Some((code, message)) = otherwise(error, &format!("{entry}.{}", n + 1))
+    {
+        return BatchResultErrorEntry { id, sender_fault: true, code: code.to_owned(), message };
     }
     let failure = Failure::from(error);
     BatchResultErrorEntry {
@@ -52,7 +73,7 @@ fn refused(id: String, error: SqsError) -> BatchResultErrorEntry {
 }
 
 /// Checks what all batches have in common.
-fn check_ids<'a>(entry: &'static str, ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), SqsError> {
+fn check_ids<'a>(entry: &'static str, ids: impl ExactSizeIterator<Item = Option<&'a str>>) -> Result<(), SqsError> {
     let count = ids.len();
     if count == 0 {
         return Err(SqsError::EmptyBatch(entry));
@@ -61,7 +82,8 @@ fn check_ids<'a>(entry: &'static str, ids: impl ExactSizeIterator<Item = &'a str
         return Err(SqsError::TooManyEntries(count));
     }
     let mut seen = HashSet::new();
-    for id in ids {
+    for (n, id) in ids.enumerate() {
+        let Some(id) = id else { return Err(SqsError::MissingAt { entry, number: n + 1, member: "Id" }) };
         let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if !(1..=ID_MAX).contains(&id.len()) || !id.bytes().all(fine) {
             return Err(SqsError::InvalidId);
@@ -86,7 +108,8 @@ pub struct SendMessageBatchRequest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SendMessageBatchRequestEntry {
-    id: String,
+    id: Option<String>,
+    #[serde(default)]
     message_body: AnyText,
     delay_seconds: Option<i64>,
     #[serde(default)]
@@ -126,18 +149,19 @@ pub struct SendMessageBatchResultEntry {
 /// Sends up to ten messages; those in `Successful` are durable when this returns.
 ///
 /// # Errors
-/// Those of all batches, QueueDoesNotExist, BatchRequestTooLong; InvalidParameterValue when an entry is longer than its queue
-/// takes, or lacks its group or deduplication id.
+/// Those of all batches, QueueDoesNotExist, BatchRequestTooLong; InvalidParameterValue when an entry for a FIFO queue is longer
+/// than it takes, or lacks its group or deduplication id.
 pub async fn send_message_batch(
     services: &Services,
     caller: &Caller,
     input: SendMessageBatchRequest,
 ) -> Result<SendMessageBatchResult, SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "SendMessage").await?;
-    check_ids("SendMessageBatchRequestEntry", input.entries.iter().map(|e| e.id.as_str()))?;
+    check_ids(SEND, input.entries.iter().map(|e| e.id.as_deref()))?;
     let mut result = SendMessageBatchResult::default();
-    let (mut ids, mut outgoing) = (Vec::new(), Vec::new());
-    for entry in input.entries {
+    let (mut places, mut outgoing) = (Vec::new(), Vec::new());
+    for (n, entry) in input.entries.into_iter().enumerate() {
+        let id = entry.id.unwrap_or_default();
         let given = Given {
             body: entry.message_body.0,
             delay: entry.delay_seconds,
@@ -149,21 +173,20 @@ pub async fn send_message_batch(
         let system_md5 = given.system_md5();
         match given.outgoing(caller) {
             Ok(message) => {
-                ids.push((entry.id, system_md5));
+                places.push((n, id, system_md5));
                 outgoing.push(message);
             }
-            Err(error) => result.failed.push(refused(entry.id, error)),
+            Err(error) => result.failed.push(refused(SEND, n, id, error)),
         }
     }
     let sent = services.queues.send(&scope, &name, outgoing).await.map_err(|error| match error {
         Error::GroupMissing => SqsError::EntryWithoutGroup,
-        Error::MessageTooLong(max) => SqsError::EntryTooLong(max),
         error => error.into(),
     })?;
-    for ((id, system_md5), sent) in ids.into_iter().zip(sent) {
+    for ((n, id, system_md5), sent) in places.into_iter().zip(sent) {
         match sent {
             Ok(sent) => result.successful.push(taken(id, sent, system_md5)),
-            Err(error) => result.failed.push(refused(id, error.into())),
+            Err(error) => result.failed.push(refused(SEND, n, id, error.into())),
         }
     }
     Ok(result)
@@ -187,12 +210,16 @@ pub struct DoneEntry {
     id: String,
 }
 
-fn sort_out(ids: Vec<String>, answers: Vec<Result<(), Error>>) -> (Vec<DoneEntry>, Vec<BatchResultErrorEntry>) {
+fn sort_out(
+    entry: &str,
+    ids: Vec<Option<String>>,
+    answers: Vec<Result<(), Error>>,
+) -> (Vec<DoneEntry>, Vec<BatchResultErrorEntry>) {
     let (mut done, mut failed) = (Vec::new(), Vec::new());
-    for (id, answer) in ids.into_iter().zip(answers) {
+    for (n, (id, answer)) in ids.into_iter().map(Option::unwrap_or_default).zip(answers).enumerate() {
         match answer {
             Ok(()) => done.push(DoneEntry { id }),
-            Err(error) => failed.push(refused(id, error.into())),
+            Err(error) => failed.push(refused(entry, n, id, error.into())),
         }
     }
     (done, failed)
@@ -211,7 +238,7 @@ pub struct DeleteMessageBatchRequest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteMessageBatchRequestEntry {
-    id: String,
+    id: Option<String>,
     receipt_handle: String,
 }
 
@@ -235,9 +262,9 @@ pub async fn delete_message_batch(
     input: DeleteMessageBatchRequest,
 ) -> Result<DeleteMessageBatchResult, SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "DeleteMessage").await?;
-    check_ids("DeleteMessageBatchRequestEntry", input.entries.iter().map(|e| e.id.as_str()))?;
+    check_ids(DELETE, input.entries.iter().map(|e| e.id.as_deref()))?;
     let (ids, handles) = input.entries.into_iter().map(|e| (e.id, e.receipt_handle)).unzip();
-    let (successful, failed) = sort_out(ids, services.queues.delete_messages(&scope, &name, handles).await?);
+    let (successful, failed) = sort_out(DELETE, ids, services.queues.delete_messages(&scope, &name, handles).await?);
     Ok(DeleteMessageBatchResult { successful, failed })
 }
 
@@ -254,10 +281,9 @@ pub struct ChangeMessageVisibilityBatchRequest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ChangeMessageVisibilityBatchRequestEntry {
-    id: String,
+    id: Option<String>,
     receipt_handle: String,
-    #[serde(default)]
-    visibility_timeout: i64,
+    visibility_timeout: Option<i64>,
 }
 
 /// See ChangeMessageVisibilityBatch.
@@ -280,8 +306,22 @@ pub async fn change_message_visibility_batch(
     input: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "ChangeMessageVisibility").await?;
-    check_ids("ChangeMessageVisibilityBatchRequestEntry", input.entries.iter().map(|e| e.id.as_str()))?;
-    let (ids, changes) = input.entries.into_iter().map(|e| (e.id, (e.receipt_handle, e.visibility_timeout))).unzip();
-    let (successful, failed) = sort_out(ids, services.queues.change_visibility(&scope, &name, changes).await?);
+    check_ids(CHANGE, input.entries.iter().map(|e| e.id.as_deref()))?;
+    let mut failed = Vec::new();
+    let (mut ids, mut changes) = (Vec::new(), Vec::new());
+    for (n, entry) in input.entries.into_iter().enumerate() {
+        match entry.visibility_timeout {
+            Some(seconds) => {
+                ids.push(entry.id);
+                changes.push((entry.receipt_handle, seconds));
+            }
+            None => {
+                let missing = SqsError::MissingAt { entry: CHANGE, number: n + 1, member: "VisibilityTimeout" };
+                failed.push(refused(CHANGE, n, entry.id.unwrap_or_default(), missing));
+            }
+        }
+    }
+    let (successful, more) = sort_out(CHANGE, ids, services.queues.change_visibility(&scope, &name, changes).await?);
+    failed.extend(more);
     Ok(ChangeMessageVisibilityBatchResult { successful, failed })
 }

@@ -8,12 +8,10 @@ use crate::aws::service::Services;
 use crate::aws::sqs::address::{scope, url_in};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::{may, permitted};
+use crate::aws::sqs::queue::page_size;
 use crate::base::Arn;
 use crate::queues::moves::{MoveFailure, status};
-use crate::queues::{Error, MoveTask, Scope};
-
-/// The most that one page of queues holds, and the page of who does not ask for pages.
-const PAGE_MAX: u32 = 1_000;
+use crate::queues::{MoveTask, Scope};
 
 /// See ListDeadLetterSourceQueues in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
@@ -44,18 +42,10 @@ pub async fn list_dead_letter_source_queues(
     input: ListDeadLetterSourceQueuesRequest,
 ) -> Result<ListDeadLetterSourceQueuesResult, SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "ListDeadLetterSourceQueues").await?;
-    let wrong = |name, value, reason| Error::Parameter { name, value, reason };
-    let limit = match input.max_results {
-        None => PAGE_MAX,
-        Some(n) => u32::try_from(n)
-            .ok()
-            .filter(|n| (1..=PAGE_MAX).contains(n))
-            .ok_or_else(|| wrong("MaxResults", n.to_string(), "MaxResults must be an integer between 1 and 1000."))?,
-    };
+    let limit = page_size(input.max_results)?;
     let after = match &input.next_token {
         None => String::new(),
-        Some(token) => decoded(URL_SAFE_NO_PAD.decode(token).ok())
-            .ok_or_else(|| wrong("NextToken", token.chars().take(200).collect(), "Invalid or expired next token."))?,
+        Some(token) => decoded(URL_SAFE_NO_PAD.decode(token).ok()).ok_or(SqsError::NextToken)?,
     };
     let mut names = services.queues.dead_letter_sources(&scope, &name, &after, limit + 1).await?;
     let more = names.len() > limit as usize;

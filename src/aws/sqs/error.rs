@@ -1,7 +1,8 @@
 //! SQS's error rows: shape, Query code, status and AWS's text for each.
 //!
-//! Most texts are what AWS was recorded to answer, or stand in its guides, or in what its users quote in bug reports. Those of
-//! which no such record was found are marked: "words unknown". Of these only the code is AWS's for certain.
+//! Most texts are what AWS was recorded to answer, or stand in its guides, in what its users quote in bug reports, or in the
+//! tests of other stand-ins for AWS. Those of which no such record was found are marked: "words unknown". Of these only the code
+//! is AWS's for certain.
 use std::fmt;
 
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
@@ -20,14 +21,25 @@ pub enum SqsError {
     AccessDenied(String),
     /// A list that must not be empty is; holds its name.
     Missing(&'static str),
+    /// An entry of a batch lacks a member that it must have.
+    MissingAt {
+        /// What the entry is called.
+        entry: &'static str,
+        /// Which one it is, from 1.
+        number: usize,
+        /// The member.
+        member: &'static str,
+    },
+    /// A parameter cannot be so, and AWS does not say how it is: its name, and why, a sentence.
+    Value(&'static str, &'static str),
+    /// The token is of no page.
+    NextToken,
     /// A batch has no entry; holds the entry's name.
     EmptyBatch(&'static str),
     /// A batch has more than ten entries; holds how many.
     TooManyEntries(usize),
     /// An entry of a batch has no group, and its queue is FIFO. AWS gives it another code than to a single message.
     EntryWithoutGroup,
-    /// An entry of a batch is longer than so many bytes, which is as much as its queue takes.
-    EntryTooLong(u32),
     /// Two entries have this id.
     RepeatedId(String),
     /// An entry's id is not valid.
@@ -57,6 +69,7 @@ impl std::error::Error for SqsError {}
 pub const THROTTLED: ErrorShape = ErrorShape::sender("RequestThrottled", 429);
 const INVALID_VALUE: ErrorShape = ErrorShape::sender("com.amazon.coral.service#InvalidParameterValueException", 400)
     .query("InvalidParameterValue", 400);
+const OVER_LIMIT: ErrorShape = ErrorShape::sender("OverLimit", 400).query("OverLimit", 403);
 const MISSING: ErrorShape = ErrorShape::sender("com.amazon.coral.service#MissingRequiredParameterException", 400)
     .query("MissingParameter", 400);
 
@@ -75,13 +88,12 @@ impl ServiceError for SqsError {
                 return ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403)
                     .query("AccessDenied", 403);
             }
-            Self::Missing(_) => return MISSING,
+            Self::Missing(_) | Self::MissingAt { .. } => return MISSING,
             Self::EmptyBatch(_) => return prefixed!("EmptyBatchRequest", 400),
             Self::TooManyEntries(_) => return prefixed!("TooManyEntriesInBatchRequest", 400),
             Self::RepeatedId(_) => return prefixed!("BatchEntryIdsNotDistinct", 400),
-            Self::EntryWithoutGroup | Self::EntryTooLong(_) | Self::InvalidArn(_) | Self::InvalidTaskHandle => {
-                return INVALID_VALUE;
-            }
+            Self::EntryWithoutGroup | Self::Value(..) | Self::NextToken => return INVALID_VALUE,
+            Self::InvalidArn(_) | Self::InvalidTaskHandle => return INVALID_VALUE,
             Self::InvalidId => return prefixed!("InvalidBatchEntryId", 400),
         };
         match core {
@@ -93,18 +105,19 @@ impl ServiceError for SqsError {
             }
             Core::QueueExists(..) => ErrorShape::sender("QueueNameExists", 400).query("QueueAlreadyExists", 400),
             Core::AttributeName(_) | Core::FifoOnly(_) => ErrorShape::sender("InvalidAttributeName", 400),
-            Core::AttributeValue(..) | Core::AttributeRefused(..) => ErrorShape::sender("InvalidAttributeValue", 400),
+            Core::AttributeValue(..) | Core::AttributeRefused(..) | Core::LimitWithoutScope => {
+                ErrorShape::sender("InvalidAttributeValue", 400)
+            }
             Core::DeletedRecently(_) => prefixed!("QueueDeletedRecently", 400),
             Core::Move(error) => move_shape(*error),
             Core::PurgeInProgress(_) => prefixed!("PurgeQueueInProgress", 403),
-            Core::BodyMissing => MISSING,
+            Core::BodyMissing | Core::ReceiptHandleMissing => MISSING,
             Core::BodyCharacters(_) => ErrorShape::sender("InvalidMessageContents", 400),
             Core::BatchTooLong(..) => prefixed!("BatchRequestTooLong", 400),
             Core::ReceiptHandle(_) | Core::ReceiptHandleOfOther(_) => {
                 ErrorShape::sender("ReceiptHandleIsInvalid", 400).query("ReceiptHandleIsInvalid", 404)
             }
             Core::NotInFlight => prefixed!("MessageNotInflight", 400),
-            Core::OverLimit => ErrorShape::sender("OverLimit", 400).query("OverLimit", 403),
             Core::GroupMissing => MISSING,
             Core::FifoQueueName(_) | Core::DeduplicationMissing | Core::HandleExpired(_) => INVALID_VALUE,
             Core::MessageGone(_) | Core::AttemptOver(_) | Core::RedrivePolicy { .. } => INVALID_VALUE,
@@ -114,9 +127,8 @@ impl ServiceError for SqsError {
             Core::TagKeys | Core::TagValues | Core::TooManyTags(_) => INVALID_VALUE,
             Core::Kms(error) => kms_shape(error),
             Core::TwoEncryptions => ErrorShape::sender("InvalidAttributeName", 400),
-            Core::TooMany { .. } | Core::TooManyQueues(_) => {
-                ErrorShape::sender("OverLimit", 400).query("OverLimit", 403)
-            }
+            Core::OverLimit | Core::PolicyTooLong | Core::PolicyStatements(..) => OVER_LIMIT,
+            Core::TooMany { .. } | Core::TooManyQueues(_) => OVER_LIMIT,
             Core::Denied(_) => {
                 ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403).query("AccessDenied", 403)
             }
@@ -143,17 +155,19 @@ impl fmt::Display for SqsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Queue(core) => write_core(core, f),
+            // Words unknown.
             Self::AccessDenied(url) => write!(f, "Access to the resource {url} is denied."),
             Self::Missing(name) => write!(f, "The request must contain the parameter {name}."),
+            Self::MissingAt { entry, number, member } => {
+                write!(f, "The request must contain the parameter {entry}.{number}.{member}.")
+            }
+            Self::Value(name, reason) => write!(f, "Value for parameter {name} is invalid. Reason: {reason}"),
+            Self::NextToken => f.write_str("Invalid or expired next token."),
             Self::EmptyBatch(entry) => write!(f, "There should be at least one {entry} in the request."),
             Self::TooManyEntries(n) => {
                 write!(f, "Maximum number of entries per request are 10. You have sent {n}.")
             }
             Self::EntryWithoutGroup => write_core(&Core::GroupMissing, f),
-            Self::EntryTooLong(max) => write!(
-                f,
-                "One or more parameters cannot be validated. Reason: Message must be shorter than {max} bytes."
-            ),
             Self::RepeatedId(id) => write!(f, "Id {id} repeated."),
             Self::InvalidArn(name) => write!(
                 f,
@@ -182,6 +196,13 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Core::AttributeName(name) => write!(f, "Unknown Attribute {name}."),
         Core::AttributeValue(name, _) => write!(f, "Invalid value for the parameter {name}."),
         Core::AttributeRefused(name, reason) => write!(f, "Invalid value for the parameter {name}. Reason: {reason}"),
+        Core::LimitWithoutScope => f.write_str(
+            "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup",
+        ),
+        Core::PolicyTooLong => f.write_str("Submitted policy is over max allowed size."),
+        Core::PolicyStatements(count, max) => {
+            write!(f, "{count} statements were found in the submitted policy, max allowed is {max}")
+        }
         Core::FifoOnly(name) => write!(f, "You can specify the {name} only when FifoQueue is set to true."),
         Core::DeletedRecently(_) => f.write_str(
             "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
@@ -213,11 +234,13 @@ fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Words unknown.
         Core::TagValues => f.write_str("Tag values must be between 0 and 256 characters in length."),
         Core::TooManyTags(queue) => write!(f, "Too many tags added for queue {queue}."),
+        // Words unknown, as above.
         Core::Denied(queue) => write!(f, "Access to the resource {queue} is denied."),
         Core::BodyMissing
         | Core::BodyCharacters(_)
         | Core::MessageTooLong(_)
         | Core::BatchTooLong(..)
+        | Core::ReceiptHandleMissing
         | Core::ReceiptHandle(_)
         | Core::ReceiptHandleOfOther(_)
         | Core::MessageGone(_)
@@ -246,6 +269,7 @@ fn write_of_message(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Core::BatchTooLong(max, size) => {
             write!(f, "Batch requests cannot be longer than {max} bytes. You have sent {size} bytes.")
         }
+        Core::ReceiptHandleMissing => f.write_str("The request must contain the parameter ReceiptHandle."),
         Core::ReceiptHandle(handle) => {
             write!(f, "The input receipt handle \"{handle}\" is not a valid receipt handle.")
         }
@@ -257,12 +281,12 @@ fn write_of_message(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             "Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for \
              visibility timeout change."
         ),
-        // Words unknown.
         Core::AttemptOver(id) => write!(
             f,
-            "Value {id} for parameter ReceiveRequestAttemptId is invalid. Reason: The request with this \
-             ReceiveRequestAttemptId is no longer retryable."
+            "Value {id} for parameter ReceiveRequestAttemptId is invalid. Reason: The receiveRequestAttemptId is not \
+             valid anymore since the receive call is not retryable."
         ),
+        // Words unknown.
         Core::NotInFlight => f.write_str("The message referred to is not in flight."),
         Core::GroupMissing => f.write_str("The request must contain the parameter MessageGroupId."),
         Core::DeduplicationMissing => f.write_str(
@@ -305,14 +329,12 @@ fn write_move(error: MoveError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         MoveError::NotDeadLetters => f.write_str("Source queue must be configured as a Dead Letter Queue."),
         MoveError::SameQueue => f.write_str("Source queue arn and destination queue arn cannot be the same."),
-        // Words unknown.
         MoveError::OtherType => f.write_str("The source queue and destination queue must be of the same queue type."),
         MoveError::AlreadyRunning => f.write_str(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
         ),
         // Words unknown.
         MoveError::TooMany => f.write_str("An account can have at most 100 active message move tasks."),
-        // Words unknown.
         MoveError::Number(name, max) => write!(
             f,
             "Value for parameter {name} is invalid. Reason: You must enter a number that's between 1 and {max}."

@@ -11,18 +11,25 @@ use crate::aws::sqs::permit::own;
 #[serde(rename_all = "PascalCase")]
 pub struct AddPermissionRequest {
     queue_url: String,
+    #[serde(default)]
     label: String,
-    #[serde(rename = "AWSAccountIds")]
+    #[serde(default, rename = "AWSAccountIds")]
     aws_account_ids: Vec<String>,
+    #[serde(default)]
     actions: Vec<String>,
+}
+
+fn labelled(label: &str) -> Result<(), SqsError> {
+    if label.is_empty() { Err(SqsError::Missing("Label")) } else { Ok(()) }
 }
 
 /// Lets accounts use a queue.
 ///
 /// # Errors
-/// QueueDoesNotExist, InvalidParameterValue, OverLimit.
+/// QueueDoesNotExist, InvalidParameterValue, MissingParameter, OverLimit.
 pub async fn add_permission(services: &Services, caller: &Caller, input: AddPermissionRequest) -> Result<(), SqsError> {
     let (scope, name) = own(services, caller, &input.queue_url).await?;
+    labelled(&input.label)?;
     if input.actions.is_empty() {
         return Err(SqsError::Missing("Actions"));
     }
@@ -34,18 +41,20 @@ pub async fn add_permission(services: &Services, caller: &Caller, input: AddPerm
 #[serde(rename_all = "PascalCase")]
 pub struct RemovePermissionRequest {
     queue_url: String,
+    #[serde(default)]
     label: String,
 }
 
 /// Takes a permission back.
 ///
 /// # Errors
-/// QueueDoesNotExist, InvalidParameterValue.
+/// QueueDoesNotExist, InvalidParameterValue, MissingParameter.
 pub async fn remove_permission(
     services: &Services,
     caller: &Caller,
     input: RemovePermissionRequest,
 ) -> Result<(), SqsError> {
     let (scope, name) = own(services, caller, &input.queue_url).await?;
+    labelled(&input.label)?;
     Ok(services.queues.remove_permission(&scope, &name, &input.label).await?)
 }

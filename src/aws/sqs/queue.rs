@@ -17,7 +17,7 @@ use crate::queues::Scope;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateQueueRequest {
-    queue_name: String,
+    queue_name: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
     // The model writes this one small.
@@ -41,9 +41,13 @@ pub async fn create_queue(
     caller: &Caller,
     input: CreateQueueRequest,
 ) -> Result<QueueUrlResult, SqsError> {
-    let queue = services.queues.create(&scope(caller), &input.queue_name, input.attributes, input.tags).await?;
+    let name = input.queue_name.ok_or(NAMELESS)?;
+    let queue = services.queues.create(&scope(caller), &name, input.attributes, input.tags).await?;
     Ok(QueueUrlResult { queue_url: url(caller, &queue.name) })
 }
+
+/// AWS's answer to who names no queue.
+const NAMELESS: SqsError = SqsError::Value("QueueName", "Must specify a queue name.");
 
 /// A request that names a queue and nothing else.
 #[derive(Debug, Deserialize)]
@@ -74,6 +78,7 @@ pub async fn purge_queue(services: &Services, caller: &Caller, input: QueueReque
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetQueueUrlRequest {
+    #[serde(default)]
     queue_name: String,
     #[serde(rename = "QueueOwnerAWSAccountId")]
     queue_owner_aws_account_id: Option<String>,
@@ -89,6 +94,9 @@ pub async fn get_queue_url(
     caller: &Caller,
     input: GetQueueUrlRequest,
 ) -> Result<QueueUrlResult, SqsError> {
+    if input.queue_name.is_empty() {
+        return Err(NAMELESS);
+    }
     let missing = || SqsError::from(queues::Error::QueueMissing(input.queue_name.clone()));
     let owner = match &input.queue_owner_aws_account_id {
         Some(owner) => owner.parse().map_err(|_| missing())?,
@@ -129,6 +137,13 @@ pub struct ListQueuesResult {
 /// The most that one page holds, and the page of who does not ask for pages.
 const PAGE_MAX: u32 = 1_000;
 
+/// How many queues a page holds for who asks for so many.
+pub(super) fn page_size(asked: Option<i64>) -> Result<u32, SqsError> {
+    let Some(n) = asked else { return Ok(PAGE_MAX) };
+    let wrong = SqsError::Value("MaxResults", "MaxResults must be an integer between 1 and 1000.");
+    u32::try_from(n).ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or(wrong)
+}
+
 /// Lists the caller's queues by name. Only who gives MaxResults gets a token for the next page, as in AWS.
 ///
 /// # Errors
@@ -138,20 +153,14 @@ pub async fn list_queues(
     caller: &Caller,
     input: ListQueuesRequest,
 ) -> Result<ListQueuesResult, SqsError> {
-    let parameter = |name, value, reason| queues::Error::Parameter { name, value, reason };
-    let limit = match input.max_results {
-        None => PAGE_MAX,
-        Some(n) => u32::try_from(n).ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
-            parameter("MaxResults", n.to_string(), "MaxResults must be an integer between 1 and 1000.")
-        })?,
-    };
+    let limit = page_size(input.max_results)?;
     let after = match &input.next_token {
         None => String::new(),
-        Some(token) => {
-            URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-                parameter("NextToken", token.chars().take(200).collect(), "Invalid or expired next token.")
-            })?
-        }
+        Some(token) => URL_SAFE_NO_PAD
+            .decode(token)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or(SqsError::NextToken)?,
     };
     let mut names = services.queues.list(&scope(caller), &input.queue_name_prefix, &after, limit + 1).await?;
     let more = names.len() > limit as usize;
@@ -198,18 +207,22 @@ pub async fn get_queue_attributes(
 #[serde(rename_all = "PascalCase")]
 pub struct SetQueueAttributesRequest {
     queue_url: String,
+    #[serde(default)]
     attributes: BTreeMap<String, String>,
 }
 
 /// Changes attributes. The owner can always do so, whatever the policy says, and so get out of it.
 ///
 /// # Errors
-/// QueueDoesNotExist, InvalidAttributeName, InvalidAttributeValue.
+/// QueueDoesNotExist, InvalidAttributeName, InvalidAttributeValue; MissingParameter for no attribute.
 pub async fn set_queue_attributes(
     services: &Services,
     caller: &Caller,
     input: SetQueueAttributesRequest,
 ) -> Result<(), SqsError> {
     let (scope, name) = own(services, caller, &input.queue_url).await?;
+    if input.attributes.is_empty() {
+        return Err(SqsError::Missing("Attribute.Name"));
+    }
     Ok(services.queues.set_attributes(&scope, &name, input.attributes).await?)
 }

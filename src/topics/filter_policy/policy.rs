@@ -7,6 +7,7 @@ use crate::base::{Budget, Spent};
 use crate::topics::filter_policy::fact::{Fact, Facts};
 use crate::topics::filter_policy::parse;
 use crate::topics::filter_policy::pattern::Pattern;
+use crate::topics::json_fault;
 
 /// How many names a policy may have at its top.
 const KEYS_MAX: usize = 5;
@@ -75,7 +76,7 @@ impl FilterPolicy {
             return Err("Filter policy is too large".into());
         }
         let Ok(Json::Object(object)) = serde_json::from_str(json) else {
-            return Err("failed to parse JSON.".into());
+            return Err(Fault::Other(json_fault::words(json)));
         };
         if object.len() > KEYS_MAX {
             return Err("Filter policy can not have more than 5 keys".into());
