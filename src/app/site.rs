@@ -1,11 +1,12 @@
 //! The pages that the HTTP listener serves beside the AWS endpoint, and the gauges of what the listeners hold.
 use crate::access::Trust;
 use crate::app::parts::Parts;
+use crate::base::Memory;
 use crate::http::{self, Health, Routes, deliveries, inbox, links, peek, subscriptions, verification};
 use crate::store::Store;
 
 /// All pages of this server beside the AWS endpoint.
-pub(super) fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
+pub(super) fn pages(parts: &Parts, store: &Store, health: &Health, memory: &Memory) -> Routes {
     let services = &parts.services;
     let routes = Routes::new(health)
         .with(links::routes(services.topics.clone()))
@@ -13,11 +14,13 @@ pub(super) fn pages(parts: &Parts, store: &Store, health: &Health) -> Routes {
         .with(verification::routes(services.identities.clone()));
     let dev = parts.access.trust() == Trust::Anybody;
     let routes = if dev {
-        routes.with(peek::routes(services.queues.clone())).with(deliveries::routes(services.topics.clone()))
+        routes
+            .with(peek::routes(services.queues.clone(), memory.clone()))
+            .with(deliveries::routes(services.topics.clone()))
     } else {
         routes
     };
-    if parts.inbox { routes.with(inbox::routes(store.clone())) } else { routes }
+    if parts.inbox { routes.with(inbox::routes(store.clone(), memory.clone())) } else { routes }
 }
 
 /// What is taken of memory and places, among the metrics.

@@ -127,6 +127,9 @@ impl App {
         let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
             .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
         steady::check_files(&settings);
+        if let Some(database) = &database {
+            steady::make_way(database);
+        }
         let store = open_store(&settings, clock.clone()).await?;
         // Before anything is written: what is kept back is let go where the disk is full now.
         steady::keep_room(&settings, &store);
@@ -165,7 +168,7 @@ impl App {
         let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions());
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
-        let site = gauges(site::pages(&parts, &store, &health)).finish(endpoint);
+        let site = gauges(site::pages(&parts, &store, &health, &memory)).finish(endpoint);
         let soft = stop.soft();
         if let Some(admin) = admin {
             let site = gauges(Routes::new(&health)).alone();
@@ -190,8 +193,11 @@ impl App {
     async fn start_pools(&self) -> Result<(), StartError> {
         for pool in &self.parts.pools {
             match pool.recover().await {
-                // What was kept back has been let go.
-                Err(store::Error::Full) => pool.recover().await?,
+                // What was kept back has been let go. Where nothing was, these claims end by themselves.
+                Err(store::Error::Full) => match pool.recover().await {
+                    Err(store::Error::Full) => 0,
+                    recovered => recovered?,
+                },
                 recovered => recovered?,
             };
             self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
@@ -340,12 +346,9 @@ impl SmtpListeners {
             None => Tls::own(&settings.data_dir, &hostname)?,
         });
         let services = &parts.services;
-        let upstream = Arc::new(PostOffice::new(
-            services.receiving.clone(),
-            services.sending.clone(),
-            parts.access.clone(),
-            Region::default_region(),
-        ));
+        let (receiving, sending) = (services.receiving.clone(), services.sending.clone());
+        let upstream = PostOffice::new(receiving, sending, parts.access.clone(), Region::default_region());
+        let upstream = Arc::new(upstream.with_regions(settings.regions.clone()));
         let service = |mode, implicit_tls| smtp::Service {
             mode,
             hostname: hostname.clone(),

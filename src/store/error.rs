@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
-use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_SHMSIZE};
 
 /// A failure of the store. The floors above pass it on as their `Internal`; peers never see its text.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -79,8 +79,8 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        // SQLSTATE's disk_full, and SQLite's SQLITE_FULL.
-        let full = |code: &str, engine_is_sqlite: bool| if engine_is_sqlite { code == "13" } else { code == "53100" };
+        // SQLSTATE's disk_full; SQLite's SQLITE_FULL and SQLITE_IOERR_SHMSIZE, which is what opening needs room for.
+        let full = |code: &str, sqlite: bool| if sqlite { matches!(code, "13" | "4874") } else { code == "53100" };
         let is_full = source.as_database_error().is_some_and(|e| {
             let sqlite = e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
             e.code().is_some_and(|code| full(&code, sqlite))
@@ -91,7 +91,8 @@ impl From<sqlx::Error> for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(source: rusqlite::Error) -> Self {
-        if source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        let no_room = source.sqlite_error().is_some_and(|e| e.extended_code == SQLITE_IOERR_SHMSIZE);
+        if no_room || source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
             Self::Full
         } else {
             Self::Sqlite(Arc::new(source))

@@ -79,7 +79,7 @@ pub struct Store {
     clock: Clock,
     vault: Arc<Vault>,
     engine: Engine,
-    room: Arc<Room>,
+    pub(super) room: Arc<Room>,
     hints: Option<Arc<Hints>>,
 }
 
@@ -154,36 +154,12 @@ impl Store {
         answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
-    /// Hands in a value of a kind that many callers bring, and returns once its change is durable.
+    /// Hands in a value of a kind that many callers bring, and returns once its change is durable. Where it adds to what is
+    /// stored, the caller asks [`Store::check_room`] first, and once: who is let through to try a full disk is so once.
     pub(super) async fn hand_in<K: Kind>(&self, value: K::Value) -> Result<K::Answer, Error> {
-        if K::GROWS {
-            self.room.check()?;
-        }
         let (reply, answer) = oneshot::channel();
         self.doors.enter(K::waiting(One { value, reply })).await?;
         answer.await.unwrap_or(Err(Error::Closed))
-    }
-
-    /// Keeps so many octets of the disk back for the day when it is full, in a file beside SQLite's database: then they are
-    /// let go, for receives and deletes. 0: none.
-    ///
-    /// # Errors
-    /// When there is no room for it even now.
-    pub fn keep_back(&self, database: &Path, octets: u64) -> std::io::Result<()> {
-        self.room.keep(database, octets)
-    }
-
-    /// Whether there is room on the disk for what is new. Work that adds to what is stored is not begun without.
-    pub fn has_room(&self) -> bool {
-        self.room.is_left()
-    }
-
-    /// To be asked before a change that adds to what is stored; values that are handed in are asked by themselves.
-    ///
-    /// # Errors
-    /// [`Error::Full`].
-    pub fn check_room(&self) -> Result<(), Error> {
-        self.room.check()
     }
 
     /// Runs `work` on a connection for reading. Two queries in it may see two states of the data.

@@ -66,6 +66,7 @@ mod ses_surface_v1;
 mod ses_surface_v2;
 mod ses_templates;
 mod signals;
+mod small_disk;
 mod smtp_door;
 mod smtp_sink;
 mod smuggling;

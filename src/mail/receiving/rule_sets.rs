@@ -1,7 +1,7 @@
 //! Rule sets and their rules: making, changing, ordering, and choosing the active one.
 use crate::base::Timestamp;
 use crate::mail::receiving::needs::Needs;
-use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
+use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule, check, check_name};
 use crate::mail::receiving::{Error, Owner, Receiving, own_rules};
 use crate::store;
 use crate::store::{Tx, receipt_rules};
@@ -15,6 +15,8 @@ pub struct RuleSet {
     pub created_at: Timestamp,
     /// Its rules, in order.
     pub rules: Vec<Rule>,
+    /// How large they are as JSON, in octets.
+    pub octets: usize,
 }
 
 impl Receiving {
@@ -237,6 +239,10 @@ impl Receiving {
                     change(&mut rules)?;
                     own_rules::seal_secrets(tx, &mut rules)?;
                     let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
+                    if text.len() > MAX_SET_OCTETS {
+                        let most = format!("the rules of a rule set can have at most {MAX_SET_OCTETS} octets together");
+                        return Err(Error::LimitExceeded(most));
+                    }
                     Ok(receipt_rules::set_rules(tx, account, region, &set, &text).await?)
                 })
             })
@@ -257,7 +263,8 @@ pub(in crate::mail::receiving) fn read_rules(text: &str) -> Result<Vec<Rule>, st
 }
 
 fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
-    Ok(RuleSet { name: row.name, created_at: row.created_at, rules: read_rules(&row.rules)? })
+    let (rules, octets) = (read_rules(&row.rules)?, row.rules.len());
+    Ok(RuleSet { name: row.name, created_at: row.created_at, rules, octets })
 }
 
 fn place_after(rules: &[Rule], after: Option<String>) -> Result<usize, Error> {
