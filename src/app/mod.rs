@@ -3,6 +3,7 @@ pub mod admin;
 mod admin_suppression;
 mod data_dir;
 mod decrypt;
+mod listeners;
 mod log;
 mod master_key;
 mod parts;

@@ -24,15 +24,16 @@ pub(super) fn pages(parts: &Parts, store: &Store, health: &Health, memory: &Memo
 }
 
 /// What is taken of memory and places, among the metrics.
-pub(super) fn gauges<F>(routes: Routes, bounds: &http::Bounds, sessions: [F; 3]) -> Routes
+pub(super) fn gauges<F>(routes: Routes, bounds: &http::Bounds, sessions: [F; 3], health: &Health) -> Routes
 where
     F: Fn() -> usize + Send + Sync + 'static,
 {
     let total = bounds.memory.total();
-    let (memory, places) = (bounds.memory.clone(), bounds.places.clone());
+    let (memory, places, health) = (bounds.memory.clone(), bounds.places.clone(), health.clone());
     routes
         .gauge("postrider_memory_budget_bytes", move || total as f64)
         .gauge("postrider_memory_in_flight_bytes", move || memory.used() as f64)
+        .gauge("postrider_store_up", move || if health.is_store_up() { 1.0 } else { 0.0 })
         .gauge("postrider_http_connections", move || places.taken() as f64)
         .gauge("postrider_smtp_sessions", move || sessions.iter().map(|count| count()).sum::<usize>() as f64)
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crate::access::{self, RootKey, ensure_root};
 use crate::app::data_dir::DataDir;
+use crate::app::listeners::SmtpListeners;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::app::process;
 use crate::app::site;
 use crate::app::steady;
 use crate::aws::Gate;
-use crate::base::{Clock, Memory, Region};
+use crate::base::{Clock, Memory};
 use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes};
@@ -22,8 +23,8 @@ use crate::mail::identity::verification::LOOKS_AT_ONCE;
 use crate::mail::sending::imports::IMPORTS_AT_ONCE;
 use crate::mail::{identity, receiving, sending};
 use crate::outlets::streams::STREAMS_AT_ONCE;
+use crate::smtp::Tls;
 use crate::smtp::tls::TlsError;
-use crate::smtp::{self, Limits, PostOffice, Tls};
 use crate::store::{self, Store};
 use crate::topics;
 use crate::workers::{Pool, Stop, sweep_dead_letters, tick, tick_pieces};
@@ -49,8 +50,8 @@ const REPLAYS_EVERY: Duration = Duration::from_secs(2);
 const IMPORTS_EVERY: Duration = Duration::from_secs(2);
 /// How soon an identity that was made, or asked about again, is looked for in the DNS.
 const IDENTITIES_EVERY: Duration = Duration::from_secs(5);
-/// How soon a certificate that was replaced on the disk is used.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+/// How old the metrics may be that say whether the store answers.
+const HEALTH_EVERY: Duration = Duration::from_secs(5);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the server does not start: one line for the operator.
@@ -111,9 +112,18 @@ pub struct App {
     parts: Parts,
     store: Store,
     memory: Memory,
-    stop: Stop,
+    ends: Ends,
     tls: Arc<Tls>,
     _data_dir: DataDir,
+}
+
+/// What the end needs.
+struct Ends {
+    stop: Stop,
+    /// Of the listener for health, which is there until the end.
+    last: Stop,
+    drain: Duration,
+    clock: Clock,
 }
 
 impl App {
@@ -123,19 +133,9 @@ impl App {
     /// A [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
         process::raise_open_files();
-        let database = steady::sqlite_file(&settings).map_err(StartError::Settings)?;
-        let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
-            .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
-        steady::check_files(&settings);
-        if let Some(database) = &database {
-            steady::make_way(database);
-        }
-        let store = open_store(&settings, clock.clone()).await?;
-        // Before anything is written: what is kept back is let go where the disk is full now.
-        steady::keep_room(&settings, &store);
+        let (data_dir, store) = open(&settings, &clock).await?;
         access::seal_secrets(&store).await?;
-        let listener = http::Listener::bind(settings.http).await;
-        let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
+        let listener = bind(settings.http, "http").await?;
         let bound_url = own_url(&settings, listener.address());
         let marks = Marks::of(&store).await?;
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks))?;
@@ -148,9 +148,7 @@ impl App {
         let memory = memory(&settings, &clock);
         let smtp = SmtpListeners::bind(&settings, &parts, &memory, &clock).await?;
         let admin = match settings.doors.admin {
-            Some(address) => {
-                Some(http::Listener::bind(address).await.map_err(|error| StartError::Listen(address, "admin", error))?)
-            }
+            Some(address) => Some(bind(address, "admin").await?),
             None => None,
         };
         let addresses = Addresses {
@@ -161,11 +159,11 @@ impl App {
             admin: admin.as_ref().map(http::Listener::address),
         };
 
-        let stop = Stop::new(clock.clone());
-        let health = Health::default();
-        let Doors { http_connections, http_connections_per_peer, .. } = settings.doors;
+        let (stop, last) = (Stop::new(clock.clone()), Stop::new(clock.clone()));
+        let health = Health::of(store.clone(), [stop.clone(), last.clone()], clock.clone());
+        let Doors { http_connections, http_connections_per_peer, drain, .. } = settings.doors;
         let bounds = http::Bounds::new(http_connections, http_connections_per_peer, memory.clone(), clock.clone());
-        let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions());
+        let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions(), &health);
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
         let site = gauges(site::pages(&parts, &store, &health, &memory)).finish(endpoint);
@@ -173,24 +171,35 @@ impl App {
         if let Some(admin) = admin {
             let site = gauges(Routes::new(&health)).alone();
             let bounds = http::Bounds::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS, memory.clone(), clock.clone());
-            stop.spawn("admin", admin.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
+            last.spawn("admin", admin.serve(site, clock.clone(), bounds, last.soft().clone(), GRACE));
         }
         stop.spawn("http", listener.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
         let tls = smtp.tls.clone();
-        smtp.serve(&stop, &clock);
-        let app = Self { addresses, root_key, health, parts, store, memory, stop, tls, _data_dir: data_dir };
+        smtp.serve(&stop, &clock, GRACE);
+        let (ends, _data_dir) = (Ends { stop, last, drain, clock }, data_dir);
+        let app = Self { addresses, root_key, health, parts, store, memory, ends, tls, _data_dir };
         if workers {
-            if !settings.accept_only {
-                app.start_pools().await?;
-            }
-            app.start_regular_work(&clock);
-            steady::watch(&app.stop, &clock, &settings, &app.store, &app.parts.objects);
+            app.start_work(&settings).await?;
         }
         app.health.ready();
         Ok(app)
     }
 
-    async fn start_pools(&self) -> Result<(), StartError> {
+    async fn start_work(&self, settings: &Settings) -> Result<(), StartError> {
+        let Ends { stop, clock, .. } = &self.ends;
+        if !settings.accept_only {
+            self.start_pools(stop).await?;
+        }
+        self.start_regular_work(stop, clock);
+        steady::watch(stop, clock, settings, &self.store, &self.parts.objects);
+        tick(stop, clock, "health", HEALTH_EVERY, self.health.clone(), async |health| {
+            health.look().await;
+            Ok::<_, store::Error>(())
+        });
+        Ok(())
+    }
+
+    async fn start_pools(&self, stop: &Stop) -> Result<(), StartError> {
         for pool in &self.parts.pools {
             match pool.recover().await {
                 // What was kept back has been let go. Where nothing was, these claims end by themselves.
@@ -200,13 +209,13 @@ impl App {
                 },
                 recovered => recovered?,
             };
-            self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
+            stop.spawn(pool.name(), pool.clone().run(stop.clone()));
         }
         Ok(())
     }
 
-    fn start_regular_work(&self, clock: &Clock) {
-        let (stop, services) = (&self.stop, self.parts.services.clone());
+    fn start_regular_work(&self, stop: &Stop, clock: &Clock) {
+        let services = self.parts.services.clone();
         tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
         tick(stop, clock, "purges", PURGES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
@@ -279,6 +288,11 @@ impl App {
         self.tls.refresh()
     }
 
+    /// Whether it takes work.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// The memory that the listeners share.
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -304,12 +318,38 @@ impl App {
         Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed + imported)
     }
 
-    /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
+    /// Stops: health says so, for as long as the settings want before anything else happens (`drain`). Then nothing new begins,
+    /// what is in flight has a grace period, and what is then still held is released.
     pub async fn stop(self) {
+        let Ends { stop, last, drain, clock } = &self.ends;
         self.health.stopping();
+        if !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "health says that the server stops; it takes work until then");
+            clock.sleep(*drain).await;
+        }
         self.parts.services.queues.end_waiting();
-        self.stop.finish(GRACE).await;
+        stop.finish(GRACE).await;
+        last.finish(Duration::ZERO).await;
     }
+}
+
+/// The data directory and the store, before anything is written.
+async fn open(settings: &Settings, clock: &Clock) -> Result<(DataDir, Store), StartError> {
+    let database = steady::sqlite_file(settings).map_err(StartError::Settings)?;
+    let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
+        .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
+    steady::check_files(settings);
+    if let Some(database) = &database {
+        steady::make_way(database);
+    }
+    let store = open_store(settings, clock.clone()).await?;
+    // Where the disk is full now, what is kept back is let go.
+    steady::keep_room(settings, &store);
+    Ok((data_dir, store))
+}
+
+async fn bind(address: SocketAddr, name: &'static str) -> Result<http::Listener, StartError> {
+    http::Listener::bind(address).await.map_err(|error| StartError::Listen(address, name, error))
 }
 
 /// Where links lead to if no setting says: here. An address that stands for all of them leads nowhere.
@@ -329,69 +369,4 @@ fn memory(settings: &Settings, clock: &Clock) -> Memory {
         tracing::warn!(%budget, %needed, "the memory budget is too small for the largest mail, which is always put off");
     }
     Memory::new(total, clock.clone())
-}
-
-struct SmtpListeners {
-    tls: Arc<Tls>,
-    inbound: smtp::Listener<PostOffice>,
-    submission: smtp::Listener<PostOffice>,
-    submissions: smtp::Listener<PostOffice>,
-}
-
-impl SmtpListeners {
-    async fn bind(settings: &Settings, parts: &Parts, memory: &Memory, clock: &Clock) -> Result<Self, StartError> {
-        let hostname = settings.hostname.to_string();
-        let tls = Arc::new(match &settings.tls {
-            Some((certificate, key)) => Tls::from_files(certificate, key)?,
-            None => Tls::own(&settings.data_dir, &hostname)?,
-        });
-        let services = &parts.services;
-        let (receiving, sending) = (services.receiving.clone(), services.sending.clone());
-        let upstream = PostOffice::new(receiving, sending, parts.access.clone(), Region::default_region());
-        let upstream = Arc::new(upstream.with_regions(settings.regions.clone()));
-        let service = |mode, implicit_tls| smtp::Service {
-            mode,
-            hostname: hostname.clone(),
-            limits: Limits {
-                sessions: settings.doors.smtp_sessions,
-                sessions_per_peer: settings.smtp_clients.sessions,
-                connections_per_minute: settings.smtp_clients.connections_per_minute,
-                tarpit_after: settings.smtp_clients.tarpit_after,
-                tarpit: settings.smtp_clients.tarpit,
-                ..Limits::default()
-            },
-            memory: memory.clone(),
-            tls: Some(tls.clone()),
-            implicit_tls,
-            clock: clock.clone(),
-            upstream: upstream.clone(),
-        };
-        let bind = async |address, name, service| {
-            smtp::Listener::bind(address, service).await.map_err(|e| StartError::Listen(address, name, e))
-        };
-        Ok(Self {
-            tls: tls.clone(),
-            inbound: bind(settings.smtp, "smtp", service(smtp::Mode::Inbound, false)).await?,
-            submission: bind(settings.submission, "submission", service(smtp::Mode::Submission, false)).await?,
-            submissions: bind(settings.submissions, "submissions", service(smtp::Mode::Submission, true)).await?,
-        })
-    }
-
-    /// How many sessions each listener has, whenever that is asked.
-    fn sessions(&self) -> [impl Fn() -> usize + Send + Sync + 'static + use<>; 3] {
-        [self.inbound.sessions(), self.submission.sessions(), self.submissions.sessions()]
-    }
-
-    fn serve(self, stop: &Stop, clock: &Clock) {
-        tick(stop, clock, "certificates", CERTIFICATES_EVERY, self.tls, async |tls| {
-            if tls.refresh()? {
-                tracing::info!("a new smtp certificate is in use");
-            }
-            Ok::<_, TlsError>(())
-        });
-        let named = [("smtp", self.inbound), ("submission", self.submission), ("submissions", self.submissions)];
-        for (name, listener) in named {
-            stop.spawn(name, listener.serve(stop.soft().clone(), GRACE));
-        }
-    }
 }

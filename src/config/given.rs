@@ -34,6 +34,11 @@ pub struct Given {
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_ADMIN")]
     pub admin: Option<SocketAddr>,
 
+    /// Seconds for which a stop lets health answer 503 before anything closes, so that a load balancer looks elsewhere, 0 to 3600
+    /// [default: 0]
+    #[arg(long, value_name = "SECONDS", env = "POSTRIDER_DRAIN")]
+    pub drain: Option<u64>,
+
     /// Directory for the database, received objects and keys [default: ./data]
     #[arg(long, value_name = "DIR", env = "POSTRIDER_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -268,7 +273,7 @@ impl Given {
         if flags.master_key.is_some() || flags.master_key_file.is_some() {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
-        fill_up!(self, file: http, smtp, submission, submissions, admin, memory_budget, http_connections,
+        fill_up!(self, file: http, smtp, submission, submissions, admin, drain, memory_budget, http_connections,
             http_connections_per_peer, smtp_sessions, data_dir, database_url, delivery, dns, webhook_allow,
             disk_reserve, regions, queues_per_account, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,

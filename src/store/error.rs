@@ -19,6 +19,9 @@ pub enum Error {
     /// The disk is full; the change was not made.
     #[error("the disk is full, nothing new can be taken now")]
     Full,
+    /// The database does not answer; whether the change was made is not known where it answered before.
+    #[error("the database does not answer")]
+    Lost,
     /// The store is shutting down; the change was not made.
     #[error("the store is closed")]
     Closed,
@@ -43,6 +46,22 @@ impl Error {
             Self::Sqlite(source) => source
                 .sqlite_error()
                 .is_some_and(|e| matches!(e.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)),
+            _ => false,
+        }
+    }
+
+    /// Whether the same may work in a while: the disk is full, or the database does not answer.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Full | Self::Lost => true,
+            Self::Sql(source) => match &**source {
+                sqlx::Error::Io(_) => true,
+                // SQLSTATE: class 08 (connection exception), 57P01 to 57P03 (the server stops, has crashed, starts), and
+                // 53300 (too many connections).
+                source => source.as_database_error().and_then(|e| e.code()).is_some_and(|code| {
+                    code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "53300")
+                }),
+            },
             _ => false,
         }
     }
@@ -85,7 +104,11 @@ impl From<sqlx::Error> for Error {
             let sqlite = e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
             e.code().is_some_and(|code| full(&code, sqlite))
         });
-        if is_full { Self::Full } else { Self::Sql(Arc::new(source)) }
+        match source {
+            _ if is_full => Self::Full,
+            sqlx::Error::PoolTimedOut => Self::Lost,
+            source => Self::Sql(Arc::new(source)),
+        }
     }
 }
 

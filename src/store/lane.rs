@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use sqlx::{Postgres, Sqlite};
+use sqlx::Sqlite;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::DropGuard;
 
@@ -19,6 +19,7 @@ use crate::store::hints::Hints;
 use crate::store::jobs::{Job, Waiting, jobs};
 use crate::store::open::SqliteFile;
 use crate::store::room::Room;
+use crate::store::server::Server;
 use crate::store::tx::Connection;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
@@ -34,7 +35,7 @@ pub(super) enum Pool {
     Writer(SqliteFile),
     /// SQLite, for reading.
     Sqlite(sqlx::Pool<Sqlite>),
-    Postgres(sqlx::Pool<Postgres>),
+    Postgres(Server),
 }
 
 impl Pool {
@@ -50,7 +51,7 @@ impl Pool {
         Ok(match self {
             Self::Writer(file) => Connection::Writer(Box::new(file.writer()?)),
             Self::Sqlite(pool) => Connection::Sqlite(Box::pin(pool.acquire()).await?),
-            Self::Postgres(pool) => Connection::Postgres(Box::pin(pool.acquire()).await?),
+            Self::Postgres(server) => Connection::Postgres(server.connection().await?),
         })
     }
 }

@@ -56,6 +56,7 @@ mod room;
 mod rows;
 pub mod sending_accounts;
 pub mod sending_use;
+mod server;
 pub mod settled;
 pub mod signing_keys;
 pub mod sms;

@@ -27,6 +27,7 @@ mod front_door;
 mod full_disk;
 mod full_house;
 mod functions;
+mod health;
 mod hostile;
 mod hostile_door;
 mod hostile_memory;
