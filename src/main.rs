@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, Asked, LogFilter, Signals, StartError};
+use postrider::app::{App, Asked, LogFilter, Signals, StartError, greeting};
 use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::Clock;
-use postrider::config::{Given, Mode, Settings};
+use postrider::config::{DatabaseFrom, Given, Mode, Settings};
 use postrider::mail::receiving::Owner;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
@@ -52,7 +52,12 @@ async fn run(cli: Cli) -> ExitCode {
         Some(path) => flags.given.clone().or_from_file(path),
         None => Ok(flags.given.clone()),
     };
-    let settings = match given.and_then(|given| Settings::resolve(mode, given)) {
+    let bare = std::env::var("DATABASE_URL").ok();
+    let settings = given.and_then(|given| {
+        let (given, from) = given.or_bare_database(mode, bare);
+        Ok((Settings::resolve(mode, given)?, from))
+    });
+    let (settings, from) = match settings {
         Ok(settings) => settings,
         Err(problem) => return fail(USAGE, &problem.to_string()),
     };
@@ -60,11 +65,11 @@ async fn run(cli: Cli) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Some(command) => administer(&settings, command).await,
-        None => serve(settings, flags).await,
+        None => serve(settings, flags, from).await,
     }
 }
 
-async fn serve(settings: Settings, again: Flags) -> ExitCode {
+async fn serve(settings: Settings, again: Flags, from: DatabaseFrom) -> ExitCode {
     let log = start_log(&settings);
     if let Some(path) = again.config.as_ref().filter(|path| Given::of_file(path).is_ok_and(|file| file.has_secrets())) {
         warn_if_open("secrets", path);
@@ -86,7 +91,7 @@ async fn serve(settings: Settings, again: Flags) -> ExitCode {
         }
         Err(error) => return fail(1, &error.to_string()),
     };
-    print!("{}", cli::greeting(&shown, &app));
+    say(&greeting(&shown, &app, from));
     while signals.next().await == Asked::Reload {
         reload(&app, &log, &again);
     }
@@ -120,10 +125,7 @@ fn reload(app: &App, log: &LogFilter, again: &Flags) {
 
 async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
     match carry_out(settings, command).await {
-        Ok(lines) => {
-            lines.iter().for_each(|line| println!("{line}"));
-            ExitCode::SUCCESS
-        }
+        Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
         Err(error) => fail(1, &error.to_string()),
     }
 }
@@ -154,6 +156,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
         }
+        AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
         AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
         AdminCommand::ExportSuppressed { account, region } => admin().await?.export_suppressed(&account, &region).await,
@@ -202,11 +205,26 @@ fn decrypt(
     let mail = decrypt_object(settings, &text, body)?;
     match output {
         Some(path) => std::fs::write(path, mail).map_err(cannot(path)),
-        None => std::io::stdout().write_all(&mail).map_err(cannot(Path::new("standard output"))),
+        None => wanted(std::io::stdout().write_all(&mail)).map_err(cannot(Path::new("standard output"))),
     }
 }
 
+/// Prints. Who reads only the beginning (`| head`) has what was wanted.
+fn say(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match wanted(out.write_all(text.as_bytes()).and_then(|()| out.flush())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &format!("cannot write to standard output: {error}")),
+    }
+}
+
+/// What was written, but for what nobody reads any more.
+fn wanted(written: std::io::Result<()>) -> std::io::Result<()> {
+    written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
 fn fail(code: u8, line: &str) -> ExitCode {
-    eprintln!("postrider: {line}");
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stderr(), "postrider: {line}");
     ExitCode::from(code)
 }

@@ -14,7 +14,7 @@ use crate::app::process;
 use crate::app::site;
 use crate::app::steady;
 use crate::aws::Gate;
-use crate::base::{Clock, Memory};
+use crate::base::{Clock, Memory, Timestamp};
 use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes};
@@ -72,6 +72,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
+    /// Receipt rules cannot be read.
+    #[error("receipt rules: {0}")]
+    Rules(#[from] receiving::Error),
     /// DKIM keys cannot be read.
     #[error("dkim keys: {0}")]
     Keys(#[from] identity::Error),
@@ -141,6 +144,7 @@ impl App {
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks))?;
         // The others' secrets are sealed by now; these need the core that knows them.
         parts.services.identities.seal_keys().await?;
+        parts.services.receiving.seal_secrets().await?;
         let root_key = match settings.mode {
             Mode::Dev => None,
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
@@ -286,6 +290,11 @@ impl App {
     /// When it cannot be used; the one before stays in use.
     pub fn reload_certificate(&self) -> Result<bool, TlsError> {
         self.tls.refresh()
+    }
+
+    /// When the certificate in use ends, where that can be read.
+    pub fn certificate_until(&self) -> Option<Timestamp> {
+        self.tls.valid_until()
     }
 
     /// Whether it takes work.

@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base::{Domain, Region, Secret};
-use crate::config::{Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Objects, Octets, Problem, Streams};
+use crate::config::{
+    Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Mode, Objects, Octets, Problem, Streams,
+};
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
 /// names). A flag wins over the environment, and that over the file.
@@ -43,8 +45,8 @@ pub struct Given {
     #[arg(long, value_name = "DIR", env = "POSTRIDER_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// sqlite:PATH or postgres://… [default: a SQLite file in the data directory]
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    /// sqlite:PATH or postgres://… [default: a SQLite file in the data directory; serve and admin: what DATABASE_URL says]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
     /// MiB of the disk that are kept back beside a SQLite database, 0 to 65536; on a full disk they are let go, so that what is
@@ -225,6 +227,19 @@ pub struct Given {
     pub feedback: FeedbackGiven,
 }
 
+/// What named the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseFrom {
+    /// A flag, the environment, or the file.
+    Setting,
+    /// Nothing: it is the file in the data directory.
+    Default,
+    /// The variable `DATABASE_URL`.
+    Bare,
+    /// Nothing, since `DATABASE_URL` is not looked at in `dev`.
+    DefaultNotBare,
+}
+
 /// Takes each field from the second where the first has none.
 macro_rules! fill_up {
     ($first:ident, $second:ident: $($field:ident),* $(,)?) => { $($first.$field = $first.$field.or($second.$field);)* };
@@ -259,6 +274,20 @@ impl Given {
             &gateways.push_token,
         ];
         secrets.iter().any(|secret| secret.is_some()) || in_url(&self.database_url) || in_url(&self.delivery)
+    }
+
+    /// Takes the database that the variable `DATABASE_URL` names, where nothing else names one. Many programs share it, so it counts
+    /// for `serve` only. Call after [`Given::or_from_file`].
+    pub fn or_bare_database(mut self, mode: Mode, bare: Option<String>) -> (Self, DatabaseFrom) {
+        if self.database_url.is_some() {
+            return (self, DatabaseFrom::Setting);
+        }
+        let Some(bare) = bare.filter(|url| !url.is_empty()) else { return (self, DatabaseFrom::Default) };
+        if mode == Mode::Dev {
+            return (self, DatabaseFrom::DefaultNotBare);
+        }
+        self.database_url = Some(bare);
+        (self, DatabaseFrom::Bare)
     }
 
     /// Fills what is not given from the file.

@@ -22,6 +22,9 @@ pub enum Error {
     /// The database does not answer; whether the change was made is not known where it answered before.
     #[error("the database does not answer")]
     Lost,
+    /// The database belongs to another program; nothing was changed.
+    #[error("{0}")]
+    Foreign(String),
     /// The store is shutting down; the change was not made.
     #[error("the store is closed")]
     Closed,

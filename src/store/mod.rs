@@ -43,6 +43,7 @@ pub mod move_tasks;
 mod mover;
 mod open;
 mod ordered;
+mod ours;
 pub mod outgoing;
 pub mod platforms;
 pub mod publications;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Semaphore, oneshot};
@@ -19,6 +20,7 @@ use crate::store::hints::{Hints, open_ear};
 use crate::store::jobs::{Change, Kind, One, Waiting};
 use crate::store::lane::Pool;
 use crate::store::lanes::{Doors, Lanes, POSTGRES_LANES};
+use crate::store::ours;
 use crate::store::room::Room;
 use crate::store::sending_use;
 use crate::store::server::{Server, Way};
@@ -28,6 +30,8 @@ use crate::store::wal::Wal;
 use crate::store::writer::Writer;
 use crate::store::{Error, Tx, Waiter};
 
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Connections for reading. With SQLite each has a thread, and a copy of the schema.
 const READERS_MAX: u32 = 8;
 const SQLITE_READERS_PER_CORE: u32 = 2;
@@ -293,7 +297,8 @@ pub(super) async fn open_sqlite(path: &Path) -> Result<Opened<()>, Error> {
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_MAX);
     let options = PRAGMAS.iter().fold(options, |options, (name, value)| options.pragma(*name, *value));
     let mut migrating = SqliteConnection::connect_with(&options).await?;
-    sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
+    ours::check_sqlite(&mut migrating, &SQLITE).await?;
+    SQLITE.run(&mut migrating).await?;
     migrating.close().await?;
     let options = options
         // Rows on their way from the connection's thread: it does not stop within a page of them.
@@ -325,9 +330,11 @@ async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &
 
 async fn open_postgres(url: &str) -> Result<Opened<Server>, Error> {
     let way = Way::to(url)?;
-    let first = way.first().await?;
-    sqlx::migrate!("migrations/postgres").run(&first).await?;
-    first.close().await;
+    let mut first = way.first().await?;
+    ours::check_postgres(&mut first, &POSTGRES).await?;
+    POSTGRES.run(&mut first).await?;
+    ours::let_go(&mut first).await?;
+    first.close().await?;
     let pool = |max| Pool::Postgres(way.connections(max));
     // One connection hears, one speaks.
     let others = way.connections(2);

@@ -61,15 +61,13 @@ impl Way {
     }
 
     /// The first connection, once the server answers.
-    pub(super) async fn first(&self) -> Result<sqlx::Pool<Postgres>, Error> {
+    pub(super) async fn first(&self) -> Result<PgConnection, Error> {
         let first = PgPoolOptions::new().max_connections(1).acquire_timeout(START_MAX);
         match first.connect_with(self.options.clone()).await {
+            Ok(opened) => Ok(opened.acquire().await?.detach()),
             // It tried until its time was over and does not say why; one more connection does.
-            Err(sqlx::Error::PoolTimedOut) => {
-                PgConnection::connect_with(&self.options).await?.close().await?;
-                Err(Error::Lost)
-            }
-            opened => Ok(opened?),
+            Err(sqlx::Error::PoolTimedOut) => Ok(PgConnection::connect_with(&self.options).await?),
+            Err(error) => Err(error.into()),
         }
     }
 

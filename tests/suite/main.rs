@@ -39,6 +39,7 @@ mod identity_proof;
 mod links;
 mod memory_budget;
 mod merging;
+mod ours;
 mod outbound;
 mod own_mail;
 mod queue_bench;
