@@ -64,6 +64,7 @@ fn works_with(text: &mut String, settings: &Settings, app: &App, until: Option<T
     let links = settings.public_url.clone().unwrap_or_else(|| format!("http://{}", app.addresses().http));
     let _ = writeln!(text, "  links       {links}");
     let file = settings.tls.as_ref().map_or("self-signed".to_owned(), |(file, _)| file.display().to_string());
+    let until = until.filter(|_| settings.tls.is_some());
     let end = until.map_or_else(String::new, |until| format!(", until {}", day(until)));
     let _ = writeln!(text, "  certificate {file}{end}");
     match app.root_key() {
