@@ -31,7 +31,7 @@ class Server(machine.Program):
         self.store, self.per_peer = store, per_peer
         self.settings = {"POSTRIDER_ROOT_ACCESS_KEY_ID": KEY, "POSTRIDER_ROOT_SECRET_ACCESS_KEY": SECRET, **(env or {})}
         if store:
-            self.settings["DATABASE_URL"] = store.url
+            self.settings["POSTRIDER_DATABASE_URL"] = store.url
         self.start(flags)
 
     def start(self, flags):

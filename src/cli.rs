@@ -1,12 +1,9 @@
-//! The flags and commands, and what is printed at the start.
-use std::fmt::Write;
+//! The flags and commands.
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use postrider::access::RootKey;
-use postrider::app::App;
 use postrider::base::{AccountId, Domain, Region};
-use postrider::config::{Given, Mode, Settings};
+use postrider::config::Given;
 
 /// Amazon SES, with the SNS and SQS under it, on your own machine.
 #[derive(Parser)]
@@ -120,6 +117,8 @@ pub enum AdminCommand {
         #[arg(long)]
         output: Option<PathBuf>,
     },
+    /// Print how many stored texts each master key still seals; one that seals none may be taken out of the file
+    MasterKeys,
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
         /// A subscription's ARN, a phone number, or the ARN of a device's endpoint or of an event bus
@@ -200,6 +199,7 @@ impl AdminCommand {
             | Self::Key(_)
             | Self::ProductionRequests
             | Self::DecryptObject { .. }
+            | Self::MasterKeys
             | Self::Deliveries { .. }
             | Self::Transcript { .. } => None,
         }
@@ -241,58 +241,4 @@ pub fn first_line(error: &clap::Error) -> String {
     let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     let words: Vec<&str> = what.split_whitespace().collect();
     format!("{} (see --help)", words.join(" "))
-}
-
-/// What is printed once the server takes work: where to reach it, and a line to try.
-pub fn greeting(settings: &Settings, app: &App) -> String {
-    let a = app.addresses();
-    // What a program on this machine writes down: nobody connects to 0.0.0.0.
-    let here = if a.http.ip().is_unspecified() { format!("127.0.0.1:{}", a.http.port()) } else { a.http.to_string() };
-    let endpoint = format!("http://{here}");
-    let mut text = String::new();
-    let dev = settings.mode == Mode::Dev;
-    let kind = if dev { "dev: any credentials, identities verify at once" } else { "serve" };
-    let mail = if app.parts().captures { "mail is captured, nothing is sent" } else { "mail is delivered" };
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "Postrider {} ({kind}; {mail})", env!("CARGO_PKG_VERSION"));
-    let _ = writeln!(text, "  endpoint    {endpoint}  (SES, SNS, SQS, STS)");
-    let ports = [(a.smtp, "in"), (a.submission, "submission (STARTTLS)"), (a.submissions, "submission (TLS)")];
-    let ports: Vec<_> = ports.iter().filter_map(|(at, what)| Some(format!("{} {what}", (*at)?))).collect();
-    let _ = writeln!(text, "  smtp        {}", if ports.is_empty() { "none".to_owned() } else { ports.join(", ") });
-    if let Some(capture) = a.capture_smtp {
-        let _ = writeln!(text, "  capture     smtp://{capture} takes any mail into the inbox");
-    }
-    if let Some(admin) = a.admin {
-        let _ = writeln!(text, "  admin       http://{admin}/_postrider/health and /metrics");
-    }
-    if app.parts().inbox {
-        let _ = writeln!(text, "  inbox       {endpoint}/_postrider/inbox");
-    }
-    let kept = if settings.dev.ephemeral { " (goes when the server stops)" } else { "" };
-    let _ = writeln!(text, "  data        {}{kept}", settings.data_dir.display());
-    if settings.dev.any_address {
-        text.push_str(
-            "WARNING: whoever reaches these addresses uses this server without credentials (--any-address)\n",
-        );
-    }
-    match app.root_key() {
-        Some(RootKey::Written(path)) => {
-            let _ = writeln!(text, "  root key    written to {} (AWS shared-credentials format)", path.display());
-        }
-        Some(RootKey::Given) => text.push_str("  root key    as given\n"),
-        Some(RootKey::Kept) => {
-            let file = settings.data_dir.join("credentials");
-            let place =
-                if file.exists() { format!("in {}", file.display()) } else { "as at the first start".to_owned() };
-            let _ = writeln!(text, "  root key    {place}");
-        }
-        None => {}
-    }
-    if dev {
-        let _ = writeln!(
-            text,
-            "try: AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev AWS_DEFAULT_REGION=us-east-1 \\\n     aws --endpoint-url {endpoint} sqs create-queue --queue-name hello"
-        );
-    }
-    text
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, Asked, LogFilter, Signals, StartError};
+use postrider::app::{App, Asked, LogFilter, Signals, StartError, greeting};
 use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::{Clock, ids};
-use postrider::config::{Given, Mode, Problem, Settings};
+use postrider::config::{DatabaseFrom, Given, Mode, Problem, Settings};
 use postrider::mail::receiving::Owner;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
@@ -48,12 +48,9 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Serve(flags) => (Mode::Serve, flags, None),
         Command::Admin(admin) => (Mode::Serve, admin.flags, Some(admin.command)),
         Command::CheckConfig(flags) => return check_config(flags),
-        Command::SampleConfig => {
-            print!("{}", settings_file::sample());
-            return ExitCode::SUCCESS;
-        }
+        Command::SampleConfig => return say(&settings_file::sample()),
     };
-    let settings = match resolve(mode, &flags) {
+    let (settings, from) = match resolve(mode, &flags) {
         Ok(settings) => settings,
         Err(problem) => return fail(USAGE, &problem.to_string()),
     };
@@ -63,7 +60,7 @@ async fn run(cli: Cli) -> ExitCode {
     let _goes = settings.dev.ephemeral.then(|| Ephemeral::of(&mut settings));
     match command {
         Some(command) => administer(&settings, command).await,
-        None => serve(settings, flags).await,
+        None => serve(settings, flags, from).await,
     }
 }
 
@@ -85,26 +82,27 @@ impl Drop for Ephemeral {
     }
 }
 
-fn resolve(mode: Mode, flags: &Flags) -> Result<Settings, Problem> {
+/// The settings in force, and what named the database.
+fn resolve(mode: Mode, flags: &Flags) -> Result<(Settings, DatabaseFrom), Problem> {
     let given = match &flags.config {
         Some(path) => flags.given.clone().or_from_file(path),
         None => Ok(flags.given.clone()),
     };
-    Settings::resolve(mode, given?)
+    let (given, from) = given?.or_bare_database(mode, std::env::var("DATABASE_URL").ok());
+    Ok((Settings::resolve(mode, given)?, from))
 }
 
 fn check_config(flags: Flags) -> ExitCode {
     match resolve(Mode::Serve, &flags) {
-        Ok(settings) => {
-            settings_file::doubts(&settings).iter().for_each(|doubt| println!("warning: {doubt}"));
-            println!("the settings can be used");
-            ExitCode::SUCCESS
+        Ok((settings, _)) => {
+            let doubts = settings_file::doubts(&settings).into_iter().map(|doubt| format!("warning: {doubt}\n"));
+            say(&(doubts.collect::<String>() + "the settings can be used\n"))
         }
         Err(problem) => fail(USAGE, &problem.to_string()),
     }
 }
 
-async fn serve(settings: Settings, again: Flags) -> ExitCode {
+async fn serve(settings: Settings, again: Flags, from: DatabaseFrom) -> ExitCode {
     let log = start_log(&settings);
     for variable in settings_file::unknown_variables() {
         tracing::warn!(variable, "this variable is set, and no setting has its name");
@@ -129,7 +127,7 @@ async fn serve(settings: Settings, again: Flags) -> ExitCode {
         }
         Err(error) => return fail(1, &error.to_string()),
     };
-    print!("{}", cli::greeting(&shown, &app));
+    say(&greeting(&shown, &app, from));
     while signals.next().await == Asked::Reload {
         reload(&app, &log, &again);
     }
@@ -163,10 +161,7 @@ fn reload(app: &App, log: &LogFilter, again: &Flags) {
 
 async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
     match carry_out(settings, command).await {
-        Ok(lines) => {
-            lines.iter().for_each(|line| println!("{line}"));
-            ExitCode::SUCCESS
-        }
+        Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
         Err(error) => fail(1, &error.to_string()),
     }
 }
@@ -197,6 +192,7 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
         }
+        AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
         AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
         AdminCommand::ExportSuppressed { account, region } => admin().await?.export_suppressed(&account, &region).await,
@@ -245,11 +241,26 @@ fn decrypt(
     let mail = decrypt_object(settings, &text, body)?;
     match output {
         Some(path) => std::fs::write(path, mail).map_err(cannot(path)),
-        None => std::io::stdout().write_all(&mail).map_err(cannot(Path::new("standard output"))),
+        None => wanted(std::io::stdout().write_all(&mail)).map_err(cannot(Path::new("standard output"))),
     }
 }
 
+/// Prints. Who reads only the beginning (`| head`) has what was wanted.
+fn say(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match wanted(out.write_all(text.as_bytes()).and_then(|()| out.flush())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &format!("cannot write to standard output: {error}")),
+    }
+}
+
+/// What was written, but for what nobody reads any more.
+fn wanted(written: std::io::Result<()>) -> std::io::Result<()> {
+    written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
 fn fail(code: u8, line: &str) -> ExitCode {
-    eprintln!("postrider: {line}");
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stderr(), "postrider: {line}");
     ExitCode::from(code)
 }

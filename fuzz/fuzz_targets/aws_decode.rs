@@ -70,6 +70,7 @@ fuzz_target!(|input: &[u8]| {
                 query: text.clone().into_owned(),
                 headers: Default::default(),
                 body: Default::default(),
+                body_hash: None,
                 peer: IpAddr::from([127, 0, 0, 1]),
                 id: "id".to_owned(),
             };

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use crate::access;
-use crate::app::master_key::{OpenError, open_store};
+use crate::app::master_key::{OpenError, lines, open_store};
 use crate::aws::ses;
 use crate::base::{AccountId, Clock, Region};
 use crate::config::Settings;
@@ -101,6 +101,17 @@ impl Admin {
         let dns = Dns::new(&settings.dns).or_else(nowhere).map_err(|e| AdminError::Settings(e.to_string()))?;
         let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns));
         Ok(Self { store, clock, identities, hostname })
+    }
+
+    /// The master keys, a line each: id, what it is, and how many stored texts it seals. Objects in buckets are not counted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn master_keys(&self, settings: &Settings) -> Result<Vec<String>, AdminError> {
+        lines(settings, &self.store).await.map_err(|error| match error {
+            OpenError::Settings(line) => AdminError::Settings(line),
+            OpenError::Store(error) => AdminError::Store(error),
+        })
     }
 
     /// Makes an account.

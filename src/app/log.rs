@@ -40,6 +40,8 @@ pub fn start_log(settings: &Settings) -> LogFilter {
 fn start(settings: &Settings) -> LogFilter {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Whoever read the log may be gone; to say that there would be in vain, and end the thread.
+    let log = log.log_internal_errors(false);
     let log = log.with_ansi(std::io::stderr().is_terminal());
     if settings.log_json {
         let log = log.json().flatten_event(true).with_filter_reloading();

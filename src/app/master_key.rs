@@ -8,7 +8,7 @@ use crate::app::data_dir::opening;
 use crate::app::private::{is_open_to_others, warn_if_open};
 use crate::base::Clock;
 use crate::config::{Mode, Settings};
-use crate::store::vault::{MasterKeys, Vault};
+use crate::store::vault::{MasterKeys, Vault, master_key_of};
 use crate::store::{self, Database, Store, master_key};
 
 /// Why the store was not opened.
@@ -51,6 +51,7 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
         if !keys.contains(&in_use) {
             return Err(missing(&in_use));
         }
+        check_earlier(&store, &keys).await?;
         if in_use != keys.id() {
             tracing::info!(before = in_use, now = keys.id(), "the master key is another one from now on");
             let id = keys.id();
@@ -76,6 +77,55 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
         }
         _ => Ok(store),
     }
+}
+
+/// Refuses to start without a master key that sealed before and is needed still, and forgets those that are not.
+async fn check_earlier(store: &Store, keys: &MasterKeys) -> Result<(), OpenError> {
+    let earlier = master_key::before(&mut store.reader().await?).await?;
+    for id in earlier.into_iter().filter(|id| !keys.contains(id)) {
+        let sealed = master_key::sealed_under(&mut store.reader().await?, &id).await?;
+        if sealed.iter().any(|(_, count)| *count > 0) {
+            return Err(OpenError::Settings(format!(
+                "the earlier master key {id} was not given, and it still seals {}: give it behind the others; \
+                 `postrider admin master-keys` counts what is left",
+                counted(&sealed)
+            )));
+        }
+        store.write(move |tx| Box::pin(async move { master_key::forget(tx, &id).await })).await?;
+    }
+    Ok(())
+}
+
+/// How many texts of each kind, but for those of which there are none.
+fn counted(sealed: &[(&str, i64)]) -> String {
+    let some: Vec<String> =
+        sealed.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}")).collect();
+    if some.is_empty() { "nothing".to_owned() } else { some.join(", ") }
+}
+
+/// A line for each master key that is given, was in use, or seals a message: its id, what it is, and what it seals.
+pub(super) async fn lines(settings: &Settings, store: &Store) -> Result<Vec<String>, OpenError> {
+    let given = given(settings)?.map_or_else(Vec::new, |keys| keys.ids());
+    let tx = &mut store.reader().await?;
+    let mut ids = given.clone();
+    let beginnings = master_key::in_messages(tx).await?;
+    let found = beginnings.iter().filter_map(|beginning| master_key_of(beginning));
+    for id in master_key::current(tx).await?.into_iter().chain(master_key::before(tx).await?).chain(found) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    let mut lines = Vec::new();
+    for id in ids {
+        let what = match given.iter().position(|one| *one == id) {
+            Some(0) => "seals",
+            Some(_) => "opens",
+            None => "not given",
+        };
+        let sealed = master_key::sealed_under(tx, &id).await?;
+        lines.push(format!("{id} {what}: {}", counted(&sealed)));
+    }
+    Ok(lines)
 }
 
 /// The vault alone, without a store, for what was sealed and is elsewhere now.

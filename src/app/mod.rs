@@ -3,6 +3,7 @@ pub mod admin;
 mod admin_suppression;
 mod data_dir;
 mod decrypt;
+mod greeting;
 mod log;
 mod master_key;
 mod parts;
@@ -16,6 +17,7 @@ mod steady;
 mod ways;
 
 pub use decrypt::decrypt_object;
+pub use greeting::greeting;
 pub use log::{LogFilter, check_filter, start_log};
 pub use parts::Parts;
 pub use private::warn_if_open;

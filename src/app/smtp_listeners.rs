@@ -81,12 +81,9 @@ impl SmtpListeners {
             None => Tls::own(&settings.data_dir, settings.hostname.as_str())?,
         });
         let (services, home) = (&parts.services, Region::default_region());
-        let upstream = Arc::new(PostOffice::new(
-            services.receiving.clone(),
-            services.sending.clone(),
-            parts.access.clone(),
-            home.clone(),
-        ));
+        let (receiving, sending) = (services.receiving.clone(), services.sending.clone());
+        let upstream = PostOffice::new(receiving, sending, parts.access.clone(), home.clone());
+        let upstream = Arc::new(upstream.with_regions(settings.regions.clone()));
         let catcher = Arc::new(Catcher::new(store.clone(), AccountId::development(), home));
         let shared = Shared { settings, memory, tls: tls.clone(), clock };
         let of = |mode, implicit_tls| shared.service(mode, implicit_tls, &upstream);

@@ -14,7 +14,7 @@ use crate::app::site;
 use crate::app::smtp_listeners::SmtpListeners;
 use crate::app::steady;
 use crate::aws::Gate;
-use crate::base::{Clock, Memory};
+use crate::base::{Clock, Memory, Timestamp};
 use crate::config::{Doors, Mode, Octets, Settings};
 use crate::http;
 use crate::http::{AwsEndpoint, Health, Routes};
@@ -50,6 +50,8 @@ const REPLAYS_EVERY: Duration = Duration::from_secs(2);
 const IMPORTS_EVERY: Duration = Duration::from_secs(2);
 /// How soon an identity that was made, or asked about again, is looked for in the DNS.
 const IDENTITIES_EVERY: Duration = Duration::from_secs(5);
+/// How old the metrics may be that say whether the store answers.
+const HEALTH_EVERY: Duration = Duration::from_secs(5);
 const IDLE_CONNECTIONS_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the server does not start: one line for the operator.
@@ -70,6 +72,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
+    /// Receipt rules cannot be read.
+    #[error("receipt rules: {0}")]
+    Rules(#[from] receiving::Error),
     /// DKIM keys cannot be read.
     #[error("dkim keys: {0}")]
     Keys(#[from] identity::Error),
@@ -112,9 +117,18 @@ pub struct App {
     parts: Parts,
     store: Store,
     memory: Memory,
-    stop: Stop,
+    ends: Ends,
     tls: Arc<Tls>,
     _data_dir: DataDir,
+}
+
+/// What the end needs.
+struct Ends {
+    stop: Stop,
+    /// Of the listener for health, which is there until the end.
+    last: Stop,
+    drain: Duration,
+    clock: Clock,
 }
 
 impl App {
@@ -124,21 +138,15 @@ impl App {
     /// A [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings, clock: Clock, workers: bool) -> Result<Self, StartError> {
         process::raise_open_files();
-        let database = steady::sqlite_file(&settings).map_err(StartError::Settings)?;
-        let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
-            .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
-        steady::check_files(&settings);
-        let store = open_store(&settings, clock.clone()).await?;
-        // Before anything is written: what is kept back is let go where the disk is full now.
-        steady::keep_room(&settings, &store);
+        let (data_dir, store) = open(&settings, &clock).await?;
         access::seal_secrets(&store).await?;
-        let listener = http::Listener::bind(settings.http).await;
-        let listener = listener.map_err(|e| StartError::Listen(settings.http, "http", e))?;
+        let listener = bind(settings.http, "http").await?;
         let bound_url = own_url(&settings, listener.address());
         let marks = Marks::of(&store).await?;
         let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks))?;
         // The others' secrets are sealed by now; these need the core that knows them.
         parts.services.identities.seal_keys().await?;
+        parts.services.receiving.seal_secrets().await?;
         let root_key = match settings.mode {
             Mode::Dev => None,
             Mode::Serve => Some(ensure_root(&store, &settings.data_dir, settings.root_key.clone()).await?),
@@ -146,9 +154,7 @@ impl App {
         let memory = memory(&settings, &clock);
         let smtp = SmtpListeners::bind(&settings, &parts, &store, &memory, &clock).await?;
         let admin = match settings.doors.admin {
-            Some(address) => {
-                Some(http::Listener::bind(address).await.map_err(|error| StartError::Listen(address, "admin", error))?)
-            }
+            Some(address) => Some(bind(address, "admin").await?),
             None => None,
         };
         let addresses = Addresses {
@@ -160,49 +166,63 @@ impl App {
             admin: admin.as_ref().map(http::Listener::address),
         };
 
-        let stop = Stop::new(clock.clone());
-        let health = Health::default();
-        let Doors { http_connections, http_connections_per_peer, .. } = settings.doors;
+        let (stop, last) = (Stop::new(clock.clone()), Stop::new(clock.clone()));
+        let health = Health::of(store.clone(), [stop.clone(), last.clone()], clock.clone());
+        let Doors { http_connections, http_connections_per_peer, drain, .. } = settings.doors;
         let bounds = http::Bounds::new(http_connections, http_connections_per_peer, memory.clone(), clock.clone());
-        let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions());
+        let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions(), &health);
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
-        let site = gauges(site::pages(&settings, &parts, (&store, &clock), &health)).finish(endpoint);
+        let site = gauges(site::pages(&settings, &parts, (&store, &clock), &health, &memory)).finish(endpoint);
         let soft = stop.soft();
         if let Some(admin) = admin {
             let site = gauges(Routes::new(&health)).alone();
             let bounds = http::Bounds::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS, memory.clone(), clock.clone());
-            stop.spawn("admin", admin.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
+            last.spawn("admin", admin.serve(site, clock.clone(), bounds, last.soft().clone(), GRACE));
         }
         stop.spawn("http", listener.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
         let tls = smtp.tls.clone();
-        smtp.serve(&stop, &clock);
-        let app = Self { addresses, root_key, health, parts, store, memory, stop, tls, _data_dir: data_dir };
+        smtp.serve(&stop, &clock, GRACE);
+        let (ends, _data_dir) = (Ends { stop, last, drain, clock }, data_dir);
+        let app = Self { addresses, root_key, health, parts, store, memory, ends, tls, _data_dir };
         if workers {
-            if !settings.accept_only {
-                app.start_pools().await?;
-            }
-            app.start_regular_work(&clock);
-            steady::watch(&app.stop, &clock, &settings, &app.store, &app.parts.objects);
+            app.start_work(&settings).await?;
         }
         app.health.ready();
         Ok(app)
     }
 
-    async fn start_pools(&self) -> Result<(), StartError> {
+    async fn start_work(&self, settings: &Settings) -> Result<(), StartError> {
+        let Ends { stop, clock, .. } = &self.ends;
+        if !settings.accept_only {
+            self.start_pools(stop).await?;
+        }
+        self.start_regular_work(stop, clock);
+        steady::watch(stop, clock, settings, &self.store, &self.parts.objects);
+        tick(stop, clock, "health", HEALTH_EVERY, self.health.clone(), async |health| {
+            health.look().await;
+            Ok::<_, store::Error>(())
+        });
+        Ok(())
+    }
+
+    async fn start_pools(&self, stop: &Stop) -> Result<(), StartError> {
         for pool in &self.parts.pools {
             match pool.recover().await {
-                // What was kept back has been let go.
-                Err(store::Error::Full) => pool.recover().await?,
+                // What was kept back has been let go. Where nothing was, these claims end by themselves.
+                Err(store::Error::Full) => match pool.recover().await {
+                    Err(store::Error::Full) => 0,
+                    recovered => recovered?,
+                },
                 recovered => recovered?,
             };
-            self.stop.spawn(pool.name(), pool.clone().run(self.stop.clone()));
+            stop.spawn(pool.name(), pool.clone().run(stop.clone()));
         }
         Ok(())
     }
 
-    fn start_regular_work(&self, clock: &Clock) {
-        let (stop, services) = (&self.stop, self.parts.services.clone());
+    fn start_regular_work(&self, stop: &Stop, clock: &Clock) {
+        let services = self.parts.services.clone();
         tick(stop, clock, "move tasks", MOVES_EVERY, services.queues.clone(), async |queues| queues.move_round().await);
         tick(stop, clock, "purges", PURGES_EVERY, services.queues.clone(), async |queues| queues.purge_round().await);
         tick(stop, clock, "expired messages", SWEEP_EVERY, services.queues, async |queues| {
@@ -275,6 +295,16 @@ impl App {
         self.tls.refresh()
     }
 
+    /// When the certificate in use ends, where that can be read.
+    pub fn certificate_until(&self) -> Option<Timestamp> {
+        self.tls.valid_until()
+    }
+
+    /// Whether it takes work.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// The memory that the listeners share.
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -300,12 +330,38 @@ impl App {
         Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed + imported)
     }
 
-    /// Stops: nothing new begins, what is in flight has a grace period, and what is then still held is released.
+    /// Stops: health says so, for as long as the settings want before anything else happens (`drain`). Then nothing new begins,
+    /// what is in flight has a grace period, and what is then still held is released.
     pub async fn stop(self) {
+        let Ends { stop, last, drain, clock } = &self.ends;
         self.health.stopping();
+        if !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "health says that the server stops; it takes work until then");
+            clock.sleep(*drain).await;
+        }
         self.parts.services.queues.end_waiting();
-        self.stop.finish(GRACE).await;
+        stop.finish(GRACE).await;
+        last.finish(Duration::ZERO).await;
     }
+}
+
+/// The data directory and the store, before anything is written.
+async fn open(settings: &Settings, clock: &Clock) -> Result<(DataDir, Store), StartError> {
+    let database = steady::sqlite_file(settings).map_err(StartError::Settings)?;
+    let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
+        .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
+    steady::check_files(settings);
+    if let Some(database) = &database {
+        steady::make_way(database);
+    }
+    let store = open_store(settings, clock.clone()).await?;
+    // Where the disk is full now, what is kept back is let go.
+    steady::keep_room(settings, &store);
+    Ok((data_dir, store))
+}
+
+async fn bind(address: SocketAddr, name: &'static str) -> Result<http::Listener, StartError> {
+    http::Listener::bind(address).await.map_err(|error| StartError::Listen(address, name, error))
 }
 
 /// Where links lead to if no setting says: here. An address that stands for all of them leads nowhere.

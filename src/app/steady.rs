@@ -1,6 +1,6 @@
 //! What keeps a server steady beside its work: room on the disk, other nodes that would look for objects elsewhere, files that
 //! others can read.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,6 +28,15 @@ pub(super) fn sqlite_file(settings: &Settings) -> Result<Option<PathBuf>, String
     })
 }
 
+/// Lets go what was kept back, where the disk is so full that the database could not be opened.
+pub(super) fn make_way(database: &Path) {
+    match Store::make_way(database) {
+        Ok(false) => {}
+        Ok(true) => tracing::error!("the disk is full: what was kept back is let go (disk-reserve)"),
+        Err(error) => tracing::warn!(%error, "cannot see how much room the disk has"),
+    }
+}
+
 /// Keeps room back for the day when the disk is full.
 pub(super) fn keep_room(settings: &Settings, store: &Store) {
     if let Ok(Some(path)) = sqlite_file(settings)
@@ -52,14 +61,7 @@ pub(super) fn check_files(settings: &Settings) {
 
 /// Looks at a full disk again where nobody writes, and at who else uses the database.
 pub(super) fn watch(stop: &Stop, clock: &Clock, settings: &Settings, store: &Store, objects: &Objects) {
-    tick(stop, clock, "disk", DISK_EVERY, store.clone(), async |store| {
-        if !store.has_room() {
-            // Whoever writes sees what room there is; on PostgreSQL, whose disk is not ours to look at, the next one tries.
-            let _ = store.check_room();
-            store.write(|_| Box::pin(async { Ok::<_, Error>(()) })).await?;
-        }
-        Ok::<_, Error>(())
-    });
+    tick(stop, clock, "disk", DISK_EVERY, store.clone(), async |store| store.try_room().await);
     let apart = store.is_shared() && objects.are_folders() && !settings.objects.objects_shared.unwrap_or(false);
     if !apart {
         return;

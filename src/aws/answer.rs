@@ -14,6 +14,7 @@ use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
 use crate::mail::sending::idempotency::KEY_MAX;
 use crate::queues::TRACE_HEADER_MAX;
+use crate::store;
 
 /// A reply, and what the log says about its request.
 #[derive(Debug)]
@@ -102,6 +103,9 @@ async fn admit(
         services.compute.run(whose, 0, move |_| find(&asked)).await.map_err(Failure::not_done)??
     };
     answer.operation = Some(operation.name);
+    if operation.adds() && !services.queues.has_room() {
+        return Err(Failure::new(ErrorShape::unavailable(), store::Error::Full.to_string()));
+    }
     let trace = request.header("x-amzn-trace-id");
     let caller = Caller {
         account: identity.account,

@@ -1,7 +1,7 @@
 //! What a service's error is on the wire: one row per error, from which each protocol picks its columns.
-use crate::workers::NotDone;
-
 use crate::base::memory::Full;
+use crate::store;
+use crate::workers::NotDone;
 
 /// Whose fault an error is, as AWS writes it in `<Type>` and after the code in `x-amzn-query-error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,16 @@ impl ErrorShape {
     /// What can be done later and not now, as AWS's services say it.
     pub const fn unavailable() -> Self {
         Self::receiver("ServiceUnavailable", 503)
+    }
+
+    /// A failure of the store: what passes can be done later, and says more only where that is the caller's business too; all
+    /// else is `internal`.
+    pub fn of_store(error: &store::Error, internal: Self) -> Self {
+        match error {
+            store::Error::Full => Self::unavailable(),
+            error if error.is_passing() => Self { internal: true, ..Self::unavailable() },
+            _ => internal,
+        }
     }
 
     /// The same error with another code and status on Query.

@@ -30,6 +30,28 @@ pub struct Operation {
     pub run: Run,
 }
 
+/// What the names of operations begin with that make something new of its own, beside mail and messages.
+const MAKES: [&str; 5] = ["Create", "Clone", "Verify", "Tag", "Subscribe"];
+/// Others that add what may be large.
+const ADDS: [&str; 8] = [
+    "AddPermission",
+    "PutIdentityPolicy",
+    "PutSuppressedDestination",
+    "UpdateCustomVerificationEmailTemplate",
+    "UpdateEmailIdentityPolicy",
+    "UpdateEmailTemplate",
+    "UpdateReceiptRule",
+    "UpdateTemplate",
+];
+
+impl Operation {
+    /// Whether it adds to the settings of an account. On a full disk such an operation is refused: what was kept back for that day
+    /// is for receives and deletes. Sends see to it themselves.
+    pub fn adds(&self) -> bool {
+        MAKES.iter().any(|verb| self.name.starts_with(verb)) || ADDS.contains(&self.name)
+    }
+}
+
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation").field("name", &self.name).field("routes", &self.routes).finish_non_exhaustive()

@@ -71,6 +71,11 @@ impl Regions {
         AWS.binary_search(&name).is_ok() || self.0.iter().any(|own| own.as_str() == name)
     }
 
+    /// All of them, by name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        AWS.into_iter().chain(self.0.iter().map(Region::as_str))
+    }
+
     /// The region of this name, if there is one.
     pub fn find(&self, name: &str) -> Option<Region> {
         if self.know(name) { name.parse().ok() } else { None }
@@ -87,6 +92,7 @@ mod tests {
         let own = Regions::with(&["home-1".parse().expect("a region")]);
         for name in AWS.iter().chain(&["home-1"]) {
             assert_eq!(own.find(name).map(String::from).as_deref(), Some(*name));
+            assert!(own.names().any(|known| known == *name));
         }
         for name in ["", "us-east-9", "us-east-1 ", "US-EAST-1", "aws-global"] {
             assert_eq!(own.find(name), None, "{name}");

@@ -1,5 +1,6 @@
 //! Settings of the listeners together: how much memory and how many places there are, and the operator's own listener.
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::config::octets::{Octets, of_machine};
 use crate::config::smtp::within;
@@ -24,6 +25,8 @@ pub struct Doors {
     pub smtp_sessions: usize,
     /// Where health and metrics have a listener of their own.
     pub admin: Option<SocketAddr>,
+    /// How long health says that the server stops before it does.
+    pub drain: Duration,
 }
 
 impl Doors {
@@ -53,6 +56,13 @@ impl Doors {
             http_connections_per_peer: per_peer,
             smtp_sessions: within("smtp-sessions", given.smtp_sessions, 1_000, 4..=100_000, handles)?,
             admin: given.admin.and_then(Listen::address),
+            drain: Duration::from_secs(within(
+                "drain",
+                given.drain,
+                0,
+                0..=3_600,
+                "a load balancer looks every few seconds",
+            )?),
         })
     }
 }
@@ -83,6 +93,7 @@ mod tests {
                 Given { http_connections_per_peer: Some(5_000), ..none() },
                 "http-connections-per-peer 5000 is not from 1 to 4096: http-connections is what all",
             ),
+            (Given { drain: Some(3_601), ..none() }, "drain 3601 is not from 0 to 3600: a load balancer looks"),
             (Given { smtp_sessions: Some(0), ..none() }, "smtp-sessions 0 is not from 4 to 100000"),
         ] {
             let problem = Doors::resolve(&given).expect_err("out of its limits");

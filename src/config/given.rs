@@ -9,7 +9,8 @@ use serde::Deserialize;
 use crate::base::{Domain, Region, Secret};
 use crate::config::address;
 use crate::config::{
-    DevGiven, Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Listen, Objects, Octets, Problem, Streams,
+    DevGiven, Encryption, EventBuses, FeedbackGiven, Functions, Gateways, Listen, Mode, Objects, Octets, Problem,
+    Streams,
 };
 
 /// Every setting, each as a flag, as an environment variable, and as a key of the file given by `--config` (same
@@ -38,12 +39,17 @@ pub struct Given {
     #[arg(long, value_name = "ADDR", env = "POSTRIDER_ADMIN")]
     pub admin: Option<Listen>,
 
+    /// Seconds for which a stop lets health answer 503 before anything closes, so that a load balancer looks elsewhere, 0 to 3600
+    /// [default: 0]
+    #[arg(long, value_name = "SECONDS", env = "POSTRIDER_DRAIN")]
+    pub drain: Option<u64>,
+
     /// Directory for the database, received objects and keys [default: ./data]
     #[arg(long, value_name = "DIR", env = "POSTRIDER_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// sqlite:PATH or postgres://… [default: a SQLite file in the data directory]
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    /// sqlite:PATH or postgres://… [default: a SQLite file in the data directory; serve and admin: what DATABASE_URL says]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
     /// MiB of the disk that are kept back beside a SQLite database, 0 to 65536; on a full disk they are let go, so that what is
@@ -234,6 +240,19 @@ pub struct Given {
     pub dev: DevGiven,
 }
 
+/// What named the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseFrom {
+    /// A flag, the environment, or the file.
+    Setting,
+    /// Nothing: it is the file in the data directory.
+    Default,
+    /// The variable `DATABASE_URL`.
+    Bare,
+    /// Nothing, since `DATABASE_URL` is not looked at in `dev`.
+    DefaultNotBare,
+}
+
 /// Takes each field from the second where the first has none.
 macro_rules! fill_up {
     ($first:ident, $second:ident: $($field:ident),* $(,)?) => { $($first.$field = $first.$field.or($second.$field);)* };
@@ -256,6 +275,20 @@ impl Given {
         secrets.iter().any(|secret| secret.is_some()) || in_url(&self.database_url) || in_url(&self.delivery)
     }
 
+    /// Takes the database that the variable `DATABASE_URL` names, where nothing else names one. Many programs share it, so it counts
+    /// for `serve` only. Call after [`Given::or_from_file`].
+    pub fn or_bare_database(mut self, mode: Mode, bare: Option<String>) -> (Self, DatabaseFrom) {
+        if self.database_url.is_some() {
+            return (self, DatabaseFrom::Setting);
+        }
+        let Some(bare) = bare.filter(|url| !url.is_empty()) else { return (self, DatabaseFrom::Default) };
+        if mode == Mode::Dev {
+            return (self, DatabaseFrom::DefaultNotBare);
+        }
+        self.database_url = Some(bare);
+        (self, DatabaseFrom::Bare)
+    }
+
     /// Fills what is not given from the file.
     ///
     /// # Errors
@@ -268,7 +301,7 @@ impl Given {
         if flags.master_key.is_some() || flags.master_key_file.is_some() {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
         }
-        fill_up!(self, file: http, smtp, submission, submissions, admin, memory_budget, http_connections,
+        fill_up!(self, file: http, smtp, submission, submissions, admin, drain, memory_budget, http_connections,
             http_connections_per_peer, smtp_sessions, data_dir, database_url, delivery, dns, webhook_allow,
             disk_reserve, regions, queues_per_account, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,

@@ -18,7 +18,7 @@ pub use dev::{Dev, DevGiven};
 pub use doors::Doors;
 pub use encryption::{Encryption, KmsKey, KmsState};
 pub use feedback::{Feedback, FeedbackGiven};
-pub use given::Given;
+pub use given::{DatabaseFrom, Given};
 pub use objects::{ObjectStoreKind, Objects};
 pub use octets::Octets;
 pub use outlets::{EventBuses, Functions, Gateways, Streams};

@@ -2,16 +2,20 @@
 //! under `/_aws/ses`. Never as HTML: what a mail holds must not run in a browser.
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::base::Clock;
+use crate::base::memory::Charge;
+use crate::base::{Clock, Memory};
+use crate::http::listener::Peer;
+use crate::http::room::{self, NoRoom};
 use crate::mail::message::Mailbox;
 use crate::mail::message::parse::{self, HeaderField};
 use crate::mail::message::parts::{self, Attached, Text};
@@ -33,14 +37,37 @@ const MAX_PARSED_SIZE: i64 = 64 * 1024 * 1024;
 /// How many header fields are shown.
 const MAX_FIELDS: usize = 1000;
 
-/// The inbox's routes. Mount them only where mail is captured: whoever reaches them reads all of it.
-pub fn routes(store: Store, clock: Clock) -> Router {
+/// How many times a mail is in memory while it is shown: as it is stored, put together, as its parts, and in JSON.
+const COPIES: u64 = 8;
+/// How many times while it is given as it is.
+const RAW_COPIES: u64 = 3;
+
+/// What the pages need.
+#[derive(Clone)]
+struct Inbox {
+    store: Store,
+    memory: Memory,
+    clock: Clock,
+}
+
+type Asker = Option<Extension<Peer>>;
+
+impl Inbox {
+    fn room(&self, peer: &Asker, octets: i64, copies: u64) -> Result<Charge, Refusal> {
+        let octets = u64::try_from(octets).unwrap_or(0).saturating_mul(copies);
+        Ok(room::take(&self.memory, peer.as_ref().map(|Extension(peer)| peer), octets)?)
+    }
+}
+
+/// The inbox's routes. Mount them only where mail is captured: whoever reaches them reads all of it. What they show takes its
+/// room of `memory`.
+pub fn routes(store: Store, memory: Memory, clock: Clock) -> Router {
     Router::new()
-        .route("/_postrider/inbox", get(async move |store, page| list(store, page, clock.clone()).await).delete(clear))
+        .route("/_postrider/inbox", get(list).delete(clear))
         .route("/_postrider/inbox/{id}", get(show))
         .route("/_postrider/inbox/{id}/raw", get(raw))
         .route("/_aws/ses", get(localstack).delete(clear))
-        .with_state(store)
+        .with_state(Inbox { store, memory, clock })
 }
 
 /// `?limit=100&before=ID`: the mails before (older than) that one. `to=ADDRESS`: to this recipient alone. `wait=SECONDS`: the
@@ -58,7 +85,14 @@ enum Refusal {
     NotFound,
     BadLimit,
     BadWait,
+    NoRoom(NoRoom),
     Internal,
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(full: NoRoom) -> Self {
+        Self::NoRoom(full)
+    }
 }
 
 impl From<store::Error> for Refusal {
@@ -73,6 +107,7 @@ impl IntoResponse for Refusal {
         let (status, text) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "no such mail in the inbox"),
             Self::BadWait => (StatusCode::BAD_REQUEST, "wait must be a number of seconds from 0 to 60"),
+            Self::NoRoom(full) => return full.into_response(),
             Self::BadLimit => (StatusCode::BAD_REQUEST, "limit must be a number from 1 to 1000"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "the inbox cannot be read"),
         };
@@ -82,6 +117,12 @@ impl IntoResponse for Refusal {
 
 fn answer(value: &Value) -> Response {
     no_sniff(([(CONTENT_TYPE, "application/json")], value.to_string()))
+}
+
+/// A page that took this room while it was made.
+fn answer_with(value: &Value, charge: Charge) -> Response {
+    let body = room::send(value.to_string().into_bytes(), charge);
+    no_sniff(([(CONTENT_TYPE, "application/json")], body))
 }
 
 fn no_sniff(body: impl IntoResponse) -> Response {
@@ -113,7 +154,7 @@ fn summary(c: &Captured) -> Value {
     })
 }
 
-async fn list(State(store): State<Store>, Query(page): Query<Page>, clock: Clock) -> Result<Response, Refusal> {
+async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Query(page): Query<Page>) -> Result<Response, Refusal> {
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Refusal::BadLimit);
@@ -154,26 +195,23 @@ async fn read(store: &Store, before: Option<&str>, to: Option<String>, limit: i6
         .await
 }
 
-async fn clear(State(store): State<Store>) -> Result<Response, Refusal> {
+async fn clear(State(Inbox { store, .. }): State<Inbox>) -> Result<Response, Refusal> {
     let removed = store.write(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::clear(tx).await?) })).await?;
     Ok(answer(&json!({ "deleted": removed })))
 }
 
-async fn load(store: &Store, id: &str) -> Result<(Captured, Vec<u8>), Refusal> {
+/// A mail, read once there is room for so many copies of it.
+async fn load(inbox: &Inbox, peer: &Asker, id: &str, copies: u64) -> Result<(Captured, Vec<u8>, Charge), Refusal> {
     let (mail, n) = read_id(id);
-    let found = store
-        .read(move |tx| {
-            Box::pin(async move {
-                let row = captured::find(tx, &mail, n).await?;
-                Ok::<_, Refusal>(row.zip(captured::content(tx, &mail, n).await?))
-            })
-        })
-        .await?;
-    found.ok_or(Refusal::NotFound)
+    let mut reader = inbox.store.reader().await?;
+    let row = captured::find(&mut reader, &mail, n).await?.ok_or(Refusal::NotFound)?;
+    let charge = inbox.room(peer, row.size, copies)?;
+    let content = captured::content(&mut reader, &mail, n).await?.ok_or(Refusal::NotFound)?;
+    Ok((row, content, charge))
 }
 
-async fn show(State(store): State<Store>, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let (row, content) = load(&store, &id).await?;
+async fn show(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let (row, content, charge) = load(&inbox, &peer, &id, COPIES).await?;
     let mut value = summary(&row);
     let parts = parts::read_up_to(&content, content.len().saturating_mul(3));
     if let Some(value) = value.as_object_mut() {
@@ -182,13 +220,14 @@ async fn show(State(store): State<Store>, Path(id): Path<String>) -> Result<Resp
         value.insert("html".to_owned(), text(parts.html));
         value.insert("attachments".to_owned(), parts.attachments.iter().map(attachment).collect());
     }
-    Ok(answer(&value))
+    Ok(answer_with(&value, charge))
 }
 
-async fn raw(State(store): State<Store>, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let (_, content) = load(&store, &id).await?;
+async fn raw(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let (_, content, charge) = load(&inbox, &peer, &id, RAW_COPIES).await?;
     let headers = [(CONTENT_TYPE, "message/rfc822"), (CONTENT_DISPOSITION, "attachment; filename=\"mail.eml\"")];
-    Ok(no_sniff((headers, content)))
+    let body: Body = room::send(content, charge);
+    Ok(no_sniff((headers, body)))
 }
 
 /// The fields in their order, unfolded, encoded words as they are.
@@ -219,7 +258,12 @@ struct Filter {
     email: Option<String>,
 }
 
-async fn localstack(State(store): State<Store>, Query(filter): Query<Filter>) -> Result<Response, Refusal> {
+async fn localstack(
+    State(inbox): State<Inbox>,
+    peer: Asker,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Refusal> {
+    let store = &inbox.store;
     let rows = store
         .read(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::page(tx, i64::MAX, None, MAX_PARSED).await?) }))
         .await?;
@@ -242,15 +286,17 @@ async fn localstack(State(store): State<Store>, Query(filter): Query<Filter>) ->
         filter.id.as_ref().is_none_or(|id| *id == c.mail_id)
             && filter.email.as_ref().is_none_or(|email| email.eq_ignore_ascii_case(&c.source))
     };
+    mails.retain(|(first, _)| wanted(first));
+    let charge = inbox.room(&peer, mails.iter().map(|(first, _)| first.size).sum(), COPIES)?;
     let mut messages = Vec::new();
-    for (first, recipients) in mails.iter().filter(|(first, _)| wanted(first)) {
+    for (first, recipients) in &mails {
         let (mail, n) = (first.mail_id.clone(), first.n);
         let content = store
             .read(move |tx| Box::pin(async move { Ok::<_, Refusal>(captured::content(tx, &mail, n).await?) }))
             .await?;
         messages.push(localstack_message(first, recipients, &content.unwrap_or_default()));
     }
-    Ok(answer(&json!({ "messages": messages })))
+    Ok(answer_with(&json!({ "messages": messages }), charge))
 }
 
 fn localstack_message(c: &Captured, recipients: &[String], content: &[u8]) -> Value {

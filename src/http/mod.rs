@@ -16,6 +16,7 @@ mod meters;
 mod metrics;
 mod page;
 pub mod peek;
+mod room;
 mod routes;
 mod stalled;
 pub mod subscriptions;

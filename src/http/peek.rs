@@ -1,23 +1,29 @@
 //! `GET /_aws/sqs/messages?QueueUrl=…`: what waits in a queue, as LocalStack shows it in JSON, for a developer's machine.
 //! Nobody signs here, so it is mounted in `dev` only.
-use axum::Router;
 use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::base::Region;
-use crate::http::routes;
+use crate::base::{Memory, Region};
+use crate::http::listener::Peer;
+use crate::http::{room, routes};
 use crate::queues::message_attributes::{AttributeValue, body_md5};
 use crate::queues::{Error, Queues, Received, Scope};
 
 /// How many messages are shown at the most.
 const SHOWN_MAX: u32 = 1_000;
+/// And how many octets of them, unless the first has more.
+const OCTETS_MAX: u64 = 8 * 1024 * 1024;
+/// How many times a message is in memory while it is shown.
+const COPIES: u64 = 8;
 
-/// The page. Mount it only where anybody may read every queue.
-pub fn routes(queues: Queues) -> Router {
-    Router::new().route("/_aws/sqs/messages", get(messages)).with_state(queues)
+/// The page. Mount it only where anybody may read every queue. What it shows takes its room of `memory`.
+pub fn routes(queues: Queues, memory: Memory) -> Router {
+    Router::new().route("/_aws/sqs/messages", get(messages)).with_state((queues, memory))
 }
 
 #[derive(Deserialize)]
@@ -26,15 +32,25 @@ struct Asked {
     queue_url: String,
 }
 
-async fn messages(State(queues): State<Queues>, Query(asked): Query<Asked>) -> Response {
+async fn messages(
+    State((queues, memory)): State<(Queues, Memory)>,
+    peer: Option<Extension<Peer>>,
+    Query(asked): Query<Asked>,
+) -> Response {
     let Some((scope, name)) = find(&asked.queue_url) else {
         return routes::json(400, &json!({ "error": "QueueUrl must end with ACCOUNT/NAME" }));
     };
-    match queues.peek(&scope, &name, SHOWN_MAX).await {
+    let octets = OCTETS_MAX.min(memory.total() / 4 / COPIES);
+    let charge = match room::take(&memory, peer.as_ref().map(|Extension(peer)| peer), octets * COPIES) {
+        Ok(charge) => charge,
+        Err(full) => return full.into_response(),
+    };
+    match queues.peek(&scope, &name, (SHOWN_MAX, octets)).await {
         Ok(messages) => {
             let shown: Vec<Value> = messages.iter().map(show).collect();
             let result = json!({ "ReceiveMessageResult": { "Message": shown } });
-            routes::json(200, &json!({ "ReceiveMessageResponse": result }))
+            let page = json!({ "ReceiveMessageResponse": result }).to_string();
+            ([(CONTENT_TYPE, "application/json")], room::send(page.into_bytes(), charge)).into_response()
         }
         Err(Error::QueueMissing(name)) => routes::json(404, &json!({ "error": format!("no queue {name}") })),
         Err(error) => {

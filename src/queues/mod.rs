@@ -101,6 +101,11 @@ impl Queues {
         Self { names_free_at_once: free, ..self }
     }
 
+    /// Whether the store's disk has room for what is new.
+    pub fn has_room(&self) -> bool {
+        self.store.has_room()
+    }
+
     /// Ends all waiting for messages, and lets nobody wait from now on: the server stops.
     pub fn end_waiting(&self) {
         self.closing.cancel();

@@ -10,10 +10,10 @@ impl Queues {
     ///
     /// # Errors
     /// [`Error::QueueMissing`].
-    pub async fn peek(&self, scope: &Scope, name: &str, limit: u32) -> Result<Vec<Received>, Error> {
+    pub async fn peek(&self, scope: &Scope, name: &str, (limit, octets): (u32, u64)) -> Result<Vec<Received>, Error> {
         let tx = &mut self.store.reader().await?;
         let queue = find(tx, scope, name).await?;
-        let messages = messages::peek(tx, queue.id, limit).await?;
+        let messages = messages::peek(tx, queue.id, limit, octets).await?;
         sealing::readable(messages.into_iter().map(|message| received(self.store.vault(), queue.id, message)))
     }
 }

@@ -73,7 +73,6 @@ impl Queues {
     }
 
     async fn add(&self, queue: Arc<Queue>, outgoing: Vec<Outgoing>) -> Result<Answers, Error> {
-        // What is in groups goes in by a closure, which nothing holds back on a full disk.
         self.store.check_room()?;
         let grouped = outgoing.iter().any(|message| message.group_id.is_some());
         if grouped {

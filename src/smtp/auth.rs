@@ -5,42 +5,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::base::{AccountId, Region, Secret};
-
-/// The regions that an SMTP password may have been made for: those in which SES has an SMTP endpoint
-/// (AWS: "Amazon SES endpoints and quotas"). An SMTP password holds for one region only, and names it that way.
-const REGIONS: &[&str] = &[
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-    "af-south-1",
-    "ap-east-1",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-5",
-    "ca-central-1",
-    "ca-west-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "sa-east-1",
-    "us-gov-east-1",
-    "us-gov-west-1",
-];
+use crate::base::{AccountId, Region, Regions, Secret};
 
 /// What a client claims.
 #[derive(Debug, Clone)]
@@ -73,9 +38,9 @@ pub struct KeyHolder {
     pub secret: Option<Secret>,
 }
 
-/// Decides on a claim. `home` is the region of who has no password to name one, and one more that passwords may name.
-/// Takes the same time for an unknown key as for a wrong password, whatever the region.
-pub fn judge(login: &Login, holder: Option<KeyHolder>, home: &Region) -> Option<Principal> {
+/// Decides on a claim. `home` is the region of who has no password to name one; a password holds for one of `regions` and names it
+/// that way. Takes the same time for an unknown key as for a wrong password, whatever the region.
+pub fn judge(login: &Login, holder: Option<KeyHolder>, home: &Region, regions: &Regions) -> Option<Principal> {
     let known = holder.is_some();
     let holder = holder.unwrap_or_else(|| KeyHolder {
         account: AccountId::development(),
@@ -83,7 +48,7 @@ pub fn judge(login: &Login, holder: Option<KeyHolder>, home: &Region) -> Option<
         secret: Some(Secret::new("no such key")),
     });
     let region = match &holder.secret {
-        Some(secret) => region_of(&login.password, secret, home),
+        Some(secret) => region_of(&login.password, secret, regions),
         None => Some(home.clone()),
     };
     let region = region.filter(|_| known)?;
@@ -91,9 +56,9 @@ pub fn judge(login: &Login, holder: Option<KeyHolder>, home: &Region) -> Option<
 }
 
 /// The region for which `password` is the SMTP password of `secret`. All regions are tried, found or not.
-fn region_of(password: &Secret, secret: &Secret, home: &Region) -> Option<Region> {
+fn region_of(password: &Secret, secret: &Secret, regions: &Regions) -> Option<Region> {
     let (mut found, mut at) = (Choice::from(0), 0_u32);
-    for (n, region) in std::iter::once(home.as_str()).chain(REGIONS.iter().copied()).enumerate() {
+    for (n, region) in regions.names().enumerate() {
         let right = smtp_password(secret, region).reveal().as_bytes().ct_eq(password.reveal().as_bytes());
         at.conditional_assign(&u32::try_from(n).unwrap_or(0), right & !found);
         found |= right;
@@ -101,10 +66,7 @@ fn region_of(password: &Secret, secret: &Secret, home: &Region) -> Option<Region
     if !bool::from(found) {
         return None;
     }
-    match usize::try_from(at).ok()?.checked_sub(1) {
-        None => Some(home.clone()),
-        Some(n) => REGIONS.get(n)?.parse().ok(),
-    }
+    regions.names().nth(usize::try_from(at).ok()?)?.parse().ok()
 }
 
 /// SES's SMTP password for a secret access key (AWS: "Obtaining Amazon SES SMTP credentials", version 4).
@@ -150,8 +112,8 @@ mod tests {
 
     fn judged(password: &str, holder: Option<KeyHolder>) -> Option<String> {
         let login = Login { user: "AKIAIOSFODNN7EXAMPLE".to_owned(), password: Secret::new(password) };
-        let home = "home-1".parse().expect("a region");
-        judge(&login, holder, &home).map(|p| p.region.to_string())
+        let home: Region = "home-1".parse().expect("a region");
+        judge(&login, holder, &home, &Regions::with(std::slice::from_ref(&home))).map(|p| p.region.to_string())
     }
 
     fn holder(secret: Option<&str>) -> Option<KeyHolder> {
@@ -169,6 +131,10 @@ mod tests {
         let home = smtp_password(&secret, "home-1");
         assert_eq!(judged(home.reveal(), holder(Some(SECRET))).as_deref(), Some("home-1"));
         assert_eq!(judged("anything", holder(None)).as_deref(), Some("home-1"));
+        for (region, good) in [("mx-central-1", true), ("home-2", false)] {
+            let password = smtp_password(&secret, region);
+            assert_eq!(judged(password.reveal(), holder(Some(SECRET))).is_some(), good, "{region}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod session;
 pub mod tls;
 pub mod trace;
 pub mod upstream;
+mod validity;
 
 pub use auth::{KeyHolder, Login, Principal};
 pub use catcher::Catcher;

@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 
 use crate::access::{Access, Trust};
-use crate::base::{EmailAddress, Region};
+use crate::base::{EmailAddress, Region, Regions};
 use crate::mail::message;
 use crate::mail::receiving::{self, Client, InboundMail, Receiving, Route, Routed};
 use crate::mail::sending::{Grants, SendError, Sending, Submission};
@@ -18,12 +18,19 @@ pub struct PostOffice {
     sending: Sending,
     access: Access,
     home: Region,
+    regions: Regions,
 }
 
 impl PostOffice {
     /// A counter in front of these. `home` is the region of who logs in without a password that names one.
     pub fn new(receiving: Receiving, sending: Sending, access: Access, home: Region) -> Self {
-        Self { receiving, sending, access, home }
+        Self { receiving, sending, access, home, regions: Regions::default() }
+    }
+
+    /// The same, where SMTP passwords hold for these regions.
+    #[must_use]
+    pub fn with_regions(self, regions: Regions) -> Self {
+        Self { regions, ..self }
     }
 }
 
@@ -48,7 +55,7 @@ impl Upstream for PostOffice {
                 key.map(|key| KeyHolder { account: key.account.clone(), caller, secret: Some(key.secret.clone()) })
             }
         };
-        Ok(auth::judge(login, holder, &self.home))
+        Ok(auth::judge(login, holder, &self.home, &self.regions))
     }
 
     async fn receive(&self, mail: InboundMessage<Route>) -> Result<String, Refusal> {

@@ -11,6 +11,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
+use crate::base::Timestamp;
+use crate::smtp::validity;
+
 /// The name of our own certificate and its key in the data directory: one file, so that they cannot part.
 const OWN_FILE: &str = "smtp-tls.pem";
 
@@ -82,6 +85,12 @@ impl Tls {
         let fresh = read(&self.certificate, &self.key)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
+    }
+
+    /// When the certificate that is in the file now ends; `None` when that cannot be read.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        let first = CertificateDer::pem_file_iter(&self.certificate).ok()?.next()?.ok()?;
+        validity::end_of(&first)
     }
 
     /// What shakes hands with the next client.

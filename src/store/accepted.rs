@@ -136,7 +136,7 @@ async fn write(tx: &mut Tx, (first, last): (Vec<Statement>, Vec<Statement>), mai
     for (at, job) in jobs() {
         let earliest = opened.entry(job.queue_id).or_default().entry(job.group.clone()).or_insert(at);
         *earliest = (*earliest).min(at);
-        tx.ring(job.queue_id, 1);
+        tx.added(job.queue_id, 1);
     }
     let turns = opened.iter().map(|(queue_id, groups)| groups::open_statement(engine, now, *queue_id, groups));
     let mut turns: Vec<Statement> = turns.collect();

@@ -66,17 +66,32 @@ pub async fn next_visible_at(tx: &mut Tx, queue_id: i64) -> Result<Option<Timest
     row.map_or(Ok(None), |row| row.opt_time("at"))
 }
 
-/// Reads up to `limit` messages of a queue without claiming them, oldest first.
-pub async fn peek(tx: &mut Tx, queue_id: i64, limit: u32) -> Result<Vec<Claimed>, Error> {
-    const COLUMNS: &str = "id, 0 AS receipt, receive_count, receives_before, sent_at, COALESCE(first_received_at, sent_at) AS \
-        first_received_at, message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, \
-        trace_header, body";
-    let sql = format!(
-        "SELECT * FROM (SELECT * FROM (SELECT {COLUMNS} FROM messages WHERE queue_id = $1 AND grouped = 0 \
-         ORDER BY visible_at, id LIMIT $2) AS u UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM messages \
+/// Reads up to `limit` messages of a queue without claiming them, oldest first: as many as have `octets` together, or the first.
+pub async fn peek(tx: &mut Tx, queue_id: i64, limit: u32, octets: u64) -> Result<Vec<Claimed>, Error> {
+    const SIZES: &str = "id, sent_at, LENGTH(body) + COALESCE(LENGTH(attributes), 0) AS octets";
+    let sizes = format!(
+        "SELECT * FROM (SELECT * FROM (SELECT {SIZES} FROM messages WHERE queue_id = $1 AND grouped = 0 \
+         ORDER BY visible_at, id LIMIT $2) AS u UNION ALL SELECT * FROM (SELECT {SIZES} FROM messages \
          WHERE queue_id = $1 AND grouped > 0 ORDER BY sent_at, id LIMIT $2) AS g) AS m ORDER BY sent_at, id LIMIT $2"
     );
-    tx.all(AssertSqlSafe(sql), args![queue_id, limit]).await?.iter().map(Claimed::read).collect()
+    let (mut ids, mut size) = (Vec::new(), 0_u64);
+    for row in tx.all(AssertSqlSafe(sizes), args![queue_id, limit]).await? {
+        size = size.saturating_add(u64::try_from(row.int("octets")?).unwrap_or(0));
+        if !ids.is_empty() && size > octets {
+            break;
+        }
+        ids.push(row.int("id")?.to_string());
+    }
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let sql = format!(
+        "SELECT id, 0 AS receipt, receive_count, receives_before, sent_at, COALESCE(first_received_at, sent_at) AS \
+         first_received_at, message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, \
+         trace_header, body FROM messages WHERE queue_id = $1 AND id IN ({}) ORDER BY sent_at, id",
+        ids.join(", ")
+    );
+    tx.all(AssertSqlSafe(sql), args![queue_id]).await?.iter().map(Claimed::read).collect()
 }
 
 /// Takes up to `limit` of a queue's messages away that are not newer than `before`. Gives how many. With `pass_over`

@@ -31,11 +31,9 @@ impl Store {
         self.change(Waiting::Behind, work).await
     }
 
-    /// Hands in a value of a kind that many callers bring, and returns once its change is durable.
+    /// Hands in a value of a kind that many callers bring, and returns once its change is durable. Where it adds to what is
+    /// stored, the caller asks [`Store::check_room`] first, and once: who is let through to try a full disk is so once.
     pub(super) async fn hand_in<K: Kind>(&self, value: K::Value) -> Result<K::Answer, Error> {
-        if K::GROWS {
-            self.room.check()?;
-        }
         let (reply, answer) = oneshot::channel();
         self.doors.enter(K::waiting(One { value, reply })).await?;
         answer.await.unwrap_or(Err(Error::Closed))

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
-use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_IOERR_SHMSIZE};
 
 /// A failure of the store. The floors above pass it on as their `Internal`; peers never see its text.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -19,6 +19,12 @@ pub enum Error {
     /// The disk is full; the change was not made.
     #[error("the disk is full, nothing new can be taken now")]
     Full,
+    /// The database does not answer; whether the change was made is not known where it answered before.
+    #[error("the database does not answer")]
+    Lost,
+    /// The database belongs to another program; nothing was changed.
+    #[error("{0}")]
+    Foreign(String),
     /// The store is shutting down; the change was not made.
     #[error("the store is closed")]
     Closed,
@@ -43,6 +49,22 @@ impl Error {
             Self::Sqlite(source) => source
                 .sqlite_error()
                 .is_some_and(|e| matches!(e.extended_code, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY)),
+            _ => false,
+        }
+    }
+
+    /// Whether the same may work in a while: the disk is full, or the database does not answer.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Full | Self::Lost => true,
+            Self::Sql(source) => match &**source {
+                sqlx::Error::Io(_) => true,
+                // SQLSTATE: class 08 (connection exception), 57P01 to 57P03 (the server stops, has crashed, starts), and
+                // 53300 (too many connections).
+                source => source.as_database_error().and_then(|e| e.code()).is_some_and(|code| {
+                    code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "53300")
+                }),
+            },
             _ => false,
         }
     }
@@ -79,19 +101,24 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        // SQLSTATE's disk_full, and SQLite's SQLITE_FULL.
-        let full = |code: &str, engine_is_sqlite: bool| if engine_is_sqlite { code == "13" } else { code == "53100" };
+        // SQLSTATE's disk_full; SQLite's SQLITE_FULL and SQLITE_IOERR_SHMSIZE, which is what opening needs room for.
+        let full = |code: &str, sqlite: bool| if sqlite { matches!(code, "13" | "4874") } else { code == "53100" };
         let is_full = source.as_database_error().is_some_and(|e| {
             let sqlite = e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
             e.code().is_some_and(|code| full(&code, sqlite))
         });
-        if is_full { Self::Full } else { Self::Sql(Arc::new(source)) }
+        match source {
+            _ if is_full => Self::Full,
+            sqlx::Error::PoolTimedOut => Self::Lost,
+            source => Self::Sql(Arc::new(source)),
+        }
     }
 }
 
 impl From<rusqlite::Error> for Error {
     fn from(source: rusqlite::Error) -> Self {
-        if source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        let no_room = source.sqlite_error().is_some_and(|e| e.extended_code == SQLITE_IOERR_SHMSIZE);
+        if no_room || source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
             Self::Full
         } else {
             Self::Sqlite(Arc::new(source))

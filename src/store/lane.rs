@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use sqlx::{Postgres, Sqlite};
+use sqlx::Sqlite;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::DropGuard;
 
@@ -19,6 +19,7 @@ use crate::store::hints::Hints;
 use crate::store::jobs::{Job, Waiting, jobs};
 use crate::store::open::SqliteFile;
 use crate::store::room::Room;
+use crate::store::server::Server;
 use crate::store::tx::Connection;
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
@@ -37,7 +38,7 @@ pub(super) enum Pool {
     Writer(SqliteFile),
     /// SQLite, for reading.
     Sqlite(sqlx::Pool<Sqlite>),
-    Postgres(sqlx::Pool<Postgres>),
+    Postgres(Server),
 }
 
 impl Pool {
@@ -53,7 +54,7 @@ impl Pool {
         Ok(match self {
             Self::Writer(file) => Connection::Writer(Box::new(file.writer()?)),
             Self::Sqlite(pool) => Connection::Sqlite(Box::pin(pool.acquire()).await?),
-            Self::Postgres(pool) => Connection::Postgres(Box::pin(pool.acquire()).await?),
+            Self::Postgres(server) => Connection::Postgres(server.connection().await?),
         })
     }
 }
@@ -156,7 +157,7 @@ impl Lane {
         let tx = self.begin(kept).await.inspect_err(|error| self.room.failed(error, "cannot begin a transaction"))?;
         match run_batch(tx, batch, &self.room).await {
             Ok(done) => {
-                self.ring_all(tx);
+                self.committed(tx);
                 Ok(done)
             }
             Err(error) => {
@@ -182,7 +183,7 @@ impl Lane {
         let (_, failure) = run_job(tx, job).await;
         match failure {
             None => {
-                self.ring_all(tx);
+                self.committed(tx);
                 Ok(vec![true])
             }
             Some(error) if error.is_of_values() || error.is_stale_statement() => Ok(vec![false]),
@@ -199,7 +200,11 @@ impl Lane {
         }
     }
 
-    fn ring_all(&self, tx: &mut Tx) {
+    /// What follows from a commit.
+    fn committed(&self, tx: &mut Tx) {
+        if std::mem::take(&mut tx.grew) {
+            self.room.grew();
+        }
         for (queue_id, messages) in std::mem::take(&mut tx.rings) {
             self.ring(queue_id, messages);
         }
@@ -302,6 +307,8 @@ async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Res
                 room.failed(&error, "");
             }
             tx.rollback().await?;
+            tx.rings.clear();
+            tx.grew = false;
             return Ok(false);
         }
     }
@@ -312,7 +319,7 @@ async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Res
 /// Runs one job. `false` when it must be undone: it says so itself, a statement of it failed (then it cannot say that all
 /// is well), or it panicked, which must cost this job alone and not the lane. Gives the failure of the statement too.
 async fn run_job(tx: &mut Tx, job: &mut Box<dyn Job>) -> (bool, Option<Error>) {
-    let rings = tx.rings.len();
+    let (rings, grew) = (tx.rings.len(), tx.grew);
     let mut keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a change panicked");
         tx.close_on_drop();
@@ -326,6 +333,7 @@ async fn run_job(tx: &mut Tx, job: &mut Box<dyn Job>) -> (bool, Option<Error>) {
     }
     if !keep {
         tx.rings.truncate(rings);
+        tx.grew = grew;
     }
     (keep, failure)
 }

@@ -47,7 +47,7 @@ impl Kind for Inserts {
                 insert(tx, now, some).await?;
             }
             for value in values {
-                tx.ring(value.queue_id, value.messages.len());
+                tx.added(value.queue_id, value.messages.len());
             }
             Ok(vec![(); values.len()])
         })

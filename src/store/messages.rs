@@ -125,7 +125,7 @@ pub async fn insert(tx: &mut Tx, queue_id: i64, messages: &[NewMessage]) -> Resu
     if !groups.is_empty() {
         groups::open(tx, queue_id, &groups).await?;
     }
-    tx.ring(queue_id, messages.len());
+    tx.added(queue_id, messages.len());
     Ok(())
 }
 
@@ -140,7 +140,7 @@ pub async fn insert_in_order(tx: &mut Tx, queue_id: i64, messages: &[NewMessage]
             ids.insert(row.text("message_id")?, row.int("id")?);
         }
     }
-    tx.ring(queue_id, messages.len());
+    tx.added(queue_id, messages.len());
     let id = |m: &NewMessage| ids.get(&m.message_id).copied().ok_or_else(|| Error::corrupt("an insert gave no id"));
     messages.iter().map(id).collect()
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -19,19 +19,18 @@ use crate::store::dialect::Engine;
 use crate::store::hints::{Hints, open_ear};
 use crate::store::lane::Pool;
 use crate::store::lanes::{Doors, Lanes, POSTGRES_LANES};
+use crate::store::ours;
 use crate::store::room::Room;
 use crate::store::sending_use;
+use crate::store::server::{Server, Way};
 use crate::store::vault::Vault;
 use crate::store::wake::Wakes;
 use crate::store::wal::Wal;
 use crate::store::writer::Writer;
 use crate::store::{Error, Tx, Waiter};
 
-/// How long a connection to PostgreSQL may wait and still be taken without a test.
-const IDLE_TRUSTED: Duration = Duration::from_secs(1);
-/// A server, or a database in it, may be set to answer commits before they are on the disk. We answer for them.
-const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
-                       WHERE current_setting('synchronous_commit', true) = 'off'";
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Connections for reading. With SQLite each has a thread, and a copy of the schema.
 const READERS_MAX: u32 = 8;
 const SQLITE_READERS_PER_CORE: u32 = 2;
@@ -72,6 +71,7 @@ impl FromStr for Database {
 pub struct Store {
     pub(super) doors: Arc<Doors>,
     readers: Arc<Pool>,
+    pings: Arc<Pool>,
     /// Whoever waits for a reader waits here: what waits in the pool itself is large, and a thousand may wait.
     reading: Arc<Semaphore>,
     wakes: Arc<Wakes>,
@@ -94,15 +94,15 @@ impl Store {
         let wakes = Arc::new(Wakes::default());
         let alive = CancellationToken::new();
         let room = Arc::new(Room::new(clock.clone()));
-        let (writers, readers, engine, hints) = match database {
+        let (writers, readers, pings, engine, hints) = match database {
             Database::Sqlite(path) => {
-                let (writers, readers) = open_sqlite(path).await?;
-                (writers, readers, Engine::Sqlite, None)
+                let Opened { writers, readers, pings, others: () } = open_sqlite(path).await?;
+                (writers, readers, pings, Engine::Sqlite, None)
             }
             Database::Postgres(url) => {
-                let (writers, readers, others) = open_postgres(url).await?;
+                let Opened { writers, readers, pings, others } = open_postgres(url).await?;
                 let hints = start_hints(others, &wakes, &clock, &alive).await;
-                (writers, readers, Engine::Postgres, Some(hints))
+                (writers, readers, pings, Engine::Postgres, Some(hints))
             }
         };
         let lanes = Lanes {
@@ -122,6 +122,7 @@ impl Store {
         let store = Store {
             doors: Arc::new(doors),
             readers: Arc::new(readers),
+            pings: Arc::new(pings),
             reading: Arc::new(Semaphore::new(readers_max(engine) as usize)),
             wakes,
             clock,
@@ -139,28 +140,6 @@ impl Store {
         }
     }
 
-    /// Keeps so many octets of the disk back for the day when it is full, in a file beside SQLite's database: then they are
-    /// let go, for receives and deletes. 0: none.
-    ///
-    /// # Errors
-    /// When there is no room for it even now.
-    pub fn keep_back(&self, database: &Path, octets: u64) -> std::io::Result<()> {
-        self.room.keep(database, octets)
-    }
-
-    /// Whether there is room on the disk for what is new. Work that adds to what is stored is not begun without.
-    pub fn has_room(&self) -> bool {
-        self.room.is_left()
-    }
-
-    /// To be asked before a change that adds to what is stored; values that are handed in are asked by themselves.
-    ///
-    /// # Errors
-    /// [`Error::Full`].
-    pub fn check_room(&self) -> Result<(), Error> {
-        self.room.check()
-    }
-
     /// Runs `work` on a connection for reading. Two queries in it may see two states of the data.
     pub async fn read<F, T, E>(&self, work: F) -> Result<T, E>
     where
@@ -173,8 +152,20 @@ impl Store {
     /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
     pub async fn reader(&self) -> Result<Tx, Error> {
         let place = self.clock.timeout(READER_WAIT_MAX, self.reading.clone().acquire_owned()).await;
-        let place = place.ok_or(sqlx::Error::PoolTimedOut)?.map_err(|_| Error::Closed)?;
+        let place = place.ok_or(Error::Lost)?.map_err(|_| Error::Closed)?;
         Ok(Tx::new(self.readers.connection().await?, self.clock.clone(), self.vault.clone()).at(place))
+    }
+
+    /// Asks the database for an answer, on a connection that nobody else uses.
+    ///
+    /// # Errors
+    /// When there is none in two seconds.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let asked = async {
+            let mut tx = Tx::new(self.pings.connection().await?, self.clock.clone(), self.vault.clone());
+            tx.all("SELECT 1 AS one", vec![]).await.map(drop)
+        };
+        self.clock.timeout(PING_MAX, asked).await.unwrap_or(Err(Error::Lost))
     }
 
     /// Someone who waits for messages of a queue.
@@ -253,6 +244,8 @@ const PRAGMAS: [(&str, &str); 4] = [
 ];
 /// How long to wait for a connection for reading.
 const READER_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long the database may take to answer who asks only whether it does.
+const PING_MAX: Duration = Duration::from_secs(2);
 /// How long a connection to SQLite waits for another one.
 const BUSY_MAX: Duration = Duration::from_secs(30);
 
@@ -266,83 +259,63 @@ impl SqliteFile {
     }
 }
 
-pub(super) async fn open_sqlite(path: &Path) -> Result<(Pool, Pool), Error> {
+/// A database that is open.
+pub(super) struct Opened<O> {
+    pub(super) writers: Pool,
+    pub(super) readers: Pool,
+    /// One connection, for who asks whether it answers.
+    pings: Pool,
+    others: O,
+}
+
+pub(super) async fn open_sqlite(path: &Path) -> Result<Opened<()>, Error> {
     make_private(path)?;
     let _alone = alone(path).await?;
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_MAX);
     let options = PRAGMAS.iter().fold(options, |options, (name, value)| options.pragma(*name, *value));
     let mut migrating = SqliteConnection::connect_with(&options).await?;
-    sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
+    ours::check_sqlite(&mut migrating, &SQLITE).await?;
+    SQLITE.run(&mut migrating).await?;
     migrating.close().await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(readers_max(Engine::Sqlite))
-        .test_before_acquire(false)
+    let options = options
         // Rows on their way from the connection's thread: it does not stop within a page of them.
-        .connect_with(
-            options
-                .row_buffer_size(256)
-                .statement_cache_capacity(256)
-                .pragma("query_only", "1")
-                .pragma("cache_size", READERS_CACHE),
-        )
-        .await?;
-    Ok((Pool::Writer(SqliteFile(path.to_owned())), Pool::Sqlite(readers)))
+        .row_buffer_size(256)
+        .statement_cache_capacity(256)
+        .pragma("query_only", "1")
+        .pragma("cache_size", READERS_CACHE);
+    let pool = |max| SqlitePoolOptions::new().max_connections(max).test_before_acquire(false);
+    let readers = Pool::Sqlite(pool(readers_max(Engine::Sqlite)).connect_with(options.clone()).await?);
+    let pings = Pool::Sqlite(pool(1).acquire_timeout(PING_MAX).connect_lazy_with(options));
+    Ok(Opened { writers: Pool::Writer(SqliteFile(path.to_owned())), readers, pings, others: () })
 }
 
 /// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is
 /// tried again by and by: it is not needed to be right.
-async fn start_hints(
-    others: sqlx::Pool<sqlx::Postgres>,
-    wakes: &Arc<Wakes>,
-    clock: &Clock,
-    alive: &CancellationToken,
-) -> Arc<Hints> {
-    let ear = open_ear(&others).await.inspect_err(|error| {
+async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &CancellationToken) -> Arc<Hints> {
+    let ear = open_ear(others.pool()).await.inspect_err(|error| {
         tracing::warn!(%error, "does not hear of other nodes' messages; looks for them every few seconds");
     });
     let hints = Hints::new();
     let (speaker, mouth, time, end) = (hints.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
     tokio::spawn(async move { end.run_until_cancelled(speaker.speak(&mouth, &time)).await });
     let (listener, wakes, clock, end) = (hints.clone(), wakes.clone(), clock.clone(), alive.clone());
-    tokio::spawn(async move { end.run_until_cancelled(listener.listen(ear.ok(), &others, &wakes, &clock)).await });
+    tokio::spawn(
+        async move { end.run_until_cancelled(listener.listen(ear.ok(), others.pool(), &wakes, &clock)).await },
+    );
     hints
 }
 
-async fn open_postgres(url: &str) -> Result<(Pool, Pool, sqlx::Pool<sqlx::Postgres>), Error> {
-    let options = PgConnectOptions::from_str(url)?.application_name("postrider").statement_cache_capacity(512);
-    let pool = |max| {
-        PgPoolOptions::new()
-            .max_connections(max)
-            .test_before_acquire(false)
-            // The server may have closed a connection while it waited. Under load none waits, and none is tested.
-            .before_acquire(|connection, waited| {
-                Box::pin(async move {
-                    if waited.idle_for > IDLE_TRUSTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    connection.execute(DURABLE).await?;
-                    Ok(())
-                })
-            })
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.clone())
-    };
-    let writers = match pool(POSTGRES_LANES as u32).await {
-        // It tried until its time was over and does not say why; one more connection does.
-        Err(sqlx::Error::PoolTimedOut) => {
-            PgConnection::connect_with(&options).await?.close().await?;
-            return Err(sqlx::Error::PoolTimedOut.into());
-        }
-        opened => opened?,
-    };
-    sqlx::migrate!("migrations/postgres").run(&writers).await?;
+async fn open_postgres(url: &str) -> Result<Opened<Server>, Error> {
+    let way = Way::to(url)?;
+    let mut first = way.first().await?;
+    ours::check_postgres(&mut first, &POSTGRES).await?;
+    POSTGRES.run(&mut first).await?;
+    ours::let_go(&mut first).await?;
+    first.close().await?;
+    let pool = |max| Pool::Postgres(way.connections(max));
     // One connection hears, one speaks.
-    Ok((Pool::Postgres(writers), Pool::Postgres(pool(READERS_MAX).await?), pool(2).await?))
+    let others = way.connections(2);
+    Ok(Opened { writers: pool(POSTGRES_LANES as u32), readers: pool(READERS_MAX), pings: pool(1), others })
 }
 
 #[cfg(test)]

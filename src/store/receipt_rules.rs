@@ -66,6 +66,14 @@ pub async fn list(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<V
     tx.all(sql, args![account, region]).await?.iter().map(rule_set).collect()
 }
 
+/// The rule sets of all accounts that hold a sealed text, or may: account, region and name.
+pub async fn with_sealed(tx: &mut Tx) -> Result<Vec<(AccountId, Region, String)>, Error> {
+    // As JSON writes the mark of a sealed text.
+    let sql = "SELECT account, region, name FROM receipt_rule_sets WHERE rules LIKE '%u0001%'";
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.parsed("account")?, row.parsed("region")?, row.text("name")?))).collect()
+}
+
 /// Replaces the rules of a rule set.
 pub async fn set_rules(
     tx: &mut Tx,

@@ -11,9 +11,9 @@ use std::time::Duration;
 use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::statvfs;
 
-use crate::base::{Clock, Instant, Quiet};
+use crate::base::{Clock, Instant, Quiet, ids};
 use crate::store::writer::Writer;
-use crate::store::{Error, Tx};
+use crate::store::{Error, Store, Tx, args};
 
 /// How often a full disk is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -22,6 +22,80 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const MARGIN: u64 = 8 * 1024 * 1024;
 /// Pages of SQLite's log at which a full disk's is moved into the database, so that it is written from the start again.
 const LOG_PAGES: u32 = 500;
+
+/// Where a message is put to try whether there is room, and taken away again: no queue has this id.
+const NO_QUEUE: i64 = -1_000;
+/// How many ids such a message has: some 70 KiB that are hardly to be compressed.
+const TRIED: usize = 2_000;
+
+impl Store {
+    /// Keeps so many octets of the disk back for the day when it is full, in a file beside SQLite's database: then they are
+    /// let go, for receives and deletes. 0: none.
+    ///
+    /// # Errors
+    /// When there is no room for it even now.
+    pub fn keep_back(&self, database: &Path, octets: u64) -> io::Result<()> {
+        self.room.keep(database, octets)
+    }
+
+    /// Lets go what an earlier run kept back beside SQLite's database, where the disk has nearly no room: SQLite could not even
+    /// open it. Whether it was so; then [`Store::keep_back`] takes nothing new until there is room again.
+    ///
+    /// # Errors
+    /// When the disk cannot be looked at.
+    pub fn make_way(database: &Path) -> io::Result<bool> {
+        let reserve = Reserve::of(database, 0);
+        let held = fs::metadata(&reserve.file).map_or(0, |file| file.len());
+        let full = held > 0 && reserve.free()? < MARGIN;
+        if full {
+            reserve.let_go()?;
+        }
+        Ok(full)
+    }
+
+    /// Whether there is room on the disk for what is new. Work that adds to what is stored is not begun without.
+    pub fn has_room(&self) -> bool {
+        self.room.is_left()
+    }
+
+    /// To be asked once before a change that adds to what is stored.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn check_room(&self) -> Result<(), Error> {
+        self.room.check()
+    }
+
+    /// Looks whether a full disk has room again, where nobody else may write. A disk that is not ours to look at is tried, if
+    /// nobody has tried lately.
+    ///
+    /// # Errors
+    /// When the store fails, but for the disk that is full still.
+    pub async fn try_room(&self) -> Result<(), Error> {
+        if self.has_room() {
+            return Ok(());
+        }
+        let tries = self.room.may_try();
+        // On the connection that writes to SQLite this alone makes the lane look.
+        let tried = self.write(move |tx| Box::pin(async move { if tries { try_out(tx).await } else { Ok(()) } })).await;
+        match tried {
+            Err(Error::Full) => Ok(()),
+            tried => tried,
+        }
+    }
+}
+
+/// Adds what needs some room, and takes it away again.
+async fn try_out(tx: &mut Tx) -> Result<(), Error> {
+    const INSERT: &str =
+        "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, body) VALUES ($1, $2, $2, $3, $4)";
+    let body: String = (0..TRIED).map(|_| ids::uuid()).collect();
+    let now = tx.now();
+    tx.run(INSERT, args![NO_QUEUE, now, ids::uuid(), body]).await?;
+    tx.run("DELETE FROM messages WHERE queue_id = $1", args![NO_QUEUE]).await?;
+    tx.grew = true;
+    Ok(())
+}
 
 /// The room that the database has.
 pub(super) struct Room {
@@ -37,6 +111,8 @@ struct State {
     /// Where SQLite's database is; PostgreSQL's disk is not ours to look at.
     reserve: Option<Reserve>,
     looked: Instant,
+    /// One is let through to try whether there is room again.
+    trying: bool,
 }
 
 #[derive(Clone)]
@@ -53,9 +129,7 @@ impl Room {
 
     /// Keeps so many octets back, in a file beside the database.
     pub(super) fn keep(&self, database: &Path, octets: u64) -> io::Result<()> {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-reserve");
-        let reserve = Reserve { file: name.into(), octets };
+        let reserve = Reserve::of(database, octets);
         self.state().reserve = Some(reserve.clone());
         let was_let_go = fs::metadata(&reserve.file).is_ok_and(|file| file.len() == 0);
         let made = reserve.make();
@@ -72,21 +146,37 @@ impl Room {
         !self.full.load(Ordering::Acquire)
     }
 
-    /// Refuses something new where there is no room for it.
+    /// Refuses something new where there is no room for it. On a disk that is not ours to look at one caller is let through now
+    /// and then: what becomes of it ([`Room::grew`], [`Room::failed`]) shows whether there is room again.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.is_left() {
+        if self.is_left() || self.may_try() {
             return Ok(());
         }
-        let mut state = self.state();
-        if state.reserve.is_none() && self.clock.instant().since(state.looked) >= LOOK_EVERY {
-            // Only a try shows whether there is room again.
-            state.looked = self.clock.instant();
-            self.full.store(false, Ordering::Release);
-            return Ok(());
-        }
-        drop(state);
         self.refused.tell(&self.clock, |left_out| tracing::warn!(left_out, "the disk is full: nothing new is taken"));
         Err(Error::Full)
+    }
+
+    /// Whether the caller is the one that tries whether there is room again.
+    pub(super) fn may_try(&self) -> bool {
+        let (now, mut state) = (self.clock.instant(), self.state());
+        let may = state.reserve.is_none() && now.since(state.looked) >= LOOK_EVERY;
+        if may {
+            (state.looked, state.trying) = (now, true);
+        }
+        may
+    }
+
+    /// Notes that something new is durable. Where it was tried whether there is room again, there is.
+    pub(super) fn grew(&self) {
+        if self.is_left() {
+            return;
+        }
+        let mut state = self.state();
+        // What was on its way when the disk was found full may have found a place all the same.
+        if std::mem::take(&mut state.trying) {
+            self.full.store(false, Ordering::Release);
+            tracing::info!("the disk has room again: what is new is taken");
+        }
     }
 
     /// Notes a failure of the database. What fails again and again is said once a minute.
@@ -96,7 +186,7 @@ impl Room {
             return;
         }
         let mut state = self.state();
-        state.looked = self.clock.instant();
+        (state.looked, state.trying) = (self.clock.instant(), false);
         if self.full.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -140,6 +230,12 @@ impl Room {
 }
 
 impl Reserve {
+    fn of(database: &Path, octets: u64) -> Self {
+        let mut name = database.as_os_str().to_owned();
+        name.push("-reserve");
+        Self { file: name.into(), octets }
+    }
+
     fn make(&self) -> io::Result<()> {
         if self.octets == 0 {
             return match fs::remove_file(&self.file) {
@@ -225,7 +321,17 @@ mod tests {
         room.failed(&Error::Full, "a commit");
         assert!(room.check().is_err());
         clock.advance(LOOK_EVERY);
+        assert!(room.check().is_ok(), "one tries");
+        assert!(room.check().is_err(), "and no other, until it is known");
+        room.failed(&Error::Full, "a commit");
+        clock.advance(LOOK_EVERY - Duration::from_secs(1));
+        assert!(room.check().is_err() && !room.is_left());
+        room.grew();
+        assert!(!room.is_left(), "this was on its way before");
+        clock.advance(Duration::from_secs(1));
         assert!(room.check().is_ok());
+        room.grew();
+        assert!(room.check().is_ok() && room.check().is_ok());
     }
 
     #[test]

@@ -25,6 +25,6 @@ pub async fn insert_each(tx: &mut Tx, messages: &[(i64, NewMessage)]) -> Result<
     for (queue_id, groups) in opened {
         groups::open(tx, queue_id, &groups).await?;
     }
-    messages.iter().for_each(|(queue_id, _)| tx.ring(*queue_id, 1));
+    messages.iter().for_each(|(queue_id, _)| tx.added(*queue_id, 1));
     Ok(())
 }

@@ -38,6 +38,8 @@ pub struct Tx {
     vault: Arc<Vault>,
     pub(super) floors: Arc<Floors>,
     pub(super) rings: Vec<(i64, usize)>,
+    /// Whether something new was added.
+    pub(super) grew: bool,
     in_transaction: bool,
     /// How many statements may run before there must be a transaction around them.
     statements_left: Option<u32>,
@@ -64,6 +66,7 @@ impl Tx {
             vault,
             floors: Arc::default(),
             rings,
+            grew: false,
             in_transaction: false,
             statements_left: None,
             failed: None,
@@ -277,6 +280,12 @@ impl Tx {
     /// by themselves.
     pub(super) fn settings_changed(&mut self) {
         self.rings.push((SETTINGS_CHANGED, 0));
+    }
+
+    /// Wakes who waits for the messages that were added to a queue, once this transaction is durable.
+    pub(super) fn added(&mut self, queue_id: i64, messages: usize) {
+        self.grew = true;
+        self.ring(queue_id, messages);
     }
 
     /// Wakes up to `messages` of those who wait on a queue, once this transaction is durable.

@@ -79,8 +79,8 @@ mod tests {
         let connection = async |pool: &Pool| {
             Tx::of_lane(pool.connection().await.expect("a connection"), Clock::system(), Arc::default(), Arc::default())
         };
-        let (writers, readers) = open_sqlite(path).await.expect("opened");
-        (connection(&writers).await, connection(&readers).await, Wal::of(SqliteFile(path.to_owned())))
+        let opened = open_sqlite(path).await.expect("opened");
+        (connection(&opened.writers).await, connection(&opened.readers).await, Wal::of(SqliteFile(path.to_owned())))
     }
 
     fn size(path: &Path) -> u64 {

@@ -1,6 +1,6 @@
 //! Stopping in two steps: first nothing new begins, then, after a grace period, what still runs is cut off.
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -14,8 +14,15 @@ pub struct Stop {
     soft: CancellationToken,
     hard: CancellationToken,
     tasks: TaskTracker,
-    busy: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+    busy: Arc<Mutex<BTreeMap<&'static str, Count>>>,
     clock: Clock,
+}
+
+/// The tasks of one name.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    begun: usize,
+    ended: usize,
 }
 
 impl Stop {
@@ -42,12 +49,21 @@ impl Stop {
 
     /// Runs a task that [`Stop::finish`] waits for, under a name for the log.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let busy = self.busy.clone();
-        count(&busy, name, 1);
+        let ends = Ends { busy: self.busy.clone(), name };
+        locked(&self.busy).entry(name).or_default().begun += 1;
         self.tasks.spawn(async move {
+            // Dropped also where the task panics.
+            let _ends = ends;
             task.await;
-            count(&busy, name, -1);
         });
+    }
+
+    /// The names of tasks that have ended although nothing stops.
+    pub fn ended(&self) -> Vec<&'static str> {
+        if self.soft.is_cancelled() {
+            return vec![];
+        }
+        locked(&self.busy).iter().filter(|(_, count)| count.ended > 0).map(|(name, _)| *name).collect()
     }
 
     /// Stops: first softly, and after `grace` hard. Returns once every task has ended. Logs who still works every
@@ -68,15 +84,25 @@ impl Stop {
     }
 
     fn still_working(&self) -> String {
-        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let names: Vec<String> =
-            busy.iter().filter(|(_, n)| **n > 0).map(|(name, n)| format!("{name} ({n})")).collect();
+        let busy = locked(&self.busy);
+        let left = busy.iter().map(|(name, count)| (name, count.begun.saturating_sub(count.ended)));
+        let names: Vec<String> = left.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} ({n})")).collect();
         names.join(", ")
     }
 }
 
-fn count(busy: &Mutex<BTreeMap<&'static str, usize>>, name: &'static str, by: isize) {
-    let mut busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
-    let n = busy.entry(name).or_default();
-    *n = n.saturating_add_signed(by);
+/// Notes the end of a task.
+struct Ends {
+    busy: Arc<Mutex<BTreeMap<&'static str, Count>>>,
+    name: &'static str,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        locked(&self.busy).entry(self.name).or_default().ended += 1;
+    }
+}
+
+fn locked<'a>(busy: &'a Mutex<BTreeMap<&'static str, Count>>) -> MutexGuard<'a, BTreeMap<&'static str, Count>> {
+    busy.lock().unwrap_or_else(PoisonError::into_inner)
 }

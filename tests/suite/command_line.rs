@@ -74,6 +74,26 @@ fn settings_stand_before_and_after_a_command_of_admin() {
 }
 
 #[test]
+fn nobody_reading_is_no_reason_to_panic() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().display().to_string();
+    for arguments in [&["admin", "account", "list"][..], &["admin", "account", "create", "a"], &["admin", "no-such"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
+        command.args(arguments).env("POSTRIDER_DATA_DIR", &data).env_remove("POSTRIDER_MASTER_KEY");
+        let ended = if arguments.contains(&"no-such") {
+            command.stderr(writer).output().expect("it runs")
+        } else {
+            command.stdout(writer).stderr(std::process::Stdio::piped()).output().expect("it runs")
+        };
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let code = if arguments.contains(&"no-such") { 2 } else { 0 };
+        assert_eq!((ended.status.code(), said.as_str()), (Some(code), ""), "{arguments:?}");
+    }
+}
+
+#[test]
 fn help_and_version_are_there() {
     for (arguments, said) in [(vec!["--version"], "postrider 0."), (vec!["serve", "--help"], "POSTRIDER_DATA_DIR")] {
         let output = postrider(&arguments);

@@ -66,6 +66,11 @@ impl TestDatabase {
         }
     }
 
+    /// The same database, with a folder of its own; it does not go when this is dropped.
+    pub fn alike(&self) -> Self {
+        Self { url: self.url.clone(), dir: tempfile::tempdir().expect("a folder for the test"), name: None }
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -1,6 +1,8 @@
 //! One budget of memory for all listeners: whatever comes at once, no more is held, and others go on.
 use std::net::SocketAddr;
 
+use aws_sdk_sesv2::primitives::Blob;
+use aws_sdk_sesv2::types::{EmailContent, RawMessage};
 use postrider::base::Memory;
 use postrider::config::{Given, Mode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -165,5 +167,54 @@ both_engines! {
         assert!(memory.used() >= 5_000_000 || memory.used() == 0, "all of it, until the last octet is sent");
         drop(slow);
         until_free(memory).await;
+    }
+
+    async fn pages_of_a_developers_machine_take_their_room_too(engine: Engine) {
+        let house = house(Mode::Dev, engine).await;
+        let (http, memory, ses) = (house.app.addresses().http, house.app.memory(), house.sesv2());
+        ses.create_email_identity().email_identity("our.example").send().await.expect("verified");
+        let mut ids = Vec::new();
+        for size in [1_000, 1_200_000] {
+            let line = "x".repeat(78) + "\r\n";
+            let data = format!("From: a@our.example\r\nTo: b@there.example\r\nSubject: s\r\n\r\n{}", line.repeat(size / 80));
+            let raw = RawMessage::builder().data(Blob::new(data)).build().expect("a message");
+            let content = EmailContent::builder().raw(raw).build();
+            let sent = ses.send_email().content(content).send().await.expect("sent");
+            ids.push(sent.message_id.expect("an id"));
+        }
+        house.work().await;
+        let get = async |path: String| {
+            ask(2, http, &format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")).await
+        };
+        for (path, good) in [
+            (format!("/_postrider/inbox/{}", ids[0]), true),
+            (format!("/_postrider/inbox/{}/raw", ids[1]), true),
+            (format!("/_postrider/inbox/{}", ids[1]), false),
+            (format!("/_aws/ses?id={}", ids[0]), true),
+            ("/_aws/ses".to_owned(), false),
+        ] {
+            let answer = get(path.clone()).await;
+            let status = if good { "HTTP/1.1 200" } else { "HTTP/1.1 503" };
+            assert!(answer.starts_with(status), "{path}: {}", &answer[..answer.len().min(300)]);
+            assert!(good || answer.contains("there is no memory for this now"), "{path}");
+            until_free(memory).await;
+        }
+    }
+
+    async fn a_page_of_a_queue_shows_no_more_than_there_is_room_for(engine: Engine) {
+        let house = house(Mode::Dev, engine).await;
+        let queue = house.sqs().create_queue().queue_name("q").send().await.expect("a queue");
+        let url = queue.queue_url().expect("its URL");
+        for n in 0..4 {
+            let body = format!("body-{n}-{}", "x".repeat(100_000));
+            house.sqs().send_message().queue_url(url).message_body(body).send().await.expect("sent");
+        }
+        let path = "/_aws/sqs/messages?QueueUrl=http://h/000000000000/q";
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        let answer = ask(2, house.app.addresses().http, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{}", &answer[..answer.len().min(300)]);
+        let shown: Vec<bool> = (0..4).map(|n| answer.contains(&format!("body-{n}-"))).collect();
+        assert!(shown[0] && !shown[3], "the oldest that fit: {shown:?}");
+        until_free(house.app.memory()).await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters};
-use postrider::base::{AccountId, Arn, Clock, Reach, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, Memory, Reach, Region, Timestamp};
 use postrider::http::inbox;
 use postrider::mail::content::{ConfigurationSets, EventDestination};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
@@ -357,7 +357,8 @@ both_engines! {
         let b = bench(engine, "capture", 25).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
-        let server = tokio::spawn(axum::serve(listener, inbox::routes(b.store.clone(), b.clock.clone())).into_future());
+        let routes = inbox::routes(b.store.clone(), Memory::default(), b.clock.clone());
+        let server = tokio::spawn(axum::serve(listener, routes).into_future());
         let first = b.send(&["b@there.example", "hidden@elsewhere.example"]).await;
         assert_eq!(b.round().await, 2);
         let second = b.send(&["c@there.example"]).await;

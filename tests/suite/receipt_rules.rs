@@ -1,6 +1,6 @@
 //! Receipt rule sets: making, changing, ordering, and what is refused.
 use postrider::base::{Arn, Region};
-use postrider::mail::receiving::rules::{Action, MAX_RULE_SETS, MAX_RULES, Rule};
+use postrider::mail::receiving::rules::{Action, MAX_RECIPIENTS, MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule};
 use postrider::mail::receiving::{Error, Owner};
 
 use crate::both_engines;
@@ -111,6 +111,26 @@ both_engines! {
             b.add(rule(&format!("rule-{n}"), &[], vec![]), None).await.expect("made");
         }
         assert!(matches!(b.add(rule("one-more", &[], vec![]), None).await, Err(Error::LimitExceeded(_))));
+    }
+
+    async fn a_rule_set_has_an_end(engine: Engine) {
+        let b = bench(engine).await;
+        b.receiving.create_rule_set(&b.owner, "set").await.expect("made");
+        let label = "x".repeat(60);
+        let recipient = |n: usize| format!("{n}@{label}.{label}.{label}.example");
+        let recipients: Vec<String> = (0..MAX_RECIPIENTS).map(recipient).collect();
+        let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+        let size: usize = recipients.iter().map(|one| one.len() + 3).sum();
+        let mut made = 0;
+        let refused = loop {
+            match b.add(rule(&format!("rule-{made}"), &recipients, vec![]), None).await {
+                Ok(()) => made += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, Error::LimitExceeded(_)), "{refused}");
+        assert!(made * size <= MAX_SET_OCTETS && (made + 2) * size > MAX_SET_OCTETS, "{made} of {size}");
+        b.add(rule("small", &[], vec![]), None).await.expect("there is room for this");
     }
 
     async fn changes_at_the_same_time_all_count(engine: Engine) {

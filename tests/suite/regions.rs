@@ -2,10 +2,14 @@
 use std::process::Command;
 
 use aws_sdk_sns::error::ProvideErrorMetadata;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use postrider::base::Secret;
 use postrider::config::{Given, Mode};
+use postrider::smtp::auth;
 
 use crate::both_engines;
-use crate::house::House;
+use crate::house::{House, KEY, SECRET};
 
 /// A region that nobody has heard of.
 const INVENTED: &str = "moon-north-1";
@@ -61,6 +65,23 @@ both_engines! {
         assert_eq!(topic.as_deref(), Some("arn:aws:sns:moon-north-1:000000000000:t"));
         clients(&house, "us-east-1").sqs.create_queue().queue_name("q").send().await.expect("AWS's are there, too");
         assert!(refused!(clients(&house, "moon-south-1").sns.create_topic().name("t")).1.contains("moon-south-1"));
+    }
+
+    async fn smtp_passwords_hold_for_all_regions_that_there_are(engine: Engine) {
+        let regions = Some(vec![INVENTED.parse().expect("a region")]);
+        let house = House::start(Mode::Serve, engine, Given { regions, ..Given::default() }).await;
+        for (region, good) in [("us-east-1", true), ("mx-central-1", true), (INVENTED, true), ("moon-south-1", false)] {
+            let password = auth::smtp_password(&Secret::new(SECRET), region).reveal().to_owned();
+            let tls = TlsParameters::builder("mx.postrider.example".to_owned()).dangerous_accept_invalid_certs(true);
+            let client = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+                .port(house.app.addresses().submissions.port())
+                .tls(Tls::Wrapper(tls.build().expect("parameters")))
+                .credentials(lettre::transport::smtp::authentication::Credentials::new(KEY.to_owned(), password));
+            let client: AsyncSmtpTransport<Tokio1Executor> = client.build();
+            let answer = client.test_connection().await.map_err(|no| no.to_string());
+            assert_eq!(answer.is_ok(), good, "{region}: {answer:?}");
+            assert!(good || answer.is_err_and(|no| no.contains("Authentication Credentials Invalid")), "{region}");
+        }
     }
 }
 

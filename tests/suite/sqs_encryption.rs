@@ -67,6 +67,19 @@ fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::f
     answer.expect_err("refused").code().unwrap_or_default().to_owned()
 }
 
+/// What `postrider admin master-keys` prints.
+fn master_keys(database: &TestDatabase, keys: &str) -> Vec<String> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command
+        .arg("admin")
+        .arg("--data-dir")
+        .arg(database.dir.path().join("data"))
+        .args(["--database-url", &database.url]);
+    let output = command.arg("master-keys").env("POSTRIDER_MASTER_KEY", keys).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
 both_engines! {
     async fn the_database_shows_nothing_of_a_message_in_an_encrypted_queue(engine: Engine) {
         let house = House::serve(engine).await;
@@ -230,6 +243,14 @@ both_engines! {
         let house = House::start_on(database, Mode::Serve, both).await.unwrap_or_else(|(_, p)| panic!("{p}"));
         house.sqs_as(credentials.clone()).list_queues().send().await.expect("the secret opens");
         assert_eq!(bodies(&house.sqs(), &url(&house)).await, ["under the first key"]);
+        // As long as a message is sealed under the old key it is needed.
+        let database = house.stop().await;
+        let (database, problem) = House::start_on(database, Mode::Serve, given(NEW)).await.err().expect("refused");
+        assert!(problem.contains("still seals 1 messages: give it behind the others"), "{problem}");
+        let lines = master_keys(&database, &format!("{NEW} {first}"));
+        assert!(lines.len() == 2 && lines[0].contains(" seals: ") && lines[1].ends_with(" opens: 1 messages"), "{lines:?}");
+        let both = given(&format!("{NEW} {first}"));
+        let house = House::start_on(database, Mode::Serve, both).await.unwrap_or_else(|(_, p)| panic!("{p}"));
         house.sqs().purge_queue().queue_url(url(&house)).send().await.expect("purged");
         send(&house.sqs(), &url(&house), "under the second key").await;
         let database = house.stop().await;

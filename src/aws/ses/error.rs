@@ -101,8 +101,8 @@ impl ServiceError for SesError {
             Self::InvalidTemplate(_) => ErrorShape::sender("InvalidTemplate", 400),
             Self::InvalidRenderingParameter(_) => ErrorShape::sender("InvalidRenderingParameter", 400),
             Self::MissingRenderingAttribute(_) => ErrorShape::sender("MissingRenderingAttribute", 400),
-            Self::Internal(store::Error::Full) => ErrorShape::unavailable(),
-            Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalFailure"),
+            Self::Internal(error) => ErrorShape::of_store(error, ErrorShape::internal("InternalFailure")),
+            Self::Unexpected(_) => ErrorShape::internal("InternalFailure"),
         }
     }
 }

@@ -68,8 +68,8 @@ impl ServiceError for SesV2Error {
             Self::AccessDenied(_) => ErrorShape::sender("AccessDeniedException", 403),
             Self::SendingPaused(_) => ErrorShape::sender("SendingPausedException", 400),
             Self::TooManyRequests(_) => THROTTLED,
-            Self::Internal(store::Error::Full) => ErrorShape::unavailable(),
-            Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
+            Self::Internal(error) => ErrorShape::of_store(error, ErrorShape::internal("InternalServiceErrorException")),
+            Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
         }
     }
 }

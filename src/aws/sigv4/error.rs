@@ -57,6 +57,9 @@ impl ServiceError for SignatureError {
             }
             Self::Expired => both("com.amazon.coral.service#RequestExpired", "RequestExpired", 400),
             Self::Elsewhere => both("com.amazon.coral.service#AccessDeniedException", "AccessDenied", 403),
+            Self::Internal(access::Error::Internal(error)) => {
+                ErrorShape::of_store(error, ErrorShape::internal("InternalFailure"))
+            }
             Self::Internal(_) => ErrorShape::internal("InternalFailure"),
         }
     }

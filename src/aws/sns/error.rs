@@ -2,7 +2,6 @@
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::queues;
-use crate::store;
 use crate::topics;
 use crate::topics::error::AttributeFault;
 
@@ -31,9 +30,8 @@ impl ServiceError for SnsError {
     fn shape(&self) -> ErrorShape {
         match self {
             Self::Refused(shape, _) => *shape,
-            Self::Internal(topics::Error::Internal(store::Error::Full)) => ErrorShape::unavailable(),
-            Self::Internal(topics::Error::Queue(queues::Error::Internal(store::Error::Full))) => {
-                ErrorShape::unavailable()
+            Self::Internal(topics::Error::Internal(error) | topics::Error::Queue(queues::Error::Internal(error))) => {
+                ErrorShape::of_store(error, INTERNAL)
             }
             Self::Internal(_) => INTERNAL,
         }

@@ -9,7 +9,6 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::queues::Error as Core;
 use crate::queues::moves::MoveError;
-use crate::store;
 use crate::store::vault::VaultError;
 
 /// An SQS error.
@@ -132,8 +131,7 @@ impl ServiceError for SqsError {
             Core::Denied(_) => {
                 ErrorShape::sender("com.amazon.coral.service#AccessDeniedException", 403).query("AccessDenied", 403)
             }
-            Core::Internal(store::Error::Full) => ErrorShape::unavailable(),
-            Core::Internal(_) => ErrorShape::internal("InternalFailure"),
+            Core::Internal(error) => ErrorShape::of_store(error, ErrorShape::internal("InternalFailure")),
         }
     }
 }

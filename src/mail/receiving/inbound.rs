@@ -161,7 +161,8 @@ impl Inbound {
         let Some((_place, for_checks)) = self.places.enter(&mail.account, (&source, &network)) else {
             return self.crowded();
         };
-        let Some(_room) = self.places.load(&mail.account, &source, size) else {
+        let message = (mail.id.as_str(), size);
+        let Some(_room) = self.places.load(message, &mail.account, &source, self.clock.instant()) else {
             let at = self.clock.now() + backoff::jitter(NO_ROOM);
             return Finish::plain(Outcome::PutOff(at));
         };

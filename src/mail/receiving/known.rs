@@ -13,6 +13,8 @@ use crate::store::receipt_rules;
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Enough for all domains in use. Strangers can name any number of others; when there are more, all are read anew.
 const ENTRIES_MAX: usize = 10_000;
+/// Octets of rules, as JSON, that are kept: an account may have thousands of domains, each with all its rules.
+const OCTETS_MAX: usize = 32 * 1024 * 1024;
 
 /// An account and region that a domain is verified in, with the rules of its active rule set and its IP filters.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(super) struct Known(Mutex<HashMap<String, Entry>>);
 
 struct Entry {
     candidates: Arc<[Candidate]>,
+    octets: usize,
     generation: u64,
     until: Instant,
 }
@@ -64,16 +67,18 @@ impl Receiving {
             return Ok(entry.candidates.clone());
         }
         let mut reader = self.store().reader().await?;
-        let mut read = vec![];
+        let (mut read, mut octets) = (vec![], 0_usize);
         for row in receipt_rules::candidates(&mut reader, domain).await? {
             let owner = Owner { account: row.account, region: row.region };
             let filters = filters::read(&mut reader, &owner).await?;
+            octets = octets.saturating_add(row.rules.len());
             read.push(Candidate { owner, rules: rule_sets::read_rules(&row.rules)?, filters });
         }
         let candidates: Arc<[Candidate]> = read.into();
-        let entry = Entry { candidates: candidates.clone(), generation, until: now + GOOD_FOR };
+        let entry = Entry { candidates: candidates.clone(), octets, generation, until: now + GOOD_FOR };
         let mut entries = self.known().entries();
-        if entries.len() >= ENTRIES_MAX {
+        let kept = || entries.values().map(|entry| entry.octets).sum::<usize>();
+        if entries.len() >= ENTRIES_MAX || kept().saturating_add(octets) > OCTETS_MAX {
             entries.clear();
         }
         entries.insert(domain.to_owned(), entry);

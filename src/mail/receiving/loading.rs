@@ -20,6 +20,8 @@ const SMALL: i64 = 64 * 1024;
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Enough for all accounts that receive; when there are more, all are read anew.
 const ENTRIES_MAX: usize = 1_000;
+/// Octets of rules, as JSON, that are kept.
+const OCTETS_MAX: usize = 32 * 1024 * 1024;
 
 /// A mail with all that a pass through the rules needs.
 pub(super) struct Loaded {
@@ -34,6 +36,7 @@ pub(super) struct Loaded {
 
 struct Entry {
     rules: Arc<[Rule]>,
+    octets: usize,
     generation: u64,
     until: Instant,
 }
@@ -86,12 +89,14 @@ impl Mails {
             Err(Error::Internal(error)) => return Err(error),
             Err(error) => return Err(store::Error::corrupt(error)),
         };
+        let octets = set.as_ref().map_or(0, |set| set.octets);
         let rules: Arc<[Rule]> = set.map(|set| set.rules).unwrap_or_default().into();
         let mut entries = entries();
-        if entries.len() >= ENTRIES_MAX {
+        let kept = entries.values().map(|entry| entry.octets).sum::<usize>();
+        if entries.len() >= ENTRIES_MAX || kept.saturating_add(octets) > OCTETS_MAX {
             entries.clear();
         }
-        entries.insert(owner, Entry { rules: rules.clone(), generation, until: now + GOOD_FOR });
+        entries.insert(owner, Entry { rules: rules.clone(), octets, generation, until: now + GOOD_FOR });
         Ok(rules)
     }
 }

@@ -11,6 +11,7 @@ mod handed;
 mod handle;
 pub mod inbound;
 mod known;
+mod line;
 mod loading;
 pub mod matching;
 mod needs;

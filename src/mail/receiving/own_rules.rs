@@ -4,7 +4,7 @@ use crate::mail::receiving::Error;
 use crate::mail::receiving::rules::{Action, Rule, one_line};
 use crate::outlets::functions::name_of;
 use crate::outlets::signature::key;
-use crate::store::vault::{Lock, Opened};
+use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{self, Tx};
 
 /// How many addresses one Forward action can name.
@@ -61,6 +61,14 @@ pub(super) fn keep_secrets(rule: &mut Rule, former: Option<&Rule>) -> Result<(),
         *secret = known.ok_or_else(|| Error::Invalid("a webhook needs a secret".to_owned()))?;
     }
     Ok(())
+}
+
+/// Whether all secrets are sealed as [`seal_secrets`] would do it now.
+pub(super) fn are_up_to_date(vault: &Vault, rules: &[Rule]) -> bool {
+    rules.iter().flat_map(|rule| &rule.actions).all(|action| match action {
+        Action::Webhook { secret, .. } => vault.is_up_to_date(secret),
+        _ => true,
+    })
 }
 
 /// Seals what is not sealed yet, or was sealed under a former master key.

@@ -2,15 +2,19 @@
 //! they are shared by account, by where the mail comes from, and by who is waited for.
 use std::net::IpAddr;
 
-use crate::base::{AccountId, EmailAddress, Share, Shares};
+use crate::base::{AccountId, EmailAddress, Instant, Share, Shares};
 use crate::mail::receiving::checks::MAX_HEADER_BYTES;
+use crate::mail::receiving::line::{Line, Turn};
 
 /// How many jobs are worked on at once.
 pub const AT_ONCE: usize = 256;
 /// How many of them are of one group (`group`), so that one flood is claimed no faster than it finds places.
 pub const PER_GROUP: u32 = 128;
-/// Octets that messages which are not small may take at once, by what [`octets`] reckons for them.
-const OCTETS: u64 = 256 * 1024 * 1024;
+/// Octets that messages which are not small may take at once, by what [`octets`] reckons for them, beside the one whose turn it is
+/// ([`Line`]).
+const OCTETS: u64 = 160 * 1024 * 1024;
+/// The most that is reckoned for one message. With what all others may take it is 256 MiB.
+const LARGEST: u64 = 96 * 1024 * 1024;
 /// Messages up to this size, in octets, are not counted: all places together hold 100 MiB of them at the worst.
 const SMALL: i64 = 16 * 1024;
 /// How many groups the mail of an account is parted into, by where it comes from. Each group has its turns, so an account
@@ -27,11 +31,20 @@ pub(super) struct Places {
     networks: Shares<String>,
     octets_of_accounts: Shares<String>,
     octets_of_sources: Shares<String>,
+    large: Line,
 }
 
 /// A place, until it is dropped.
+#[derive(Default)]
 pub(super) struct Place {
     _shares: Vec<Share<String>>,
+    _turn: Option<Turn>,
+}
+
+impl Place {
+    fn of(shares: Vec<Share<String>>) -> Self {
+        Self { _shares: shares, _turn: None }
+    }
 }
 
 impl Default for Places {
@@ -43,6 +56,7 @@ impl Default for Places {
             networks: Shares::new(places, 3),
             octets_of_accounts: Shares::new(OCTETS, 1),
             octets_of_sources: Shares::new(OCTETS, 1),
+            large: Line::default(),
         }
     }
 }
@@ -54,7 +68,7 @@ impl Places {
         let account = self.accounts.take(&account.to_string(), 1)?;
         let source = self.sources.take(&source.to_owned(), 1)?;
         let network = self.networks.take(&network.to_owned(), 1)?;
-        Some((Place { _shares: vec![account] }, Place { _shares: vec![source, network] }))
+        Some((Place::of(vec![account]), Place::of(vec![source, network])))
     }
 
     /// A place for work that waits for an endpoint; `None` as above.
@@ -64,27 +78,36 @@ impl Places {
         if let Some(account) = account {
             shares.push(self.accounts.take(&account.to_string(), 1)?);
         }
-        Some(Place { _shares: shares })
+        Some(Place::of(shares))
     }
 
-    /// Room for a message of `size` octets; `None` when there is none now.
-    pub fn load(&self, account: &AccountId, source: &str, size: i64) -> Option<Place> {
+    /// Room for the message of `mail`, of `size` octets; `None` when there is none now. Then it asks again in about a second: its
+    /// turn comes, however many others there are that need less.
+    pub fn load(&self, (mail, size): (&str, i64), account: &AccountId, source: &str, now: Instant) -> Option<Place> {
         if size <= SMALL {
-            return Some(Place { _shares: vec![] });
+            return Some(Place::default());
         }
-        let octets = octets(size);
+        let Some(room) = self.beside_others(octets(size), account, source) else {
+            let turn = self.large.ask(mail, account, source, now)?;
+            return Some(Place { _shares: vec![], _turn: Some(turn) });
+        };
+        self.large.leave(mail);
+        Some(room)
+    }
+
+    fn beside_others(&self, octets: u64, account: &AccountId, source: &str) -> Option<Place> {
         let account = self.octets_of_accounts.take(&account.to_string(), octets)?;
         let source = self.octets_of_sources.take(&source.to_owned(), octets)?;
-        Some(Place { _shares: vec![account, source] })
+        Some(Place::of(vec![account, source]))
     }
 }
 
 /// What a message takes in memory at the worst: itself and the copy that actions make, and what the library keeps of a hostile
-/// header (see [`MAX_HEADER_BYTES`]). One that takes more than half of all goes when nobody else does.
+/// header (see [`MAX_HEADER_BYTES`]).
 fn octets(size: i64) -> u64 {
     let size = u64::try_from(size).unwrap_or(u64::MAX);
     let header = size.min(u64::try_from(MAX_HEADER_BYTES).unwrap_or(u64::MAX));
-    size.saturating_mul(2).saturating_add(20 * header).min(OCTETS / 2)
+    size.saturating_mul(2).saturating_add(20 * header).min(LARGEST)
 }
 
 /// Where a mail comes from: the registered domain of its reverse path, or the client's network for the null one.
@@ -159,15 +182,38 @@ mod tests {
 
     #[test]
     fn large_messages_of_one_account_or_source_leave_room_to_others() {
-        let places = Places::default();
-        let large = 40 * 1024 * 1024;
-        let held: Vec<_> = std::iter::from_fn(|| places.load(&account('1'), "a.example", large)).collect();
-        assert_eq!(held.len(), 2);
-        assert!(places.load(&account('2'), "a.example", large).is_none());
-        assert!(places.load(&account('2'), "b.example", large).is_some());
-        assert!(places.load(&account('1'), "a.example", SMALL).is_some(), "small ones need none");
+        let (places, now) = (Places::default(), Instant::default());
+        let load = |mail: &str, size, whose, source: &str| places.load((mail, size), &account(whose), source, now);
+        let medium = 10 * 1024 * 1024;
+        let held: Vec<_> = (0..).map_while(|n| load(&n.to_string(), medium, '1', "a.example")).collect();
+        assert_eq!(held.len(), 3 + 1, "half of the room, and the turn of a large one");
+        assert!(load("b", medium, '2', "a.example").is_none());
+        assert!(load("c", medium, '2', "b.example").is_some());
+        assert!(load("d", SMALL, '1', "a.example").is_some(), "small ones need none");
         drop(held);
-        assert!(places.load(&account('1'), "a.example", i64::MAX).is_some(), "one that is larger than all goes alone");
+        assert!(load("e", i64::MAX, '1', "a.example").is_some(), "one that is larger than all");
+    }
+
+    #[test]
+    fn a_large_message_has_its_turn_however_much_small_mail_comes() {
+        let (places, now) = (Places::default(), Instant::default());
+        let load = |mail: &str, size, whose| places.load((mail, size), &account(whose), "a.example", now);
+        let (small, large) = (64 * 1024, 40 * 1024 * 1024);
+        let fill = || (0..).map_while(|_| places.beside_others(octets(small), &account('1'), "a.example"));
+        // Whatever room comes free is taken at once by small mail of the same account and source.
+        let mut steady: Vec<_> = fill().collect();
+        let first = load("first", large, '1').expect("the turn is free");
+        assert!(load("second", large, '1').is_none() && load("other", large, '2').is_none());
+        for _ in 0..100 {
+            steady.pop();
+            steady.extend(fill());
+            assert!(load("second", large, '1').is_none(), "one at a time");
+        }
+        drop(first);
+        assert!(load("other", large, '2').is_none(), "the second was here before");
+        drop(load("second", large, '1').expect("its turn"));
+        assert!(load("other", large, '2').is_some());
+        drop(steady);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Rule sets and their rules: making, changing, ordering, and choosing the active one.
 use crate::base::Timestamp;
 use crate::mail::receiving::needs::Needs;
-use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, Rule, check, check_name};
+use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule, check, check_name};
 use crate::mail::receiving::{Error, Owner, Receiving, own_rules};
 use crate::store;
 use crate::store::{Tx, receipt_rules};
@@ -15,6 +15,8 @@ pub struct RuleSet {
     pub created_at: Timestamp,
     /// Its rules, in order.
     pub rules: Vec<Rule>,
+    /// How large they are as JSON, in octets.
+    pub octets: usize,
 }
 
 impl Receiving {
@@ -218,6 +220,26 @@ impl Receiving {
         .await
     }
 
+    /// Seals the secrets of rules that are stored under an earlier master key.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn seal_secrets(&self) -> Result<(), Error> {
+        let sets = receipt_rules::with_sealed(&mut self.store().reader().await?).await?;
+        for (account, region, name) in sets {
+            let found = receipt_rules::find(&mut self.store().reader().await?, &account, &region, &name).await?;
+            let Some(found) = found else { continue };
+            if own_rules::are_up_to_date(self.store().vault(), &read_rules(&found.rules)?) {
+                continue;
+            }
+            match self.change(&Owner { account, region }, &name, Needs::default(), |_| Ok(())).await {
+                Err(Error::RuleSetMissing(_)) => {}
+                changed => changed?,
+            }
+        }
+        Ok(())
+    }
+
     /// Changes a rule set's rules in one transaction that holds it.
     async fn change(
         &self,
@@ -232,11 +254,17 @@ impl Receiving {
                 Box::pin(async move {
                     let Owner { account, region } = &owner;
                     let row = receipt_rules::hold(tx, account, region, &set).await?;
-                    let mut rules = read_rules(&row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules)?;
+                    let before = row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules;
+                    let mut rules = read_rules(&before)?;
                     needs.check(tx, &owner).await?;
                     change(&mut rules)?;
                     own_rules::seal_secrets(tx, &mut rules)?;
                     let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
+                    // One that is larger already may become smaller.
+                    if text.len() > MAX_SET_OCTETS.max(before.len()) {
+                        let most = format!("the rules of a rule set can have at most {MAX_SET_OCTETS} octets together");
+                        return Err(Error::LimitExceeded(most));
+                    }
                     Ok(receipt_rules::set_rules(tx, account, region, &set, &text).await?)
                 })
             })
@@ -257,7 +285,8 @@ pub(in crate::mail::receiving) fn read_rules(text: &str) -> Result<Vec<Rule>, st
 }
 
 fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
-    Ok(RuleSet { name: row.name, created_at: row.created_at, rules: read_rules(&row.rules)? })
+    let (rules, octets) = (read_rules(&row.rules)?, row.rules.len());
+    Ok(RuleSet { name: row.name, created_at: row.created_at, rules, octets })
 }
 
 fn place_after(rules: &[Rule], after: Option<String>) -> Result<usize, Error> {

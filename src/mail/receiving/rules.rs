@@ -12,8 +12,10 @@ pub const MAX_RULE_SETS: usize = 40;
 pub const MAX_RULES: usize = 200;
 /// How many actions a rule can have.
 pub const MAX_ACTIONS: usize = 10;
-/// How many recipients a rule can name.
-pub const MAX_RECIPIENTS: usize = 100;
+/// How many recipients a rule can name ("Service quotas in Amazon SES").
+pub const MAX_RECIPIENTS: usize = 500;
+/// How large all rules of a set can be together as JSON, in octets. SES names no such limit; every node keeps them in memory.
+pub const MAX_SET_OCTETS: usize = 2 * 1024 * 1024;
 
 /// A receipt rule: for whom it is, and what to do with their mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -67,6 +67,11 @@ impl MasterKeys {
         id_text(self.first.id)
     }
 
+    /// The ids of all of them; the one that seals stands first.
+    pub fn ids(&self) -> Vec<String> {
+        self.all().map(|key| id_text(key.id)).collect()
+    }
+
     /// Whether a key with this id is among them.
     pub fn contains(&self, id: &str) -> bool {
         self.all().any(|key| id_text(key.id) == id)
@@ -88,6 +93,18 @@ impl MasterKeys {
 /// An id as people read it.
 pub(super) fn id_text(id: [u8; ID_LEN]) -> String {
     id.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The id that people read so.
+pub(super) fn id_of(text: &str) -> Option<[u8; ID_LEN]> {
+    if text.len() != 2 * ID_LEN || !text.is_ascii() {
+        return None;
+    }
+    let mut id = [0; ID_LEN];
+    for (n, byte) in id.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some(id)
 }
 
 impl FromStr for MasterKeys {

@@ -128,6 +128,16 @@ impl Vault {
     }
 }
 
+/// What every text begins with that is sealed under the master key of this id; `None` when it is no id.
+pub fn sealed_prefix(master_key: &str) -> Option<String> {
+    master::id_of(master_key).map(sealed::prefix)
+}
+
+/// The id of the master key of a text that begins with these thirteen letters.
+pub fn master_key_of(prefix: &str) -> Option<String> {
+    sealed::master_of(prefix).map(master::id_text)
+}
+
 /// What was in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
@@ -186,6 +196,10 @@ mod tests {
     fn an_old_master_key_still_opens_and_a_missing_one_is_named() {
         let old = Vault::new(masters(A), &[]);
         let sealed = old.seal("p", Lock::Own, b"hello", NOW).expect("sealed").expect("a text");
+        let id = masters(A).id();
+        assert_eq!(sealed_prefix(&id).as_deref(), Some(&sealed[..13]));
+        assert_eq!(master_key_of(&sealed[..13]), Some(id));
+        assert_eq!((sealed_prefix("no id"), master_key_of("hello")), (None, None));
         let both = Vault::new(masters(&format!("{B}\n{A}\n")), &[]);
         assert_eq!(both.open("p", sealed.clone()), Ok(Opened::Sealed(b"hello".to_vec())));
         assert!(!both.is_up_to_date(&sealed) && old.is_up_to_date(&sealed) && !both.is_up_to_date("hello"));

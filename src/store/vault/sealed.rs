@@ -97,6 +97,19 @@ impl Parts {
     }
 }
 
+/// What every text begins with that is sealed under a master key: the mark, and twelve letters for version and id.
+pub(super) fn prefix(master: [u8; ID_LEN]) -> String {
+    let mut text = String::from(MARK);
+    STANDARD_NO_PAD.encode_string([&[VERSION], &master[..]].concat(), &mut text);
+    text
+}
+
+/// The master key of a text that begins so.
+pub(super) fn master_of(prefix: &str) -> Option<[u8; ID_LEN]> {
+    let bytes = STANDARD_NO_PAD.decode(prefix.strip_prefix(MARK)?).ok()?;
+    bytes.strip_prefix(&[VERSION])?.try_into().ok()
+}
+
 /// Seals `plain`.
 pub(super) fn seal(key: &DataKey, purpose: &str, plain: &[u8]) -> Result<String, VaultError> {
     let nonce = key.nonce();
