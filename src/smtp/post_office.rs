@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use crate::access::{Access, Trust};
 use crate::base::{EmailAddress, Region};
 use crate::mail::receiving::{self, Client, InboundMail, Receiving, Route, Routed};
-use crate::mail::sending::{Grants, Sending, Submission};
+use crate::mail::sending::{Grants, Sending, Submission, Terms};
 use crate::smtp::auth;
 use crate::smtp::auth::{KeyHolder, Login, Principal};
 use crate::smtp::reply;
@@ -76,7 +76,8 @@ impl Upstream for PostOffice {
             return_path: None,
             grants: Grants::default(),
         };
-        self.sending.accept(submission).await.map_err(|error| match reply::not_sent(&error) {
+        let terms = Terms { operation: Some("SendSmtpEmail"), ..Terms::default() };
+        self.sending.accept_on(submission, terms).await.map_err(|error| match reply::not_sent(&error) {
             Some(answer) => Refusal::Answer(answer),
             None => failed(error),
         })

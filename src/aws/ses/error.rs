@@ -5,7 +5,7 @@ use crate::base::AccountId;
 use crate::base::address::AddressError;
 use crate::mail::content::{TemplateError, templates};
 use crate::mail::message;
-use crate::mail::sending::SendError;
+use crate::mail::sending::{SendError, TagFault};
 use crate::store;
 use crate::workers::NotDone;
 
@@ -127,7 +127,7 @@ impl From<SendError> for SesError {
             SendError::TooLarge(limit) => {
                 Self::InvalidParameterValue(format!("Message length is more than {limit} bytes long."))
             }
-            SendError::BadTag(tag) => Self::InvalidParameterValue(bad_tag(&tag)),
+            SendError::BadTag(fault) => Self::InvalidParameterValue(bad_tag(&fault)),
             SendError::ContactListMissing(list) => Self::InvalidParameterValue(list_missing(&list)),
             SendError::TenantMissing(tenant) => Self::InvalidParameterValue(tenant_missing(&tenant)),
             SendError::UnderReview => Self::InvalidParameterValue(UNDER_REVIEW.to_owned()),
@@ -219,9 +219,24 @@ pub fn tenant_missing(tenant: &str) -> String {
     format!("Tenant {tenant} does not exist.")
 }
 
-/// The text for a tag that is not one.
-pub fn bad_tag(tag: &str) -> String {
-    format!("Invalid tag <{tag}>: only alphanumeric ASCII characters, '_', and '-' are allowed.")
+/// The text for a tag that is not one, as SES was recorded; the number of tags is not.
+pub fn bad_tag(fault: &TagFault) -> String {
+    // SES writes two blanks there.
+    match fault {
+        TagFault::NoName => "The tag name must be specified.".to_owned(),
+        TagFault::NoValue => "The tag value must be specified.".to_owned(),
+        TagFault::LongName => "Tag name cannot exceed 255 characters.".to_owned(),
+        TagFault::LongValue => "Tag value cannot exceed 255 characters.".to_owned(),
+        TagFault::Name(name) => {
+            format!("Invalid tag name <{name}>: only alphanumeric ASCII characters, '_',  '-' are allowed.")
+        }
+        TagFault::Value(value) => {
+            format!(
+                "Invalid tag value <{value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed."
+            )
+        }
+        TagFault::TooMany => "A message cannot have more than 50 tags.".to_owned(),
+    }
 }
 
 /// The text for a message, or a part of one, that is not acceptable.

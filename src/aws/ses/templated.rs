@@ -74,7 +74,8 @@ impl Letter {
         let (source, set) = (self.from.address.clone(), self.configuration_set.clone());
         let submission = submission(caller, source, recipients.all, raw, tags, set)?;
         let (return_path, grants) = (self.return_path.clone(), self.grants.clone());
-        Ok((Submission { return_path, grants, ..submission }, Terms { once: caller.once.clone(), unrendered }))
+        let terms = Terms { once: caller.once.clone(), unrendered, ..Terms::default() };
+        Ok((Submission { return_path, grants, ..submission }, terms))
     }
 }
 

@@ -94,7 +94,7 @@ impl From<SendError> for SesV2Error {
             SendError::NoRecipients => Self::BadRequest("Missing required header 'To'.".to_owned()),
             SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
             SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
-            SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::BadTag(fault) => Self::BadRequest(bad_tag(&fault)),
             SendError::ContactListMissing(list) => Self::NotFound(list_missing(&list)),
             SendError::TenantMissing(tenant) => Self::NotFound(tenant_missing(&tenant)),
             SendError::UnderReview => Self::Conflict(UNDER_REVIEW.to_owned()),

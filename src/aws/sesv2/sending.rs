@@ -192,7 +192,7 @@ pub async fn send_email(
             return_path: input.feedback_forwarding_email_address_identity_arn,
         },
     };
-    let terms = Terms { once: caller.once.clone(), unrendered };
+    let terms = Terms { once: caller.once.clone(), unrendered, ..Terms::default() };
     Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms).await? })
 }
 

@@ -264,7 +264,7 @@ async fn send_entry(
         return_path: bulk.return_path.clone(),
         grants: bulk.grants.clone(),
     };
-    let terms = Terms { once: caller.once.as_ref().map(|once| once.nth(n)), unrendered };
+    let terms = Terms { once: caller.once.as_ref().map(|once| once.nth(n)), unrendered, ..Terms::default() };
     Ok(services.sending.accept_on(submission, terms).await?)
 }
 

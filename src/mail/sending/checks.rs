@@ -15,9 +15,6 @@ use crate::store::{Tx, configuration_sets};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
 const TRIED_FOR: Duration = Duration::from_secs(50_400);
-/// Tags of one message, and the length of a tag's name or value (SES guide: 256).
-const TAGS_MAX: usize = 50;
-const TAG_LENGTH: usize = 256;
 
 /// What the checks found out.
 #[derive(Debug)]
@@ -151,18 +148,4 @@ async fn configuration_set(
     }
     let seconds = set.max_delivery_seconds.and_then(|s| u64::try_from(s).ok());
     Ok(seconds.map_or(TRIED_FOR, Duration::from_secs))
-}
-
-/// Checks the tags: names and values of ASCII letters, digits, `_`, `-`, 1 to 256 of them (SES model, MessageTag).
-pub(super) fn tags(tags: &[(String, String)]) -> Result<(), SendError> {
-    if tags.len() > TAGS_MAX {
-        return Err(SendError::BadTag(format!("number {}", TAGS_MAX + 1)));
-    }
-    let fine = |text: &str| {
-        (1..=TAG_LENGTH).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-    };
-    match tags.iter().find(|(name, value)| !fine(name) || !fine(value)) {
-        Some((name, _)) => Err(SendError::BadTag(name.chars().take(TAG_LENGTH).collect())),
-        None => Ok(()),
-    }
 }

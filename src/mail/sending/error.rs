@@ -1,6 +1,7 @@
 //! Why a mail is not accepted for sending.
 use crate::base::{AccountId, Region};
 use crate::mail::message;
+use crate::mail::sending::message_tags::TagFault;
 use crate::store;
 use crate::workers::NotDone;
 
@@ -53,8 +54,8 @@ pub enum SendError {
     #[error("the message is longer than {0} octets")]
     TooLarge(usize),
     /// A tag whose name or value is not allowed.
-    #[error("{0:?} is not a message tag")]
-    BadTag(String),
+    #[error(transparent)]
+    BadTag(#[from] TagFault),
     /// A contact list. There are none here, and a mail to one must not pass for a mail to nobody's list.
     #[error("contact list {0} does not exist")]
     ContactListMissing(String),
