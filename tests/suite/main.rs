@@ -61,6 +61,7 @@ mod ses_figures;
 mod ses_house;
 mod ses_identities;
 mod ses_imports;
+mod ses_receipt_texts;
 mod ses_suppression;
 mod ses_surface_v1;
 mod ses_surface_v2;

@@ -74,3 +74,10 @@ impl SesWire {
         get(format!("/{}/raw", found["id"].as_str().expect("an id"))).await
     }
 }
+
+/// The text of a request that breaks constraints: `what` is each violation, after `Value at `.
+pub fn violated(what: &[(&str, &str)]) -> String {
+    let errors = if what.len() == 1 { "error" } else { "errors" };
+    let each = what.iter().map(|(path, why)| format!("Value at '{path}' failed to satisfy constraint: {why}"));
+    format!("{} validation {errors} detected: {}", what.len(), each.collect::<Vec<_>>().join("; "))
+}

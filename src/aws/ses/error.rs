@@ -1,6 +1,7 @@
 //! The error rows of SES's first API, and the texts that both APIs share.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::aws::ses::constraint::{Violated, refused};
 use crate::base::AccountId;
 use crate::base::address::AddressError;
 use crate::mail::content::{TemplateError, templates};
@@ -104,6 +105,12 @@ impl ServiceError for SesError {
             Self::Internal(store::Error::Full) => ErrorShape::unavailable(),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalFailure"),
         }
+    }
+}
+
+impl From<Violated> for SesError {
+    fn from(violated: Violated) -> Self {
+        Self::Coded("ValidationError", violated.to_string())
     }
 }
 
@@ -261,5 +268,5 @@ pub fn message_text(error: &message::Error) -> String {
 
 /// The answer to a request that cannot be decoded.
 pub fn refuse(refusal: &Refusal) -> Failure {
-    Failure::new(ErrorShape::sender("ValidationError", 400), refusal.validation_text())
+    Failure::new(ErrorShape::sender("ValidationError", 400), refused(refusal))
 }

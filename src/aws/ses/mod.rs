@@ -2,6 +2,7 @@
 pub mod account;
 mod configuration_set_error;
 mod configuration_sets;
+pub mod constraint;
 mod custom_verification;
 mod dkim;
 pub mod error;

@@ -1,6 +1,7 @@
 //! The error rows of SES's second API.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::aws::ses::constraint::{Violated, refused};
 use crate::aws::ses::error::{
     KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, TOO_MUCH_AT_ONCE, UNDER_REVIEW, bad_tag, list_missing,
     mail_from_not_verified, message_text, not_authorized, not_verified, template_text, tenant_missing,
@@ -71,6 +72,12 @@ impl ServiceError for SesV2Error {
             Self::Internal(store::Error::Full) => ErrorShape::unavailable(),
             Self::Internal(_) | Self::Unexpected(_) => ErrorShape::internal("InternalServiceErrorException"),
         }
+    }
+}
+
+impl From<Violated> for SesV2Error {
+    fn from(violated: Violated) -> Self {
+        Self::BadRequest(violated.to_string())
     }
 }
 
@@ -171,5 +178,5 @@ pub fn refuse(refusal: &Refusal) -> Failure {
         Refusal::Malformed(_) | Refusal::WrongType { .. } => "SerializationException",
         _ => "BadRequestException",
     };
-    Failure::new(ErrorShape::sender(code, 400), refusal.validation_text())
+    Failure::new(ErrorShape::sender(code, 400), refused(refusal))
 }
