@@ -67,6 +67,7 @@ mod ses_surface_v1;
 mod ses_surface_v2;
 mod ses_tags;
 mod ses_templates;
+mod ses_texts;
 mod ses_wire;
 mod signals;
 mod smtp_door;

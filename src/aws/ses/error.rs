@@ -4,7 +4,7 @@ use crate::aws::protocol::Refusal;
 use crate::aws::ses::constraint::{Violated, refused};
 use crate::base::AccountId;
 use crate::base::address::AddressError;
-use crate::mail::content::{TemplateError, templates};
+use crate::mail::content::{NameFault, TemplateError, templates};
 use crate::mail::message;
 use crate::mail::sending::{SendError, TagFault};
 use crate::store;
@@ -124,6 +124,7 @@ impl From<SendError> for SesError {
                 Self::AccessDenied(not_authorized(&account, action, &resource))
             }
             SendError::MailFromNotVerified(domain) => Self::MailFromDomainNotVerified(mail_from_not_verified(&domain)),
+            SendError::ConfigurationSetName(fault) => Self::InvalidParameterValue(set_name(&fault)),
             SendError::ConfigurationSetMissing(name) => Self::ConfigurationSetDoesNotExist(name),
             SendError::ConfigurationSetPaused(name) => Self::ConfigurationSetSendingPaused(name),
             SendError::AccountPaused => Self::AccountSendingPaused,
@@ -226,6 +227,19 @@ pub fn tenant_missing(tenant: &str) -> String {
     format!("Tenant {tenant} does not exist.")
 }
 
+/// The text for what is no name of a configuration set.
+pub fn set_name(fault: &NameFault) -> String {
+    match fault {
+        NameFault::Empty => "The configuration set name must be specified.".to_owned(),
+        NameFault::Long => "Configuration set name cannot exceed 64 characters.".to_owned(),
+        NameFault::Letters(name) => {
+            format!(
+                "Invalid configuration set name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed."
+            )
+        }
+    }
+}
+
 /// The text for a tag that is not one, as SES was recorded; the number of tags is not.
 pub fn bad_tag(fault: &TagFault) -> String {
     // SES writes two blanks there.
@@ -249,11 +263,22 @@ pub fn bad_tag(fault: &TagFault) -> String {
 /// The text for a message, or a part of one, that is not acceptable.
 pub fn message_text(error: &message::Error) -> String {
     match error {
-        message::Error::Address { why, .. } => match why {
+        message::Error::LongAddress(text) => format!("Address length is more than 320 characters long: '{text}'."),
+        message::Error::Address { text, why } => match why {
             AddressError::NoLocalPart => "Missing final '@domain'".to_owned(),
             AddressError::LocalPartTooLong => "Local address is too long".to_owned(),
             AddressError::LocalPartCharacter => "Local address contains control or whitespace".to_owned(),
-            AddressError::Domain => "Domain contains illegal character".to_owned(),
+            AddressError::Domain => {
+                let domain = text.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'));
+                let fault = match domain {
+                    "" => "Missing domain",
+                    domain if domain.contains(|c: char| c <= ' ' || c >= '\u{7f}') => {
+                        "Domain contains control or whitespace"
+                    }
+                    _ => "Domain contains illegal character",
+                };
+                fault.to_owned()
+            }
         },
         message::Error::Twice(name) => format!("Duplicate header '{name}'."),
         message::Error::NoFrom => "Missing required header 'From'.".to_owned(),

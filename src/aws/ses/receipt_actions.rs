@@ -6,7 +6,7 @@ use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_own_actions;
 use crate::aws::ses::receipt_own_actions::{ForwardAction, SqsAction, WebhookAction, forward, sqs, webhook};
 use crate::base::Arn;
-use crate::mail::receiving::rules::{Action, Encoding};
+use crate::mail::receiving::rules::{Action, Encoding, one_line};
 
 /// One action: exactly one member is set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -193,7 +193,7 @@ fn bounce(action: BounceAction) -> Result<Action, ReceiptError> {
         reply_code: action.smtp_reply_code.unwrap_or_default(),
         status: action.status_code.filter(|status| !status.is_empty()),
         message: action.message.unwrap_or_default(),
-        sender: sender.parse().map_err(|_| invalid(format!("Identity is not verified: {sender}")))?,
+        sender: sender.parse().map_err(|_| invalid(format!("Identity is not verified: {}", one_line(&sender))))?,
     })
 }
 
@@ -208,7 +208,7 @@ fn lambda(action: LambdaAction) -> Result<Action, ReceiptError> {
     if function.is_empty() {
         return Err(invalid("Lambda function ARN must not be empty"));
     }
-    let function = function.parse().map_err(|_| ReceiptError::InvalidLambdaFunction(function))?;
+    let function = function.parse().map_err(|_| ReceiptError::InvalidLambdaFunction(one_line(&function)))?;
     Ok(Action::Lambda { function, waits: action.invocation_type.as_deref() == Some("RequestResponse"), topic })
 }
 
@@ -219,7 +219,7 @@ pub(super) fn optional_topic(arn: Option<String>) -> Result<Option<Arn>, Receipt
 
 fn topic(arn: String) -> Result<Arn, ReceiptError> {
     let parsed = arn.parse().ok().filter(|parsed: &Arn| parsed.service == "sns");
-    parsed.ok_or_else(|| ReceiptError::MalformedSnsTopic(arn))
+    parsed.ok_or_else(|| ReceiptError::MalformedSnsTopic(one_line(&arn)))
 }
 
 /// How the mail is written.

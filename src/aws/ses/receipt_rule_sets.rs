@@ -7,6 +7,7 @@ use crate::aws::service::Services;
 use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rules::ReceiptRule;
+use crate::mail::receiving::rules::one_line;
 use crate::mail::receiving::{Owner, RuleSet};
 
 /// CreateReceiptRuleSet, DescribeReceiptRuleSet and DeleteReceiptRuleSet have only a name.
@@ -149,7 +150,7 @@ pub async fn list_receipt_rule_sets(
     input: ListReceiptRuleSetsRequest,
 ) -> Result<ListReceiptRuleSetsResponse, ReceiptError> {
     if let Some(token) = input.next_token.filter(|token| !token.is_empty()) {
-        return Err(ReceiptError::InvalidParameterValue(format!("Invalid token: {token}")));
+        return Err(ReceiptError::InvalidParameterValue(format!("Invalid token: {}", one_line(&token))));
     }
     let sets = services.receiving.rule_sets(&owner(caller)).await?;
     Ok(ListReceiptRuleSetsResponse { rule_sets: sets.iter().map(metadata).collect() })

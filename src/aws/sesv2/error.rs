@@ -1,10 +1,11 @@
 //! The error rows of SES's second API.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::aws::ses::configuration_set_error::{NO_DIMENSION, NO_EVENT_TYPE, destination_name};
 use crate::aws::ses::constraint::{Violated, refused};
 use crate::aws::ses::error::{
     KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, TOO_MUCH_AT_ONCE, UNDER_REVIEW, bad_tag, list_missing,
-    mail_from_not_verified, message_text, not_authorized, not_verified, template_text, tenant_missing,
+    mail_from_not_verified, message_text, not_authorized, not_verified, set_name, template_text, tenant_missing,
 };
 use crate::mail::content::templates;
 use crate::mail::sending::SendError;
@@ -91,6 +92,7 @@ impl From<SendError> for SesV2Error {
                 Self::AccessDenied(not_authorized(&account, action, &resource))
             }
             SendError::MailFromNotVerified(domain) => Self::MailFromNotVerified(mail_from_not_verified(&domain)),
+            SendError::ConfigurationSetName(fault) => Self::BadRequest(set_name(&fault)),
             SendError::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
             SendError::ConfigurationSetPaused(name) => {
                 Self::SendingPaused(format!("Email sending is disabled for configuration set <{name}>."))
@@ -122,18 +124,20 @@ impl From<content::Error> for SesV2Error {
     fn from(error: content::Error) -> Self {
         use content::Error as E;
         match error {
-            E::Name(name) => Self::BadRequest(format!(
-                "Invalid name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, 64 at most."
-            )),
+            E::Name(fault) => Self::BadRequest(set_name(&fault)),
+            E::DestinationName(fault) => Self::BadRequest(destination_name(&fault)),
             E::Exists(name) => Self::AlreadyExists(format!("Configuration set <{name}> already exists.")),
             E::Missing(name) => Self::NotFound(set_missing(&name)),
-            E::DestinationExists(name) => Self::AlreadyExists(format!("Event destination <{name}> already exists.")),
-            E::DestinationMissing(name) => Self::NotFound(format!("Event destination <{name}> does not exist.")),
+            E::DestinationExists { set, name } => Self::AlreadyExists(format!(
+                "An event destination with name <{name}> already exists for configuration set <{set}>."
+            )),
+            E::DestinationMissing { set, name } => Self::NotFound(format!(
+                "An event destination with name <{name}> does not exist for configuration set <{set}>."
+            )),
             E::TooMany(max) => Self::LimitExceeded(format!("There may be no more than {max} of them.")),
-            E::EventType(name) if name.is_empty() => {
-                Self::BadRequest("MatchingEventTypes must name at least one event type.".to_owned())
-            }
+            E::EventType(name) if name.is_empty() => Self::BadRequest(NO_EVENT_TYPE.to_owned()),
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
+            E::NoDimension => Self::BadRequest(NO_DIMENSION.to_owned()),
             E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
             E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
             E::Bus(bus) => Self::BadRequest(format!("EventBridge event bus <{bus}> not found.")),

@@ -166,7 +166,7 @@ pub async fn send_email(
         (None, None, Some(template)) => {
             let from = from.ok_or(message::Error::NoFrom)?;
             let (source, all) = (from.address.clone(), recipients.all.clone());
-            let letter = template.letter(services, caller).await?;
+            let letter = template.letter(services, caller, input.configuration_set_name.as_deref()).await?;
             let written = letter.write((services, caller), letter.data(None), &[], from, recipients, reply_to);
             let (raw, failure) = written.await?;
             unrendered = failure;

@@ -22,11 +22,22 @@ impl Mailbox {
     /// words in the name are decoded. Stricter than mail programs are: a list or a broken form is refused.
     pub fn parse(text: &str) -> Result<Self, Error> {
         headers::check_value("address", text)?;
-        let wrong = |why| Error::Address { text: text.chars().take(LIMIT).collect(), why };
-        if text.len() > LIMIT * 4 {
-            return Err(Error::TooLong { what: "address", limit: LIMIT });
-        }
         let trimmed = text.trim();
+        let long = trimmed.encode_utf16().count() > LIMIT;
+        match Self::read(trimmed) {
+            // SES tells of white space and of what is missing first.
+            Ok(_) | Err(Error::Address { why: AddressError::LocalPartTooLong | AddressError::Domain, .. }) if long => {
+                Err(Error::LongAddress(trimmed.chars().take(LIMIT * 4).collect()))
+            }
+            read => read,
+        }
+    }
+
+    fn read(trimmed: &str) -> Result<Self, Error> {
+        let wrong = |why| Error::Address { text: trimmed.chars().take(LIMIT).collect(), why };
+        if trimmed.len() > LIMIT * 4 {
+            return Err(Error::LongAddress(trimmed.chars().take(LIMIT * 4).collect()));
+        }
         let Some(inner) = trimmed.strip_suffix('>') else {
             return Ok(Self { name: None, address: trimmed.parse().map_err(wrong)? });
         };

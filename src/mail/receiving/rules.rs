@@ -270,7 +270,7 @@ fn check_header(name: &str, value: &str) -> Result<(), Error> {
 }
 
 /// A value for an error's text: short, and on one line.
-pub(in crate::mail::receiving) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.chars().take(100).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, EmailAddress, Region};
+use crate::mail::content::check_name;
 use crate::mail::identity::authorization::{self, Answer, Wish, covering, identity_named};
 use crate::mail::identity::{IdentityName, ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
@@ -142,7 +143,11 @@ async fn configuration_set(
     name: &str,
 ) -> Result<Duration, SendError> {
     let set = configuration_sets::find(tx, account, region, name).await?;
-    let set = set.ok_or_else(|| SendError::ConfigurationSetMissing(name.to_owned()))?;
+    let missing = || match check_name(name) {
+        Ok(()) => SendError::ConfigurationSetMissing(name.to_owned()),
+        Err(fault) => SendError::ConfigurationSetName(fault),
+    };
+    let set = set.ok_or_else(missing)?;
     if !set.sending_enabled {
         return Err(SendError::ConfigurationSetPaused(set.name));
     }

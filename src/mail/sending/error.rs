@@ -1,5 +1,6 @@
 //! Why a mail is not accepted for sending.
 use crate::base::{AccountId, Region};
+use crate::mail::content::NameFault;
 use crate::mail::message;
 use crate::mail::sending::message_tags::TagFault;
 use crate::store;
@@ -14,6 +15,9 @@ pub enum SendError {
     /// Sending is switched off for the configuration set.
     #[error("sending is paused for configuration set {0}")]
     ConfigurationSetPaused(String),
+    /// What was named cannot be a configuration set.
+    #[error("configuration set: {0}")]
+    ConfigurationSetName(NameFault),
     /// The configuration set that was named does not exist.
     #[error("configuration set {0} does not exist")]
     ConfigurationSetMissing(String),
