@@ -5,7 +5,7 @@ use crate::access::{Access, Trust};
 use crate::base::{EmailAddress, Region, Regions};
 use crate::mail::message;
 use crate::mail::receiving::{self, Client, InboundMail, Receiving, Route, Routed};
-use crate::mail::sending::{Grants, SendError, Sending, Submission};
+use crate::mail::sending::{Grants, SendError, Sending, Submission, Terms};
 use crate::smtp::auth;
 use crate::smtp::auth::{KeyHolder, Login, Principal};
 use crate::smtp::reply;
@@ -84,7 +84,8 @@ impl Upstream for PostOffice {
             return_path: None,
             grants: Grants::default(),
         };
-        self.sending.accept(submission).await.map_err(|error| {
+        let terms = Terms { operation: Some("SendSmtpEmail"), ..Terms::default() };
+        self.sending.accept_on(submission, terms).await.map_err(|error| {
             let error = of_their_lines(error, mail.own_lines);
             match reply::not_sent(&error) {
                 Some(answer) => Refusal::Answer(answer),

@@ -171,6 +171,7 @@ pub fn not_sent(error: &SendError) -> Option<Answer> {
         SendError::ConfigurationSetMissing(name) => {
             MESSAGE_REJECTED.with(format!("Configuration set <{name}> does not exist."))
         }
+        SendError::ConfigurationSetName(fault) => MESSAGE_REJECTED.with(format!("Configuration set: {fault}.")),
         SendError::Denied { account, action, resource } => ACCESS_DENIED.with(format!(
             "User `arn:aws:iam::{account}:root' is not authorized to perform `{action}' on resource `{resource}'"
         )),

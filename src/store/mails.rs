@@ -24,7 +24,7 @@ pub struct Mail {
     pub return_path: String,
     /// The configuration set that it was sent with.
     pub configuration_set: Option<String>,
-    /// JSON list of `[name, value]`, as the caller gave them.
+    /// JSON list of `[name, value]`, as the caller gave them, and `ses:operation`.
     pub tags: String,
     /// JSON: what event records tell of the headers.
     pub headers: String,

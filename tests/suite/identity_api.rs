@@ -133,7 +133,7 @@ both_engines! {
             let gone = refused!(ses.list_tags_for_resource().resource_arn(arn.replace("x.ex", "y.ex").replace("/set", "/no").replace("/ask", "/no")));
             assert_eq!(gone.0, "NotFoundException", "{resource}");
             let others = refused!(ses.list_tags_for_resource().resource_arn(arn.replace("000000000000", "111111111111")));
-            assert_eq!(others.0, "NotFoundException", "{resource}");
+            assert_eq!(others.0, "BadRequestException", "{resource}");
         }
         let bad = refused!(ses.list_tags_for_resource().resource_arn("nonsense"));
         assert_eq!(bad.0, "BadRequestException");
@@ -150,7 +150,7 @@ both_engines! {
                 .success_redirection_url(url).failure_redirection_url("https://x.example/no")
         };
         let from = refused!(create("ask", "a@x.example", "https://x.example/yes"));
-        assert_eq!(from.0, "BadRequestException", "{}", from.1);
+        assert_eq!(from.0, "NotFoundException", "{}", from.1);
         ses.create_email_identity().email_identity("x.example").send().await.expect("made");
         create("ask", "Ann <a@x.example>", "https://x.example/yes").send().await.expect("made");
         create("more", "a@x.example", "https://x.example/yes").send().await.expect("made");

@@ -87,6 +87,7 @@ both_engines! {
                     "ses:configuration-set": ["set"],
                     "ses:source-ip": ["192.0.2.7"],
                     "ses:from-domain": ["x.example"],
+                    "ses:operation": ["SendRawEmail"],
                     "ses:caller-identity": ["AKIDEXAMPLE"],
                 },
             },
@@ -106,7 +107,8 @@ both_engines! {
         submission.tags.clear();
         let id = bench.sending.accept(submission.clone()).await.expect("accepted");
         let (mail, raw, _) = bench.mail(&id).await;
-        assert_eq!((mail.configuration_set.as_deref(), mail.tags.as_str()), (Some("set"), r#"[["k","v"],["k2","v2"]]"#));
+        let tags = r#"[["k","v"],["k2","v2"],["ses:operation","SendRawEmail"]]"#;
+        assert_eq!((mail.configuration_set.as_deref(), mail.tags.as_str()), (Some("set"), tags));
         assert!(!raw.contains("X-SES"));
         submission.configuration_set = Some("missing".to_owned());
         let refused = bench.sending.accept(submission).await;

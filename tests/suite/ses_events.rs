@@ -50,8 +50,9 @@ both_engines! {
         ses.put_configuration_set_archiving_options().configuration_set_name("s").send().await.expect("nothing to do");
         ses.put_configuration_set_vdm_options().configuration_set_name("s").send().await.expect("nothing to do");
         let refused = ses.put_configuration_set_tracking_options().configuration_set_name("s");
-        let refused = refused.custom_redirect_domain("click.x.example").send().await.expect_err("no tracking");
-        assert_eq!(refused.into_service_error().message(), Some("TrackingOptions is not supported."));
+        let refused = refused.custom_redirect_domain("click.nowhere.example").send().await.expect_err("no domain");
+        let text = "Domain <click.nowhere.example> is not verified under this account.";
+        assert_eq!(refused.into_service_error().message(), Some(text));
         let refused = ses.put_configuration_set_delivery_options().configuration_set_name("s").sending_pool_name("p");
         assert!(refused.send().await.expect_err("no pools").into_service_error().is_bad_request_exception());
         let refused = ses.put_configuration_set_sending_options().configuration_set_name("none").send().await;

@@ -41,7 +41,7 @@ both_engines! {
             assert_eq!(names, wanted, "{value}");
         }
         let part = ConfigurationSetFilterKey::ConfigurationSetNameContains;
-        let mut pages = ses.list_configuration_sets().filter(part, "b-").page_size(1).into_paginator().send();
+        let mut pages = ses.list_configuration_sets().filter(part, "B-E").page_size(1).into_paginator().send();
         let mut names = vec![];
         while let Some(one) = pages.next().await {
             names.extend(one.expect("a page").configuration_sets.unwrap_or_default());

@@ -15,7 +15,7 @@ pub mod value;
 pub mod xml;
 
 pub use names::Names;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, lower_first};
 pub(crate) use value::{ANY_TEXT, may_be_any_text};
 pub use value::{AnyText, Blob, Time};
 

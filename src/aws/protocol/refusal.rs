@@ -76,8 +76,8 @@ impl Refusal {
     }
 }
 
-/// `Destination.ToAddresses` to `destination.toAddresses`.
-fn lower_first(path: &str) -> String {
+/// `Destination.ToAddresses` to `destination.toAddresses`: a path as AWS's validation writes it.
+pub fn lower_first(path: &str) -> String {
     let mut at_start = true;
     path.chars()
         .map(|c| {

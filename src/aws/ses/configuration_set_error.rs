@@ -1,24 +1,47 @@
 //! The error rows of the configuration set operations of the first API.
 use crate::aws::error::{ErrorShape, ServiceError};
+use crate::aws::ses::constraint::Violated;
+use crate::aws::ses::error::set_name;
 use crate::mail::content;
+use crate::mail::content::NameFault;
+
+/// The texts for event destinations that both APIs have.
+pub const NO_DESTINATION: &str = "Event destination is not provided.";
+/// See [`NO_DESTINATION`].
+pub const MANY_DESTINATIONS: &str = "Please provide only one destination with each request. Either a Firehose Destination \
+                                     or a Cloudwatch Destination or an SNS Destination or an EventBridge Destination.";
+/// See [`NO_DESTINATION`].
+pub const NO_EVENT_TYPE: &str = "At least one event type must be specified.";
+/// See [`NO_DESTINATION`].
+pub const NO_DIMENSION: &str = "CloudWatch metrics dimension configuration list cannot be empty.";
+
+/// The text for what is no name of an event destination. (That for no name at all is not on record.)
+pub fn destination_name(fault: &NameFault) -> String {
+    match fault {
+        NameFault::Empty => "The event destination name must be specified.".to_owned(),
+        NameFault::Long => "Event destination name cannot exceed 64 characters.".to_owned(),
+        NameFault::Letters(name) => {
+            format!(
+                "Invalid event destination name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed."
+            )
+        }
+    }
+}
 
 /// Why an operation on configuration sets failed. Each variant's text is SES's, as far as it is known.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationSetError {
-    /// A name that is none.
-    #[error("Invalid configuration set name <{0}>: only alphanumeric ASCII characters, '_', and '-' are allowed.")]
-    InvalidConfigurationSet(String),
     /// There is one of this name.
     #[error("Configuration set <{0}> already exists.")]
     ConfigurationSetAlreadyExists(String),
     /// There is none of this name.
     #[error("Configuration set <{0}> does not exist.")]
     ConfigurationSetDoesNotExist(String),
-    /// The set has a destination of this name.
+    /// The set has a destination of this name. (No answer of SES's first API is known.)
     #[error("Event destination <{0}> already exists.")]
     EventDestinationAlreadyExists(String),
-    /// The set has no destination of this name.
-    #[error("Event destination <{0}> does not exist.")]
+    /// The set has no destination of this name; SES names the set.
+    #[error("No EventDestination found for {0}")]
     EventDestinationDoesNotExist(String),
     /// A topic that cannot be used.
     #[error("SNS topic <{0}> not found.")]
@@ -38,6 +61,9 @@ pub enum ConfigurationSetError {
     /// A parameter that cannot be.
     #[error("{0}")]
     InvalidParameterValue(String),
+    /// What breaks the model's constraints.
+    #[error(transparent)]
+    Validation(#[from] Violated),
     /// The unexpected.
     #[error(transparent)]
     Internal(#[from] crate::store::Error),
@@ -46,7 +72,6 @@ pub enum ConfigurationSetError {
 impl ServiceError for ConfigurationSetError {
     fn shape(&self) -> ErrorShape {
         let code = match self {
-            Self::InvalidConfigurationSet(_) => "InvalidConfigurationSet",
             Self::ConfigurationSetAlreadyExists(_) => "ConfigurationSetAlreadyExists",
             Self::ConfigurationSetDoesNotExist(_) => "ConfigurationSetDoesNotExist",
             Self::EventDestinationAlreadyExists(_) => "EventDestinationAlreadyExists",
@@ -57,6 +82,7 @@ impl ServiceError for ConfigurationSetError {
             Self::InvalidDeliveryOptions => "InvalidDeliveryOptions",
             Self::LimitExceeded(_) => "LimitExceeded",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
+            Self::Validation(_) => "ValidationError",
             Self::Internal(_) => return ErrorShape::internal("InternalFailure"),
         };
         ErrorShape::sender(code, 400)
@@ -67,17 +93,17 @@ impl From<content::Error> for ConfigurationSetError {
     fn from(error: content::Error) -> Self {
         use content::Error as E;
         match error {
-            E::Name(name) => Self::InvalidConfigurationSet(name),
+            E::Name(fault) => Self::InvalidParameterValue(set_name(&fault)),
+            E::DestinationName(fault) => Self::InvalidParameterValue(destination_name(&fault)),
             E::Exists(name) => Self::ConfigurationSetAlreadyExists(name),
             E::Missing(name) => Self::ConfigurationSetDoesNotExist(name),
-            E::DestinationExists(name) => Self::EventDestinationAlreadyExists(name),
-            E::DestinationMissing(name) => Self::EventDestinationDoesNotExist(name),
+            E::DestinationExists { name, .. } => Self::EventDestinationAlreadyExists(name),
+            E::DestinationMissing { set, .. } => Self::EventDestinationDoesNotExist(set),
             E::TooMany(max) => Self::LimitExceeded(max),
-            E::EventType(name) if name.is_empty() => {
-                Self::InvalidParameterValue("MatchingEventTypes must name at least one event type.".to_owned())
-            }
+            E::EventType(name) if name.is_empty() => Self::InvalidParameterValue(NO_EVENT_TYPE.to_owned()),
             E::NeverPublished(name) => Self::InvalidParameterValue(format!("Event type <{name}> is not supported.")),
             E::EventType(name) => Self::InvalidParameterValue(format!("Unknown event type <{name}>.")),
+            E::NoDimension => Self::InvalidParameterValue(NO_DIMENSION.to_owned()),
             E::Dimension(name) => Self::InvalidCloudWatchDestination(name),
             E::Stream(stream) => Self::InvalidFirehoseDestination(stream),
             E::Bus(bus) => Self::InvalidParameterValue(format!("Event bus <{bus}> not found.")),

@@ -6,7 +6,7 @@ use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::configuration_set_error::ConfigurationSetError;
 use crate::aws::ses::event_destinations::EventDestination;
-use crate::aws::ses::page::Page;
+use crate::aws::ses::page::{Page, SETS};
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
 use crate::store::configuration_sets;
@@ -150,7 +150,7 @@ pub async fn list_configuration_sets(
     caller: &Caller,
     input: ListConfigurationSetsRequest,
 ) -> Result<ListConfigurationSetsResponse, ConfigurationSetError> {
-    let page = Page::read(input.next_token.as_deref(), input.max_items);
+    let page = Page::read(&SETS, input.next_token.as_deref(), input.max_items);
     let page = page.map_err(|error| ConfigurationSetError::InvalidParameterValue(error.to_string()))?;
     let (account, region) = (&caller.account, &caller.region);
     let mut names = services.configuration_sets.list(account, region, &page.after, page.limit()).await?;

@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
+use crate::aws::ses::page::{Page, VERIFICATION_TEMPLATES};
+use crate::base::EmailAddress;
 use crate::mail::identity;
 use crate::mail::message::Mailbox;
 use crate::mail::sending::{Grants, Submission};
 use crate::store::verification_templates::VerificationTemplate;
-
-/// SES model: the largest page, and the usual one.
-const PAGE_MAX: i32 = 50;
 
 /// A template to make.
 #[derive(Debug, Deserialize)]
@@ -163,26 +162,19 @@ pub struct ListCustomVerificationEmailTemplatesResponse {
     next_token: Option<String>,
 }
 
-/// Lists the account's templates in the order of names. The token is the last name of the page before.
+/// Lists the account's templates in the order of names.
 ///
 /// # Errors
-/// A page size that is not 1 to 50.
+/// A token that is none.
 pub async fn list_custom_verification_email_templates(
     services: &Services,
     caller: &Caller,
     input: ListCustomVerificationEmailTemplatesRequest,
 ) -> Result<ListCustomVerificationEmailTemplatesResponse, SesError> {
-    let size = input.max_results.unwrap_or(PAGE_MAX);
-    if !(1..=PAGE_MAX).contains(&size) {
-        return Err(SesError::InvalidParameterValue(format!("MaxResults is 1 to {PAGE_MAX}.")));
-    }
-    let after = input.next_token.unwrap_or_default();
+    let page = Page::read(&VERIFICATION_TEMPLATES, input.next_token.as_deref(), input.max_results)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut list = services.identities.templates(account, region, &after, i64::from(size) + 1).await?;
-    let full = usize::try_from(size).unwrap_or(usize::MAX);
-    let more = list.len() > full;
-    list.truncate(full);
-    let next_token = list.last().filter(|_| more).map(|last| last.name.clone());
+    let mut list = services.identities.templates(account, region, &page.after, page.limit()).await?;
+    let next_token = page.cut(&mut list, |template| &template.name);
     let custom_verification_email_templates = list.into_iter().map(|template| shown(template, false)).collect();
     Ok(ListCustomVerificationEmailTemplatesResponse { custom_verification_email_templates, next_token })
 }
@@ -203,6 +195,18 @@ pub struct SendCustomVerificationEmailResponse {
     message_id: String,
 }
 
+/// The address that a mail by a template shall verify; both APIs have the texts.
+///
+/// # Errors
+/// The text for what is none.
+pub fn to_verify(text: &str) -> Result<EmailAddress, String> {
+    if text.trim().is_empty() {
+        return Err("Email address not specified.".to_owned());
+    }
+    let shown = || text.chars().take(320).collect::<String>();
+    Mailbox::parse(text).map(|mailbox| mailbox.address).map_err(|_| format!("Invalid email address<{}>.", shown()))
+}
+
 /// Makes an address an identity of the account's and mails it a link by a template.
 ///
 /// # Errors
@@ -213,12 +217,20 @@ pub async fn send_custom_verification_email(
     caller: &Caller,
     input: SendCustomVerificationEmailRequest,
 ) -> Result<SendCustomVerificationEmailResponse, SesError> {
-    let address = Mailbox::parse(&input.email_address)?.address;
+    let address = to_verify(&input.email_address).map_err(SesError::InvalidParameterValue)?;
     let (account, region) = (&caller.account, &caller.region);
     if !services.sending.quota(account, region).await?.account.production_access {
         return Err(SesError::Coded("ProductionAccessNotGranted", "Production access not granted.".to_owned()));
     }
-    let invitation = services.identities.invite(account, region, &address, &input.template_name).await?;
+    let invited = services.identities.invite(account, region, &address, &input.template_name).await;
+    // This operation names the template so.
+    let invitation = invited.map_err(|error| match error {
+        identity::Error::TemplateMissing(name) => {
+            let text = format!("Template <{name}> does not exist");
+            SesError::Coded("CustomVerificationEmailTemplateDoesNotExist", text)
+        }
+        other => other.into(),
+    })?;
     let submission = Submission {
         account: account.clone(),
         region: region.clone(),

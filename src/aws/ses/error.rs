@@ -1,11 +1,12 @@
 //! The error rows of SES's first API, and the texts that both APIs share.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::aws::ses::constraint::{Violated, refused};
 use crate::base::AccountId;
 use crate::base::address::AddressError;
-use crate::mail::content::{TemplateError, templates};
+use crate::mail::content::{NameFault, TemplateError, templates};
 use crate::mail::message;
-use crate::mail::sending::SendError;
+use crate::mail::sending::{SendError, TagFault};
 use crate::store;
 use crate::workers::NotDone;
 
@@ -107,6 +108,12 @@ impl ServiceError for SesError {
     }
 }
 
+impl From<Violated> for SesError {
+    fn from(violated: Violated) -> Self {
+        Self::Coded("ValidationError", violated.to_string())
+    }
+}
+
 impl From<SendError> for SesError {
     fn from(error: SendError) -> Self {
         match error {
@@ -117,6 +124,7 @@ impl From<SendError> for SesError {
                 Self::AccessDenied(not_authorized(&account, action, &resource))
             }
             SendError::MailFromNotVerified(domain) => Self::MailFromDomainNotVerified(mail_from_not_verified(&domain)),
+            SendError::ConfigurationSetName(fault) => Self::InvalidParameterValue(set_name(&fault)),
             SendError::ConfigurationSetMissing(name) => Self::ConfigurationSetDoesNotExist(name),
             SendError::ConfigurationSetPaused(name) => Self::ConfigurationSetSendingPaused(name),
             SendError::AccountPaused => Self::AccountSendingPaused,
@@ -127,7 +135,7 @@ impl From<SendError> for SesError {
             SendError::TooLarge(limit) => {
                 Self::InvalidParameterValue(format!("Message length is more than {limit} bytes long."))
             }
-            SendError::BadTag(tag) => Self::InvalidParameterValue(bad_tag(&tag)),
+            SendError::BadTag(fault) => Self::InvalidParameterValue(bad_tag(&fault)),
             SendError::ContactListMissing(list) => Self::InvalidParameterValue(list_missing(&list)),
             SendError::TenantMissing(tenant) => Self::InvalidParameterValue(tenant_missing(&tenant)),
             SendError::UnderReview => Self::InvalidParameterValue(UNDER_REVIEW.to_owned()),
@@ -219,19 +227,58 @@ pub fn tenant_missing(tenant: &str) -> String {
     format!("Tenant {tenant} does not exist.")
 }
 
-/// The text for a tag that is not one.
-pub fn bad_tag(tag: &str) -> String {
-    format!("Invalid tag <{tag}>: only alphanumeric ASCII characters, '_', and '-' are allowed.")
+/// The text for what is no name of a configuration set.
+pub fn set_name(fault: &NameFault) -> String {
+    match fault {
+        NameFault::Empty => "The configuration set name must be specified.".to_owned(),
+        NameFault::Long => "Configuration set name cannot exceed 64 characters.".to_owned(),
+        NameFault::Letters(name) => {
+            format!(
+                "Invalid configuration set name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed."
+            )
+        }
+    }
+}
+
+/// The text for a tag that is not one, as SES was recorded; the number of tags is not.
+pub fn bad_tag(fault: &TagFault) -> String {
+    // SES writes two blanks there.
+    match fault {
+        TagFault::NoName => "The tag name must be specified.".to_owned(),
+        TagFault::NoValue => "The tag value must be specified.".to_owned(),
+        TagFault::LongName => "Tag name cannot exceed 255 characters.".to_owned(),
+        TagFault::LongValue => "Tag value cannot exceed 255 characters.".to_owned(),
+        TagFault::Name(name) => {
+            format!("Invalid tag name <{name}>: only alphanumeric ASCII characters, '_',  '-' are allowed.")
+        }
+        TagFault::Value(value) => {
+            format!(
+                "Invalid tag value <{value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed."
+            )
+        }
+        TagFault::TooMany => "A message cannot have more than 50 tags.".to_owned(),
+    }
 }
 
 /// The text for a message, or a part of one, that is not acceptable.
 pub fn message_text(error: &message::Error) -> String {
     match error {
-        message::Error::Address { why, .. } => match why {
+        message::Error::LongAddress(text) => format!("Address length is more than 320 characters long: '{text}'."),
+        message::Error::Address { text, why } => match why {
             AddressError::NoLocalPart => "Missing final '@domain'".to_owned(),
             AddressError::LocalPartTooLong => "Local address is too long".to_owned(),
             AddressError::LocalPartCharacter => "Local address contains control or whitespace".to_owned(),
-            AddressError::Domain => "Domain contains illegal character".to_owned(),
+            AddressError::Domain => {
+                let domain = text.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'));
+                let fault = match domain {
+                    "" => "Missing domain",
+                    domain if domain.contains(|c: char| c <= ' ' || c >= '\u{7f}') => {
+                        "Domain contains control or whitespace"
+                    }
+                    _ => "Domain contains illegal character",
+                };
+                fault.to_owned()
+            }
         },
         message::Error::Twice(_) | message::Error::NoPart => error.to_string(),
         message::Error::NoFrom => "Missing required header 'From'.".to_owned(),
@@ -246,5 +293,5 @@ pub fn message_text(error: &message::Error) -> String {
 
 /// The answer to a request that cannot be decoded.
 pub fn refuse(refusal: &Refusal) -> Failure {
-    Failure::new(ErrorShape::sender("ValidationError", 400), refusal.validation_text())
+    Failure::new(ErrorShape::sender("ValidationError", 400), refused(refusal))
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::ses::configuration_set_error::ConfigurationSetError;
+use crate::aws::ses::configuration_set_error::{ConfigurationSetError, MANY_DESTINATIONS, NO_DESTINATION};
 use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
 use crate::store::configuration_sets::Destination;
 
@@ -90,10 +90,8 @@ impl EventDestination {
                 Target::Stream { stream_arn, role_arn }
             }
             (None, Some(metrics), None) => metrics.read()?,
-            _ => {
-                let text = "An event destination is exactly one of SNS, CloudWatch and Firehose.".to_owned();
-                return Err(ConfigurationSetError::InvalidParameterValue(text));
-            }
+            (None, None, None) => return Err(ConfigurationSetError::InvalidParameterValue(NO_DESTINATION.to_owned())),
+            _ => return Err(ConfigurationSetError::InvalidParameterValue(MANY_DESTINATIONS.to_owned())),
         };
         Ok(NewDestination { name: self.name, enabled: self.enabled, event_types, target })
     }

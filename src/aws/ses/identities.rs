@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::dkim::domain;
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::identity_error::status;
+use crate::aws::sesv2::page;
 use crate::base::EmailAddress;
 use crate::mail::identity::{self, Found};
 use crate::store::identities::Identity;
@@ -61,36 +63,39 @@ pub struct ListIdentitiesResponse {
     next_token: Option<String>,
 }
 
-/// Lists the account's identities in the order of names. The token is the last name of the page before.
+/// Lists the account's identities in the order of names.
 ///
 /// # Errors
-/// A type that is none; a page size below 1.
+/// A type, a token or a page size that cannot be.
 pub async fn list_identities(
     services: &Services,
     caller: &Caller,
     input: ListIdentitiesRequest,
 ) -> Result<ListIdentitiesResponse, SesError> {
-    let kind = match input.identity_type.as_deref() {
-        None => None,
-        Some("EmailAddress") => Some("EMAIL_ADDRESS"),
-        Some("Domain") => Some("DOMAIN"),
-        Some(other) => {
-            let text = format!("Invalid identity type {other:?}: it is EmailAddress or Domain.");
-            return Err(SesError::InvalidParameterValue(text));
-        }
-    };
-    let limit = input.max_items.unwrap_or(PAGE_MAX).min(PAGE_MAX);
-    if limit < 1 {
-        return Err(SesError::InvalidParameterValue("MaxItems must be at least 1.".to_owned()));
+    let mut found = Violations::default();
+    found.one_of("identityType", input.identity_type.as_deref(), &["Domain", "EmailAddress"]);
+    found.finish()?;
+    let kind = input.identity_type.map(|kind| if kind == "Domain" { "DOMAIN" } else { "EMAIL_ADDRESS" });
+    let limit = input.max_items.unwrap_or(PAGE_MAX);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        let rule = format!("MaxItems must be between 1 and {PAGE_MAX}.");
+        let text = format!("Value {limit} for parameter MaxItems is invalid. {rule}");
+        return Err(SesError::InvalidParameterValue(text));
     }
-    let after = input.next_token.unwrap_or_default();
+    let after = match input.next_token.as_deref().filter(|token| !token.is_empty()) {
+        None => String::new(),
+        Some(token) => page::name(token).ok_or_else(|| {
+            let shown: String = token.chars().take(256).collect();
+            SesError::InvalidParameterValue(format!("Invalid NextToken <{shown}>."))
+        })?,
+    };
     let (account, region) = (&caller.account, &caller.region);
-    let mut page = services.identities.list(account, region, kind, &after, i64::from(limit) + 1).await?;
+    let mut list = services.identities.list(account, region, kind, &after, i64::from(limit) + 1).await?;
     let full = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = page.len() > full;
-    page.truncate(full);
-    let next_token = page.last().filter(|_| more).map(|last| last.name.clone());
-    Ok(ListIdentitiesResponse { identities: page.into_iter().map(|i| i.name).collect(), next_token })
+    let more = list.len() > full;
+    list.truncate(full);
+    let next_token = list.last().filter(|_| more).map(|last| page::token(&last.name));
+    Ok(ListIdentitiesResponse { identities: list.into_iter().map(|i| i.name).collect(), next_token })
 }
 
 /// The names to look at: GetIdentityVerificationAttributes, GetIdentityDkimAttributes and the like.

@@ -1,6 +1,9 @@
-//! What the first API says when something is wrong with an identity.
+//! What the first API says when something is wrong with an identity. No answers of SES are on record for the names of
+//! policies and templates, for templates' content, and for limits: those words are ours.
 use crate::aws::ses::error::SesError;
-use crate::aws::sesv2::identity_error::{not_a_subdomain, policy_text};
+use crate::aws::sesv2::identity_error::{
+    from_not_verified, not_a_subdomain, not_signed, policy_text, redirection, template_exists, template_missing,
+};
 use crate::mail::identity;
 
 impl From<identity::Error> for SesError {
@@ -12,6 +15,7 @@ impl From<identity::Error> for SesError {
             E::Name(name) => bad(format!("Invalid domain name <{name}>.")),
             E::Exists(name) => bad(format!("Identity <{name}> already exists.")),
             E::Missing(name) => bad(format!("Identity <{name}> does not exist.")),
+            E::NotSigned(domain) => bad(not_signed(&domain)),
             E::NotADomain(name) => bad(format!("Identity <{name}> is not a domain.")),
             E::ConfigurationSetMissing(name) => Self::ConfigurationSetDoesNotExist(name),
             E::TooMany(max) => Self::LimitExceeded(format!("Number of identities exceeds {max}.")),
@@ -25,21 +29,18 @@ impl From<identity::Error> for SesError {
             E::TemplateName(name) => bad(format!(
                 "Invalid template name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, 64 at most."
             )),
-            E::TemplateExists(name) => Self::Coded(
-                "CustomVerificationEmailTemplateAlreadyExists",
-                format!("Custom verification email template <{name}> already exists."),
-            ),
-            E::TemplateMissing(name) => Self::Coded(
-                "CustomVerificationEmailTemplateDoesNotExist",
-                format!("Custom verification email template <{name}> does not exist."),
-            ),
+            E::TemplateExists(name) => {
+                Self::Coded("CustomVerificationEmailTemplateAlreadyExists", template_exists(&name))
+            }
+            E::TemplateMissing(name) => {
+                Self::Coded("CustomVerificationEmailTemplateDoesNotExist", template_missing(&name))
+            }
             E::TooManyTemplates(max) => {
                 Self::LimitExceeded(format!("There may be no more than {max} custom verification email templates."))
             }
+            E::Redirection(which) => bad(redirection(which)),
             E::TemplateContent(why) => Self::Coded("CustomVerificationEmailInvalidContent", format!("{why}.")),
-            E::FromNotVerified(address) => {
-                Self::Coded("FromEmailAddressNotVerified", format!("From email address <{address}> is not verified."))
-            }
+            E::FromNotVerified(address) => Self::Coded("FromEmailAddressNotVerified", from_not_verified(&address)),
             E::Mail(error) => error.into(),
             E::Internal(error) => Self::Internal(error),
             other @ (E::GivenKey(_) | E::TooSoon | E::TooManyTags(_)) => bad(other.to_string()),

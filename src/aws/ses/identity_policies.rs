@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
+use crate::mail::identity;
 use crate::mail::identity::policies::Put;
 use crate::store::identity_policies::IdentityPolicy;
 
@@ -36,7 +37,15 @@ pub async fn put_identity_policy(
 ) -> Result<PutIdentityPolicyResponse, SesError> {
     let policy = IdentityPolicy { name: input.policy_name, policy: input.policy };
     let (account, region) = (&caller.account, &caller.region);
-    services.identities.put_policy(account, region, &input.identity, policy, Put::Any).await?;
+    let put = services.identities.put_policy(account, region, &input.identity, policy, Put::Any).await;
+    // This operation does not name what is no identity.
+    put.map_err(|error| match error {
+        identity::Error::Missing(_) => {
+            let text = "Invalid identity. Must be a verified email address or domain.";
+            SesError::InvalidParameterValue(text.to_owned())
+        }
+        other => other.into(),
+    })?;
     Ok(PutIdentityPolicyResponse {})
 }
 

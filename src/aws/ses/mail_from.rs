@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::identities::{IdentitiesRequest, each};
 use crate::aws::ses::identity_error::status;
@@ -32,14 +33,10 @@ pub async fn set_identity_mail_from_domain(
     caller: &Caller,
     input: SetIdentityMailFromDomainRequest,
 ) -> Result<SetIdentityMailFromDomainResponse, SesError> {
-    let reject = match input.behavior_on_mx_failure.as_deref() {
-        None | Some("UseDefaultValue") => false,
-        Some("RejectMessage") => true,
-        Some(_) => {
-            let text = "BehaviorOnMXFailure is UseDefaultValue or RejectMessage.";
-            return Err(SesError::InvalidParameterValue(text.to_owned()));
-        }
-    };
+    let (mut found, behavior) = (Violations::default(), input.behavior_on_mx_failure.as_deref());
+    found.one_of("behaviorOnMXFailure", behavior, &["RejectMessage", "UseDefaultValue"]);
+    found.finish()?;
+    let reject = behavior == Some("RejectMessage");
     let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
     let (account, region) = (&caller.account, &caller.region);
     services.identities.set_mail_from(account, region, &input.identity, domain, reject).await?;

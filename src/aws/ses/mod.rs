@@ -1,16 +1,17 @@
 //! Amazon SES, the first API (2010-12-01), on the Query protocol.
 pub mod account;
-mod configuration_set_error;
+pub mod configuration_set_error;
 mod configuration_sets;
-mod custom_verification;
+pub mod constraint;
+pub mod custom_verification;
 mod dkim;
 pub mod error;
 mod event_destinations;
-mod identities;
+pub mod identities;
 mod identity_error;
 mod identity_policies;
 mod mail_from;
-mod notifications;
+pub mod notifications;
 mod page;
 mod receipt_actions;
 mod receipt_error;

@@ -16,8 +16,11 @@ impl From<feedback::Error> for SesError {
     fn from(error: feedback::Error) -> Self {
         use feedback::Error as E;
         match error {
-            E::Missing(name) => Self::InvalidParameterValue(format!("Identity {name} does not exist.")),
-            E::Kind(kind) => Self::InvalidParameterValue(format!("Invalid notification type: {kind}")),
+            E::Missing(name) => Self::InvalidParameterValue(unknown_identity(&name)),
+            E::Kind(kind) => Self::InvalidParameterValue(format!(
+                "Invalid notification type: {kind}. Valid values are: {}.",
+                feedback::KINDS.join(", ")
+            )),
             E::Topic(topic) => Self::InvalidParameterValue(format!("Invalid SNS topic: {topic}")),
             E::NeedsTopics(name) => Self::InvalidParameterValue(format!(
                 "Identity {name} must have both a bounce and a complaint topic before feedback forwarding is disabled."
@@ -25,6 +28,11 @@ impl From<feedback::Error> for SesError {
             E::Internal(error) => Self::Internal(error),
         }
     }
+}
+
+/// The text for the feedback of what is no identity; both APIs have it.
+pub fn unknown_identity(name: &str) -> String {
+    format!("Identity {name} is invalid. Must be a verified email address or domain.")
 }
 
 /// Whose notifications go where.
@@ -79,7 +87,14 @@ pub async fn set_identity_headers_in_notifications_enabled(
 ) -> Result<SetIdentityHeadersInNotificationsEnabledResponse, SesError> {
     let (account, region) = (&caller.account, &caller.region);
     let (identity, kind) = (&input.identity, &input.notification_type);
-    services.feedback.set_headers(account, region, identity, kind, input.enabled).await?;
+    let set = services.feedback.set_headers(account, region, identity, kind, input.enabled).await;
+    // This operation alone answers so.
+    set.map_err(|error| match error {
+        feedback::Error::Missing(name) => {
+            SesError::MessageRejected(format!("Identity {name} is not verified or does not exist."))
+        }
+        other => other.into(),
+    })?;
     Ok(SetIdentityHeadersInNotificationsEnabledResponse {})
 }
 

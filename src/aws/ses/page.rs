@@ -1,11 +1,21 @@
 //! Pages of lists in the first API: a token is the last name of the page before, in base64.
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::aws::ses::error::SesError;
+use crate::aws::sesv2::page;
 
-/// The largest page. SES takes a larger number for its largest page.
-const LARGEST: i32 = 100;
+/// How large the pages of a list are. A number out of range is no error in this API.
+pub struct Sizes {
+    usual: i32,
+    largest: i32,
+    /// Where the number is out of range.
+    otherwise: i32,
+}
+
+/// ListConfigurationSets.
+pub const SETS: Sizes = Sizes { usual: 50, largest: 1000, otherwise: 50 };
+/// ListTemplates.
+pub const TEMPLATES: Sizes = Sizes { usual: 10, largest: 100, otherwise: 100 };
+/// ListCustomVerificationEmailTemplates.
+pub const VERIFICATION_TEMPLATES: Sizes = Sizes { usual: 50, largest: 50, otherwise: 50 };
 
 /// Which page is asked for.
 pub struct Page {
@@ -20,16 +30,19 @@ impl Page {
     ///
     /// # Errors
     /// A token that none of these lists gave.
-    pub fn read(token: Option<&str>, size: Option<i32>) -> Result<Self, SesError> {
+    pub fn read(sizes: &Sizes, token: Option<&str>, size: Option<i32>) -> Result<Self, SesError> {
         let after = match token {
             None | Some("") => String::new(),
             Some(token) => {
-                let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains('\0'));
-                text.ok_or_else(|| SesError::InvalidParameterValue("The specified token is invalid.".to_owned()))?
+                let bad = || SesError::InvalidParameterValue("The specified token is invalid.".to_owned());
+                page::name(token).ok_or_else(bad)?
             }
         };
-        let size = size.filter(|size| (1..LARGEST).contains(size)).unwrap_or(LARGEST);
+        let size = match size {
+            None => sizes.usual,
+            Some(size) if (1..=sizes.largest).contains(&size) => size,
+            Some(_) => sizes.otherwise,
+        };
         Ok(Self { after, size: usize::try_from(size).unwrap_or(1) })
     }
 
@@ -42,6 +55,6 @@ impl Page {
     pub fn cut<T>(&self, list: &mut Vec<T>, name: impl Fn(&T) -> &str) -> Option<String> {
         let more = list.len() > self.size;
         list.truncate(self.size);
-        list.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(name(last)))
+        list.last().filter(|_| more).map(|last| page::token(name(last)))
     }
 }

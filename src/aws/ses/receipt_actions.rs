@@ -1,11 +1,12 @@
 //! The actions of a receipt rule on the wire, and the way to and from the core's.
 use serde::{Deserialize, Serialize};
 
+use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_own_actions;
 use crate::aws::ses::receipt_own_actions::{ForwardAction, SqsAction, WebhookAction, forward, sqs, webhook};
 use crate::base::Arn;
-use crate::mail::receiving::rules::{Action, Encoding};
+use crate::mail::receiving::rules::{Action, Encoding, one_line};
 
 /// One action: exactly one member is set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ pub struct ReceiptAction {
 #[serde(rename_all = "PascalCase")]
 pub struct S3Action {
     topic_arn: Option<String>,
-    bucket_name: String,
+    bucket_name: Option<String>,
     object_key_prefix: Option<String>,
     kms_key_arn: Option<String>,
     iam_role_arn: Option<String>,
@@ -42,10 +43,10 @@ pub struct S3Action {
 #[serde(rename_all = "PascalCase")]
 pub struct BounceAction {
     topic_arn: Option<String>,
-    smtp_reply_code: String,
+    smtp_reply_code: Option<String>,
     status_code: Option<String>,
-    message: String,
-    sender: String,
+    message: Option<String>,
+    sender: Option<String>,
 }
 
 /// Hands the mail to Amazon WorkMail: refused.
@@ -53,7 +54,7 @@ pub struct BounceAction {
 #[serde(rename_all = "PascalCase")]
 pub struct WorkmailAction {
     topic_arn: Option<String>,
-    organization_arn: String,
+    organization_arn: Option<String>,
 }
 
 /// Calls a Lambda function.
@@ -61,7 +62,7 @@ pub struct WorkmailAction {
 #[serde(rename_all = "PascalCase")]
 pub struct LambdaAction {
     topic_arn: Option<String>,
-    function_arn: String,
+    function_arn: Option<String>,
     invocation_type: Option<String>,
 }
 
@@ -69,7 +70,7 @@ pub struct LambdaAction {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct StopAction {
-    scope: String,
+    scope: Option<String>,
     topic_arn: Option<String>,
 }
 
@@ -77,15 +78,15 @@ pub struct StopAction {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AddHeaderAction {
-    header_name: String,
-    header_value: String,
+    header_name: Option<String>,
+    header_value: Option<String>,
 }
 
 /// Publishes the mail to a topic.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SNSAction {
-    topic_arn: String,
+    topic_arn: Option<String>,
     encoding: Option<String>,
 }
 
@@ -93,11 +94,52 @@ pub struct SNSAction {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectAction {
     #[serde(rename = "InstanceARN")]
-    instance_arn: String,
+    instance_arn: Option<String>,
     #[serde(rename = "IAMRoleARN")]
-    iam_role_arn: String,
+    iam_role_arn: Option<String>,
 }
 
+impl ReceiptAction {
+    /// Notes what breaks the model's constraints, in SES's order. `path` leads to the action, with a dot at its end.
+    pub(super) fn check(&self, path: &str, found: &mut Violations) {
+        let mut needed = |name: &str, member: &Option<String>| found.present(&format!("{path}{name}"), member.as_ref());
+        if let Some(header) = &self.add_header_action {
+            needed("addHeaderAction.headerName", &header.header_name);
+            needed("addHeaderAction.headerValue", &header.header_value);
+        }
+        if let Some(bounce) = &self.bounce_action {
+            needed("bounceAction.smtpReplyCode", &bounce.smtp_reply_code);
+            needed("bounceAction.sender", &bounce.sender);
+            needed("bounceAction.message", &bounce.message);
+        }
+        if let Some(connect) = &self.connect_action {
+            needed("connectAction.instanceARN", &connect.instance_arn);
+            needed("connectAction.iAMRoleARN", &connect.iam_role_arn);
+        }
+        if let Some(workmail) = &self.workmail_action {
+            needed("workmailAction.organizationArn", &workmail.organization_arn);
+        }
+        if let Some(lambda) = &self.lambda_action {
+            needed("lambdaAction.functionArn", &lambda.function_arn);
+            let kinds = &["RequestResponse", "Event"];
+            found.one_of(&format!("{path}lambdaAction.invocationType"), lambda.invocation_type.as_deref(), kinds);
+        }
+        if let Some(sns) = &self.sns_action {
+            found.one_of(&format!("{path}sNSAction.encoding"), sns.encoding.as_deref(), &["Base64", "UTF-8"]);
+            found.present(&format!("{path}sNSAction.topicArn"), sns.topic_arn.as_ref());
+        }
+        if let Some(s3) = &self.s3_action {
+            found.present(&format!("{path}s3Action.bucketName"), s3.bucket_name.as_ref());
+        }
+        if let Some(stop) = &self.stop_action {
+            let path = format!("{path}stopAction.scope");
+            found.present(&path, stop.scope.as_ref());
+            found.one_of(&path, stop.scope.as_deref(), &["RuleSet"]);
+        }
+    }
+}
+
+/// Of an action that [`ReceiptAction::check`] has nothing against.
 impl TryFrom<ReceiptAction> for Action {
     type Error = ReceiptError;
 
@@ -111,78 +153,79 @@ impl TryFrom<ReceiptAction> for Action {
         let mut all = [
             action.s3_action.map(s3),
             action.bounce_action.map(bounce),
-            action.stop_action.map(stop),
+            action.stop_action.map(|stop| Ok(Action::Stop { topic: optional_topic(stop.topic_arn)? })),
             action.sns_action.map(sns),
             action.lambda_action.map(lambda),
             action.webhook_action.map(webhook),
             action.sqs_action.map(sqs),
             action.forward_action.map(forward),
-            action.add_header_action.map(|a| Ok(Action::AddHeader { name: a.header_name, value: a.header_value })),
+            action.add_header_action.map(add_header),
         ]
         .into_iter()
         .flatten();
         match (all.next(), all.next()) {
             (Some(one), None) => one,
-            _ => Err(invalid("An action of a receipt rule must have exactly one kind.")),
+            _ => Err(invalid("Exactly one action type must be specified for each ReceiptAction")),
         }
     }
 }
 
 fn s3(action: S3Action) -> Result<Action, ReceiptError> {
+    let bucket = action.bucket_name.filter(|bucket| !bucket.is_empty());
     Ok(Action::S3 {
-        bucket: action.bucket_name,
-        prefix: action.object_key_prefix.filter(|prefix| !prefix.is_empty()),
         topic: optional_topic(action.topic_arn)?,
+        bucket: bucket.ok_or_else(|| invalid("Bucket name must not be empty"))?,
+        prefix: action.object_key_prefix.filter(|prefix| !prefix.is_empty()),
         role: action.iam_role_arn,
         kms: action.kms_key_arn.filter(|key| !key.is_empty()),
     })
 }
 
+fn add_header(action: AddHeaderAction) -> Result<Action, ReceiptError> {
+    let (name, value) = (action.header_name.unwrap_or_default(), action.header_value.unwrap_or_default());
+    Ok(Action::AddHeader { name, value })
+}
+
 fn bounce(action: BounceAction) -> Result<Action, ReceiptError> {
-    let sender = action.sender.parse().map_err(|error| invalid(format!("Invalid bounce sender: {error}")))?;
+    let sender = action.sender.unwrap_or_default();
     Ok(Action::Bounce {
-        reply_code: action.smtp_reply_code,
-        status: action.status_code.filter(|status| !status.is_empty()),
-        message: action.message,
-        sender,
         topic: optional_topic(action.topic_arn)?,
+        reply_code: action.smtp_reply_code.unwrap_or_default(),
+        status: action.status_code.filter(|status| !status.is_empty()),
+        message: action.message.unwrap_or_default(),
+        sender: sender.parse().map_err(|_| invalid(format!("Identity is not verified: {}", one_line(&sender))))?,
     })
 }
 
-fn stop(action: StopAction) -> Result<Action, ReceiptError> {
-    if action.scope != "RuleSet" {
-        return Err(invalid("The scope of a StopAction must be RuleSet."));
-    }
-    Ok(Action::Stop { topic: optional_topic(action.topic_arn)? })
-}
-
 fn sns(action: SNSAction) -> Result<Action, ReceiptError> {
-    Ok(Action::Sns { topic: topic(action.topic_arn)?, encoding: encoding(action.encoding.as_deref())? })
+    let topic = topic(action.topic_arn.unwrap_or_default())?;
+    Ok(Action::Sns { topic, encoding: encoding(action.encoding.as_deref())? })
 }
 
 fn lambda(action: LambdaAction) -> Result<Action, ReceiptError> {
-    let waits = match action.invocation_type.as_deref() {
-        None | Some("" | "Event") => false,
-        Some("RequestResponse") => true,
-        Some(_) => return Err(invalid("The invocation type of a LambdaAction must be Event or RequestResponse.")),
-    };
-    let function = action.function_arn.parse().map_err(|_| ReceiptError::InvalidLambdaFunction(action.function_arn))?;
-    Ok(Action::Lambda { function, waits, topic: optional_topic(action.topic_arn)? })
+    let topic = optional_topic(action.topic_arn)?;
+    let function = action.function_arn.unwrap_or_default();
+    if function.is_empty() {
+        return Err(invalid("Lambda function ARN must not be empty"));
+    }
+    let function = function.parse().map_err(|_| ReceiptError::InvalidLambdaFunction(one_line(&function)))?;
+    Ok(Action::Lambda { function, waits: action.invocation_type.as_deref() == Some("RequestResponse"), topic })
 }
 
 /// The topic that an action tells, if it names one.
 pub(super) fn optional_topic(arn: Option<String>) -> Result<Option<Arn>, ReceiptError> {
-    arn.filter(|arn| !arn.is_empty()).map(topic).transpose()
+    arn.map(topic).transpose()
 }
 
 fn topic(arn: String) -> Result<Arn, ReceiptError> {
-    arn.parse().map_err(|_| ReceiptError::InvalidSnsTopic(arn))
+    let parsed = arn.parse().ok().filter(|parsed: &Arn| parsed.service == "sns");
+    parsed.ok_or_else(|| ReceiptError::MalformedSnsTopic(one_line(&arn)))
 }
 
 /// How the mail is written.
 pub(super) fn encoding(name: Option<&str>) -> Result<Encoding, ReceiptError> {
     match name {
-        None | Some("" | "UTF-8") => Ok(Encoding::Utf8),
+        None | Some("UTF-8") => Ok(Encoding::Utf8),
         Some("Base64") => Ok(Encoding::Base64),
         Some(_) => Err(invalid("The encoding must be UTF-8 or Base64.")),
     }
@@ -209,38 +252,38 @@ impl From<Action> for ReceiptAction {
             Action::S3 { bucket, prefix, topic, role, kms } => {
                 wire.s3_action = Some(S3Action {
                     topic_arn: text(topic),
-                    bucket_name: bucket,
+                    bucket_name: Some(bucket),
                     object_key_prefix: prefix,
                     kms_key_arn: kms,
                     iam_role_arn: role,
                 });
             }
             Action::Sns { topic, encoding } => {
-                let topic_arn = topic.to_string();
+                let topic_arn = Some(topic.to_string());
                 wire.sns_action = Some(SNSAction { topic_arn, encoding: Some(word(encoding)) });
             }
             Action::Bounce { reply_code, status, message, sender, topic } => {
                 wire.bounce_action = Some(BounceAction {
                     topic_arn: text(topic),
-                    smtp_reply_code: reply_code,
+                    smtp_reply_code: Some(reply_code),
                     status_code: status,
-                    message,
-                    sender: sender.to_string(),
+                    message: Some(message),
+                    sender: Some(sender.to_string()),
                 });
             }
             Action::Stop { topic } => {
-                wire.stop_action = Some(StopAction { scope: "RuleSet".to_owned(), topic_arn: text(topic) });
+                wire.stop_action = Some(StopAction { scope: Some("RuleSet".to_owned()), topic_arn: text(topic) });
             }
             Action::Lambda { function, waits, topic } => {
                 let invocation_type = Some(if waits { "RequestResponse" } else { "Event" }.to_owned());
-                let function_arn = function.to_string();
+                let function_arn = Some(function.to_string());
                 wire.lambda_action = Some(LambdaAction { topic_arn: text(topic), function_arn, invocation_type });
             }
             own @ (Action::Webhook { .. } | Action::Sqs { .. } | Action::Forward { .. }) => {
                 (wire.webhook_action, wire.sqs_action, wire.forward_action) = receipt_own_actions::told(own);
             }
             Action::AddHeader { name, value } => {
-                wire.add_header_action = Some(AddHeaderAction { header_name: name, header_value: value });
+                wire.add_header_action = Some(AddHeaderAction { header_name: Some(name), header_value: Some(value) });
             }
         }
         wire
@@ -283,14 +326,12 @@ mod tests {
 
     #[test]
     fn what_this_server_lacks_is_refused_and_never_kept() {
-        let lambda = LambdaAction { topic_arn: None, function_arn: "arn:f".to_owned(), invocation_type: None };
+        let lambda = LambdaAction { topic_arn: None, function_arn: Some("arn:f".to_owned()), invocation_type: None };
         let wire = ReceiptAction { lambda_action: Some(lambda), ..ReceiptAction::default() };
         assert!(matches!(Action::try_from(wire), Err(ReceiptError::InvalidLambdaFunction(_))));
-        let workmail = WorkmailAction { topic_arn: None, organization_arn: "arn:o".to_owned() };
+        let workmail = WorkmailAction { topic_arn: None, organization_arn: Some("arn:o".to_owned()) };
         let wire = ReceiptAction { workmail_action: Some(workmail), ..ReceiptAction::default() };
         assert!(matches!(Action::try_from(wire), Err(ReceiptError::InvalidParameterValue(_))));
         assert!(Action::try_from(ReceiptAction::default()).is_err());
-        let stop = Some(StopAction { scope: "Rule".to_owned(), topic_arn: None });
-        assert!(Action::try_from(ReceiptAction { stop_action: stop, ..ReceiptAction::default() }).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! The error rows of the receipt rule operations, with SES's texts.
 use crate::aws::error::{ErrorShape, ServiceError};
+use crate::aws::ses::constraint::Violated;
 use crate::mail::receiving;
 
 /// Why a receipt rule operation failed.
@@ -15,20 +16,32 @@ pub enum ReceiptError {
     #[error("{0} already exists: {1}")]
     AlreadyExists(&'static str, String),
     /// Too many of something.
-    #[error("Limit exceeded: {0}")]
+    #[error("{0}")]
     LimitExceeded(String),
     /// The active rule set cannot be deleted.
     #[error("Cannot delete active rule set: {0}")]
     CannotDelete(String),
-    /// The topic does not exist, or is not the caller's.
+    /// No ARN of a topic.
     #[error("Invalid SNS topic: {0}")]
+    MalformedSnsTopic(String),
+    /// The topic does not exist, or is not the caller's.
+    #[error("Could not publish to SNS topic: {0}")]
     InvalidSnsTopic(String),
-    /// The bucket, the prefix or the encryption key cannot be used.
-    #[error("Could not write to bucket: {0}: {1}")]
-    InvalidS3Configuration(String, String),
-    /// The settings do not say where this function is.
+    /// The bucket's name is none.
+    #[error("No such bucket: {0}")]
+    NoSuchBucket(String),
+    /// The prefix or the encryption key cannot be used.
+    #[error("Could not write to bucket: {0}")]
+    InvalidS3Configuration(String),
+    /// No ARN of a function.
     #[error("Invalid Lambda function: {0}")]
     InvalidLambdaFunction(String),
+    /// The settings do not say where this function is.
+    #[error("Could not invoke Lambda function: {0}")]
+    UnknownLambdaFunction(String),
+    /// What breaks the model's constraints.
+    #[error(transparent)]
+    Validation(#[from] Violated),
     /// A value is out of its form or range, or asks for what is not supported.
     #[error("{0}")]
     InvalidParameterValue(String),
@@ -45,9 +58,14 @@ impl ServiceError for ReceiptError {
             Self::AlreadyExists(..) => ErrorShape::sender("AlreadyExists", 400),
             Self::LimitExceeded(_) => ErrorShape::sender("LimitExceeded", 400),
             Self::CannotDelete(_) => ErrorShape::sender("CannotDelete", 400),
-            Self::InvalidSnsTopic(_) => ErrorShape::sender("InvalidSnsTopic", 400),
-            Self::InvalidS3Configuration(..) => ErrorShape::sender("InvalidS3Configuration", 400),
-            Self::InvalidLambdaFunction(_) => ErrorShape::sender("InvalidLambdaFunction", 400),
+            Self::MalformedSnsTopic(_) | Self::InvalidSnsTopic(_) => ErrorShape::sender("InvalidSnsTopic", 400),
+            Self::NoSuchBucket(_) | Self::InvalidS3Configuration(_) => {
+                ErrorShape::sender("InvalidS3Configuration", 400)
+            }
+            Self::InvalidLambdaFunction(_) | Self::UnknownLambdaFunction(_) => {
+                ErrorShape::sender("InvalidLambdaFunction", 400)
+            }
+            Self::Validation(_) => ErrorShape::sender("ValidationError", 400),
             Self::InvalidParameterValue(_) => ErrorShape::sender("InvalidParameterValue", 400),
             Self::Internal(_) => ErrorShape::internal("InternalFailure"),
         }
@@ -67,7 +85,9 @@ impl From<receiving::Error> for ReceiptError {
             Error::RuleSetActive(name) => Self::CannotDelete(name),
             Error::InvalidTopic(topic) => Self::InvalidSnsTopic(topic),
             Error::InvalidFunction(function) => Self::InvalidLambdaFunction(function),
-            Error::InvalidBucket { bucket, why } => Self::InvalidS3Configuration(bucket, why),
+            Error::UnknownFunction(function) => Self::UnknownLambdaFunction(function),
+            Error::NoBucket(bucket) => Self::NoSuchBucket(bucket),
+            Error::InvalidBucket { bucket, .. } => Self::InvalidS3Configuration(bucket),
             Error::Invalid(text) => Self::InvalidParameterValue(text),
             // Only accepting mail fails so, and no operation of AWS accepts mail.
             Error::NoRecipients | Error::TooManyHops => Self::InvalidParameterValue(error.to_string()),

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rule_sets::{Nothing, owner};
 use crate::mail::receiving::filters::{Filter, Policy};
@@ -11,16 +12,16 @@ use crate::mail::receiving::filters::{Filter, Policy};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReceiptFilter {
-    name: String,
-    ip_filter: ReceiptIpFilter,
+    name: Option<String>,
+    ip_filter: Option<ReceiptIpFilter>,
 }
 
 /// Which addresses, and what happens to them.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReceiptIpFilter {
-    policy: String,
-    cidr: String,
+    policy: Option<String>,
+    cidr: Option<String>,
 }
 
 /// CreateReceiptFilter's members.
@@ -55,15 +56,19 @@ pub async fn create_receipt_filter(
     input: CreateReceiptFilterRequest,
 ) -> Result<Nothing, ReceiptError> {
     let ReceiptFilter { name, ip_filter } = input.filter;
-    let policy = match ip_filter.policy.as_str() {
-        "Block" => Policy::Block,
-        "Allow" => Policy::Allow,
-        _ => {
-            let text = "The policy of an IP filter must be Block or Allow.".to_owned();
-            return Err(ReceiptError::InvalidParameterValue(text));
-        }
-    };
-    services.receiving.create_filter(&owner(caller), Filter { name, policy, cidr: ip_filter.cidr }).await?;
+    let mut found = Violations::default();
+    found.present("filter.name", name.as_ref());
+    found.present("filter.ipFilter", ip_filter.as_ref());
+    if let Some(ReceiptIpFilter { policy, cidr }) = &ip_filter {
+        found.present("filter.ipFilter.policy", policy.as_ref());
+        found.one_of("filter.ipFilter.policy", policy.as_deref(), &["Allow", "Block"]);
+        found.present("filter.ipFilter.cidr", cidr.as_ref());
+    }
+    found.finish()?;
+    let ReceiptIpFilter { policy, cidr } = ip_filter.unwrap_or_default();
+    let policy = if policy.as_deref() == Some("Allow") { Policy::Allow } else { Policy::Block };
+    let (name, cidr) = (name.unwrap_or_default(), cidr.unwrap_or_default());
+    services.receiving.create_filter(&owner(caller), Filter { name, policy, cidr }).await?;
     Ok(Nothing {})
 }
 
@@ -79,7 +84,8 @@ pub async fn list_receipt_filters(
             Policy::Block => "Block",
             Policy::Allow => "Allow",
         };
-        ReceiptFilter { name: filter.name, ip_filter: ReceiptIpFilter { policy: policy.to_owned(), cidr: filter.cidr } }
+        let ip_filter = Some(ReceiptIpFilter { policy: Some(policy.to_owned()), cidr: Some(filter.cidr) });
+        ReceiptFilter { name: Some(filter.name), ip_filter }
     };
     Ok(ListReceiptFiltersResponse { filters: filters.into_iter().map(told).collect() })
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rules::ReceiptRule;
+use crate::mail::receiving::rules::one_line;
 use crate::mail::receiving::{Owner, RuleSet};
 
 /// CreateReceiptRuleSet, DescribeReceiptRuleSet and DeleteReceiptRuleSet have only a name.
@@ -90,12 +92,20 @@ fn described(set: RuleSet) -> DescribeReceiptRuleSetResponse {
     DescribeReceiptRuleSetResponse { metadata, rules: Some(set.rules.into_iter().map(ReceiptRule::from).collect()) }
 }
 
+/// Checks the names of rule sets against the model's constraints: all together, as SES tells them.
+fn check(names: &[(&str, &str)]) -> Result<(), Violated> {
+    let mut found = Violations::default();
+    names.iter().for_each(|(path, name)| found.rule_name(path, name));
+    found.finish()
+}
+
 /// Makes an empty rule set.
 pub async fn create_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: RuleSetRequest,
 ) -> Result<Nothing, ReceiptError> {
+    check(&[("ruleSetName", &input.rule_set_name)])?;
     services.receiving.create_rule_set(&owner(caller), &input.rule_set_name).await?;
     Ok(Nothing {})
 }
@@ -107,6 +117,8 @@ pub async fn clone_receipt_rule_set(
     input: CloneReceiptRuleSetRequest,
 ) -> Result<Nothing, ReceiptError> {
     let original = input.original_rule_set_name;
+    // SES's order.
+    check(&[("originalRuleSetName", &original), ("ruleSetName", &input.rule_set_name)])?;
     services.receiving.clone_rule_set(&owner(caller), &input.rule_set_name, &original).await?;
     Ok(Nothing {})
 }
@@ -117,6 +129,7 @@ pub async fn describe_receipt_rule_set(
     caller: &Caller,
     input: RuleSetRequest,
 ) -> Result<DescribeReceiptRuleSetResponse, ReceiptError> {
+    check(&[("ruleSetName", &input.rule_set_name)])?;
     Ok(described(services.receiving.rule_set(&owner(caller), &input.rule_set_name).await?))
 }
 
@@ -136,8 +149,8 @@ pub async fn list_receipt_rule_sets(
     caller: &Caller,
     input: ListReceiptRuleSetsRequest,
 ) -> Result<ListReceiptRuleSetsResponse, ReceiptError> {
-    if input.next_token.is_some_and(|token| !token.is_empty()) {
-        return Err(ReceiptError::InvalidParameterValue("NextToken is not valid".to_owned()));
+    if let Some(token) = input.next_token.filter(|token| !token.is_empty()) {
+        return Err(ReceiptError::InvalidParameterValue(format!("Invalid token: {}", one_line(&token))));
     }
     let sets = services.receiving.rule_sets(&owner(caller)).await?;
     Ok(ListReceiptRuleSetsResponse { rule_sets: sets.iter().map(metadata).collect() })
@@ -149,6 +162,7 @@ pub async fn delete_receipt_rule_set(
     caller: &Caller,
     input: RuleSetRequest,
 ) -> Result<Nothing, ReceiptError> {
+    check(&[("ruleSetName", &input.rule_set_name)])?;
     services.receiving.delete_rule_set(&owner(caller), &input.rule_set_name).await?;
     Ok(Nothing {})
 }
@@ -160,6 +174,7 @@ pub async fn set_active_receipt_rule_set(
     input: SetActiveReceiptRuleSetRequest,
 ) -> Result<Nothing, ReceiptError> {
     let name = input.rule_set_name.filter(|name| !name.is_empty());
+    name.as_deref().map_or(Ok(()), |name| check(&[("ruleSetName", name)]))?;
     services.receiving.set_active_rule_set(&owner(caller), name.as_deref()).await?;
     Ok(Nothing {})
 }
@@ -170,6 +185,10 @@ pub async fn reorder_receipt_rule_set(
     caller: &Caller,
     input: ReorderReceiptRuleSetRequest,
 ) -> Result<Nothing, ReceiptError> {
+    let mut found = Violations::default();
+    found.rule_name("ruleSetName", &input.rule_set_name);
+    found.rule_names("ruleNames", &input.rule_names);
+    found.finish()?;
     services.receiving.reorder_rules(&owner(caller), &input.rule_set_name, input.rule_names).await?;
     Ok(Nothing {})
 }

@@ -3,16 +3,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_actions::ReceiptAction;
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rule_sets::{Nothing, owner};
-use crate::mail::receiving::rules::{Rule, TlsPolicy};
+use crate::mail::receiving::rules::{Rule, TlsPolicy, check_name};
 
 /// A rule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReceiptRule {
-    name: String,
+    name: Option<String>,
     enabled: Option<bool>,
     tls_policy: Option<String>,
     recipients: Option<Vec<String>>,
@@ -61,26 +62,37 @@ pub struct DescribeReceiptRuleResponse {
     rule: ReceiptRule,
 }
 
+impl ReceiptRule {
+    /// Notes what breaks the model's constraints, in SES's order.
+    fn check(&self, found: &mut Violations) {
+        found.present("rule.name", self.name.as_ref());
+        if let Some(name) = &self.name {
+            found.rule_name("rule.name", name);
+        }
+        found.one_of("rule.tlsPolicy", self.tls_policy.as_deref(), &["Optional", "Require"]);
+        for (n, action) in self.actions.iter().flatten().enumerate() {
+            action.check(&format!("rule.actions.{}.member.", n + 1), found);
+        }
+    }
+}
+
+/// Of a rule that [`ReceiptRule::check`] has nothing against.
 impl TryFrom<ReceiptRule> for Rule {
     type Error = ReceiptError;
 
     fn try_from(rule: ReceiptRule) -> Result<Self, ReceiptError> {
-        let tls = match rule.tls_policy.as_deref() {
-            None | Some("" | "Optional") => TlsPolicy::Optional,
-            Some("Require") => TlsPolicy::Require,
-            Some(_) => {
-                let text = "TlsPolicy must be Require or Optional.".to_owned();
-                return Err(ReceiptError::InvalidParameterValue(text));
-            }
-        };
-        let actions = rule.actions.unwrap_or_default().into_iter().map(TryInto::try_into);
+        // SES keeps recipients in small letters, each once and in order.
+        let mut recipients = rule.recipients.unwrap_or_default();
+        recipients.iter_mut().for_each(|recipient| recipient.make_ascii_lowercase());
+        recipients.sort();
+        recipients.dedup();
         Ok(Self {
-            name: rule.name,
+            name: rule.name.unwrap_or_default(),
             enabled: rule.enabled.unwrap_or(false),
-            tls,
-            recipients: rule.recipients.unwrap_or_default(),
+            tls: if rule.tls_policy.as_deref() == Some("Require") { TlsPolicy::Require } else { TlsPolicy::Optional },
+            recipients,
             scan: rule.scan_enabled.unwrap_or(false),
-            actions: actions.collect::<Result<_, _>>()?,
+            actions: rule.actions.unwrap_or_default().into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -92,7 +104,7 @@ impl From<Rule> for ReceiptRule {
             TlsPolicy::Optional => "Optional",
         };
         Self {
-            name: rule.name,
+            name: Some(rule.name),
             enabled: Some(rule.enabled),
             tls_policy: Some(tls.to_owned()),
             recipients: Some(rule.recipients),
@@ -108,6 +120,9 @@ pub fn rule_from_json(json: &str) -> Result<Rule, String> {
     let rule: ReceiptRule = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
     let known = serde_json::to_value(&rule).map_err(|error| error.to_string())?;
     unknown(&value, &known).map_or(Ok(()), |name| Err(format!("unknown member {name}")))?;
+    let mut found = Violations::default();
+    rule.check(&mut found);
+    found.finish().map_err(|error| error.to_string())?;
     Rule::try_from(rule).map_err(|error| error.to_string())
 }
 
@@ -130,9 +145,30 @@ fn unknown(given: &serde_json::Value, known: &serde_json::Value) -> Option<Strin
     }
 }
 
-/// An empty name means none.
-fn named(name: &Option<String>) -> Option<&str> {
-    name.as_deref().filter(|name| !name.is_empty())
+/// Checks what a request names against the model's constraints: all together, as SES tells them.
+fn check(set: &str, name: Option<&str>, after: Option<&str>, rule: Option<&ReceiptRule>) -> Result<(), Violated> {
+    let mut found = Violations::default();
+    for (path, name) in [("ruleSetName", Some(set)), ("ruleName", name), ("after", after)] {
+        if let Some(name) = name {
+            found.rule_name(path, name);
+        }
+    }
+    if let Some(rule) = rule {
+        rule.check(&mut found);
+    }
+    found.finish()
+}
+
+/// The core's rule. What is wrong with an action is told after the set's name, the rule's name and a set that is missing.
+async fn read(services: &Services, caller: &Caller, set: &str, rule: ReceiptRule) -> Result<Rule, ReceiptError> {
+    check_name("ruleSetName", set)?;
+    check_name("ruleName", rule.name.as_deref().unwrap_or_default())?;
+    match Rule::try_from(rule) {
+        Ok(rule) => Ok(rule),
+        Err(wrong) => {
+            services.receiving.rule_set(&owner(caller), set).await.map_or_else(|e| Err(e.into()), |_| Err(wrong))
+        }
+    }
 }
 
 /// Makes a rule, after another or first.
@@ -141,8 +177,10 @@ pub async fn create_receipt_rule(
     caller: &Caller,
     input: CreateReceiptRuleRequest,
 ) -> Result<Nothing, ReceiptError> {
-    let rule = Rule::try_from(input.rule)?;
-    services.receiving.create_rule(&owner(caller), &input.rule_set_name, rule, named(&input.after)).await?;
+    let (set, after) = (&input.rule_set_name, input.after.as_deref());
+    check(set, None, after, Some(&input.rule))?;
+    let rule = read(services, caller, set, input.rule).await?;
+    services.receiving.create_rule(&owner(caller), set, rule, after).await?;
     Ok(Nothing {})
 }
 
@@ -152,8 +190,10 @@ pub async fn update_receipt_rule(
     caller: &Caller,
     input: UpdateReceiptRuleRequest,
 ) -> Result<Nothing, ReceiptError> {
-    let rule = Rule::try_from(input.rule)?;
-    services.receiving.update_rule(&owner(caller), &input.rule_set_name, rule).await?;
+    let set = &input.rule_set_name;
+    check(set, None, None, Some(&input.rule))?;
+    let rule = read(services, caller, set, input.rule).await?;
+    services.receiving.update_rule(&owner(caller), set, rule).await?;
     Ok(Nothing {})
 }
 
@@ -163,6 +203,7 @@ pub async fn describe_receipt_rule(
     caller: &Caller,
     input: RuleRequest,
 ) -> Result<DescribeReceiptRuleResponse, ReceiptError> {
+    check(&input.rule_set_name, Some(&input.rule_name), None, None)?;
     let rule = services.receiving.rule(&owner(caller), &input.rule_set_name, &input.rule_name).await?;
     Ok(DescribeReceiptRuleResponse { rule: rule.into() })
 }
@@ -173,6 +214,7 @@ pub async fn delete_receipt_rule(
     caller: &Caller,
     input: RuleRequest,
 ) -> Result<Nothing, ReceiptError> {
+    check(&input.rule_set_name, Some(&input.rule_name), None, None)?;
     services.receiving.delete_rule(&owner(caller), &input.rule_set_name, &input.rule_name).await?;
     Ok(Nothing {})
 }
@@ -183,7 +225,8 @@ pub async fn set_receipt_rule_position(
     caller: &Caller,
     input: SetReceiptRulePositionRequest,
 ) -> Result<Nothing, ReceiptError> {
-    let (set, rule) = (&input.rule_set_name, &input.rule_name);
-    services.receiving.move_rule(&owner(caller), set, rule, named(&input.after)).await?;
+    let (set, rule, after) = (&input.rule_set_name, &input.rule_name, input.after.as_deref());
+    check(set, Some(rule), after, None)?;
+    services.receiving.move_rule(&owner(caller), set, rule, after).await?;
     Ok(Nothing {})
 }

@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::ses::error::SesError;
+use crate::aws::ses::error::{SesError, set_name};
 use crate::aws::ses::sending::{
     Destination, MessageTag, SendEmailResponse, own_and_default, pairs, return_path, submission,
 };
 use crate::base::{Arn, EmailAddress};
-use crate::mail::content::{Data, Prepared, templates};
+use crate::mail::content::{self, Data, Prepared, templates};
 use crate::mail::message::{Draft, Mailbox};
 use crate::mail::sending::{Grants, Submission, Terms, compose_from};
+use crate::store;
 
 /// SES: mails of a bulk send.
 pub const BULK_MAX: usize = 50;
@@ -74,7 +75,10 @@ impl Letter {
         let (source, set) = (self.from.address.clone(), self.configuration_set.clone());
         let submission = submission(caller, source, recipients.all, raw, tags, set)?;
         let (return_path, grants) = (self.return_path.clone(), self.grants.clone());
-        Ok((Submission { return_path, grants, ..submission }, Terms { once: caller.once.clone(), unrendered }))
+        Ok((
+            Submission { return_path, grants, ..submission },
+            Terms { once: caller.once.clone(), unrendered, ..Terms::default() },
+        ))
     }
 }
 
@@ -88,11 +92,14 @@ pub async fn send_templated_email(
     caller: &Caller,
     input: SendTemplatedEmailRequest,
 ) -> Result<SendEmailResponse, SesError> {
+    // SES looks at the addresses before it looks for the template.
+    input.destination.read()?;
+    let set = input.configuration_set_name.as_deref();
     let letter = Letter {
-        template: template(services, caller, &input.template, input.template_arn.as_deref()).await?,
         from: Mailbox::parse(&input.source)?,
         reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
         return_path: return_path(input.return_path.as_deref())?,
+        template: template(services, caller, &input.template, input.template_arn.as_deref(), set).await?,
         configuration_set: input.configuration_set_name,
         grants: Grants {
             action: "ses:SendTemplatedEmail",
@@ -167,11 +174,15 @@ pub async fn send_bulk_templated_email(
         let text = format!("The number of destinations must be between 1 and {BULK_MAX}.");
         return Err(SesError::InvalidParameterValue(text));
     }
+    let set = input.configuration_set_name.as_deref();
     let letter = Letter {
-        template: template(services, caller, &input.template, input.template_arn.as_deref()).await?,
-        from: Mailbox::parse(&input.source)?,
+        from: bulk_address(&input.source).map_err(SesError::InvalidParameterValue)?,
         reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
-        return_path: return_path(input.return_path.as_deref())?,
+        return_path: match input.return_path.as_deref() {
+            Some(text) => Some(bulk_address(text).map_err(SesError::InvalidParameterValue)?.address),
+            None => None,
+        },
+        template: template(services, caller, &input.template, input.template_arn.as_deref(), set).await?,
         configuration_set: input.configuration_set_name,
         grants: Grants {
             action: "ses:SendBulkTemplatedEmail",
@@ -222,12 +233,21 @@ fn result(sent: Result<String, SesError>) -> BulkEmailDestinationStatus {
     BulkEmailDestinationStatus { status, error: Some(error.to_string()), message_id: None }
 }
 
+/// An address that all mails of a bulk send share; both APIs have the text.
+///
+/// # Errors
+/// The text for one that is none.
+pub fn bulk_address(text: &str) -> Result<Mailbox, String> {
+    Mailbox::parse(text).map_err(|_| format!("Invalid email address<{}>.", text.chars().take(320).collect::<String>()))
+}
+
 async fn template(
     services: &Services,
     caller: &Caller,
     name: &str,
     arn: Option<&str>,
-) -> Result<Prepared, templates::Error> {
+    set: Option<&str>,
+) -> Result<Prepared, SesError> {
     let name = match arn {
         Some(arn) => {
             let missing = || templates::Error::Missing(arn.chars().take(512).collect());
@@ -235,7 +255,31 @@ async fn template(
         }
         None => name.to_owned(),
     };
-    services.templates.prepared(&caller.account, &caller.region, &name).await
+    match services.templates.prepared(&caller.account, &caller.region, &name).await {
+        // SES tells of the configuration set first.
+        Err(missing @ templates::Error::Missing(_)) => match missing_set(services, caller, set).await? {
+            Some(content::Error::Missing(name)) => Err(SesError::ConfigurationSetDoesNotExist(name)),
+            Some(content::Error::Name(fault)) => Err(SesError::InvalidParameterValue(set_name(&fault))),
+            _ => Err(missing.into()),
+        },
+        done => Ok(done?),
+    }
+}
+
+/// What is wrong with the configuration set that a call names.
+///
+/// # Errors
+/// When the store fails.
+pub async fn missing_set(
+    services: &Services,
+    caller: &Caller,
+    set: Option<&str>,
+) -> Result<Option<content::Error>, store::Error> {
+    let Some(set) = set else { return Ok(None) };
+    match services.configuration_sets.get(&caller.account, &caller.region, set).await {
+        Err(content::Error::Internal(error)) => Err(error),
+        found => Ok(found.err()),
+    }
 }
 
 /// The name in a template's ARN, where it is one of the caller's account and region.

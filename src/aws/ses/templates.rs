@@ -5,7 +5,7 @@ use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::error::SesError;
-use crate::aws::ses::page::Page;
+use crate::aws::ses::page::{Page, TEMPLATES};
 use crate::mail::content::Data;
 use crate::mail::content::templates::{self, Parts};
 use crate::mail::message::{self, Draft, Mailbox};
@@ -171,7 +171,7 @@ pub async fn list_templates(
     caller: &Caller,
     input: ListTemplatesRequest,
 ) -> Result<ListTemplatesResponse, SesError> {
-    let page = Page::read(input.next_token.as_deref(), input.max_items)?;
+    let page = Page::read(&TEMPLATES, input.next_token.as_deref(), input.max_items)?;
     let (account, region) = (&caller.account, &caller.region);
     let mut found = services.templates.list(account, region, &page.after, page.limit()).await?;
     let next_token = page.cut(&mut found, |(name, _)| name);

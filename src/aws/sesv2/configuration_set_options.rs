@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::not_supported;
 use crate::aws::sesv2::suppression::reasons;
+use crate::base::Domain;
 use crate::mail::content::SetOptions;
+use crate::mail::identity;
 use crate::store::configuration_sets::ConfigurationSet;
 use crate::store::suppressed::Reason;
 
@@ -107,33 +110,35 @@ pub struct ArchivingOptions {
 }
 
 impl DeliveryOptions {
-    /// Refuses what is wrong and what this server does not have.
+    /// Refuses what is wrong and what this server does not have. `path` leads to the members, with a dot at its end.
     ///
     /// # Errors
     /// See there.
-    pub fn check(&self) -> Result<(), SesV2Error> {
-        if self.sending_pool_name.is_some() {
-            return lacking("SendingPoolName");
+    pub fn check(&self, path: &str) -> Result<(), SesV2Error> {
+        let mut found = Violations::default();
+        found.one_of(&format!("{path}tlsPolicy"), self.tls_policy.as_deref(), &["OPTIONAL", "REQUIRE"]);
+        found.finish()?;
+        // There are no pools here, so none exists.
+        match self.sending_pool_name.as_deref().map(str::trim) {
+            None => {}
+            Some("") => return Err(SesV2Error::BadRequest("sendingPoolName can't be blank.".to_owned())),
+            Some(pool) => return Err(SesV2Error::BadRequest(format!("SendingPool <{}> doesn't exist", short(pool)))),
         }
         if self.shared_pool_delivery_mode.as_deref().is_some_and(|mode| mode != "ACCOUNT") {
             return lacking("SharedPoolDeliveryMode");
         }
-        if let Some(policy) = self.tls_policy.as_deref().filter(|p| !["REQUIRE", "OPTIONAL"].contains(p)) {
-            return Err(SesV2Error::BadRequest(format!("TlsPolicy is REQUIRE or OPTIONAL, not {policy:?}.")));
-        }
-        if self.max_delivery_seconds.is_some_and(|seconds| !TRIED_FOR.contains(&seconds)) {
-            return Err(SesV2Error::BadRequest("MaxDeliverySeconds is 300 to 50400.".to_owned()));
-        }
-        Ok(())
+        let mut found = Violations::default();
+        found.range(&format!("{path}maxDeliverySeconds"), self.max_delivery_seconds, TRIED_FOR);
+        Ok(found.finish()?)
     }
 }
 
 impl SuppressionOptions {
-    /// The reasons.
+    /// The reasons. `path` leads to them where the block is part of a larger request: SES tells of it in other words then.
     ///
     /// # Errors
     /// A reason that SES does not have; validation of addresses.
-    pub fn read(self) -> Result<Vec<Reason>, SesV2Error> {
+    pub fn read(self, path: Option<&str>) -> Result<Vec<Reason>, SesV2Error> {
         if self.validation_options.is_some() {
             lacking("ValidationOptions")?;
         }
@@ -142,7 +147,14 @@ impl SuppressionOptions {
             Some("TENANT") => lacking("SuppressionScope TENANT")?,
             Some(_) => return Err(SesV2Error::BadRequest("SuppressionScope is ACCOUNT or TENANT.".to_owned())),
         }
-        reasons(&self.suppressed_reasons)
+        let unknown = self.suppressed_reasons.iter().find(|text| Reason::read(text).is_none());
+        match (path, unknown) {
+            (None, Some(reason)) => {
+                let text = format!("Reason {} is invalid, must be one of [BOUNCE, COMPLAINT].", short(reason));
+                Err(SesV2Error::BadRequest(text))
+            }
+            (path, _) => reasons(path.unwrap_or_default(), &self.suppressed_reasons),
+        }
     }
 
     /// The block that says these reasons.
@@ -153,15 +165,28 @@ impl SuppressionOptions {
 }
 
 impl TrackingOptions {
-    /// Refuses tracking, which this server does not have; an empty block switches off what is not on.
+    /// Refuses tracking, which this server does not have; an empty block switches off what is not on. `path` leads to the
+    /// members, with a dot at its end.
     ///
     /// # Errors
     /// See there.
-    pub fn check(&self) -> Result<(), SesV2Error> {
-        match (&self.custom_redirect_domain, &self.https_policy) {
-            (None, None) => Ok(()),
-            _ => lacking("TrackingOptions"),
+    pub async fn check(&self, services: &Services, caller: &Caller, path: &str) -> Result<(), SesV2Error> {
+        let mut found = Violations::default();
+        let policies = &["OPTIONAL", "REQUIRE", "REQUIRE_OPEN_ONLY"];
+        found.one_of(&format!("{path}httpsPolicy"), self.https_policy.as_deref(), policies);
+        found.finish()?;
+        let domain = match (self.custom_redirect_domain.as_deref().map(str::trim), &self.https_policy) {
+            (None, None) => return Ok(()),
+            (None | Some(""), _) => {
+                return Err(SesV2Error::BadRequest("CustomRedirectDomain must be specified.".to_owned()));
+            }
+            (Some(domain), _) => domain,
+        };
+        if verified(services, caller, domain).await? {
+            return lacking("TrackingOptions");
         }
+        let shown: String = domain.chars().take(253).collect();
+        Err(SesV2Error::BadRequest(format!("Domain <{shown}> is not verified under this account.")))
     }
 }
 
@@ -173,6 +198,10 @@ impl VdmOptions {
     pub fn check(&self) -> Result<(), SesV2Error> {
         let dashboard = self.dashboard_options.as_ref().and_then(|options| options.engagement_metrics.as_deref());
         let guardian = self.guardian_options.as_ref().and_then(|options| options.optimized_shared_delivery.as_deref());
+        let (mut found, states) = (Violations::default(), &["ENABLED", "DISABLED"]);
+        found.one_of("vdmOptions.dashboardOptions.engagementMetrics", dashboard, states);
+        found.one_of("vdmOptions.guardianOptions.optimizedSharedDelivery", guardian, states);
+        found.finish()?;
         if [dashboard, guardian].into_iter().flatten().any(|state| state != "DISABLED") {
             return lacking("VdmOptions");
         }
@@ -188,6 +217,26 @@ impl ArchivingOptions {
     pub fn check(&self) -> Result<(), SesV2Error> {
         if self.archive_arn.is_some() { lacking("ArchivingOptions") } else { Ok(()) }
     }
+}
+
+/// Whether the domain, or one above it, is an identity that is verified.
+async fn verified(services: &Services, caller: &Caller, domain: &str) -> Result<bool, SesV2Error> {
+    let Ok(domain) = domain.parse::<Domain>() else { return Ok(false) };
+    let mut name = domain.as_str();
+    loop {
+        match services.identities.get(&caller.account, &caller.region, name).await {
+            Ok(found) if found.is_verified() => return Ok(true),
+            Ok(_) | Err(identity::Error::Missing(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some((_, parent)) = name.split_once('.') else { return Ok(false) };
+        name = parent;
+    }
+}
+
+/// What comes back to the caller is bounded.
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 fn lacking(what: &str) -> Result<(), SesV2Error> {
@@ -237,7 +286,7 @@ pub async fn put_configuration_set_delivery_options(
     caller: &Caller,
     input: PutOptions<DeliveryOptions>,
 ) -> Result<PutOptionsResponse, SesV2Error> {
-    input.options.check()?;
+    input.options.check("")?;
     let options = input.options;
     let change = move |set: &mut ConfigurationSet, _: &mut SetOptions| {
         set.tls_policy = options.tls_policy;
@@ -273,7 +322,7 @@ pub async fn put_configuration_set_suppression_options(
     caller: &Caller,
     input: PutOptions<SuppressionOptions>,
 ) -> Result<PutOptionsResponse, SesV2Error> {
-    let reasons = input.options.read()?;
+    let reasons = input.options.read(None)?;
     let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.suppressed_reasons = Some(reasons);
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
@@ -290,7 +339,7 @@ pub async fn put_configuration_set_tracking_options(
     input: PutOptions<TrackingOptions>,
 ) -> Result<PutOptionsResponse, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
-    input.options.check()?;
+    input.options.check(services, caller, "").await?;
     Ok(PutOptionsResponse {})
 }
 

@@ -13,11 +13,14 @@ use crate::aws::sesv2::configuration_set_options::{
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::filter::set_name_part;
 use crate::aws::sesv2::lacking::MessageSecurityOptions;
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{Page, SETS};
 use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
 use crate::store::configuration_sets::ConfigurationSet;
+
+/// Where SES finds the reasons of a new set.
+const REASONS: &str = "suppressionOptions.suppressedReasons";
 
 /// The set to make.
 #[derive(Debug, Deserialize)]
@@ -50,15 +53,15 @@ pub async fn create_configuration_set(
     input: CreateConfigurationSetRequest,
 ) -> Result<CreateConfigurationSetResponse, SesV2Error> {
     let delivery = input.delivery_options.unwrap_or_default();
-    delivery.check()?;
-    input.tracking_options.unwrap_or_default().check()?;
+    delivery.check("deliveryOptions.")?;
+    input.tracking_options.unwrap_or_default().check(services, caller, "trackingOptions.").await?;
     input.vdm_options.unwrap_or_default().check()?;
     input.archiving_options.unwrap_or_default().check()?;
     input.message_security_options.unwrap_or_default().check()?;
     let options = SetOptions {
         tags: Tag::pairs(input.tags)?,
         reputation_metrics: input.reputation_options.is_some_and(|r| r.reputation_metrics_enabled),
-        suppressed_reasons: input.suppression_options.map(SuppressionOptions::read).transpose()?,
+        suppressed_reasons: input.suppression_options.map(|s| s.read(Some(REASONS))).transpose()?,
         ..SetOptions::default()
     };
     let set = ConfigurationSet {
@@ -154,7 +157,7 @@ pub async fn list_configuration_sets(
     caller: &Caller,
     input: ListConfigurationSetsRequest,
 ) -> Result<ListConfigurationSetsResponse, SesV2Error> {
-    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let page = Page::of(&SETS, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let part = set_name_part(input.filter)?;
     let mut names = Vec::new();
@@ -162,7 +165,8 @@ pub async fn list_configuration_sets(
     while let Some(after) = next {
         let some = services.configuration_sets.list(account, region, &after, lot).await?;
         let (read, last) = (some.len(), some.last().cloned());
-        names.extend(some.into_iter().filter(|name| part.as_ref().is_none_or(|part| name.contains(part.as_str()))));
+        let fits = |name: &String| part.as_ref().is_none_or(|part| name.to_ascii_lowercase().contains(part.as_str()));
+        names.extend(some.into_iter().filter(fits));
         next = page.go_on(lot, read, names.len(), last);
     }
     let next_token = page.cut(&mut names, |name| name);

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::custom_verification::to_verify;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{Page, VERIFICATION_TEMPLATES};
 use crate::aws::sesv2::tags::Tag;
-use crate::mail::message::Mailbox;
+use crate::mail::identity;
 use crate::mail::sending::{Grants, Submission};
 use crate::store::verification_templates::VerificationTemplate;
 
@@ -184,8 +185,7 @@ pub async fn list_custom_verification_email_templates(
     caller: &Caller,
     input: ListCustomVerificationEmailTemplatesRequest,
 ) -> Result<ListCustomVerificationEmailTemplatesResponse, SesV2Error> {
-    // SES API reference: 1 to 50, 50 where none is named.
-    let page = Page::read(input.next_token.as_deref(), Some(input.page_size.unwrap_or(50).min(50)))?;
+    let page = Page::of(&VERIFICATION_TEMPLATES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let mut list = services.identities.templates(account, region, &page.after, page.limit()).await?;
     let next_token = page.cut(&mut list, |template| &template.name);
@@ -226,13 +226,18 @@ pub async fn send_custom_verification_email(
     caller: &Caller,
     input: SendCustomVerificationEmailRequest,
 ) -> Result<SendCustomVerificationEmailResponse, SesV2Error> {
-    let address = Mailbox::parse(&input.email_address)?.address;
+    let address = to_verify(&input.email_address).map_err(SesV2Error::BadRequest)?;
     let (account, region) = (&caller.account, &caller.region);
     // SES guide: only for accounts out of the sandbox.
     if !services.sending.quota(account, region).await?.account.production_access {
         return Err(SesV2Error::BadRequest("Production access not granted.".to_owned()));
     }
-    let invitation = services.identities.invite(account, region, &address, &input.template_name).await?;
+    let invited = services.identities.invite(account, region, &address, &input.template_name).await;
+    // This operation names the template so.
+    let invitation = invited.map_err(|error| match error {
+        identity::Error::TemplateMissing(name) => SesV2Error::NotFound(format!("Template <{name}> does not exist")),
+        other => other.into(),
+    })?;
     let submission = Submission {
         account: account.clone(),
         region: region.clone(),

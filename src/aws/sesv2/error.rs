@@ -1,9 +1,11 @@
 //! The error rows of SES's second API.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::aws::ses::configuration_set_error::{NO_DIMENSION, NO_EVENT_TYPE, destination_name};
+use crate::aws::ses::constraint::{Violated, refused};
 use crate::aws::ses::error::{
     KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, TOO_MUCH_AT_ONCE, UNDER_REVIEW, bad_tag, list_missing,
-    mail_from_not_verified, message_text, not_authorized, not_verified, template_text, tenant_missing,
+    mail_from_not_verified, message_text, not_authorized, not_verified, set_name, template_text, tenant_missing,
 };
 use crate::mail::content::templates;
 use crate::mail::sending::SendError;
@@ -74,6 +76,12 @@ impl ServiceError for SesV2Error {
     }
 }
 
+impl From<Violated> for SesV2Error {
+    fn from(violated: Violated) -> Self {
+        Self::BadRequest(violated.to_string())
+    }
+}
+
 impl From<SendError> for SesV2Error {
     fn from(error: SendError) -> Self {
         match error {
@@ -84,6 +92,7 @@ impl From<SendError> for SesV2Error {
                 Self::AccessDenied(not_authorized(&account, action, &resource))
             }
             SendError::MailFromNotVerified(domain) => Self::MailFromNotVerified(mail_from_not_verified(&domain)),
+            SendError::ConfigurationSetName(fault) => Self::BadRequest(set_name(&fault)),
             SendError::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
             SendError::ConfigurationSetPaused(name) => {
                 Self::SendingPaused(format!("Email sending is disabled for configuration set <{name}>."))
@@ -94,7 +103,7 @@ impl From<SendError> for SesV2Error {
             SendError::NoRecipients => Self::BadRequest("Missing required header 'To'.".to_owned()),
             SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
             SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
-            SendError::BadTag(tag) => Self::BadRequest(bad_tag(&tag)),
+            SendError::BadTag(fault) => Self::BadRequest(bad_tag(&fault)),
             SendError::ContactListMissing(list) => Self::NotFound(list_missing(&list)),
             SendError::TenantMissing(tenant) => Self::NotFound(tenant_missing(&tenant)),
             SendError::UnderReview => Self::Conflict(UNDER_REVIEW.to_owned()),
@@ -115,19 +124,21 @@ impl From<content::Error> for SesV2Error {
     fn from(error: content::Error) -> Self {
         use content::Error as E;
         match error {
-            E::Name(name) => Self::BadRequest(format!(
-                "Invalid name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, 64 at most."
-            )),
+            E::Name(fault) => Self::BadRequest(set_name(&fault)),
+            E::DestinationName(fault) => Self::BadRequest(destination_name(&fault)),
             E::Exists(name) => Self::AlreadyExists(format!("Configuration set <{name}> already exists.")),
             E::Missing(name) => Self::NotFound(set_missing(&name)),
-            E::DestinationExists(name) => Self::AlreadyExists(format!("Event destination <{name}> already exists.")),
-            E::DestinationMissing(name) => Self::NotFound(format!("Event destination <{name}> does not exist.")),
+            E::DestinationExists { set, name } => Self::AlreadyExists(format!(
+                "An event destination with name <{name}> already exists for configuration set <{set}>."
+            )),
+            E::DestinationMissing { set, name } => Self::NotFound(format!(
+                "An event destination with name <{name}> does not exist for configuration set <{set}>."
+            )),
             E::TooMany(max) => Self::LimitExceeded(format!("There may be no more than {max} of them.")),
-            E::EventType(name) if name.is_empty() => {
-                Self::BadRequest("MatchingEventTypes must name at least one event type.".to_owned())
-            }
+            E::EventType(name) if name.is_empty() => Self::BadRequest(NO_EVENT_TYPE.to_owned()),
             E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
             E::NeverPublished(name) => Self::BadRequest(format!("Event type <{name}> is not supported.")),
+            E::NoDimension => Self::BadRequest(NO_DIMENSION.to_owned()),
             E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
             E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
             E::Bus(bus) => Self::BadRequest(format!("EventBridge event bus <{bus}> not found.")),
@@ -172,5 +183,5 @@ pub fn refuse(refusal: &Refusal) -> Failure {
         Refusal::Malformed(_) | Refusal::WrongType { .. } => "SerializationException",
         _ => "BadRequestException",
     };
-    Failure::new(ErrorShape::sender(code, 400), refusal.validation_text())
+    Failure::new(ErrorShape::sender(code, 400), refused(refusal))
 }

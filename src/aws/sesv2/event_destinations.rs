@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::configuration_set_error::{MANY_DESTINATIONS, NO_DESTINATION};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
 use crate::store::configuration_sets::Destination;
@@ -110,8 +111,8 @@ impl EventDestinationDefinition {
         let mut given = given.into_iter().flatten();
         let target = match (given.next(), given.next()) {
             (Some(target), None) => target,
-            (None, _) => return Err(SesV2Error::BadRequest("An event destination is required.".to_owned())),
-            _ => return Err(SesV2Error::BadRequest("Only one event destination is allowed.".to_owned())),
+            (None, _) => return Err(SesV2Error::BadRequest(NO_DESTINATION.to_owned())),
+            _ => return Err(SesV2Error::BadRequest(MANY_DESTINATIONS.to_owned())),
         };
         Ok(NewDestination { name, enabled: self.enabled, event_types: self.matching_event_types, target })
     }

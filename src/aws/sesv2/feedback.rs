@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::notifications::unknown_identity;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::content::feedback;
 
@@ -33,6 +34,6 @@ pub async fn put_email_identity_feedback_attributes(
     match services.feedback.set_forwarding(account, region, &input.email_identity, enabled, false).await {
         Ok(()) => Ok(PutEmailIdentityFeedbackAttributesResponse {}),
         Err(feedback::Error::Internal(error)) => Err(SesV2Error::Internal(error)),
-        Err(_) => Err(SesV2Error::NotFound(format!("Email identity {} does not exist.", input.email_identity))),
+        Err(_) => Err(SesV2Error::BadRequest(unknown_identity(&input.email_identity))),
     }
 }

@@ -53,7 +53,7 @@ impl IdentityFilter {
     }
 }
 
-/// The part of a configuration set's name to look for.
+/// The part of a configuration set's name to look for, in small letters: SES passes over the case.
 ///
 /// # Errors
 /// A key that SES does not have.
@@ -61,7 +61,11 @@ pub fn set_name_part(given: BTreeMap<String, String>) -> Result<Option<String>, 
     let mut part = None;
     for (key, value) in given {
         match key.as_str() {
-            "CONFIGURATION_SET_NAME_CONTAINS" if !value.is_empty() => part = Some(value),
+            "CONFIGURATION_SET_NAME_CONTAINS" if !(3..=64).contains(&value.chars().count()) => {
+                let text = format!("{key} must be between 3 and 64 characters");
+                return Err(SesV2Error::BadRequest(text));
+            }
+            "CONFIGURATION_SET_NAME_CONTAINS" => part = Some(value.to_ascii_lowercase()),
             _ => return Err(wrong(&key, &value)),
         }
     }

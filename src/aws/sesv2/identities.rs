@@ -10,7 +10,7 @@ use crate::aws::sesv2::dkim::{DkimAttributes, DkimSigningAttributes};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::filter::IdentityFilter;
 use crate::aws::sesv2::mail_from::MailFromAttributes;
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{IDENTITIES, Page};
 use crate::aws::sesv2::tags::Tag;
 use crate::mail::identity::{IdentityName, NewIdentity};
 
@@ -160,7 +160,7 @@ pub async fn list_email_identities(
     caller: &Caller,
     input: ListEmailIdentitiesRequest,
 ) -> Result<ListEmailIdentitiesResponse, SesV2Error> {
-    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let page = Page::of(&IDENTITIES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let filter = IdentityFilter::read(input.filter)?;
     let mut list = Vec::new();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sesv2::error::SesV2Error;
+use crate::mail::identity;
 use crate::mail::identity::policies::Put;
 use crate::store::identity_policies::IdentityPolicy;
 
@@ -22,6 +23,14 @@ pub struct EmailIdentityPolicyRequest {
 #[derive(Debug, Serialize)]
 pub struct EmailIdentityPolicyResponse {}
 
+/// These operations write an identity's name between brackets.
+fn told(error: identity::Error) -> SesV2Error {
+    match error {
+        identity::Error::Missing(name) => SesV2Error::NotFound(format!("Email identity <{name}> does not exist.")),
+        other => other.into(),
+    }
+}
+
 async fn put(
     services: &Services,
     caller: &Caller,
@@ -30,7 +39,7 @@ async fn put(
 ) -> Result<EmailIdentityPolicyResponse, SesV2Error> {
     let policy = IdentityPolicy { name: input.policy_name, policy: input.policy };
     let (account, region) = (&caller.account, &caller.region);
-    services.identities.put_policy(account, region, &input.email_identity, policy, put).await?;
+    services.identities.put_policy(account, region, &input.email_identity, policy, put).await.map_err(told)?;
     Ok(EmailIdentityPolicyResponse {})
 }
 
@@ -76,7 +85,11 @@ pub async fn delete_email_identity_policy(
     input: DeleteEmailIdentityPolicyRequest,
 ) -> Result<EmailIdentityPolicyResponse, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
-    services.identities.delete_policy(account, region, &input.email_identity, &input.policy_name).await?;
+    services
+        .identities
+        .delete_policy(account, region, &input.email_identity, &input.policy_name)
+        .await
+        .map_err(told)?;
     Ok(EmailIdentityPolicyResponse {})
 }
 
@@ -103,7 +116,7 @@ pub async fn get_email_identity_policies(
     caller: &Caller,
     input: GetEmailIdentityPoliciesRequest,
 ) -> Result<GetEmailIdentityPoliciesResponse, SesV2Error> {
-    let found = services.identities.get(&caller.account, &caller.region, &input.email_identity).await?;
+    let found = services.identities.get(&caller.account, &caller.region, &input.email_identity).await.map_err(told)?;
     let policies = found.policies.into_iter().map(|policy| (policy.name, policy.policy)).collect();
     Ok(GetEmailIdentityPoliciesResponse { policies })
 }

@@ -3,7 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
+use crate::mail::identity;
 use crate::store::identities::MailFrom;
 
 /// An identity's MAIL FROM domain. One without it has the last member alone, as in SES.
@@ -49,16 +51,17 @@ pub async fn put_email_identity_mail_from_attributes(
     caller: &Caller,
     input: PutEmailIdentityMailFromAttributesRequest,
 ) -> Result<PutEmailIdentityMailFromAttributesResponse, SesV2Error> {
-    let reject = match input.behavior_on_mx_failure.as_deref() {
-        None | Some("USE_DEFAULT_VALUE") => false,
-        Some("REJECT_MESSAGE") => true,
-        Some(_) => {
-            let text = "BehaviorOnMxFailure is USE_DEFAULT_VALUE or REJECT_MESSAGE.";
-            return Err(SesV2Error::BadRequest(text.to_owned()));
-        }
-    };
+    let (mut found, behavior) = (Violations::default(), input.behavior_on_mx_failure.as_deref());
+    found.one_of("behaviorOnMxFailure", behavior, &["REJECT_MESSAGE", "USE_DEFAULT_VALUE"]);
+    found.finish()?;
+    let reject = behavior == Some("REJECT_MESSAGE");
     let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
     let (account, region) = (&caller.account, &caller.region);
-    services.identities.set_mail_from(account, region, &input.email_identity, domain, reject).await?;
+    let set = services.identities.set_mail_from(account, region, &input.email_identity, domain, reject).await;
+    // This operation names what is no identity as the first API does.
+    set.map_err(|error| match error {
+        identity::Error::Missing(name) => SesV2Error::BadRequest(format!("Identity <{name}> does not exist.")),
+        other => other.into(),
+    })?;
     Ok(PutEmailIdentityMailFromAttributesResponse {})
 }

@@ -14,10 +14,10 @@ mod identity_policies;
 mod import_jobs;
 mod lacking;
 mod mail_from;
-mod page;
+pub mod page;
 mod sending;
 mod suppression;
-mod tags;
+pub mod tags;
 mod templated;
 mod templates;
 #[cfg(test)]

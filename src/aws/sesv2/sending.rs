@@ -166,7 +166,7 @@ pub async fn send_email(
         (None, None, Some(template)) => {
             let from = from.ok_or(message::Error::NoFrom)?;
             let (source, all) = (from.address.clone(), recipients.all.clone());
-            let letter = template.letter(services, caller).await?;
+            let letter = template.letter(services, caller, input.configuration_set_name.as_deref()).await?;
             let written = letter.write((services, caller), letter.data(None), &[], from, recipients, reply_to);
             let (raw, failure) = written.await?;
             unrendered = failure;
@@ -192,7 +192,7 @@ pub async fn send_email(
             return_path: input.feedback_forwarding_email_address_identity_arn,
         },
     };
-    let terms = Terms { once: caller.once.clone(), unrendered };
+    let terms = Terms { once: caller.once.clone(), unrendered, ..Terms::default() };
     Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms).await? })
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::call::Caller;
 use crate::aws::protocol::Time;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::{no_tenant, not_supported};
 use crate::aws::sesv2::page::Page;
@@ -33,7 +34,10 @@ pub async fn put_suppressed_destination(
     input: PutSuppressedDestinationRequest,
 ) -> Result<PutSuppressedDestinationResponse, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
-    let reason = reason(&input.reason)?;
+    let mut found = Violations::default();
+    found.one_of("reason", Some(&input.reason), REASONS);
+    found.finish()?;
+    let reason = reasons("reason", &[input.reason])?.into_iter().next().unwrap_or(Reason::Bounce);
     let address = address(&input.email_address)?;
     services.sending.put_suppressed(&caller.account, &caller.region, &address, reason).await?;
     Ok(PutSuppressedDestinationResponse {})
@@ -86,7 +90,7 @@ pub async fn get_suppressed_destination(
 ) -> Result<GetSuppressedDestinationResponse, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
     let found = services.sending.suppressed(&caller.account, &caller.region, &input.email_address).await?;
-    let entry = found.ok_or_else(not_listed)?;
+    let entry = found.ok_or_else(|| not_listed(&input.email_address))?;
     let automatic = entry.message_id.is_some() || entry.feedback_id.is_some();
     let attributes = SuppressedDestinationAttributes { message_id: entry.message_id, feedback_id: entry.feedback_id };
     Ok(GetSuppressedDestinationResponse {
@@ -141,7 +145,7 @@ pub async fn list_suppressed_destinations(
 ) -> Result<ListSuppressedDestinationsResponse, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
     let page = Page::read(input.next_token.as_deref(), input.page_size)?;
-    let mut wanted_reasons = reasons(&input.reasons)?;
+    let mut wanted_reasons = reasons("reasons", &input.reasons)?;
     if wanted_reasons.is_empty() {
         wanted_reasons = Reason::ALL.to_vec();
     }
@@ -186,7 +190,7 @@ pub async fn delete_suppressed_destination(
 ) -> Result<DeleteSuppressedDestinationResponse, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
     let gone = services.sending.delete_suppressed(&caller.account, &caller.region, &input.email_address).await?;
-    if gone { Ok(DeleteSuppressedDestinationResponse {}) } else { Err(not_listed()) }
+    if gone { Ok(DeleteSuppressedDestinationResponse {}) } else { Err(not_listed(&input.email_address)) }
 }
 
 /// Which reasons suppress.
@@ -214,25 +218,26 @@ pub async fn put_account_suppression_attributes(
     if input.validation_attributes.is_some() {
         return Err(not_supported("ValidationAttributes"));
     }
-    let reasons = reasons(&input.suppressed_reasons)?;
+    let reasons = reasons("suppressedReasons", &input.suppressed_reasons)?;
     services.sending.set_suppressed_reasons(&caller.account, &caller.region, reasons).await?;
     Ok(PutAccountSuppressionAttributesResponse {})
 }
 
-/// Reads a list of reasons, each once.
+/// SES's reasons, in its order.
+const REASONS: &[&str] = &["BOUNCE", "COMPLAINT"];
+
+/// Reads a list of reasons, each once. `path` is the member that has them.
 ///
 /// # Errors
 /// A reason that SES does not have.
-pub fn reasons(texts: &[String]) -> Result<Vec<Reason>, SesV2Error> {
-    let mut reasons = texts.iter().map(|text| reason(text)).collect::<Result<Vec<_>, _>>()?;
+pub fn reasons(path: &str, texts: &[String]) -> Result<Vec<Reason>, SesV2Error> {
+    let mut found = Violations::default();
+    found.all_of(path, texts, REASONS);
+    found.finish()?;
+    let mut reasons: Vec<_> = texts.iter().filter_map(|text| Reason::read(text)).collect();
     reasons.sort();
     reasons.dedup();
     Ok(reasons)
-}
-
-fn reason(text: &str) -> Result<Reason, SesV2Error> {
-    let shown: String = text.chars().take(64).collect();
-    Reason::read(text).ok_or_else(|| SesV2Error::BadRequest(format!("{shown:?} is not one of [BOUNCE, COMPLAINT].")))
 }
 
 fn address(text: &str) -> Result<EmailAddress, SesV2Error> {
@@ -242,6 +247,7 @@ fn address(text: &str) -> Result<EmailAddress, SesV2Error> {
     })
 }
 
-fn not_listed() -> SesV2Error {
-    SesV2Error::NotFound("Email address does not exist on your suppression list.".to_owned())
+fn not_listed(address: &str) -> SesV2Error {
+    let shown: String = address.chars().take(320).collect();
+    SesV2Error::NotFound(format!("Email address {shown} does not exist on your suppression list."))
 }

@@ -1,8 +1,11 @@
 //! Tags of resources in the second API.
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
+use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::Arn;
 
@@ -17,13 +20,42 @@ pub struct Tag {
     value: String,
 }
 
+/// The texts for more tags than that: in one call, and with those that the resource has.
+const TOO_MANY_TAGS: &str = "Maximum of 50 user tags are allowed per resource, consider reducing the number of tags in the \
+                             request";
+/// See [`TOO_MANY_TAGS`].
+pub const TOO_MANY_TAGS_WITH: &str = "Maximum of 50 user tags are allowed per resource, consider reducing the number of tags \
+                                      in the request or delete existing tags and retry";
+
 impl Tag {
     /// The tags as pairs.
+    ///
+    /// # Errors
+    /// In SES's order: too many, a key twice, letters that a tag may not have, a key of AWS's own, too long ones.
     pub fn pairs(tags: Vec<Tag>) -> Result<Vec<(String, String)>, SesV2Error> {
-        let fine = |tag: &Tag| (1..=128).contains(&tag.key.chars().count()) && tag.value.chars().count() <= 256;
-        if tags.len() > TAGS_MAX || !tags.iter().all(fine) {
-            return Err(too_many());
+        let bad = |text: &str| Err(SesV2Error::BadRequest(text.to_owned()));
+        if tags.len() > TAGS_MAX {
+            return bad(TOO_MANY_TAGS);
         }
+        let mut keys = HashSet::new();
+        if !tags.iter().all(|tag| keys.insert(tag.key.as_str())) {
+            return bad("Cannot provide multiple tags with the same key");
+        }
+        let fine = |c: char| c.is_alphabetic() || c.is_numeric() || is_separator(c) || "_.:/=+-@".contains(c);
+        if !tags.iter().all(|tag| tag.key.chars().chain(tag.value.chars()).all(fine)) {
+            return bad(
+                "Tags can only contain letters, numbers, spaces, and the following special characters: _ . : / = + - @",
+            );
+        }
+        if tags.iter().any(|tag| tag.key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"))) {
+            return bad("Caller is an end user and not allowed to mutate system tags");
+        }
+        let mut found = Violations::default();
+        for (n, tag) in tags.iter().enumerate() {
+            found.at_most(&format!("tags.{}.member.value", n + 1), &tag.value, 256);
+            found.length(&format!("tags.{}.member.key", n + 1), &tag.key, 1..=128);
+        }
+        found.finish()?;
         Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
@@ -34,15 +66,16 @@ impl Tag {
     }
 }
 
-fn too_many() -> SesV2Error {
-    let text = format!("At most {TAGS_MAX} tags, with keys of 1 to 128 and values of up to 256 characters.");
-    SesV2Error::BadRequest(text)
+/// Whether a character separates words, as Unicode has it (its class Z).
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() && !c.is_control()
 }
 
 /// Tags as the cores have them.
 type Pairs = Vec<(String, String)>;
 
 /// A resource that has tags.
+#[derive(Clone)]
 enum Resource {
     Identity(String),
     ConfigurationSet(String),
@@ -50,26 +83,37 @@ enum Resource {
     Template(String),
 }
 
-/// The resource of an ARN, which must be the caller's.
-fn resource(caller: &Caller, arn: &str) -> Result<Resource, SesV2Error> {
-    let shown: String = arn.chars().take(512).collect();
-    let wrong = || SesV2Error::BadRequest(format!("Invalid resource ARN <{shown}>."));
+impl Resource {
+    /// The text for one that does not exist.
+    fn missing(self) -> SesV2Error {
+        let (kind, name) = match self {
+            Self::Identity(name) => ("EmailIdentity", name),
+            Self::ConfigurationSet(name) => ("ConfigurationSet", name),
+            Self::VerificationTemplate(name) => ("CustomVerificationEmailTemplate", name),
+            Self::Template(name) => ("Template", name),
+        };
+        SesV2Error::NotFound(format!("No {kind} present with name: {name}"))
+    }
+}
+
+/// The resource of an ARN, which must be of the caller's account; none where it is of another region.
+fn resource(caller: &Caller, arn: &str) -> Result<Option<Resource>, SesV2Error> {
+    let wrong = || SesV2Error::BadRequest("ResourceArn is not the expected format".to_owned());
     let parsed: Arn = arn.parse().map_err(|_| wrong())?;
-    if parsed.service != "ses" {
-        return Err(wrong());
-    }
-    if parsed.account != caller.account || parsed.region != caller.region {
-        return Err(SesV2Error::NotFound(format!("Resource <{shown}> does not exist.")));
-    }
-    let (kind, name) = parsed.resource.split_once('/').ok_or_else(wrong)?;
+    let (kind, name) = parsed.resource.split_once('/').filter(|_| parsed.service == "ses").ok_or_else(wrong)?;
     let name = name.to_owned();
-    match kind {
-        "identity" => Ok(Resource::Identity(name)),
-        "configuration-set" => Ok(Resource::ConfigurationSet(name)),
-        "template" => Ok(Resource::Template(name)),
-        "custom-verification-email-template" => Ok(Resource::VerificationTemplate(name)),
-        _ => Err(wrong()),
+    let resource = match kind {
+        "identity" => Resource::Identity(name),
+        "configuration-set" => Resource::ConfigurationSet(name),
+        "template" => Resource::Template(name),
+        "custom-verification-email-template" => Resource::VerificationTemplate(name),
+        _ => return Err(wrong()),
+    };
+    if parsed.account != caller.account {
+        let text = "Operations on a resource created in a different account is not allowed";
+        return Err(SesV2Error::BadRequest(text.to_owned()));
     }
+    Ok(Some(resource).filter(|_| parsed.region == caller.region))
 }
 
 /// Tags to add.
@@ -94,7 +138,10 @@ pub async fn tag_resource(
     input: TagResourceRequest,
 ) -> Result<TagResourceResponse, SesV2Error> {
     let add = Tag::pairs(input.tags)?;
-    change(services, caller, &input.resource_arn, add, Vec::new()).await?;
+    let Some(resource) = resource(caller, &input.resource_arn)? else {
+        return Err(SesV2Error::BadRequest("Failed to tag resource".to_owned()));
+    };
+    change(services, caller, resource, add, Vec::new()).await?;
     Ok(TagResourceResponse {})
 }
 
@@ -119,7 +166,10 @@ pub async fn untag_resource(
     caller: &Caller,
     input: UntagResourceRequest,
 ) -> Result<UntagResourceResponse, SesV2Error> {
-    change(services, caller, &input.resource_arn, Vec::new(), input.tag_keys).await?;
+    let Some(resource) = resource(caller, &input.resource_arn)? else {
+        return Err(SesV2Error::BadRequest("Failed to untag resource".to_owned()));
+    };
+    change(services, caller, resource, Vec::new(), input.tag_keys).await?;
     Ok(UntagResourceResponse {})
 }
 
@@ -128,32 +178,39 @@ fn changed(add: Pairs, remove: Vec<String>) -> impl FnOnce(Pairs) -> Result<Pair
     move |mut tags| {
         tags.retain(|(key, _)| !remove.contains(key) && !add.iter().any(|(own, _)| own == key));
         tags.extend(add);
-        if tags.len() > TAGS_MAX { Err(too_many()) } else { Ok(tags) }
+        if tags.len() > TAGS_MAX { Err(SesV2Error::BadRequest(TOO_MANY_TAGS_WITH.to_owned())) } else { Ok(tags) }
     }
 }
 
 async fn change(
     services: &Services,
     caller: &Caller,
-    arn: &str,
+    resource: Resource,
     add: Vec<(String, String)>,
     remove: Vec<String>,
 ) -> Result<(), SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
-    match resource(caller, arn)? {
-        Resource::Identity(name) => services.identities.tag(account, region, &name, add, remove).await?,
+    let done = match &resource {
+        Resource::Identity(name) => {
+            services.identities.tag(account, region, name, add, remove).await.map_err(SesV2Error::from)
+        }
         Resource::VerificationTemplate(name) => {
-            services.identities.tag_template(account, region, &name, add, remove).await?;
+            services.identities.tag_template(account, region, name, add, remove).await.map_err(SesV2Error::from)
         }
         Resource::Template(name) => {
-            services.templates.change_tags(account, region, &name, changed(add, remove)).await?;
+            services.templates.change_tags(account, region, name, changed(add, remove)).await.map(drop)
         }
         Resource::ConfigurationSet(name) => {
             let changed = changed(add, remove);
-            services.configuration_sets.change_tags(account, region, &name, changed).await?;
+            services.configuration_sets.change_tags(account, region, name, changed).await.map(drop)
         }
-    }
-    Ok(())
+    };
+    done.map_err(|error| told(resource, error))
+}
+
+/// These operations name what is missing in words of their own.
+fn told(resource: Resource, error: SesV2Error) -> SesV2Error {
+    if matches!(error, SesV2Error::NotFound(_)) { resource.missing() } else { error }
 }
 
 /// The resource whose tags to tell.
@@ -179,18 +236,26 @@ pub async fn list_tags_for_resource(
     caller: &Caller,
     input: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, SesV2Error> {
+    // SES tells no tags of other regions' resources, whether they exist or not.
+    let Some(resource) = resource(caller, &input.resource_arn)? else {
+        return Ok(ListTagsForResourceResponse { tags: Vec::new() });
+    };
+    let tags = stored(services, caller, &resource).await.map_err(|error| told(resource, error))?;
+    Ok(ListTagsForResourceResponse { tags })
+}
+
+async fn stored(services: &Services, caller: &Caller, resource: &Resource) -> Result<Vec<Tag>, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
-    let tags = match resource(caller, &input.resource_arn)? {
-        Resource::Identity(name) => Tag::list(&services.identities.get(account, region, &name).await?.identity.tags),
+    Ok(match resource {
+        Resource::Identity(name) => Tag::list(&services.identities.get(account, region, name).await?.identity.tags),
         Resource::VerificationTemplate(name) => {
-            Tag::list(&services.identities.template(account, region, &name).await?.tags)
+            Tag::list(&services.identities.template(account, region, name).await?.tags)
         }
-        Resource::Template(name) => Tag::list(&services.templates.get(account, region, &name).await?.tags),
+        Resource::Template(name) => Tag::list(&services.templates.get(account, region, name).await?.tags),
         Resource::ConfigurationSet(name) => {
-            let set = services.configuration_sets.get(account, region, &name).await?;
+            let set = services.configuration_sets.get(account, region, name).await?;
             let options: serde_json::Value = serde_json::from_str(&set.options).unwrap_or_default();
             Tag::list(&options.get("tags").map(ToString::to_string).unwrap_or_default())
         }
-    };
-    Ok(ListTagsForResourceResponse { tags })
+    })
 }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
 use crate::aws::service::Services;
-use crate::aws::ses::sending::{Destination, MessageTag, Recipients, own_and_default, pairs, return_path};
-use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, name_of};
+use crate::aws::ses::sending::{Destination, MessageTag, Recipients, own_and_default, pairs};
+use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, bulk_address, missing_set, name_of};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
 use crate::aws::sesv2::sending::{Attachment, MessageHeader};
 use crate::aws::sesv2::templates::EmailTemplateContent;
-use crate::mail::content::{Data, Prepared};
+use crate::mail::content::{Data, Prepared, templates};
 use crate::mail::message::{self, Attachment as Part, Draft, Mailbox};
 use crate::mail::sending::{Grants, Submission, Terms, Unrendered, compose_from};
 
@@ -40,17 +40,23 @@ pub struct Letter {
 }
 
 impl Template {
-    /// Finds and reads the template.
+    /// Finds and reads the template; where it is missing, the configuration set `set` is told of first if it is too.
     ///
     /// # Errors
     /// None or several are named; one that does not exist, or that cannot be read.
-    pub async fn letter(self, services: &Services, caller: &Caller) -> Result<Letter, SesV2Error> {
+    pub async fn letter(self, services: &Services, caller: &Caller, set: Option<&str>) -> Result<Letter, SesV2Error> {
         let named = match &self.template_arn {
             Some(arn) => Some(name_of(caller, arn).ok_or_else(|| SesV2Error::NotFound(missing_arn(arn)))?),
             None => self.template_name.filter(|name| !name.is_empty()),
         };
         let template = match (named, self.template_content) {
-            (Some(name), None) => services.templates.prepared(&caller.account, &caller.region, &name).await?,
+            (Some(name), None) => match services.templates.prepared(&caller.account, &caller.region, &name).await {
+                Err(missing @ templates::Error::Missing(_)) => {
+                    missing_set(services, caller, set).await?.map_or(Ok(()), |no_set| Err(SesV2Error::from(no_set)))?;
+                    return Err(missing.into());
+                }
+                found => found?,
+            },
             (None, Some(content)) => services.templates.prepared_plain(&caller.account, content.parts()).await?,
             _ => {
                 let text = "Template has exactly one of TemplateName, TemplateArn and TemplateContent.";
@@ -201,11 +207,15 @@ pub async fn send_bulk_email(
     let template = input.default_content.template;
     let template = template.ok_or_else(|| SesV2Error::BadRequest("DefaultContent has no Template.".to_owned()))?;
     let from = input.from_email_address.as_deref().ok_or(message::Error::NoFrom)?;
+    // SES looks at the addresses before it looks for the template.
     let bulk = Bulk {
-        letter: template.letter(services, caller).await?,
-        from: Mailbox::parse(from)?,
+        from: bulk_address(from).map_err(SesV2Error::BadRequest)?,
         reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
-        return_path: return_path(input.feedback_forwarding_email_address.as_deref())?,
+        return_path: match input.feedback_forwarding_email_address.as_deref() {
+            Some(text) => Some(bulk_address(text).map_err(SesV2Error::BadRequest)?.address),
+            None => None,
+        },
+        letter: template.letter(services, caller, input.configuration_set_name.as_deref()).await?,
         tags: pairs(input.default_email_tags),
         configuration_set: input.configuration_set_name,
         grants: Grants {
@@ -264,7 +274,7 @@ async fn send_entry(
         return_path: bulk.return_path.clone(),
         grants: bulk.grants.clone(),
     };
-    let terms = Terms { once: caller.once.as_ref().map(|once| once.nth(n)), unrendered };
+    let terms = Terms { once: caller.once.as_ref().map(|once| once.nth(n)), unrendered, ..Terms::default() };
     Ok(services.sending.accept_on(submission, terms).await?)
 }
 

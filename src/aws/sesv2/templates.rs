@@ -6,7 +6,7 @@ use crate::aws::protocol::Time;
 use crate::aws::service::Services;
 use crate::aws::ses::templates::try_out;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{Page, TEMPLATES};
 use crate::aws::sesv2::tags::Tag;
 use crate::mail::content::templates::Parts;
 
@@ -177,7 +177,7 @@ pub async fn list_email_templates(
     caller: &Caller,
     input: ListEmailTemplatesRequest,
 ) -> Result<ListEmailTemplatesResponse, SesV2Error> {
-    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let page = Page::of(&TEMPLATES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let mut found = services.templates.list(account, region, &page.after, page.limit()).await?;
     let next_token = page.cut(&mut found, |(name, _)| name);

@@ -10,12 +10,30 @@ use crate::topics::Topics;
 const SETS_MAX: i64 = 10_000;
 /// SES: letters, digits, `_` and `-`, at most 64.
 const NAME_LENGTH: usize = 64;
+
+/// What is wrong with the name of a configuration set or an event destination.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// It has no letter.
+    #[error("a name is needed")]
+    Empty,
+    /// It has more than 64.
+    #[error("the name is longer than {NAME_LENGTH} characters")]
+    Long,
+    /// Not only ASCII letters, digits, `_` and `-`.
+    #[error("{0:?} is not a name")]
+    Letters(String),
+}
+
 /// What can go wrong with configuration sets.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A name that is not 1 to 64 letters, digits, `_` or `-`.
-    #[error("{0:?} is not a name for a configuration set or an event destination")]
-    Name(String),
+    /// Not the name of a set.
+    #[error("configuration set: {0}")]
+    Name(NameFault),
+    /// Not the name of a destination.
+    #[error("event destination: {0}")]
+    DestinationName(NameFault),
     /// There is one of this name.
     #[error("configuration set {0} exists already")]
     Exists(String),
@@ -23,11 +41,21 @@ pub enum Error {
     #[error("configuration set {0} does not exist")]
     Missing(String),
     /// The set has a destination of this name.
-    #[error("event destination {0} exists already")]
-    DestinationExists(String),
+    #[error("event destination {name} of {set} exists already")]
+    DestinationExists {
+        /// The set.
+        set: String,
+        /// The destination.
+        name: String,
+    },
     /// The set has no destination of this name.
-    #[error("event destination {0} does not exist")]
-    DestinationMissing(String),
+    #[error("event destination {name} of {set} does not exist")]
+    DestinationMissing {
+        /// The set.
+        set: String,
+        /// The destination.
+        name: String,
+    },
     /// As many as there may be.
     #[error("there may be {0} of them")]
     TooMany(i64),
@@ -37,6 +65,9 @@ pub enum Error {
     /// Only event types that nothing here publishes.
     #[error("there are no events of type {0}")]
     NeverPublished(String),
+    /// Counters without a dimension.
+    #[error("a dimension is needed")]
+    NoDimension,
     /// A dimension that is not one.
     #[error("{0:?} is not a dimension")]
     Dimension(String),
@@ -86,7 +117,7 @@ impl ConfigurationSets {
 
     /// Makes a set.
     pub async fn create(&self, set: ConfigurationSet) -> Result<(), Error> {
-        check_name(&set.name)?;
+        check_name(&set.name).map_err(Error::Name)?;
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -108,6 +139,7 @@ impl ConfigurationSets {
 
     /// The set of this name.
     pub async fn get(&self, account: &AccountId, region: &Region, name: &str) -> Result<ConfigurationSet, Error> {
+        check_name(name).map_err(Error::Name)?;
         let (account, region, name) = (account.clone(), region.clone(), name.to_owned());
         self.store.read(move |tx| Box::pin(async move { find(tx, &account, &region, &name).await })).await
     }
@@ -139,6 +171,7 @@ impl ConfigurationSets {
         name: &str,
         change: impl FnOnce(&mut ConfigurationSet, &mut SetOptions) + Send + 'static,
     ) -> Result<(), Error> {
+        check_name(name).map_err(Error::Name)?;
         let (account, region, name) = (account.clone(), region.clone(), name.to_owned());
         self.store
             .write(move |tx| {
@@ -180,6 +213,7 @@ impl ConfigurationSets {
 
     /// Removes a set with its destinations.
     pub async fn delete(&self, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
+        check_name(name).map_err(Error::Name)?;
         let (account, region, name) = (account.clone(), region.clone(), name.to_owned());
         self.store
             .write(move |tx| {
@@ -202,8 +236,16 @@ pub(super) async fn find(
     set.ok_or_else(|| Error::Missing(name.to_owned()))
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    let fine = (1..=NAME_LENGTH).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if fine { Ok(()) } else { Err(Error::Name(name.chars().take(NAME_LENGTH).collect())) }
+/// Checks the name of a set or a destination, in SES's order.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_name(name: &str) -> Result<(), NameFault> {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    match name.chars().count() {
+        0 => Err(NameFault::Empty),
+        1..=NAME_LENGTH if name.bytes().all(fine) => Ok(()),
+        1..=NAME_LENGTH => Err(NameFault::Letters(name.to_owned())),
+        _ => Err(NameFault::Long),
+    }
 }

@@ -137,6 +137,7 @@ impl ConfigurationSets {
         new: NewDestination,
         change: bool,
     ) -> Result<(), Error> {
+        check_name(set).map_err(Error::Name)?;
         check(&new)?;
         let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
         let (topics, now) = (self.topics.clone(), self.clock().now());
@@ -155,10 +156,10 @@ impl ConfigurationSets {
                     let there = configuration_sets::destinations(tx, account.as_str(), region.as_str(), &set).await?;
                     let known = there.iter().any(|d| d.name == new.name);
                     if !change && known {
-                        return Err(Error::DestinationExists(new.name));
+                        return Err(Error::DestinationExists { set, name: new.name });
                     }
                     if change && !known {
-                        return Err(Error::DestinationMissing(new.name));
+                        return Err(Error::DestinationMissing { set, name: new.name });
                     }
                     if !change && there.len() >= DESTINATIONS_MAX {
                         return Err(Error::TooMany(DESTINATIONS_MAX as i64));
@@ -173,7 +174,7 @@ impl ConfigurationSets {
                     }
                     let inserted = configuration_sets::insert_destination(tx, &account, &region, &set, &row).await;
                     inserted.map_err(|error| match error.is_unique_violation() {
-                        true => Error::DestinationExists(row.name),
+                        true => Error::DestinationExists { set, name: row.name },
                         false => Error::Internal(error),
                     })
                 })
@@ -188,6 +189,7 @@ impl ConfigurationSets {
         region: &Region,
         set: &str,
     ) -> Result<Vec<Destination>, Error> {
+        check_name(set).map_err(Error::Name)?;
         let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
         self.store
             .read(move |tx| {
@@ -207,6 +209,8 @@ impl ConfigurationSets {
         set: &str,
         name: &str,
     ) -> Result<(), Error> {
+        check_name(set).map_err(Error::Name)?;
+        check_name(name).map_err(Error::DestinationName)?;
         let (account, region) = (account.clone(), region.clone());
         let (set, name) = (set.to_owned(), name.to_owned());
         self.store
@@ -214,7 +218,7 @@ impl ConfigurationSets {
                 Box::pin(async move {
                     find(tx, &account, &region, &set).await?;
                     let gone = configuration_sets::delete_destination(tx, &account, &region, &set, &name).await?;
-                    if gone { Ok(()) } else { Err(Error::DestinationMissing(name)) }
+                    if gone { Ok(()) } else { Err(Error::DestinationMissing { set, name }) }
                 })
             })
             .await
@@ -222,7 +226,7 @@ impl ConfigurationSets {
 }
 
 fn check(new: &NewDestination) -> Result<(), Error> {
-    check_name(&new.name)?;
+    check_name(&new.name).map_err(Error::DestinationName)?;
     let unknown = new.event_types.iter().find(|t| !EVENT_TYPES.contains(&t.as_str()));
     if let Some(unknown) = unknown.cloned().or_else(|| new.event_types.is_empty().then(String::new)) {
         return Err(Error::EventType(unknown.chars().take(64).collect()));
@@ -238,7 +242,10 @@ fn check(new: &NewDestination) -> Result<(), Error> {
         (None, _) => {}
     }
     let Target::Metrics(dimensions) = &new.target else { return Ok(()) };
-    if dimensions.is_empty() || dimensions.len() > DIMENSIONS_MAX {
+    if dimensions.is_empty() {
+        return Err(Error::NoDimension);
+    }
+    if dimensions.len() > DIMENSIONS_MAX {
         return Err(Error::Dimension(format!("{} of them", dimensions.len())));
     }
     let fine = |text: &str, more: &str| {

@@ -248,17 +248,19 @@ impl Event {
         put("messageId", mail.id.as_str().into());
         put("destination", json!(headers.destination));
         put("headersTruncated", headers.truncated.into());
-        // A mail that could not be made from its template has none.
-        if !headers.headers.is_empty() {
+        // A mail that could not be made from its template has none; an empty message has an empty list.
+        let bare = headers.headers.is_empty() && !matches!(self, Self::RenderingFailure { .. });
+        if bare || !headers.headers.is_empty() {
             put("headers", json!(headers.headers));
             put("commonHeaders", headers.common_headers(&mail.id));
         }
-        put("tags", json!(self.tags(mail)));
+        // SES tells the domain of the message's From.
+        put("tags", json!(self.tags(mail, bare)));
         Value::Object(object)
     }
 
-    /// The caller's tags and SES's own.
-    fn tags(&self, mail: &Mail) -> BTreeMap<String, Vec<String>> {
+    /// The caller's tags and SES's own; `bare` is a message without a header.
+    fn tags(&self, mail: &Mail, bare: bool) -> BTreeMap<String, Vec<String>> {
         let given: Vec<(String, String)> = serde_json::from_str(&mail.tags).unwrap_or_default();
         let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in given {
@@ -271,7 +273,8 @@ impl Event {
         };
         auto("ses:configuration-set", mail.configuration_set.clone());
         auto("ses:source-ip", mail.source_ip.clone());
-        auto("ses:from-domain", mail.source.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
+        let from = mail.source.rsplit_once('@').filter(|_| !bare);
+        auto("ses:from-domain", from.map(|(_, domain)| domain.to_owned()));
         auto("ses:caller-identity", Some(caller_name(&mail.caller).to_owned()));
         if let Event::Delivery(delivery) = self {
             auto("ses:outgoing-ip", delivery.outgoing_ip.clone());

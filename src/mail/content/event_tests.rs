@@ -25,7 +25,7 @@ fn mail(headers: HeadersRecord) -> Mail {
         source: "ann@x.example".to_owned(),
         return_path: "ann@x.example".to_owned(),
         configuration_set: Some("set".to_owned()),
-        tags: r#"[["campaign","spring"],["campaign","late"]]"#.to_owned(),
+        tags: r#"[["campaign","spring"],["campaign","late"],["ses:operation","SendEmail"]]"#.to_owned(),
         headers: headers.write(),
         identity: Some("x.example".to_owned()),
         kind: Kind::User,

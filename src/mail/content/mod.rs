@@ -16,7 +16,7 @@ mod tags;
 pub mod template;
 pub mod templates;
 
-pub use configuration_set::{ConfigurationSets, Error};
+pub use configuration_set::{ConfigurationSets, Error, NameFault, check_name};
 pub use destination::{Dimension, DimensionSource, EVENT_TYPES, EventDestination, NewDestination, Target};
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
 pub use feedback::Feedback;

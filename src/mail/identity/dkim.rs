@@ -61,14 +61,22 @@ impl Identities {
     /// Switches signing on or off.
     ///
     /// # Errors
-    /// [`Error::Missing`].
+    /// [`Error::NotSigned`]: neither the identity nor, for an address, one of its domain exists. An address whose domain
+    /// does is signed for by the domain, and nothing changes.
     pub async fn set_signing(&self, account: &AccountId, region: &Region, name: &str, on: bool) -> Result<(), Error> {
-        self.change(account, region, name, move |identity, _| {
+        let changed = self.change(account, region, name, move |identity, _| {
             identity.dkim_signing = on;
             Ok(())
-        })
-        .await
-        .map(drop)
+        });
+        let name = match changed.await {
+            Err(Error::Missing(name)) => name,
+            done => return done.map(drop),
+        };
+        let Some((_, domain)) = name.rsplit_once('@') else { return Err(Error::NotSigned(name)) };
+        match self.get(account, region, domain).await {
+            Err(Error::Missing(domain)) => Err(Error::NotSigned(domain)),
+            found => found.map(drop),
+        }
     }
 
     /// Gives a domain its first keys, or keys of another origin, or begins to change its key for one of another length;

@@ -16,6 +16,9 @@ pub enum Error {
     /// The account does not have it.
     #[error("identity {0} does not exist")]
     Missing(String),
+    /// No domain identity that could sign for what was named.
+    #[error("no identity signs for domain {0}")]
+    NotSigned(String),
     /// Only a domain has keys of its own.
     #[error("identity {0} is no domain with keys of its own")]
     NotADomain(String),
@@ -69,7 +72,10 @@ pub enum Error {
     /// The account has as many templates as it may.
     #[error("an account may have {0} verification templates")]
     TooManyTemplates(i64),
-    /// What a template says cannot be sent, or where it leads is no address of a page.
+    /// A template leads to no page after a success or a failure: `success`, `failure`.
+    #[error("the {0} redirection URL is not an http:// or https:// URL")]
+    Redirection(&'static str),
+    /// What a template says cannot be sent.
     #[error("verification template: {0}")]
     TemplateContent(&'static str),
     /// A template's sender is not verified.

@@ -44,6 +44,7 @@ impl Identities {
             .write(move |tx| {
                 Box::pin(async move {
                     check_sender(tx, &account, &region, &template.from).await?;
+                    check_pages(&template)?;
                     let exists = || Error::TemplateExists(template.name.clone());
                     if verification_templates::find(tx, &account, &region, &template.name).await?.is_some() {
                         return Err(exists());
@@ -77,6 +78,7 @@ impl Identities {
                     let template = change(found.ok_or(Error::TemplateMissing(name))?);
                     check(&template)?;
                     check_sender(tx, &account, &region, &template.from).await?;
+                    check_pages(&template)?;
                     verification_templates::update(tx, &account, &region, &template).await?;
                     Ok(())
                 })
@@ -245,10 +247,13 @@ fn check(template: &VerificationTemplate) -> Result<(), Error> {
     if template.content.trim().is_empty() || template.content.len() > CONTENT_MAX {
         return wrong("the content is empty or larger than 10 MB");
     }
-    match [&template.success_url, &template.failure_url].into_iter().all(|url| is_page(url)) {
-        true => Ok(()),
-        false => wrong("a redirection URL is not an http:// or https:// URL"),
-    }
+    Ok(())
+}
+
+/// Checks where a template leads. SES looks at this last, after the sender.
+fn check_pages(template: &VerificationTemplate) -> Result<(), Error> {
+    let pages = [("success", &template.success_url), ("failure", &template.failure_url)];
+    pages.into_iter().find(|(_, url)| !is_page(url)).map_or(Ok(()), |(which, _)| Err(Error::Redirection(which)))
 }
 
 /// Whether a URL may stand in a redirection: an absolute one of a page, of characters that need no escape there.

@@ -24,6 +24,9 @@ pub enum Error {
         /// What is wrong with it.
         why: AddressError,
     },
+    /// An address that is longer than 320 UTF-16 units with its display name.
+    #[error("the address is too long: {0:?}")]
+    LongAddress(String),
     /// Neither text nor HTML.
     #[error("the message has no body")]
     NoBody,

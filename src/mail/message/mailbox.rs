@@ -24,11 +24,23 @@ impl Mailbox {
     /// are: a list or a broken form is refused.
     pub fn parse(text: &str) -> Result<Self, Error> {
         headers::check_value("address", text)?;
-        let wrong = |why| Error::Address { text: text.chars().take(LIMIT).collect(), why };
-        if text.len() > LIMIT * 4 {
-            return Err(Error::TooLong { what: "address", limit: LIMIT });
+        let trimmed = text.trim();
+        let long = trimmed.encode_utf16().count() > LIMIT;
+        match Self::read(trimmed) {
+            // SES tells of white space and of what is missing first.
+            Ok(_) | Err(Error::Address { why: AddressError::LocalPartTooLong | AddressError::Domain, .. }) if long => {
+                Err(Error::LongAddress(trimmed.chars().take(LIMIT * 4).collect()))
+            }
+            read => read,
         }
-        let (trimmed, comment) = without_comment(text.trim());
+    }
+
+    fn read(trimmed: &str) -> Result<Self, Error> {
+        let wrong = |why| Error::Address { text: trimmed.chars().take(LIMIT).collect(), why };
+        if trimmed.len() > LIMIT * 4 {
+            return Err(Error::LongAddress(trimmed.chars().take(LIMIT * 4).collect()));
+        }
+        let (trimmed, comment) = without_comment(trimmed);
         let Some(inner) = trimmed.strip_suffix('>') else {
             // The older form: the name stands in a comment behind the address (RFC 5322, 3.4).
             let name = comment.map(decode_words).filter(|name| !name.is_empty());

@@ -21,4 +21,4 @@ mod shape;
 pub use compose::{Attachment, Disposition, Draft, compose};
 pub use error::Error;
 pub use mailbox::Mailbox;
-pub use rewrite::{Finished, HeaderLine, Stamp, finish};
+pub use rewrite::{Finished, HeaderLine, Known, Stamp, finish, finish_knowing};

@@ -31,6 +31,15 @@ pub struct Stamp<'a> {
     pub date: &'a str,
 }
 
+/// What the accept door knows beside the message.
+#[derive(Default)]
+pub struct Known<'a> {
+    /// The sender of the envelope: the author of a message that is empty, which SES takes.
+    pub source: Option<&'a EmailAddress>,
+    /// Makes the Feedback-ID, which stands in place of the caller's own, from the message's tags.
+    pub feedback_id: Option<&'a dyn Fn(&[(String, String)]) -> Option<String>>,
+}
+
 /// A message that is ready to go out, and what its header said.
 #[derive(Debug)]
 pub struct Finished {
@@ -57,6 +66,23 @@ pub struct Finished {
     pub arns: [Option<String>; 3],
 }
 
+impl Finished {
+    fn new(octets: usize, fields: usize) -> Self {
+        Self {
+            raw: Vec::with_capacity(octets + 1024),
+            lines: Vec::with_capacity(fields + 2),
+            authors: Vec::new(),
+            from: String::new(),
+            return_path: None,
+            configuration_set: None,
+            tags: Vec::new(),
+            contact_list: None,
+            tenant: None,
+            arns: [None, None, None],
+        }
+    }
+}
+
 /// The fields of [`Finished::arns`].
 const ARNS: [&str; 3] = ["X-SES-SOURCE-ARN", "X-SES-FROM-ARN", "X-SES-RETURN-PATH-ARN"];
 
@@ -78,8 +104,10 @@ impl Field<'_> {
         value.replace(['\r', '\n'], "").trim().to_owned()
     }
 
-    fn is_ses(&self) -> bool {
-        self.name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("X-SES-"))
+    /// Whether the field does not go out as it is.
+    fn is_taken_out(&self) -> bool {
+        ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| self.is(name))
+            || self.name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("X-SES-"))
     }
 }
 
@@ -128,22 +156,41 @@ fn field(bytes: &[u8]) -> Option<Field<'_>> {
 
 /// Stamps the message and takes out what may not go out.
 pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
+    finish_knowing(message, stamp, &Known::default())
+}
+
+/// [`finish`], with what is known beside the message.
+pub fn finish_knowing(message: &[u8], stamp: &Stamp<'_>, known: &Known<'_>) -> Result<Finished, Error> {
     let (fields, body) = split(message)?;
-    let mut done = Finished {
-        raw: Vec::with_capacity(message.len() + 1024),
-        lines: Vec::with_capacity(fields.len() + 2),
-        authors: Vec::new(),
-        from: String::new(),
-        return_path: None,
-        configuration_set: None,
-        tags: Vec::new(),
-        contact_list: None,
-        tenant: None,
-        arns: [None, None, None],
-    };
+    let mut done = Finished::new(message.len(), fields.len());
+    if let (true, Some(source)) = (message.is_empty(), known.source) {
+        // Event records tell what the caller gave: no header (recorded of SES).
+        done.raw.extend_from_slice(format!("From: {source}\r\n").as_bytes());
+        done.from = source.to_string();
+        done.authors.push(source.clone());
+    }
     once_each(&fields)?;
     check_multipart(&fields, body)?;
-    for field in &fields {
+    read_fields(&fields, &mut done)?;
+    if done.from.is_empty() || done.authors.is_empty() {
+        return Err(Error::NoFrom);
+    }
+    let own = known.feedback_id.and_then(|make| make(&done.tags));
+    write_fields(&fields, own.is_some(), &mut done.raw);
+    if let Some(own) = own {
+        done.raw.extend_from_slice(format!("Feedback-ID: {own}\r\n").as_bytes());
+    }
+    for (name, value) in [("Date", stamp.date), ("Message-ID", stamp.message_id)] {
+        done.raw.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    done.raw.extend_from_slice(b"\r\n");
+    push_crlf(&mut done.raw, body);
+    Ok(done)
+}
+
+/// What the header says to us.
+fn read_fields(fields: &[Field<'_>], done: &mut Finished) -> Result<(), Error> {
+    for field in fields {
         let value = field.value();
         done.lines.push(HeaderLine { name: field.name.to_owned(), value: value.clone() });
         for (arn, _) in done.arns.iter_mut().zip(ARNS).filter(|(_, name)| field.is(name)) {
@@ -163,8 +210,7 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         } else if field.is("Return-Path") {
             done.return_path = Mailbox::parse_list(&field.value())?.into_iter().next();
         }
-        let replaced = ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name));
-        if replaced || field.is_ses() {
+        if field.is_taken_out() {
             continue;
         }
         if field.is("From") || field.is("Sender") {
@@ -173,18 +219,17 @@ pub fn finish(message: &[u8], stamp: &Stamp<'_>) -> Result<Finished, Error> {
         if field.is("From") {
             done.from = value;
         }
-        push_crlf(&mut done.raw, field.bytes);
-        done.raw.extend_from_slice(b"\r\n");
     }
-    if done.from.is_empty() || done.authors.is_empty() {
-        return Err(Error::NoFrom);
+    Ok(())
+}
+
+/// The fields as they go out, without those that we write.
+fn write_fields(fields: &[Field<'_>], feedback_id: bool, raw: &mut Vec<u8>) {
+    let ours = |field: &Field<'_>| field.is_taken_out() || (feedback_id && field.is("Feedback-ID"));
+    for field in fields.iter().filter(|field| !ours(field)) {
+        push_crlf(raw, field.bytes);
+        raw.extend_from_slice(b"\r\n");
     }
-    for (name, value) in [("Date", stamp.date), ("Message-ID", stamp.message_id)] {
-        done.raw.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-    }
-    done.raw.extend_from_slice(b"\r\n");
-    push_crlf(&mut done.raw, body);
-    Ok(done)
 }
 
 /// The recipients that a message names in To, Cc and Bcc, in that order of appearance, each once.

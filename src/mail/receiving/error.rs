@@ -19,8 +19,8 @@ pub enum Error {
     /// The name of an IP filter is taken.
     #[error("filter {0} already exists")]
     FilterExists(String),
-    /// There would be too many of something; the text names the limit.
-    #[error("limit exceeded: {0}")]
+    /// There would be too many of something; the text says of what, in SES's words.
+    #[error("{0}")]
     LimitExceeded(String),
     /// The active rule set cannot be deleted.
     #[error("rule set {0} is active and cannot be deleted")]
@@ -28,10 +28,16 @@ pub enum Error {
     /// An action names a topic that does not exist, or that belongs to someone else.
     #[error("topic {0} is not valid")]
     InvalidTopic(String),
+    /// An action names a function by what is no ARN of one.
+    #[error("{0} is not the ARN of a function")]
+    InvalidFunction(String),
     /// An action names a function that the settings do not know.
     #[error("function {0} is not known")]
-    InvalidFunction(String),
-    /// An action names a bucket, a prefix or a key that cannot be used.
+    UnknownFunction(String),
+    /// An action names a bucket that cannot be.
+    #[error("{0:?} is not the name of a bucket")]
+    NoBucket(String),
+    /// An action names a prefix or a key that cannot be used.
     #[error("bucket {bucket} cannot be used: {why}")]
     InvalidBucket {
         /// The bucket's name as it was given.

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::mail::receiving::rules::check_name;
+use crate::mail::receiving::rules::{check_name, one_line};
 use crate::mail::receiving::{Error, Owner, Receiving};
 use crate::store::{Tx, receipt_filters};
 
@@ -59,9 +59,12 @@ pub(in crate::mail::receiving) fn lets_in(filters: &[Filter], peer: IpAddr) -> b
 impl Receiving {
     /// Makes a filter.
     pub async fn create_filter(&self, owner: &Owner, filter: Filter) -> Result<(), Error> {
-        check_name("filter", &filter.name)?;
+        if filter.name.is_empty() {
+            return Err(Error::Invalid("filterName must not be empty".to_owned()));
+        }
+        check_name("filterName", &filter.name)?;
         if network(&filter.cidr).is_none() {
-            return Err(Error::Invalid(format!("{:?} is not an IP address or a range in CIDR notation", filter.cidr)));
+            return Err(Error::Invalid(format!("Invalid CIDR block: {}", one_line(&filter.cidr))));
         }
         let owner = owner.clone();
         self.store()
@@ -74,7 +77,7 @@ impl Receiving {
                         return Err(Error::FilterExists(filter.name));
                     }
                     if known.len() >= MAX_FILTERS {
-                        return Err(Error::LimitExceeded(format!("at most {MAX_FILTERS} filters")));
+                        return Err(Error::LimitExceeded("Too many filters".to_owned()));
                     }
                     let policy = filter.policy.as_str().to_owned();
                     let row = receipt_filters::ReceiptFilter { name: filter.name, policy, cidr: filter.cidr };

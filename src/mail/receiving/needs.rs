@@ -31,7 +31,7 @@ impl Receiving {
                 Action::Sqs { queue, .. } => needs.queues.push(queue.clone()),
                 Action::Forward { to, .. } if self.sandboxed() => needs.strangers.extend(to.iter().cloned()),
                 Action::Lambda { function, .. } if !self.knows(function) => {
-                    return Err(Error::InvalidFunction(function.to_string()));
+                    return Err(Error::UnknownFunction(function.to_string()));
                 }
                 _ => {}
             }
@@ -61,7 +61,7 @@ impl Needs {
         }
         for sender in &self.senders {
             if !is_verified(tx, owner, sender).await? {
-                return Err(Error::Invalid(format!("the sender of the bounce is not verified: {sender}")));
+                return Err(Error::Invalid(format!("Identity is not verified: {sender}")));
             }
         }
         if self.strangers.is_empty() {

@@ -1,7 +1,9 @@
 //! Rule sets and their rules: making, changing, ordering, and choosing the active one.
+use std::collections::HashSet;
+
 use crate::base::Timestamp;
 use crate::mail::receiving::needs::Needs;
-use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule, check, check_name};
+use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule, check, check_name, one_line};
 use crate::mail::receiving::{Error, Owner, Receiving, own_rules};
 use crate::store;
 use crate::store::{Tx, receipt_rules};
@@ -31,12 +33,17 @@ impl Receiving {
     }
 
     async fn insert_rule_set(&self, owner: &Owner, name: &str, original: Option<String>) -> Result<(), Error> {
-        check_name("rule set", name)?;
+        check_name("ruleSetName", name)?;
+        original.as_deref().map_or(Ok(()), |original| check_name("ruleSetName", original))?;
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
                     let Owner { account, region } = &owner;
+                    // SES: a name that is taken is told before an original that is missing.
+                    if receipt_rules::find(tx, account, region, &name).await?.is_some() {
+                        return Err(Error::RuleSetExists(name));
+                    }
                     let rules = match original {
                         Some(original) => {
                             receipt_rules::find(tx, account, region, &original)
@@ -47,10 +54,8 @@ impl Receiving {
                         None => "[]".to_owned(),
                     };
                     let count = receipt_rules::count(tx, account, region).await?;
-                    if receipt_rules::find(tx, account, region, &name).await?.is_none()
-                        && usize::try_from(count).is_ok_and(|count| count >= MAX_RULE_SETS)
-                    {
-                        return Err(Error::LimitExceeded(format!("at most {MAX_RULE_SETS} rule sets")));
+                    if usize::try_from(count).is_ok_and(|count| count >= MAX_RULE_SETS) {
+                        return Err(Error::LimitExceeded("Too many rule sets".to_owned()));
                     }
                     if receipt_rules::insert(tx, account, region, &name, &rules).await? {
                         Ok(())
@@ -64,6 +69,7 @@ impl Receiving {
 
     /// The rule set of this name.
     pub async fn rule_set(&self, owner: &Owner, name: &str) -> Result<RuleSet, Error> {
+        check_name("ruleSetName", name)?;
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .read(move |tx| {
@@ -96,6 +102,7 @@ impl Receiving {
 
     /// Removes a rule set with its rules; one that does not exist is fine. The active one stays.
     pub async fn delete_rule_set(&self, owner: &Owner, name: &str) -> Result<(), Error> {
+        check_name("ruleSetName", name)?;
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .write(move |tx| {
@@ -115,6 +122,7 @@ impl Receiving {
 
     /// Makes a rule set the active one, or none with `None`: then nothing is received.
     pub async fn set_active_rule_set(&self, owner: &Owner, name: Option<&str>) -> Result<(), Error> {
+        name.map_or(Ok(()), |name| check_name("ruleSetName", name))?;
         let (owner, name) = (owner.clone(), name.map(str::to_owned));
         self.store()
             .write(move |tx| {
@@ -132,9 +140,9 @@ impl Receiving {
 
     /// Puts a new rule after the rule `after`, or first where none is named.
     pub async fn create_rule(&self, owner: &Owner, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
-        check(&rule)?;
+        check_name("ruleName", &rule.name)?;
         let after = after.map(str::to_owned);
-        let needs = self.needs(&rule)?;
+        let needs = check(&rule).and_then(|()| self.needs(&rule));
         self.change(owner, set, needs, move |rules| {
             let mut rule = rule;
             own_rules::keep_secrets(&mut rule, None)?;
@@ -142,7 +150,7 @@ impl Receiving {
                 return Err(Error::RuleExists(rule.name));
             }
             if rules.len() >= MAX_RULES {
-                return Err(Error::LimitExceeded(format!("a rule set can have at most {MAX_RULES} rules")));
+                return Err(Error::LimitExceeded("Too many rules".to_owned()));
             }
             let at = place_after(rules, after)?;
             rules.insert(at, rule);
@@ -153,8 +161,8 @@ impl Receiving {
 
     /// Replaces the rule of the same name; its place stays.
     pub async fn update_rule(&self, owner: &Owner, set: &str, rule: Rule) -> Result<(), Error> {
-        check(&rule)?;
-        let needs = self.needs(&rule)?;
+        check_name("ruleName", &rule.name)?;
+        let needs = check(&rule).and_then(|()| self.needs(&rule));
         self.change(owner, set, needs, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
             Some(known) => {
                 let mut rule = rule;
@@ -169,8 +177,9 @@ impl Receiving {
 
     /// Removes a rule; one that does not exist is fine.
     pub async fn delete_rule(&self, owner: &Owner, set: &str, name: &str) -> Result<(), Error> {
+        check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let name = name.to_owned();
-        self.change(owner, set, Needs::default(), move |rules| {
+        self.change(owner, set, Ok(Needs::default()), move |rules| {
             rules.retain(|rule| rule.name != name);
             Ok(())
         })
@@ -179,14 +188,16 @@ impl Receiving {
 
     /// One rule.
     pub async fn rule(&self, owner: &Owner, set: &str, name: &str) -> Result<Rule, Error> {
+        check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let rules = self.rule_set(owner, set).await?.rules;
         rules.into_iter().find(|rule| rule.name == name).ok_or_else(|| Error::RuleMissing(name.to_owned()))
     }
 
     /// Moves a rule behind the rule `after`, or to the front where none is named.
     pub async fn move_rule(&self, owner: &Owner, set: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
+        check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let (name, after) = (name.to_owned(), after.map(str::to_owned));
-        self.change(owner, set, Needs::default(), move |rules| {
+        self.change(owner, set, Ok(Needs::default()), move |rules| {
             let Some(from) = rules.iter().position(|rule| rule.name == name) else {
                 return Err(Error::RuleMissing(name));
             };
@@ -203,16 +214,24 @@ impl Receiving {
 
     /// Orders the rules as `names` says, which must name each rule of the set once.
     pub async fn reorder_rules(&self, owner: &Owner, set: &str, names: Vec<String>) -> Result<(), Error> {
-        self.change(owner, set, Needs::default(), move |rules| {
+        check_name("ruleSetName", set)?;
+        self.change(owner, set, Ok(Needs::default()), move |rules| {
+            // What is wrong is told in SES's order.
+            let mut placed = HashSet::new();
+            if let Some(twice) = names.iter().find(|name| !placed.insert(name.as_str())) {
+                return Err(Error::Invalid(format!("Multiple positions found for rule: {}", one_line(twice))));
+            }
+            let all = rules.iter().map(|rule| rule.name.as_str());
+            let left: Vec<&str> = all.filter(|name| !placed.contains(name)).collect();
+            if !left.is_empty() {
+                return Err(Error::Invalid(format!("Positions for rules not found: {}", left.join(", "))));
+            }
             let mut ordered = Vec::with_capacity(rules.len());
             for name in names {
                 let Some(at) = rules.iter().position(|rule| rule.name == name) else {
                     return Err(Error::RuleMissing(name));
                 };
                 ordered.push(rules.remove(at));
-            }
-            if let Some(left) = rules.first() {
-                return Err(Error::Invalid(format!("the list does not name every rule of the set: {}", left.name)));
             }
             *rules = ordered;
             Ok(())
@@ -245,7 +264,7 @@ impl Receiving {
         &self,
         owner: &Owner,
         set: &str,
-        needs: Needs,
+        needs: Result<Needs, Error>,
         change: impl FnOnce(&mut Vec<Rule>) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let (owner, set) = (owner.clone(), set.to_owned());
@@ -256,8 +275,9 @@ impl Receiving {
                     let row = receipt_rules::hold(tx, account, region, &set).await?;
                     let before = row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules;
                     let mut rules = read_rules(&before)?;
-                    needs.check(tx, &owner).await?;
+                    // SES looks at the actions last.
                     change(&mut rules)?;
+                    needs?.check(tx, &owner).await?;
                     own_rules::seal_secrets(tx, &mut rules)?;
                     let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
                     // One that is larger already may become smaller.

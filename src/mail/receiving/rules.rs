@@ -160,27 +160,32 @@ impl Action {
     }
 }
 
-/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` (a rule's: `.` too), with a
-/// letter or digit at both ends.
+/// Checks the name of a rule set, a rule or a filter: 1 to 64 letters, digits, `_`, `-` and `.`, with a letter or digit at
+/// both ends. `what` is SES's word: `ruleSetName`, `ruleName`, `filterName`.
 pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
     let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-".contains(&c) || (what == "rule" && c == b'.');
+    let inside = |c: u8| c.is_ascii_alphanumeric() || b"_-.".contains(&c);
     let bytes = name.as_bytes();
     let fine = (1..=64).contains(&bytes.len())
         && bytes.iter().copied().all(inside)
         && edge(bytes.first().copied())
         && edge(bytes.last().copied());
-    if fine { Ok(()) } else { Err(Error::Invalid(format!("{what} is not a valid name: {}", one_line(name)))) }
+    if fine { Ok(()) } else { Err(Error::Invalid(format!("Not a valid {what}: {}", one_line(name)))) }
 }
 
 /// Checks everything about a rule that can be checked without the store.
 pub fn check(rule: &Rule) -> Result<(), Error> {
-    check_name("rule", &rule.name)?;
+    check_name("ruleName", &rule.name)?;
     if rule.recipients.len() > MAX_RECIPIENTS {
-        return Err(Error::LimitExceeded(format!("a rule can have at most {MAX_RECIPIENTS} recipients")));
+        return Err(Error::LimitExceeded("Too many recipients".to_owned()));
     }
     if rule.actions.len() > MAX_ACTIONS {
-        return Err(Error::LimitExceeded(format!("a rule can have at most {MAX_ACTIONS} actions")));
+        return Err(Error::LimitExceeded("Too many actions".to_owned()));
+    }
+    let before_the_last = rule.actions.iter().rev().skip(1);
+    if before_the_last.into_iter().any(|action| matches!(action, Action::Stop { .. })) {
+        let text = "Stop action, if any, must be placed at the end of the actions list";
+        return Err(Error::Invalid(text.to_owned()));
     }
     for recipient in &rule.recipients {
         let fine = match recipient.strip_prefix('.') {
@@ -188,7 +193,7 @@ pub fn check(rule: &Rule) -> Result<(), Error> {
             None => recipient.parse::<EmailAddress>().is_ok() || recipient.parse::<Domain>().is_ok(),
         };
         if !fine {
-            return Err(Error::Invalid(format!("recipient is not valid: {}", one_line(recipient))));
+            return Err(Error::Invalid(format!("Invalid recipient: {}", one_line(recipient))));
         }
     }
     rule.actions.iter().try_for_each(check_action)
@@ -216,9 +221,8 @@ fn check_action(action: &Action) -> Result<(), Error> {
 fn check_place(bucket: &str, prefix: Option<&str>) -> Result<(), Error> {
     // The longest key that an action makes.
     let sample = objects::key(prefix, &"x".repeat(64));
-    objects::check_bucket(bucket)
-        .and_then(|()| objects::check_key(&sample))
-        .map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
+    objects::check_bucket(bucket).map_err(|_| Error::NoBucket(one_line(bucket)))?;
+    objects::check_key(&sample).map_err(|why| Error::InvalidBucket { bucket: one_line(bucket), why: why.to_string() })
 }
 
 /// It stands in the object's metadata, which goes into header fields and has little room.
@@ -234,7 +238,7 @@ fn check_bounce(reply_code: &str, status: Option<&str>, message: &str) -> Result
         |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let class = reply_code.bytes().next();
     if !digits(reply_code, 3) || reply_code.len() != 3 || !matches!(class, Some(b'4' | b'5')) {
-        return Err(Error::Invalid(format!("not a reply code of a bounce: {}", one_line(reply_code))));
+        return Err(Error::Invalid(format!("Invalid SMTP reply code: {}", one_line(reply_code))));
     }
     if let Some(status) = status {
         let parts: Vec<&str> = status.split('.').collect();
@@ -245,26 +249,30 @@ fn check_bounce(reply_code: &str, status: Option<&str>, message: &str) -> Result
         }
     }
     if message.is_empty() || message.len() > 1_000 || message.chars().any(char::is_control) {
-        return Err(Error::Invalid("a bounce message is one line of 1 to 1000 octets".to_owned()));
+        return Err(Error::Invalid(format!("Invalid SMTP response message: {}", one_line(message))));
     }
     Ok(())
 }
 
-/// SES: a name of 1 to 50 letters, digits and hyphens, a value below 2,048 octets without a line break.
+/// SES: a name of 1 to 50 letters, digits and hyphens, a value below 2,048 octets without a line break. SES keeps tabs.
 fn check_header(name: &str, value: &str) -> Result<(), Error> {
     let name_fine =
         (1..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !name_fine {
-        return Err(Error::Invalid(format!("header name is not valid: {}", one_line(name))));
+        return Err(Error::Invalid(format!("Invalid header name: {}", one_line(name))));
     }
-    if value.len() > 2_048 || value.chars().any(char::is_control) {
-        return Err(Error::Invalid("header value is longer than 2048 octets or has a line break".to_owned()));
+    let broken = |c: char| c.is_control() && c != '\t';
+    if value.len() > 2_048 || value.chars().any(broken) {
+        // SES writes such characters as their numbers.
+        let told =
+            value.chars().take(100).map(|c| if broken(c) { format!("0x{:04x}", c as u32) } else { c.to_string() });
+        return Err(Error::Invalid(format!("Invalid header value: {}", told.collect::<String>())));
     }
     Ok(())
 }
 
 /// A value for an error's text: short, and on one line.
-pub(in crate::mail::receiving) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.chars().take(100).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
@@ -303,7 +311,8 @@ mod tests {
             kms: None,
         };
         let header = Action::AddHeader { name: "X-A".to_owned(), value: "b c".to_owned() };
-        let all = vec![s3, bounce("550", Some("5.1.1"), "no such box"), header, Action::Stop { topic: None }];
+        let tab = Action::AddHeader { name: "X-B".to_owned(), value: "b\tc".to_owned() };
+        let all = vec![s3, bounce("550", Some("5.1.1"), "no such box"), header, tab, Action::Stop { topic: None }];
         check(&rule(&["a@x.example", "x.example", ".x.example", "localhost"], all)).expect("a good rule");
     }
 
@@ -335,10 +344,12 @@ mod tests {
         }
         let many = vec!["x.example"; MAX_RECIPIENTS + 1];
         assert!(matches!(check(&rule(&many, vec![])), Err(Error::LimitExceeded(_))));
-        let stops = vec![Action::Stop { topic: None }; MAX_ACTIONS + 1];
+        let stop = || Action::Stop { topic: None };
+        assert!(matches!(check(&rule(&[], vec![stop(), stop()])), Err(Error::Invalid(_))));
+        let stops = vec![stop(); MAX_ACTIONS + 1];
         assert!(matches!(check(&rule(&[], stops)), Err(Error::LimitExceeded(_))));
         for name in ["", "-a", "a-", "a b", &"a".repeat(65)] {
-            assert!(check_name("rule", name).is_err(), "{name:?}");
+            assert!(check_name("ruleName", name).is_err(), "{name:?}");
         }
     }
 }

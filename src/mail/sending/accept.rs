@@ -10,11 +10,12 @@ use crate::base::{AccountId, Clock, EmailAddress, Region, Timestamp, ids};
 use crate::mail::content::event::Event;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
-use crate::mail::message::{Finished, Stamp, finish};
+use crate::mail::message::{Finished, Known, Stamp, finish_knowing};
 use crate::mail::sending::SendError;
 use crate::mail::sending::checked::Passed;
-use crate::mail::sending::checks::{self, Authors, Checked};
+use crate::mail::sending::checks::{Authors, Checked};
 use crate::mail::sending::idempotency::{self, Idempotency};
+use crate::mail::sending::message_tags;
 use crate::mail::sending::quota::{self, Limits, Quota};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::unrendered::{self, Unrendered};
@@ -102,6 +103,8 @@ pub struct Terms {
     /// Its template could not be rendered: it is accepted as SES does, told of, and not sent. Its message is a stand-in
     /// with the headers that are known.
     pub unrendered: Option<Unrendered>,
+    /// The operation that it came by, as the tag `ses:operation` tells it. `None`: the one of [`Grants::action`].
+    pub operation: Option<&'static str>,
 }
 
 /// The door. Cheap to clone.
@@ -162,7 +165,7 @@ impl Sending {
         submission.recipients = each_once(submission.recipients);
         let now = self.clock.now();
         let id = ids::ses_message_id(now);
-        let finished = self.finished(&submission.account, submission.raw.clone(), &id, now).await?;
+        let finished = self.finished(&submission, &id, now).await?;
         if let Some(list) = finished.contact_list {
             return Err(SendError::ContactListMissing(list.chars().take(64).collect()));
         }
@@ -177,8 +180,11 @@ impl Sending {
         given.from = given.from.take().or(from);
         given.return_path = given.return_path.take().or(return_path);
         // SES: tags of the call win over those of the header, and are not merged with them.
-        let tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
-        checks::tags(&tags)?;
+        let mut tags = if submission.tags.is_empty() { finished.tags.clone() } else { submission.tags.clone() };
+        message_tags::check(&tags)?;
+        let action = submission.grants.action;
+        let operation = terms.operation.unwrap_or_else(|| action.strip_prefix("ses:").unwrap_or(action));
+        tags.push((message_tags::OPERATION.to_owned(), operation.to_owned()));
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
         let authors = Authors { list: finished.authors.clone(), from: finished.from.clone() };
         let checked = self.checked(&submission, authors, named_set).await?;
@@ -200,11 +206,20 @@ impl Sending {
     }
 
     /// Reads and stamps a message; a large one away from the threads that answer others.
-    async fn finished(&self, account: &AccountId, raw: Bytes, id: &str, now: Timestamp) -> Result<Finished, SendError> {
+    async fn finished(&self, submission: &Submission, id: &str, now: Timestamp) -> Result<Finished, SendError> {
         let message_id = format!("<{id}@{}>", self.settings.hostname);
         let date = now.rfc2822();
-        let size = (raw.len(), READ_HERE_MAX);
-        let read = move || finish(&raw, &Stamp { message_id: &message_id, date: &date });
+        let Submission { account, region, raw, tags, source, .. } = submission;
+        let (size, settings) = ((raw.len(), READ_HERE_MAX), self.settings.clone());
+        let (owner, raw, tags, source) = ((account.clone(), region.clone()), raw.clone(), tags.clone(), source.clone());
+        let read = move || {
+            let feedback_id = |of_header: &[(String, String)]| {
+                let tags = if tags.is_empty() { of_header } else { &tags };
+                message_tags::feedback_id(tags, &owner.0, &owner.1, &settings.hostname)
+            };
+            let known = Known { source: Some(&source), feedback_id: Some(&feedback_id) };
+            finish_knowing(&raw, &Stamp { message_id: &message_id, date: &date }, &known)
+        };
         Ok(self.compute.linear(account.as_str(), size, read).await??)
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, EmailAddress, Region};
+use crate::mail::content::check_name;
 use crate::mail::identity::authorization::{self, Answer, Wish, covering, identity_named};
 use crate::mail::identity::{IdentityName, ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
@@ -15,9 +16,6 @@ use crate::store::{Tx, configuration_sets};
 
 /// SES: a mail is tried for 14 hours where nothing else is set.
 const TRIED_FOR: Duration = Duration::from_secs(50_400);
-/// Tags of one message, and the length of a tag's name or value (SES guide: 256).
-const TAGS_MAX: usize = 50;
-const TAG_LENGTH: usize = 256;
 
 /// What the checks found out.
 #[derive(Debug)]
@@ -145,24 +143,14 @@ async fn configuration_set(
     name: &str,
 ) -> Result<Duration, SendError> {
     let set = configuration_sets::find(tx, account, region, name).await?;
-    let set = set.ok_or_else(|| SendError::ConfigurationSetMissing(name.to_owned()))?;
+    let missing = || match check_name(name) {
+        Ok(()) => SendError::ConfigurationSetMissing(name.to_owned()),
+        Err(fault) => SendError::ConfigurationSetName(fault),
+    };
+    let set = set.ok_or_else(missing)?;
     if !set.sending_enabled {
         return Err(SendError::ConfigurationSetPaused(set.name));
     }
     let seconds = set.max_delivery_seconds.and_then(|s| u64::try_from(s).ok());
     Ok(seconds.map_or(TRIED_FOR, Duration::from_secs))
-}
-
-/// Checks the tags: names and values of ASCII letters, digits, `_`, `-`, 1 to 256 of them (SES model, MessageTag).
-pub(super) fn tags(tags: &[(String, String)]) -> Result<(), SendError> {
-    if tags.len() > TAGS_MAX {
-        return Err(SendError::BadTag(format!("number {}", TAGS_MAX + 1)));
-    }
-    let fine = |text: &str| {
-        (1..=TAG_LENGTH).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-    };
-    match tags.iter().find(|(name, value)| !fine(name) || !fine(value)) {
-        Some((name, _)) => Err(SendError::BadTag(name.chars().take(TAG_LENGTH).collect())),
-        None => Ok(()),
-    }
 }

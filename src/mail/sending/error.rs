@@ -1,6 +1,8 @@
 //! Why a mail is not accepted for sending.
 use crate::base::{AccountId, Region};
+use crate::mail::content::NameFault;
 use crate::mail::message;
+use crate::mail::sending::message_tags::TagFault;
 use crate::store;
 use crate::workers::NotDone;
 
@@ -13,6 +15,9 @@ pub enum SendError {
     /// Sending is switched off for the configuration set.
     #[error("sending is paused for configuration set {0}")]
     ConfigurationSetPaused(String),
+    /// What was named cannot be a configuration set.
+    #[error("configuration set: {0}")]
+    ConfigurationSetName(NameFault),
     /// The configuration set that was named does not exist.
     #[error("configuration set {0} does not exist")]
     ConfigurationSetMissing(String),
@@ -53,8 +58,8 @@ pub enum SendError {
     #[error("the message is longer than {0} octets")]
     TooLarge(usize),
     /// A tag whose name or value is not allowed.
-    #[error("{0:?} is not a message tag")]
-    BadTag(String),
+    #[error(transparent)]
+    BadTag(#[from] TagFault),
     /// A contact list. There are none here, and a mail to one must not pass for a mail to nobody's list.
     #[error("contact list {0} does not exist")]
     ContactListMissing(String),

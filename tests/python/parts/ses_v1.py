@@ -55,7 +55,7 @@ def check_configuration_sets(world):
     ses, name = world.client("ses"), world.name("set")
     ses.create_configuration_set(ConfigurationSet={"Name": name})
     refused("ConfigurationSetAlreadyExists", lambda: ses.create_configuration_set(ConfigurationSet={"Name": name}))
-    refused("InvalidConfigurationSet", lambda: ses.create_configuration_set(ConfigurationSet={"Name": "no name"}))
+    refused("InvalidParameterValue", lambda: ses.create_configuration_set(ConfigurationSet={"Name": "no name"}))
     assert {"Name": name} in ses.list_configuration_sets()["ConfigurationSets"]
     topic = world.client("sns").create_topic(Name=world.name("events"))["TopicArn"]
     sns = {"Name": "sns", "Enabled": True, "MatchingEventTypes": ["send", "renderingFailure"],

@@ -29,6 +29,11 @@ def unsupported(call, text="not supported", code="BadRequestException"):
     refused(code, call, text=text)
 
 
+def absent(options):
+    """No pool of addresses exists; the rest is not supported."""
+    return "doesn't exist" if "SendingPoolName" in str(options) else "not supported"
+
+
 def pages(call, member, **more):
     """All pages of a list, in pages of one."""
     found, token = [], {}
@@ -114,8 +119,8 @@ def check_identities(world):
 
 
 def check_configuration_sets(world):
-    ses = home(world).v2.client
-    name = world.name("set")
+    here = home(world)
+    ses, name = here.v2.client, world.name("set")
     options = {
         "DeliveryOptions": {"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": 600},
         "ReputationOptions": {"ReputationMetricsEnabled": True}, "SendingOptions": {"SendingEnabled": False},
@@ -126,14 +131,14 @@ def check_configuration_sets(world):
                           "GuardianOptions": {"OptimizedSharedDelivery": "DISABLED"}},
            "MessageSecurityOptions": {"SigningScheme": {"DefaultScheme": {}}}}
     lacking = [
-        {"TrackingOptions": {"CustomRedirectDomain": "x.example", "HttpsPolicy": "OPTIONAL"}},
+        {"TrackingOptions": {"CustomRedirectDomain": here.domain, "HttpsPolicy": "OPTIONAL"}},
         {"DeliveryOptions": {"SendingPoolName": "pool"}}, {"DeliveryOptions": {"SharedPoolDeliveryMode": "GLOBAL"}},
         {"ArchivingOptions": {"ArchiveArn": "arn:aws:ses:::a/b"}},
         {"SuppressionOptions": {"ValidationOptions": THRESHOLD}}, {"SuppressionOptions": {"SuppressionScope": "TENANT"}},
         {"VdmOptions": {"DashboardOptions": {"EngagementMetrics": "ENABLED"}}},
         {"MessageSecurityOptions": {"SigningScheme": {"SmimeScheme": {"SignatureFormat": "DETACHED"}}}}]
     for more in lacking:
-        unsupported(lambda more=more: ses.create_configuration_set(ConfigurationSetName=name, **more))
+        unsupported(lambda more=more: ses.create_configuration_set(ConfigurationSetName=name, **more), absent(more))
     ses.create_configuration_set(ConfigurationSetName=name, **given, **off)
     got = ses.get_configuration_set(ConfigurationSetName=name)
     same(got, {"ConfigurationSetName": name, **options})
@@ -156,11 +161,11 @@ def check_configuration_sets(world):
             (ses.put_configuration_set_delivery_options, {"SharedPoolDeliveryMode": "REGIONAL"}),
             (ses.put_configuration_set_suppression_options, {"ValidationOptions": THRESHOLD}),
             (ses.put_configuration_set_suppression_options, {"SuppressionScope": "TENANT"}),
-            (ses.put_configuration_set_tracking_options, {"CustomRedirectDomain": "x.example", "HttpsPolicy": "REQUIRE"}),
+            (ses.put_configuration_set_tracking_options, {"CustomRedirectDomain": here.domain, "HttpsPolicy": "REQUIRE"}),
             (ses.put_configuration_set_archiving_options, {"ArchiveArn": "arn:aws:ses:::a/b"}),
             (ses.put_configuration_set_vdm_options, {"VdmOptions": {"GuardianOptions": {
                 "OptimizedSharedDelivery": "ENABLED"}}})):
-        unsupported(lambda call=call, more=more: call(ConfigurationSetName=name, **more))
+        unsupported(lambda call=call, more=more: call(ConfigurationSetName=name, **more), absent(more))
     names = pages(ses.list_configuration_sets, "ConfigurationSets")
     assert name in names and len(names) == len(set(names)), names
     part = {"CONFIGURATION_SET_NAME_CONTAINS": name[1:]}
