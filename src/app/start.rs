@@ -182,7 +182,7 @@ impl App {
         }
         stop.spawn("http", listener.serve(site, clock.clone(), bounds, soft.clone(), GRACE));
         let tls = smtp.tls.clone();
-        smtp.serve(&stop, &clock, GRACE);
+        smtp.serve(&stop, &clock);
         let (ends, _data_dir) = (Ends { stop, last, drain, clock }, data_dir);
         let app = Self { addresses, root_key, health, parts, store, memory, ends, tls, _data_dir };
         if workers {

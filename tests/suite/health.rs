@@ -80,7 +80,7 @@ both_engines! {
     }
 
     async fn a_stop_is_said_before_anything_closes(engine: Engine) {
-        let given = Given { drain: Some(5), admin: Some(([127, 0, 0, 1], 0).into()), ..Given::default() };
+        let given = Given { drain: Some(5), admin: "0".parse().ok(), ..Given::default() };
         let house = House::start(Mode::Dev, engine, given).await;
         let (addresses, clock, sqs) = (house.app.addresses(), house.clock.clone(), house.sqs());
         let admin = addresses.admin.expect("a listener of its own");

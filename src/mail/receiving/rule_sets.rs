@@ -251,7 +251,7 @@ impl Receiving {
             if own_rules::are_up_to_date(self.store().vault(), &read_rules(&found.rules)?) {
                 continue;
             }
-            match self.change(&Owner { account, region }, &name, Needs::default(), |_| Ok(())).await {
+            match self.change(&Owner { account, region }, &name, Ok(Needs::default()), |_| Ok(())).await {
                 Err(Error::RuleSetMissing(_)) => {}
                 changed => changed?,
             }

@@ -293,7 +293,7 @@ impl<R> Session<R> {
                 self.messages += 1;
                 self.idle = 0;
                 let row = match self.site.mode {
-                    Mode::Inbound => &reply::MESSAGE_ACCEPTED,
+                    Mode::Inbound | Mode::Capture => &reply::MESSAGE_ACCEPTED,
                     Mode::Submission => &reply::MESSAGE_SENT,
                 };
                 self.say(row.with(id));
