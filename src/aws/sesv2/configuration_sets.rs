@@ -52,6 +52,7 @@ pub async fn create_configuration_set(
     caller: &Caller,
     input: CreateConfigurationSetRequest,
 ) -> Result<CreateConfigurationSetResponse, SesV2Error> {
+    let suppressed_reasons = input.suppression_options.map(|s| s.read(Some(REASONS))).transpose()?;
     let delivery = input.delivery_options.unwrap_or_default();
     delivery.check("deliveryOptions.")?;
     input.tracking_options.unwrap_or_default().check(services, caller, "trackingOptions.").await?;
@@ -61,7 +62,7 @@ pub async fn create_configuration_set(
     let options = SetOptions {
         tags: Tag::pairs(input.tags)?,
         reputation_metrics: input.reputation_options.is_some_and(|r| r.reputation_metrics_enabled),
-        suppressed_reasons: input.suppression_options.map(|s| s.read(Some(REASONS))).transpose()?,
+        suppressed_reasons,
         ..SetOptions::default()
     };
     let set = ConfigurationSet {
