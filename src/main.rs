@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, Asked, LogFilter, Signals, StartError};
-use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
+use postrider::app::{App, Asked, AskedOfRules, LogFilter, Signals, StartError};
+use postrider::app::{classify, decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::Clock;
 use postrider::config::{Given, Mode, Settings};
 use postrider::mail::receiving::Owner;
@@ -153,6 +153,10 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
         }
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
+        }
+        AdminCommand::Classify { file, host, stage } => {
+            let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;
+            classify(settings, &data, &AskedOfRules { host, stage })
         }
         AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,

@@ -1,6 +1,7 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
 mod admin_suppression;
+mod classify;
 mod data_dir;
 mod decrypt;
 mod log;
@@ -14,6 +15,7 @@ mod start;
 mod steady;
 mod ways;
 
+pub use classify::{Asked as AskedOfRules, classify};
 pub use decrypt::decrypt_object;
 pub use log::{LogFilter, start_log};
 pub use parts::Parts;
