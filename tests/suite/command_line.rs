@@ -72,7 +72,7 @@ fn a_reply_and_a_report_are_classified_with_the_rule_that_says_so() {
     let file = path.display().to_string();
     let classify = |text: &str, more: &[&str]| {
         std::fs::write(&path, text).expect("written");
-        let output = postrider(&[&["admin", "classify", &file], more].concat());
+        let output = postrider(&[&["admin", "classify", file.as_str()][..], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };

@@ -2,16 +2,18 @@
 //! bytes and knows nothing of marks or the store. Every size is bounded, whatever the mail holds.
 use std::borrow::Cow;
 
-use mail_parser::decoders::html::html_to_text;
-
 use crate::mail::bounce::unstructured;
 use crate::mail::feedback::complaint::{self, Complaint};
+use crate::mail::feedback::html::text_of;
 use crate::mail::feedback::{automatic, dsn, loose};
 use crate::mail::message::parse::{self, HeaderField};
 use crate::mail::message::parts::{self, Parts};
 
 /// The longest text of another server that is kept, in characters.
 const TEXT_MAX: usize = 1_000;
+
+/// Octets of a body without parts that are read.
+const BODY_MAX: usize = 64 * 1024;
 
 /// What a mail is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +112,18 @@ impl<'a> Read<'a> {
     pub fn text(&self) -> Cow<'_, str> {
         match (&self.parts.text, &self.parts.html) {
             (Some(text), html) if html.is_none() || !text.text.trim().is_empty() => Cow::Borrowed(text.text.as_str()),
-            (_, Some(html)) => Cow::Owned(html_to_text(&html.text)),
-            _ => Cow::Borrowed(""),
+            (_, Some(html)) => Cow::Owned(text_of(&html.text)),
+            _ => Cow::Owned(self.body()),
         }
+    }
+
+    /// What stands below the header, where it should have parts and they cannot be found.
+    fn body(&self) -> String {
+        if !self.parts.attachments.iter().all(|part| part.content_type.starts_with("multipart/")) {
+            return String::new();
+        }
+        let body = self.raw.get(parse::header_section(self.raw).len()..).unwrap_or_default();
+        String::from_utf8_lossy(body.get(..BODY_MAX).unwrap_or(body)).into_owned()
     }
 }
 

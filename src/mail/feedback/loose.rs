@@ -23,8 +23,9 @@ pub fn read(message: &Read<'_>) -> Option<Report> {
     let text = before_copy(&all);
     let named = message.field("X-Failed-Recipients");
     // A person may write any of these words; a server writes with the null sender or from a well-known name.
-    let server = message.null || from_server(message);
-    if !server || !(tells(message) || named.is_some()) {
+    let by_server = from_server(message);
+    let worded = tells(message);
+    if !(message.null || by_server) || !(worded || named.is_some() || by_server && is_known(text)) {
         return None;
     }
     if let Some(report) = fields_in(text) {
@@ -38,8 +39,13 @@ pub fn read(message: &Read<'_>) -> Option<Report> {
             .extend(list.split(',').take(RECIPIENTS_MAX).map(|address| named_fate(address.trim(), &passages, action)));
     }
     if recipients.is_empty() {
-        let told = passages.iter().filter(|passage| passage.address.is_some());
-        recipients.extend(told.take(RECIPIENTS_MAX).map(|passage| fate(passage, action)));
+        let mut told: Vec<&str> = Vec::new();
+        for address in passages.iter().filter_map(|passage| passage.address.as_deref()) {
+            if !told.iter().any(|known| known.eq_ignore_ascii_case(address)) {
+                told.push(address);
+            }
+        }
+        recipients.extend(told.into_iter().take(RECIPIENTS_MAX).map(|address| named_fate(address, &passages, action)));
     }
     // Some write the address in a sentence: whoever is meant, the return path tells.
     if recipients.is_empty() || recipients.iter().all(|fate| !says_something(fate)) {
@@ -54,7 +60,10 @@ pub fn read(message: &Read<'_>) -> Option<Report> {
             *fate = Fate { addresses, near: false, ..whole.clone() };
         }
     }
-    Some(Report { reporting_mta: None, recipients })
+    // A person's mail with such a subject, and nothing in it that we know.
+    let lower = text.to_lowercase();
+    let sure = by_server || named.is_some() || action != Action::Failed || has(&lower, SENTENCES);
+    (sure || recipients.iter().any(says_something)).then_some(Report { reporting_mta: None, recipients })
 }
 
 fn whole(text: &str) -> Passage {
@@ -116,10 +125,13 @@ fn named_fate(address: &str, passages: &[Passage], action: Action) -> Fate {
     let all = |passages: &mut dyn Iterator<Item = &Passage>| -> Vec<String> {
         passages.flat_map(|passage| passage.lines.iter().cloned()).take(LINES_MAX).collect()
     };
-    let own = all(&mut passages.iter().filter(of));
+    let own = Passage { address: Some(line(address)), lines: all(&mut passages.iter().filter(of)) };
+    let said = fate(&own, action);
+    if says_something(&said) {
+        return said;
+    }
     // One reason may stand below several addresses.
-    let lines = if own.len() > 1 { own } else { all(&mut passages.iter()) };
-    fate(&Passage { address: Some(line(address)), lines }, action)
+    fate(&Passage { lines: all(&mut passages.iter()), ..own }, action)
 }
 
 fn says_something(fate: &Fate) -> bool {

@@ -3,6 +3,7 @@
 pub mod automatic;
 pub mod complaint;
 pub mod dsn;
+mod html;
 pub mod judged;
 mod key;
 pub mod letter;

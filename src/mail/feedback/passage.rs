@@ -1,6 +1,5 @@
 //! The text part of a report: what it says before the copy of the original, and what of that is about which address.
 use crate::mail::feedback::letter::line;
-use crate::mail::feedback::speech::COPIES;
 
 /// Octets of the text that are read.
 const TEXT_MAX: usize = 64 * 1024;
@@ -10,6 +9,63 @@ const LINES_MAX: usize = 500;
 const ADDRESSES_MAX: usize = 60;
 /// Lines with words that belong to an address.
 const PASSAGE_LINES_MAX: usize = 24;
+
+/// From where on the text is a copy of the original.
+const COPIES: &[&str] = &[
+    "below this line is a copy of the message",
+    "below this line is the original",
+    "this is a copy of the message",
+    "this is a copy of your message",
+    "this is a copy of the headers",
+    "below is a copy of the original message",
+    "below is the original message",
+    "the header of the original message",
+    "the original message follows",
+    "included is a copy of the message",
+    "here is a copy of the message",
+    "the following is a copy of",
+    "original message follows",
+    "original message headers",
+    "original message header follows",
+    "original message header:",
+    "original message:",
+    "\noriginal message",
+    "---original message",
+    "--- original message",
+    "-original message-",
+    "\noriginal headers",
+    "message header follows",
+    "message headers follow",
+    "unsent message below",
+    "unsent message follows",
+    "message contents follow",
+    "returned message ---",
+    "--- returned message",
+    "undelivered message headers",
+    "message details:",
+    "ursprüngliche nachricht",
+    "kopfzeilen der ursprünglichen",
+    "en-têtes de message d'origine",
+    "en-têtes du message d'origine",
+    "\nmessage d'origine",
+    "encabezados de mensaje original",
+    "\nmensaje original",
+    "cabeçalhos da mensagem original",
+    "\nmensagem original",
+    "\nmessaggio originale",
+    "сходное сообщение:",
+    "аголовки исходного",
+    "\n元のメッセージ",
+    "-元のメッセージ",
+    "\n元のメール",
+    "\n原始邮件",
+    "-原始邮件",
+    "\n원본 메시지",
+    "-원본 메시지",
+    "\nreceived: from ",
+    "\nreceived: by ",
+    "\nreturn-path: ",
+];
 
 /// What is said of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
