@@ -68,6 +68,8 @@ pub enum Cause {
     Restricted,
     /// A rule of the receiver, about the sender or the mail.
     Policy,
+    /// The form of the message is wrong, or needs what the other side lacks.
+    Format,
     /// The address is on somebody's suppression list.
     Suppressed,
     /// The recipient has another address now.
@@ -82,8 +84,6 @@ pub enum Cause {
     BadAddress,
     /// It was tried for too long.
     Expired,
-    /// The form of the message is wrong, or needs what the other side lacks.
-    Format,
     /// No connection, no answer, no TLS.
     Network,
     /// A fault of the receiving system.
@@ -108,6 +108,7 @@ impl Cause {
         Self::Spam,
         Self::Restricted,
         Self::Policy,
+        Self::Format,
         Self::Suppressed,
         Self::Moved,
         Self::NoSuchUser,
@@ -115,7 +116,6 @@ impl Cause {
         Self::NoSuchHost,
         Self::BadAddress,
         Self::Expired,
-        Self::Format,
         Self::Network,
         Self::System,
         Self::Unclear,

@@ -147,7 +147,7 @@ struct Fit<'a> {
 
 /// Whether the other side's own status says of the address what these words, which blame a system, only seem to deny.
 fn is_overruled(rule: &Rule, said: &Said<'_>) -> bool {
-    let vague = matches!(rule.cause, Cause::Network | Cause::System | Cause::Format);
+    let vague = matches!(rule.cause, Cause::Network | Cause::System);
     let of_address = |status: &str| status.starts_with('5') && by_status(status).is_some_and(Cause::suppresses);
     vague && said.class() == Some(5) && said.text_status().is_some_and(of_address)
 }

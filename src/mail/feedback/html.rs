@@ -2,10 +2,10 @@
 
 /// Elements whose content nobody reads.
 const HIDDEN: [&str; 4] = ["style", "script", "head", "template"];
-/// Elements that begin or end a line: reports have their parts in tables.
-const LINES: [&str; 12] = ["br", "p", "div", "td", "th", "tr", "table", "li", "ul", "h1", "h2", "hr"];
+/// Elements that begin or end a paragraph: reports have their parts in tables.
+const PARAGRAPHS: [&str; 11] = ["p", "div", "td", "th", "tr", "table", "li", "ul", "h1", "h2", "hr"];
 
-/// The text, one line for each cell and paragraph. The time grows with the size alone.
+/// The text, an empty line around each cell and paragraph. The time grows with the size alone.
 pub fn text_of(html: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(html.len() / 2), html);
     while let Some((text, after)) = rest.split_once('<') {
@@ -20,8 +20,10 @@ pub fn text_of(html: &str) -> String {
         rest = after;
         if HIDDEN.contains(&name.as_str()) && !tag.starts_with('/') {
             rest = behind(after, &name);
-        } else if LINES.contains(&name.as_str()) {
+        } else if name == "br" {
             out.push('\n');
+        } else if PARAGRAPHS.contains(&name.as_str()) {
+            out.push_str("\n\n");
         }
     }
     out.push_str(rest);

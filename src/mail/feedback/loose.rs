@@ -67,15 +67,16 @@ pub fn read(message: &Read<'_>) -> Option<Report> {
 }
 
 fn whole(text: &str) -> Passage {
-    let lines = text.lines().filter(|text| !text.trim().is_empty()).take(LINES_MAX).map(line).collect();
-    Passage { address: None, lines }
+    let mut passage = Passage::default();
+    text.lines().take(LINES_MAX).for_each(|text| passage.add(text, LINES_MAX));
+    passage
 }
 
 /// The text, and a few lines behind the mark where the copy should begin.
 fn behind_mark(all: &str, text: &str) -> Passage {
     let behind = all.get(text.len()..).unwrap_or_default().lines().filter(|text| !text.trim().is_empty());
     let mut passage = whole(text);
-    passage.lines.extend(behind.take(LINES_BEHIND).map(line));
+    behind.take(LINES_BEHIND).for_each(|text| passage.add(text, LINES_MAX + LINES_BEHIND));
     passage
 }
 
@@ -149,11 +150,11 @@ fn addresses(text: &str) -> Vec<String> {
     words.filter(|word| is_address(word)).take(RECIPIENTS_MAX).map(line).collect()
 }
 
-/// The first line with a status or a reply code, and what follows it; else the first line with words that we know.
+/// The first line with a status or a reply code, and what follows it up to an empty line; else the first line with words that we know.
 fn reason(lines: &[String]) -> Option<String> {
     let coded = |line: &String| bounce::enhanced(line).is_some() || bounce::reply_code(line).is_some();
     let at = lines.iter().position(coded).or_else(|| lines.iter().position(|line| is_known(line)))?;
-    let more = lines.iter().skip(at).take(1 + MORE_LINES);
+    let more = lines.iter().skip(at).take_while(|line| !line.is_empty()).take(1 + MORE_LINES);
     let text = more.cloned().collect::<Vec<_>>().join(" ");
     Some(format!("smtp; {}", line(&text))).filter(|text| text.len() > 6)
 }

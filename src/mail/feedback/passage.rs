@@ -8,7 +8,7 @@ const LINES_MAX: usize = 500;
 /// Addresses that are told of: a mail of ours has 50 recipients at the most, and each goes out on its own.
 const ADDRESSES_MAX: usize = 60;
 /// Lines with words that belong to an address.
-const PASSAGE_LINES_MAX: usize = 24;
+const PASSAGE_LINES_MAX: usize = 32;
 
 /// From where on the text is a copy of the original.
 const COPIES: &[&str] = &[
@@ -72,14 +72,23 @@ const COPIES: &[&str] = &[
 pub struct Passage {
     /// The address; none for what stands before the first one.
     pub address: Option<String>,
-    /// The lines, without empty ones.
+    /// The lines; one empty one where there are several.
     pub lines: Vec<String>,
 }
 
 impl Passage {
     /// All of it on one line.
     pub fn text(&self) -> String {
-        self.lines.join(" ")
+        self.lines.iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Adds a line, while there is room.
+    pub fn add(&mut self, text: &str, max: usize) {
+        let text = line(text);
+        let again = text.is_empty() && self.lines.last().is_none_or(String::is_empty);
+        if !again && self.lines.len() < max {
+            self.lines.push(text);
+        }
     }
 }
 
@@ -108,11 +117,8 @@ pub fn passages(text: &str) -> Vec<Passage> {
                 passages.push(Passage { address: Some(address), lines: Vec::new() });
             }
         }
-        if let Some(passage) = passages.last_mut()
-            && passage.lines.len() < PASSAGE_LINES_MAX
-            && !text.trim().is_empty()
-        {
-            passage.lines.push(line(text));
+        if let Some(passage) = passages.last_mut() {
+            passage.add(text, PASSAGE_LINES_MAX);
         }
     }
     passages

@@ -128,6 +128,25 @@ const BLAME: [&str; 30] = [
     "greylisted",
 ];
 
+#[test]
+fn no_example_that_blames_the_sender_or_the_content_is_permanent_beside_any_other() {
+    let classifier = Classifier::default();
+    let (of_recipient, others): (Vec<&Rule>, Vec<&Rule>) =
+        classifier.rules().iter().filter(|rule| !rule.weak).partition(|rule| rule.cause.suppresses());
+    let blames = |rule: &&&Rule| matches!(rule.cause.blame(), Blame::Sender | Blame::Content);
+    let mut wrong = Vec::new();
+    for blaming in others.iter().filter(blames).flat_map(|rule| &rule.examples) {
+        for permanent in of_recipient.iter().flat_map(|rule| &rule.examples) {
+            let text = format!("{permanent}; {blaming}");
+            let found = classifier.judge(&Said { text: &text, ..Said::default() });
+            if found.cause.suppresses() {
+                wrong.push(format!("{text}: {:?} by {}", found.cause, found.rule));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
