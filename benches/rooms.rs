@@ -10,6 +10,7 @@ use postrider::aws::protocol::form::Form;
 use postrider::aws::protocol::form_decode;
 use postrider::aws::{Gate, Request, sns, sqs};
 use postrider::base::{Budget, Clock, Secret, Timestamp};
+use postrider::mail::bounce::{Classifier, Said};
 use postrider::mail::identity::Pair;
 use postrider::mail::message::dkim::{Algorithm, Canonicalization, Signer, SigningKey, signature};
 use postrider::mail::message::{Draft, Mailbox, compose};
@@ -188,5 +189,20 @@ fn requests(c: &mut Criterion) {
     });
 }
 
-criterion_group!(rooms, smtp, messages, signatures, requests);
+fn refusals(c: &mut Criterion) {
+    let replies = [
+        "5.1.1 <someone@receiver.example>: Recipient address rejected: User unknown in virtual mailbox table",
+        "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.1",
+        "5.2.2 The recipient's inbox is out of storage space. Please direct the recipient to clear some of it",
+    ];
+    let classifier = Classifier::default();
+    c.bench_function("three refusals judged", |b| {
+        b.iter(|| {
+            replies
+                .map(|text| classifier.judge(&Said { code: Some(550), text: black_box(text), ..Said::default() }).cause)
+        });
+    });
+}
+
+criterion_group!(rooms, smtp, messages, signatures, requests, refusals);
 criterion_main!(rooms);

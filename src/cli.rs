@@ -131,6 +131,18 @@ pub enum AdminCommand {
         /// The MessageId of SES
         message_id: String,
     },
+    /// Say what a reply of a mail host, or a bounce, means: type, subtype, who is to blame, and the rule that says so
+    Classify {
+        /// File with the reply or the message; - is standard input
+        #[arg(default_value = "-")]
+        file: PathBuf,
+        /// The host that said it [default: the one in the report]
+        #[arg(long, value_name = "NAME")]
+        host: Option<String>,
+        /// The command that the reply answers
+        #[arg(long, value_parser = ["connect", "ehlo", "mail", "rcpt", "data"])]
+        stage: Option<String>,
+    },
     /// Print an account's suppression list as CSV: address, reason, since when
     ExportSuppressed {
         #[arg(long, default_value = "000000000000")]
@@ -200,6 +212,7 @@ impl AdminCommand {
             | Self::ProductionRequests
             | Self::DecryptObject { .. }
             | Self::MasterKeys
+            | Self::Classify { .. }
             | Self::Deliveries { .. }
             | Self::Transcript { .. } => None,
         }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, Asked, LogFilter, Signals, StartError, greeting};
-use postrider::app::{decrypt_object, start_log, use_small_pages, warn_if_open};
+use postrider::app::{App, Asked, AskedOfRules, LogFilter, Signals, StartError, greeting};
+use postrider::app::{classify, decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::{Clock, ids};
 use postrider::config::{DatabaseFrom, Given, Mode, Problem, Settings};
 use postrider::mail::receiving::Owner;
@@ -193,6 +193,10 @@ async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<Str
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
         }
         AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
+        AdminCommand::Classify { file, host, stage } => {
+            let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;
+            classify(settings, &data, &AskedOfRules { host, stage })
+        }
         AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
         AdminCommand::ExportSuppressed { account, region } => admin().await?.export_suppressed(&account, &region).await,

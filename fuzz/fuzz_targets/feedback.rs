@@ -2,6 +2,7 @@
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use postrider::base::Secret;
+use postrider::mail::bounce::{Classifier, Said};
 use postrider::mail::feedback::letter::{self, Letter};
 use postrider::mail::feedback::{Marks, complaint, dsn};
 
@@ -23,5 +24,6 @@ fuzz_target!(|raw: &[u8]| {
         }
     }
     let _ = (dsn::report(raw), complaint::report(raw));
+    let _ = Classifier::default().judge(&Said { text: &String::from_utf8_lossy(raw), ..Said::default() });
     assert!(Marks::new(Secret::new("a key of nobody")).find(raw).is_none());
 });

@@ -1,6 +1,7 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
 mod admin_suppression;
+mod classify;
 mod data_dir;
 mod decrypt;
 mod greeting;
@@ -16,6 +17,7 @@ mod start;
 mod steady;
 mod ways;
 
+pub use classify::{Asked as AskedOfRules, classify};
 pub use decrypt::decrypt_object;
 pub use greeting::greeting;
 pub use log::{LogFilter, check_filter, start_log};

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use crate::access::{Access, Trust};
+use crate::app::classify;
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
@@ -112,13 +113,15 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let inbound =
-            inbound(settings, store, clock, outlets, compute).map_err(wrong)?.with_return_paths(paths.clone());
+        let classifier = classify::classifier(settings).map_err(wrong)?;
+        let inbound = inbound(settings, store, clock, outlets, compute).map_err(wrong)?;
+        let inbound = inbound.with_return_paths(paths.clone()).with_classifier(classifier.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
             .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
             .with_long_lines_encoded(settings.encodes_long_lines)
             .with_compute(services.compute.clone())
+            .with_classifier(classifier)
             .with_return_paths(paths);
         let deliverer = Deliverer::new(topics.clone(), poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
         let pool = Pools { store, clock, node };

@@ -1,4 +1,6 @@
 //! Settings of what comes back: where bounces and complaints arrive.
+use std::path::PathBuf;
+
 use clap::Args;
 use serde::Deserialize;
 
@@ -17,6 +19,10 @@ pub struct FeedbackGiven {
     /// Address that providers send complaints (ARF) to [default: complaints at the feedback domain]
     #[arg(long, value_name = "ADDRESS", env = "POSTRIDER_COMPLAINTS_ADDRESS")]
     pub complaints_address: Option<String>,
+
+    /// TOML file with rules of your own for what refusals and bounces mean, asked before the built-in ones [default: none]
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_BOUNCE_RULES")]
+    pub bounce_rules: Option<PathBuf>,
 }
 
 /// In force.
@@ -26,6 +32,8 @@ pub struct Feedback {
     pub domain: Option<Domain>,
     /// Where complaints arrive.
     pub complaints: Option<EmailAddress>,
+    /// File with rules of the operator's for bounces.
+    pub bounce_rules: Option<PathBuf>,
 }
 
 impl FeedbackGiven {
@@ -44,7 +52,7 @@ impl FeedbackGiven {
             Some(text) => Some(text.parse().map_err(|e| Problem::new(format!("complaints-address {text:?}: {e}")))?),
             None => domain.as_ref().and_then(|domain| format!("complaints@{domain}").parse().ok()),
         };
-        Ok(Feedback { domain, complaints })
+        Ok(Feedback { domain, complaints, bounce_rules: self.bounce_rules })
     }
 }
 

@@ -312,7 +312,7 @@ impl Given {
         fill_up!(objects, file_objects: object_store, objects_shared, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
             gcs_service_account, azure_account, azure_access_key, azure_endpoint);
         let (file_feedback, mut feedback) = (file.feedback, self.feedback);
-        fill_up!(feedback, file_feedback: feedback_domain, complaints_address);
+        fill_up!(feedback, file_feedback: feedback_domain, complaints_address, bounce_rules);
         let (file_dev, mut dev) = (file.dev, self.dev);
         fill_up!(dev, file_dev: capture_smtp, any_address, allow_hosts, ephemeral, port_offset);
         Ok(Self { objects, gateways, encryption, feedback, dev, ..self })

@@ -1,5 +1,6 @@
-//! The mail core: messages, identities, configuration sets and events, sending, receiving, and what comes
+//! The mail core: messages, what refusals mean, identities, configuration sets and events, sending, receiving, and what comes
 //! back.
+pub mod bounce;
 pub mod content;
 pub mod feedback;
 pub mod identity;

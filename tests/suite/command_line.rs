@@ -13,6 +13,10 @@ fn what_is_wrong_is_said_in_one_line() {
     let file = dir.path().join("postrider.toml");
     std::fs::write(&file, "mx-port = 25\nmx_prot = 1\n").expect("written");
     let file = file.display().to_string();
+    let rules = dir.path().join("rules.toml");
+    std::fs::write(&rules, "[[rule]]\nname = \"x\"\ncause = \"rate\"\nsource = \"us\"\nwords = [\"{x}\"]\n")
+        .expect("written");
+    let rules = rules.display().to_string();
     for (arguments, said) in [
         (vec!["dev", "--colour", "red"], "--colour"),
         (vec!["dev", "--mx-port", "99999"], "99999"),
@@ -34,6 +38,8 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["serve", "--object-store", "azure"], "azure-account"),
         (vec!["serve", "--gcs-service-account", "/nowhere", "--object-store", "gcs"], "/nowhere"),
         (vec!["serve", "--push-url", "example.com"], "push-url"),
+        (vec!["serve", "--bounce-rules", "/nowhere"], "bounce-rules: cannot read /nowhere"),
+        (vec!["serve", "--bounce-rules", &rules], "there is no class"),
         (vec!["serve", "--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
     ] {
         let mut arguments = arguments;
@@ -140,4 +146,27 @@ fn doubtful_settings_are_warned_of() {
     );
     let (code, said) = printed(&["check-config", "--hostname", "mx.example.com"], &[]);
     assert_eq!((code, said.as_str()), (Some(0), "the settings can be used\n"));
+}
+
+#[test]
+fn a_reply_and_a_report_are_classified_with_the_rule_that_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("reply");
+    let file = path.display().to_string();
+    let classify = |text: &str, more: &[&str]| {
+        std::fs::write(&path, text).expect("written");
+        let output = postrider(&[&["admin", "classify", file.as_str()][..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = classify("550 5.1.1 <a@there.example>: User unknown", &[]);
+    let lines = "type: Permanent\nsubtype: General\nsuppressed: yes\nblame: recipient's address\ncause: no-such-user\nrule: unknown-user\n";
+    assert!(said.starts_with(lines), "{said}");
+    let said = classify("550", &["--stage", "rcpt", "--host", "mx.there.example"]);
+    assert!(said.contains("rule: code 550"), "{said}");
+    let report = "From: MAILER-DAEMON@q.example\nSubject: failure notice\n\nHi. This is the qmail-send program at q.example.\n\n\
+                  <a@there.example>:\nuser is over quota\n";
+    let said = classify(report, &[]);
+    assert!(said.starts_with("bounce of a@there.example") && said.contains("  subtype: MailboxFull"), "{said}");
+    assert_eq!(classify("From: a@there.example\nSubject: hi\n\nhello\n", &[]), "no report: it goes on to the sender\n");
 }

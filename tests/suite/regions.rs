@@ -74,7 +74,7 @@ both_engines! {
             let password = auth::smtp_password(&Secret::new(SECRET), region).reveal().to_owned();
             let tls = TlsParameters::builder("mx.postrider.example".to_owned()).dangerous_accept_invalid_certs(true);
             let client = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
-                .port(house.app.addresses().submissions.port())
+                .port(house.app.addresses().submissions.expect("it listens").port())
                 .tls(Tls::Wrapper(tls.build().expect("parameters")))
                 .credentials(lettre::transport::smtp::authentication::Credentials::new(KEY.to_owned(), password));
             let client: AsyncSmtpTransport<Tokio1Executor> = client.build();

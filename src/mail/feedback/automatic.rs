@@ -1,12 +1,14 @@
 //! Automatic answers: somebody is away, a ticket was opened. They are no bounces (RFC 3834), although they come to the return
 //! path.
+use crate::mail::bounce::unstructured;
 use crate::mail::feedback::letter::Read;
+use crate::mail::feedback::loose;
 
 /// Fields that programs which answer set, whatever their value.
 const FIELDS: [&str; 6] =
     ["X-Autoreply", "X-Autorespond", "X-Auto-Reply", "X-AutoReply-From", "X-Mail-Autoreply", "X-Vacation"];
 /// How the subject begins, in lower case.
-const SUBJECTS: [&str; 22] = [
+const SUBJECTS: &[&str] = &[
     "out of office",
     "out of the office",
     "automatic reply",
@@ -29,12 +31,24 @@ const SUBJECTS: [&str; 22] = [
     "fuera de la oficina",
     "risposta automatica",
     "resposta automática",
+    "automatisch antwoord",
+    "autosvar",
+    "автоответ",
+    "автоматический ответ",
+    "自動返信",
+    "自動応答",
+    "不在",
+    "自动回复",
+    "自動回覆",
+    "자동 회신",
+    "자동회신",
+    "부재중",
 ];
 
 /// Whether a program answers with this. What servers write about deliveries says `auto-replied` too: it is asked for its
 /// parts first, and here for the words that servers put into subjects.
 pub fn is_answer(message: &Read<'_>) -> bool {
-    let subject = message.field("Subject").unwrap_or_default().trim().to_lowercase();
+    let subject = message.subject().to_lowercase();
     if SUBJECTS.iter().any(|start| subject.starts_with(start)) {
         return true;
     }
@@ -43,18 +57,50 @@ pub fn is_answer(message: &Read<'_>) -> bool {
     }
     let precedence = message.field("Precedence").unwrap_or_default().trim().to_ascii_lowercase();
     let replies = FIELDS.iter().any(|name| message.field(name).is_some()) || precedence == "auto_reply";
+    let by_server = message.null && from_server(message);
+    if replies && !by_server {
+        return true;
+    }
+    // A server that does not call itself one, and writes of a failure.
+    if message.null && loose::tells(message) {
+        return false;
+    }
     let suppressed = message.field("X-Auto-Response-Suppress").is_some() && message.field("In-Reply-To").is_some();
     let auto = message.field("Auto-Submitted").unwrap_or_default().trim().to_ascii_lowercase();
-    let by_server = message.null && from_server(message);
     replies || (!by_server && (suppressed || auto.starts_with("auto-replied")))
 }
 
 /// Whether its From is one of those that servers use.
 pub fn from_server(message: &Read<'_>) -> bool {
-    let from = message.field("From").unwrap_or_default().to_ascii_lowercase();
-    ["mailer-daemon", "mailerdaemon", "postmaster", "mail delivery", "microsoftexchange", "mail administrator"]
-        .iter()
-        .any(|name| from.contains(name))
+    const NAMES: &[&str] = &[
+        "mailer-daemon",
+        "mailerdaemon",
+        "mailer_daemon",
+        "mail_daemon",
+        "maildaemon",
+        "postmaster",
+        "postmast@",
+        "mail delivery",
+        "mail system",
+        "delivery subsystem",
+        "delivery system",
+        "microsoftexchange",
+        "mail administrator",
+        "mailadmin",
+        "system administrator",
+        "administrator@",
+        "mta@",
+        "mdaemon",
+        "mail-daemon",
+        "bounce",
+        "interscan",
+        "symantec",
+        "no-reply@",
+        "noreply@",
+        "failure-notice",
+    ];
+    let from = message.field("From").map(unstructured).unwrap_or_default().to_lowercase();
+    NAMES.iter().any(|name| from.contains(name))
 }
 
 #[cfg(test)]

@@ -36,12 +36,15 @@ impl Complaint {
     }
 }
 
-/// Reads the complaint, if the message is one.
-pub fn read(message: &Read<'_>) -> Option<Complaint> {
-    match message.part(&["message/feedback-report"]) {
-        Some(part) => Some(report(part)),
-        None => attached(message).or_else(|| quoted(message)),
-    }
+/// Reads the feedback report, if the message has one.
+pub fn reported(message: &Read<'_>) -> Option<Complaint> {
+    message.part(&["message/feedback-report"]).map(report)
+}
+
+/// Reads the complaint, if the message has the form of a provider that sends no feedback reports. No word of a subject makes
+/// one: "your monthly spam report" may be the subject of a mail that bounced, or of an automatic answer to it.
+pub fn in_providers_form(message: &Read<'_>) -> Option<Complaint> {
+    attached(message).or_else(|| quoted(message))
 }
 
 /// Reads the part.
@@ -65,7 +68,7 @@ pub fn report(part: &[u8]) -> Complaint {
     }
 }
 
-/// A mail attached to a message whose own header or whose attached header says that it is a complaint.
+/// A mail attached to a message of Microsoft's, or whose attached header has the field that names who complained.
 fn attached(message: &Read<'_>) -> Option<Complaint> {
     let mail = message.part(&["message/rfc822"])?;
     let returned = parse::header_fields(mail);
@@ -76,10 +79,7 @@ fn attached(message: &Read<'_>) -> Option<Complaint> {
     let from = message.field("From").unwrap_or_default().to_ascii_lowercase();
     let jmrp = from.contains("staff@hotmail.com") || from.contains("staff@outlook.com");
     let named = returned.iter().any(|field| field.name.eq_ignore_ascii_case("X-HmXmrOriginalRecipient"));
-    let subject = message.field("Subject").unwrap_or_default().to_ascii_lowercase();
-    let said = ["complaint about message", "abuse report", "spam report", "email feedback report"];
-    let complains = jmrp || named || said.iter().any(|words| subject.contains(words));
-    complains.then_some(Complaint {
+    (jmrp || named).then_some(Complaint {
         feedback_type: Some("abuse".to_owned()),
         user_agent: None,
         arrival: None,

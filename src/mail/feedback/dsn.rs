@@ -1,17 +1,31 @@
 //! Delivery status notifications as RFC 3464 has them: a part of type `message/delivery-status` with a group of fields
 //! about the report and one for each recipient. Read leniently: an empty line too many, or groups run into one, do no harm.
 use crate::mail::feedback::letter::{Action, Fate, Read, Report, line};
+use crate::mail::feedback::passage::{about, before_copy};
 use crate::mail::message::parse::{self, HeaderField};
 
 /// How many groups are read: a mail of ours has 50 recipients at the most, and each goes out on its own.
 const GROUPS_MAX: usize = 60;
 /// Octets of the part that are read.
 const PART_MAX: usize = 256 * 1024;
-const TYPES: [&str; 2] = ["message/delivery-status", "message/global-delivery-status"];
+const TYPES: [&str; 3] = ["message/delivery-status", "message/global-delivery-status", "text/delivery-status"];
+/// Fields of products that say more than the standard's.
+const MORE: [&str; 3] = ["X-PowerMTA-BounceCategory", "X-Supplementary-Info", "X-Notes-Reason"];
+/// Characters of the text that are kept of each recipient.
+const WORDS_MAX: usize = 4_000;
 
 /// Reads the report, if the message is one.
 pub fn read(message: &Read<'_>) -> Option<Report> {
-    report(message.part(&TYPES)?)
+    let mut report = report(message.part(&TYPES)?)?;
+    let text = message.text();
+    let text = before_copy(&text);
+    for fate in &mut report.recipients {
+        let near: Vec<String> = fate.addresses.iter().filter_map(|address| about(text, address)).take(1).collect();
+        fate.near |= !near.is_empty();
+        let told = near.into_iter().next().unwrap_or_else(|| text.to_owned());
+        fate.words = format!("{} {told}", fate.words).trim().chars().take(WORDS_MAX).collect();
+    }
+    Some(report)
 }
 
 /// Reads the part.
@@ -56,7 +70,9 @@ fn fate(group: &[HeaderField]) -> Option<Fate> {
     let action = get(group, "Action").and_then(word).filter(|word| !word.is_empty());
     let action = match (action.as_deref(), status.as_deref()) {
         (Some("delayed"), _) => Action::Delayed,
-        (Some("delivered" | "relayed" | "expanded"), _) => Action::Fine,
+        (Some("delivered" | "deliverable" | "relayed" | "expanded" | "transferred"), _) => Action::Fine,
+        // Not of the standard, and said of what went well.
+        (Some(word), Some(status)) if word != "failed" && status.starts_with('2') => Action::Fine,
         (Some(_), _) => Action::Failed,
         // Action is required, and not always there.
         (None, Some(status)) if status.starts_with('2') => Action::Fine,
@@ -65,7 +81,9 @@ fn fate(group: &[HeaderField]) -> Option<Fate> {
         (None, None) => return None,
     };
     let diagnostic = get(group, "Diagnostic-Code").map(line).filter(|text| !text.is_empty());
-    Some(Fate { addresses, action, status, diagnostic })
+    let words = MORE.iter().filter_map(|name| get(group, name)).map(line).collect::<Vec<_>>().join(" ");
+    let host = get(group, "Remote-MTA").map(line).filter(|host| !host.is_empty());
+    Some(Fate { addresses, action, status, diagnostic, host, near: !words.is_empty(), words })
 }
 
 /// The address after the type: `rfc822; ann@x.example`.

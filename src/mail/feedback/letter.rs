@@ -1,12 +1,19 @@
 //! What a mail that came back is: a bounce, a delay, a complaint, an automatic answer, or something else. Pure: it reads
 //! bytes and knows nothing of marks or the store. Every size is bounded, whatever the mail holds.
+use std::borrow::Cow;
+
+use crate::mail::bounce::unstructured;
 use crate::mail::feedback::complaint::{self, Complaint};
+use crate::mail::feedback::html::text_of;
 use crate::mail::feedback::{automatic, dsn, loose};
 use crate::mail::message::parse::{self, HeaderField};
 use crate::mail::message::parts::{self, Parts};
 
 /// The longest text of another server that is kept, in characters.
 const TEXT_MAX: usize = 1_000;
+
+/// Octets of a body without parts that are read.
+const BODY_MAX: usize = 64 * 1024;
 
 /// What a mail is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +48,12 @@ pub struct Fate {
     pub status: Option<String>,
     /// `smtp; 550 5.1.1 no such user`.
     pub diagnostic: Option<String>,
+    /// The host that said so, where it is another than who reports: `dns; mx.there.example`.
+    pub host: Option<String>,
+    /// What the text for people says of it; of the whole report where it names no address.
+    pub words: String,
+    /// Whether these words stand with this very address.
+    pub near: bool,
 }
 
 /// RFC 3464, 2.3.3.
@@ -90,10 +103,27 @@ impl<'a> Read<'a> {
         self.parts.attachments.iter().find(fits).map(|part| part.data.as_slice())
     }
 
+    /// The subject, decoded (RFC 2047); empty without one.
+    pub fn subject(&self) -> String {
+        self.field("Subject").map(unstructured).unwrap_or_default().trim().to_owned()
+    }
+
     /// The text for people; of a message without parts all of it.
-    pub fn text(&self) -> &str {
-        let text = self.parts.text.as_ref().or(self.parts.html.as_ref());
-        text.map_or("", |text| text.text.as_str())
+    pub fn text(&self) -> Cow<'_, str> {
+        match (&self.parts.text, &self.parts.html) {
+            (Some(text), html) if html.is_none() || !text.text.trim().is_empty() => Cow::Borrowed(text.text.as_str()),
+            (_, Some(html)) => Cow::Owned(text_of(&html.text)),
+            _ => Cow::Owned(self.body()),
+        }
+    }
+
+    /// What stands below the header, where it should have parts and they cannot be found.
+    fn body(&self) -> String {
+        if !self.parts.attachments.iter().all(|part| part.content_type.starts_with("multipart/")) {
+            return String::new();
+        }
+        let body = self.raw.get(parse::header_section(self.raw).len()..).unwrap_or_default();
+        String::from_utf8_lossy(body.get(..BODY_MAX).unwrap_or(body)).into_owned()
     }
 }
 
@@ -104,11 +134,14 @@ pub fn read(raw: &[u8], null: bool) -> Letter {
 
 /// Says what a message is.
 pub fn judge(message: &Read<'_>) -> Letter {
-    if let Some(complaint) = complaint::read(message) {
+    if let Some(complaint) = complaint::reported(message) {
         return Letter::Complaint(complaint);
     }
     if let Some(report) = dsn::read(message) {
         return Letter::Status(report);
+    }
+    if let Some(complaint) = complaint::in_providers_form(message) {
+        return Letter::Complaint(complaint);
     }
     // An answer may quote what looks like a bounce, so it is asked first; it never has a report's parts.
     if automatic::is_answer(message) {

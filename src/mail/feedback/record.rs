@@ -1,12 +1,11 @@
 //! What is written when something came back for a recipient: that it was told, the recipient's state, the suppression list,
 //! and the event, all in one transaction. Each is told once for a recipient, however often the report comes.
 use crate::base::{Timestamp, ids};
+use crate::mail::bounce::{self, Classifier};
 use crate::mail::content::event;
-use crate::mail::content::{
-    BounceType, BouncedRecipient, Complaint, DelayedRecipient, DeliveryDelay, Event, publish_event,
-};
-use crate::mail::feedback::classify::{self, classify};
+use crate::mail::content::{BouncedRecipient, Complaint, DelayedRecipient, DeliveryDelay, Event, publish_event};
 use crate::mail::feedback::complaint;
+use crate::mail::feedback::judged;
 use crate::mail::feedback::letter::Fate;
 use crate::mail::sending::suppression;
 use crate::store::mail_figures::{self, Counted};
@@ -29,7 +28,13 @@ pub struct About {
 }
 
 /// It does not arrive, although the other side had taken it.
-pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -> Result<bool, Error> {
+pub async fn bounced(
+    tx: &mut Tx,
+    topics: &Topics,
+    classifier: &Classifier,
+    about: &About,
+    fate: &Fate,
+) -> Result<bool, Error> {
     let (mail, to) = (&about.mail, &about.to);
     let feedback_id = ids::ses_message_id(about.at);
     let text = fate.diagnostic.clone().unwrap_or_default();
@@ -40,9 +45,11 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
     }
     mails::bounce_later(tx, &mail.id, to.n, &text).await?;
     count(tx, mail, Counted::Bounce).await?;
-    let status = fate.status.clone().or_else(|| classify::enhanced(&text).map(str::to_owned));
-    let (kind, sub_type) = classify(status.as_deref(), &text);
-    if kind == BounceType::Permanent {
+    let status = fate.status.clone().or_else(|| bounce::enhanced(&text).map(str::to_owned));
+    let found = judged::judge(classifier, fate, &about.reporting_mta);
+    let (kind, sub_type) = found.cause.kind();
+    tracing::info!(mail.id = %mail.id, rule = found.rule, blame = found.cause.blame().as_str(), "a report was judged");
+    if found.cause.suppresses() {
         suppression::suppress(tx, mail, &to.address, Reason::Bounce, &feedback_id).await?;
     }
     let recipient = BouncedRecipient {
@@ -65,7 +72,13 @@ pub async fn bounced(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
 }
 
 /// It is delayed at the other side, which will go on trying.
-pub async fn delayed(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -> Result<bool, Error> {
+pub async fn delayed(
+    tx: &mut Tx,
+    topics: &Topics,
+    classifier: &Classifier,
+    about: &About,
+    fate: &Fate,
+) -> Result<bool, Error> {
     let (mail, to) = (&about.mail, &about.to);
     let id = ids::ses_message_id(about.at);
     let first = to.delayed_at.is_none() && feedback::tell_once(tx, &mail.id, to.n, "DeliveryDelay", &id).await?;
@@ -76,7 +89,7 @@ pub async fn delayed(tx: &mut Tx, topics: &Topics, about: &About, fate: &Fate) -
     let status = fate.status.clone().unwrap_or_else(|| "4.0.0".to_owned());
     let event = Event::DeliveryDelay(DeliveryDelay {
         at: about.at,
-        delay_type: classify::delay_type(&status, &diagnostic_code),
+        delay_type: judged::delay_type(classifier, fate, &about.reporting_mta),
         expires_at: mail.expires_at,
         recipients: vec![DelayedRecipient { email_address: to.address.clone(), status, diagnostic_code }],
         reporting_mta: Some(about.reporting_mta.clone()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::{Clock, EmailAddress, Timestamp};
+use crate::mail::bounce::Classifier;
 use crate::mail::feedback::letter::{self, Action, Fate, Letter, Read, Report};
 use crate::mail::feedback::record::{self, About};
 use crate::mail::feedback::{Mark, Purpose, ReturnPaths};
@@ -35,6 +36,7 @@ pub struct Returned {
     topics: Topics,
     objects: Objects,
     paths: ReturnPaths,
+    classifier: Classifier,
     compute: Compute,
 }
 
@@ -51,7 +53,13 @@ enum Step {
 impl Returned {
     /// A worker that knows these return paths.
     pub fn new(store: Store, clock: Clock, topics: Topics, objects: Objects, paths: ReturnPaths) -> Self {
-        Self { store, clock, topics, objects, paths, compute: Compute::default() }
+        let (classifier, compute) = (Classifier::default(), Compute::default());
+        Self { store, clock, topics, objects, paths, classifier, compute }
+    }
+
+    /// The same worker, which judges bounces by this table.
+    pub fn with_classifier(self, classifier: Classifier) -> Self {
+        Self { classifier, ..self }
     }
 
     /// The same worker, where `compute` reads large messages.
@@ -155,11 +163,11 @@ impl Returned {
     }
 
     fn finish(&self, id: String, steps: Vec<(About, Step)>, message: Vec<u8>) -> Finish {
-        let topics = self.topics.clone();
+        let (topics, classifier) = (self.topics.clone(), self.classifier.clone());
         Finish::with(Outcome::Done, move |tx| {
             Box::pin(async move {
                 for (about, step) in steps {
-                    take(tx, &topics, &id, about, step, &message).await?;
+                    take(tx, (&topics, &classifier), &id, about, step, &message).await?;
                 }
                 inbound_mails::finish(tx, &id, State::Done, "feedback").await?;
                 Ok(())
@@ -211,18 +219,25 @@ fn step(letter: &Letter, recipient: &str, to_us: Option<EmailAddress>) -> Step {
 }
 
 /// What the report says of the recipient. It may name the address where the recipient's mail goes on to.
-fn fate_of<'a>(report: &'a Report, recipient: &str) -> Option<&'a Fate> {
+pub(super) fn fate_of<'a>(report: &'a Report, recipient: &str) -> Option<&'a Fate> {
     let fates = &report.recipients;
     let named = |fate: &&Fate| fate.addresses.iter().any(|address| address.eq_ignore_ascii_case(recipient));
     let acted = |action| fates.iter().find(|fate| fate.action == action);
     fates.iter().find(named).or_else(|| acted(Action::Failed)).or_else(|| acted(Action::Delayed))
 }
 
-async fn take(tx: &mut Tx, topics: &Topics, id: &str, about: About, step: Step, message: &[u8]) -> Result<(), Error> {
+async fn take(
+    tx: &mut Tx,
+    (topics, classifier): (&Topics, &Classifier),
+    id: &str,
+    about: About,
+    step: Step,
+    message: &[u8],
+) -> Result<(), Error> {
     let (name, told) = match &step {
         step if about.mail.kind == Kind::Forward => ("forward", of_forward(tx, &about, step, message).await?),
-        Step::Bounced(fate) => ("bounce", record::bounced(tx, topics, &about, fate).await?),
-        Step::Delayed(fate) => ("delay", record::delayed(tx, topics, &about, fate).await?),
+        Step::Bounced(fate) => ("bounce", record::bounced(tx, topics, classifier, &about, fate).await?),
+        Step::Delayed(fate) => ("delay", record::delayed(tx, topics, classifier, &about, fate).await?),
         Step::Complained(complaint) => ("complaint", record::complained(tx, topics, &about, complaint).await?),
         Step::Onward(from) => ("onward", onward(tx, &about.mail, &about.mail.return_path, from, message).await?),
         Step::Nothing => ("nothing", false),
@@ -273,6 +288,9 @@ mod tests {
             action,
             status: None,
             diagnostic: None,
+            host: None,
+            words: String::new(),
+            near: false,
         };
         let fates = vec![fate("a@x", Action::Delayed), fate("b@x", Action::Failed), fate("c@x", Action::Fine)];
         let report = Report { reporting_mta: None, recipients: fates };

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::config::{Mode, Settings};
+use crate::mail::bounce::Classifier;
 use crate::mail::feedback::{ReturnPaths, Returned};
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
@@ -127,6 +128,12 @@ impl Inbound {
         let returned =
             Returned::new(store, clock, topics, self.objects.clone(), paths).with_compute(self.compute.clone());
         Self { returned: Some(returned), ..self }
+    }
+
+    /// The same worker, which judges bounces by this table. Call after [`Inbound::with_return_paths`].
+    pub fn with_classifier(self, classifier: Classifier) -> Self {
+        let returned = self.returned.map(|returned| returned.with_classifier(classifier));
+        Self { returned, ..self }
     }
 
     async fn process(&self, claim: &Claim) -> Finish {

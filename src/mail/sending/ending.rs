@@ -30,6 +30,11 @@ impl Reply {
         self.code
     }
 
+    /// What follows the code.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The enhanced status code at the start of the text, when it has the code's class (RFC 2034, 4).
     pub fn enhanced(&self) -> Option<&str> {
         let word = self.text.split_whitespace().next()?;

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use tracing::{error, info};
 
 use crate::base::{Clock, EmailAddress, Timestamp};
+use crate::mail::bounce::Classifier;
 use crate::mail::feedback::ReturnPaths;
 use crate::mail::message::dkim::Canonicalization;
 use crate::mail::sending::capture;
@@ -28,7 +29,7 @@ use crate::mail::sending::schedule::{self, Next};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Delivery, Envelope, Outcome as Round, Route, Transport};
-use crate::mail::sending::verdict::{self, Verdict, judge};
+use crate::mail::sending::verdict::{self, Verdict, judge, judge_by};
 use crate::store::mails::{self, Status};
 use crate::store::settled::Ended;
 use crate::store::{self, Gather, Store};
@@ -52,6 +53,7 @@ pub struct Outbound {
     freight: Freight,
     parcels: Arc<Gather<Parcels>>,
     forms: Canonicalization,
+    classifier: Classifier,
     compute: Compute,
 }
 
@@ -93,7 +95,7 @@ impl Outbound {
         let (simulator, freight) = (Simulator::default(), Freight::default());
         let parcels = Arc::new(parcels(store.clone()));
         let (forms, compute) = (Canonicalization::default(), Compute::default());
-        let (return_paths, encodes_long_lines) = (None, false);
+        let (return_paths, encodes_long_lines, classifier) = (None, false, Classifier::default());
         Self {
             store,
             clock,
@@ -106,8 +108,14 @@ impl Outbound {
             freight,
             parcels,
             forms,
+            classifier,
             compute,
         }
+    }
+
+    /// The same worker, which judges refusals by this table.
+    pub fn with_classifier(self, classifier: Classifier) -> Self {
+        Self { classifier, ..self }
     }
 
     /// The same worker, where `compute` signs large messages.
@@ -259,7 +267,7 @@ impl Outbound {
     }
 
     fn finish(&self, parcel: Parcel, round: Round, started_at: Timestamp) -> Finish {
-        let judged = judge(&round.ending);
+        let judged = judge_by(&self.classifier, &round.ending, round.remote.as_deref());
         let reason = match round.ending {
             Ending::Refused(..) => Reason::Deferred,
             _ => Reason::Unreachable,
@@ -340,6 +348,7 @@ impl Outbound {
 
     fn failed(&self, parcel: Parcel, attempted: Attempted, bounce: verdict::Bounce) -> Finish {
         log(&parcel, &attempted, "bounced", &bounce.diagnostic);
+        info!(message.id = %parcel.mail.id, rule = bounce.rule, "the refusal was judged");
         let topics = self.topics.clone();
         // The job is done: that the mail was refused stands with the recipient, and the sender hears of it.
         Finish::with(Outcome::Done, move |tx| {

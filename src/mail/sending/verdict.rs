@@ -1,6 +1,7 @@
 //! The one place that judges how an attempt to deliver ended: delivered, to be tried again, or failed, in SES's words.
 use std::time::Duration;
 
+use crate::mail::bounce::{Cause, Classifier, Kind, Said, Stage as Refused};
 use crate::mail::content::BounceType;
 use crate::mail::sending::resolver::LookupError;
 
@@ -39,34 +40,13 @@ pub struct Bounce {
     pub status: String,
     /// `smtp; ` and what the peer said, or would have.
     pub diagnostic: String,
+    /// The rule that says so (`mail/bounce`), for the log.
+    pub rule: String,
 }
-
-/// `bounceType` and `bounceSubType`.
-type Kind = (BounceType, &'static str);
 
 const PERMANENT: Kind = (BounceType::Permanent, "General");
 const ABOUT_THIS_MAIL: Kind = (BounceType::Transient, "General");
-const MAILBOX_FULL: Kind = (BounceType::Transient, "MailboxFull");
 const TOO_LARGE: Kind = (BounceType::Transient, "MessageTooLarge");
-const REJECTED: Kind = (BounceType::Transient, "ContentRejected");
-
-/// A refusal for good by its enhanced status; the first row that the status starts with. A refusal that is about the
-/// sender, the policy or the content is `Transient`: a `Permanent` bounce puts the recipient's address on the
-/// suppression list, and nothing is wrong with that.
-const BY_STATUS: [(&str, Kind); 12] = [
-    ("5.1.7", ABOUT_THIS_MAIL), // the sender's address
-    ("5.1.8", ABOUT_THIS_MAIL),
-    ("5.1.", PERMANENT),
-    ("5.2.2", MAILBOX_FULL),
-    ("5.2.3", TOO_LARGE),
-    ("5.2.", PERMANENT),
-    ("5.3.4", TOO_LARGE),
-    ("5.3.", ABOUT_THIS_MAIL),
-    ("5.4.", PERMANENT),
-    ("5.5.", ABOUT_THIS_MAIL),
-    ("5.6.", REJECTED),
-    ("5.7.", ABOUT_THIS_MAIL),
-];
 
 /// A deferral's `delayType` by its enhanced status; the first row that the status starts with.
 const DELAYS: [(&str, &str); 5] = [
@@ -77,11 +57,16 @@ const DELAYS: [(&str, &str); 5] = [
     ("4.", "General"),
 ];
 
-/// Judges an ending.
+/// Judges an ending by the built-in rules, whoever the peer is.
 pub fn judge(ending: &Ending) -> Verdict {
+    judge_by(&Classifier::default(), ending, None)
+}
+
+/// Judges an ending by these rules. `host`: the mail host that was asked.
+pub fn judge_by(classifier: &Classifier, ending: &Ending, host: Option<&str>) -> Verdict {
     match ending {
         Ending::Accepted(reply) => Verdict::Delivered(reply.to_string()),
-        Ending::Refused(stage, reply) => judge_refusal(*stage, reply),
+        Ending::Refused(stage, reply) => judge_refusal(classifier, *stage, reply, host),
         Ending::Unreachable(why) => communication(421, "4.4.1", &format!("unable to connect: {why}")),
         Ending::TimedOut(stage) => communication(421, "4.4.2", &format!("no answer in time to {stage}")),
         Ending::Lost(stage, why) => communication(421, "4.4.2", &format!("connection lost at {stage}: {why}")),
@@ -91,10 +76,9 @@ pub fn judge(ending: &Ending) -> Verdict {
             defer("InternalFailure", 454, "4.7.0", "the smart host offers neither AUTH PLAIN nor AUTH LOGIN")
         }
         Ending::BadAddress => fail(PERMANENT, 501, "5.1.3", "not an address"),
-        Ending::NoSmtpUtf8 { recipient } => {
-            // Where the sender's address needs it, nothing is wrong with the recipient's.
-            let kind = if *recipient { PERMANENT } else { ABOUT_THIS_MAIL };
-            fail(kind, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks")
+        // Nothing is wrong with the address: another host of the domain may know the extension one day.
+        Ending::NoSmtpUtf8 { .. } => {
+            fail(ABOUT_THIS_MAIL, 553, "5.6.7", "the address needs SMTPUTF8, which the server lacks")
         }
         // RFC 3463, 3.7: a conversion is needed that cannot be made.
         Ending::NoEightBit => {
@@ -112,34 +96,36 @@ pub fn judge(ending: &Ending) -> Verdict {
     }
 }
 
-fn judge_refusal(stage: Stage, reply: &Reply) -> Verdict {
+fn judge_refusal(classifier: &Classifier, stage: Stage, reply: &Reply, host: Option<&str>) -> Verdict {
     let (status, diagnostic) = (reply.status(), format!("smtp; {reply}"));
+    let said =
+        Said { status: Some(&status), code: Some(reply.code()), stage: Some(refused(stage)), text: reply.text(), host };
+    let found = classifier.judge(&said);
     // A host that refuses to talk, or to let us in, has said nothing about the recipient.
     if reply.code() < 500 || stage < Stage::Sender {
         let status = if status.starts_with('4') { status } else { "4.3.2".to_owned() };
         let delay_type = match reply.code() {
             _ if stage == Stage::Login => "InternalFailure",
+            _ if found.by_words && found.cause == Cause::Full => "MailboxFull",
+            _ if found.by_words && matches!(found.cause, Cause::Spam | Cause::Virus) => "SpamDetected",
+            _ if found.by_words && found.cause == Cause::Reputation => "IPFailure",
             421 | 451 if reply.enhanced().is_none() => "RecipientServerError",
             _ => first_row(&DELAYS, &status).unwrap_or("General"),
         };
         return Verdict::Deferred(Deferral { delay_type, status, diagnostic });
     }
-    let (bounce_type, sub_type) = match (reply.enhanced(), reply.code(), stage) {
-        (Some(enhanced), _, Stage::Content) if enhanced.starts_with("5.7.") => REJECTED,
-        (Some(enhanced), ..) => first_row(&BY_STATUS, enhanced).unwrap_or(PERMANENT),
-        // RFC 5321, 4.2.3: 552 is storage exceeded; before the recipient is named it is the size.
-        (None, 552, Stage::Recipient) => MAILBOX_FULL,
-        (None, 552, _) => TOO_LARGE,
-        (None, _, Stage::Recipient) => PERMANENT,
-        (None, _, Stage::Content) => REJECTED,
-        (None, ..) => ABOUT_THIS_MAIL,
-    };
-    Verdict::Failed(Bounce { bounce_type, sub_type, status, diagnostic })
+    let (bounce_type, sub_type) = found.cause.kind();
+    Verdict::Failed(Bounce { bounce_type, sub_type, status, diagnostic, rule: found.rule })
 }
 
-/// The type and subtype of a refusal for good with this enhanced status.
-pub fn kind_of_status(status: &str) -> (BounceType, &'static str) {
-    first_row(&BY_STATUS, status).unwrap_or(PERMANENT)
+fn refused(stage: Stage) -> Refused {
+    match stage {
+        Stage::Greeting => Refused::Connect,
+        Stage::Tls | Stage::Login => Refused::Ehlo,
+        Stage::Sender => Refused::Mail,
+        Stage::Recipient => Refused::Rcpt,
+        Stage::Data | Stage::Content => Refused::Data,
+    }
 }
 
 fn first_row<T: Copy>(rows: &[(&str, T)], status: &str) -> Option<T> {
@@ -153,7 +139,8 @@ pub fn expired(last: &Deferral, lifetime: Duration) -> Bounce {
     let last = last.diagnostic.strip_prefix("smtp; ").unwrap_or(&last.diagnostic);
     let text = format!("Message expired: unable to deliver in {minutes} minutes.<{last}>");
     let (bounce_type, sub_type) = ABOUT_THIS_MAIL;
-    Bounce { bounce_type, sub_type, status: "4.4.7".to_owned(), diagnostic: format!("smtp; 550 4.4.7 {text}") }
+    let diagnostic = format!("smtp; 550 4.4.7 {text}");
+    Bounce { bounce_type, sub_type, status: "4.4.7".to_owned(), diagnostic, rule: "expired".to_owned() }
 }
 
 fn communication(code: u16, status: &str, text: &str) -> Verdict {
@@ -167,7 +154,8 @@ fn defer(delay_type: &'static str, code: u16, status: &str, text: &str) -> Verdi
 
 fn fail((bounce_type, sub_type): Kind, code: u16, status: &str, text: &str) -> Verdict {
     let diagnostic = format!("smtp; {code} {status} {text}");
-    Verdict::Failed(Bounce { bounce_type, sub_type, status: status.to_owned(), diagnostic })
+    let rule = format!("status {status}");
+    Verdict::Failed(Bounce { bounce_type, sub_type, status: status.to_owned(), diagnostic, rule })
 }
 
 #[cfg(test)]
@@ -221,7 +209,7 @@ mod tests {
             (Ending::NoTls("not offered".into()), "deferred General 4.7.5"),
             (Ending::NoLogin, "deferred InternalFailure 4.7.0"),
             (Ending::BadAddress, "failed Permanent/General 5.1.3"),
-            (Ending::NoSmtpUtf8 { recipient: true }, "failed Permanent/General 5.6.7"),
+            (Ending::NoSmtpUtf8 { recipient: true }, "failed Transient/General 5.6.7"),
             (Ending::NoSmtpUtf8 { recipient: false }, "failed Transient/General 5.6.7"),
             (Ending::TooLarge(1000), "failed Transient/MessageTooLarge 5.3.4"),
             (Ending::Forbidden, "failed Transient/General 5.4.4"),

@@ -1,0 +1,32 @@
+//! What a report means: the one classifier, asked with what the report says of a recipient.
+use crate::mail::bounce::{Cause, Classifier, Finding, Said};
+use crate::mail::feedback::letter::Fate;
+
+/// Judges what is told of a recipient. The diagnostic, which are the other side's own words, comes first. The report's text
+/// is read where status and diagnostic say nothing, and what it says of this very address also where only a code says it.
+pub fn judge(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> Finding {
+    let host = fate.host.as_deref().or(Some(reporting_mta));
+    let diagnostic = fate.diagnostic.as_deref().unwrap_or_default();
+    let said = Said { status: fate.status.as_deref(), text: diagnostic, host, ..Said::default() };
+    let by_codes = classifier.judge(&said);
+    let says_little = matches!(by_codes.cause, Cause::Unclear | Cause::Policy | Cause::System | Cause::Spam);
+    if by_codes.by_words || fate.words.is_empty() || !(fate.near || says_little) {
+        return by_codes;
+    }
+    let by_words = classifier.judge(&Said { text: &fate.words, ..said });
+    if by_words.by_words || by_codes.cause == Cause::Unclear { by_words } else { by_codes }
+}
+
+/// SES's `delayType` of a delay.
+pub fn delay_type(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> &'static str {
+    let status = fate.status.as_deref().unwrap_or_default();
+    match judge(classifier, fate, reporting_mta).cause {
+        Cause::Full => "MailboxFull",
+        Cause::Spam | Cause::Virus => "SpamDetected",
+        Cause::Reputation => "IPFailure",
+        Cause::Network | Cause::NoSuchHost => "TransientCommunicationFailure",
+        _ if status.starts_with("4.4.") => "TransientCommunicationFailure",
+        _ if status.starts_with("4.3.") => "RecipientServerError",
+        _ => "General",
+    }
+}
