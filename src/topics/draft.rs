@@ -8,6 +8,7 @@ use crate::store;
 use crate::store::subscriptions::Subscription;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::Notification;
+use crate::topics::large::LARGEST;
 use crate::topics::message::Wordings;
 use crate::topics::signing::{Key, Version};
 use crate::topics::{Error, Publication};
@@ -38,9 +39,9 @@ pub(in crate::topics) struct Draft {
 }
 
 impl Draft {
-    /// Checks what is published, and gives it its id and time.
-    pub fn new(publication: Publication, base: String, at: Timestamp) -> Result<Self, Error> {
-        let wordings = publication.wordings()?;
+    /// Checks what is published to a topic that takes so many bytes, and gives it its id and time.
+    pub fn new(publication: Publication, base: String, at: Timestamp, max_bytes: usize) -> Result<Self, Error> {
+        let wordings = publication.wordings_within(max_bytes)?;
         let parts = Parts { id: ids::uuid(), at: at.micros(), publication, base, sequence: None };
         Ok(Self { parts, replayed: false, wordings, signatures: BTreeMap::new() })
     }
@@ -48,7 +49,7 @@ impl Draft {
     /// Reads what [`Draft::content`] wrote.
     pub fn read(content: &str) -> Result<Self, store::Error> {
         let parts: Parts = serde_json::from_str(content).map_err(store::Error::corrupt)?;
-        let wordings = parts.publication.wordings().map_err(store::Error::corrupt)?;
+        let wordings = parts.publication.wordings_within(LARGEST).map_err(store::Error::corrupt)?;
         Ok(Self { parts, replayed: false, wordings, signatures: BTreeMap::new() })
     }
 

@@ -100,8 +100,10 @@ impl Fan<'_> {
 
     fn outgoing(&self, to: &Subscription, queue: &Arn, frame: &mut Option<Frame>) -> Outgoing {
         let publication = &self.draft.parts.publication;
+        // The groups of a FIFO topic do not show in a standard queue, as on AWS.
+        let grouped = !self.rules.fifo || queue.resource.ends_with(".fifo");
         let mut outgoing = Outgoing {
-            group_id: publication.group.clone(),
+            group_id: publication.group.clone().filter(|_| grouped),
             sender: Some(self.topic.account.to_string()),
             trace_header: publication.trace_header.clone(),
             ..Outgoing::default()
@@ -153,7 +155,8 @@ impl Fan<'_> {
             let Some(error) = refused else { continue };
             let (message, endpoint) = (&self.draft.parts.id, &subscription.endpoint);
             tracing::warn!(message.id = message, endpoint, %error, "a subscribed queue did not take a message");
-            let outgoing = self.outgoing(&subscription, &queue, &mut None);
+            let group_id = self.draft.parts.publication.group.clone();
+            let outgoing = Outgoing { group_id, ..self.outgoing(&subscription, &queue, &mut None) };
             to_dead_letters(tx, self.queues, &subscription.attributes, self.topic, outgoing).await?;
         }
         Ok(())
@@ -174,6 +177,7 @@ pub(in crate::topics) async fn to_dead_letters(
     let Some(queue) = queue else { return Ok(false) };
     if !queue.resource.ends_with(".fifo") {
         outgoing.deduplication_id = None;
+        outgoing.group_id = outgoing.group_id.filter(|_| !topic.resource.ends_with(".fifo"));
     } else if outgoing.deduplication_id.is_none() {
         outgoing.deduplication_id = Some(content_id(&outgoing.body));
     }

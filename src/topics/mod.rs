@@ -13,6 +13,7 @@ pub mod fanning;
 pub mod filter_policy;
 mod handle;
 mod job;
+mod large;
 mod limits;
 pub mod mailer;
 pub mod message;
@@ -34,6 +35,7 @@ pub mod topic;
 mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};
+pub use crate::store::subscriptions::Authenticated;
 pub use attributes::Attributes;
 pub use error::Error;
 pub use fanning::Spreader;

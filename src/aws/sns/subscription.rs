@@ -6,7 +6,8 @@ use crate::aws::service::Services;
 use crate::aws::sns::arn::{any_subscription, any_topic};
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
-use crate::topics::{Attributes, By, Listed, Page, Wish};
+use crate::topics;
+use crate::topics::{Attributes, Authenticated, By, Listed, Page, Wish};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -39,6 +40,7 @@ pub async fn subscribe(
         ("sns:endpoint", vec![input.endpoint.clone().unwrap_or_default()]),
     ];
     let named = ("TopicArn", input.topic_arn.as_str());
+    let device = input.endpoint.clone().unwrap_or_default();
     let wish = Wish {
         owner: caller.account.clone(),
         topic: permit::topic_with(services, caller, named, "Subscribe", keys).await?,
@@ -47,7 +49,13 @@ pub async fn subscribe(
         attributes: input.attributes,
         base_url: Some(caller.endpoint.clone()),
     };
-    let listed = services.topics.subscribe(wish).await.map_err(SnsError::in_attributes)?;
+    let listed = services.topics.subscribe(wish).await.map_err(|error| match error {
+        // Word for word, the missing space too.
+        topics::Error::DeviceMissing => {
+            SnsError::parameter(format_args!("Endpoint Reason: Endpoint does not exist for endpoint arn{device}"))
+        }
+        other => SnsError::in_attributes(other),
+    })?;
     let hidden = listed.pending && !input.return_subscription_arn;
     let subscription_arn = if hidden { "pending confirmation".to_owned() } else { listed.arn.to_string() };
     Ok(SubscribeResponse { subscription_arn })
@@ -76,11 +84,14 @@ pub async fn confirm_subscription(
     input: ConfirmSubscriptionInput,
 ) -> Result<ConfirmSubscriptionResponse, SnsError> {
     let topic = any_topic(&input.topic_arn)?;
-    let authenticated = input.authenticate_on_unsubscribe.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if authenticated && caller.access_key.is_empty() {
-        return Err(SnsError::unauthorized("anonymous", "ConfirmSubscription", &topic.to_string()));
-    }
-    let arn = services.topics.confirm(&topic, &input.token, authenticated).await?;
+    let owners_end = input.authenticate_on_unsubscribe.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let by = match (caller.access_key.is_empty(), owners_end) {
+        (true, true) => return Err(SnsError::unauthorized("anonymous", "ConfirmSubscription", &topic.to_string())),
+        (true, false) => Authenticated::No,
+        (false, true) => Authenticated::OwnersEnd,
+        (false, false) => Authenticated::Yes,
+    };
+    let arn = services.topics.confirm(&topic, &input.token, by).await?;
     Ok(ConfirmSubscriptionResponse { subscription_arn: arn.to_string() })
 }
 
