@@ -8,7 +8,6 @@ use crate::store;
 use crate::store::subscriptions::Subscription;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::Notification;
-use crate::topics::large::LARGEST;
 use crate::topics::message::Wordings;
 use crate::topics::signing::{Key, Version};
 use crate::topics::{Error, Publication};
@@ -49,7 +48,8 @@ impl Draft {
     /// Reads what [`Draft::content`] wrote.
     pub fn read(content: &str) -> Result<Self, store::Error> {
         let parts: Parts = serde_json::from_str(content).map_err(store::Error::corrupt)?;
-        let wordings = parts.publication.wordings_within(LARGEST).map_err(store::Error::corrupt)?;
+        // It was measured when it was taken.
+        let wordings = parts.publication.wordings_within(usize::MAX).map_err(store::Error::corrupt)?;
         Ok(Self { parts, replayed: false, wordings, signatures: BTreeMap::new() })
     }
 
@@ -101,5 +101,19 @@ impl Draft {
             sequence: self.parts.sequence.clone(),
             replayed: self.replayed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_read_again_however_long() {
+        let publication = Publication { message: "x".repeat(300_000), ..Publication::default() };
+        let new = |max| Draft::new(publication.clone(), String::new(), Timestamp::from_secs(1), max);
+        assert!(matches!(new(262_144), Err(Error::MessageTooLong)));
+        let content = new(1_048_576).expect("taken").content().expect("written");
+        assert_eq!(Draft::read(&content).expect("read").wording(Protocol::Sqs).len(), 300_000);
     }
 }

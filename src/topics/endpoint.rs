@@ -136,11 +136,14 @@ pub fn phone(number: &str) -> Result<(), Error> {
     if fine { Ok(()) } else { Err(Error::Phone(number.chars().take(32).filter(|c| !c.is_control()).collect())) }
 }
 
-/// The URL of an HTTP endpoint: of the protocol's scheme, with a host, at most 2,048 bytes, no white space.
+/// The URL of an HTTP endpoint: of the protocol's scheme, `://` and a host, at most 2,048 bytes, no white space.
 pub fn web(protocol: Protocol, endpoint: &str) -> Result<Url, Error> {
+    let begins = endpoint.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(protocol.as_str()));
     // `Url` drops tabs and line breaks silently, so they are looked for first.
     let visible = endpoint.len() <= 2_048 && !endpoint.chars().any(|c| c.is_control() || c.is_whitespace());
-    let url = Url::parse(endpoint).ok().filter(|url| visible && url.scheme() == protocol.as_str() && url.has_host());
+    let url = Url::parse(endpoint)
+        .ok()
+        .filter(|url| begins && visible && url.scheme() == protocol.as_str() && url.has_host());
     url.ok_or(Error::EndpointScheme)
 }
 
@@ -217,6 +220,8 @@ mod tests {
             (Protocol::Http, "https://example.com/"),
             (Protocol::Https, "http://example.com/"),
             (Protocol::Http, "http://"),
+            (Protocol::Http, "http:example.com"),
+            (Protocol::Http, "http:\\\\ann:secret@example.com"),
             (Protocol::Http, "http://exa\nmple.com/"),
             (Protocol::Http, "http://example.com/a b"),
             (Protocol::Http, "file:///etc/passwd"),

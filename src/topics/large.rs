@@ -9,9 +9,7 @@ use crate::topics::message::MAX_BYTES;
 use crate::topics::rules::Rules;
 
 /// The bytes that a topic may allow.
-const SIZES: std::ops::RangeInclusive<usize> = 1_024..=LARGEST;
-/// The most bytes of a message of any topic.
-pub(in crate::topics) const LARGEST: usize = 1_048_576;
+const SIZES: std::ops::RangeInclusive<usize> = 1_024..=1_048_576;
 /// The most subscriptions of a topic with large messages.
 const SUBSCRIPTIONS_MAX: u32 = 100;
 
