@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::base::Arn;
 use crate::http::page::{escaped, page, shown};
 use crate::topics;
-use crate::topics::{By, Topics};
+use crate::topics::{Authenticated, By, Topics};
 
 /// The pages. What stands in their addresses is the proof, so nobody signs.
 pub fn routes(topics: Topics) -> Router {
@@ -47,7 +47,7 @@ async fn ask_to_confirm(Query(link): Query<Confirmation>) -> Response {
 
 async fn confirm(State(topics): State<Topics>, Query(link): Query<Confirmation>) -> Response {
     let Ok(topic) = link.topic_arn.parse::<Arn>() else { return not_valid() };
-    match topics.confirm(&topic, &link.token, false).await {
+    match topics.confirm(&topic, &link.token, Authenticated::No).await {
         Ok(arn) => {
             let text = format!("{} is subscribed to the topic {}.", shown(&link.endpoint), shown(&link.topic_arn));
             let id = format!("<p>The subscription's id is:<br><code>{}</code></p>", escaped(&arn.to_string()));

@@ -15,6 +15,17 @@ pub enum State {
     Unsubscribed = 2,
 }
 
+/// How a subscription was confirmed. The numbers stand in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authenticated {
+    /// Not yet, or by whoever had the link.
+    No = 0,
+    /// By a signed request that wants only owners to end it: its own or the topic's.
+    OwnersEnd = 1,
+    /// By a signed request, or by whoever owns the endpoint and subscribed it; its link ends it all the same.
+    Yes = 2,
+}
+
 /// A subscription as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -40,8 +51,8 @@ pub struct Subscription {
     pub token: String,
     /// Until when the token holds.
     pub token_expires_at: Timestamp,
-    /// Whether only its owner may end it.
-    pub authenticated: bool,
+    /// How it was confirmed.
+    pub authenticated: Authenticated,
     /// Whether it gets what is published now; not so during a replay, and after one that has an end.
     pub live: bool,
     /// The status of its last replay, in the words of the floor above.
@@ -71,6 +82,8 @@ pub struct NewSubscription {
     pub raw: bool,
     /// See [`Subscription::attributes`].
     pub attributes: String,
+    /// See [`Subscription::authenticated`].
+    pub authenticated: Authenticated,
     /// Whether a filter policy is among them.
     pub filtered: bool,
     /// See [`Subscription::token`].
@@ -86,6 +99,12 @@ pub(super) fn read(row: &Row) -> Result<Subscription, Error> {
         2 => State::Unsubscribed,
         odd => return Err(Error::corrupt(format_args!("state is {odd}"))),
     };
+    let authenticated = match row.int("authenticated")? {
+        0 => Authenticated::No,
+        1 => Authenticated::OwnersEnd,
+        2 => Authenticated::Yes,
+        odd => return Err(Error::corrupt(format_args!("authenticated is {odd}"))),
+    };
     Ok(Subscription {
         id: row.int("id")?,
         topic_id: row.int("topic_id")?,
@@ -98,7 +117,7 @@ pub(super) fn read(row: &Row) -> Result<Subscription, Error> {
         attributes: row.text("attributes")?,
         token: row.text("token")?,
         token_expires_at: row.time("token_expires_at")?,
-        authenticated: row.flag("authenticated")?,
+        authenticated,
         live: row.flag("live")?,
         replay_status: row.opt_text("replay_status")?,
         replay_id: row.text("replay_id")?,
@@ -113,7 +132,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
         .run(
             "INSERT INTO subscriptions (topic_id, uuid, owner, protocol, endpoint, state, raw, attributes, \
              token, token_expires_at, authenticated, created_at, filtered) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (topic_id, protocol, endpoint) DO NOTHING",
             args![
                 new.topic_id,
@@ -126,6 +145,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
                 &new.attributes,
                 &new.token,
                 new.token_expires_at,
+                new.authenticated as i32,
                 now,
                 new.filtered
             ],
@@ -272,6 +292,13 @@ pub async fn counts(tx: &mut Tx, topic_id: i64) -> Result<Counts, Error> {
     Ok(counts)
 }
 
+/// The protocols of a topic's pending and confirmed subscriptions.
+pub async fn protocols(tx: &mut Tx, topic_id: i64) -> Result<Vec<String>, Error> {
+    // Index: subscriptions_to_sign.
+    let sql = "SELECT DISTINCT protocol FROM subscriptions WHERE topic_id = $1 AND state IN (0, 1)";
+    tx.all(sql, args![topic_id]).await?.iter().map(|row| row.text("protocol")).collect()
+}
+
 /// How many subscriptions a topic has that are not ended; counts up to `limit`.
 pub async fn count_of_topic(tx: &mut Tx, topic_id: i64, limit: u32) -> Result<u32, Error> {
     // Index: subscriptions_by_topic.
@@ -305,9 +332,10 @@ fn counted(row: Option<Row>) -> Result<u32, Error> {
     row.map_or(Ok(0), |row| row.count("n"))
 }
 
-/// Confirms a subscription. `authenticated` says whether only its owner may end it.
-pub async fn confirm(tx: &mut Tx, id: i64, authenticated: bool) -> Result<u64, Error> {
-    tx.run("UPDATE subscriptions SET state = 1, authenticated = $1 WHERE id = $2", args![authenticated, id]).await
+/// Confirms a subscription.
+pub async fn confirm(tx: &mut Tx, id: i64, authenticated: Authenticated) -> Result<u64, Error> {
+    let sql = "UPDATE subscriptions SET state = 1, authenticated = $1 WHERE id = $2";
+    tx.run(sql, args![authenticated as i32, id]).await
 }
 
 /// Moves the end of a pending subscription's token.

@@ -13,7 +13,7 @@ use crate::topics::permission::check_policy;
 use crate::topics::replay::Span;
 use crate::topics::rules::SUFFIX;
 use crate::topics::signing::Version;
-use crate::topics::{Error, archive, json_fault};
+use crate::topics::{Error, archive, json_fault, large};
 
 /// Attributes by name.
 pub type Attributes = BTreeMap<String, String>;
@@ -54,6 +54,7 @@ pub(in crate::topics) fn check_topic(name: &str, value: &str, fifo: bool) -> Res
         "ContentBasedDeduplication" => one_of("ContentBasedDeduplication", &["true", "false"]),
         "FifoThroughputScope" => one_of("FifoThroughputScope", &["Topic", "MessageGroup"]),
         "ArchivePolicy" => archive::days(value).map(drop),
+        "MaximumMessageSize" => large::size(value).map(drop),
         "TracingConfig" => one_of("TracingConfig", &["PassThrough", "Active"]),
         "KmsMasterKeyId" if value.len() > KEY_BYTES_MAX || value.chars().any(char::is_control) => {
             Err(Error::AttributeValue("KmsMasterKeyId", "at most 2048 bytes, no control characters".to_owned()))
@@ -63,10 +64,17 @@ pub(in crate::topics) fn check_topic(name: &str, value: &str, fifo: bool) -> Res
     }
 }
 
-/// Booleans are read in any case, as Python's `True`, and kept in small letters.
-pub(in crate::topics) fn make_plain(name: &str, value: &mut str) {
-    if matches!(name, "FifoTopic" | "ContentBasedDeduplication") {
-        value.make_ascii_lowercase();
+/// Brings a topic's attribute into the form that is kept: booleans are read in any case, as Python's `True`, and kept in small
+/// letters; a delivery policy as SNS shows it.
+pub(in crate::topics) fn make_plain(name: &str, value: &mut String) {
+    match name {
+        "FifoTopic" | "ContentBasedDeduplication" => value.make_ascii_lowercase(),
+        "DeliveryPolicy" => {
+            if let Some(kept) = policy::topic_as_kept(value) {
+                *value = kept;
+            }
+        }
+        _ => {}
     }
 }
 
@@ -94,11 +102,11 @@ fn check_feedback(name: &str, value: &str) -> Result<(), Error> {
     }
 }
 
-/// Checks an attribute of a subscription and gives it in the form that is kept. An empty text takes it away.
+/// Checks an attribute of the subscription of an endpoint and gives it in the form that is kept. An empty text takes it away.
 pub(in crate::topics) fn check_subscription(
     name: &str,
     value: &str,
-    protocol: Protocol,
+    (protocol, endpoint): (Protocol, &str),
     topic: &Arn,
 ) -> Result<String, Error> {
     let wrong = |name, why: &str| Err(Error::AttributeValue(name, why.to_owned()));
@@ -119,11 +127,16 @@ pub(in crate::topics) fn check_subscription(
         }
         "DeliveryPolicy" | "RedrivePolicy" if value.is_empty() => Ok(String::new()),
         "DeliveryPolicy" => {
-            policy::check_subscription(value).map_err(|why| Error::AttributeValue("DeliveryPolicy", why))?;
-            Ok(value.to_owned())
+            policy::check_subscription(value).map_err(|why| Error::AttributeValue("DeliveryPolicy", why))
         }
         "RedrivePolicy" => {
-            dead_letter_queue(value, topic)?;
+            let queue = dead_letter_queue(value, topic)?;
+            // What comes to a FIFO queue in order stays in order.
+            let in_order = protocol == Protocol::Sqs && endpoint.ends_with(SUFFIX) && topic.resource.ends_with(SUFFIX);
+            if in_order && !queue.resource.ends_with(SUFFIX) {
+                let why = "must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.";
+                return wrong("RedrivePolicy", why);
+            }
             Ok(value.to_owned())
         }
         "ReplayPolicy" if matches!(value.trim(), "" | "{}") => Ok(String::new()),
@@ -138,6 +151,24 @@ pub(in crate::topics) fn check_subscription(
         "FilterPolicyScope" => Ok(value.to_owned()),
         _ => Err(Error::AttributeName(name.to_owned())),
     }
+}
+
+/// Whether the attributes of a wish to subscribe differ from those that the subscription has. What the wish leaves out does not
+/// differ, nor does a default that it spells out; policies are compared as JSON.
+pub(in crate::topics) fn differ(wished: &Attributes, set: &Attributes) -> bool {
+    let default = |name: &str| match name {
+        "RawMessageDelivery" => Some("false"),
+        "FilterPolicyScope" => Some("MessageAttributes"),
+        _ => None,
+    };
+    let same = |one: &str, other: &str| {
+        let json = |text| serde_json::from_str::<Json>(text).ok();
+        one == other || json(one).is_some_and(|one| json(other) == Some(one))
+    };
+    wished.iter().any(|(name, value)| {
+        let there = set.get(name).map(String::as_str).or_else(|| default(name));
+        there.is_none_or(|there| !same(there, value))
+    })
 }
 
 /// The form of a role's ARN. There are no roles here; AWS wants one, so clients send one.
@@ -231,8 +262,9 @@ mod tests {
 
     #[test]
     fn subscription_attributes_are_checked() {
+        const QUEUE: &str = "arn:aws:sqs:us-east-1:123456789012:q";
         let topic: Arn = "arn:aws:sns:us-east-1:123456789012:t".parse().expect("an ARN");
-        let check = |name: &str, value: &str| check_subscription(name, value, Protocol::Sqs, &topic);
+        let check = |name: &str, value: &str| check_subscription(name, value, (Protocol::Sqs, QUEUE), &topic);
         assert_eq!(check("RawMessageDelivery", "TRUE").expect("good"), "true");
         let redrive = |arn: &str| check("RedrivePolicy", &format!("{{\"deadLetterTargetArn\":\"{arn}\"}}"));
         assert!(redrive("arn:aws:sqs:us-east-1:123456789012:dead").is_ok());

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Arn, ids};
 use crate::store::Tx;
-use crate::store::subscriptions::{self, State};
+use crate::store::subscriptions::{self, Authenticated, State};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::envelope::confirmation_page;
 use crate::topics::job::{self, Asking, Job, Target};
@@ -47,8 +47,12 @@ impl Kind {
 
 impl Topics {
     /// Confirms the subscription that a token belongs to, and gives its ARN. Confirming twice does nothing more. A token
-    /// from an UnsubscribeConfirmation restores the subscription. With `authenticated` only the owner may end it later.
-    pub async fn confirm(&self, topic: &Arn, token: &str, authenticated: bool) -> Result<Arn, Error> {
+    /// from an UnsubscribeConfirmation restores the subscription. `by` says whether the request was signed, and who may end the
+    /// subscription later.
+    ///
+    /// # Errors
+    /// `Token`, `TopicMissing`.
+    pub async fn confirm(&self, topic: &Arn, token: &str, by: Authenticated) -> Result<Arn, Error> {
         if !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(Error::Token);
         }
@@ -66,7 +70,7 @@ impl Topics {
                         if row.token_expires_at <= tx.now() {
                             return Err(Error::Token);
                         }
-                        subscriptions::confirm(tx, row.id, authenticated).await?;
+                        subscriptions::confirm(tx, row.id, by).await?;
                     }
                     Ok(subscription::arn(&arn, &row.uuid))
                 })

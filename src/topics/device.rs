@@ -101,21 +101,17 @@ impl Topics {
         Ok(Page::of(rows.iter().map(listed).collect::<Result<_, store::Error>>()?))
     }
 
-    /// Publishes to one device, and returns the MessageId once that is durable. Errors: `DeviceMissing`, `DeviceDisabled`,
-    /// `ApplicationDisabled` (also where no push gateway is configured), and those of [`Publication`].
+    /// Publishes to one device, and returns the MessageId once that is durable. Errors, in this order: `DeviceMissing`,
+    /// `DeviceDisabled`, `ApplicationDisabled` (also where no push gateway is configured), and those of [`Publication`].
     pub async fn publish_push(&self, endpoint: &Arn, publication: Publication) -> Result<String, Error> {
         let (arn, behind) = (endpoint.clone(), self.ways().pushes.is_some());
+        let named = arn.clone();
+        self.store().read(|tx| Box::pin(async move { takes_messages(tx, &named, behind).await })).await?;
         let default = publication.wordings()?.of(endpoint::Protocol::Application).to_owned();
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let (application, row) = find(tx, &arn).await?;
-                    if !behind || !enabled(&attributes::read(&application.attributes)?) {
-                        return Err(Error::ApplicationDisabled);
-                    }
-                    if !enabled(&attributes::read(&row.attributes)?) {
-                        return Err(Error::DeviceDisabled);
-                    }
+                    let application = takes_messages(tx, &arn, behind).await?;
                     let id = ids::uuid();
                     let direct = Direct {
                         way: Way::Push,
@@ -132,6 +128,18 @@ impl Topics {
             })
             .await
     }
+}
+
+/// The application of an endpoint, if both take messages; `behind` says whether there is a gateway.
+async fn takes_messages(tx: &mut Tx, endpoint: &Arn, behind: bool) -> Result<Application, Error> {
+    let (application, row) = find(tx, endpoint).await?;
+    if !enabled(&attributes::read(&row.attributes)?) {
+        return Err(Error::DeviceDisabled);
+    }
+    if !behind || !enabled(&attributes::read(&application.attributes)?) {
+        return Err(Error::ApplicationDisabled);
+    }
+    Ok(application)
 }
 
 /// The text that a structured message has for a platform.

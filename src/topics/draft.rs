@@ -46,9 +46,9 @@ pub(in crate::topics) struct Draft {
 }
 
 impl Draft {
-    /// Checks what is published, and gives it its id and time.
-    pub fn new(publication: Publication, base: String, at: Timestamp) -> Result<Self, Error> {
-        let wordings = publication.wordings()?;
+    /// Checks what is published to a topic that takes so many bytes, and gives it its id and time.
+    pub fn new(publication: Publication, base: String, at: Timestamp, max_bytes: usize) -> Result<Self, Error> {
+        let wordings = publication.wordings_within(max_bytes)?;
         let (id, at) = (ids::uuid(), at.micros());
         Ok(Self::of(Parts { id, at, publication, base, sequence: None, unscreened: false }, wordings))
     }
@@ -56,7 +56,8 @@ impl Draft {
     /// Reads what [`Draft::content`] wrote.
     pub fn read(content: &str) -> Result<Self, store::Error> {
         let parts: Parts = serde_json::from_str(content).map_err(store::Error::corrupt)?;
-        let wordings = parts.publication.wordings().map_err(store::Error::corrupt)?;
+        // It was measured when it was taken.
+        let wordings = parts.publication.wordings_within(usize::MAX).map_err(store::Error::corrupt)?;
         Ok(Self::of(parts, wordings))
     }
 
@@ -127,5 +128,19 @@ impl Draft {
             sequence: self.parts.sequence.clone(),
             replayed: self.replayed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_read_again_however_long() {
+        let publication = Publication { message: "x".repeat(300_000), ..Publication::default() };
+        let new = |max| Draft::new(publication.clone(), String::new(), Timestamp::from_secs(1), max);
+        assert!(matches!(new(262_144), Err(Error::MessageTooLong)));
+        let content = new(1_048_576).expect("taken").content().expect("written");
+        assert_eq!(Draft::read(&content).expect("read").wording(Protocol::Sqs).len(), 300_000);
     }
 }

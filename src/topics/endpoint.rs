@@ -3,7 +3,7 @@
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Arn, EmailAddress};
+use crate::base::{AccountId, Arn, EmailAddress};
 use crate::outlets::{functions, streams};
 use crate::topics::Error;
 
@@ -64,7 +64,7 @@ impl Protocol {
         matches!(self, Self::Email | Self::EmailJson)
     }
 
-    /// Whether the endpoint has to say that it wants to be subscribed.
+    /// Whether the endpoint has to say that it wants to be subscribed, whoever subscribes it.
     pub fn needs_confirmation(self) -> bool {
         self.is_web() || self.is_mail()
     }
@@ -86,6 +86,14 @@ pub fn check(protocol: Protocol, endpoint: &str) -> Result<(), Error> {
         Protocol::Application => device(endpoint).map(drop),
         Protocol::Firehose => stream(endpoint).map(drop),
     }
+}
+
+/// Whether the endpoint has to say that it wants to be subscribed by this account: a queue whose owner subscribes it wants it,
+/// one that others subscribe is asked (SNS developer guide, "Sending Amazon SNS messages to an Amazon SQS queue in a different
+/// account").
+pub fn is_asked(protocol: Protocol, endpoint: &str, subscriber: &AccountId) -> bool {
+    let foreign = || queue(endpoint).is_ok_and(|queue| queue.account != *subscriber);
+    protocol.needs_confirmation() || (protocol == Protocol::Sqs && foreign())
 }
 
 /// The ARN of a function endpoint.
@@ -128,12 +136,33 @@ pub fn phone(number: &str) -> Result<(), Error> {
     if fine { Ok(()) } else { Err(Error::Phone(number.chars().take(32).filter(|c| !c.is_control()).collect())) }
 }
 
-/// The URL of an HTTP endpoint: of the protocol's scheme, with a host, at most 2,048 bytes, no white space.
+/// The URL of an HTTP endpoint: of the protocol's scheme, `://` and a host, at most 2,048 bytes, no white space.
 pub fn web(protocol: Protocol, endpoint: &str) -> Result<Url, Error> {
+    let begins = endpoint.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(protocol.as_str()));
     // `Url` drops tabs and line breaks silently, so they are looked for first.
     let visible = endpoint.len() <= 2_048 && !endpoint.chars().any(|c| c.is_control() || c.is_whitespace());
-    let url = Url::parse(endpoint).ok().filter(|url| visible && url.scheme() == protocol.as_str() && url.has_host());
+    let url = Url::parse(endpoint)
+        .ok()
+        .filter(|url| begins && visible && url.scheme() == protocol.as_str() && url.has_host());
     url.ok_or(Error::EndpointScheme)
+}
+
+/// An endpoint as it is shown: in the place of a password stands `****`, as on AWS.
+pub fn shown(endpoint: &str) -> String {
+    let parsed = if endpoint.contains('@') { Url::parse(endpoint).ok() } else { None };
+    let Some(mut url) = parsed.filter(|url| url.password().is_some()) else { return endpoint.to_owned() };
+    // As it was written but for the password, where it is written as most write it.
+    let written = || {
+        let (scheme, rest) = endpoint.split_once("://")?;
+        let (authority, path) = rest.split_at(rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len()));
+        let (user, host) = authority.rsplit_once('@')?;
+        let (name, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{name}:****@{host}{path}"))
+    };
+    written().unwrap_or_else(|| {
+        let _ = url.set_password(Some("****"));
+        url.to_string()
+    })
 }
 
 /// The ARN of a queue endpoint, standard or FIFO.
@@ -150,6 +179,24 @@ pub fn queue(endpoint: &str) -> Result<Arn, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (endpoint, shown_as) in [
+            ("https://ann:secret@Example.com/hook?a@b:c", "https://ann:****@Example.com/hook?a@b:c"),
+            ("http://ann:a@b:c@example.com:8080", "http://ann:****@example.com:8080"),
+            ("https://:secret@example.com/", "https://:****@example.com/"),
+            ("https://ann@example.com/a:b@c", "https://ann@example.com/a:b@c"),
+            ("https://example.com/?u=x:y@z", "https://example.com/?u=x:y@z"),
+            ("https:ann:secret@example.com", "https://ann:****@example.com/"),
+            ("https:///ann:secret@example.com/", "https://ann:****@example.com/"),
+            ("https:\\\\ann:secret@example.com\\x", "https://ann:****@example.com/x"),
+            ("ann@example.com", "ann@example.com"),
+            ("arn:aws:sqs:us-east-1:123456789012:orders", "arn:aws:sqs:us-east-1:123456789012:orders"),
+        ] {
+            assert_eq!(shown(endpoint), shown_as);
+        }
+    }
 
     #[test]
     fn endpoints_must_have_the_form_of_their_protocol() {
@@ -173,6 +220,8 @@ mod tests {
             (Protocol::Http, "https://example.com/"),
             (Protocol::Https, "http://example.com/"),
             (Protocol::Http, "http://"),
+            (Protocol::Http, "http:example.com"),
+            (Protocol::Http, "http:\\\\ann:secret@example.com"),
             (Protocol::Http, "http://exa\nmple.com/"),
             (Protocol::Http, "http://example.com/a b"),
             (Protocol::Http, "file:///etc/passwd"),

@@ -150,8 +150,8 @@ pub enum Error {
     /// A FIFO queue cannot subscribe to a standard topic.
     #[error("a fifo queue cannot subscribe to a standard topic")]
     EndpointFifo,
-    /// A queue of another account than the topic's.
-    #[error("the queue belongs to another account")]
+    /// A function, stream or device of another account than the topic's.
+    #[error("the endpoint belongs to another account")]
     EndpointForeign,
     /// Subscribe without an endpoint.
     #[error("endpoint is missing")]
@@ -168,9 +168,15 @@ pub enum Error {
     /// The message is empty.
     #[error("message is empty")]
     MessageEmpty,
-    /// Message and attributes are together longer than 256 KiB.
+    /// Message and attributes are together longer than the topic takes: 256 KiB, where it does not say otherwise.
     #[error("message is too long")]
     MessageTooLong,
+    /// The messages of a batch are together longer than the topic takes.
+    #[error("the messages of the batch are too long together")]
+    BatchTooLong,
+    /// A topic with large messages takes no such subscription; the text says why.
+    #[error("{0}")]
+    Large(&'static str),
     /// The subject is empty, has 100 characters or more, or a control character.
     #[error("subject is not valid")]
     Subject,

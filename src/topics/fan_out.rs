@@ -101,8 +101,10 @@ impl Fan<'_> {
 
     fn outgoing(&self, to: &Subscription, queue: &Arn, frame: &mut Option<Frame>) -> Outgoing {
         let publication = &self.draft.parts.publication;
+        // The groups of a FIFO topic do not show in a standard queue, as on AWS.
+        let grouped = !self.rules.fifo || queue.resource.ends_with(".fifo");
         let mut outgoing = Outgoing {
-            group_id: publication.group.clone(),
+            group_id: publication.group.clone().filter(|_| grouped),
             sender: Some(self.topic.account.to_string()),
             trace_header: publication.trace_header.clone(),
             ..Outgoing::default()
@@ -156,7 +158,8 @@ impl Fan<'_> {
         let answers = self.queues.deliver_each(tx, self.topic, each, targets).await?;
         for ((subscription, queue), refused) in subscriptions.into_iter().zip(answers) {
             let Some(error) = refused else { continue };
-            let outgoing = self.outgoing(&subscription, &queue, &mut None);
+            let group_id = self.draft.parts.publication.group.clone();
+            let outgoing = Outgoing { group_id, ..self.outgoing(&subscription, &queue, &mut None) };
             let envelope = || self.enveloped(&subscription, &mut None);
             let (topic, message) = (self.topic, self.draft.parts.id.as_str());
             let refused = Refused { topic, subscription: &subscription, message, why: &error };

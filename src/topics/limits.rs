@@ -138,7 +138,7 @@ impl Topics {
         Ok((!fits).then_some(Error::TooManyFilterPolicies))
     }
 
-    async fn id(&self, topic: &Arn) -> Result<i64, Error> {
+    pub(in crate::topics) async fn id(&self, topic: &Arn) -> Result<i64, Error> {
         let arn = topic.clone();
         Ok(self.store().read(|tx| Box::pin(async move { find(tx, &arn).await })).await?.id)
     }

@@ -10,7 +10,8 @@ use crate::topics::endpoint::Protocol;
 use crate::topics::error::AttributeFault;
 use crate::topics::{Attribute, Error, Value};
 
-/// The most bytes that message and attributes (name, type and value) may have together (SNS quotas: 256 KiB).
+/// The most bytes that message and attributes (name, type and value) may have together, where a topic does not say otherwise
+/// (SNS quotas: 256 KiB).
 pub const MAX_BYTES: usize = 262_144;
 
 /// A message to publish. `Publication { message, ..Default::default() }` is enough for a plain one.
@@ -39,7 +40,7 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// The bytes that count against [`MAX_BYTES`].
+    /// The bytes that count: message and attributes.
     pub fn bytes(&self) -> usize {
         self.message.len() + message_attributes::size(&self.attributes)
     }
@@ -61,15 +62,20 @@ impl Publication {
         }
     }
 
-    /// Checks everything that can be checked without the topic, and finds the wording for each protocol.
+    /// Checks everything that can be checked without a topic, and finds the wording for each protocol.
     pub(in crate::topics) fn wordings(&self) -> Result<Wordings, Error> {
+        self.wordings_within(MAX_BYTES)
+    }
+
+    /// The same for a topic that takes so many bytes.
+    pub(in crate::topics) fn wordings_within(&self, max_bytes: usize) -> Result<Wordings, Error> {
         if self.message.is_empty() {
             return Err(Error::MessageEmpty);
         }
         if self.subject.as_deref().is_some_and(|subject| !subject_ok(subject)) {
             return Err(Error::Subject);
         }
-        if self.bytes() > MAX_BYTES {
+        if self.bytes() > max_bytes {
             return Err(Error::MessageTooLong);
         }
         if self.group.as_deref().is_some_and(|group| !id_ok(group)) {

@@ -14,6 +14,7 @@ pub mod filter_policy;
 mod handle;
 mod job;
 mod json_fault;
+mod large;
 mod limits;
 pub mod mailer;
 pub mod message;
@@ -38,6 +39,7 @@ mod undelivered;
 mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};
+pub use crate::store::subscriptions::Authenticated;
 pub use attributes::Attributes;
 pub use error::Error;
 pub use fanning::Spreader;

@@ -67,7 +67,8 @@ impl Topics {
                         return Ok(());
                     }
                     let there = platforms::find(tx, &account, &region, &platform, &name).await?;
-                    let set = attributes::read(&there.ok_or(Error::ApplicationMissing)?.attributes)?;
+                    // A default that is spelled out does not differ.
+                    let set = shown(&there.ok_or(Error::ApplicationMissing)?)?;
                     if kept.iter().all(|(name, value)| set.get(name) == Some(value)) {
                         Ok(())
                     } else {

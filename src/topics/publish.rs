@@ -102,10 +102,13 @@ impl Topics {
         Ok(answers)
     }
 
-    /// Whether a batch can be published at all: the attributes, groups and deduplication ids of all its messages. Errors:
-    /// `TopicMissing`, and what is wrong with the first bad one.
+    /// Whether a batch can be published at all: its size, and the attributes, groups and deduplication ids of all its messages.
+    /// Errors: `TopicMissing`, `BatchTooLong`, and what is wrong with the first bad one.
     pub async fn check_batch(&self, topic: &Arn, publications: &[Publication]) -> Result<(), Error> {
         let Ahead { rules, .. } = self.look_ahead(topic).await?;
+        if publications.iter().map(Publication::bytes).sum::<usize>() > rules.max_bytes {
+            return Err(Error::BatchTooLong);
+        }
         publications.iter().try_for_each(|publication| {
             publication.check_attributes()?;
             rules.check(publication)
@@ -118,15 +121,16 @@ impl Topics {
     /// `Forbidden` where the topic's policy denies it, and those of [`Publication`]'s limits; the transaction can go on
     /// after them.
     pub async fn publish_in(&self, tx: &mut Tx, topic: &Arn, publication: &Publication) -> Result<String, Error> {
-        let draft = self.draft(publication.clone())?;
-        self.check_mail(&find(tx, topic).await?, topic)?;
+        let row = find(tx, topic).await?;
+        let draft = self.draft(publication.clone(), Rules::of(&row)?)?;
+        self.check_mail(&row, topic)?;
         Ok(self.publish_draft(tx, topic, draft, None, Sieve::default()).await?.message_id)
     }
 
     /// A message that may be published: checked, screened by the topic's data protection policy, signed.
     async fn ready(&self, topic: &Arn, publication: Publication, ahead: &Ahead, key: &Key) -> Result<Draft, Error> {
         ahead.rules.check(&publication)?;
-        let mut draft = self.draft(publication)?;
+        let mut draft = self.draft(publication, ahead.rules)?;
         if let Some(policy) = &ahead.protection {
             self.screen(topic, policy, &mut draft).await?;
         }
@@ -137,9 +141,9 @@ impl Topics {
         Ok(draft)
     }
 
-    fn draft(&self, publication: Publication) -> Result<Draft, Error> {
+    fn draft(&self, publication: Publication, rules: Rules) -> Result<Draft, Error> {
         let base = self.base_url(publication.base_url.as_deref());
-        Draft::new(publication, base, self.clock().now())
+        Draft::new(publication, base, self.clock().now(), rules.max_bytes)
     }
 
     /// What is needed before the transaction.

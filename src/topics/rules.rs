@@ -3,14 +3,15 @@ use sha2::{Digest, Sha256};
 
 use crate::store;
 use crate::store::topics::Topic;
+use crate::topics::message::MAX_BYTES;
 use crate::topics::signing::Version;
-use crate::topics::{Attributes, Error, Publication, archive, attributes};
+use crate::topics::{Attributes, Error, Publication, archive, attributes, large};
 
 /// What every FIFO topic's name ends with; it counts to the 256 characters.
 pub(in crate::topics) const SUFFIX: &str = ".fifo";
 
 /// The rules of one topic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::topics) struct Rules {
     /// Whether it keeps the order of each group, and drops what was published before.
     pub fifo: bool,
@@ -22,6 +23,8 @@ pub(in crate::topics) struct Rules {
     pub archived_days: Option<u32>,
     /// How messages are signed.
     pub version: Version,
+    /// How many bytes a message may have.
+    pub max_bytes: usize,
 }
 
 impl Rules {
@@ -47,6 +50,7 @@ impl Rules {
 impl From<&Attributes> for Rules {
     fn from(attributes: &Attributes) -> Self {
         let is = |name: &str, value: &str| attributes.get(name).is_some_and(|set| set == value);
+        let size = attributes.get("MaximumMessageSize").and_then(|value| large::size(value).ok());
         let version = attributes.get("SignatureVersion").and_then(|text| Version::parse(text));
         Self {
             fifo: is("FifoTopic", "true"),
@@ -54,6 +58,7 @@ impl From<&Attributes> for Rules {
             per_group: is("FifoThroughputScope", "MessageGroup"),
             archived_days: attributes.get("ArchivePolicy").and_then(|policy| archive::days(policy).ok()),
             version: version.unwrap_or_default(),
+            max_bytes: size.unwrap_or(MAX_BYTES),
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::topics::{Error, Publication, Topics, Value};
 
 /// The most characters of a text message (SNS developer guide, "Publishing SMS messages to a mobile phone").
 const MESSAGE_MAX: usize = 1_600;
+/// What an account may spend in a month, in US dollars: that of a new account on AWS. Nobody here knows what a message costs, so it
+/// is shown and cannot be changed.
+const SPEND_LIMIT: &str = "1";
 /// A phone number may be taken back in once in this time (SNS: 30 days).
 const OPT_IN_EVERY: Duration = Duration::from_secs(30 * 86_400);
 
@@ -25,10 +28,13 @@ const FOR_THE_GATEWAY: [(&str, &str); 6] = [
 ];
 
 impl Topics {
-    /// An account's settings for text messages.
+    /// An account's settings for text messages, with the limit in US dollars that every account has.
     pub async fn sms_attributes(&self, account: &AccountId, region: &Region) -> Result<Attributes, Error> {
         let (account, region) = (account.clone(), region.clone());
-        self.store().read(|tx| Box::pin(async move { settings(tx, &account, &region).await })).await
+        let set = self.store().read(|tx| Box::pin(async move { settings(tx, &account, &region).await }));
+        let mut all: Attributes = set.await?;
+        all.entry("MonthlySpendLimit".to_owned()).or_insert_with(|| SPEND_LIMIT.to_owned());
+        Ok(all)
     }
 
     /// Sets some of an account's settings for text messages; an empty text takes one away.
@@ -159,6 +165,7 @@ fn check_setting(name: &str, value: &str) -> Result<(), Error> {
         "DeliveryStatusSuccessSamplingRate" if !value.is_empty() && value.parse::<u8>().is_ok_and(|n| n > 100) => {
             wrong("DeliveryStatusSuccessSamplingRate", "must be between 0 and 100")
         }
+        "MonthlySpendLimit" if value == SPEND_LIMIT => Ok(()),
         "MonthlySpendLimit" => wrong("MonthlySpendLimit", "this server does not know what messages cost"),
         "UsageReportS3Bucket" => wrong("UsageReportS3Bucket", "this server writes no usage reports"),
         "DefaultSenderID" | "DefaultSMSType" | "DeliveryStatusIAMRole" | "DeliveryStatusSuccessSamplingRate"

@@ -2,8 +2,7 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, Arn, Region, Timestamp, ids};
-use crate::queues;
-use crate::store::subscriptions::{self, NewSubscription, State, Subscription};
+use crate::store::subscriptions::{self, Authenticated, NewSubscription, State, Subscription};
 use crate::store::topics::Topic;
 use crate::store::{Tx, ended, topics};
 use crate::topics::attributes::{self, Attributes};
@@ -14,7 +13,7 @@ use crate::topics::replay;
 use crate::topics::rules::SUFFIX;
 use crate::topics::sieve::check_policy;
 use crate::topics::topic::{self, find, hold};
-use crate::topics::{Error, Topics, Ways};
+use crate::topics::{Error, Topics, Ways, large};
 
 /// How long a token holds (SNS: two days).
 const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
@@ -49,7 +48,7 @@ pub struct Listed {
     pub owner: AccountId,
     /// SNS's name of the protocol.
     pub protocol: String,
-    /// Where it delivers to.
+    /// Where it delivers to, without a password.
     pub endpoint: String,
     /// Its topic.
     pub topic: Arn,
@@ -65,13 +64,15 @@ pub enum By {
 }
 
 impl Topics {
-    /// Subscribes an endpoint. HTTP endpoints and mail addresses get a message that they have to confirm; all others are
-    /// confirmed at once. An endpoint that is subscribed already keeps its subscription, unless `attributes` differ.
+    /// Subscribes an endpoint. HTTP endpoints, mail addresses and queues of others than the subscriber get a message that they
+    /// have to confirm; all others are confirmed at once. An endpoint that is subscribed already keeps its subscription, unless
+    /// `attributes` differ.
     pub async fn subscribe(&self, wish: Wish) -> Result<Listed, Error> {
+        // That there is no such topic is told before anything else.
+        self.id(&wish.topic).await?;
         let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
         endpoint::check(protocol, &target)?;
-        self.ways().check(protocol, &target)?;
         let fifo = wish.topic.resource.ends_with(SUFFIX);
         if fifo && protocol != Protocol::Sqs {
             return Err(Error::FifoProtocol(wish.protocol));
@@ -81,16 +82,13 @@ impl Topics {
             if queue.resource.ends_with(SUFFIX) && !fifo {
                 return Err(Error::EndpointFifo);
             }
-            // Its owner subscribes it: whether messages are let in is asked at each delivery.
-            if queue.account != wish.owner {
-                self.check_queue(&wish.topic, &queue).await?;
-            }
         } else {
             self.check_owner(&wish.topic, protocol, &target).await?;
         }
+        self.ways().check(protocol, &target)?;
         let mut kept = Attributes::new();
         for (name, value) in &wish.attributes {
-            kept.insert(name.clone(), attributes::check_subscription(name, value, protocol, &wish.topic)?);
+            kept.insert(name.clone(), attributes::check_subscription(name, value, (protocol, &target), &wish.topic)?);
         }
         kept.retain(|_, value| !value.is_empty());
         if protocol == Protocol::Firehose && !kept.contains_key("SubscriptionRoleArn") {
@@ -109,25 +107,11 @@ impl Topics {
 
     /// Why there may be no more such subscriptions, if so.
     async fn no_more(&self, wish: &Wish, protocol: Protocol, filtered: bool) -> Result<Option<Error>, Error> {
-        let pending = protocol.needs_confirmation();
+        let endpoint = wish.endpoint.as_deref().unwrap_or_default();
+        let pending = endpoint::is_asked(protocol, endpoint, &wish.owner);
         match self.no_more_subscriptions(&wish.topic, &wish.owner, pending).await? {
             None if filtered => self.no_more_filter_policies(&wish.topic, &wish.owner).await,
             full => Ok(full),
-        }
-    }
-
-    /// Whether a topic may fill another account's queue is that account's to say, in the queue's policy, which is asked
-    /// again at each delivery. A queue that is not there is refused in the same way.
-    async fn check_queue(&self, topic: &Arn, queue: &Arn) -> Result<(), Error> {
-        if queue.account == topic.account {
-            return Ok(());
-        }
-        let takes = self.queues().takes_from(&mut self.store().reader().await?, topic, queue).await;
-        match takes {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::EndpointForeign),
-            Err(queues::Error::Internal(error)) => Err(error.into()),
-            Err(_) => Err(Error::EndpointForeign),
         }
     }
 
@@ -161,7 +145,7 @@ impl Topics {
                         Err(Error::SubscriptionMissing) => return Ok(()),
                         Err(error) => return Err(error),
                     };
-                    if by == By::Link && there.authenticated {
+                    if by == By::Link && there.authenticated == Authenticated::OwnersEnd {
                         return Err(Error::UnsubscribeNeedsOwner);
                     }
                     if by == By::Owner {
@@ -263,7 +247,7 @@ fn listed(row: &Subscription, topic: &Arn) -> Listed {
         pending: row.state == State::Pending,
         owner: row.owner.clone(),
         protocol: row.protocol.clone(),
-        endpoint: row.endpoint.clone(),
+        endpoint: endpoint::shown(&row.endpoint),
         topic: topic.clone(),
     }
 }
@@ -292,11 +276,14 @@ async fn subscribe(
         base: base.clone(),
     };
     let there = subscriptions::by_endpoint(tx, topic.id, protocol.as_str(), &endpoint).await?;
+    let is_asked = endpoint::is_asked(protocol, &endpoint, &wish.owner);
     match there {
-        Some(row) if row.state == State::Unsubscribed => drop(subscriptions::delete(tx, row.id).await?),
+        // Ended; or others asked a queue whose owner now subscribes it, and so need not be answered.
+        Some(row) if row.state == State::Unsubscribed || (row.state == State::Pending && !is_asked) => {
+            subscriptions::delete(tx, row.id).await?;
+        }
         Some(row) => {
-            let set = attributes::read(&row.attributes)?;
-            if kept.iter().any(|(name, value)| set.get(name) != Some(value)) {
+            if attributes::differ(&kept, &attributes::read(&row.attributes)?) {
                 return Err(Error::SubscriptionDiffers);
             }
             if row.state == State::Pending {
@@ -310,8 +297,9 @@ async fn subscribe(
     if let Some(error) = full.or(no_more_of_fifo(tx, &topic).await?) {
         return Err(error);
     }
+    large::check_subscription(tx, &topic, protocol).await?;
     let new = new_subscription(topic.id, wish, (protocol, endpoint), &kept, until);
-    if subscriptions::insert(tx, &new).await? && protocol.needs_confirmation() {
+    if subscriptions::insert(tx, &new).await? && is_asked {
         confirmation::ask(tx, ways, asked(&new.uuid, &new.endpoint, &new.token)).await?;
     }
     // Where another node subscribed the endpoint since we looked, this is its subscription.
@@ -330,15 +318,20 @@ fn new_subscription(
     kept: &Attributes,
     until: Timestamp,
 ) -> NewSubscription {
+    let (state, authenticated) = match endpoint::is_asked(protocol, &endpoint, &wish.owner) {
+        true => (State::Pending, Authenticated::No),
+        false => (State::Confirmed, Authenticated::Yes),
+    };
     NewSubscription {
         topic_id,
         uuid: ids::uuid(),
         owner: wish.owner.clone(),
         protocol: protocol.as_str(),
         endpoint,
-        state: if protocol.needs_confirmation() { State::Pending } else { State::Confirmed },
+        state,
         raw: raw(kept),
         attributes: attributes::write(kept),
+        authenticated,
         filtered: kept.contains_key("FilterPolicy"),
         token: new_token(),
         token_expires_at: until,

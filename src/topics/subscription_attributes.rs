@@ -1,9 +1,9 @@
 //! Attributes of subscriptions: shown and changed.
 use crate::base::{AccountId, Arn};
-use crate::store::subscriptions::{self, State};
+use crate::store::subscriptions::{self, Authenticated, State, Subscription};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
-use crate::topics::endpoint::Protocol;
+use crate::topics::endpoint::{self, Protocol};
 use crate::topics::filter_policy::Scope;
 use crate::topics::replay;
 use crate::topics::sieve::check_policy;
@@ -26,13 +26,13 @@ impl Topics {
             let effective = delivery(&all);
             all.insert("EffectiveDeliveryPolicy".to_owned(), effective);
         }
-        let (pending, authenticated) = (row.state == State::Pending, row.authenticated);
+        let (pending, authenticated) = (row.state == State::Pending, was_authenticated(&row));
         for (name, value) in [
             ("SubscriptionArn", subscription.to_string()),
             ("TopicArn", topic::arn(&of).to_string()),
             ("Owner", row.owner.to_string()),
             ("Protocol", row.protocol.clone()),
-            ("Endpoint", row.endpoint.clone()),
+            ("Endpoint", endpoint::shown(&row.endpoint)),
             ("PendingConfirmation", pending.to_string()),
             ("ConfirmationWasAuthenticated", authenticated.to_string()),
             ("SubscriptionPrincipal", format!("arn:aws:iam::{}:root", row.owner)),
@@ -84,7 +84,8 @@ impl Topics {
                     let (row, of) = hold_subscription(tx, &arn).await?;
                     let protocol =
                         Protocol::parse(&row.protocol).ok_or_else(|| Error::Protocol(row.protocol.clone()))?;
-                    let value = attributes::check_subscription(&name, &value, protocol, &topic::arn(&of))?;
+                    let value =
+                        attributes::check_subscription(&name, &value, (protocol, &row.endpoint), &topic::arn(&of))?;
                     let mut all = attributes::read(&row.attributes)?;
                     if let Some(error) = full.filter(|_| !value.is_empty() && !all.contains_key(&name)) {
                         return Err(error);
@@ -124,4 +125,14 @@ impl Topics {
         check_policy(self.compute(), &arn.account, &all).await?;
         Ok(Some(all))
     }
+}
+
+/// Whether somebody who has shown who they are confirmed a subscription. What confirms itself was subscribed by the owner of the
+/// endpoint; rows of earlier versions do not say so.
+fn was_authenticated(row: &Subscription) -> bool {
+    let by_itself = || {
+        let protocol = Protocol::parse(&row.protocol);
+        protocol.is_some_and(|protocol| !endpoint::is_asked(protocol, &row.endpoint, &row.owner))
+    };
+    row.authenticated != Authenticated::No || (row.state == State::Confirmed && by_itself())
 }

@@ -8,7 +8,7 @@ use crate::topics::page::{self, Page};
 use crate::topics::permission::default_policy;
 use crate::topics::replay::status;
 use crate::topics::rules::{Rules, SUFFIX};
-use crate::topics::{Error, Topics, archive, protecting};
+use crate::topics::{Error, Topics, archive, large, protecting};
 
 /// How many tags a topic may have (SNS).
 const TAGS_MAX: usize = 50;
@@ -149,6 +149,9 @@ impl Topics {
             .write(move |tx| {
                 Box::pin(async move {
                     let topic = hold(tx, &arn).await?;
+                    if name == "MaximumMessageSize" {
+                        large::check_topic(tx, &topic, large::size(&value)?).await?;
+                    }
                     let mut all = attributes::read(&topic.attributes)?;
                     if attributes::removes(&name, &value) {
                         all.remove(&name);
@@ -272,6 +275,7 @@ fn default_of(name: &str) -> Option<&'static str> {
         "DisplayName" => Some(""),
         "ContentBasedDeduplication" => Some("false"),
         "FifoThroughputScope" => Some("Topic"),
+        "MaximumMessageSize" => Some("262144"),
         "SignatureVersion" => Some("1"),
         "TracingConfig" => Some("PassThrough"),
         _ => None,

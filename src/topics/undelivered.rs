@@ -139,6 +139,7 @@ pub(in crate::topics) async fn to_dead_letters(
     let Some(queue) = queue else { return Ok(None) };
     if !queue.resource.ends_with(".fifo") {
         outgoing.deduplication_id = None;
+        outgoing.group_id = outgoing.group_id.filter(|_| !topic.resource.ends_with(".fifo"));
     } else if outgoing.deduplication_id.is_none() {
         outgoing.deduplication_id = Some(content_id(&outgoing.body));
     }

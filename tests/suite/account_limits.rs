@@ -2,7 +2,7 @@
 use aws_sdk_sns::error::ProvideErrorMetadata;
 use postrider::base::{AccountId, Region};
 use postrider::config::{Given, Mode};
-use postrider::store::subscriptions::{self, NewSubscription, State};
+use postrider::store::subscriptions::{self, Authenticated, NewSubscription, State};
 use postrider::store::{self, topics};
 use postrider::topics::{Error, Limits};
 
@@ -39,6 +39,7 @@ async fn fill(house: &House, topic: &str, state: State, filtered: bool, count: u
                         state,
                         raw: false,
                         attributes: attributes.clone(),
+                        authenticated: Authenticated::No,
                         filtered,
                         token: format!("{}-{n}", row.id),
                         token_expires_at: tx.now() + std::time::Duration::from_secs(86_400),

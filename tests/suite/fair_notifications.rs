@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use postrider::base::{AccountId, Arn};
-use postrider::store::subscriptions::{self, NewSubscription, State};
+use postrider::store::subscriptions::{self, Authenticated, NewSubscription, State};
 use postrider::store::{self, fan_outs, topics};
 use postrider::topics::{Attributes, NewTopic, Publication, Wish};
 use postrider::workers::{Pool, Stop};
@@ -44,6 +44,7 @@ async fn subscribed(b: &Bench, topic: &Arn, hook: &Webhook, count: usize, attrib
                         state: State::Confirmed,
                         raw: true,
                         attributes: attributes.clone(),
+                        authenticated: Authenticated::No,
                         filtered: false,
                         token: format!("{}-{n}", row.id),
                         token_expires_at: tx.now(),

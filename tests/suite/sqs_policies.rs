@@ -197,17 +197,27 @@ both_engines! {
             let subscribe = theirs.subscribe().topic_arn(&topic).protocol("sqs").endpoint(queue);
             subscribe.attributes("RawMessageDelivery", "true").send().await
         };
+        // Whoever subscribes a queue of ours, it is asked, if its policy lets the topic in.
         for queue in [queue, "arn:aws:sqs:us-east-1:000000000000:nowhere"] {
-            assert!(subscribe(queue).await.is_err(), "{queue}");
+            let pending = subscribe(queue).await.expect("subscribed").subscription_arn;
+            assert_eq!(pending.as_deref(), Some("pending confirmation"), "{queue}");
         }
+        house.work().await;
+        assert!(bodies(&ours, &url).await.is_empty());
         let allow = |source: &str| json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
             "Resource": queue, "Condition": {"ArnEquals": {"aws:SourceArn": source}},
         }]});
         set_policy(&ours, &url, &allow(&topic.replace(":news", ":others"))).await;
-        assert!(subscribe(queue).await.is_err());
+        subscribe(queue).await.expect("subscribed");
+        house.work().await;
+        assert!(bodies(&ours, &url).await.is_empty());
         set_policy(&ours, &url, &allow(&topic)).await;
         subscribe(queue).await.expect("subscribed");
+        house.work().await;
+        let asked: Value = serde_json::from_str(&bodies(&ours, &url).await[0]).expect("JSON");
+        let token = asked["Token"].as_str().expect("a token");
+        house.sns().confirm_subscription().topic_arn(&topic).token(token).send().await.expect("confirmed");
         let publish = async |text: &str| drop(theirs.publish().topic_arn(&topic).message(text).send().await.expect("published"));
         publish("one").await;
         assert_eq!(bodies(&ours, &url).await, ["one"]);

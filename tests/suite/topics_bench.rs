@@ -10,7 +10,7 @@ use postrider::store::signing_keys::{self, SigningKey};
 use postrider::store::{self, Store, publications};
 use postrider::topics::delivery::{Deliverer, Poster};
 use postrider::topics::signing::key::{Key, Made};
-use postrider::topics::{Attributes, NewTopic, Publication, Spreader, Topics, Wish};
+use postrider::topics::{Attributes, Authenticated, NewTopic, Publication, Spreader, Topics, Wish};
 use postrider::workers::Pool;
 use serde_json::Value as Json;
 
@@ -105,7 +105,7 @@ impl Bench {
         self.subscribe(topic, "http", &hook.url("/hook"), attributes).await;
         self.round().await;
         let asked = hook.arrived().last().expect("the endpoint is asked").json();
-        self.topics.confirm(topic, text(&asked, "Token"), false).await.expect("confirmed")
+        self.topics.confirm(topic, text(&asked, "Token"), Authenticated::No).await.expect("confirmed")
     }
 
     pub async fn publish(&self, topic: &Arn, message: &str) -> String {

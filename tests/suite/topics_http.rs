@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use postrider::base::Reach;
-use postrider::topics::{By, Error};
+use postrider::topics::{Authenticated, By, Error};
 
 use crate::both_engines;
 use crate::topics_bench::{bench, bench_reaching, body, text};
@@ -31,10 +31,10 @@ both_engines! {
             text(&question, "SubscribeURL"),
             format!("http://postrider.example/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}")
         );
-        assert!(matches!(b.topics.confirm(&topic, "wrong", false).await, Err(Error::Token)));
-        let arn = b.topics.confirm(&topic, token, false).await.expect("confirmed");
+        assert!(matches!(b.topics.confirm(&topic, "wrong", Authenticated::No).await, Err(Error::Token)));
+        let arn = b.topics.confirm(&topic, token, Authenticated::No).await.expect("confirmed");
         assert_eq!(arn, listed.arn);
-        assert_eq!(b.topics.confirm(&topic, token, false).await.expect("twice is once"), arn);
+        assert_eq!(b.topics.confirm(&topic, token, Authenticated::No).await.expect("twice is once"), arn);
 
         let id = b.publish(&topic, "hello").await;
         assert!(b.kept(&id).await);
@@ -59,7 +59,7 @@ both_engines! {
         b.round().await;
         let question = hook.arrived()[0].json();
         b.clock.advance(Duration::from_secs(2 * 86_400));
-        assert!(matches!(b.topics.confirm(&topic, text(&question, "Token"), false).await, Err(Error::Token)));
+        assert!(matches!(b.topics.confirm(&topic, text(&question, "Token"), Authenticated::No).await, Err(Error::Token)));
         assert_eq!(b.topics.sweep().await.expect("swept"), 1);
         assert!(b.topics.subscriptions_of(&topic, None).await.expect("a page").items.is_empty());
     }
@@ -156,7 +156,7 @@ both_engines! {
         assert!(b.verify(&told).await);
         assert!(matches!(b.topics.subscription_attributes(&arn).await, Err(Error::SubscriptionMissing)));
         b.topics.unsubscribe(&arn, By::Link, None).await.expect("twice is once");
-        let back = b.topics.confirm(&topic, text(&told, "Token"), true).await.expect("restored");
+        let back = b.topics.confirm(&topic, text(&told, "Token"), Authenticated::OwnersEnd).await.expect("restored");
         assert_eq!(back, arn);
         assert!(matches!(b.topics.unsubscribe(&arn, By::Link, None).await, Err(Error::UnsubscribeNeedsOwner)));
         b.topics.delete(&topic).await.expect("deleted");

@@ -8,8 +8,8 @@ use postrider::base::Clock;
 use postrider::base::Reach;
 use postrider::mail::sending::resolver::Dns;
 use postrider::outlets::{Functions, client};
-use postrider::topics::Ways;
 use postrider::topics::delivery::{Deliverer, Lookup, Posted, Poster};
+use postrider::topics::{Authenticated, Ways};
 use postrider::workers::{Pool, Stop};
 use reqwest::header::HeaderMap;
 
@@ -165,7 +165,7 @@ both_engines! {
             topics.subscribe(b.wish(&topic, "http", &hook.url("/hook"), &[])).await.expect("subscribed");
             pool.round().await.expect("a round");
             let asked = hook.arrived()[0].json();
-            topics.confirm(&topic, text(&asked, "Token"), false).await.expect("confirmed");
+            topics.confirm(&topic, text(&asked, "Token"), Authenticated::No).await.expect("confirmed");
             let plain = postrider::topics::Publication { message: "one\n\"two\" \u{e9}\u{1f600}".to_owned(), ..Default::default() };
             let subject = postrider::topics::Publication { subject: Some("S".to_owned()), ..plain.clone() };
             for taken in topics.publish_each(&topic, vec![plain, subject]).await.expect("published") {

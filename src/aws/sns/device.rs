@@ -34,10 +34,13 @@ pub async fn create_platform_endpoint(
     input: CreatePlatformEndpointInput,
 ) -> Result<CreateEndpointResponse, SnsError> {
     let application = own_application(caller, &input.platform_application_arn, "CreatePlatformEndpoint")?;
+    // An attribute wins over the parameter of its name.
     let mut attributes = input.attributes;
-    attributes.remove("Token");
-    attributes.extend(input.custom_user_data.map(|data| ("CustomUserData".to_owned(), data)));
-    let made = services.topics.create_endpoint(&application, &input.token, attributes).await;
+    let token = attributes.remove("Token").unwrap_or(input.token);
+    if let Some(data) = input.custom_user_data {
+        attributes.entry("CustomUserData".to_owned()).or_insert(data);
+    }
+    let made = services.topics.create_endpoint(&application, &token, attributes).await;
     Ok(CreateEndpointResponse { endpoint_arn: made.map_err(of_attributes)?.to_string() })
 }
 

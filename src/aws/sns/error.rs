@@ -148,7 +148,7 @@ impl From<topics::Error> for SnsError {
                 "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
             ),
             E::EndpointForeign => {
-                Self::parameter("Endpoint Reason: The queue must belong to the account that owns the topic")
+                Self::parameter("Endpoint Reason: The endpoint must belong to the account that owns the topic")
             }
             E::EndpointMissing => Self::not_found("Endpoint not specified in subscription"),
             E::Token => Self::parameter("Token"),
@@ -160,6 +160,11 @@ impl From<topics::Error> for SnsError {
             E::PageToken => Self::parameter("NextToken"),
             E::MessageEmpty => Self::parameter("Empty message"),
             E::MessageTooLong => Self::parameter("Message too long"),
+            E::BatchTooLong => {
+                let text = "The length of all the messages put together is more than the limit.";
+                Self::batch("BatchRequestTooLong", text)
+            }
+            E::Large(why) => Self::parameter(why),
             E::Subject => Self::parameter("Subject"),
             E::StructureSyntax => Self::parameter("Message Structure - JSON message body failed to parse"),
             E::StructureDefault => Self::parameter("Message Structure - No default entry in JSON message body"),

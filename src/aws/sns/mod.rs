@@ -27,8 +27,8 @@ pub static API: Api = Api {
     version: "2010-03-31",
     namespace: "http://sns.amazonaws.com/doc/2010-03-31/",
     names: &Names { flat: &[], entries: &[("MessageAttributes", "Name", "Value")] },
-    // A batch of 256 KiB whose every byte is percent-encoded, and what stands around it.
-    body_max: 1024 * 1024,
+    // A batch of 1 MiB whose every byte is percent-encoded, and what stands around it.
+    body_max: 4 * 1024 * 1024,
     query_compatible: false,
     empty_detail: false,
     path_member: "",

@@ -10,7 +10,6 @@ use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
 use crate::aws::sns::publish::{MessageAttributeValue, attributes, structure, typed};
 use crate::topics::Publication;
-use crate::topics::message::MAX_BYTES;
 
 /// How many entries a batch may have (SNS).
 const ENTRIES_MAX: usize = 10;
@@ -92,10 +91,6 @@ pub async fn publish_batch(
             base_url: Some(caller.endpoint.clone()),
             publisher: Some(caller.account.clone()),
         });
-    }
-    if publications.iter().map(Publication::bytes).sum::<usize>() > MAX_BYTES {
-        let text = "The length of all the messages put together is more than the limit.";
-        return Err(SnsError::batch("BatchRequestTooLong", text));
     }
     publications.iter().try_for_each(Publication::check_structure)?;
     services.topics.check_batch(&topic, &publications).await?;

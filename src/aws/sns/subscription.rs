@@ -6,7 +6,7 @@ use crate::aws::service::Services;
 use crate::aws::sns::arn::{any_subscription, any_topic};
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
-use crate::topics::{self, Attributes, By, Listed, Page, Wish};
+use crate::topics::{self, Attributes, Authenticated, By, Listed, Page, Wish};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -57,6 +57,10 @@ pub async fn subscribe(
         topics::Error::Phone(_) => {
             SnsError::plain(format!("Invalid SMS endpoint: {}", endpoint.chars().take(100).collect::<String>()))
         }
+        // Word for word, the missing space too.
+        topics::Error::DeviceMissing => {
+            SnsError::parameter(format_args!("Endpoint Reason: Endpoint does not exist for endpoint arn{endpoint}"))
+        }
         other => SnsError::in_attributes(other),
     })?;
     let hidden = listed.pending && !input.return_subscription_arn;
@@ -94,11 +98,14 @@ pub async fn confirm_subscription(
     input: ConfirmSubscriptionInput,
 ) -> Result<ConfirmSubscriptionResponse, SnsError> {
     let topic = any_topic(&input.topic_arn)?;
-    let authenticated = input.authenticate_on_unsubscribe.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if authenticated && caller.access_key.is_empty() {
-        return Err(SnsError::unauthorized("anonymous", "ConfirmSubscription", &topic.to_string()));
-    }
-    let arn = services.topics.confirm(&topic, &input.token, authenticated).await?;
+    let owners_end = input.authenticate_on_unsubscribe.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let by = match (caller.access_key.is_empty(), owners_end) {
+        (true, true) => return Err(SnsError::unauthorized("anonymous", "ConfirmSubscription", &topic.to_string())),
+        (true, false) => Authenticated::No,
+        (false, true) => Authenticated::OwnersEnd,
+        (false, false) => Authenticated::Yes,
+    };
+    let arn = services.topics.confirm(&topic, &input.token, by).await?;
     Ok(ConfirmSubscriptionResponse { subscription_arn: arn.to_string() })
 }
 

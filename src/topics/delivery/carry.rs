@@ -6,6 +6,7 @@ use crate::base::Arn;
 use crate::outlets::functions::{Invocation, InvokeError};
 use crate::outlets::gateway::Said;
 use crate::outlets::streams::{self, Streams};
+use crate::queues::{self, Outgoing};
 use crate::topics::delivery::direct;
 use crate::topics::delivery::function_event::{event, record};
 use crate::topics::delivery::parcel::{Found, Parcel};
@@ -16,6 +17,7 @@ use crate::topics::delivery::verdict::{Verdict, judge, judge_status};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::envelope::{Notification, unsubscribe_page};
 use crate::topics::mailer::{Content, Notice};
+use crate::topics::rules::SUFFIX;
 use crate::topics::signing::Key;
 use crate::topics::subscription::display_name;
 use crate::topics::topic;
@@ -87,8 +89,12 @@ pub(super) async fn carry(
             Err(_) => Tried::plain(Verdict::Final(Reason::Unreadable), None, "the endpoint is no URL"),
         });
     }
+    if protocol == Protocol::Sqs {
+        return queue(topics, found, parcel).await;
+    }
     let Some(notification) = &parcel.notification else {
-        return Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, "only web endpoints are asked by a job"));
+        let why = "only web endpoints and queues are asked by a job";
+        return Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, why));
     };
     match protocol {
         Protocol::Lambda => function(topics, found, notification, key).await,
@@ -97,13 +103,13 @@ pub(super) async fn carry(
         Protocol::Sms => direct::text_to_subscriber(topics, found, notification).await,
         Protocol::Application => direct::push_to_subscriber(topics, found, notification).await,
         Protocol::Http | Protocol::Https | Protocol::Sqs => {
-            Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, "queues have no jobs"))
+            Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, "carried already"))
         }
     }
 }
 
 async fn web(poster: &Poster, url: Url, parcel: &Parcel) -> Tried {
-    let posted = poster.post(url, parcel.headers.clone(), parcel.body.clone()).await;
+    let posted = poster.post_when_asked(url, parcel.headers.clone(), parcel.body.clone()).await;
     let verdict = judge(&posted);
     match posted {
         Posted::Answer(status, text) => Tried::plain(verdict, Some(status), text),
@@ -111,6 +117,35 @@ async fn web(poster: &Poster, url: Url, parcel: &Parcel) -> Tried {
         Posted::Silent => Tried::plain(verdict, None, "no answer within 15 seconds"),
         Posted::Forbidden => Tried::plain(verdict, None, "the address is not public and not in webhook-allow"),
     }
+}
+
+/// Asks a queue of another account whether it wants to be subscribed. What is published is there with the publish, by no job.
+async fn queue(topics: &Topics, found: &Found, parcel: &Parcel) -> Result<Tried, Error> {
+    let (topic, queue) = (topic::arn(&found.topic), endpoint::queue(&found.subscription.endpoint)?);
+    if !topics.queues().takes_from(&mut topics.store().reader().await?, &topic, &queue).await? {
+        let why = "the queue is not there, or its policy does not let the topic send to it";
+        return Ok(Tried::plain(Verdict::Final(Reason::Refused), None, why));
+    }
+    let fifo = queue.resource.ends_with(SUFFIX);
+    let outgoing = Outgoing {
+        body: parcel.text(),
+        group_id: fifo.then(|| found.subscription.uuid.clone()),
+        deduplication_id: fifo.then(|| parcel.message_id.clone()),
+        sender: Some(topic.account.to_string()),
+        ..Outgoing::default()
+    };
+    let queues = topics.queues().clone();
+    let put: Record = Box::new(move |tx| {
+        Box::pin(async move {
+            match queues.deliver_for(tx, &topic, &queue, outgoing).await {
+                Ok(_) => {}
+                Err(queues::Error::Internal(error)) => return Err(error),
+                Err(error) => tracing::warn!(%queue, %error, "a queue was not asked whether it wants to be subscribed"),
+            }
+            Ok(())
+        })
+    });
+    Ok(Tried::with_effect("given to the queue", put))
 }
 
 /// What is gone from the settings may come back with the next start.

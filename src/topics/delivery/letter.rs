@@ -3,7 +3,6 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::base::Timestamp;
 use crate::topics::Error;
-use crate::topics::confirmation::Kind;
 use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::envelope::{Confirmation, Notification};
 use crate::topics::job::Asking;
@@ -48,8 +47,8 @@ pub(super) fn confirmation(asking: &Asking, found: &Found, key: &Key, version: V
         // The endpoint learns the subscription's ARN by confirming, not before.
         headers.insert(HeaderName::from_static("x-amz-sns-subscription-arn"), value(&subscription.to_string())?);
     }
-    let missed = asking.what == Kind::Subscribe;
-    Ok(Parcel { message_id: asking.id.clone(), headers, body: body.into(), notification: None, missed })
+    // Its token is the endpoint's: in a dead-letter queue whoever subscribed it could confirm in its place.
+    Ok(Parcel { message_id: asking.id.clone(), headers, body: body.into(), notification: None, missed: false })
 }
 
 fn headers(message_type: &str, message_id: &str, found: &Found) -> Result<HeaderMap, Error> {

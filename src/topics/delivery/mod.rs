@@ -1,6 +1,7 @@
 //! Deliveries: what may be reached, when a failed one is tried again, and the worker that carries messages to where they go.
 mod bus;
 mod carry;
+mod challenge;
 mod direct;
 mod function_event;
 pub(in crate::topics) mod history;

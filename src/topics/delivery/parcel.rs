@@ -39,7 +39,7 @@ pub(super) struct Parcel {
     pub body: Bytes,
     /// The published message, for web endpoints without its text, which the body has; `None` for a question.
     pub notification: Option<Notification>,
-    /// Whether somebody misses it when it does not arrive: nobody waits for "you are unsubscribed".
+    /// Whether somebody misses it when it does not arrive, so that a dead-letter queue gets it: not so a question.
     pub missed: bool,
 }
 

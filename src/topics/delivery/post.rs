@@ -4,15 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Body, Certificate, Client, Url};
+use reqwest::{Certificate, Client, Response, StatusCode, Url};
 
 use crate::base::{Clock, Reach};
 use crate::outlets::client;
 use crate::topics::Error;
+use crate::topics::delivery::challenge::{Credentials, Question};
 
 /// How long an endpoint has to answer (SNS: 15 s).
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -72,8 +74,18 @@ impl Poster {
         Ok(Self { client, clock, reach })
     }
 
-    /// Posts `body` to `url`.
-    pub async fn post(&self, url: Url, headers: HeaderMap, body: impl Into<Body>) -> Posted {
+    /// Posts `body` to `url`, with the name and password that stand in it.
+    pub async fn post(&self, url: Url, headers: HeaderMap, body: impl Into<Bytes>) -> Posted {
+        self.post_with(url, headers, body.into(), None).await
+    }
+
+    /// The same, where the name and password go out once the endpoint has asked for them with a 401, as on AWS.
+    pub async fn post_when_asked(&self, mut url: Url, headers: HeaderMap, body: Bytes) -> Posted {
+        let credentials = Credentials::take(&mut url);
+        self.post_with(url, headers, body, credentials).await
+    }
+
+    async fn post_with(&self, url: Url, headers: HeaderMap, body: Bytes, credentials: Option<Credentials>) -> Posted {
         // A host that is an address is connected to without a look-up, so the resolver never sees it.
         let host = url.host_str().unwrap_or_default();
         let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
@@ -81,7 +93,13 @@ impl Poster {
             return Posted::Forbidden;
         }
         let exchange = async {
-            let answer = self.client.post(url).headers(headers).body(body).send().await?;
+            let mut answer = self.client.post(url.clone()).headers(headers.clone()).body(body.clone()).send().await?;
+            if let Some(authorization) = credentials.and_then(|c| authorization(&c, &answer, &url, &body)) {
+                // Read, so that the connection can be used again.
+                first_bytes(answer).await;
+                let request = self.client.post(url).headers(headers).header(AUTHORIZATION, authorization);
+                answer = request.body(body).send().await?;
+            }
             Ok((answer.status().as_u16(), first_bytes(answer).await))
         };
         match self.clock.timeout(TIMEOUT, exchange).await {
@@ -91,6 +109,16 @@ impl Poster {
             Some(Err(why)) => Posted::Unreachable(client::reason(why)),
         }
     }
+}
+
+/// What an endpoint is told that does not let us in without a name and password.
+fn authorization(credentials: &Credentials, answer: &Response, url: &Url, body: &[u8]) -> Option<HeaderValue> {
+    if answer.status() != StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}{query}", url.path());
+    credentials.answer(&Question { headers: answer.headers(), target: &target, body })
 }
 
 /// What the answer starts with, as text without control characters. An answer that breaks off has what came.

@@ -88,20 +88,27 @@ impl RetryPolicy {
         Self { min_delay_target: 60, max_delay_target: 120, num_retries: 2, ..Self::default() }
     }
 
-    /// Checks SNS's limits; the text says which one is broken.
-    pub fn check(&self) -> Result<(), String> {
-        if self.min_delay_target < 1 || self.min_delay_target > self.max_delay_target {
-            return Err("minDelayTarget must be between 1 and maxDelayTarget".to_owned());
+    /// Checks SNS's limits; the text says which one is broken, in SNS's words where they are known. `path` is the policy's
+    /// place in the document.
+    pub fn check(&self, path: &str) -> Result<(), String> {
+        if self.min_delay_target < 1 {
+            return Err(format!("{path}.minDelayTarget must be greater than or equal to 1"));
+        }
+        if self.max_delay_target < self.min_delay_target {
+            return Err(format!("{path}.maxDelayTarget must be greater than or equal to minDelayTarget"));
         }
         if self.max_delay_target > MAX_TOTAL_SECS {
-            return Err("maxDelayTarget must be at most 3600".to_owned());
+            return Err(format!("{path}.maxDelayTarget must be less than or equal to 3600"));
         }
         if self.num_retries > 100 {
-            return Err("numRetries must be between 0 and 100".to_owned());
+            return Err(format!("{path}.numRetries must be less than or equal to 100"));
         }
         let phases = [self.num_no_delay_retries, self.num_min_delay_retries, self.num_max_delay_retries];
         if phases.iter().map(|n| u64::from(*n)).sum::<u64>() > u64::from(self.num_retries) {
-            return Err("numRetries must be at least the sum of the retries of the phases".to_owned());
+            return Err(format!(
+                "{path}.numRetries must be greater than or equal to total of numMinDelayRetries, numNoDelayRetries and \
+                 numMaxDelayRetries"
+            ));
         }
         let total: u64 = (1..=self.num_retries).filter_map(|n| self.delay(n)).map(|delay| delay.as_secs()).sum();
         if total > MAX_TOTAL_SECS {
@@ -155,7 +162,7 @@ mod tests {
     #[test]
     fn the_default_is_three_retries_twenty_seconds_apart() {
         assert_eq!(secs(&RetryPolicy::default()), [20, 20, 20]);
-        assert!(RetryPolicy::default().check().is_ok());
+        assert!(RetryPolicy::default().check("retry").is_ok());
     }
 
     #[test]
@@ -170,7 +177,7 @@ mod tests {
             backoff_function: Backoff::Exponential,
         };
         assert_eq!(secs(&policy), [0, 0, 1, 1, 1, 2, 4, 60, 60]);
-        assert!(policy.check().is_ok());
+        assert!(policy.check("retry").is_ok());
     }
 
     #[test]
@@ -197,7 +204,7 @@ mod tests {
             RetryPolicy { num_min_delay_retries: 4, ..good.clone() },
             RetryPolicy { num_retries: 100, min_delay_target: 40, max_delay_target: 40, ..good.clone() },
         ] {
-            assert!(bad.check().is_err(), "{bad:?}");
+            assert!(bad.check("retry").is_err(), "{bad:?}");
         }
     }
 
