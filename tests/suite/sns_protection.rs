@@ -86,7 +86,7 @@ async fn of_account(b: &Bench, topic: &Arn, hook: &Webhook, owner: &AccountId) -
     b.topics.subscribe(wish).await.expect("subscribed");
     b.round().await;
     let asked = hook.arrived().last().expect("the endpoint is asked").json();
-    b.topics.confirm(topic, text(&asked, "Token"), false).await.expect("confirmed")
+    b.topics.confirm(topic, text(&asked, "Token"), Authenticated::No).await.expect("confirmed")
 }
 
 both_engines! {

@@ -147,7 +147,7 @@ both_engines! {
         };
         assert_eq!(text(&of("Notification"), "Message"), "before");
         // Restored, it is served as ever, and once.
-        b.topics.confirm(&topic, text(&of("UnsubscribeConfirmation"), "Token"), false).await.expect("restored");
+        b.topics.confirm(&topic, text(&of("UnsubscribeConfirmation"), "Token"), Authenticated::No).await.expect("restored");
         b.publish(&topic, "again").await;
         b.round().await;
         assert_eq!(hook.arrived().iter().filter(|one| one.body.contains("again")).count(), 1);

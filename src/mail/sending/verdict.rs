@@ -47,6 +47,7 @@ pub struct Bounce {
 const PERMANENT: Kind = (BounceType::Permanent, "General");
 const ABOUT_THIS_MAIL: Kind = (BounceType::Transient, "General");
 const TOO_LARGE: Kind = (BounceType::Transient, "MessageTooLarge");
+const REJECTED: Kind = (BounceType::Transient, "ContentRejected");
 
 /// A deferral's `delayType` by its enhanced status; the first row that the status starts with.
 const DELAYS: [(&str, &str); 5] = [
