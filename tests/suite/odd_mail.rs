@@ -136,7 +136,7 @@ both_engines! {
             watched.events(&house).await
         };
         let header = "From: ann@sender.example\r\nTo: b@there.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n";
-        let part = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße = x\r\n";
+        let part = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nViele Grüße = x\r\n";
         let both = format!(
             "{header}Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n{part}\r\n--m\r\n\
              Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\nÿÿ\r\n--m--\r\n"
@@ -146,7 +146,7 @@ both_engines! {
         let mail = host.mails().remove(0);
         assert!(mail.data.is_ascii() && !mail.eight_bit);
         let data = String::from_utf8(mail.data.clone()).expect("ascii");
-        assert!(data.contains("\r\n\r\nGr=C3=BC=C3=9Fe =3D x\r\n") && data.contains("\r\n\r\nw7/Dvw==\r\n"), "{data}");
+        assert!(data.contains("\r\n\r\nViele Gr=C3=BC=C3=9Fe =3D x\r\n") && data.contains("\r\n\r\nw7/Dvw==\r\n"), "{data}");
         let (account, region) = (AccountId::development(), Region::default_region());
         let found = house.app.parts().services.identities.get(&account, &region, "sender.example").await.expect("there");
         let key = found.keys.iter().find(|key| data.contains(&format!("s={};", key.selector))).expect("its key");

@@ -37,7 +37,9 @@ pub fn body(message: &[u8]) -> &[u8] {
 /// The message (with CRLF line ends) without what is unwanted in its bodies. `None` where that cannot be done without harm: in
 /// signed and encrypted parts, and in what is encoded already and yet has it.
 pub fn without(message: &[u8], unwanted: Unwanted) -> Option<Vec<u8>> {
-    entity(message, unwanted, Kind::Message, 0).map(Cow::into_owned)
+    let recoded = entity(message, unwanted, Kind::Message, 0)?.into_owned();
+    // The header of a part cannot be encoded for it.
+    (!unwanted.eight_bit || !unwanted.is_in(body(&recoded))).then_some(recoded)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -178,8 +180,8 @@ mod tests {
         let plain = "Subject: x\r\nContent-Transfer-Encoding: 8bit\r\n\r\nplain\r\n";
         assert_eq!(recoded(plain).as_deref(), Some(plain));
         assert_eq!(
-            recoded("From: a@b.c\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße = x\r\n").as_deref(),
-            Some("From: a@b.c\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe =3D x\r\n")
+            recoded("From: a@b.c\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nViele Grüße = x\r\n").as_deref(),
+            Some("From: a@b.c\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nViele Gr=C3=BC=C3=9Fe =3D x\r\n")
         );
         let two = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\
             --m\r\nX: y\r\n\r\nplain\r\n--m\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\nü\r\n--m--\r\n";
@@ -191,7 +193,7 @@ mod tests {
             )
         );
         assert!(
-            recoded("Subject: x\r\n\r\nü\r\n")
+            recoded("Subject: x\r\n\r\nan ü here\r\n")
                 .is_some_and(|out| out.contains("charset=utf-8\r\n") && out.contains("=C3=BC"))
         );
     }
@@ -202,7 +204,7 @@ mod tests {
             assert_eq!(recoded(&format!("Content-Type: {kind}\r\n\r\n--m\r\n\r\nü\r\n--m--\r\n")), None, "{kind}");
         }
         assert_eq!(recoded("Content-Type: message/rfc822\r\n\r\nSubject: ü\r\n\r\nx\r\n"), None);
-        let inner = recoded("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nü\r\n").expect("encoded");
+        let inner = recoded("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nan ü here\r\n").expect("encoded");
         assert!(inner.is_ascii() && inner.contains("=C3=BC"), "{inner}");
     }
 

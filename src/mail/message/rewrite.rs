@@ -45,8 +45,8 @@ pub struct Known<'a> {
 pub struct Finished {
     /// The message.
     pub raw: Vec<u8>,
-    /// The fields as the caller wrote them, unfolded, for event records: what is taken out and overwritten too (SES guide:
-    /// `headers` has the caller's own Message-ID).
+    /// The fields as the caller wrote them, unfolded, for event records: also those that are overwritten, and SES's own (SES
+    /// guide: `headers` has the caller's Message-ID). Who gets a blind copy stands in none.
     pub lines: Vec<HeaderLine>,
     /// The addresses in From and Sender.
     pub authors: Vec<EmailAddress>,
@@ -192,7 +192,9 @@ pub fn finish_knowing(message: &[u8], stamp: &Stamp<'_>, known: &Known<'_>) -> R
 fn read_fields(fields: &[Field<'_>], done: &mut Finished) -> Result<(), Error> {
     for field in fields {
         let value = field.value();
-        done.lines.push(HeaderLine { name: field.name.to_owned(), value: value.clone() });
+        if !["Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name)) {
+            done.lines.push(HeaderLine { name: field.name.to_owned(), value: value.clone() });
+        }
         for (arn, _) in done.arns.iter_mut().zip(ARNS).filter(|(_, name)| field.is(name)) {
             *arn = Some(field.value()).filter(|value| !value.is_empty());
         }
@@ -306,11 +308,11 @@ mod tests {
         assert_eq!(done.from, "Ann <a@x.example>");
         assert_eq!(done.authors.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["a@x.example"]);
         assert_eq!(done.return_path.as_ref().map(EmailAddress::as_str), Some("e@x.example"));
-        // What is taken out is told to the caller, who wrote it.
+        // What is overwritten is told to the caller, who wrote it.
         let names: Vec<&str> = done.lines.iter().map(|line| line.name.as_str()).collect();
         let ses = ["X-SES-CONFIGURATION-SET", "X-Ses-Message-Tags"];
-        assert_eq!(names, ["From", "To", "BCC", "Date", "message-id", "Return-Path", ses[0], ses[1], "X-Odd"]);
-        assert_eq!(done.lines[3].value, "old");
+        assert_eq!(names, ["From", "To", "Date", "message-id", ses[0], ses[1], "X-Odd"]);
+        assert_eq!(done.lines[2].value, "old");
     }
 
     #[test]
