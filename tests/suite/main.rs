@@ -50,6 +50,7 @@ mod receiving_checks;
 mod receiving_objects;
 mod redrive_races;
 mod regions;
+mod resting;
 mod retention;
 mod returned_mail;
 mod ses_accept;
