@@ -159,13 +159,16 @@ mod tests {
     use crate::store::{Database, Store};
 
     async fn reply(request: &Request, trust: Trust) -> Reply {
+        answered(request, trust, Memory::default().charge(request.peer, Whose::Stranger)).await.reply
+    }
+
+    async fn answered(request: &Request, trust: Trust, charge: Charge) -> Answer {
         let clock = Clock::system();
         let (services, dir) = Services::for_test(clock.clone()).await;
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
-        let charge = Memory::default().charge(request.peer, Whose::Stranger);
         let arrived = Arrived { request: Box::new(request.clone()), standing: Standing::Unknown, charge };
-        answer(&services, &gate, arrived).await.reply
+        answer(&services, &gate, arrived).await
     }
 
     #[tokio::test]
@@ -215,6 +218,24 @@ mod tests {
         let asked = request("POST", "/", &[("origin", "https://evil.example")], "Action=GetCallerIdentity");
         let refused = reply(&asked, Trust::Anybody).await;
         assert!(refused.status == 403 && refused.body.contains("<Code>AccessDenied</Code>"), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn who_needs_no_signature_and_has_none_stays_a_stranger() {
+        let memory = Memory::new(8 * 1024 * 1024, Clock::system());
+        let mut of_account =
+            memory.charge(std::net::IpAddr::from([192, 0, 2, 1]), Whose::Account(AccountId::development()));
+        let most = (1..).take_while(|n| of_account.hold(n * 65_536).is_ok()).count();
+        assert_eq!(most, 96, "three quarters: all that an account may have");
+        let mut charge = memory.charge(std::net::IpAddr::from([192, 0, 2, 2]), Whose::Stranger);
+        charge.hold(60_000).expect("room for a stranger");
+        let body =
+            "Action=ConfirmSubscription&TopicArn=arn:aws:sns:us-east-1:000000000000:t&Token=x&Version=2010-03-31";
+        let asked = request("POST", "/", &[("content-type", "application/x-www-form-urlencoded")], body);
+        let refused = answered(&asked, Trust::KnownKeys, charge).await;
+        assert_eq!(refused.operation, Some("ConfirmSubscription"));
+        assert!((400..=404).contains(&refused.reply.status), "it is asked what it wants: {:?}", refused.reply);
+        assert_eq!(refused.caller, None, "neither the connection nor the log knows who it was");
     }
 
     #[tokio::test]

@@ -57,13 +57,19 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
+    ordinary: Row,
+    reserve: Row,
+    /// How many ordinary places each peer has.
+    peers: HashMap<IpAddr, usize>,
+}
+
+/// Seats that are looked through together.
+#[derive(Debug, Default)]
+struct Row {
     seats: Vec<Option<Seat>>,
     vacant: Vec<usize>,
-    peers: HashMap<IpAddr, usize>,
-    in_reserve: usize,
-    /// Those that were asked to leave and have not, and as many of the reserve.
+    /// Those that were asked to leave and have not.
     leaving: usize,
-    leaving_reserve: usize,
     /// How many newcomers go by before those are looked through again among whom nobody did nothing.
     passing: usize,
 }
@@ -109,10 +115,10 @@ impl Places {
         let taken = self.0.taken.load(Ordering::Relaxed);
         if taken.saturating_add(1).saturating_mul(10) > self.0.total.saturating_mul(9) {
             let over = taken.saturating_add(1).saturating_sub(self.0.total.saturating_mul(9) / 10);
-            let over = over.saturating_sub(state.leaving);
+            let over = over.saturating_sub(state.ordinary.leaving);
             if over > 0 {
                 // A few more than needed, so that not each newcomer looks through all.
-                self.0.put_out(&mut state, over + self.0.total / LEAST_PART, false);
+                self.0.put_out(&mut state.ordinary, over + self.0.total / LEAST_PART);
             }
         }
         let free = self.0.total.saturating_sub(taken);
@@ -120,15 +126,15 @@ impl Places {
         let may = free.saturating_mul(GENEROSITY).max(self.0.total / LEAST_PART).max(1).min(self.0.per_peer);
         let in_reserve = free == 0 || of_peer >= may;
         if in_reserve {
-            let over = (state.in_reserve + 1).saturating_sub(self.0.reserve).saturating_sub(state.leaving_reserve);
+            let row = &mut state.reserve;
+            let over = (row.taken() + 1).saturating_sub(self.0.reserve).saturating_sub(row.leaving);
             if over > 0 {
-                self.0.put_out(&mut state, over + self.0.reserve / RESERVE_PART, true);
+                self.0.put_out(row, over + self.0.reserve / RESERVE_PART);
             }
             // Those that were asked to leave are there for a moment yet.
-            if state.in_reserve >= self.0.reserve.saturating_mul(2) {
+            if row.taken() >= self.0.reserve.saturating_mul(2) {
                 return None;
             }
-            state.in_reserve += 1;
         } else {
             self.0.taken.fetch_add(1, Ordering::Relaxed);
             *state.peers.entry(peer).or_default() += 1;
@@ -139,12 +145,48 @@ impl Places {
     /// Asks some who do nothing to leave, where the machine gives no more connections.
     pub fn make_room(&self) {
         let mut state = self.0.state();
-        self.0.put_out(&mut state, 1 + self.0.total / LEAST_PART, false);
+        self.0.put_out(&mut state.ordinary, 1 + self.0.total / LEAST_PART);
     }
 
     /// How many places are taken, the reserve's not counted.
     pub fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    fn row(&mut self, in_reserve: bool) -> &mut Row {
+        if in_reserve { &mut self.reserve } else { &mut self.ordinary }
+    }
+}
+
+impl Row {
+    fn taken(&self) -> usize {
+        self.seats.len() - self.vacant.len()
+    }
+
+    /// Takes a seat. Gives where that is.
+    fn sit(&mut self, seat: Seat) -> usize {
+        match self.vacant.pop() {
+            Some(at) => {
+                if let Some(vacant) = self.seats.get_mut(at) {
+                    *vacant = Some(seat);
+                }
+                at
+            }
+            None => {
+                self.seats.push(Some(seat));
+                self.seats.len() - 1
+            }
+        }
+    }
+
+    fn leave(&mut self, at: usize, was_asked: bool) {
+        if let Some(seat) = self.seats.get_mut(at) {
+            *seat = None;
+        }
+        self.vacant.push(at);
+        self.leaving = self.leaving.saturating_sub(usize::from(was_asked));
     }
 }
 
@@ -167,27 +209,16 @@ impl Inner {
             asked: AtomicBool::new(false),
             leave: Notify::new(),
         }));
-        let at = match state.vacant.pop() {
-            Some(at) => {
-                if let Some(vacant) = state.seats.get_mut(at) {
-                    *vacant = Some(seat.clone());
-                }
-                at
-            }
-            None => {
-                state.seats.push(Some(seat.clone()));
-                state.seats.len() - 1
-            }
-        };
+        let at = state.row(in_reserve).sit(seat.clone());
         Place { seat, at }
     }
 
     /// Asks `count` of those who do nothing to leave: strangers first, of the peer that has most of them, the one that has
     /// done nothing for longest.
-    fn put_out(&self, state: &mut State, count: usize, of_reserve: bool) {
+    fn put_out(&self, row: &mut Row, count: usize) {
         // A look goes through all seats: where many come again and again, it would be all that is done.
-        if state.passing > 0 {
-            state.passing -= 1;
+        if row.passing > 0 {
+            row.passing -= 1;
             return;
         }
         let now = self.millis();
@@ -198,12 +229,12 @@ impl Inner {
                 break;
             }
             let mut idle: HashMap<IpAddr, Vec<(u64, &Seat)>> = HashMap::new();
-            for seat in state.seats.iter().flatten() {
+            for seat in row.seats.iter().flatten() {
                 let doing = seat.0.doing.load(Ordering::Relaxed);
                 let (what, since) = (doing & 0xff, doing >> 8);
                 let silent = what & SENDS == 0 || now.saturating_sub(since) >= patience;
-                let here = seat.0.in_reserve == of_reserve && !seat.0.asked.load(Ordering::Relaxed);
-                if here && what != WORKS && what & !SENDS == rank as u64 && silent {
+                let stays = !seat.0.asked.load(Ordering::Relaxed);
+                if stays && what != WORKS && what & !SENDS == rank as u64 && silent {
                     idle.entry(seat.0.peer).or_default().push((since, seat));
                 }
             }
@@ -226,15 +257,11 @@ impl Inner {
                 }
             }
         }
-        if of_reserve {
-            state.leaving_reserve += asked;
-        } else {
-            state.leaving += asked;
-        }
+        row.leaving += asked;
         if asked == 0 {
-            state.passing = self.total / LEAST_PART;
-        }
-        if asked > 0 {
+            // By and by as many come as a part of those that were looked at.
+            row.passing = row.seats.len() / LEAST_PART;
+        } else {
             self.put_out.tell(&self.clock, |left_out| {
                 let (taken, total) = (self.taken.load(Ordering::Relaxed), self.total);
                 tracing::warn!(left_out, taken, total, "few places are left: connections that do nothing are closed");
@@ -254,19 +281,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let Sitting { places, peer, in_reserve, asked, .. } = &*self.seat.0;
         let mut state = places.state();
-        if let Some(seat) = state.seats.get_mut(self.at) {
-            *seat = None;
-        }
-        state.vacant.push(self.at);
+        state.row(*in_reserve).leave(self.at, asked.load(Ordering::Relaxed));
         if *in_reserve {
-            state.in_reserve = state.in_reserve.saturating_sub(1);
-            if asked.load(Ordering::Relaxed) {
-                state.leaving_reserve = state.leaving_reserve.saturating_sub(1);
-            }
             return;
-        }
-        if asked.load(Ordering::Relaxed) {
-            state.leaving = state.leaving.saturating_sub(1);
         }
         places.taken.fetch_sub(1, Ordering::Relaxed);
         let left = state.peers.get(peer).map_or(0, |count| count.saturating_sub(1));
@@ -344,8 +361,8 @@ impl Seat {
     pub fn stays(&self) {
         if self.0.asked.swap(false, Ordering::Relaxed) {
             let mut state = self.0.places.state();
-            let leaving = if self.0.in_reserve { &mut state.leaving_reserve } else { &mut state.leaving };
-            *leaving = leaving.saturating_sub(1);
+            let row = state.row(self.0.in_reserve);
+            row.leaving = row.leaving.saturating_sub(1);
         }
     }
 }

@@ -85,8 +85,18 @@ impl Connection {
         }
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
         let (memory, desk) = (self.memory.clone(), Arc::default());
-        let (mut line, mut answer) =
-            (Line { stream, ahead: Bytes::new(), desk, memory, peer: self.peer, seat: Some(self.seat.clone()) }, None);
+        let (mut line, mut answer) = (
+            Line {
+                stream,
+                ahead: Bytes::new(),
+                desk,
+                memory,
+                peer: self.peer,
+                seat: Some(self.seat.clone()),
+                moved: true,
+            },
+            None,
+        );
         loop {
             match self.talk(line, answer).await {
                 Turn::Over(Ok(())) => return,
@@ -211,6 +221,8 @@ struct Line {
     memory: Memory,
     peer: IpAddr,
     seat: Option<Seat>,
+    /// Whether octets were taken since the seat was last told so.
+    moved: bool,
 }
 
 impl AsyncRead for Line {
@@ -247,11 +259,16 @@ impl Line {
         }
     }
 
-    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+    fn note(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.desk.set_stuck(written.is_pending());
-        // A reply that its client takes piece by piece is not cut in the middle while the client goes on.
-        if let Some(seat) = self.seat.as_ref().filter(|seat| written.is_pending() && !seat.is_at_work()) {
-            seat.sends();
+        // A reply that its client takes piece by piece is not cut in the middle while the client goes on. To be asked again
+        // is nothing: what the client sends meanwhile does that too.
+        match &self.seat {
+            Some(seat) if written.is_pending() && self.moved && !seat.is_at_work() => {
+                self.moved = false;
+                seat.sends();
+            }
+            _ => self.moved |= written.is_ready(),
         }
         written
     }
@@ -283,9 +300,11 @@ impl AsyncWrite for Line {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::base::{Places, Timestamp};
 
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -296,7 +315,7 @@ mod tests {
     fn line(stream: TcpStream) -> Line {
         let (memory, peer) = (Memory::default(), IpAddr::from([127, 0, 0, 1]));
         let stream = Impatient::new(stream, Clock::system(), REPLY_STALL_MAX);
-        Line { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer, seat: None }
+        Line { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer, seat: None, moved: true }
     }
 
     #[tokio::test]
@@ -316,6 +335,44 @@ mod tests {
         drop(client);
         line.gone().await;
         assert_eq!(&line.ahead[..], b"the next request, and more");
+    }
+
+    /// Writes as much as goes. Gives how much that was.
+    async fn fill(line: &mut Line) -> usize {
+        let mut count = 0;
+        std::future::poll_fn(|cx| {
+            while let Poll::Ready(written) = Pin::new(&mut *line).poll_write(cx, &[b'x'; 64 * 1024]) {
+                count += written.expect("written");
+            }
+            Poll::Ready(count)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_reply_is_left_alone_as_long_as_octets_of_it_are_taken() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let places = Places::new(10, 10, 1, clock.clone());
+        let place = places.enter(IpAddr::from([127, 0, 0, 1])).expect("a place");
+        let must_leave = || {
+            places.make_room();
+            place.seat().asked_to_leave().now_or_never().is_some()
+        };
+        let (mut client, server) = pair().await;
+        let mut line = line(server);
+        line.seat = Some(place.seat().clone());
+        place.seat().rests();
+        let written = fill(&mut line).await;
+        clock.advance(Duration::from_secs(4));
+        assert!(!must_leave(), "it waits for its client for a moment only");
+        client.read_exact(&mut vec![0; written]).await.expect("all of it");
+        line.stream.get_mut().writable().await.expect("there is room again");
+        assert!(fill(&mut line).await > 0);
+        clock.advance(Duration::from_secs(4));
+        assert!(!must_leave(), "some was taken meanwhile");
+        assert_eq!(fill(&mut line).await, 0);
+        clock.advance(Duration::from_secs(1));
+        assert!(must_leave(), "to try in vain is nothing");
     }
 
     #[tokio::test]

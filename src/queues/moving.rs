@@ -29,12 +29,12 @@ impl Queues {
     /// One round: moves what may move now, for every task. Called by the ticker. Gives how many messages moved.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails. Also when a task broke that tries again in the next round; then all others had their turns.
     pub async fn move_round(&self) -> Result<usize, store::Error> {
         if !self.store.has_room() {
             return Ok(0);
         }
-        let mut moved = 0;
+        let (mut moved, mut broken) = (0, None);
         let mut due = move_tasks::due(&mut self.store.reader().await?).await?;
         while !due.is_empty() {
             let mut again = Vec::new();
@@ -48,13 +48,16 @@ impl Queues {
                         again.push(id);
                     }
                     Ok(None) => {}
+                    Err(Error::Internal(error)) if error.is_of_one() => {
+                        broken = Some(store::Error::corrupt(format!("move task {id}: {error}")));
+                    }
                     Err(Error::Internal(error)) => return Err(error),
                     Err(error) => tracing::error!(task.id = id, %error, "a move task cannot go on now"),
                 }
             }
             due = again;
         }
-        Ok(moved)
+        broken.map_or(Ok(moved), Err)
     }
 
     /// Forgets tasks that ended long ago. Called by the ticker.

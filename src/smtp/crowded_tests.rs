@@ -29,6 +29,44 @@ async fn idle_sessions_of_whoever_has_most_make_room_for_others() {
     assert!(good.ask("NOOP\r\n").await.starts_with("250"), "who has brought mail stays");
 }
 
+/// What a session hears while the clock stands.
+async fn heard(raw: &mut Raw) -> String {
+    let said = raw.reply();
+    tokio::pin!(said);
+    for _ in 0..100_000 {
+        tokio::select! {
+            biased;
+            said = &mut said => return said,
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    panic!("it hears nothing");
+}
+
+#[tokio::test]
+async fn who_waits_for_its_mistakes_is_put_out_at_once() {
+    let tarpit = Limits { tarpit_after: 0, tarpit: Duration::from_secs(20), ..Limits::default() };
+    let house = House::open(Mode::Inbound, false, Limits { sessions: 10, sessions_per_peer: 10, ..tarpit }).await;
+    let mut stuck = house.raw_from([127, 0, 0, 2]).await;
+    assert!(stuck.reply().await.starts_with("220"));
+    stuck.send("X\r\n").await;
+    // What others say after it is heard after it.
+    let mut good = house.raw_from([127, 0, 0, 3]).await;
+    assert!(good.reply().await.starts_with("220") && good.ask("NOOP\r\n").await.starts_with("250"));
+    house.clock.advance(Duration::from_secs(1));
+    assert!(good.ask("NOOP\r\n").await.starts_with("250"), "the other one rests for less long now");
+    let mut others = Vec::new();
+    for n in 4..12 {
+        let mut raw = house.raw_from([127, 0, 0, n]).await;
+        assert!(heard(&mut raw).await.starts_with("220"));
+        others.push(raw);
+    }
+    assert!(heard(&mut stuck).await.starts_with("500"), "it was waiting for that");
+    assert!(heard(&mut stuck).await.starts_with("421 4.3.2 mx.here.example is full"));
+    assert_eq!(heard(&mut stuck).await, "", "and it is closed");
+    assert!(good.ask("NOOP\r\n").await.starts_with("250"));
+}
+
 #[tokio::test]
 async fn where_places_are_few_strangers_must_hurry() {
     let house =

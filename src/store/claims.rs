@@ -69,6 +69,17 @@ pub enum Groups {
     Order,
 }
 
+/// How many messages of a group may be claimed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As many as of any group.
+    Free,
+    /// One at a time: workers hold one at the most.
+    Single,
+    /// None for so long, whatever is added to it.
+    Rests(Duration),
+}
+
 impl Claim<'_> {
     /// How every claim ends: what [`Claimed::taken`] reads.
     pub(super) const GIVE: &'static str = "RETURNING id, receipt, receive_count, receives_before, sent_at, first_received_at, \
@@ -94,21 +105,21 @@ impl Claim<'_> {
 
 /// Claims messages that are visible now: those that became visible first before others, and group by group.
 pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error> {
-    claim_few(tx, claim, &|_| false).await
+    claim_few(tx, claim, &|_| Pace::Free).await
 }
 
-/// The same. Of a group that is `slow` workers hold one message at the most.
+/// The same, where groups that take turns have their own pace.
 pub async fn claim_few(
     tx: &mut Tx,
     claim: Claim<'_>,
-    slow: &(dyn Fn(&str) -> bool + Sync),
+    pace: &(dyn Fn(&str) -> Pace + Sync),
 ) -> Result<Vec<Claimed>, Error> {
     let limit = claim.limit as usize;
     let mut claimed = match claim.groups {
         Groups::None => claim_ungrouped(tx, &claim, limit).await?,
         Groups::Order => ordered::claim(tx, &claim).await?,
         Groups::OnlyTurns(per_group_max) => {
-            groups::claim(tx, &claim, limit, &groups::Most { per_group_max, slow }).await?
+            groups::claim(tx, &claim, limit, &groups::Most { per_group_max, pace }).await?
         }
         Groups::Turns(per_group_max) => {
             // Messages without a group get half, so that neither they nor the groups can wait for ever. For an odd
@@ -117,7 +128,7 @@ pub async fn claim_few(
             let mut claimed = claim_ungrouped(tx, &claim, half).await?;
             let used_up = claimed.len() < half;
             claimed
-                .extend(groups::claim(tx, &claim, limit - claimed.len(), &groups::Most { per_group_max, slow }).await?);
+                .extend(groups::claim(tx, &claim, limit - claimed.len(), &groups::Most { per_group_max, pace }).await?);
             if claimed.len() < limit && !used_up && (claimed.is_empty() || claim.hidden_until > tx.now()) {
                 let rest = limit - claimed.len();
                 claimed.extend(claim_ungrouped(tx, &claim, rest).await?);

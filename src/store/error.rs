@@ -82,6 +82,11 @@ impl Error {
         }
     }
 
+    /// Whether this change or this row alone is the cause: others may go well at the same time.
+    pub fn is_of_one(&self) -> bool {
+        matches!(self, Self::Panicked | Self::Outrun | Self::Corrupt(_)) || self.is_of_values()
+    }
+
     /// Whether PostgreSQL will not run a statement that this connection prepared, since the schema has changed: a node of
     /// a newer version was started. Only a new connection helps.
     pub(super) fn is_stale_statement(&self) -> bool {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::claims::{Claim, NEXT as FIRST};
+use crate::store::claims::{Claim, NEXT as FIRST, Pace};
 use crate::store::dialect::Engine;
 use crate::store::messages::Claimed;
 use crate::store::rows::{Statement, repeated};
@@ -83,13 +83,33 @@ pub(super) fn open_statement(
 pub(super) struct Most<'a> {
     /// Of each group.
     pub(super) per_group_max: Option<u32>,
-    /// Of these one.
-    pub(super) slow: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Of some fewer.
+    pub(super) pace: &'a (dyn Fn(&str) -> Pace + Sync),
 }
 
 impl Most<'_> {
     fn of(&self, group: &str) -> Option<usize> {
-        if (self.slow)(group) { Some(1) } else { self.per_group_max.map(|max| max as usize) }
+        let max = self.per_group_max.map(|max| max as usize);
+        if (self.pace)(group) == Pace::Single { Some(1) } else { max }
+    }
+
+    /// Sets groups aside that rest: the turn of them all comes when the first one's rest is over. Gives the others.
+    async fn awake(&self, tx: &mut Tx, queue_id: i64, groups: Vec<String>) -> Result<Vec<String>, Error> {
+        let (mut awake, mut resting, mut soonest) = (Vec::with_capacity(groups.len()), vec![], Duration::MAX);
+        for group in groups {
+            match (self.pace)(&group) {
+                Pace::Rests(left) => {
+                    soonest = soonest.min(left);
+                    resting.push(group);
+                }
+                Pace::Free | Pace::Single => awake.push(group),
+            }
+        }
+        if !resting.is_empty() {
+            let at = tx.now() + soonest;
+            go_on(tx, queue_id, &resting, at).await?;
+        }
+        Ok(awake)
     }
 }
 
@@ -104,10 +124,18 @@ pub(super) async fn claim(
     let mut taken = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let left = limit.saturating_sub(taken.len());
-        let asked = left.min(AT_ONCE);
-        let groups = if left == 0 { vec![] } else { pick(tx, claim.queue_id, asked).await? };
-        if groups.is_empty() {
+        if left == 0 {
             break;
+        }
+        let asked = left.min(AT_ONCE);
+        let picked = pick(tx, claim.queue_id, asked).await?;
+        let all_given = picked.len() < asked;
+        let groups = most.awake(tx, claim.queue_id, picked).await?;
+        if groups.is_empty() {
+            if all_given {
+                break;
+            }
+            continue;
         }
         let max: HashMap<&String, usize> = groups.iter().filter_map(|group| Some((group, most.of(group)?))).collect();
         let held = if max.is_empty() { HashMap::new() } else { held(tx, claim.queue_id, &groups).await? };
@@ -119,7 +147,7 @@ pub(super) async fn claim(
         let shares: Vec<usize> = groups.iter().enumerate().map(|(n, group)| share(n).min(room(group, 0))).collect();
         let claimed = take(tx, claim, &groups, &shares).await?;
         let of_group = |group: &String| claimed.iter().filter(|m| m.group_id.as_ref() == Some(group)).count();
-        let (all_given, mut ended) = (groups.len() < asked, Ended::default());
+        let mut ended = Ended::default();
         for (group, share) in groups.iter().zip(shares) {
             let claimed = of_group(group);
             match room(group, claimed) {

@@ -7,7 +7,7 @@ use crate::base::Timestamp;
 use crate::store::{Error, Row, Tx, Value, args, groups, ordered};
 
 pub use crate::store::backlog::{Counts, counts, expire, in_flight, next_visible_at, peek, purge};
-pub use crate::store::claims::{Claim, Groups, Receipts, claim, claim_few};
+pub use crate::store::claims::{Claim, Groups, Pace, Receipts, claim, claim_few};
 pub use crate::store::groups::{close_empty, delete_all as delete_groups, let_go, rest_until};
 pub use crate::store::handles::{DeletedInOrder, delete_in_order, delete_received, find_received, hide_received};
 pub use crate::store::ordered::{

@@ -29,6 +29,8 @@ const PART_MIN: usize = 8;
 const PART_BYTES: usize = 8 * 1024 * 1024;
 /// Parts of one turn: then others have theirs.
 const TURN: usize = 8;
+/// How long a job waits when too much other work of its account waits.
+const CROWDED_DELAY: Duration = Duration::from_secs(2);
 /// How long a job waits when something of our own failed.
 const OWN_FAULT_DELAY: Duration = Duration::from_secs(10);
 
@@ -233,6 +235,8 @@ impl Work for Spreader {
                 }
                 // Its account's turn is over.
                 Ok(false) => Finish::plain(Outcome::PutOff(self.topics.clock().now())),
+                // The account has more to reckon than it may: that is none of ours, and this one waits.
+                Err(Error::Crowded) => Finish::plain(Outcome::PutOff(self.topics.clock().now() + CROWDED_DELAY)),
                 Err(error) => {
                     tracing::error!(message.id = claim.body, %error, "a fan-out cannot go on now");
                     let at = self.topics.clock().now() + OWN_FAULT_DELAY;

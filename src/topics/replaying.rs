@@ -84,12 +84,12 @@ impl Topics {
     /// looked at.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails. Also when a replay broke that tries again in the next round; then all others had their turns.
     pub async fn replay_round(&self) -> Result<usize, store::Error> {
         if !self.store().has_room() {
             return Ok(0);
         }
-        let mut replayed = 0;
+        let (mut replayed, mut broken) = (0, None);
         let mut turns = Turns::default();
         self.join_turns(&mut turns).await?;
         let mut looked = self.clock().instant();
@@ -100,6 +100,10 @@ impl Topics {
                 Ok(count) => {
                     replayed += count;
                     turns.again(account, id);
+                }
+                Err(Error::Internal(error)) if error.is_of_one() => {
+                    broken = Some(store::Error::corrupt(format!("the replay of subscription {id}: {error}")));
+                    turns.ended(id);
                 }
                 Err(Error::Internal(error)) => return Err(error),
                 // There is no room for the work now: the next round goes on.
@@ -115,7 +119,7 @@ impl Topics {
                 looked = self.clock().instant();
             }
         }
-        Ok(replayed)
+        broken.map_or(Ok(replayed), Err)
     }
 
     /// Lets replays take turns that began since.
@@ -221,6 +225,16 @@ async fn read(tx: &mut Tx, id: i64) -> Result<Option<Part>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workers::NotDone;
+
+    #[test]
+    fn work_that_broke_is_one_replays_own_matter_and_the_stores_failure_is_everybodys() {
+        assert!(matches!(Error::from(NotDone::Broken), Error::Internal(error) if error.is_of_one()));
+        assert!(matches!(Error::from(NotDone::Crowded), Error::Crowded));
+        for error in [store::Error::Closed, store::Error::Full, sqlx::Error::PoolTimedOut.into()] {
+            assert!(!error.is_of_one(), "{error}");
+        }
+    }
 
     #[test]
     fn an_account_with_one_replay_has_as_many_turns_as_one_with_many() {

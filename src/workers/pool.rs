@@ -44,6 +44,12 @@ pub trait Work: Send + Sync + 'static {
     /// Does one job, outside any transaction. It may come again although it was done: after a crash, or when the
     /// claim was lost. So it must do no harm twice, or be known to.
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish>;
+
+    /// Whether a group that rests does so as a whole: what is added to it meanwhile would be in the same way, so that it is
+    /// not claimed either.
+    fn rests_as_one(&self) -> bool {
+        false
+    }
 }
 
 /// The workers of one queue on this node.
@@ -191,6 +197,7 @@ impl Pool {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    let now = tx.instant();
                     let claim = messages::Claim {
                         queue_id: queue.id(),
                         limit: u32::try_from(limit).unwrap_or(u32::MAX),
@@ -200,7 +207,7 @@ impl Pool {
                         groups,
                         receives_max: None,
                     };
-                    messages::claim_few(tx, claim, &|group| slow.has(group)).await
+                    messages::claim_few(tx, claim, &|group| slow.pace(group, now)).await
                 })
             })
             .await?;
@@ -223,7 +230,7 @@ impl Pool {
     async fn settle(&self, claim: &Claim, finish: Finish) {
         let queue = self.work.queue();
         let (id, receipt) = (claim.id, claim.receipt);
-        self.slow.note(claim.group.as_deref(), &finish.outcome);
+        self.slow.note(claim.group.as_deref(), &finish.outcome, self.work.rests_as_one(), &self.clock);
         let crowded = match finish.outcome {
             Outcome::Crowded(until) | Outcome::Resting(until) => Some(until),
             _ => None,

@@ -50,6 +50,25 @@ async fn bodies(house: &House, url: &str) -> usize {
     got.expect("answers").messages().len()
 }
 
+/// The messages of a queue as JSON.
+async fn received(house: &House, url: &str) -> Vec<Value> {
+    let got = house.sqs().receive_message().queue_url(url).max_number_of_messages(10).send().await.expect("answers");
+    let text = |message: &aws_sdk_sqs::types::Message| message.body().unwrap_or_default().to_owned();
+    got.messages().iter().map(|message| serde_json::from_str(&text(message)).expect("JSON")).collect()
+}
+
+/// Publishes messages in one call, all of which are taken.
+async fn batch(house: &House, topic: &str, messages: impl Iterator<Item = String>) {
+    let entry = |(n, message): (usize, String)| {
+        let entry = aws_sdk_sns::types::PublishBatchRequestEntry::builder().id(n.to_string()).message(message);
+        entry.build().expect("an entry")
+    };
+    let entries = messages.enumerate().map(entry).collect();
+    let sent =
+        house.sns().publish_batch().topic_arn(topic).set_publish_batch_request_entries(Some(entries)).send().await;
+    assert!(sent.expect("published").failed().is_empty());
+}
+
 async fn subscribed(house: &House, topic: &str, queue: &str, policy: Option<Value>) {
     let call = house.sns().subscribe().topic_arn(topic).protocol("sqs").endpoint(queue);
     let call = match policy {
@@ -174,6 +193,57 @@ both_engines! {
             assert!(some > 0, "{got} of all messages");
             got += some;
         }
+        house.stop().await;
+    }
+
+    async fn a_batch_of_large_bodies_reaches_each_of_a_hundred_subscribers_that_it_is_for(engine: Engine) {
+        let house = House::serve(engine).await;
+        let topic = house.sns().create_topic().name("t").send().await.expect("a topic").topic_arn.expect("its ARN");
+        let mut queues = Vec::new();
+        for n in 0..100 {
+            let queue = queue(&house, &format!("q{n}")).await;
+            // No two are the same, so that each is judged by itself.
+            subscribed(&house, &topic, &queue.1, Some(json!({ "n": [n % 10, 1_000 + n] }))).await;
+            queues.push(queue.0);
+        }
+        // To read the largest alone takes more than the even share of a policy, whichever is asked first.
+        let size = |n: usize| if n == 3 { 190_000 } else { 1_000 };
+        let message = |n: usize| json!({ "n": n, "text": "x".repeat(size(n)) }).to_string();
+        batch(&house, &topic, (0..10).map(message)).await;
+        for (n, url) in queues.iter().enumerate() {
+            let got = received(&house, url).await;
+            let numbers: Vec<&Value> = got.iter().map(|body| &body["n"]).collect();
+            assert_eq!(numbers, [n % 10], "queue {n}");
+            assert_eq!(got[0]["text"].as_str().map(str::len), Some(size(n % 10)));
+        }
+        house.stop().await;
+    }
+
+    async fn a_batch_gives_policies_no_more_steps_than_one_message_does(engine: Engine) {
+        let house = House::serve(engine).await;
+        let topic = house.sns().create_topic().name("t").send().await.expect("a topic").topic_arn.expect("its ARN");
+        let mut queues = Vec::new();
+        for n in 0..40 {
+            let queue = queue(&house, &format!("q{n}")).await;
+            // 100,000 steps for a message: forty of them are far less than a call may take, and four hundred twice as much.
+            let named = [names(500), vec![format!("of {n}")]].concat();
+            let policy = if n == 0 { json!({ "all": [true] }) } else { json!({ "a": [{ "anything-but": named }] }) };
+            subscribed(&house, &topic, &queue.1, Some(policy)).await;
+            queues.push(queue.0);
+        }
+        let values = [names(199), vec!["new".to_owned()]].concat();
+        let message = json!({ "all": true, "a": values }).to_string();
+        let counts = async || {
+            let mut counts = Vec::new();
+            for url in &queues {
+                counts.push(bodies(&house, url).await);
+            }
+            counts
+        };
+        house.sns().publish().topic_arn(&topic).message(&message).send().await.expect("published");
+        assert_eq!(counts().await, vec![1; 40]);
+        batch(&house, &topic, std::iter::repeat_n(message, 10)).await;
+        assert_eq!(counts().await, [vec![10], vec![0; 39]].concat(), "what takes too many steps does not match");
         house.stop().await;
     }
 

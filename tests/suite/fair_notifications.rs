@@ -19,8 +19,12 @@ fn account(n: u8) -> AccountId {
 }
 
 async fn topic_of(b: &Bench, owner: &AccountId) -> Arn {
+    topic_named(b, owner, "t").await
+}
+
+async fn topic_named(b: &Bench, owner: &AccountId, name: &str) -> Arn {
     let (attributes, tags) = (Attributes::new(), Attributes::new());
-    let (region, name) = (b.scope.region.clone(), "t".to_owned());
+    let (region, name) = (b.scope.region.clone(), name.to_owned());
     let new = NewTopic { account: owner.clone(), region, name, attributes, tags };
     b.topics.create(new).await.expect("a topic")
 }
@@ -97,6 +101,20 @@ async fn attempts(b: &Bench, uuid: &str) -> Vec<(u32, String)> {
     read.expect("attempts").into_iter().rev().map(|row| (row.attempt, row.outcome)).collect()
 }
 
+/// How many deliveries workers hold.
+async fn held(b: &Bench) -> i64 {
+    let sql = "SELECT COUNT(*) AS total FROM messages WHERE queue_id = -3 AND holder IS NOT NULL";
+    let row: Result<_, store::Error> = b.store.read(|tx| Box::pin(async move { tx.one(sql, vec![]).await })).await;
+    row.expect("the store reads").expect("a row").int("total").expect("a number")
+}
+
+/// How many deliveries are not done.
+async fn jobs(b: &Bench) -> i64 {
+    let sql = "SELECT COUNT(*) AS total FROM messages WHERE queue_id = -3";
+    let row: Result<_, store::Error> = b.store.read(|tx| Box::pin(async move { tx.one(sql, vec![]).await })).await;
+    row.expect("the store reads").expect("a row").int("total").expect("a number")
+}
+
 async fn fans(b: &Bench) {
     while b.fans.round().await.expect("a round") > 0 {}
 }
@@ -149,6 +167,45 @@ both_engines! {
         end(&b, stop).await;
     }
 
+    async fn large_notifications_of_one_account_leave_memory_to_another(engine: Engine) {
+        let b = bench(engine).await;
+        let large = "x".repeat(250_000);
+        let good = Webhook::start().await;
+        let of_other = topic_of(&b, &account(2)).await;
+        subscribed(&b, &of_other, &good, 1, "{}").await;
+        let (mut hanging, mut all) = (Vec::new(), Vec::new());
+        for n in 0..15 {
+            let (hook, topic) = (Webhook::start().await, topic_named(&b, &account(1), &format!("t{n}")).await);
+            hook.hold();
+            all.extend(subscribed(&b, &topic, &hook, 10, "{}").await);
+            publish(&b, &topic, &large).await;
+            hanging.push(hook);
+        }
+        let arrived = || hanging.iter().map(Webhook::count).sum::<usize>();
+        let stop = start(&b, pool(&b));
+        while arrived() < 134 {
+            tokio::task::yield_now().await;
+        }
+        publish(&b, &of_other, &large).await;
+        assert_eq!(good.wait_for(1).await[0].body.len(), large.len());
+        assert_eq!(arrived(), 134, "half of 64 MiB, of 150 that have places");
+        // What found no room comes again, and no attempt counts.
+        hanging.iter().for_each(Webhook::let_go);
+        while jobs(&b).await > 16 {
+            tokio::task::yield_now().await;
+        }
+        end(&b, stop).await;
+        let pool = pool(&b);
+        while jobs(&b).await > 0 {
+            b.clock.advance(Duration::from_secs(1));
+            pool.round().await.expect("a round");
+        }
+        assert_eq!(arrived(), 150, "each once");
+        for uuid in &all {
+            assert_eq!(attempts(&b, uuid).await, [(1, "delivered".to_owned())]);
+        }
+    }
+
     async fn questions_to_one_host_wait_for_none_of_another_account(engine: Engine) {
         let b = bench(engine).await;
         let hook = Webhook::start().await;
@@ -195,6 +252,49 @@ both_engines! {
         let twice = [(1, "unreachable".to_owned()), (2, "delivered".to_owned())];
         assert_eq!(tried.iter().filter(|tried| **tried == once).count(), 30, "{tried:?}");
         assert_eq!(tried.iter().filter(|tried| **tried == twice).count(), 10, "{tried:?}");
+    }
+
+    async fn what_is_published_to_one_that_rests_is_not_claimed_message_by_message(engine: Engine) {
+        let b = bench(engine).await;
+        let hook = Webhook::start().await;
+        let topic = topic_of(&b, &account(1)).await;
+        let all = subscribed(&b, &topic, &hook, 1, "{}").await;
+        let pool = pool(&b);
+        hook.hold();
+        for n in 0..10 {
+            publish(&b, &topic, &format!("{n}")).await;
+        }
+        // Ten hang until their time is over; then the endpoint rests, and keeps four places.
+        let (worked, ()) = tokio::join!(pool.round(), async {
+            hook.wait_for(10).await;
+            b.clock.advance(Duration::from_secs(15));
+        });
+        assert_eq!(worked.expect("a round"), 10);
+        for n in 10..15 {
+            publish(&b, &topic, &format!("{n}")).await;
+        }
+        let (worked, ()) = tokio::join!(pool.round(), async {
+            hook.wait_for(14).await;
+            while held(&b).await > 4 {
+                tokio::task::yield_now().await;
+            }
+            let mut claimed = 0;
+            for n in 15..40 {
+                publish(&b, &topic, &format!("{n}")).await;
+                claimed += pool.round().await.expect("a round");
+            }
+            assert_eq!(claimed, 0, "the fifth has found no place, and nor would these");
+            b.clock.advance(Duration::from_secs(15));
+        });
+        assert_eq!(worked.expect("a round"), 5);
+        hook.let_go();
+        while jobs(&b).await > 0 {
+            b.clock.advance(Duration::from_secs(1));
+            pool.round().await.expect("a round");
+        }
+        let tried = attempts(&b, &all[0]).await;
+        let delivered = |n: u32| tried.iter().filter(|one| **one == (n, "delivered".to_owned())).count();
+        assert_eq!((delivered(1), delivered(2), tried.len()), (26, 14, 40 + 14), "{tried:?}");
     }
 
     async fn what_finds_no_place_for_23_days_is_given_up(engine: Engine) {

@@ -1,5 +1,7 @@
 //! A server whose places are nearly all taken by those who do nothing: others get in, and health is told.
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use futures::future::select_all;
 use postrider::config::{Given, Mode};
@@ -14,6 +16,34 @@ pub async fn connect(from: u8, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, from], 0).into()).expect("an address of ours");
     socket.connect(to).await.expect("a connection")
+}
+
+/// One that takes only what its client reads, and not much ahead.
+async fn slow(from: u8, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(64 * 1024).expect("a small room");
+    socket.bind(([127, 0, 0, from], 0).into()).expect("an address of ours");
+    socket.connect(to).await.expect("a connection")
+}
+
+/// Those come from the addresses of `from`, say nothing, and are looked at before this returns.
+async fn come(from: RangeInclusive<u8>, http: SocketAddr, all: &mut Vec<TcpStream>) {
+    for n in from {
+        all.push(connect(n, http).await);
+    }
+    healthy(200, http).await;
+}
+
+/// Asks for health. Those who were asked to leave are there for a moment yet: who is closed meanwhile asks again.
+async fn healthy(from: u8, http: SocketAddr) {
+    let mut health = ask(from, http, HEALTH).await;
+    for _ in 0..20 {
+        if !health.is_empty() {
+            break;
+        }
+        health = ask(from, http, HEALTH).await;
+    }
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
 }
 
 /// Sends `request` and reads until the server closes.
@@ -55,18 +85,65 @@ both_engines! {
             }
         }
         for from in 20..40 {
-            // Those who were asked to leave are there for a moment yet: who is closed meanwhile asks again.
-            let mut health = ask(from, http, HEALTH).await;
-            for _ in 0..20 {
-                if !health.is_empty() {
-                    break;
-                }
-                health = ask(from, http, HEALTH).await;
-            }
-            assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+            healthy(from, http).await;
         }
         house.sqs().list_queues().send().await.expect("an answer");
         assert_eq!(first_parted(&mut hostile).await, "", "some are closed, without a word");
+    }
+
+    async fn a_reply_that_is_taken_piece_by_piece_is_not_cut_while_it_is(engine: Engine) {
+        let given =
+            Given { http_connections: Some(40), http_connections_per_peer: Some(40), ..Given::default() };
+        let house = House::start(Mode::Dev, engine, given).await;
+        let (http, sqs) = (house.app.addresses().http, house.sqs());
+        let queue = sqs.create_queue().queue_name("q").attributes("VisibilityTimeout".into(), "0").send().await;
+        let url = queue.expect("a queue").queue_url.expect("its URL");
+        for _ in 0..10 {
+            let large = "x".repeat(1_000_000);
+            sqs.send_message().queue_url(&url).message_body(large).send().await.expect("sent");
+        }
+        let body = format!("{{\"QueueUrl\": \"{url}\", \"MaxNumberOfMessages\": 10}}");
+        let receive = SQS.replace("ListQueues", "ReceiveMessage").replace("content-length: 2\r\n\r\n{}", "");
+        let receive = format!("{receive}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (mut reads, mut stops) = (slow(2, http).await, slow(3, http).await);
+        for client in [&mut reads, &mut stops] {
+            client.write_all(receive.as_bytes()).await.expect("sent");
+            client.peek(&mut [0]).await.expect("the reply begins");
+        }
+        house.clock.advance(Duration::from_secs(1));
+        let mut idle = Vec::new();
+        come(10..=60, http, &mut idle).await;
+        house.clock.advance(Duration::from_secs(3));
+        // More than the machine keeps of it: the server has sent some just now.
+        let mut taken = vec![0; 7_000_000];
+        reads.read_exact(&mut taken).await.expect("nobody is cut who was given nothing to take for a moment");
+        house.clock.advance(Duration::from_secs(3));
+        come(61..=130, http, &mut idle).await;
+        let rest = said(&mut reads).await;
+        assert!(rest.len() > 3_000_000 && rest.ends_with("]}"), "{} octets and no end", rest.len());
+        let cut = said(&mut stops).await;
+        assert!(cut.starts_with("HTTP/1.1 200") && cut.len() < 10_000_000, "who takes nothing has lost its place");
+    }
+
+    async fn who_calls_without_a_key_is_put_out_with_the_strangers(engine: Engine) {
+        let given =
+            Given { http_connections: Some(40), http_connections_per_peer: Some(40), ..Given::default() };
+        let house = House::start(Mode::Serve, engine, given).await;
+        let http = house.app.addresses().http;
+        let confirm = QUERY.replace("ListTopics", "ConfirmSubscription&TopicArn=arn:aws:sns:us-east-1:000000000000:t&Token=x");
+        let mut nobody = connect(2, http).await;
+        nobody.write_all(confirm.as_bytes()).await.expect("sent");
+        let mut reply = Vec::new();
+        while !String::from_utf8_lossy(&reply).contains("</ErrorResponse>") {
+            assert!(nobody.read_buf(&mut reply).await.expect("a reply") > 0);
+        }
+        assert!(reply.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&reply));
+        house.clock.advance(Duration::from_secs(1));
+        let mut idle = Vec::new();
+        come(10..=60, http, &mut idle).await;
+        let again = confirm.replace("host: h", "host: h\r\nconnection: close");
+        let _ = nobody.write_all(again.as_bytes()).await;
+        assert_eq!(said(&mut nobody).await, "", "it was there for longest");
     }
 
     async fn who_has_too_many_is_told_so_in_its_own_words_and_gets_health(engine: Engine) {

@@ -55,6 +55,7 @@ mod receiving_checks;
 mod receiving_objects;
 mod redrive_races;
 mod regions;
+mod resting;
 mod retention;
 mod returned_mail;
 mod ses_accept;

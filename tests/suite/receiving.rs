@@ -52,6 +52,15 @@ pub async fn bench(engine: crate::engine::Engine) -> Bench {
 
 /// One with this scanner.
 pub async fn bench_with(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>) -> Bench {
+    bench_of(engine, scanner, None).await
+}
+
+/// One that puts objects there.
+pub async fn bench_storing(engine: crate::engine::Engine, objects: Objects) -> Bench {
+    bench_of(engine, Arc::new(Disabled), Some(objects)).await
+}
+
+async fn bench_of(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>, objects: Option<Objects>) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let vault = Vault::new(MasterKeys::generate().expect("a master key").0, &[]);
@@ -65,7 +74,7 @@ pub async fn bench_with(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>
         deadline: Duration::from_secs(20),
     };
     let checks = Checks::new(settings, clock.clone()).expect("a resolver").with_scanner(scanner);
-    let objects = Objects::folder(database.dir.path().join("objects"));
+    let objects = objects.unwrap_or_else(|| Objects::folder(database.dir.path().join("objects")));
     let settings = InboundSettings { hostname: "mx.here.example".to_owned(), dns_retries: 2 };
     let runtime = Webhook::start().await;
     let urls = BTreeMap::from([("decide".to_owned(), runtime.url("/").parse().expect("a URL"))]);

@@ -5,7 +5,7 @@ use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 use postrider::base::{AccountId, Arn};
 use postrider::config::{Given, Mode, Streams};
-use postrider::topics::{Error, Publication, Wish};
+use postrider::topics::{Authenticated, Error, Publication, Wish};
 use serde_json::{Value as Json, json};
 
 use crate::both_engines;

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::MessageSystemAttributeName::{
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, Message, QueueAttributeName};
 use postrider::base::{AccountId, Clock, Region, Timestamp};
 use postrider::queues::{Outgoing, Queues, Receive, Scope};
-use postrider::store::Store;
+use postrider::store::{Error, Store};
 
 use crate::both_engines;
 use crate::engine::TestDatabase;
@@ -188,6 +188,38 @@ both_engines! {
             got.into_iter().for_each(|m| assert!(came.insert(m.body), "moved twice"));
         }
         assert_eq!(came.len(), 500);
+    }
+
+    async fn a_task_that_is_broken_stops_no_other(engine: Engine) {
+        let database = TestDatabase::new(engine).await;
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let scope = Scope { account: AccountId::development(), region: Region::default_region() };
+        let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
+        let queues = Queues::new(store.clone(), clock.clone());
+        for (dead, name) in [("first", "a"), ("second", "b")] {
+            let attributes = BTreeMap::from([("RedrivePolicy".to_owned(), redrive_to(dead, 1))]);
+            queues.create(&scope, dead, BTreeMap::new(), BTreeMap::new()).await.expect("a queue");
+            queues.create(&scope, name, attributes, BTreeMap::new()).await.expect("a queue");
+            let sent = queues.send(&scope, dead, vec![Outgoing { body: dead.to_owned(), ..Outgoing::default() }]).await;
+            assert!(sent.expect("sent").iter().all(Result::is_ok));
+            let parsed = |name: &str| arn(name).parse().expect("an ARN");
+            queues.start_move(&scope, parsed(dead), Some(parsed(name)), None).await.expect("started");
+        }
+        let set = async |sql: &'static str| {
+            let set: Result<u64, Error> = store.write(move |tx| Box::pin(async move { tx.run(sql, vec![]).await })).await;
+            assert_eq!(set.expect("written"), 1);
+        };
+        let got = async |name: &str| {
+            let got = queues.receive(&scope, name, Receive { count_max: Some(10), ..Receive::default() }).await;
+            got.expect("received").into_iter().map(|message| message.body).collect::<Vec<_>>()
+        };
+        set("UPDATE move_tasks SET moved = -1 WHERE source LIKE '%:first'").await;
+        let told = queues.move_round().await.expect_err("the operator hears of it").to_string();
+        assert!(told.contains("move task"), "{told}");
+        assert_eq!((got("a").await, got("b").await), (vec![], vec!["second".to_owned()]));
+        set("UPDATE move_tasks SET moved = 0 WHERE source LIKE '%:first'").await;
+        while queues.move_round().await.expect("a round") > 0 {}
+        assert_eq!(got("a").await, ["first"]);
     }
 
     async fn a_task_fails_when_there_is_no_way_for_a_message(engine: Engine) {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use futures::future::BoxFuture;
 use postrider::base::{AccountId, Arn, Clock, Reach, Region, Timestamp};
 use postrider::queues::{Queues, Receive, Received, Scope};
 use postrider::store::signing_keys::{self, SigningKey};
@@ -11,7 +12,7 @@ use postrider::store::{self, Store, publications};
 use postrider::topics::delivery::{Deliverer, Poster};
 use postrider::topics::signing::key::{Key, Made};
 use postrider::topics::{Attributes, Authenticated, NewTopic, Publication, Spreader, Topics, Wish};
-use postrider::workers::Pool;
+use postrider::workers::{Compute, NotDone, Pool};
 use serde_json::Value as Json;
 
 use crate::engine::TestDatabase;
@@ -154,6 +155,38 @@ impl Bench {
         let input = serde_json::json!([message, certificate]).to_string();
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
         child.wait().expect("it ends").success()
+    }
+}
+
+/// All the time to reckon that an account may wait for is taken, as long as this is there.
+pub struct Occupied {
+    go_on: std::sync::mpsc::Sender<()>,
+    waiting: Vec<BoxFuture<'static, Result<(), NotDone>>>,
+}
+
+impl Occupied {
+    pub async fn all_of(compute: &Compute, account: &AccountId) -> Self {
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let run = |work: Box<dyn FnOnce() + Send>| -> BoxFuture<'static, Result<(), NotDone>> {
+            let (compute, whose) = (compute.clone(), account.to_string());
+            Box::pin(async move { compute.run(&whose, 1, |_| work()).await })
+        };
+        let busy = run(Box::new(move || {
+            let _ = waits.recv();
+        }));
+        let mut waiting = vec![busy];
+        waiting.extend((0..1_000).map(|_| run(Box::new(|| ()))));
+        for one in &mut waiting {
+            assert!(futures::poll!(one).is_pending());
+        }
+        assert_eq!(run(Box::new(|| ())).await, Err(NotDone::Crowded));
+        Self { go_on, waiting }
+    }
+
+    /// Returns when there is time again.
+    pub async fn end(mut self) {
+        drop(self.go_on);
+        self.waiting.swap_remove(0).await.expect("done");
     }
 }
 

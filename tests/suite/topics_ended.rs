@@ -4,7 +4,7 @@ use std::time::Duration;
 use aws_sdk_sesv2::types::{EventDestinationDefinition, EventType, SnsDestination};
 use postrider::base::Arn;
 use postrider::store::{self, ended};
-use postrider::topics::{By, Error, Publication};
+use postrider::topics::{Authenticated, By, Error, Publication};
 use serde_json::Value as Json;
 
 use crate::both_engines;

@@ -1,9 +1,12 @@
 //! Topics with many subscriptions: the publisher does not wait for all of them, and each gets the message once.
-use postrider::topics::Publication;
-use postrider::workers::SystemQueue;
+use std::time::Duration;
+
+use postrider::store::Error;
+use postrider::topics::{Limits, Publication, Spreader};
+use postrider::workers::{Compute, Pool, SystemQueue};
 
 use crate::both_engines;
-use crate::topics_bench::{Bench, bench, body, text};
+use crate::topics_bench::{Bench, Occupied, bench, body, text};
 use crate::webhook::Webhook;
 
 async fn subscribed(b: &Bench, count: usize) -> postrider::base::Arn {
@@ -60,6 +63,29 @@ both_engines! {
         added.expect("added");
         b.round().await;
         assert_eq!(count_all(&b, 300).await, [vec![1; 299], vec![0]].concat());
+    }
+
+    async fn a_fan_out_for_which_there_is_no_time_to_reckon_now_goes_on_later(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = subscribed(&b, 101).await;
+        let strict = b.queue("strict").await;
+        let policy = [("FilterPolicyScope", "MessageBody"), ("FilterPolicy", r#"{"n":[1]}"#)];
+        b.subscribe(&topic, "sqs", &strict, &policy).await;
+        let compute = Compute::new(2);
+        let topics = b.topics.with_limits(Limits::default()).with_compute(compute.clone());
+        let fans = Pool::new(b.store.clone(), b.clock.clone(), "node", 4, Spreader::new(topics));
+        b.publish(&topic, &format!(r#"{{"n":1,"text":"{}"}}"#, "x".repeat(60_000))).await;
+        let occupied = Occupied::all_of(&compute, &b.scope.account).await;
+        assert_eq!(fans.round().await.expect("a round"), 1);
+        let sql = "SELECT receive_count FROM messages WHERE queue_id = -4";
+        let row: Result<_, Error> = b.store.read(|tx| Box::pin(async move { tx.one(sql, vec![]).await })).await;
+        let counted = row.expect("the store reads").expect("the job").int("receive_count").expect("a number");
+        assert_eq!(counted, 0, "that was no attempt");
+        occupied.end().await;
+        b.clock.advance(Duration::from_secs(2));
+        while fans.round().await.expect("a round") > 0 {}
+        assert_eq!(count_all(&b, 101).await, vec![1; 101]);
+        assert_eq!(b.received("strict").await.len(), 1);
     }
 
     async fn two_workers_on_one_fan_out_deliver_once(engine: Engine) {

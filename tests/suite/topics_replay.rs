@@ -2,10 +2,12 @@
 use std::time::Duration;
 
 use postrider::base::{Arn, Timestamp};
-use postrider::topics::Error;
+use postrider::store;
+use postrider::topics::{Error, Limits};
+use postrider::workers::Compute;
 
 use crate::both_engines;
-use crate::topics_bench::{Bench, bench, body, text};
+use crate::topics_bench::{Bench, Occupied, bench, body, text};
 use crate::topics_fifo::{bodies, fifo_queue, message};
 
 const ARCHIVED: (&str, &str) = ("ArchivePolicy", r#"{"MessageRetentionPeriod":"7"}"#);
@@ -121,6 +123,61 @@ both_engines! {
         let envelope = body(&b.received("q").await[0]);
         assert_eq!((text(&envelope, "MessageId"), text(&envelope, "Replayed")), (id.as_str(), "true"));
         assert!(b.verify(&envelope).await);
+    }
+
+    async fn a_replay_for_which_there_is_no_time_to_reckon_now_goes_on_later(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t", &[ARCHIVED]).await;
+        let begin = from(b.clock.now());
+        // Large enough to be judged elsewhere, and not at once.
+        let large = |n: usize| format!(r#"{{"n":{n},"text":"{}"}}"#, "x".repeat(60_000));
+        for n in 0..3 {
+            b.publish(&topic, &large(n)).await;
+        }
+        let (strict, open) = (b.queue("strict").await, b.queue("open").await);
+        let body = ("FilterPolicyScope", "MessageBody");
+        let policies = [RAW, body, ("FilterPolicy", r#"{"n":[1]}"#), ("ReplayPolicy", begin.as_str())];
+        let judged = b.subscribe(&topic, "sqs", &strict, &policies).await;
+        let simple = b.subscribe(&topic, "sqs", &open, &[RAW, ("ReplayPolicy", &begin)]).await;
+        let compute = Compute::new(2);
+        let topics = b.topics.with_limits(Limits::default()).with_compute(compute.clone());
+        let occupied = Occupied::all_of(&compute, &b.scope.account).await;
+        while topics.replay_round().await.expect("a round") > 0 {}
+        assert_ne!(status(&b, &judged).await.as_deref(), Some("Failed"));
+        assert_eq!(status(&b, &simple).await.as_deref(), Some("Completed"), "it needs no such place");
+        assert_eq!((bodies(&b, "strict").await.len(), bodies(&b, "open").await.len()), (0, 3));
+        occupied.end().await;
+        while topics.replay_round().await.expect("a round") > 0 {}
+        assert_eq!(status(&b, &judged).await.as_deref(), Some("Completed"));
+        assert_eq!(bodies(&b, "strict").await, [large(1)]);
+    }
+
+    async fn a_replay_that_is_broken_stops_no_other(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t", &[ARCHIVED]).await;
+        let begin = from(b.clock.now());
+        b.publish(&topic, "hello").await;
+        let mut all = Vec::new();
+        for name in ["first", "second"] {
+            let queue = b.queue(name).await;
+            all.push(b.subscribe(&topic, "sqs", &queue, &[RAW, ("ReplayPolicy", &begin)]).await);
+        }
+        let set = async |sql: &'static str| {
+            let set: Result<u64, store::Error> =
+                b.store.write(move |tx| Box::pin(async move { tx.run(sql, vec![]).await })).await;
+            assert_eq!(set.expect("written"), 1);
+        };
+        set("UPDATE subscriptions SET attributes = '{' WHERE endpoint LIKE '%:first'").await;
+        let told = b.topics.replay_round().await.expect_err("the operator hears of it").to_string();
+        assert!(told.contains("the replay of subscription"), "{told}");
+        assert_eq!((bodies(&b, "first").await, bodies(&b, "second").await), (vec![], vec!["hello".to_owned()]));
+        assert_eq!(status(&b, &all[1]).await.as_deref(), Some("Completed"));
+        // What was broken goes on once it is mended.
+        set("UPDATE subscriptions SET attributes = (SELECT attributes FROM subscriptions WHERE endpoint LIKE '%:second') \
+             WHERE endpoint LIKE '%:first'").await;
+        while b.topics.replay_round().await.expect("a round") > 0 {}
+        assert_eq!(bodies(&b, "first").await, ["hello"]);
+        assert_eq!(status(&b, &all[0]).await.as_deref(), Some("Completed"));
     }
 
     async fn an_archive_has_its_rules(engine: Engine) {

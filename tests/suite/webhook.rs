@@ -113,6 +113,11 @@ impl Webhook {
         self.inner.arrived.lock().expect("arrived").clone()
     }
 
+    /// How many have arrived.
+    pub fn count(&self) -> usize {
+        self.inner.arrived.lock().expect("arrived").len()
+    }
+
     /// Waits until `count` requests have arrived, and gives them all.
     pub async fn wait_for(&self, count: usize) -> Vec<Arrived> {
         loop {

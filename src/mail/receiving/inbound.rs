@@ -13,7 +13,7 @@ use crate::mail::bounce::Classifier;
 use crate::mail::feedback::{ReturnPaths, Returned};
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
-use crate::mail::receiving::actions::{Effect, Failure, Run, run_rules, s3};
+use crate::mail::receiving::actions::{Again, Effect, Failure, Run, run_rules, s3};
 use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
 use crate::mail::receiving::effects::Targets;
 use crate::mail::receiving::endpoints::Endpoints;
@@ -42,6 +42,10 @@ const MAX_ATTEMPTS: u32 = 25;
 const POSTMASTER_BUCKET: &str = "postmaster";
 /// How long a job waits for who rests without an attempt that counts: as long as all its attempts may take.
 const YOUNG: Duration = Duration::from_secs(12 * 3_600);
+/// How soon, and how late, a mail looks again whether who rests may be asked. In between it is a part of its age: each look
+/// does again what worked.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+const LAST_LOOK: Duration = Duration::from_secs(15 * 60);
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LAST_RETRY: Duration = Duration::from_secs(30 * 60);
 /// When a job that found no place comes again, and one whose message found no room.
@@ -145,7 +149,7 @@ impl Inbound {
             let account = job.account.as_ref();
             let Some(_place) = self.places.enter_for(account, &task.group()) else { return self.crowded() };
             let again = signed::again(claim.attempt, &self.clock);
-            let young = self.clock.now() < claim.sent_at + YOUNG;
+            let young = self.is_young(claim);
             return Finish::plain(self.hands.work((account, &job.mail), task, (again, young)).await);
         }
         let loaded = match self.mails.get(job.mail.clone()).await {
@@ -236,13 +240,16 @@ impl Inbound {
             endpoints: &self.hands.endpoints,
             compute: &self.compute,
             last_attempt: claim.attempt >= MAX_ATTEMPTS,
+            may_wait: self.is_young(claim),
             clock: &self.clock,
             effects: Vec::new(),
             failures: Vec::new(),
+            rested: 0,
             matched: 0,
         };
         run_rules(&mut run, rules).await;
         keep_for_postmaster(&mut run, rules).await;
+        let again = run.again();
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {
             Ok(parted) => parted,
@@ -255,13 +262,14 @@ impl Inbound {
         for failure in &failures {
             tracing::error!(message.id = %mail.id, attempt = claim.attempt, cause = %failure.text, "a receipt action failed");
         }
-        if failures.iter().any(|failure| failure.temporary) && claim.attempt < MAX_ATTEMPTS {
-            let reason = failures.iter().find(|failure| failure.temporary).map_or(Reason::Internal, |f| f.reason);
-            return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), reason));
-        }
-        match failures.first() {
-            Some(first) => self.give_up(mail, effects, first.reason, first.text.clone()),
-            None => self.done(mail, effects, matched),
+        match (again, failures.first()) {
+            (Again::Tried(reason), _) => Finish::plain(Outcome::RetryAt(self.later(claim.attempt), reason)),
+            (Again::Waits, _) => {
+                let look = (self.clock.now().since(claim.sent_at) / 4).clamp(FIRST_LOOK, LAST_LOOK);
+                Finish::plain(Outcome::PutOff(self.clock.now() + backoff::jitter(look)))
+            }
+            (Again::No, Some(first)) => self.give_up(mail, effects, first.reason, first.text.clone()),
+            (Again::No, None) => self.done(mail, effects, matched),
         }
     }
 
@@ -310,6 +318,10 @@ impl Inbound {
             return Ok((effects, vec![]));
         }
         self.store.read(move |tx| Box::pin(async move { effects::part(tx, effects).await })).await
+    }
+
+    fn is_young(&self, claim: &Claim) -> bool {
+        self.clock.now() < claim.sent_at + YOUNG
     }
 
     fn later(&self, attempt: u32) -> Timestamp {

@@ -178,6 +178,27 @@ fn who_answers_late_gets_no_more_places() {
     }
 }
 
+#[test]
+fn large_messages_have_64_mib_together_and_one_account_half_of_them() {
+    const LARGE: usize = 256 * 1024;
+    let (traffic, clock) = traffic(750);
+    let account = |n: u8| format!("{n:012}").parse::<AccountId>().expect("an account");
+    let (one, other) = (account(1), account(2));
+    let all = |whose: &AccountId, octets: usize| {
+        std::iter::from_fn(|| traffic.hold(whose, octets).ok()).take(10_000).collect::<Vec<_>>()
+    };
+    let held = all(&one, LARGE);
+    assert_eq!(held.len(), 128, "32 MiB");
+    assert_eq!(all(&other, LARGE).len(), 64, "half of what is left");
+    assert_eq!(all(&one, 16 * 1024).len(), 10_000, "small ones need no room");
+    let wait = traffic.hold(&one, LARGE).err().expect("no room").since(clock.now());
+    assert!((Duration::from_secs(5)..Duration::from_millis(7_500)).contains(&wait), "{wait:?}");
+    drop(held);
+    let two = all(&one, usize::MAX);
+    assert_eq!(two.len(), 2, "what could never be had counts as a quarter of all");
+    assert!(traffic.hold(&other, LARGE).is_ok());
+}
+
 #[tokio::test]
 async fn a_job_waits_a_moment_for_a_place_at_an_endpoint_that_answers() {
     let (traffic, clock) = traffic(1_000);

@@ -266,6 +266,11 @@ impl Work for Deliverer {
         SystemQueue::TopicDelivery
     }
 
+    /// A group is a subscription, and what it waits for are its endpoint, its account's share, or its own rate.
+    fn rests_as_one(&self) -> bool {
+        true
+    }
+
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish> {
         Box::pin(async move {
             match self.deliver(claim).await {

@@ -99,7 +99,11 @@ impl Pattern {
         match self {
             Self::AnythingBut(plains) => 1 + plains.len(),
             Self::Unlike(patterns) => patterns.iter().map(|pattern| pattern.steps(fact)).sum(),
-            Self::IgnoreCase(wanted) => 1 + wanted.len().min(fact.size()) / 4,
+            Self::IgnoreCase(wanted) => {
+                let octets = wanted.len().min(fact.size());
+                let is_plain = matches!(fact, Fact::Text(text) if are_ascii(text, wanted));
+                1 + if is_plain { octets / 4 } else { octets * 4 }
+            }
             _ => 1 + fact.size() / 512,
         }
     }
@@ -115,7 +119,7 @@ impl Pattern {
             Self::Unlike(patterns) => text.is_some() && !patterns.iter().any(|pattern| pattern.matches_one(fact)),
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix.as_str())),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix.as_str())),
-            Self::IgnoreCase(wanted) => text.is_some_and(|text| lower(text).eq(lower(wanted))),
+            Self::IgnoreCase(wanted) => text.is_some_and(|text| same_letters(text, wanted)),
             Self::Numeric(bounds) => match fact {
                 Fact::Number(number, _) => bounds.iter().all(|(comparison, bound)| comparison.holds(*number, *bound)),
                 _ => false,
@@ -128,7 +132,37 @@ impl Pattern {
     }
 }
 
-/// In lower case, character by character. The sigma at the end of a word is the same letter as within.
-fn lower(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c })
+/// Whether two texts are the same but for upper and lower case. EventBridge, whose patterns these are, takes a character's
+/// upper or lower case for it, of which either may be several characters: ΰ and its upper case, ς and Σ, ß and SS
+/// (<https://github.com/aws/event-ruler>). Here those are the same in both directions.
+fn same_letters(one: &str, other: &str) -> bool {
+    if are_ascii(one, other) { one.eq_ignore_ascii_case(other) } else { folded(one).eq(folded(other)) }
+}
+
+/// Whether both are plain up to where the shorter one ends: then each octet is a character of its own.
+fn are_ascii(one: &str, other: &str) -> bool {
+    one.bytes().zip(other.bytes()).all(|(a, b)| a.is_ascii() && b.is_ascii())
+}
+
+/// The same for all texts that differ in case only, whatever the place of a character in its word.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_character_is_the_same_as_its_upper_and_its_lower_case() {
+        for c in '\0'..=char::MAX {
+            let (text, upper, lower) = (c.to_string(), c.to_uppercase().to_string(), c.to_lowercase().to_string());
+            if upper == lower {
+                continue;
+            }
+            for (one, other) in [(&text, &upper), (&text, &lower), (&upper, &lower)] {
+                assert!(same_letters(one, other) && same_letters(other, one), "{one} {other}");
+            }
+        }
+    }
 }

@@ -126,6 +126,48 @@ fn that_a_name_is_missing_counts_beside_others_only() {
     assert_eq!(all.matches(&Facts::of_attributes(&BTreeMap::new()), &mut steps()), Ok(true));
 }
 
+/// A word may be written in capitals, in small letters, or in both, and in each of them the other way round.
+#[test]
+fn letters_are_the_same_in_upper_and_lower_case_wherever_they_stand() {
+    for (named, said, same) in [
+        // The sigma at the end of a word has a form of its own.
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευς", true),
+        ("Οδυσσευσ", "ΟΔΥΣΣΕΥΣ", true),
+        ("οδυσσευς", "οδυσσευσ", true),
+        ("ΣΑΣ.ΣΑΣ", "σας.σας", true),
+        ("οδυσσευς", "οδυσσευ", false),
+        // Upper cases of more characters, or of more octets.
+        ("straße", "STRASSE", true),
+        ("STRAẞE", "strasse", true),
+        ("\u{3b0}", "\u{3a5}\u{308}\u{301}", true),
+        ("ŉ", "ʼN", true),
+        ("ﬃ", "FFI", true),
+        ("ⱥ", "Ⱥ", true),
+        // Several small letters of one capital, and a capital letter that is another's sign.
+        ("ſet", "SET", true),
+        ("µm", "ΜM", true),
+        ("\u{212a}", "k", true),
+        ("\u{2126}", "ω", true),
+        ("ǅ", "Ǆ", true),
+        ("ǆ", "ǅ", true),
+        ("İ", "i\u{307}", true),
+        // What only looks alike.
+        ("a", "а", false),
+        ("é", "e", false),
+        ("é", "e\u{301}", false),
+        ("ss", "s", false),
+        ("", "a", false),
+        ("[", "{", false),
+    ] {
+        for (named, said) in [(named, said), (said, named)] {
+            let body = json!({ "k": said });
+            assert_eq!(body_passes(&json!({ "k": [{ "equals-ignore-case": named }] }), &body), same, "{named} {said}");
+            let unlike = json!({ "k": [{ "anything-but": { "equals-ignore-case": [named] } }] });
+            assert_eq!(body_passes(&unlike, &body), !same, "{named} {said}");
+        }
+    }
+}
+
 #[test]
 fn bodies_are_looked_into() {
     let body = json!({

@@ -75,16 +75,15 @@ pub async fn run(
         return Flow::Continue;
     }
     let asked = run.functions.invoke(function, how, payload.into_bytes());
-    let judged = match run.endpoints.ask(Some(run.account), &function.to_string(), asked).await {
-        Ok(answer) => judge(answer),
-        Err(rests) => Err((rests.to_string(), true)),
-    };
-    match judged {
+    let asked = run.endpoints.ask(Some(run.account), &function.to_string(), asked).await;
+    let rests = asked.is_err();
+    run.rested += usize::from(rests);
+    match asked.map_or_else(|rests| Err((rests.to_string(), true)), judge) {
         Ok(flow) => flow,
         Err((text, temporary)) => {
             run.fail(Reason::Deferred, format!("Lambda action, function {function}: {text}"), temporary);
             // Its answer decides what happens to the mail, so nothing happens without it, as long as it may still come.
-            if temporary && !run.last_attempt { Flow::Unknown } else { Flow::Continue }
+            if temporary && run.goes_on_later(rests) { Flow::Unknown } else { Flow::Continue }
         }
     }
 }

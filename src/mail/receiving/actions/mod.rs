@@ -11,4 +11,4 @@ pub mod sqs;
 pub mod stop;
 pub mod webhook;
 
-pub use run::{Effect, Failure, Run, run_rules};
+pub use run::{Again, Effect, Failure, Run, run_rules};

@@ -85,17 +85,51 @@ pub struct Run<'a> {
     pub compute: &'a Compute,
     /// Whether no other attempt follows, so that what failed for now has failed.
     pub last_attempt: bool,
+    /// Whether the mail may wait for those who rest without an attempt that counts.
+    pub may_wait: bool,
     /// The time.
     pub clock: &'a Clock,
     /// What commits with the end of the job.
     pub effects: Vec<Effect>,
     /// What did not work. The actions after it run all the same.
     pub failures: Vec<Failure>,
+    /// How many of these were not tried, since who would have been asked rests.
+    pub rested: usize,
     /// How many rules were for this mail.
     pub matched: usize,
 }
 
+/// Whether a mail comes again after a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It has been through its rules.
+    No,
+    /// Something failed for now: that was an attempt.
+    Tried(Reason),
+    /// Who was needed rests and was not asked: no attempt counts.
+    Waits,
+}
+
 impl Run<'_> {
+    /// Whether the mail comes again. Where something else failed for now that is an attempt, but not the last one: who rests
+    /// was not asked yet.
+    pub fn again(&self) -> Again {
+        let failed = || self.failures.iter().filter(|failure| failure.temporary);
+        match failed().next() {
+            None => Again::No,
+            Some(_) if self.may_wait && self.rested > 0 && (self.last_attempt || self.rested >= failed().count()) => {
+                Again::Waits
+            }
+            Some(_) if self.last_attempt => Again::No,
+            Some(first) => Again::Tried(first.reason),
+        }
+    }
+
+    /// Whether an action that another's answer decides upon may still hear it, so that the mail waits with the rest.
+    pub(super) fn goes_on_later(&self, rests: bool) -> bool {
+        !self.last_attempt || rests && self.may_wait
+    }
+
     /// The whole message as the actions pass it on.
     pub fn message(&self) -> Bytes {
         let mut message = Vec::with_capacity(self.fields.len() + self.raw.len());
@@ -105,7 +139,13 @@ impl Run<'_> {
     }
 
     /// Stores an object, unless its bucket let somebody wait in vain lately: then the failure says so, for now.
-    pub async fn put(&self, bucket: &str, key: &str, data: Bytes, metadata: &Metadata) -> Result<(), (String, bool)> {
+    pub async fn put(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        data: Bytes,
+        metadata: &Metadata,
+    ) -> Result<(), (String, bool)> {
         let put = self.objects.put_with(bucket, key, data, metadata);
         match self.endpoints.ask(Some(self.account), &format!("bucket {bucket}"), put).await {
             Ok(Ok(())) => Ok(()),
@@ -113,7 +153,10 @@ impl Run<'_> {
                 let temporary = !matches!(error, ObjectError::Bucket | ObjectError::Key | ObjectError::Container);
                 Err((error.to_string(), temporary))
             }
-            Err(rests) => Err((rests.to_string(), true)),
+            Err(rests) => {
+                self.rested += 1;
+                Err((rests.to_string(), true))
+            }
         }
     }
 
