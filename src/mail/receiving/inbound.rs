@@ -13,18 +13,17 @@ use crate::mail::bounce::Classifier;
 use crate::mail::feedback::{ReturnPaths, Returned};
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
-use crate::mail::receiving::actions::{Again, Effect, Failure, Run, run_rules, s3};
+use crate::mail::receiving::actions::{Again, Effect, Failure, Run, run_rules};
 use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
 use crate::mail::receiving::effects::Targets;
 use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Hands;
 use crate::mail::receiving::loading::{Loaded, Mails, mails};
-use crate::mail::receiving::matching::{self, Addressed};
+use crate::mail::receiving::matching::Addressed;
 use crate::mail::receiving::notification::Facts;
 use crate::mail::receiving::places::{Place, Places};
-use crate::mail::receiving::route::is_postmaster;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Owner, effects, places, trace};
+use crate::mail::receiving::{Owner, effects, places, postmaster, trace};
 use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
@@ -38,8 +37,6 @@ use crate::workers::{Claim, Compute, Finish, Outcome, Reason, SystemQueue, Work,
 
 /// How often a mail is tried whose actions fail for now: about nine hours.
 const MAX_ATTEMPTS: u32 = 25;
-/// Where mail for a postmaster without a rule goes.
-const POSTMASTER_BUCKET: &str = "postmaster";
 /// How long a job waits for who rests without an attempt that counts: as long as all its attempts may take.
 const YOUNG: Duration = Duration::from_secs(12 * 3_600);
 /// How soon, and how late, a mail looks again whether who rests may be asked. In between it is a part of its age: each look
@@ -248,7 +245,7 @@ impl Inbound {
             matched: 0,
         };
         run_rules(&mut run, rules).await;
-        keep_for_postmaster(&mut run, rules).await;
+        postmaster::keep(&mut run, rules).await;
         let again = run.again();
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {
@@ -368,19 +365,6 @@ fn panicked(claim: &Claim) -> Finish {
             })
         }),
         _ => Finish::plain(outcome),
-    }
-}
-
-/// Mail for a `postmaster` that no rule is for goes to a bucket of its own: it is always taken (see `route.rs`), so it must
-/// be somewhere.
-async fn keep_for_postmaster(run: &mut Run<'_>, rules: &[Rule]) {
-    let ruled = |address: &EmailAddress| rules.iter().any(|rule| matching::matches(rule, address, run.tls));
-    let left: Vec<&EmailAddress> =
-        run.facts.recipients.iter().filter(|address| is_postmaster(address) && !ruled(address)).collect();
-    if !left.is_empty() {
-        run.matched += 1;
-        let place = s3::Place { bucket: POSTMASTER_BUCKET, prefix: None, kms: None };
-        s3::run(run, &left, place, None).await;
     }
 }
 

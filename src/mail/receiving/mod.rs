@@ -18,6 +18,7 @@ mod needs;
 pub mod notification;
 mod own_rules;
 pub mod places;
+mod postmaster;
 mod questions;
 mod results;
 mod route;
