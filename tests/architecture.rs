@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["smtp", "http"],
     &["console"],
     &["app"],
-    &["lib", "main", "cli"],
+    &["lib", "main", "cli", "settings_file"],
 ];
 /// Beside the order: who may not use whom, although it stands below.
 const FORBIDDEN: &[(&str, &str)] = &[("smtp", "aws"), ("smtp", "http"), ("http", "smtp")];

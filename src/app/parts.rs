@@ -131,10 +131,13 @@ impl Parts {
             pool.of(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
             pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
-        let trust = if dev { Trust::Anybody } else { Trust::KnownKeys };
-        let access = Access::new(store.clone(), clock.clone(), trust);
+        let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
         Ok(Self { services, access, streams, objects, transport, pools, captures, inbox: captures && dev })
     }
+}
+
+fn trust(mode: Mode) -> Trust {
+    if mode == Mode::Dev { Trust::Anybody } else { Trust::KnownKeys }
 }
 
 fn queues(settings: &Settings, store: &Store, clock: &Clock) -> Queues {

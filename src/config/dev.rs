@@ -1,5 +1,6 @@
 //! Settings of `dev` alone: who reaches it, and how it stands beside others on one machine.
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Deserialize;
@@ -86,6 +87,14 @@ impl Dev {
             None => Some(dev.address(1025)?),
         };
         Ok(dev)
+    }
+
+    /// Where everything is kept when nothing is given.
+    pub(super) fn data_dir(&self) -> PathBuf {
+        match self.port_offset {
+            0 => PathBuf::from("data"),
+            offset => PathBuf::from(format!("data-{offset}")),
+        }
     }
 
     /// Where something listens when nothing is given.

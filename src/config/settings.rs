@@ -135,14 +135,8 @@ impl Settings {
         let doors = Doors::resolve(&given)?;
         let smtp_clients = SmtpClients::resolve(&given, doors.smtp_sessions)?;
         let dev_settings = Dev::resolve(mode, &given)?;
-        let listen = |given: Option<Listen>, port| match given {
-            Some(given) => Ok(given.address()),
-            None => dev_settings.address(port).map(Some),
-        };
-        let data_dir = given.data_dir.clone().unwrap_or_else(|| match dev_settings.port_offset {
-            0 => PathBuf::from("data"),
-            offset => PathBuf::from(format!("data-{offset}")),
-        });
+        let (http, [smtp, submission, submissions]) = listeners(&given, &dev_settings)?;
+        let data_dir = given.data_dir.clone().unwrap_or_else(|| dev_settings.data_dir());
         let database = || format!("sqlite:{}", data_dir.join("postrider.db").display());
         let hostname = given.hostname.unwrap_or_else(hostname::of_machine);
         let hostname: Domain = hostname.parse().map_err(|e| Problem::new(format!("hostname {hostname:?}: {e}")))?;
@@ -150,11 +144,10 @@ impl Settings {
             mode,
             doors,
             smtp_clients,
-            http: listen(given.http, 4566)?
-                .ok_or_else(|| Problem::new("http cannot be none: it is what programs talk to"))?,
-            smtp: listen(given.smtp, 2525)?,
-            submission: listen(given.submission, 2587)?,
-            submissions: listen(given.submissions, 2465)?,
+            http,
+            smtp,
+            submission,
+            submissions,
             dev: dev_settings,
             database_url: given.database_url.unwrap_or_else(database),
             data_dir,
@@ -189,13 +182,7 @@ impl Settings {
             encodes_long_lines: long_lines(given.long_lines.as_deref())?,
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             regions: Regions::with(&given.regions.unwrap_or_default()),
-            queues_per_account: within(
-                "queues-per-account",
-                given.queues_per_account,
-                100_000,
-                1..=10_000_000,
-                "an account has some queues, and each has a row",
-            )?,
+            queues_per_account: queues_per_account(given.queues_per_account)?,
             tls: both((given.tls_certificate, given.tls_key), "tls-certificate and tls-key")?,
             accept_only: given.accept_only.unwrap_or(false),
             log_json: given.log_format.is_some_and(|form| form == "json"),
@@ -242,6 +229,22 @@ impl Settings {
         }
         self.encryption.check()
     }
+}
+
+fn queues_per_account(given: Option<u32>) -> Result<u32, Problem> {
+    let why = "an account has some queues, and each has a row";
+    within("queues-per-account", given, 100_000, 1..=10_000_000, why)
+}
+
+/// Where HTTP, incoming mail, and submission in its two forms are listened for.
+fn listeners(given: &Given, dev: &Dev) -> Result<(SocketAddr, [Option<SocketAddr>; 3]), Problem> {
+    let at = |given: Option<Listen>, port| match given {
+        Some(given) => Ok(given.address()),
+        None => dev.address(port).map(Some),
+    };
+    let http = at(given.http, 4566)?;
+    let http = http.ok_or_else(|| Problem::new("http cannot be none: it is what programs talk to"))?;
+    Ok((http, [at(given.smtp, 2525)?, at(given.submission, 2587)?, at(given.submissions, 2465)?]))
 }
 
 /// Two settings that make sense only together.

@@ -51,7 +51,7 @@ impl House {
     }
 
     async fn get(&self, target: &str) -> String {
-        self.ask(&format!("GET {target} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")).await
+        self.ask(&format!("GET {target} HTTP/1.1\r\nhost: h\r\naccept: text/html\r\nconnection: close\r\n\r\n")).await
     }
 }
 
