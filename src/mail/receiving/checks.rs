@@ -156,7 +156,9 @@ impl Checks {
             // No header field at all: there is neither a signature nor a From to check. Too many: nobody can say.
             let dmarc = Dmarc::nothing(if short { Found::None } else { Found::TempError });
             let findings = Findings { spf, dkim: &[], dkim_failed: !short, dmarc: &dmarc, arc: None };
-            return verdicts(envelope, hostname, &findings);
+            // A header that is too long stays so: only DNS is worth another look.
+            let temporary = spf == mail_auth::SpfResult::TempError;
+            return Verdicts { temporary, ..verdicts(envelope, hostname, &findings) };
         };
         let checked = self.authenticator.verify_dkim(questions.about(&message)).await;
         let dkim: Vec<Judged> = checked.iter().map(signatures::judge).chain(ignored).collect();
