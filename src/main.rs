@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use postrider::app::admin::{Admin, AdminError};
 use postrider::app::{App, Asked, AskedOfRules, LogFilter, Signals, StartError, greeting};
-use postrider::app::{classify, decrypt_object, start_log, use_small_pages, warn_if_open};
+use postrider::app::{check_settings, classify, decrypt_object, start_log, use_small_pages, warn_if_open};
 use postrider::base::{Clock, ids};
 use postrider::config::{DatabaseFrom, Given, Mode, Problem, Settings};
 use postrider::mail::receiving::Owner;
@@ -50,7 +50,7 @@ async fn run(cli: Cli) -> ExitCode {
         Command::CheckConfig(flags) => return check_config(flags),
         Command::SampleConfig => return say(&settings_file::sample()),
     };
-    let (settings, from) = match resolve(mode, &flags) {
+    let (settings, from) = match resolve(mode, &flags, command.is_some()) {
         Ok(settings) => settings,
         Err(problem) => return fail(USAGE, &problem.to_string()),
     };
@@ -83,22 +83,24 @@ impl Drop for Ephemeral {
 }
 
 /// The settings in force, and what named the database.
-fn resolve(mode: Mode, flags: &Flags) -> Result<(Settings, DatabaseFrom), Problem> {
+fn resolve(mode: Mode, flags: &Flags, admin: bool) -> Result<(Settings, DatabaseFrom), Problem> {
     let given = match &flags.config {
         Some(path) => flags.given.clone().or_from_file(path),
         None => Ok(flags.given.clone()),
     };
-    let (given, from) = given?.or_bare_database(mode, std::env::var("DATABASE_URL").ok());
+    let given = if admin { given?.for_admin() } else { given? };
+    let (given, from) = given.or_bare_database(mode, std::env::var("DATABASE_URL").ok());
     Ok((Settings::resolve(mode, given)?, from))
 }
 
 fn check_config(flags: Flags) -> ExitCode {
-    match resolve(Mode::Serve, &flags) {
-        Ok((settings, _)) => {
+    let settings = resolve(Mode::Serve, &flags, false).map_err(|problem| problem.to_string());
+    match settings.and_then(|(settings, _)| check_settings(&settings).map(|()| settings)) {
+        Ok(settings) => {
             let doubts = settings_file::doubts(&settings).into_iter().map(|doubt| format!("warning: {doubt}\n"));
             say(&(doubts.collect::<String>() + "the settings can be used\n"))
         }
-        Err(problem) => fail(USAGE, &problem.to_string()),
+        Err(problem) => fail(USAGE, &problem),
     }
 }
 

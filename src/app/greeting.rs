@@ -134,12 +134,12 @@ fn day(at: Timestamp) -> String {
 
 /// A URL without the password in it, and without parameters, where one may stand as well.
 fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // The last @: a password may hold one.
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let cut = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
+    let Some((scheme, rest)) = url.split_once("://") else { return cut(url) };
+    // The last @: a password may hold one, and a question mark too.
+    let Some((user, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{}", cut(rest)) };
     let user = user.split(':').next().unwrap_or_default();
-    format!("{scheme}://{user}@{host}")
+    format!("{scheme}://{user}@{}", cut(host))
 }
 
 #[cfg(test)]
@@ -182,6 +182,8 @@ mod tests {
             ("postgres://me:se@cret@db:5432/postrider?password=x", "postgres://me@db:5432/postrider"),
             ("postgres://db/postrider", "postgres://db/postrider"),
             ("relay://user:pass@host:587", "relay://user@host:587"),
+            ("relay://user:pa?s#word@host:587", "relay://user@host:587"),
+            ("postgres://db/postrider?password=x", "postgres://db/postrider"),
             ("sqlite:data/postrider.db", "sqlite:data/postrider.db"),
             ("mx", "mx"),
         ] {

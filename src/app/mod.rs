@@ -1,6 +1,7 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
 mod admin_suppression;
+mod check;
 mod classify;
 mod data_dir;
 mod decrypt;
@@ -17,6 +18,7 @@ mod start;
 mod steady;
 mod ways;
 
+pub use check::check_settings;
 pub use classify::{Asked as AskedOfRules, classify};
 pub use decrypt::decrypt_object;
 pub use greeting::greeting;

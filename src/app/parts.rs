@@ -212,6 +212,11 @@ fn outbound_at_once(transport: &Transport) -> usize {
     }
 }
 
+/// Whether mail can leave as the settings say.
+pub(super) fn check_delivery(settings: &Settings) -> Result<(), String> {
+    settings.delivery.parse::<Delivery>().map(|_| ()).map_err(|error| error.to_string())
+}
+
 /// The way that mail leaves by.
 fn way_out(settings: &Settings, dns: Dns, clock: &Clock) -> Result<Arc<Transport>, String> {
     let options = TransportOptions {

@@ -25,7 +25,7 @@ pub struct DevGiven {
     #[arg(long, value_name = "LIST", env = "POSTRIDER_ALLOW_HOSTS", value_delimiter = ',')]
     pub allow_hosts: Option<Vec<String>>,
 
-    /// dev: keep everything in a folder that goes when the server stops [default: false]
+    /// dev: keep everything in a new folder, whatever data-dir says, that goes when the server stops [default: false]
     #[arg(long, env = "POSTRIDER_EPHEMERAL", num_args = 0..=1, default_missing_value = "true")]
     pub ephemeral: Option<bool>,
 
@@ -69,10 +69,8 @@ impl Dev {
             };
         }
         let ephemeral = ephemeral.unwrap_or(false);
-        if ephemeral && (given.data_dir.is_some() || given.database_url.is_some()) {
-            return Err(Problem::new(
-                "ephemeral does not go with data-dir or database-url: it would delete what is there",
-            ));
+        if ephemeral && given.database_url.is_some() {
+            return Err(Problem::new("ephemeral does not go with database-url: nothing there would go"));
         }
         let mut dev = Self {
             any_address: any_address.unwrap_or(false),
@@ -105,6 +103,17 @@ impl Dev {
             Problem::new(format!("port-offset {} is too large: ports end at 65535", self.port_offset))
         })?;
         Ok(SocketAddr::from((ip, port)))
+    }
+}
+
+impl Given {
+    /// The same for `admin`, which may read the file and the environment of a `dev`: what only a server asks for is left out.
+    #[must_use]
+    pub fn for_admin(mut self) -> Self {
+        let dev = std::mem::take(&mut self.dev);
+        let dev = Dev { port_offset: dev.port_offset.unwrap_or(0), ..Dev::default() };
+        self.data_dir = self.data_dir.or_else(|| Some(dev.data_dir()));
+        self
     }
 }
 
@@ -154,8 +163,8 @@ mod tests {
     #[test]
     fn what_is_somebodys_is_not_ephemeral() {
         let dev = DevGiven { ephemeral: Some(true), ..DevGiven::default() };
-        let kept = Given { data_dir: Some("data".into()), ..given(dev) };
-        let problem = Settings::resolve(Mode::Dev, kept).expect_err("it would be deleted").to_string();
-        assert!(problem.contains("ephemeral does not go with data-dir"), "{problem}");
+        let kept = Given { database_url: Some("sqlite:app.db".to_owned()), ..given(dev) };
+        let problem = Settings::resolve(Mode::Dev, kept).expect_err("it would stay").to_string();
+        assert!(problem.contains("ephemeral does not go with database-url"), "{problem}");
     }
 }

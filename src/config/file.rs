@@ -36,18 +36,36 @@ impl Given {
             Some(before.matches('\n').count() + 1)
         };
         let table = text.parse::<Table>().map_err(|error| (line(&error), error.message().to_owned()))?;
-        let (tidied, moved) = tidied(table);
+        let at = |key: &str| {
+            let found = text.lines().position(|line| line.trim_start().starts_with(key));
+            found.map(|line| line + 1)
+        };
+        let (tidied, moved) = tidied(table).map_err(|(key, what)| (at(&key), format!("{key}: {what}")))?;
         if !moved {
             return Err((line(&as_it_stands), as_it_stands.message().to_owned()));
         }
-        tidied.try_into::<Self>().map_err(|error| {
-            let what = error.message().to_owned();
-            // A table knows no lines.
-            let key = what.split('`').nth(1).map(str::to_owned);
-            let at = key.and_then(|key| text.lines().position(|line| line.trim_start().starts_with(&key)));
-            (at.map(|at| at + 1), what)
+        // A table knows no lines: which of its settings is wrong is found by reading each alone.
+        let wrong = culprit(&tidied);
+        tidied.try_into::<Self>().map_err(|error| match wrong {
+            Some(key) => (at(&key), format!("{key}: {}", error.message())),
+            None => (None, error.message().to_owned()),
         })
     }
+}
+
+/// The setting that cannot be read.
+fn culprit(table: &Table) -> Option<String> {
+    let alone = |key: &str, value: &Value| Table::from_iter([(key.to_owned(), value.clone())]);
+    let bad = |table: Table| table.try_into::<Given>().is_err();
+    let (group, value) = table.iter().find(|(key, value)| bad(alone(key, value)))?;
+    let inner = value.as_table().filter(|_| !MAPS.contains(&group.as_str()));
+    let inner = inner.and_then(|inner| {
+        inner
+            .iter()
+            .find(|(key, value)| bad(alone(group, &Value::Table(alone(key, value)))))
+            .map(|(key, _)| key.clone())
+    });
+    Some(inner.unwrap_or_else(|| group.clone()))
 }
 
 /// The settings of a group, as the flags have them.
@@ -59,24 +77,29 @@ fn key(arg: &Arg) -> String {
     arg.get_id().as_str().replace('_', "-")
 }
 
-/// The file in the form that is read: groups in their tables, lists as arrays, maps as tables. And whether anything changed.
-fn tidied(mut table: Table) -> (Table, bool) {
-    let mut moved = false;
-    for setting in of::<Given>() {
-        let key = key(&setting);
-        let Some(Value::String(text)) = table.get(&key) else { continue };
-        let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let value = if MAPS.contains(&key.as_str()) {
-            let Ok(pairs) = pairs(text) else { continue };
-            Value::Table(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
-        } else if setting.get_value_delimiter() == Some(',') {
-            Value::Array(parts().map(|part| Value::String(part.to_owned())).collect())
-        } else {
-            continue;
-        };
-        table.insert(key, value);
-        moved = true;
+/// A setting that cannot be tidied, and why.
+type Wrong = (String, String);
+
+/// A list or a map that is written as its flag is, in the file's own form; `None` where it is something else.
+fn unfolded(setting: &Arg, value: &Value) -> Result<Option<Value>, Wrong> {
+    let Value::String(text) = value else { return Ok(None) };
+    let key = key(setting);
+    if MAPS.contains(&key.as_str()) {
+        // Without the value: a URL may hold a password.
+        let pairs = pairs(text).map_err(|_| (key, "it is NAME=VALUE,NAME=VALUE or a table".to_owned()))?;
+        let pairs = pairs.into_iter().map(|(name, value)| (name, Value::String(value)));
+        return Ok(Some(Value::Table(pairs.collect())));
     }
+    if setting.get_value_delimiter() == Some(',') {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        return Ok(Some(Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())));
+    }
+    Ok(None)
+}
+
+/// The file in the form that is read: groups in their tables, lists as arrays, maps as tables. And whether anything changed.
+fn tidied(mut table: Table) -> Result<(Table, bool), Wrong> {
+    let mut moved = false;
     let groups = [
         ("objects", of::<Objects>()),
         ("gateways", of::<Gateways>()),
@@ -87,16 +110,33 @@ fn tidied(mut table: Table) -> (Table, bool) {
     for (name, settings) in groups {
         for setting in settings {
             let key = key(&setting);
-            let Some(value) = table.remove(&key) else { continue };
-            let group = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
-            if let Some(group) = group.as_table_mut() {
-                // Given in both places, what stands in the table counts.
-                group.entry(key).or_insert(value);
+            if let Some(value) = table.remove(&key) {
+                let group = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
+                if let Some(group) = group.as_table_mut()
+                    && group.insert(key.clone(), value).is_some()
+                {
+                    return Err((key, format!("it stands twice, also in the table {name}")));
+                }
+                moved = true;
             }
+            let group = table.get_mut(name).and_then(Value::as_table_mut);
+            if let Some(value) = group.and_then(|group| group.get_mut(&key))
+                && let Some(unfolded) = unfolded(&setting, value)?
+            {
+                *value = unfolded;
+                moved = true;
+            }
+        }
+    }
+    for setting in of::<Given>() {
+        if let Some(value) = table.get_mut(&key(&setting))
+            && let Some(unfolded) = unfolded(&setting, value)?
+        {
+            *value = unfolded;
             moved = true;
         }
     }
-    (table, moved)
+    Ok((table, moved))
 }
 
 #[cfg(test)]
@@ -115,6 +155,8 @@ mod tests {
             let given = read(text).expect("good settings");
             assert_eq!((given.mx_port, given.objects.s3_region.as_deref()), (Some(26), Some("eu-west-1")), "{text}");
         }
+        let hosts = read("[dev]\nallow-hosts = \"a.dev,b.dev\"\n").expect("good settings").dev.allow_hosts;
+        assert_eq!(hosts.map_or(0, |hosts| hosts.len()), 2);
         let given = read("port-offset = 5\nfeedback-domain = \"fb.example.com\"\nhttp = 4567\nsmtp = \"none\"\n")
             .expect("good settings");
         assert_eq!(given.dev.port_offset, Some(5));
@@ -142,11 +184,15 @@ mod tests {
             ("s3-region = \"x\"\n\nmx_prot = 1\n", 3, "mx_prot"),
             ("mx-port = \"many\"\n", 1, "invalid type"),
             ("http = \"nowhere\"\n", 1, "write IP:PORT"),
+            ("s3-region = \"x\"\nmx-port = \"many\"\n", 2, "mx-port: invalid type"),
+            ("[dev]\nport-offset = \"x\"\nallow-hosts = \"a,b\"\n", 2, "port-offset: invalid type"),
+            ("s3-region = \"x\"\n[objects]\ns3-region = \"y\"\n", 1, "it stands twice"),
+            ("functions = \"f=http://u:secret@h,broken\"\n", 1, "functions: it is NAME=VALUE"),
             ("http = \n", 1, ""),
         ] {
             let (at, what) = read(text).expect_err("it is wrong");
             assert_eq!(at, Some(line), "{text}: {what}");
-            assert!(what.contains(word), "{text}: {what}");
+            assert!(what.contains(word) && !what.contains("secret"), "{text}: {what}");
         }
     }
 }

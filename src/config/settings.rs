@@ -185,7 +185,7 @@ impl Settings {
             queues_per_account: queues_per_account(given.queues_per_account)?,
             tls: both((given.tls_certificate, given.tls_key), "tls-certificate and tls-key")?,
             accept_only: given.accept_only.unwrap_or(false),
-            log_json: given.log_format.is_some_and(|form| form == "json"),
+            log_json: log_json(given.log_format.as_deref())?,
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: both(
                 (given.root_access_key_id, given.root_secret_access_key),
@@ -228,6 +228,15 @@ impl Settings {
             return Err(Problem::new("source-address takes one IPv4 and one IPv6 address at the most"));
         }
         self.encryption.check()
+    }
+}
+
+/// Whether the log is JSON. The flag's own check does not see the file.
+fn log_json(given: Option<&str>) -> Result<bool, Problem> {
+    match given {
+        None | Some("text") => Ok(false),
+        Some("json") => Ok(true),
+        Some(other) => Err(Problem::new(format!("log-format must be text or json, not {other:?}"))),
     }
 }
 

@@ -21,7 +21,7 @@ const STOPPING: u8 = 2;
 /// How long what was found is good for.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// The tasks that are listeners; all others are workers.
-const LISTENERS: [&str; 5] = ["admin", "http", "smtp", "submission", "submissions"];
+const LISTENERS: [&str; 6] = ["admin", "capture-smtp", "http", "smtp", "submission", "submissions"];
 
 /// Whether the server takes work. Cheap to clone; clones say the same.
 #[derive(Clone, Default)]

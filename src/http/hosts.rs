@@ -9,8 +9,8 @@ use axum::response::Response;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-/// Ends of names that nobody can register: they are for private use (RFC 2606, RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`), or
-/// they are AWS's and LocalStack's own, which programs name as they are.
+/// Ends of names that a page of a stranger cannot stand under: they are for private use (RFC 2606, RFC 6761, RFC 6762, RFC 8375,
+/// ICANN's `internal`, Kubernetes' `svc`), or they are AWS's and LocalStack's own, which programs name as they are.
 const NOBODYS: &[&str] = &[
     "localhost",
     "test",
@@ -18,6 +18,7 @@ const NOBODYS: &[&str] = &[
     "invalid",
     "local",
     "internal",
+    "svc",
     "home.arpa",
     "amazonaws.com",
     "amazonaws.com.cn",

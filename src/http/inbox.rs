@@ -173,7 +173,8 @@ async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Query(page): Quer
             clock.sleep(LOOK_EVERY).await;
         }
     };
-    let rows = match clock.timeout(Duration::from_secs(wait), first).await {
+    let found = if wait > 0 { clock.timeout(Duration::from_secs(wait), first).await } else { None };
+    let rows = match found {
         Some(rows) => rows?,
         None => look().await?,
     };

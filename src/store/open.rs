@@ -269,6 +269,13 @@ pub(super) struct Opened<O> {
 }
 
 pub(super) async fn open_sqlite(path: &Path) -> Result<Opened<()>, Error> {
+    // Before anything of it is changed: its mode on the disk, its journal, files beside it.
+    if path.metadata().is_ok_and(|file| file.len() > 0) {
+        let looking = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_MAX);
+        let mut looking = SqliteConnection::connect_with(&looking).await?;
+        ours::check_sqlite(&mut looking, &SQLITE).await?;
+        looking.close().await?;
+    }
     make_private(path)?;
     let _alone = alone(path).await?;
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_MAX);

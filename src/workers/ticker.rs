@@ -1,7 +1,10 @@
 //! Work that comes round by time: retention, expiry, verification.
 use std::fmt::Display;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures::FutureExt;
 
 use crate::base::{Clock, Quiet};
 use crate::workers::Stop;
@@ -22,10 +25,16 @@ where
             tokio::select! {
                 biased;
                 () = soft.cancelled() => return,
-                done = round(state.clone()) => {
-                    if let Err(error) = done {
+                // A panic costs this round: one bad row must not end the work for good.
+                done = AssertUnwindSafe(async { round(state.clone()).await }).catch_unwind() => {
+                    let failed = match done {
+                        Ok(Ok(_)) => None,
+                        Ok(Err(error)) => Some(error.to_string()),
+                        Err(_) => Some("it panicked".to_owned()),
+                    };
+                    if let Some(error) = failed {
                         quiet.tell(&clock, |left_out| {
-                            tracing::error!(round = name, %error, left_out, "a round of regular work failed");
+                            tracing::error!(round = name, error, left_out, "a round of regular work failed");
                         });
                     }
                 }

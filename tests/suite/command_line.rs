@@ -170,3 +170,35 @@ fn a_reply_and_a_report_are_classified_with_the_rule_that_says_so() {
     assert!(said.starts_with("bounce of a@there.example") && said.contains("  subtype: MailboxFull"), "{said}");
     assert_eq!(classify("From: a@there.example\nSubject: hi\n\nhello\n", &[]), "no report: it goes on to the sender\n");
 }
+
+#[test]
+fn settings_that_no_server_could_use_are_told_without_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("postrider.toml");
+    std::fs::write(&file, "log-format = \"JSON\"\n").expect("written");
+    let file = file.display().to_string();
+    for (arguments, said) in [
+        (&["--delivery", "pigeon"][..], "delivery must be"),
+        (&["--database-url", "mysql://x"], "sqlite: or postgres://"),
+        (&["--tls-certificate", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
+        (&["--bounce-rules", "/nowhere"], "/nowhere"),
+        (&["--master-key-file", "/nowhere"], "/nowhere"),
+        (&["--object-store", "azure"], "azure-account"),
+        (&["--config", &file], "log-format must be text or json"),
+    ] {
+        let output = postrider(&[&["check-config"][..], arguments].concat());
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn admin_reads_the_settings_of_a_dev() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let environment =
+        [("POSTRIDER_ANY_ADDRESS", "true"), ("POSTRIDER_PORT_OFFSET", "5"), ("POSTRIDER_CAPTURE_SMTP", "none")];
+    let data = dir.path().join("data").display().to_string();
+    let (code, _) = printed(&["admin", "account", "create", "one", "--data-dir", &data], &environment);
+    assert_eq!(code, Some(0));
+}

@@ -37,15 +37,23 @@ async fn tables(database: &TestDatabase) -> Vec<String> {
     postgres.fetch_all(sql).await.expect("read").iter().map(|row| row.get(0)).collect()
 }
 
+fn mode_of(file: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("a file").permissions())
+}
+
 both_engines! {
     async fn a_database_with_another_programs_tables_is_refused_and_left_as_it_is(engine: Engine) {
         let database = TestDatabase::new(engine).await;
         make_another(&database).await;
+        let file = database.url.strip_prefix("sqlite:").map(std::path::PathBuf::from);
+        let bytes = || file.as_ref().map(|file| (std::fs::read(file).expect("a file"), mode_of(file)));
+        let before = bytes();
         for mode in [Mode::Dev, Mode::Serve] {
             let refused = House::start_on(database.alike(), mode, Given::default()).await;
             let (_, problem) = refused.err().expect("it is not ours");
             assert!(problem.contains("1 tables of another program"), "{problem}");
         }
+        assert!(bytes() == before, "the file was changed");
         let left = tables(&database).await;
         assert!(left.len() == 1 && left[0].ends_with("customers"), "{left:?}");
     }

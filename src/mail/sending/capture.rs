@@ -60,6 +60,7 @@ impl Caught {
     /// # Errors
     /// When the store fails.
     pub async fn keep(self, store: &Store) -> Result<String, Error> {
+        store.check_room()?;
         let subject = subject(&self.raw);
         store
             .write(move |tx| {

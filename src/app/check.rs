@@ -1,0 +1,24 @@
+//! Whether the settings can be used, without a server: what a start reads is read.
+use crate::app::{classify, parts};
+use crate::config::Settings;
+use crate::outlets::objects::Objects;
+use crate::smtp::Tls;
+use crate::store::Database;
+
+/// Reads what the settings name.
+///
+/// # Errors
+/// What cannot be used, in one line.
+pub fn check_settings(settings: &Settings) -> Result<(), String> {
+    settings.database_url.parse::<Database>()?;
+    parts::check_delivery(settings)?;
+    Objects::from_settings(&settings.objects, &settings.data_dir)?;
+    classify::classifier(settings)?;
+    if let Some((certificate, key)) = &settings.tls {
+        Tls::from_files(certificate, key).map_err(|error| format!("tls: {error}"))?;
+    }
+    if let Some(file) = &settings.encryption.master_key_file {
+        std::fs::metadata(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    }
+    Ok(())
+}
