@@ -26,7 +26,7 @@ where
                 biased;
                 () = soft.cancelled() => return,
                 // A panic costs this round: one bad row must not end the work for good.
-                done = AssertUnwindSafe(async { round(state.clone()).await }).catch_unwind() => {
+                done = AssertUnwindSafe(round(state.clone())).catch_unwind() => {
                     let failed = match done {
                         Ok(Ok(_)) => None,
                         Ok(Err(error)) => Some(error.to_string()),
