@@ -75,8 +75,8 @@ impl Spreader {
             return Ok(false);
         }
         let next = subscriptions.last().map(|last| last.id);
-        let compute = self.topics.compute();
-        let mut sieve = Sieve::judged(compute, &arn.account, &subscriptions, &draft, sieve::STEPS_MAX).await?;
+        // What the policies may take of one message, for each who has one.
+        let steps = sieve::STEPS_MAX / u64::try_from(subscriptions.len().max(1)).unwrap_or(u64::MAX);
         let key = self.topics.signer().key().await?;
         let rules = Rules::of(&topic)?;
         let shares = match policy.filter(|policy| policy.has_outbound()) {
@@ -89,7 +89,7 @@ impl Spreader {
         let mut made = Vec::with_capacity(shares.len());
         for (n, share) in shares.into_iter().enumerate() {
             let kept_as = if n == 0 { format!("{message}/{reached}") } else { format!("{message}/{reached}/{n}") };
-            made.push(self.make((&arn, rules, &key), share, kept_as, &mut sieve).await?);
+            made.push(self.make((&arn, rules, &key), share, kept_as, steps).await?);
         }
         let (queues, message) = (self.topics.queues().clone(), message.to_owned());
         self.topics
@@ -112,18 +112,20 @@ impl Spreader {
         Ok(next.is_some())
     }
 
-    /// Makes what a share of the subscriptions gets.
+    /// Makes what a share of the subscriptions gets. Their filter policies are judged by what they may get, since who gets a
+    /// message learns what his policy asked; each may take so many steps.
     async fn make(
         &self,
         (topic, rules, key): (&Arn, Rules, &Key),
         share: Share,
         kept_as: String,
-        sieve: &mut Sieve,
+        steps: u64,
     ) -> Result<Made, Error> {
         let Share { mut draft, subscriptions, mut denied } = share;
         if !rules.fifo && draft.lacks_signature(&subscriptions, rules.version) {
             draft.sign(topic, key, rules.version, &[Protocol::Sqs])?;
         }
+        let mut sieve = self.sieve(topic, &denied, &draft, steps).await?;
         let mut wanted = Vec::with_capacity(denied.len());
         for subscription in denied.drain(..) {
             // Who did not want the message is not denied it.
@@ -135,9 +137,15 @@ impl Spreader {
         }
         let queues = self.topics.queues();
         let fan = Fan { queues, key, topic, rules, draft: &draft, kept_as: kept_as.clone() };
-        let handout = fan.prepare(subscriptions, sieve)?;
+        let mut sieve = self.sieve(topic, &subscriptions, &draft, steps).await?;
+        let handout = fan.prepare(subscriptions, &mut sieve)?;
         let targets = queues.targets(handout.queues()).await?;
         Ok(Made { draft, kept_as, handout, targets, denied: wanted })
+    }
+
+    async fn sieve(&self, topic: &Arn, of: &[Subscription], draft: &Draft, steps: u64) -> Result<Sieve, Error> {
+        let steps = steps.saturating_mul(u64::try_from(of.len()).unwrap_or(u64::MAX));
+        Sieve::judged(self.topics.compute(), &topic.account, of, draft, steps).await
     }
 
     /// Asks the topic's policy what may stand in a message of which nobody asked when it was published, and keeps that. `false`

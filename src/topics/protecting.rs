@@ -14,7 +14,7 @@ use crate::topics::endpoint::Protocol;
 use crate::topics::protection::audit::{self, About, Record};
 use crate::topics::protection::policy::{Operation, Statement};
 use crate::topics::protection::verdict::{Judged, judge, wanted};
-use crate::topics::protection::{Direction, Findings, Policy, Who, scan};
+use crate::topics::protection::{Direction, Findings, Policy, Who, scan, weight};
 use crate::topics::rules::{Rules, SUFFIX};
 use crate::topics::signing::{Key, Version};
 use crate::topics::topic::{find, hold};
@@ -170,7 +170,7 @@ impl Topics {
         let texts: Vec<(Option<Protocol>, String)> =
             draft.texts().map(|(protocol, text)| (protocol, text.to_owned())).collect();
         let kinds = wanted(lists.iter().flatten());
-        let octets: usize = texts.iter().map(|(_, text)| text.len()).sum();
+        let octets: usize = texts.iter().map(|(_, text)| weight(text)).sum();
         let size = octets.saturating_mul(kinds.len() + lists.len());
         let work = move || {
             let one = |(protocol, text): (Option<Protocol>, String)| {

@@ -248,6 +248,55 @@ both_engines! {
         }
     }
 
+    async fn json_stays_json_and_hides_nothing_behind_escapes(engine: Engine) {
+        let house = House::serve(engine).await;
+        let sns = house.sns();
+        let arn = topic(&sns, "t").await;
+        let url = subscribed(&house, &arn, "q").await;
+        let kinds = ["EmailAddress", "CreditCardNumber"];
+        put(&sns, &arn, &policy(&[statement("Inbound", &["*"], &kinds, &mask())])).await.expect("put");
+        let said = r#"{"card":4539894458086459,"text":"\u003cann@example.com\u003e, card:\n4539894458086459, bob\u0040example.com"}"#;
+        sns.publish().topic_arn(&arn).message(said).send().await.expect("published");
+        let got: Json = serde_json::from_str(&received(&house, &url).await[0]).expect("JSON");
+        let text = format!("<{:*>15}>, card:\n{:*>16}, {:*>20}", "", "", "");
+        assert_eq!(got, json!({"card": "*".repeat(14), "text": text}));
+        house.stop().await;
+    }
+
+    async fn filter_policies_judge_what_the_subscriber_may_get(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t", &[]).await;
+        let statements = [
+            statement("Outbound", &["000000000000"], &["EmailAddress"], &mask()),
+            statement("Outbound", &["*"], &["CreditCardNumber"], &json!({"Deny": {}})),
+        ];
+        b.topics.set_data_protection_policy(&topic, &policy(&statements)).await.expect("set");
+        let (clear, masked) = (r#"{"to":["ann@example.com"]}"#, r#"{"to":["***************"]}"#);
+        let attributes = |filter| [("RawMessageDelivery", "true"), ("FilterPolicyScope", "MessageBody"), ("FilterPolicy", filter)];
+        for (name, filter) in [("guesses", clear), ("sees", masked)] {
+            let queue = b.queue(name).await;
+            b.subscribe(&topic, "sqs", &queue, &attributes(filter)).await;
+        }
+        let (hook, other) = (Webhook::start().await, "111111111111".parse().expect("an account"));
+        let theirs = of_account(&b, &topic, &hook, &other).await;
+        for (name, value) in &attributes(clear)[1..] {
+            b.topics.set_subscription_attribute(&theirs, name, value).await.expect("set");
+        }
+        let said = r#"{"to":"ann@example.com"}"#;
+        b.publish(&topic, said).await;
+        b.round().await;
+        assert!(b.received("guesses").await.is_empty(), "who may not see it does not learn it by asking");
+        assert_eq!(b.received("sees").await[0].body, r#"{"to":"***************"}"#);
+        assert_eq!(text(&hook.arrived().last().expect("arrived").json(), "Message"), said, "another may see it");
+        // What is denied is denied to those who wanted it.
+        for (to, attempts) in [("bob@example.com", 2), ("ann@example.com", 3)] {
+            b.publish(&topic, &json!({"to": to, "card": "4539894458086459"}).to_string()).await;
+            b.round().await;
+            assert_eq!(b.attempts(&theirs).await.len(), attempts, "{to}");
+        }
+        assert_eq!(hook.arrived().len(), 2);
+    }
+
     async fn what_nobody_looked_at_is_looked_at_by_the_job(engine: Engine) {
         let b = bench(engine).await;
         let topic = b.topic("t", &[]).await;

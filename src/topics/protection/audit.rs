@@ -61,8 +61,8 @@ fn told(of: &Statement, about: &About, texts: &[(String, Findings)]) -> Json {
             let (count, detections) = by_kind.entry(*identifier).or_default();
             *count += found.len();
             let mut places = Places { text, octets: 0, characters: 0 };
-            for (start, end) in found.iter().take(PLACES_MAX.saturating_sub(detections.len())) {
-                detections.push(json!({ "start": places.at(*start), "end": places.at(*end) }));
+            for one in found.iter().take(PLACES_MAX.saturating_sub(detections.len())) {
+                detections.push(json!({ "start": places.at(one.start), "end": places.at(one.end) }));
             }
         }
     }

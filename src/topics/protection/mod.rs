@@ -4,13 +4,17 @@ mod addresses;
 pub mod audit;
 mod bank;
 mod card;
+mod cells;
 mod identifier;
 mod keywords;
+mod layers;
 mod national;
 mod numbers;
 mod phone;
 pub mod policy;
 mod scan;
+#[cfg(test)]
+mod scan_json_tests;
 #[cfg(test)]
 mod scan_tests;
 mod secrets;
@@ -18,4 +22,4 @@ pub mod verdict;
 
 pub use identifier::Identifier;
 pub use policy::{Direction, Policy, Who};
-pub use scan::{Findings, scan};
+pub use scan::{Findings, Place, scan, weight};

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use crate::topics::protection::policy::{Operation, Statement};
-use crate::topics::protection::{Findings, Identifier};
+use crate::topics::protection::{Findings, Identifier, Place};
 
 /// What was judged of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub fn wanted<'a>(statements: impl IntoIterator<Item = &'a Statement>) -> BTreeS
 pub fn judge(text: &str, findings: &Findings, statements: &[Statement]) -> Judged {
     let found = |of: &Statement| of.identifiers.iter().any(|identifier| findings.contains_key(identifier));
     let mut denied = statements.iter().any(|of| of.operation == Operation::Deny && found(of));
-    let mut spans: Vec<(usize, usize, Option<char>)> = Vec::new();
+    let mut spans: Vec<(Place, Option<char>)> = Vec::new();
     let mut taken = BTreeSet::new();
     for of in statements {
         let instead = match of.operation {
@@ -33,14 +33,14 @@ pub fn judge(text: &str, findings: &Findings, statements: &[Statement]) -> Judge
         // Of two statements about one kind of data the first counts.
         for identifier in of.identifiers.iter().filter(|identifier| taken.insert(**identifier)) {
             let those = findings.get(identifier).into_iter().flatten();
-            spans.extend(those.map(|(start, end)| (*start, *end, instead)));
+            spans.extend(those.map(|place| (*place, instead)));
         }
     }
     if spans.is_empty() {
         return Judged { denied, changed: None };
     }
     // Of those that begin together the first counts: the sort keeps their order.
-    spans.sort_by_key(|(start, _, _)| *start);
+    spans.sort_by_key(|(place, _)| place.start);
     let (changed, rest) = without(text, &spans);
     // "When the entire message is sensitive" its publisher is refused.
     denied |= !rest;
@@ -48,9 +48,9 @@ pub fn judge(text: &str, findings: &Findings, statements: &[Statement]) -> Judge
 }
 
 /// The text without what stands at these places, and whether anything else is in it.
-fn without(text: &str, spans: &[(usize, usize, Option<char>)]) -> (String, bool) {
+fn without(text: &str, spans: &[(Place, Option<char>)]) -> (String, bool) {
     let (mut changed, mut rest, mut at) = (String::with_capacity(text.len()), false, 0);
-    for (start, end, instead) in spans {
+    for (Place { start, end, bare }, instead) in spans {
         let start = (*start).max(at);
         if start >= *end {
             continue;
@@ -58,13 +58,23 @@ fn without(text: &str, spans: &[(usize, usize, Option<char>)]) -> (String, bool)
         let between = text.get(at..start).unwrap_or_default();
         changed.push_str(between);
         rest |= !between.trim().is_empty();
+        let quote = bare.map_or_else(String::new, quote);
+        changed.push_str(&quote);
         if let Some(mask) = instead {
+            // The quotes take the place of characters.
             let count = text.get(start..*end).unwrap_or_default().chars().count();
+            let count = if bare.is_some() { count.saturating_sub(2 * quote.len()).max(1) } else { count };
             changed.extend(std::iter::repeat_n(*mask, count));
         }
+        changed.push_str(&quote);
         at = *end;
     }
     let behind = text.get(at..).unwrap_or_default();
     changed.push_str(behind);
     (changed, rest || !behind.trim().is_empty())
+}
+
+/// What begins and ends a string that stands in so many others, each of which escapes it once more.
+fn quote(depth: usize) -> String {
+    (0..depth).fold("\"".to_owned(), |quote, _| quote.replace('\\', "\\\\").replace('"', "\\\""))
 }
