@@ -1,11 +1,12 @@
 //! Says what a refusal means. The order: the operator's rules; then the words of the text, where whatever blames the sender or
 //! the content wins over what blames the address; then the enhanced status; then words that say little; then the reply code.
+//! Before the recipient is named, and where it may go well later, nothing is said of the address.
 use std::sync::{Arc, LazyLock};
 
 use crate::mail::bounce::cause::{Blame, Cause};
-use crate::mail::bounce::codes::{by_code, by_status};
+use crate::mail::bounce::codes::{by_code, by_status, says_little};
 use crate::mail::bounce::matcher::{Found, Matcher, Place};
-use crate::mail::bounce::plain::plain;
+use crate::mail::bounce::plain::plain_with;
 use crate::mail::bounce::providers::{host_of, provider};
 use crate::mail::bounce::rules::{Rule, RuleError, Rules};
 use crate::mail::bounce::said::{Said, Stage};
@@ -86,40 +87,15 @@ impl Classifier {
 
     /// Judges a refusal.
     pub fn judge(&self, said: &Said<'_>) -> Finding {
-        let found = match &self.table.matcher {
-            Some(matcher) => matcher.find(&plain(said.text)),
-            None => Found::default(),
-        };
+        let plain = plain_with(said.text, said.sender);
+        let found = self.table.matcher.as_ref().map_or_else(Found::default, |matcher| matcher.find(&plain));
         let fitting = self.fitting(&found, said);
         let own = fitting.iter().filter(|fit| fit.rule.own).min_by_key(|fit| fit.number);
         if let Some(own) = own {
             return Finding { by_words: true, ..Finding::of_rule(own.rule) };
         }
-        let strong = fitting.iter().filter(|fit| !fit.rule.weak && !is_within_better(fit, &fitting));
-        let strong = strong.min_by_key(|fit| (order(fit.rule, said), fit.number));
-        if let Some(strong) = strong.filter(|strong| !is_overruled(strong.rule, said)) {
-            return Finding::of_rule(strong.rule);
-        }
-        let status = said.own_status().unwrap_or_default();
-        let by_status = by_status(status).filter(|cause| *cause != Cause::Unclear);
-        if let Some(cause) = by_status {
-            // A policy that is named after the content was seen is about the content.
-            let seen = cause == Cause::Policy && said.own_stage() == Some(Stage::Data);
-            let cause = if seen { Cause::Spam } else { cause };
-            let source = "RFC 3463 and IANA's registry of enhanced status codes";
-            return Finding::of_code(cause, format!("status {status}"), source);
-        }
-        if let Some(weak) = fitting.iter().filter(|fit| fit.rule.weak).min_by_key(|fit| fit.number) {
-            return Finding::of_rule(weak.rule);
-        }
-        let code = said.own_code();
-        if let Some((cause, code)) = code.and_then(|code| Some((by_code(code, said.own_stage())?, code))) {
-            return Finding::of_code(cause, format!("code {code}"), "RFC 5321, 4.2.3");
-        }
-        if said.class() == Some(4) {
-            return Finding::of_code(Cause::System, "class 4".to_owned(), "RFC 3463, 2");
-        }
-        Finding::of_code(Cause::Unclear, "nothing".to_owned(), "none")
+        let found = by_built_in(&fitting, said, &plain.words);
+        Finding { cause: of_address(found.cause, said), ..found }
     }
 
     /// The rules that fit, with the places where.
@@ -138,6 +114,50 @@ impl Classifier {
     }
 }
 
+/// What the built-in rules and the codes say. `words`: the text in its plain form.
+fn by_built_in(fitting: &[Fit<'_>], said: &Said<'_>, words: &str) -> Finding {
+    let strong = fitting.iter().filter(|fit| !fit.rule.weak && !is_within_better(fit, fitting));
+    let strong = strong.min_by_key(|fit| (order(fit.rule, said), fit.number));
+    if let Some(strong) = strong.filter(|strong| !is_overruled(strong.rule, said)) {
+        return Finding::of_rule(strong.rule);
+    }
+    let status = said.own_status().unwrap_or_default();
+    let by_status = by_status(status).filter(|cause| *cause != Cause::Unclear);
+    if let Some(cause) = by_status {
+        // A policy that is named after the content was seen is about the content.
+        let seen = cause == Cause::Policy && said.own_stage() == Some(Stage::Data);
+        let cause = if seen { Cause::Spam } else { cause };
+        let source = "RFC 3463 and IANA's registry of enhanced status codes";
+        return Finding::of_code(cause, format!("status {status}"), source);
+    }
+    if let Some(weak) = fitting.iter().filter(|fit| fit.rule.weak).min_by_key(|fit| fit.number) {
+        return Finding::of_rule(weak.rule);
+    }
+    let code = said.own_code();
+    if let Some((cause, code)) =
+        code.and_then(|code| Some((by_code(code, said.own_stage(), says_little(words))?, code)))
+    {
+        return Finding::of_code(cause, format!("code {code}"), "RFC 5321, 4.2.3");
+    }
+    if said.class() == Some(4) {
+        return Finding::of_code(Cause::System, "class 4".to_owned(), "RFC 3463, 2");
+    }
+    Finding::of_code(Cause::Unclear, "nothing".to_owned(), "none")
+}
+
+/// What a cause may say of the address. Before RCPT nobody has named the recipient, and class 4 may go well later (RFC 5321,
+/// 4.2.1): neither makes an address a bad one.
+fn of_address(cause: Cause, said: &Said<'_>) -> Cause {
+    match (cause.suppresses(), said.own_stage(), said.class()) {
+        (false, ..) => cause,
+        (_, Some(Stage::Mail), _) => Cause::SenderAddress,
+        (_, Some(Stage::Connect | Stage::Ehlo), _) => Cause::Policy,
+        (.., Some(4)) if cause == Cause::NoSuchHost => Cause::Network,
+        (.., Some(4)) => Cause::System,
+        _ => cause,
+    }
+}
+
 /// A rule that fits.
 struct Fit<'a> {
     number: usize,
@@ -147,7 +167,7 @@ struct Fit<'a> {
 
 /// Whether the other side's own status says of the address what these words, which blame a system, only seem to deny.
 fn is_overruled(rule: &Rule, said: &Said<'_>) -> bool {
-    let vague = matches!(rule.cause, Cause::Network | Cause::System);
+    let vague = matches!(rule.cause, Cause::Network | Cause::System) && !rule.firm;
     let of_address = |status: &str| status.starts_with('5') && by_status(status).is_some_and(Cause::suppresses);
     vague && said.class() == Some(5) && said.text_status().is_some_and(of_address)
 }
@@ -208,6 +228,7 @@ impl<'a> Conditions<'a> {
             self.status.is_some_and(|status| status == wanted || wanted.ends_with('.') && status.starts_with(wanted))
         };
         (rule.status.is_empty() || rule.status.iter().any(status))
+            && !rule.unless_status.iter().any(status)
             && (rule.codes.is_empty() || self.code.is_some_and(|code| rule.codes.contains(&code)))
             && rule.class.is_none_or(|class| class == self.class.unwrap_or(5))
             && (rule.stages.is_empty() || self.stage.is_some_and(|stage| rule.stages.contains(&stage)))

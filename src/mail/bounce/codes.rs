@@ -72,16 +72,136 @@ pub fn by_status(status: &str) -> Option<Cause> {
     Some(if later { Cause::System } else { cause })
 }
 
-/// What a reply code means, at the stage where it is known.
-pub fn by_code(code: u16, stage: Option<Stage>) -> Option<Cause> {
+/// Words that add nothing to a code, in the form of `plain.rs`.
+const FILLER: &[&str] = &[
+    "a",
+    "an",
+    "and",
+    "at",
+    "be",
+    "been",
+    "by",
+    "can",
+    "could",
+    "does",
+    "error",
+    "fail",
+    "failed",
+    "failure",
+    "failures",
+    "fatal",
+    "for",
+    "found",
+    "has",
+    "have",
+    "here",
+    "host",
+    "in",
+    "is",
+    "it",
+    "known",
+    "mail",
+    "name",
+    "no",
+    "not",
+    "of",
+    "ok",
+    "on",
+    "one",
+    "or",
+    "permanent",
+    "permanently",
+    "please",
+    "remote",
+    "reply",
+    "requested",
+    "action",
+    "taken",
+    "said",
+    "server",
+    "smtp",
+    "sorry",
+    "such",
+    "than",
+    "that",
+    "the",
+    "there",
+    "this",
+    "to",
+    "was",
+    "we",
+    "with",
+    "command",
+    "response",
+    "delivery",
+    "delivered",
+    "message",
+];
+/// Words that name a recipient.
+const NAMES: &[&str] = &[
+    "@",
+    "user",
+    "users",
+    "recipient",
+    "recipients",
+    "mailbox",
+    "account",
+    "address",
+    "addresses",
+    "addressee",
+    "username",
+    "customer",
+    "subscriber",
+    "person",
+    "rcpt",
+    "inbox",
+    "email",
+    "alias",
+];
+/// Words with which the code does not count: of who sends, or of what may change.
+const DOUBTS: &[&str] = &[
+    "sending",
+    "sender",
+    "sent",
+    "you",
+    "your",
+    "temporarily",
+    "temporary",
+    "now",
+    "later",
+    "again",
+    "moment",
+    "today",
+    "limit",
+    "limits",
+    "full",
+    "directory",
+    "from",
+    "off",
+    "due",
+];
+/// Unknown words beside a recipient's name with which the code still counts.
+const WORDS_MAX: usize = 3;
+
+/// Whether a text in its plain form says no more than the code, or hardly more and that of a recipient.
+pub fn says_little(words: &str) -> bool {
+    let rest = words.split_whitespace().filter(|word| !FILLER.contains(word));
+    let (names, others): (Vec<&str>, Vec<&str>) = rest.partition(|word| NAMES.contains(word));
+    let doubtful = others.iter().any(|word| DOUBTS.contains(word));
+    others.is_empty() || !names.is_empty() && others.len() <= WORDS_MAX && !doubtful
+}
+
+/// What a reply code means, at the stage where it is known. `little`: nothing else is said ([`says_little`]); a code that
+/// stands beside words that nobody knows says nothing of the recipient.
+pub fn by_code(code: u16, stage: Option<Stage>, little: bool) -> Option<Cause> {
     match (code, stage) {
         // RFC 5321, 4.2.3: storage exceeded; before the recipient is named it is the size.
         (552, Some(Stage::Mail | Stage::Data)) => Some(Cause::TooLarge),
         (552, _) => Some(Cause::Full),
         // RFC 7504: no mail there at all.
         (521 | 556, None | Some(Stage::Rcpt)) => Some(Cause::NoSuchHost),
-        (550 | 551 | 553, Some(Stage::Rcpt)) => Some(Cause::NoSuchUser),
-        (501, Some(Stage::Rcpt)) => Some(Cause::BadAddress),
+        (550 | 551 | 553, Some(Stage::Rcpt)) if little => Some(Cause::NoSuchUser),
+        (501, Some(Stage::Rcpt)) if little => Some(Cause::BadAddress),
         // Commands that are unknown, or in the wrong order.
         (500 | 502..=504, _) => Some(Cause::System),
         (500..=599, Some(Stage::Data)) => Some(Cause::Spam),
@@ -116,7 +236,23 @@ mod tests {
         ] {
             assert_eq!(by_status(status), cause, "{status}");
         }
-        assert_eq!(by_code(550, Some(Stage::Rcpt)), Some(Cause::NoSuchUser));
-        assert_eq!((by_code(550, None), by_code(554, None)), (None, Some(Cause::Policy)));
+        assert_eq!(by_code(550, Some(Stage::Rcpt), true), Some(Cause::NoSuchUser));
+        assert_eq!(by_code(550, Some(Stage::Rcpt), false), None);
+        assert_eq!((by_code(550, None, true), by_code(554, None, true)), (None, Some(Cause::Policy)));
+    }
+
+    #[test]
+    fn few_words_are_few_only_beside_a_recipient() {
+        for (words, little) in [
+            (" ", true),
+            (" sorry no ", true),
+            (" @ gsmtp ", true),
+            (" mailbox of ann over there ", true),
+            (" not today thank you ", false),
+            (" user is full of you ", false),
+            (" we have reasons of our own not to take this for that user of ours ", false),
+        ] {
+            assert_eq!(says_little(words), little, "{words}");
+        }
     }
 }

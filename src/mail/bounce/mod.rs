@@ -14,4 +14,4 @@ pub use classifier::{Classifier, Finding};
 pub(in crate::mail) use plain::unstructured;
 pub use providers::provider;
 pub use rules::{Rule, RuleError, Rules};
-pub use said::{Said, Stage, enhanced, reply_code};
+pub use said::{Said, Stage, enhanced, reply_code, stage};

@@ -20,16 +20,27 @@ const ENDS: &[&str] = &[
     "at", "nl", "be", "pl", "cz", "se", "dk", "fi", "in", "tw", "hk", "info", "biz", "io", "edu", "example",
 ];
 
+/// What is written for the sender's own address and domain.
+const SENDER: [&str; 2] = ["sender", "@"];
+
 /// The text in one form.
 pub fn plain(text: &str) -> Plain {
+    plain_with(text, None)
+}
+
+/// The text in one form, with `sender @` where this address or its domain stands.
+pub fn plain_with(text: &str, sender: Option<&str>) -> Plain {
+    let sender = sender.map(str::to_lowercase).filter(|sender| sender.contains('@'));
     let text = text.get(..text.floor_char_boundary(text.len().min(TEXT_MAX))).unwrap_or_default();
     let text = entities(&encoded_words(text)).to_lowercase().replace('\u{2019}', "'");
     let marks = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.replace('_', " ");
     let mut words = String::with_capacity(text.len() + 2);
     words.push(' ');
+    // As in the text.
+    let sender = sender.map(|sender| sender.replace('_', " ")).filter(|sender| !sender.contains(' '));
     for token in text.split_whitespace() {
-        add(&mut words, token);
+        add(&mut words, token, sender.as_deref());
     }
     Plain { words: spellings(words), marks }
 }
@@ -66,12 +77,12 @@ fn entities(text: &str) -> String {
 }
 
 /// Adds what a token without white space says.
-fn add(words: &mut String, token: &str) {
+fn add(words: &mut String, token: &str, sender: Option<&str>) {
     if token.contains("://") || token.starts_with("www.") || token.trim_matches(['<', '(', '"']).starts_with("http") {
         return;
     }
     if !token.contains('@') {
-        return add_word(words, token);
+        return add_word(words, token, sender);
     }
     // An address may stand in a text without spaces.
     let in_address = |c: char| c.is_ascii_alphanumeric() || "._%+-=/@'".contains(c);
@@ -80,23 +91,29 @@ fn add(words: &mut String, token: &str) {
         let inside = in_address(c);
         let end = rest.find(|c| in_address(c) != inside).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
-        if inside && run.contains('@') {
+        if inside && sender.is_some_and(|sender| run.trim_matches(['.', '\'']) == sender) {
+            SENDER.iter().for_each(|word| push(words, word));
+        } else if inside && run.contains('@') {
             separate(words, '@');
             words.push_str("@ ");
         } else {
-            add_word(words, run);
+            add_word(words, run, sender);
         }
         rest = after;
     }
 }
 
-fn add_word(words: &mut String, token: &str) {
+fn add_word(words: &mut String, token: &str, sender: Option<&str>) {
     let token = token.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
     // `550-5.1.1` and `550-User`: a line of a reply that goes on.
     let token = match token.split_once('-') {
         Some((code, rest)) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit()) => rest,
         _ => token,
     };
+    let domain = sender.and_then(|sender| sender.rsplit_once('@')).map(|(_, domain)| domain);
+    if domain.is_some_and(|domain| token.split('[').next().unwrap_or_default().trim_end_matches('.') == domain) {
+        return SENDER.iter().for_each(|word| push(words, word));
+    }
     if token.is_empty() || token.bytes().all(|b| b.is_ascii_digit() || b".,:/#-()[]".contains(&b)) || is_host(token) {
         return;
     }
@@ -157,7 +174,7 @@ fn is_host(token: &str) -> bool {
 }
 
 fn spellings(words: String) -> String {
-    const SAME: [(&str, &str); 7] = [
+    const SAME: [(&str, &str); 11] = [
         (" e mail", " email"),
         (" mail box", " mailbox"),
         (" in box", " inbox"),
@@ -165,6 +182,12 @@ fn spellings(words: String) -> String {
         (" black list", " blacklist"),
         (" block list", " blocklist"),
         (" user name", " username"),
+        // Where a mail goes back to says nothing of him.
+        (" returned to sender", " returned"),
+        (" returned to the sender", " returned"),
+        (" message to sender", " message returned"),
+        // The reader's, in advice.
+        (" your address book", " address book"),
     ];
     let mut words = words;
     for (old, new) in SAME {
@@ -196,6 +219,11 @@ mod tests {
             assert_eq!(plain(text).words, words, "{text}");
         }
         assert_eq!(plain("A  https://x.example/?p=NoSuchUser\r\n").marks, "a https://x.example/?p=nosuchuser");
+        let sender = Some("bob@Sender.example");
+        let words = |text| plain_with(text, sender).words;
+        assert_eq!(words("<BOB@sender.example> to ann@there.example"), " sender @ to @ ");
+        assert_eq!(words("sender.example has no MX, mx.sender.example has"), " sender @ has no mx has ");
+        assert_eq!(plain_with("a b@c", Some("")).words, " a @ ");
         assert_eq!((phrase("Over quota").as_str(), phrase("不明").as_str()), (" overquota", "不明"));
     }
 

@@ -73,6 +73,9 @@ pub struct Rule {
     /// Enhanced status codes: `5.1.1`, or `5.1.` for a subject.
     #[serde(default)]
     pub status: Vec<String>,
+    /// Enhanced status codes with which it does not fit, in the same form.
+    #[serde(default)]
+    pub unless_status: Vec<String>,
     /// Reply codes.
     #[serde(default)]
     pub codes: Vec<u16>,
@@ -86,6 +89,9 @@ pub struct Rule {
     /// Whether codes are asked before it.
     #[serde(default)]
     pub weak: bool,
+    /// Whether it counts also where the status blames the address, although it blames a system or the network.
+    #[serde(default)]
+    pub firm: bool,
     /// Replies that it has to judge.
     #[serde(default)]
     pub examples: Vec<String>,
@@ -202,7 +208,7 @@ fn check(rule: &Rule) -> Result<(), String> {
         let fine = status.starts_with(['4', '5']) && status.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         !fine || status.matches('.').count() != 2
     };
-    if let Some(status) = rule.status.iter().find(numbers) {
+    if let Some(status) = rule.status.iter().chain(&rule.unless_status).find(numbers) {
         return Err(format!("{status:?} is no enhanced status code, such as 5.1.1, or 5.1. for all of them"));
     }
     if let Some(provider) = rule.provider.as_ref().filter(|name| !providers::is_known(name)) {
@@ -256,6 +262,7 @@ mod tests {
             (rule("words = [\" \"]"), "1 to 200"),
             (rule("codes = [250]"), "250 is no code"),
             (rule("status = [\"2.0.0\"]"), "no enhanced status"),
+            (rule("codes = [550]\nunless-status = [\"5.7\"]"), "no enhanced status"),
             (rule("codes = [550]\nprovider = \"nobody\""), "no provider"),
             (rule("codes = [550]\nclass = 3"), "class is 4 or 5"),
             (rule("codes = [550]\ncolour = 1"), "line 6: unknown field"),

@@ -29,6 +29,8 @@ pub struct Said<'a> {
     pub text: &'a str,
     /// The host that said so: the mail host, or the report's Remote-MTA or Reporting-MTA.
     pub host: Option<&'a str>,
+    /// The address in MAIL FROM, where it is known: what is said of it is not said of the recipient.
+    pub sender: Option<&'a str>,
 }
 
 impl Said<'_> {
@@ -115,7 +117,7 @@ fn is_reply_code(code: &[u8]) -> bool {
 }
 
 /// The command that a text says was refused, as Postfix, Exim, Sendmail, Courier, qmail and Yahoo write it.
-fn stage(text: &str) -> Option<Stage> {
+pub fn stage(text: &str) -> Option<Stage> {
     const SAID: [(&str, Stage); 14] = [
         ("to rcpt to", Stage::Rcpt),
         ("after rcpt", Stage::Rcpt),
@@ -133,7 +135,10 @@ fn stage(text: &str) -> Option<Stage> {
         ("to ehlo", Stage::Ehlo),
     ];
     let lower = text.to_ascii_lowercase();
-    SAID.iter().filter_map(|(words, stage)| lower.find(words).map(|at| (at, *stage))).min().map(|(_, stage)| stage)
+    // `connected to database` is none.
+    let ends = |at: usize| lower.get(at..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_alphanumeric());
+    let place = |words: &str| lower.match_indices(words).map(|(at, _)| at).find(|at| ends(at + words.len()));
+    SAID.iter().filter_map(|(words, stage)| place(words).map(|at| (at, *stage))).min().map(|(_, stage)| stage)
 }
 
 #[cfg(test)]
@@ -155,6 +160,7 @@ mod tests {
         assert_eq!(said(None, "450 4.4.1 relay; host x said: 550 5.1.1 no").own_status(), Some("5.1.1"));
         assert_eq!(said(None, "host x said: 550 no (in reply to RCPT TO command)").own_stage(), Some(Stage::Rcpt));
         assert_eq!(said(None, "after end of data: 550 no").own_stage(), Some(Stage::Data));
+        assert_eq!(said(None, "cannot connect to database").own_stage(), None);
         assert_eq!((said(None, "421 x").class(), said(Some("5.1.1"), "x").class()), (Some(4), Some(5)));
     }
 }

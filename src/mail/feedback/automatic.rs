@@ -61,8 +61,9 @@ pub fn is_answer(message: &Read<'_>) -> bool {
     if replies && !by_server {
         return true;
     }
-    // A server that does not call itself one, and writes of a failure.
-    if message.null && loose::tells(message) {
+    // A server that does not call itself one, and writes of a failure. A person may write such a sentence too: a code has
+    // to be there, or an address with a reason.
+    if message.null && loose::tells(message) && loose::gives_reason(message) {
         return false;
     }
     let suppressed = message.field("X-Auto-Response-Suppress").is_some() && message.field("In-Reply-To").is_some();
@@ -121,6 +122,17 @@ mod tests {
             let mail = format!("From: Bob <bob@there.example>\r\n{header}\r\n\r\nI am away. 550 5.1.1 is my room.\r\n");
             assert_eq!(read(mail.as_bytes(), true), Letter::Automatic, "{header}");
         }
+        for text in [
+            "I am on parental leave and your mail is not delivered to anybody. This address does not exist after June.",
+            "I have left, and the delivery of your message to John is no longer possible.",
+            "Your request has been successfully registered under number 4711.",
+        ] {
+            let mail = format!("From: Bob <bob@there.example>\r\nAuto-Submitted: auto-replied\r\n\r\n{text}\r\n");
+            assert_eq!(read(mail.as_bytes(), true), Letter::Automatic, "{text}");
+        }
+        let unnamed = b"From: Post <post@there.example>\r\nAuto-Submitted: auto-replied\r\n\r\nYour mail could not be delivered:\r\n\
+            550 5.1.1 no such user\r\n";
+        assert!(matches!(read(unnamed, true), Letter::Status(_)));
         let person = b"From: Bob <bob@there.example>\r\nSubject: Re: hello\r\n\r\nThanks!\r\n";
         assert_eq!(read(person, false), Letter::Other);
         let server =

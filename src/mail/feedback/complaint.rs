@@ -7,7 +7,9 @@
 use mail_parser::DateTime;
 
 use crate::base::Timestamp;
+use crate::mail::feedback::automatic::from_server;
 use crate::mail::feedback::letter::{Read, line};
+use crate::mail::feedback::loose;
 use crate::mail::message::parse;
 
 /// Types that RFC 5965 and IANA's registry know; all others count as `other`.
@@ -79,7 +81,10 @@ fn attached(message: &Read<'_>) -> Option<Complaint> {
     let from = message.field("From").unwrap_or_default().to_ascii_lowercase();
     let jmrp = from.contains("staff@hotmail.com") || from.contains("staff@outlook.com");
     let named = returned.iter().any(|field| field.name.eq_ignore_ascii_case("X-HmXmrOriginalRecipient"));
-    (jmrp || named).then_some(Complaint {
+    // A mail of ours that was complained of may carry the field when it bounces.
+    let bounced =
+        || (message.null || from_server(message)) && (loose::tells(message) || loose::read(message).is_some());
+    (jmrp || named && !bounced()).then_some(Complaint {
         feedback_type: Some("abuse".to_owned()),
         user_agent: None,
         arrival: None,
@@ -141,6 +146,15 @@ mod tests {
             (complaint.feedback_type.as_deref(), complaint.recipient.as_deref()),
             (Some("abuse"), Some("bob@there.example"))
         );
+    }
+
+    #[test]
+    fn a_bounce_whose_copy_has_the_field_is_a_bounce() {
+        let raw = b"From: MAILER-DAEMON@q.example\r\nSubject: failure notice\r\nMIME-Version: 1.0\r\n\
+            Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/plain\r\n\r\n\
+            <gone@q.example>:\r\nSorry, no mailbox here by that name. (#5.1.1)\r\n\r\n--m\r\nContent-Type: message/rfc822\r\n\r\n\
+            X-HmXmrOriginalRecipient: bob@there.example\r\nSubject: hello\r\n\r\nhi\r\n--m--\r\n";
+        assert!(matches!(letter::read(raw, true), Letter::Status(_)));
     }
 
     proptest! {

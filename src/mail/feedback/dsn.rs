@@ -76,6 +76,8 @@ fn fate(group: &[HeaderField]) -> Option<Fate> {
         (Some(_), _) => Action::Failed,
         // Action is required, and not always there.
         (None, Some(status)) if status.starts_with('2') => Action::Fine,
+        // RFC 3463, X.4.7: the delivery time expired, which is the end of it.
+        (None, Some("4.4.7")) => Action::Failed,
         (None, Some(status)) if status.starts_with('4') => Action::Delayed,
         (None, Some(_)) => Action::Failed,
         (None, None) => return None,
@@ -125,6 +127,10 @@ mod tests {
             assert_eq!((one.action, one.status.as_deref()), (Action::Failed, Some("5.1.1")));
             assert_eq!(one.diagnostic.as_deref(), Some("smtp; 550 5.1.1 <b@y.example> no such user"));
             assert_eq!((two.action, two.addresses.as_slice()), (Action::Delayed, &["c@y.example".to_owned()][..]));
+        }
+        for (status, action) in [("4.4.7", Action::Failed), ("4.4.1", Action::Delayed), ("5.0.0", Action::Failed)] {
+            let text = format!("Final-Recipient: rfc822; a@b\r\nStatus: {status}\r\n");
+            assert_eq!(report(text.as_bytes()).expect("a report").recipients[0].action, action, "{status}");
         }
         assert_eq!(report(b"Reporting-MTA: dns; x\r\n\r\n"), None);
         let delivered =

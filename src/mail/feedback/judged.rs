@@ -1,5 +1,5 @@
 //! What a report means: the one classifier, asked with what the report says of a recipient.
-use crate::mail::bounce::{Cause, Classifier, Finding, Said};
+use crate::mail::bounce::{self, Cause, Classifier, Finding, Said};
 use crate::mail::feedback::letter::Fate;
 
 /// Judges what is told of a recipient. The diagnostic, which are the other side's own words, comes first. The report's text
@@ -7,7 +7,9 @@ use crate::mail::feedback::letter::Fate;
 pub fn judge(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> Finding {
     let host = fate.host.as_deref().or(Some(reporting_mta));
     let diagnostic = fate.diagnostic.as_deref().unwrap_or_default();
-    let said = Said { status: fate.status.as_deref(), text: diagnostic, host, ..Said::default() };
+    // Postfix names the command in the text alone.
+    let stage = bounce::stage(diagnostic).or_else(|| bounce::stage(&fate.words).filter(|_| fate.near));
+    let said = Said { status: fate.status.as_deref(), stage, text: diagnostic, host, ..Said::default() };
     let by_codes = classifier.judge(&said);
     let says_little = matches!(by_codes.cause, Cause::Unclear | Cause::Policy | Cause::System | Cause::Spam);
     if by_codes.by_words || fate.words.is_empty() || !(fate.near || says_little) {

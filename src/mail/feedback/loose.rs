@@ -31,7 +31,13 @@ pub fn read(message: &Read<'_>) -> Option<Report> {
     if let Some(report) = fields_in(text) {
         return Some(report);
     }
-    let action = action(&message.subject().to_lowercase(), &text.to_lowercase());
+    let subject = message.subject().to_lowercase();
+    let action = action(&subject, &text.to_lowercase());
+    let answers = message.field("Auto-Submitted").unwrap_or_default().trim().to_ascii_lowercase();
+    // An answer of a person's program: what went well is something else.
+    if action == Action::Fine && !by_server && answers.starts_with("auto-replied") {
+        return None;
+    }
     let passages = passages(text);
     let mut recipients: Vec<Fate> = Vec::new();
     if let Some(list) = named {
@@ -59,6 +65,12 @@ pub fn read(message: &Read<'_>) -> Option<Report> {
             let addresses = std::mem::take(&mut fate.addresses);
             *fate = Fate { addresses, near: false, ..whole.clone() };
         }
+    }
+    // A text may tell of the delays before: a code of class 5 is the end.
+    if !has(&subject, DELAYS) {
+        recipients.iter_mut().filter(|fate| fate.action == Action::Delayed && is_final(fate)).for_each(|fate| {
+            fate.action = Action::Failed;
+        });
     }
     // A person's mail with such a subject, and nothing in it that we know.
     let lower = text.to_lowercase();
@@ -91,6 +103,15 @@ pub fn tells(message: &Read<'_>) -> bool {
     has(&text, SENTENCES) || has(&text, DELAYS) || has(&text, SUCCESSES)
 }
 
+/// Whether the text has what a server gives as a reason: a code, or an address with words that we know below it.
+pub fn gives_reason(message: &Read<'_>) -> bool {
+    let text = message.text();
+    let text = before_copy(&text);
+    let coded = |text: &str| bounce::enhanced(text).is_some() || bounce::reply_code(text).is_some();
+    text.lines().take(LINES_MAX).any(coded)
+        || passages(text).iter().any(|passage| passage.address.is_some() && is_known(&passage.text()))
+}
+
 /// Fields of RFC 3464 in the text itself.
 fn fields_in(text: &str) -> Option<Report> {
     let lower = text.to_ascii_lowercase();
@@ -111,6 +132,15 @@ fn action(subject: &str, text: &str) -> Action {
         return Action::Fine;
     }
     if has(text, DELAYS) { Action::Delayed } else { Action::Failed }
+}
+
+/// Whether a code of class 5 says so.
+fn is_final(fate: &Fate) -> bool {
+    let code = fate.diagnostic.as_deref().and_then(bounce::reply_code);
+    match code {
+        Some(code) => code >= 500,
+        None => fate.status.as_deref().is_some_and(|status| status.starts_with('5')),
+    }
 }
 
 fn fate(passage: &Passage, action: Action) -> Fate {

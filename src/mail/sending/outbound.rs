@@ -267,7 +267,10 @@ impl Outbound {
     }
 
     fn finish(&self, parcel: Parcel, round: Round, started_at: Timestamp) -> Finish {
-        let judged = judge_by(&self.classifier, &round.ending, round.remote.as_deref());
+        let sender =
+            envelope(&parcel).and_then(|way| way.sender.filter(|sender| sender.domain() != way.recipient.domain()));
+        let (host, sender) = (round.remote.as_deref(), sender.as_ref().map(EmailAddress::as_str));
+        let judged = judge_by(&self.classifier, &round.ending, host, sender);
         let reason = match round.ending {
             Ending::Refused(..) => Reason::Deferred,
             _ => Reason::Unreachable,

@@ -60,14 +60,15 @@ const DELAYS: [(&str, &str); 5] = [
 
 /// Judges an ending by the built-in rules, whoever the peer is.
 pub fn judge(ending: &Ending) -> Verdict {
-    judge_by(&Classifier::default(), ending, None)
+    judge_by(&Classifier::default(), ending, None, None)
 }
 
-/// Judges an ending by these rules. `host`: the mail host that was asked.
-pub fn judge_by(classifier: &Classifier, ending: &Ending, host: Option<&str>) -> Verdict {
+/// Judges an ending by these rules. `host`: the mail host that was asked; `sender`: the address in MAIL FROM, unless its
+/// domain is the recipient's too.
+pub fn judge_by(classifier: &Classifier, ending: &Ending, host: Option<&str>, sender: Option<&str>) -> Verdict {
     match ending {
         Ending::Accepted(reply) => Verdict::Delivered(reply.to_string()),
-        Ending::Refused(stage, reply) => judge_refusal(classifier, *stage, reply, host),
+        Ending::Refused(stage, reply) => judge_refusal(classifier, *stage, reply, (host, sender)),
         Ending::Unreachable(why) => communication(421, "4.4.1", &format!("unable to connect: {why}")),
         Ending::TimedOut(stage) => communication(421, "4.4.2", &format!("no answer in time to {stage}")),
         Ending::Lost(stage, why) => communication(421, "4.4.2", &format!("connection lost at {stage}: {why}")),
@@ -97,10 +98,15 @@ pub fn judge_by(classifier: &Classifier, ending: &Ending, host: Option<&str>) ->
     }
 }
 
-fn judge_refusal(classifier: &Classifier, stage: Stage, reply: &Reply, host: Option<&str>) -> Verdict {
+fn judge_refusal(
+    classifier: &Classifier,
+    stage: Stage,
+    reply: &Reply,
+    (host, sender): (Option<&str>, Option<&str>),
+) -> Verdict {
     let (status, diagnostic) = (reply.status(), format!("smtp; {reply}"));
-    let said =
-        Said { status: Some(&status), code: Some(reply.code()), stage: Some(refused(stage)), text: reply.text(), host };
+    let (code, stage_of) = (Some(reply.code()), Some(refused(stage)));
+    let said = Said { status: Some(&status), code, stage: stage_of, text: reply.text(), host, sender };
     let found = classifier.judge(&said);
     // A host that refuses to talk, or to let us in, has said nothing about the recipient.
     if reply.code() < 500 || stage < Stage::Sender {
@@ -187,7 +193,9 @@ mod tests {
             (Content, 550, "5.6.1 odd", "failed Transient/ContentRejected 5.6.1"),
             (Recipient, 550, "5.7.1 relaying denied", "failed Transient/General 5.7.1"),
             (Sender, 550, "who are you", "failed Transient/General 5.0.0"),
-            (Recipient, 550, "4.1.1 wrong class", "failed Permanent/General 5.0.0"),
+            (Recipient, 550, "4.1.1 wrong mailbox", "failed Permanent/General 5.0.0"),
+            (Recipient, 550, "not today, thank you", "failed Undetermined/Undetermined 5.0.0"),
+            (Sender, 550, "5.1.1 user unknown", "failed Transient/General 5.1.1"),
             (Recipient, 450, "4.2.2 full", "deferred MailboxFull 4.2.2"),
             (Recipient, 450, "4.7.1 greylisted", "deferred General 4.7.1"),
             (Content, 451, "4.3.0 later", "deferred RecipientServerError 4.3.0"),

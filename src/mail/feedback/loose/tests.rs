@@ -46,6 +46,18 @@ fn qmail_exim_and_exchange_are_understood() {
 }
 
 #[test]
+fn a_code_of_class_5_ends_what_was_delayed() {
+    let told = |subject: &str, code: &str| {
+        let text = "Your mail has not yet been delivered after 4 days";
+        bounce(&format!("From: MAILER-DAEMON@q.example\nSubject: {subject}\n\n{text}.\n\n<ann@q.example>:\n{code}\n"))
+            .action
+    };
+    assert_eq!(told("failure notice", "550 5.1.1 User unknown"), Action::Failed);
+    assert_eq!(told("failure notice", "450 4.2.0 later"), Action::Delayed);
+    assert_eq!(told("Delayed Mail (still being retried)", "550 5.1.1 User unknown"), Action::Delayed);
+}
+
+#[test]
 fn what_a_person_writes_is_no_bounce() {
     let person = b"From: bob@x.example\r\nSubject: Undeliverable parcels\r\n\r\n550 of them could not be delivered\r\n";
     assert_eq!(letter::read(person, false), Letter::Other);
