@@ -26,7 +26,6 @@ use crate::outlets::streams::STREAMS_AT_ONCE;
 use crate::smtp::tls::TlsError;
 use crate::smtp::{Listener, Tls};
 use crate::store::{self, Store};
-use crate::topics;
 use crate::workers::{Pool, Stop, sweep_dead_letters, tick, tick_pieces};
 
 /// How long work in flight may go on after the stop has begun.
@@ -247,10 +246,7 @@ impl App {
         tick(stop, clock, "replays", REPLAYS_EVERY, services.topics.clone(), async |topics| {
             topics.replay_round().await
         });
-        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| {
-            while topics.sweep().await? > 0 {}
-            Ok::<_, topics::Error>(())
-        });
+        tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| topics.sweep().await);
         tick_pieces(stop, clock, "imports", IMPORTS_EVERY, IMPORTS_AT_ONCE, services.imports.clone());
         tick(stop, clock, "import jobs", MAIL_EVERY, services.imports, async |imports| imports.sweep().await);
         tick_pieces(stop, clock, "streams", STREAMS_EVERY, STREAMS_AT_ONCE, self.parts.streams.clone());

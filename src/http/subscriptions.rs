@@ -54,6 +54,9 @@ async fn confirm(State(topics): State<Topics>, Query(link): Query<Confirmation>)
             page(StatusCode::OK, "Subscription confirmed", &format!("{text}</p>{id}<p>"), None)
         }
         Err(topics::Error::Token | topics::Error::TopicMissing) => not_valid(),
+        Err(topics::Error::Large(why)) => {
+            page(StatusCode::CONFLICT, "Not confirmed", &format!("It cannot be confirmed: {why}."), None)
+        }
         Err(error) => failed(&error),
     }
 }

@@ -11,7 +11,7 @@ pub struct FanOut {
     pub content: String,
     /// The id of the last subscription that was served.
     pub reached: i64,
-    /// When the message was published.
+    /// When the message was published, by the clock that [`Tx::counting_now`] gives.
     pub created_at: Timestamp,
 }
 
@@ -26,7 +26,7 @@ fn read(row: &Row) -> Result<FanOut, Error> {
 
 /// Begins a fan-out.
 pub async fn insert(tx: &mut Tx, message_id: &str, topic_id: i64, content: &str) -> Result<u64, Error> {
-    let now = tx.now();
+    let now = tx.counting_now().await?;
     tx.run(
         "INSERT INTO fan_outs (message_id, topic_id, content, reached, created_at) VALUES ($1, $2, $3, 0, $4)",
         args![message_id, topic_id, content, now],

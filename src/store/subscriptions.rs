@@ -127,7 +127,8 @@ pub(super) fn read(row: &Row) -> Result<Subscription, Error> {
 
 /// Adds a subscription. `false` when the endpoint is subscribed already.
 pub async fn insert(tx: &mut Tx, new: &NewSubscription) -> Result<bool, Error> {
-    let now = tx.now();
+    // Fan-outs compare it with the time of their message.
+    let now = tx.counting_now().await?;
     let added = tx
         .run(
             "INSERT INTO subscriptions (topic_id, uuid, owner, protocol, endpoint, state, raw, attributes, \
@@ -173,6 +174,12 @@ pub async fn hold(tx: &mut Tx, uuid: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Finds a subscription by its token.
+pub async fn with_token(tx: &mut Tx, token: &str) -> Result<Option<Subscription>, Error> {
+    let row = tx.one("SELECT * FROM subscriptions WHERE token = $1", args![token]).await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Finds a subscription by its token, to change it: another change of it waits until the end of the transaction.
 pub async fn by_token(tx: &mut Tx, token: &str) -> Result<Option<Subscription>, Error> {
     let sql = format!("SELECT * FROM subscriptions WHERE token = $1 {}", tx.engine().for_update());
@@ -206,6 +213,15 @@ pub async fn confirmed(tx: &mut Tx, topic_id: i64, after: i64, limit: u32) -> Re
         )
         .await?;
     rows.iter().map(read).collect()
+}
+
+/// Those of [`confirmed`] that were made by `at`, the time of a fan-out: who subscribed again since has the message already.
+pub async fn made_by(tx: &mut Tx, topic_id: i64, at: Timestamp, page: (i64, u32)) -> Result<Vec<Subscription>, Error> {
+    // Index: subscriptions_by_topic.
+    let sql = "SELECT * FROM subscriptions WHERE topic_id = $1 AND state = 1 AND live = 1 AND id > $2 \
+               AND created_at <= $3 ORDER BY id LIMIT $4";
+    let (after, limit) = page;
+    tx.all(sql, args![topic_id, after, at, limit]).await?.iter().map(read).collect()
 }
 
 /// Those of [`confirmed`] that have a filter policy, from the oldest on.

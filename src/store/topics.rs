@@ -78,6 +78,15 @@ pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
     Ok(())
 }
 
+/// Keeps a topic as it is until this transaction ends. Others may keep it too; who changes it waits.
+pub async fn keep(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
+    if tx.engine() == Engine::Postgres {
+        let sql = "SELECT id FROM topics WHERE account = $1 AND region = $2 AND name = $3 FOR SHARE";
+        tx.one(sql, args![account, region, name]).await?;
+    }
+    Ok(())
+}
+
 /// Finds a topic by its id.
 pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Topic>, Error> {
     let row = tx.one("SELECT * FROM topics WHERE id = $1", args![id]).await?;

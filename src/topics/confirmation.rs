@@ -10,7 +10,7 @@ use crate::topics::job::{self, Asking, Job, Target};
 use crate::topics::mailer::{Content, Notice};
 use crate::topics::subscription;
 use crate::topics::topic::find;
-use crate::topics::{Error, Topics, Ways};
+use crate::topics::{Error, Topics, Ways, large};
 
 /// What an endpoint is asked to confirm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Topics {
     /// subscription later.
     ///
     /// # Errors
-    /// `Token`, `TopicMissing`.
+    /// `Token`, `TopicMissing`; `Large` where the topic that it would come back to takes large messages by now.
     pub async fn confirm(&self, topic: &Arn, token: &str, by: Authenticated) -> Result<Arn, Error> {
         if !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(Error::Token);
@@ -61,14 +61,20 @@ impl Topics {
             .write(move |tx| {
                 Box::pin(async move {
                     // A token that nobody has is told of first, whether or not the topic is there.
-                    let row = subscriptions::by_token(tx, &token).await?.ok_or(Error::Token)?;
-                    let topic = find(tx, &arn).await?;
-                    if row.topic_id != topic.id {
+                    let seen = subscriptions::with_token(tx, &token).await?.ok_or(Error::Token)?;
+                    // One that waits for its first confirmation counts among the topic's; one that comes back is one more.
+                    let comes_back = seen.state == State::Unsubscribed;
+                    let topic = if comes_back { large::find_to_join(tx, &arn).await? } else { find(tx, &arn).await? };
+                    if seen.topic_id != topic.id {
                         return Err(Error::Token);
                     }
+                    let row = subscriptions::by_token(tx, &token).await?.ok_or(Error::Token)?;
                     if row.state != State::Confirmed {
                         if row.token_expires_at <= tx.now() {
                             return Err(Error::Token);
+                        }
+                        if let Some(protocol) = Protocol::parse(&row.protocol).filter(|_| comes_back) {
+                            large::check_subscription(tx, &topic, protocol).await?;
                         }
                         subscriptions::confirm(tx, row.id, by).await?;
                     }

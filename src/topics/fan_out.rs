@@ -159,7 +159,9 @@ impl Fan<'_> {
         for ((subscription, queue), refused) in subscriptions.into_iter().zip(answers) {
             let Some(error) = refused else { continue };
             let group_id = self.draft.parts.publication.group.clone();
-            let outgoing = Outgoing { group_id, ..self.outgoing(&subscription, &queue, &mut None) };
+            // A standard queue has no deduplication id, and its dead-letter queue may know one.
+            let deduplication_id = self.rules.fifo.then(|| self.deduplication_id(&subscription));
+            let outgoing = Outgoing { group_id, deduplication_id, ..self.outgoing(&subscription, &queue, &mut None) };
             let envelope = || self.enveloped(&subscription, &mut None);
             let (topic, message) = (self.topic, self.draft.parts.id.as_str());
             let refused = Refused { topic, subscription: &subscription, message, why: &error };

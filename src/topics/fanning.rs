@@ -207,14 +207,14 @@ impl Spreader {
     }
 }
 
-/// The next of those who get a message: who is subscribed, and who was when it was published and is not any more.
+/// The next of those who get a message: who is subscribed since before it was published, and who was then and is not any more.
 async fn subscribed(
     tx: &mut Tx,
     topic_id: i64,
     published_at: Timestamp,
     (after, limit): (i64, u32),
 ) -> Result<Vec<Subscription>, store::Error> {
-    let mut all = subscriptions::confirmed(tx, topic_id, after, limit).await?;
+    let mut all = subscriptions::made_by(tx, topic_id, published_at, (after, limit)).await?;
     let ended = ended::subscribed(tx, topic_id, published_at, after, limit).await?;
     if !ended.is_empty() {
         all.extend(ended);

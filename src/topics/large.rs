@@ -1,5 +1,6 @@
 //! Topics whose messages may be longer than 256 KiB (MaximumMessageSize): what they say, and who may subscribe to them. Source: SNS
 //! developer guide, "Publishing large messages with Amazon SNS", and SetTopicAttributes; the words of the errors are ours.
+use crate::base::Arn;
 use crate::store::Tx;
 use crate::store::subscriptions;
 use crate::store::topics::Topic;
@@ -7,6 +8,7 @@ use crate::topics::Error;
 use crate::topics::endpoint::Protocol;
 use crate::topics::message::MAX_BYTES;
 use crate::topics::rules::Rules;
+use crate::topics::topic::{find, hold, keep};
 
 /// The bytes that a topic may allow.
 const SIZES: std::ops::RangeInclusive<usize> = 1_024..=1_048_576;
@@ -34,6 +36,12 @@ pub(in crate::topics) async fn check_topic(tx: &mut Tx, topic: &Topic, size: usi
     }
     let count = subscriptions::count_of_topic(tx, topic.id, SUBSCRIPTIONS_MAX + 1).await?;
     if count > SUBSCRIPTIONS_MAX { wrong("above 262144 there may be 100 subscriptions") } else { Ok(()) }
+}
+
+/// Finds a topic that is to have one more subscription. Until the transaction ends nobody changes which messages it takes; and
+/// where it takes large ones, nobody else adds a subscription.
+pub(in crate::topics) async fn find_to_join(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
+    if Rules::of(&find(tx, arn).await?)?.max_bytes > MAX_BYTES { hold(tx, arn).await } else { keep(tx, arn).await }
 }
 
 /// Whether one more subscription of this protocol may be made to a topic.

@@ -55,7 +55,7 @@ impl Publication {
     }
 
     /// Whether the texts of a message with a structure can be found. Errors: `StructureSyntax`, `StructureDefault`.
-    pub fn check_structure(&self) -> Result<(), Error> {
+    pub(in crate::topics) fn check_structure(&self) -> Result<(), Error> {
         match self.structure_json.then(|| Wordings::from_json(&self.message)) {
             Some(Err(error @ (Error::StructureSyntax | Error::StructureDefault))) => Err(error),
             _ => Ok(()),

@@ -36,6 +36,7 @@ mod subscription_attributes;
 mod sweep;
 pub mod topic;
 mod undelivered;
+mod unsubscribe;
 mod ways;
 
 pub use crate::queues::message_attributes::{AttributeValue as Value, MessageAttribute as Attribute};
@@ -48,6 +49,7 @@ pub use limits::Limits;
 pub use message::Publication;
 pub use page::Page;
 pub use publish::Published;
-pub use subscription::{By, Listed, Wish};
+pub use subscription::{Listed, Wish};
 pub use topic::NewTopic;
+pub use unsubscribe::By;
 pub use ways::{Texts, Ways};

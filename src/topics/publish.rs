@@ -102,13 +102,15 @@ impl Topics {
         Ok(answers)
     }
 
-    /// Whether a batch can be published at all: its size, and the attributes, groups and deduplication ids of all its messages.
+    /// Whether a batch can be published at all: its size, then the structure of all its messages, which is read only when they
+    /// are not too long, then their attributes, groups and deduplication ids.
     /// Errors: `TopicMissing`, `BatchTooLong`, and what is wrong with the first bad one.
     pub async fn check_batch(&self, topic: &Arn, publications: &[Publication]) -> Result<(), Error> {
         let Ahead { rules, .. } = self.look_ahead(topic).await?;
         if publications.iter().map(Publication::bytes).sum::<usize>() > rules.max_bytes {
             return Err(Error::BatchTooLong);
         }
+        publications.iter().try_for_each(Publication::check_structure)?;
         publications.iter().try_for_each(|publication| {
             publication.check_attributes()?;
             rules.check(publication)

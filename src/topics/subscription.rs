@@ -1,10 +1,10 @@
-//! Subscriptions: subscribe, unsubscribe, list, attributes.
+//! Subscriptions: subscribe, list, attributes.
 use std::time::Duration;
 
 use crate::base::{AccountId, Arn, Region, Timestamp, ids};
 use crate::store::subscriptions::{self, Authenticated, NewSubscription, State, Subscription};
 use crate::store::topics::Topic;
-use crate::store::{Tx, ended, topics};
+use crate::store::{Tx, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::confirmation::{self, Asked, Kind};
 use crate::topics::endpoint::{self, Protocol};
@@ -12,11 +12,11 @@ use crate::topics::page::{self, Page};
 use crate::topics::replay;
 use crate::topics::rules::SUFFIX;
 use crate::topics::sieve::check_policy;
-use crate::topics::topic::{self, find, hold};
+use crate::topics::topic::{find, hold};
 use crate::topics::{Error, Topics, Ways, large};
 
 /// How long a token holds (SNS: two days).
-const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
+pub(in crate::topics) const TOKEN_VALID: Duration = Duration::from_secs(2 * 86_400);
 /// The most subscriptions of a FIFO topic (SNS quotas).
 const FIFO_MAX: u32 = 100;
 
@@ -54,24 +54,16 @@ pub struct Listed {
     pub topic: Arn,
 }
 
-/// Who ends a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// Its owner, or the topic's owner, who has shown who they are.
-    Owner,
-    /// Whoever has the link.
-    Link,
-}
-
 impl Topics {
     /// Subscribes an endpoint. HTTP endpoints, mail addresses and queues of others than the subscriber get a message that they
     /// have to confirm; all others are confirmed at once. An endpoint that is subscribed already keeps its subscription, unless
     /// `attributes` differ.
     pub async fn subscribe(&self, wish: Wish) -> Result<Listed, Error> {
-        // That there is no such topic is told before anything else.
+        // That there is no such topic is told before anything of the endpoint, and that there is none before anything of the
+        // protocol.
         self.id(&wish.topic).await?;
-        let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
         let target = wish.endpoint.clone().filter(|endpoint| !endpoint.is_empty()).ok_or(Error::EndpointMissing)?;
+        let protocol = Protocol::parse(&wish.protocol).ok_or_else(|| Error::Protocol(wish.protocol.clone()))?;
         endpoint::check(protocol, &target)?;
         let fifo = wish.topic.resource.ends_with(SUFFIX);
         if fifo && protocol != Protocol::Sqs {
@@ -130,49 +122,6 @@ impl Topics {
             self.endpoint_attributes(&arn).await?;
         }
         Ok(())
-    }
-
-    /// Ends a subscription. An HTTP endpoint or mail address is told, with a token that restores the subscription within two days. One
-    /// that is not there counts as ended. What was published before is delivered still, unless the endpoint itself wants no
-    /// more.
-    pub async fn unsubscribe(&self, subscription: &Arn, by: By, base_url: Option<&str>) -> Result<(), Error> {
-        let (topics, arn, named) = (self.clone(), subscription.clone(), base_url.map(str::to_owned));
-        self.store()
-            .write(move |tx| {
-                Box::pin(async move {
-                    let (there, topic) = match hold_subscription(tx, &arn).await {
-                        Ok(found) => found,
-                        Err(Error::SubscriptionMissing) => return Ok(()),
-                        Err(error) => return Err(error),
-                    };
-                    if by == By::Link && there.authenticated == Authenticated::OwnersEnd {
-                        return Err(Error::UnsubscribeNeedsOwner);
-                    }
-                    if by == By::Owner {
-                        ended::keep_subscription(tx, there.id).await?;
-                    }
-                    let asks = Protocol::parse(&there.protocol).filter(|protocol| protocol.needs_confirmation());
-                    let Some(protocol) = asks.filter(|_| there.state == State::Confirmed) else {
-                        subscriptions::delete(tx, there.id).await?;
-                        return Ok(());
-                    };
-                    let token = new_token();
-                    let until = tx.now() + TOKEN_VALID;
-                    subscriptions::unsubscribe(tx, there.id, &token, until).await?;
-                    let asked = Asked {
-                        what: Kind::Unsubscribe,
-                        topic: &topic::arn(&topic),
-                        display_name: display_name(&topic)?,
-                        subscription: &there.uuid,
-                        protocol,
-                        endpoint: &there.endpoint,
-                        token: &token,
-                        base: topics.base_for(protocol, named.as_deref()),
-                    };
-                    confirmation::ask(tx, topics.ways(), asked).await
-                })
-            })
-            .await
     }
 
     /// An account's subscriptions to topics of a region, oldest first.
@@ -262,7 +211,8 @@ async fn subscribe(
 ) -> Result<Listed, Error> {
     let policy = kept.get("ReplayPolicy").cloned();
     // The archive must not grow between the look at it and the subscription.
-    let topic = if policy.is_some() { hold(tx, &wish.topic).await? } else { find(tx, &wish.topic).await? };
+    let topic =
+        if policy.is_some() { hold(tx, &wish.topic).await? } else { large::find_to_join(tx, &wish.topic).await? };
     let until = tx.now() + TOKEN_VALID;
     let display_name = display_name(&topic)?;
     let asked = |subscription, endpoint, token| Asked {
@@ -358,6 +308,6 @@ pub(in crate::topics) fn raw(attributes: &Attributes) -> bool {
 }
 
 /// A token that nobody can guess: 128 letters and digits.
-fn new_token() -> String {
+pub(in crate::topics) fn new_token() -> String {
     ids::token(128)
 }

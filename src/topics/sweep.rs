@@ -1,7 +1,9 @@
 //! What is forgotten with time: subscriptions that nobody confirmed, old attempts, publications that nothing refers to.
 use std::time::Duration;
 
-use crate::store::{self, ended, publications, subscriptions, throttles, topic_order};
+use crate::base::Timestamp;
+use crate::store::ended::Place;
+use crate::store::{self, Tx, ended, publications, subscriptions, throttles, topic_order};
 use crate::topics::{Error, Topics, archive};
 use crate::workers::SystemQueue;
 
@@ -20,20 +22,48 @@ const ENDED_KEPT: Duration = Duration::from_secs(3_600);
 const AT_ONCE: u32 = 500;
 
 impl Topics {
-    /// One round of the sweep. Gives how many rows went; when it is more than zero, another round may find more.
+    /// One sweep through all of it, a part at a time. Gives how many rows went.
     pub async fn sweep(&self) -> Result<u64, Error> {
-        // A search among what waits; nobody else waits for it.
-        let settled: Result<Vec<i64>, store::Error> = self
-            .store()
-            .read(|tx| {
-                Box::pin(async move {
-                    let ages = (tx.now() - ENDED_KEPT, tx.now() - PUBLICATIONS_KEPT);
-                    let queue = SystemQueue::TopicDelivery;
-                    ended::settled(tx, ages, [queue.id(), queue.dead_letters_id()], AT_ONCE).await
+        let mut gone = self.sweep_ended().await?;
+        loop {
+            match self.sweep_part().await? {
+                0 => return Ok(gone),
+                some => gone += some,
+            }
+        }
+    }
+
+    /// Walks once through the subscriptions that were ended: what is still needed is looked at once, however much goes.
+    async fn sweep_ended(&self) -> Result<u64, Error> {
+        let (mut gone, mut place) = (0, Some(Place::default()));
+        while let Some(from) = place {
+            // A search among what waits; nobody else waits for it.
+            let looked: Result<_, store::Error> = self
+                .store()
+                .read(|tx| {
+                    Box::pin(async move {
+                        let ages = ended_ages(tx).await?;
+                        let queue = SystemQueue::TopicDelivery;
+                        let queues = [queue.id(), queue.dead_letters_id()];
+                        let (settled, next) = ended::settled(tx, ages, queues, from, AT_ONCE).await?;
+                        Ok((ages.0, settled, next))
+                    })
                 })
-            })
-            .await;
-        let settled = settled?;
+                .await;
+            let (before, settled, next) = looked?;
+            if !settled.is_empty() {
+                let went: Result<_, store::Error> = self
+                    .store()
+                    .write(move |tx| Box::pin(async move { ended::forget(tx, &settled, before).await }))
+                    .await;
+                gone += went?;
+            }
+            place = next;
+        }
+        Ok(gone)
+    }
+
+    async fn sweep_part(&self) -> Result<u64, Error> {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
@@ -44,10 +74,18 @@ impl Topics {
                     let windows = throttles::expire(tx, now - WINDOWS_KEPT, AT_ONCE).await?;
                     let published = topic_order::forget(tx, now - GROUPS_KEPT, AT_ONCE).await?;
                     let archived = archive::sweep(tx).await?;
-                    let ended = ended::forget(tx, &settled, now - ENDED_KEPT, AT_ONCE).await?;
+                    let ages = ended_ages(tx).await?;
+                    let ended = ended::forget_topics(tx, ages, AT_ONCE).await?;
                     Ok(subscriptions + attempts + messages + windows + published + archived + ended)
                 })
             })
             .await
     }
+}
+
+/// Before when something must have ended to be forgotten once nothing is on its way to it, and before when to be forgotten in any
+/// case.
+async fn ended_ages(tx: &mut Tx) -> Result<(Timestamp, Timestamp), store::Error> {
+    let now = tx.counting_now().await?;
+    Ok((now - ENDED_KEPT, now - PUBLICATIONS_KEPT))
 }

@@ -72,7 +72,7 @@ impl Topics {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    match find(tx, &arn).await {
+                    match hold(tx, &arn).await {
                         Ok(topic) if Rules::of(&topic)?.archived_days.is_some() => Err(Error::Archived),
                         Ok(topic) => {
                             ended::keep_topic(tx, topic.id).await?;
@@ -208,6 +208,14 @@ pub(in crate::topics) async fn find(tx: &mut Tx, arn: &Arn) -> Result<Topic, Err
 pub(in crate::topics) async fn hold(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
     if name_ok(&arn.resource) {
         topics::hold(tx, &arn.account, &arn.region, &arn.resource).await?;
+    }
+    find(tx, arn).await
+}
+
+/// Finds the topic that an ARN names, and keeps it as it is until the transaction ends.
+pub(in crate::topics) async fn keep(tx: &mut Tx, arn: &Arn) -> Result<Topic, Error> {
+    if name_ok(&arn.resource) {
+        topics::keep(tx, &arn.account, &arn.region, &arn.resource).await?;
     }
     find(tx, arn).await
 }

@@ -109,6 +109,7 @@ mod tls_server;
 mod together;
 mod topics;
 mod topics_bench;
+mod topics_clocks;
 mod topics_ended;
 mod topics_fifo;
 mod topics_http;

@@ -113,6 +113,12 @@ both_engines! {
         assert_eq!(refused(send(vec![entry("a b", "m")]).await).0, "InvalidBatchEntryId");
         let long = "x".repeat(131_073);
         assert_eq!(refused(send(vec![entry("a", &long), entry("b", &long)]).await).0, "BatchRequestTooLong");
+        // What is too long is not read, and the structure of all comes before the attributes of any.
+        let structured = |id: &str| entry(id, &long).message_structure("json");
+        assert_eq!(refused(send(vec![structured("a"), structured("b")]).await).0, "BatchRequestTooLong");
+        let odd = MessageAttributeValue::builder().data_type("Colour").string_value("blue").build().expect("a value");
+        let both = vec![entry("a", "m").message_attributes("a", odd), entry("b", "{").message_structure("json")];
+        assert_eq!(refused(send(both).await), invalid("Message Structure - JSON message body failed to parse"));
     }
 
     async fn lists_come_in_pages_of_a_hundred(engine: Engine) {

@@ -115,6 +115,21 @@ both_engines! {
         assert!(theirs.list_subscriptions().send().await.expect("listed").subscriptions().is_empty());
     }
 
+    async fn a_number_is_judged_as_it_is_subscribed(engine: Engine) {
+        let house = House::dev(engine).await;
+        let sns = house.sns();
+        let topic = make(&sns, "news").await;
+        set_policy(&sns, &topic, json!([{
+            "Effect": "Deny", "Principal": "*", "Action": "SNS:Subscribe", "Resource": topic,
+            "Condition": {"StringEquals": {"sns:Endpoint": "+15551234567"}},
+        }])).await;
+        let subscribe = async |number: &str| sns.subscribe().topic_arn(&topic).protocol("sms").endpoint(number).send().await;
+        for number in ["+15551234567", "+1-555.123/4567", "+1555-1234567"] {
+            assert_eq!(refused(subscribe(number).await).0, "AuthorizationError", "{number}");
+        }
+        subscribe("+1-555-123-4568").await.expect("subscribed");
+    }
+
     async fn a_prohibition_holds_for_the_owner_and_for_its_mail(engine: Engine) {
         let house = House::dev(engine).await;
         let sns = house.sns();

@@ -271,8 +271,13 @@ both_engines! {
             assert_eq!(listed[0].endpoint(), Some(shown.as_str()));
         }
         assert!(!format!("{arrived:?}{by_topic:?}{all:?}").contains("s3cret"));
-        let url = format!("{}/_postrider/deliveries?to={arn}", house.endpoint());
-        assert!(!reqwest::get(url).await.expect("an answer").text().await.expect("a text").contains("s3cret"));
+        // Nor does the history, which says what failed, tell it where nobody listens.
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let lost = subscribe(&sns, &topic, "http", &format!("http://ann:s3cret@{closed}/hook")).await;
+        house.work().await;
+        let url = format!("{}/_postrider/deliveries?to={lost}", house.endpoint());
+        let history = reqwest::get(url).await.expect("an answer").text().await.expect("a text");
+        assert!(history.contains("\"unreachable\"") && !history.contains("s3cret"), "{history}");
         assert_eq!(subscribe(&sns, &topic, "http", &endpoint("/hook")).await, arn, "the same endpoint");
         // A question that cannot be sent is not told with the password either.
         let bad = sns.subscribe().topic_arn(&topic).protocol("https").endpoint(endpoint("/x")).send().await;

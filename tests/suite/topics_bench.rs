@@ -28,7 +28,7 @@ pub struct Bench {
     /// Works the fan-outs to many subscriptions.
     pub fans: Pool,
     pub scope: Scope,
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 pub fn loopback() -> Reach {
@@ -50,7 +50,7 @@ pub async fn bench_reaching(engine: crate::engine::Engine, reach: Reach) -> Benc
     let pool = Pool::new(store.clone(), clock.clone(), "node", 16, Deliverer::new(topics.clone(), poster));
     let fans = Pool::new(store.clone(), clock.clone(), "node", 4, Spreader::new(topics.clone()));
     let scope = Scope { account: AccountId::development(), region: Region::default_region() };
-    Bench { topics, queues, store, clock, pool, fans, scope, _database: database }
+    Bench { topics, queues, store, clock, pool, fans, scope, database }
 }
 
 /// One key for all tests of this process: making one takes its time.

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use aws_sdk_sesv2::types::{EventDestinationDefinition, EventType, SnsDestination};
 use postrider::base::Arn;
-use postrider::store::{self, ended};
+use postrider::store::subscriptions::{self, NewSubscription, State};
+use postrider::store::{self, ended, topics};
 use postrider::topics::{Authenticated, By, Error, Publication};
 use serde_json::Value as Json;
 
@@ -31,6 +32,26 @@ async fn publish_in(b: &Bench, topic: &Arn, message: &str) {
     let done: Result<String, Error> =
         b.store.write(move |tx| Box::pin(async move { topics.publish_in(tx, &topic, &publication).await })).await;
     done.expect("published");
+}
+
+async fn topic_id(b: &Bench, topic: &Arn) -> i64 {
+    let topic = topic.clone();
+    let found: Result<_, store::Error> = b
+        .store
+        .read(|tx| Box::pin(async move { topics::find(tx, &topic.account, &topic.region, &topic.resource).await }))
+        .await;
+    found.expect("an answer").expect("the topic").id
+}
+
+async fn is_topic_kept(b: &Bench, id: i64) -> bool {
+    let found: Result<_, store::Error> = b.store.read(|tx| Box::pin(async move { ended::topic(tx, id).await })).await;
+    found.expect("an answer").is_some()
+}
+
+/// The messages that arrived.
+fn notified(hook: &Webhook) -> Vec<String> {
+    let arrived = hook.arrived().into_iter().filter(|one| one.header("x-amz-sns-message-type") == "Notification");
+    arrived.map(|one| text(&one.json(), "Message").to_owned()).collect()
 }
 
 async fn messages(house: &House, url: &str) -> Vec<Json> {
@@ -179,6 +200,133 @@ both_engines! {
         while b.topics.sweep().await.expect("swept") > 0 {}
         assert!(!is_kept(&b, &busy_arn).await);
         assert_eq!(busy.arrived().iter().filter(|one| one.body.contains("waits too")).count(), 2);
+    }
+
+    async fn who_leaves_by_the_link_gets_no_more_though_it_had_ended_before(engine: Engine) {
+        let b = bench(engine).await;
+        for (name, whole) in [("topic", true), ("subscription", false)] {
+            let topic = b.topic(name, &[]).await;
+            let hook = Webhook::start().await;
+            let arn = b.hook(&topic, &hook, &[]).await;
+            hook.answer([500].map(Answer::status));
+            b.publish(&topic, "on its way").await;
+            b.round().await;
+            if whole {
+                b.topics.delete(&topic).await.expect("deleted");
+            } else {
+                b.topics.unsubscribe(&arn, By::Owner, None).await.expect("unsubscribed");
+            }
+            // A link of another topic of the name ends nothing.
+            let other = Arn::new("sns", &arn.region, &arn.account, format!("other:{}", uuid(&arn)));
+            b.topics.unsubscribe(&other, By::Link, None).await.expect("nothing");
+            assert!(is_kept(&b, &arn).await, "{name}");
+            b.topics.unsubscribe(&arn, By::Link, None).await.expect("done");
+            assert!(!is_kept(&b, &arn).await, "{name}");
+            b.clock.advance(Duration::from_secs(20));
+            while b.round().await > 0 {}
+            assert_eq!(notified(&hook), ["on its way"], "{name}");
+        }
+        // Only who asked for it closed the link.
+        let (topic, hook) = (b.topic("closed", &[]).await, Webhook::start().await);
+        let arn = b.subscribe(&topic, "http", &hook.url("/hook"), &[]).await;
+        b.round().await;
+        let asked = hook.arrived().pop().expect("asked").json();
+        b.topics.confirm(&topic, text(&asked, "Token"), Authenticated::OwnersEnd).await.expect("confirmed");
+        b.topics.delete(&topic).await.expect("deleted");
+        assert!(matches!(b.topics.unsubscribe(&arn, By::Link, None).await, Err(Error::UnsubscribeNeedsOwner)));
+        assert!(is_kept(&b, &arn).await);
+    }
+
+    async fn who_came_back_and_leaves_by_the_link_gets_no_more(engine: Engine) {
+        let b = bench(engine).await;
+        let (topic, hook) = (b.topic("t", &[]).await, Webhook::start().await);
+        let arn = b.hook(&topic, &hook, &[]).await;
+        b.topics.unsubscribe(&arn, By::Owner, None).await.expect("unsubscribed");
+        b.round().await;
+        let told = hook.arrived().pop().expect("told").json();
+        b.topics.confirm(&topic, text(&told, "Token"), Authenticated::No).await.expect("restored");
+        b.publish(&topic, "not wanted").await;
+        b.topics.unsubscribe(&arn, By::Link, None).await.expect("unsubscribed");
+        assert!(!is_kept(&b, &arn).await);
+        while b.round().await > 0 {}
+        assert!(notified(&hook).is_empty());
+    }
+
+    async fn who_subscribes_again_gets_what_came_before_once(engine: Engine) {
+        let b = bench(engine).await;
+        let (topic, queue) = (b.topic("t", &[]).await, b.queue("q").await);
+        let arn = b.subscribe(&topic, "sqs", &queue, &[]).await;
+        publish_in(&b, &topic, "before").await;
+        b.clock.advance(Duration::from_secs(1));
+        b.topics.unsubscribe(&arn, By::Owner, None).await.expect("unsubscribed");
+        assert_ne!(b.subscribe(&topic, "sqs", &queue, &[]).await, arn);
+        // Who is new gets what comes from now on.
+        let new = b.queue("new").await;
+        b.subscribe(&topic, "sqs", &new, &[]).await;
+        b.round().await;
+        assert_eq!((b.received("q").await.len(), b.received("new").await.len()), (1, 0));
+        b.clock.advance(Duration::from_secs(1));
+        publish_in(&b, &topic, "after").await;
+        b.round().await;
+        assert_eq!((b.received("q").await.len(), b.received("new").await.len()), (1, 1));
+    }
+
+    async fn a_fan_out_that_is_stuck_keeps_nothing_of_other_topics_and_nothing_for_ever(engine: Engine) {
+        let b = bench(engine).await;
+        let mut ended = Vec::new();
+        for name in ["stuck", "other"] {
+            let (topic, queue) = (b.topic(name, &[]).await, b.queue(name).await);
+            ended.push((topic.clone(), topic_id(&b, &topic).await, b.subscribe(&topic, "sqs", &queue, &[]).await));
+        }
+        publish_in(&b, &ended[0].0, "nobody works").await;
+        for (topic, ..) in &ended {
+            b.topics.delete(topic).await.expect("deleted");
+        }
+        let kept = async || {
+            b.topics.sweep().await.expect("swept");
+            let mut kept = Vec::new();
+            for (_, id, arn) in &ended {
+                kept.push((is_kept(&b, arn).await, is_topic_kept(&b, *id).await));
+            }
+            kept
+        };
+        assert_eq!(kept().await, [(true, true), (true, true)]);
+        b.clock.advance(Duration::from_secs(3_601));
+        assert_eq!(kept().await, [(true, true), (false, false)]);
+        b.clock.advance(Duration::from_secs(39 * 86_400));
+        assert_eq!(kept().await, [(false, false), (false, false)]);
+    }
+
+    async fn one_sweep_forgets_many(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t", &[]).await;
+        let (id, account) = (topic_id(&b, &topic).await, b.scope.account.clone());
+        let added: Result<(), store::Error> = b.store.write(move |tx| Box::pin(async move {
+            for n in 0..1_001 {
+                let new = NewSubscription {
+                    topic_id: id,
+                    uuid: format!("0-{n:x}"),
+                    owner: account.clone(),
+                    protocol: "http",
+                    endpoint: format!("http://127.0.0.1:1/{n}"),
+                    state: State::Confirmed,
+                    raw: true,
+                    attributes: "{}".to_owned(),
+                    authenticated: Authenticated::No,
+                    filtered: false,
+                    token: format!("token{n}"),
+                    token_expires_at: tx.now(),
+                };
+                assert!(subscriptions::insert(tx, &new).await?);
+            }
+            Ok(())
+        })).await;
+        added.expect("added");
+        b.topics.delete(&topic).await.expect("deleted");
+        b.clock.advance(Duration::from_secs(3_601));
+        // All of them, and their topic.
+        assert_eq!(b.topics.sweep().await.expect("swept"), 1_002);
+        assert!(!is_topic_kept(&b, id).await);
     }
 
     async fn the_events_of_a_mail_are_delivered_though_their_topic_is_deleted(engine: Engine) {

@@ -90,6 +90,21 @@ both_engines! {
         assert_eq!(bodies(&b, "q").await, ["x"]);
     }
 
+    async fn dead_letters_of_a_standard_queue_keep_their_deduplication_ids(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t.fifo", &[("FifoTopic", "true")]).await;
+        let (dead, queue) = (fifo_queue(&b, "dead.fifo").await, b.queue("q").await);
+        let redrive = format!(r#"{{"deadLetterTargetArn":"{dead}"}}"#);
+        b.subscribe(&topic, "sqs", &queue, &[("RawMessageDelivery", "true"), ("RedrivePolicy", &redrive)]).await;
+        b.queues.delete(&b.scope, "q").await.expect("deleted");
+        for id in ["one", "two", "one"] {
+            let publication = Publication { deduplication_id: Some(id.to_owned()), ..message("g", "the same") };
+            b.topics.publish(&topic, publication).await.expect("published");
+        }
+        let ids: Vec<_> = b.received("dead.fifo").await.into_iter().map(|dead| dead.deduplication_id).collect();
+        assert_eq!(ids, [Some("one".to_owned()), Some("two".to_owned())]);
+    }
+
     async fn what_a_fifo_topic_does_not_take_is_refused(engine: Engine) {
         let b = bench(engine).await;
         let topic = b.topic("t.fifo", &[("FifoTopic", "true")]).await;

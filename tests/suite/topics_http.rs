@@ -164,6 +164,22 @@ both_engines! {
         assert!(matches!(b.topics.attributes(&topic).await, Err(Error::TopicMissing)));
     }
 
+    async fn who_comes_back_finds_no_place_where_messages_are_large_by_now(engine: Engine) {
+        let b = bench(engine).await;
+        let topic = b.topic("t", &[]).await;
+        let hook = Webhook::start().await;
+        let arn = b.hook(&topic, &hook, &[]).await;
+        b.topics.unsubscribe(&arn, By::Owner, None).await.expect("unsubscribed");
+        b.round().await;
+        let told = hook.arrived().pop().expect("told").json();
+        let come_back = async || b.topics.confirm(&topic, text(&told, "Token"), Authenticated::No).await;
+        b.topics.set_attribute(&topic, "MaximumMessageSize", "300000").await.expect("set");
+        assert!(matches!(come_back().await, Err(Error::Large(_))));
+        assert!(matches!(b.topics.subscription_attributes(&arn).await, Err(Error::SubscriptionMissing)));
+        b.topics.set_attribute(&topic, "MaximumMessageSize", "262144").await.expect("set");
+        assert_eq!(come_back().await.expect("restored"), arn);
+    }
+
     async fn an_address_that_may_not_be_reached_is_not_reached(engine: Engine) {
         let b = bench_reaching(engine, Reach::default()).await;
         let topic = b.topic("t", &[]).await;

@@ -92,7 +92,6 @@ pub async fn publish_batch(
             publisher: Some(caller.account.clone()),
         });
     }
-    publications.iter().try_for_each(Publication::check_structure)?;
     services.topics.check_batch(&topic, &publications).await?;
     let mut response = PublishBatchResponse { successful: vec![], failed: vec![] };
     for (id, answer) in ids.into_iter().zip(services.topics.publish_each(&topic, publications).await?) {

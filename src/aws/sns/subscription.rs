@@ -34,32 +34,28 @@ pub async fn subscribe(
     caller: &Caller,
     input: SubscribeInput,
 ) -> Result<SubscribeResponse, SnsError> {
-    let keys = vec![
-        ("sns:protocol", vec![input.protocol.clone()]),
-        ("sns:endpoint", vec![input.endpoint.clone().unwrap_or_default()]),
-    ];
+    let written = input.endpoint.unwrap_or_default();
+    // A policy is asked about the endpoint that is subscribed, however it was written.
+    let endpoint = Some(&input.protocol).filter(|name| *name == "sms").and_then(|_| plain_number(&written));
+    let endpoint = endpoint.unwrap_or_else(|| written.clone());
+    let keys = vec![("sns:protocol", vec![input.protocol.clone()]), ("sns:endpoint", vec![endpoint.clone()])];
     let named = ("TopicArn", input.topic_arn.as_str());
     let topic = permit::topic_with(services, caller, named, "Subscribe", keys).await?;
-    // That the topic is not there is told before anything of the endpoint, and that there is none before anything of the
-    // protocol.
-    services.topics.tags(&topic).await?;
-    let endpoint = input.endpoint.filter(|endpoint| !endpoint.is_empty()).ok_or(topics::Error::EndpointMissing)?;
-    let number = if input.protocol == "sms" { plain_number(&endpoint) } else { None };
     let wish = Wish {
         owner: caller.account.clone(),
         topic,
         protocol: input.protocol,
-        endpoint: Some(number.unwrap_or_else(|| endpoint.clone())),
+        endpoint: Some(endpoint),
         attributes: input.attributes,
         base_url: Some(caller.endpoint.clone()),
     };
     let listed = services.topics.subscribe(wish).await.map_err(|error| match error {
         topics::Error::Phone(_) => {
-            SnsError::plain(format!("Invalid SMS endpoint: {}", endpoint.chars().take(100).collect::<String>()))
+            SnsError::plain(format!("Invalid SMS endpoint: {}", written.chars().take(100).collect::<String>()))
         }
         // Word for word, the missing space too.
         topics::Error::DeviceMissing => {
-            SnsError::parameter(format_args!("Endpoint Reason: Endpoint does not exist for endpoint arn{endpoint}"))
+            SnsError::parameter(format_args!("Endpoint Reason: Endpoint does not exist for endpoint arn{written}"))
         }
         other => SnsError::in_attributes(other),
     })?;
