@@ -69,6 +69,24 @@ impl Error {
         }
     }
 
+    /// Whether nothing was heard of the database, or only that it stops or starts. A full one answers.
+    pub(super) fn is_silence(&self) -> bool {
+        self.is_of_connection() && !self.is_too_many()
+    }
+
+    /// Whether the database gives no more connections: SQLSTATE 53300.
+    pub(super) fn is_too_many(&self) -> bool {
+        match self {
+            Self::Sql(source) => source.as_database_error().is_some_and(|e| e.code().as_deref() == Some("53300")),
+            _ => false,
+        }
+    }
+
+    /// Whether the database does not answer, or gives no connection: the same may work once it does.
+    pub fn is_of_connection(&self) -> bool {
+        self.is_passing() && !matches!(self, Self::Full)
+    }
+
     /// Whether the database refused the values of a statement, which then changed nothing.
     pub(super) fn is_of_values(&self) -> bool {
         match self {

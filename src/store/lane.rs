@@ -49,6 +49,14 @@ impl Pool {
         }
     }
 
+    /// Whether connections are so few that a lane should not keep one.
+    fn is_crowded(&self) -> bool {
+        match self {
+            Self::Writer(_) | Self::Sqlite(_) => false,
+            Self::Postgres(server) => server.is_crowded(),
+        }
+    }
+
     pub(super) async fn connection(&self) -> Result<Connection, Error> {
         // What may connect is large. Unboxed it would be a part of every request's future, and be moved along with it.
         Ok(match self {
@@ -146,7 +154,7 @@ impl Lane {
             [only] if only.is_one_statement(self.pool.engine()) => self.run_alone(only, kept).await,
             _ => self.run_together(&mut batch, kept).await,
         };
-        if kept.as_ref().is_some_and(Tx::is_broken) {
+        if kept.as_ref().is_some_and(Tx::is_broken) || self.pool.is_crowded() {
             *kept = None;
         }
         finish(batch, ended, self.room.is_left())

@@ -319,10 +319,13 @@ async fn open_postgres(url: &str) -> Result<Opened<Server>, Error> {
     POSTGRES.run(&mut first).await?;
     ours::let_go(&mut first).await?;
     first.close().await?;
-    let pool = |max| Pool::Postgres(way.connections(max));
     // One connection hears, one speaks.
     let others = way.connections(2);
-    Ok(Opened { writers: pool(POSTGRES_LANES as u32), readers: pool(READERS_MAX), pings: pool(1), others })
+    let (readers, pings) = (way.connections(READERS_MAX), way.one_kept());
+    // The writers open one by themselves. Without its own, each would have to wait where the server gives no more.
+    tokio::join!(readers.open_one(), pings.open_one());
+    let (readers, pings) = (Pool::Postgres(readers), Pool::Postgres(pings));
+    Ok(Opened { writers: Pool::Postgres(way.connections(POSTGRES_LANES as u32)), readers, pings, others })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod pieces;
 mod pool;
 mod queue;
 mod retention;
+mod settling;
 mod slow;
 mod stop;
 mod ticker;

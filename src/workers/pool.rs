@@ -8,17 +8,17 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::base::{Clock, Quiet, Timestamp, ids};
 use crate::store;
 use crate::store::messages::Groups;
-use crate::store::settled::Settled;
 use crate::store::{Store, messages};
+use crate::workers::Stop;
 use crate::workers::leases::{LEASE, Leases};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
 use crate::workers::slow::Slow;
-use crate::workers::{Stop, backoff};
 
 /// At the most so many are claimed at once, so that one node does not take all.
 const CLAIM_MAX: usize = 64;
@@ -26,10 +26,6 @@ const CLAIM_MAX: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The loop looks no sooner than this after a claim.
 const SOON: Duration = Duration::from_millis(50);
-
-/// After a fault of our own, a panic or an outcome that could not be written.
-const FAULT_FIRST_RETRY: Duration = Duration::from_secs(10);
-const FAULT_LAST_RETRY: Duration = Duration::from_secs(3_600);
 
 /// Where all places were taken, more is claimed once a part of them is free: an eighth, or half of a few.
 fn enough(at_once_max: usize) -> usize {
@@ -55,13 +51,13 @@ pub trait Work: Send + Sync + 'static {
 /// The workers of one queue on this node.
 #[derive(Clone)]
 pub struct Pool {
-    store: Store,
-    clock: Clock,
-    work: Arc<dyn Work>,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) work: Arc<dyn Work>,
     node: Arc<str>,
     at_once_max: usize,
-    per_group_max: Option<u32>,
-    slow: Arc<Slow>,
+    pub(super) per_group_max: Option<u32>,
+    pub(super) slow: Arc<Slow>,
     quiet: Arc<Quiet>,
 }
 
@@ -117,7 +113,8 @@ impl Pool {
         }
         let claims = self.claim(self.at_once_max.min(CLAIM_MAX)).await?;
         let count = claims.len();
-        let one = async |claim: Claim| self.settle(&claim, self.work_one(&claim).await).await;
+        let never = CancellationToken::new();
+        let one = async |claim: Claim| self.settle(&claim, self.work_one(&claim).await, &never).await;
         futures::future::join_all(claims.into_iter().map(one)).await;
         Ok(count)
     }
@@ -184,7 +181,7 @@ impl Pool {
                     finish = pool.work_one(&claim) => finish,
                     () = hard.cancelled() => Finish::plain(Outcome::Release),
                 };
-                pool.settle(&claim, finish).await;
+                pool.settle(&claim, finish, &hard).await;
             });
         }
         count
@@ -220,97 +217,6 @@ impl Pool {
             tracing::error!(queue.name = self.name(), job.id = claim.id, attempt = claim.attempt, "a worker panicked");
             Finish::plain(Outcome::RetryAt(self.after_a_fault(claim), Reason::Internal))
         })
-    }
-
-    fn after_a_fault(&self, claim: &Claim) -> Timestamp {
-        self.clock.now() + backoff::doubling(claim.attempt, FAULT_FIRST_RETRY, FAULT_LAST_RETRY)
-    }
-
-    /// Writes the outcome and what belongs to it in one transaction, if the claim still holds.
-    async fn settle(&self, claim: &Claim, finish: Finish) {
-        let queue = self.work.queue();
-        let (id, receipt) = (claim.id, claim.receipt);
-        self.slow.note(claim.group.as_deref(), &finish.outcome, self.work.rests_as_one(), &self.clock);
-        let crowded = match finish.outcome {
-            Outcome::Crowded(until) | Outcome::Resting(until) => Some(until),
-            _ => None,
-        };
-        if finish.record.is_none() && (crowded.is_some() || matches!(finish.outcome, Outcome::Done)) {
-            let settled = Settled { queue_id: queue.id(), id, receipt, ended: finish.ended, crowded };
-            let held = self.store.settle(settled).await;
-            return self.settled(claim, &finish.outcome, held).await;
-        }
-        let resting = claim.group.clone().filter(|_| self.per_group_max.is_some());
-        let outcome = finish.outcome.clone();
-        let held = self
-            .store
-            .write_behind(move |tx| {
-                Box::pin(async move {
-                    let rows = match &finish.outcome {
-                        Outcome::Done => messages::delete(tx, queue.id(), id, receipt).await?,
-                        Outcome::RetryAt(at, why) => {
-                            messages::release(tx, id, receipt, *at, true, Some(why.as_str())).await?
-                        }
-                        Outcome::PutOff(at) | Outcome::Crowded(at) | Outcome::Resting(at) => {
-                            messages::release(tx, id, receipt, *at, false, None).await?
-                        }
-                        Outcome::GiveUp(why) => {
-                            messages::move_to(tx, id, receipt, queue.dead_letters_id(), None, why.as_str()).await?
-                        }
-                        Outcome::Release => {
-                            let now = tx.now();
-                            messages::release(tx, id, receipt, now, false, None).await?
-                        }
-                    };
-                    match (resting, crowded) {
-                        (Some(group), Some(until)) => messages::rest_until(tx, queue.id(), &group, until).await?,
-                        (Some(group), None) => messages::let_go(tx, queue.id(), &group).await?,
-                        (None, _) => {}
-                    }
-                    if rows > 0
-                        && let Some(record) = finish.record
-                    {
-                        record(tx).await?;
-                    }
-                    if rows > 0
-                        && let Some(ended) = finish.ended
-                    {
-                        ended.write(tx).await?;
-                    }
-                    Ok::<_, store::Error>(rows > 0)
-                })
-            })
-            .await;
-        self.settled(claim, &outcome, held).await;
-    }
-
-    async fn settled(&self, claim: &Claim, outcome: &Outcome, held: Result<bool, store::Error>) {
-        let (queue, id) = (self.work.queue(), claim.id);
-        match held {
-            Ok(true) => {
-                if let Outcome::GiveUp(why) = outcome {
-                    tracing::warn!(queue.name = queue.name(), job.id = id, %why, "gave a job up");
-                }
-            }
-            Ok(false) => tracing::warn!(queue.name = queue.name(), job.id = id, "the claim was lost; outcome not kept"),
-            Err(error) => {
-                self.fails(&error, "cannot write an outcome");
-                self.put_off(claim).await;
-            }
-        }
-    }
-
-    /// The outcome could not be written, so what was done is done again: each time later, since the cause may be in the
-    /// outcome itself. The job comes back by itself when its lease ends, if this fails too.
-    async fn put_off(&self, claim: &Claim) {
-        let (id, receipt, at) = (claim.id, claim.receipt, self.after_a_fault(claim));
-        let why = Reason::Internal;
-        let _ = self
-            .store
-            .write(move |tx| {
-                Box::pin(async move { messages::release(tx, id, receipt, at, true, Some(why.as_str())).await })
-            })
-            .await;
     }
 
     /// Keeps the claims of what runs here, row by row: a queue may hold any number of others that are hidden.
@@ -353,7 +259,7 @@ impl Pool {
     }
 
     /// The store failed, as it does for each of the jobs then.
-    fn fails(&self, error: &store::Error, what: &str) {
+    pub(super) fn fails(&self, error: &store::Error, what: &str) {
         let queue = self.name();
         self.quiet.tell(&self.clock, |left_out| tracing::error!(queue.name = queue, %error, left_out, "{what}"));
     }

@@ -95,7 +95,8 @@ impl Drop for TestDatabase {
     }
 }
 
-fn server_url() -> String {
+/// The tests' PostgreSQL.
+pub fn server_url() -> String {
     std::env::var("POSTRIDER_TEST_DATABASE_URL").expect(
         "the tests need PostgreSQL: start them with ./tests/run, or set POSTRIDER_TEST_DATABASE_URL to a server whose \
          user may create databases",

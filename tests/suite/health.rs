@@ -16,7 +16,7 @@ use crate::full_house::ask;
 use crate::house::House;
 
 /// A way to the tests' PostgreSQL that can be closed: then it is as if that was stopped.
-struct Gate {
+pub struct Gate {
     server: SocketAddr,
     address: SocketAddr,
     open: Option<JoinHandle<()>>,
@@ -24,7 +24,7 @@ struct Gate {
 
 impl Gate {
     /// Makes it the way to `database`.
-    async fn before(database: &mut TestDatabase) -> Self {
+    pub async fn before(database: &mut TestDatabase) -> Self {
         let (before, rest) = database.url.split_once('@').expect("a user");
         let (server, name) = rest.split_once('/').expect("a database");
         let server = tokio::net::lookup_host(server).await.expect("found").next().expect("an address");
@@ -34,13 +34,13 @@ impl Gate {
         Self { server, address, open: Some(tokio::spawn(carry(listener, server))) }
     }
 
-    async fn close(&mut self) {
+    pub async fn close(&mut self) {
         let open = self.open.take().expect("it is open");
         open.abort();
         let _ = open.await;
     }
 
-    async fn open(&mut self) {
+    pub async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.expect("nobody else took the port");
         self.open = Some(tokio::spawn(carry(listener, self.server)));
     }

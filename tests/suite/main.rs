@@ -39,6 +39,7 @@ mod identity_keys;
 mod identity_policies;
 mod identity_proof;
 mod links;
+mod lost_database;
 mod memory_budget;
 mod merging;
 mod odd_mail;
