@@ -6,6 +6,7 @@ use crate::mail::bounce::unstructured;
 use crate::mail::feedback::complaint::{self, Complaint};
 use crate::mail::feedback::html::text_of;
 use crate::mail::feedback::{automatic, dsn, loose};
+use crate::mail::message::decoding::joined_words;
 use crate::mail::message::parse::{self, HeaderField};
 use crate::mail::message::parts::{self, Parts};
 
@@ -105,7 +106,8 @@ impl<'a> Read<'a> {
 
     /// The subject, decoded (RFC 2047); empty without one.
     pub fn subject(&self) -> String {
-        self.field("Subject").map(unstructured).unwrap_or_default().trim().to_owned()
+        let subject = self.field("Subject").map(|subject| unstructured(&joined_words(subject)));
+        subject.unwrap_or_default().trim().to_owned()
     }
 
     /// The text for people; of a message without parts all of it.

@@ -5,6 +5,12 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail_parser::decoders::charsets::map::charset_decoder;
+use memchr::memmem;
+
+/// How far behind its beginning an encoded word may end, in octets (RFC 2047, 2: 75; some senders write longer ones).
+const WORD_MAX: usize = 1_000;
+/// Beginnings of encoded words without an end that a header may have: mail-parser looks for the end of each as far as the field goes.
+const STRAYS_MAX: usize = 100;
 
 /// Quoted-printable (RFC 2045, 6.7). What no `=` may stand before stays as it is.
 pub fn quoted_printable(body: &[u8]) -> Vec<u8> {
@@ -69,6 +75,12 @@ pub fn base64(body: &[u8]) -> Option<Vec<u8>> {
     LENIENT.decode(&digits).ok()
 }
 
+/// Base64 with nothing else in it, before or behind: `None` where decoding would lose something.
+pub fn whole_base64(body: &[u8]) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    LENIENT.decode(&digits).ok()
+}
+
 const LENIENT: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     base64::engine::GeneralPurposeConfig::new()
@@ -108,18 +120,31 @@ struct Word<'a> {
     length: usize,
 }
 
+/// Whether more encoded words begin without an end than any sender would write: reading them takes time by the square of
+/// their number.
+pub fn is_littered(header: &[u8]) -> bool {
+    memmem::find_iter(header, b"=?").filter(|at| is_stray(header, *at)).nth(STRAYS_MAX).is_some()
+}
+
+/// Whether no encoded word can be what begins here.
+fn is_stray(header: &[u8], at: usize) -> bool {
+    let rest = header.get(at + 2..).unwrap_or_default();
+    memmem::find(rest.get(..WORD_MAX).unwrap_or(rest), b"?=").is_none()
+}
+
 /// Joins encoded words that stand side by side and have one character set: senders cut them within a character, and each alone
-/// cannot be decoded then.
+/// cannot be decoded then. Beginnings without an end are parted where there are too many ([`is_littered`]).
 pub fn joined_words(header: &str) -> Cow<'_, str> {
     if header.matches("=?").nth(1).is_none() {
         return Cow::Borrowed(header);
     }
     let (mut out, mut rest) = (String::with_capacity(header.len()), header);
+    let littered = is_littered(header.as_bytes());
     while let Some(at) = rest.find("=?") {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let Some(first) = word(from) else {
-            out.push_str("=?");
+            out.push_str(if littered && is_stray(from.as_bytes(), 0) { "= ?" } else { "=?" });
             rest = from.get(2..).unwrap_or_default();
             continue;
         };
@@ -150,9 +175,10 @@ fn word(text: &str) -> Option<Word<'_>> {
     let inner = text.strip_prefix("=?")?;
     let (charset, rest) = inner.split_once('?')?;
     let (encoding, rest) = rest.split_once('?')?;
-    let (payload, _) = rest.split_once("?=")?;
+    // No `?` stands within a word: looking on for `?=` would make many beginnings without an end costly.
+    let (payload, rest) = rest.split_once('?')?;
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !plain(charset) || payload.contains(['?', '\r', '\n']) {
+    if !rest.starts_with('=') || !plain(charset) || payload.contains(['\r', '\n']) {
         return None;
     }
     let octets = match encoding {
@@ -246,6 +272,38 @@ mod tests {
         ] {
             assert_eq!(joined_words(header), joined, "{header}");
         }
+    }
+
+    #[test]
+    fn base64_that_has_something_else_in_it_is_not_whole() {
+        for (body, text) in [
+            ("aGk=", Some("hi")),
+            ("aGkh\r\n aGk\r\n", Some("hi!hi")),
+            ("", Some("")),
+            ("aGk=\r\nregards\r\n", None),
+            ("aGk=\r\naGkh\r\n", None),
+            ("aGkh\r\n-- \r\nlist\r\n", None),
+            ("aGkh*\r\n", None),
+            ("aGkha", None),
+        ] {
+            assert_eq!(whole_base64(body.as_bytes()).as_deref(), text.map(str::as_bytes), "{body:?}");
+        }
+    }
+
+    /// Without the mend this takes minutes here.
+    #[test]
+    fn beginnings_of_words_take_no_time_by_their_square() {
+        let began = std::time::Instant::now();
+        for begins in ["=?a?bx", "=?a?q?x", "=?aa?q?x", "=?a?b?AAAA?x"] {
+            let many = begins.repeat(100_000);
+            let read = joined_words(&many);
+            assert_eq!(read.replace(' ', ""), many, "{begins}");
+            assert!(is_littered(many.as_bytes()) && !is_littered(read.as_bytes()), "{begins}");
+        }
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        let few = "=?aa?q?x".repeat(STRAYS_MAX) + "=?utf-8?q?a?=";
+        assert_eq!(joined_words(&few), few);
+        assert!(!is_littered("=?utf-8?q?a_b?= =?aa?q?x".repeat(50_000).as_bytes()));
     }
 
     proptest! {

@@ -222,7 +222,12 @@ fn cut(value: &str) -> &str {
     value.get(..value.floor_char_boundary(VALUE_MAX.min(value.len()))).unwrap_or_default()
 }
 
-fn parameters(value: &str) -> Option<ContentType<'static>> {
+/// A field such as Content-Type. `None` for what cannot be read, and for a value of more than 8 KiB: its parameters could take
+/// time by the square of their number.
+pub(super) fn parameters(value: &str) -> Option<ContentType<'static>> {
+    if value.len() > VALUE_MAX {
+        return None;
+    }
     let line = format!("{value}\n");
     match MessageStream::new(line.as_bytes()).parse_content_type().into_owned() {
         HeaderValue::ContentType(kind) => Some(kind),

@@ -2,7 +2,7 @@
 mod authors;
 pub mod canonical;
 pub mod compose;
-mod decoding;
+pub(in crate::mail) mod decoding;
 pub mod dkim;
 #[cfg(test)]
 mod dkim_tests;

@@ -1,6 +1,6 @@
 //! Reading received mail: its header fields and the ones that notifications repeat. Every size and count is bounded,
 //! whatever the mail holds.
-use mail_parser::{Address, Message, MessageParser};
+use mail_parser::{Address, HeaderName, Message, MessageParser};
 use serde::Serialize;
 
 use crate::mail::message::decoding;
@@ -61,15 +61,29 @@ pub struct CommonHeaders {
 
 /// The header section of a message, up to and without the empty line that ends it, and at most 256 KiB of it.
 pub fn header_section(raw: &[u8]) -> &[u8] {
-    let raw = raw.get(..MAX_HEADER_SECTION_BYTES).unwrap_or(raw);
+    whole_header(raw.get(..MAX_HEADER_SECTION_BYTES).unwrap_or(raw))
+}
+
+/// All of the header section, however long it is. For what must look at every field; it may be the whole message.
+pub fn whole_header(raw: &[u8]) -> &[u8] {
     let mut start = 0;
-    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+    for line in lines(raw) {
         if line == b"\r\n" || line == b"\n" {
             return raw.get(..start).unwrap_or(raw);
         }
         start += line.len();
     }
     raw
+}
+
+/// The lines, each with its end.
+pub fn lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = raw;
+    std::iter::from_fn(move || {
+        let (line, behind) = rest.split_at(memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1));
+        rest = behind;
+        Some(line).filter(|line| !line.is_empty())
+    })
 }
 
 /// All header fields in order, unfolded: a line break with the white space after it becomes one space (RFC 5322,
@@ -130,7 +144,7 @@ pub fn is_auto_submitted(raw: &[u8]) -> bool {
 pub fn common_headers(raw: &[u8], return_path: &str) -> CommonHeaders {
     let mut common = CommonHeaders { return_path: Some(cut(return_path)), ..CommonHeaders::default() };
     let section = whole_words(raw);
-    let Some(message) = MessageParser::default().parse_headers(&section) else { return common };
+    let Some(message) = reader().parse_headers(&section) else { return common };
     common.from = addresses(message.from());
     common.reply_to = addresses(message.reply_to());
     common.sender = addresses(message.sender()).into_iter().next();
@@ -143,22 +157,26 @@ pub fn common_headers(raw: &[u8], return_path: &str) -> CommonHeaders {
     common
 }
 
+/// Reads the fields that are wanted here, and takes all others as they are: the parameters of a hostile Content-Type take
+/// mail-parser time by the square of their number.
+fn reader() -> MessageParser {
+    let fields =
+        [HeaderName::From, HeaderName::ReplyTo, HeaderName::Sender, HeaderName::To, HeaderName::Cc, HeaderName::Bcc];
+    fields.into_iter().fold(MessageParser::new().header_text(HeaderName::Subject), MessageParser::header_address)
+}
+
 /// The header section with its end, encoded words joined where senders cut them within a character.
 fn whole_words(raw: &[u8]) -> Vec<u8> {
-    let section = header_section(raw);
-    let mut section = match std::str::from_utf8(section) {
-        Ok(text) => decoding::joined_words(text).into_owned().into_bytes(),
-        Err(_) => section.to_vec(),
-    };
+    let section = String::from_utf8_lossy(header_section(raw));
+    let mut section = decoding::joined_words(&section).into_owned().into_bytes();
     section.extend_from_slice(b"\r\n");
     section
 }
 
 /// The addresses in To and Cc, without names, each once; as many as [`common_headers`] shows of a field.
 pub fn named_recipients(raw: &[u8]) -> Vec<String> {
-    let mut section = header_section(raw).to_vec();
-    section.extend_from_slice(b"\r\n");
-    let Some(message) = MessageParser::default().parse_headers(&section) else { return Vec::new() };
+    let section = whole_words(raw);
+    let Some(message) = reader().parse_headers(&section) else { return Vec::new() };
     let mut named: Vec<String> = Vec::new();
     for list in [message.to(), message.cc()].into_iter().flatten() {
         for address in list.iter().filter_map(|one| one.address()).take(MAX_ADDRESSES).map(cut) {
@@ -255,6 +273,32 @@ mod tests {
         assert_eq!((some.len(), truncated), (1, true));
         let many = format!("To: {}x@y.example\r\n\r\n", "a@b.example, ".repeat(20_000));
         assert_eq!(common_headers(many.as_bytes(), "").to.len(), MAX_ADDRESSES);
+    }
+
+    /// Without the bounds each of these takes minutes here.
+    #[test]
+    fn no_header_takes_time_by_its_square() {
+        let began = std::time::Instant::now();
+        let words = "=?aa?q?x".repeat(30_000);
+        let parameters: String = (0..30_000).map(|n| format!("{n:x}*1=a;")).collect();
+        for header in [
+            format!("Subject: {words}\r\n").into_bytes(),
+            format!("To: {}\r\n", words.replace('x', "x ")).into_bytes(),
+            [format!("From: {}", words.replace('x', "x ")).as_bytes(), b"\xff\r\n"].concat(),
+            format!("Content-Type: text/plain; {parameters}\r\n").into_bytes(),
+        ] {
+            let _ = (common_headers(&header, ""), named_recipients(&header));
+        }
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn the_whole_header_has_no_limit() {
+        let long = format!("{}X-Last: y\r\n", "X: y\r\n".repeat(100_000));
+        let raw = format!("{long}\r\nbody\r\n");
+        assert_eq!(whole_header(raw.as_bytes()), long.as_bytes());
+        assert_eq!(header_section(raw.as_bytes()).len(), MAX_HEADER_SECTION_BYTES);
+        assert_eq!(lines(b"a\n\r\nb").collect::<Vec<_>>(), [&b"a\n"[..], b"\r\n", b"b"]);
     }
 
     proptest! {

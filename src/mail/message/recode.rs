@@ -2,10 +2,9 @@
 //! are too long (RFC 5322, 2.1.1). All else stays as it is, to the octet.
 use std::borrow::Cow;
 
-use mail_parser::parsers::MessageStream;
-
 use crate::mail::message::canonical::{Field, split};
 use crate::mail::message::decoding;
+use crate::mail::message::leaves::parameters;
 use crate::mail::message::mime::{LINE_LIMIT, base64_lines, quoted_printable};
 
 /// Multiparts inside of each other; what is deeper is not encoded anew.
@@ -35,7 +34,7 @@ pub fn body(message: &[u8]) -> &[u8] {
 }
 
 /// The message (with CRLF line ends) without what is unwanted in its bodies. `None` where that cannot be done without harm: in
-/// signed and encrypted parts, and in what is encoded already and yet has it.
+/// signed and encrypted parts, in what is encoded already and yet has it, and where a part could not be told whole.
 pub fn without(message: &[u8], unwanted: Unwanted) -> Option<Vec<u8>> {
     let recoded = entity(message, unwanted, Kind::Message, 0)?.into_owned();
     // The header of a part cannot be encoded for it.
@@ -46,6 +45,8 @@ pub fn without(message: &[u8], unwanted: Unwanted) -> Option<Vec<u8>> {
 enum Kind {
     Message,
     Part,
+    /// A part of a multipart/digest, which is a message where it says nothing (RFC 2046, 5.1.5).
+    Digest,
 }
 
 fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<'_, [u8]>> {
@@ -58,16 +59,16 @@ fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<
     }
     let value = |name: &str| fields.iter().find(|field| field.is(name)).map(value);
     let named = value("Content-Type");
-    let line = format!("{}\r\n", named.as_deref().unwrap_or("text/plain"));
-    let parsed = MessageStream::new(line.as_bytes()).parse_content_type();
-    let kind = parsed.as_content_type()?;
+    let otherwise = if of == Kind::Digest { "message/rfc822" } else { "text/plain" };
+    let kind = parameters(named.as_deref().unwrap_or(otherwise))?;
     let (main, sub) = (kind.ctype().to_ascii_lowercase(), kind.subtype().unwrap_or_default().to_ascii_lowercase());
     let encoding = value("Content-Transfer-Encoding").unwrap_or_default().trim().to_ascii_lowercase();
     let (encoding, content) = match (main.as_str(), sub.as_str()) {
         ("multipart", "signed" | "encrypted") | ("message", "partial" | "external-body") => return None,
         ("multipart", _) => {
             let boundary = kind.attribute("boundary").map(str::trim_end).filter(|boundary| !boundary.is_empty())?;
-            ("7bit", parts(body, boundary.as_bytes(), unwanted, level)?)
+            let inner = if sub == "digest" { Kind::Digest } else { Kind::Part };
+            ("7bit", parts(body, boundary.as_bytes(), (unwanted, inner), level)?)
         }
         ("message", "rfc822" | "global" | "news") if is_identity(&encoding) => {
             let inner = entity(body, unwanted, Kind::Message, level + 1)?.into_owned();
@@ -87,7 +88,7 @@ fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<
     if of == Kind::Message && !fields.iter().any(|field| field.is("MIME-Version")) {
         out.extend_from_slice(b"MIME-Version: 1.0\r\n");
     }
-    if named.is_none() && !body.is_ascii() {
+    if named.is_none() && of != Kind::Digest && !body.is_ascii() {
         // RFC 1428 has a name for what nobody named.
         let charset = if std::str::from_utf8(body).is_ok() { "utf-8" } else { "unknown-8bit" };
         out.extend_from_slice(format!("Content-Type: text/plain; charset={charset}\r\n").as_bytes());
@@ -110,8 +111,8 @@ fn is_identity(encoding: &str) -> bool {
 fn leaf(body: &[u8], encoding: &str, is_text: bool) -> Option<(&'static str, Vec<u8>)> {
     let content = match encoding {
         "quoted-printable" => Cow::Owned(decoding::quoted_printable(body)),
-        // Lines that are too long: the octets are known.
-        "base64" if body.is_ascii() => Cow::Owned(decoding::base64(body)?),
+        // Lines that are too long: the octets are known, if they are all that is there.
+        "base64" if body.is_ascii() => Cow::Owned(decoding::whole_base64(body)?),
         other if is_identity(other) => Cow::Borrowed(body),
         _ => return None,
     };
@@ -128,10 +129,10 @@ fn leaf(body: &[u8], encoding: &str, is_text: bool) -> Option<(&'static str, Vec
 }
 
 /// The body of a multipart, each part by itself. What stands before the first and behind the last is read by nobody, and loses
-/// what is unwanted.
-fn parts(body: &[u8], boundary: &[u8], unwanted: Unwanted, level: usize) -> Option<Vec<u8>> {
+/// what is unwanted. `None` where no part begins: then all of it would be that, and readers show it.
+fn parts(body: &[u8], boundary: &[u8], (unwanted, kind): (Unwanted, Kind), level: usize) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(body.len() + body.len() / 2);
-    let (mut start, mut at, mut inside) = (0, 0, false);
+    let (mut start, mut at, mut inside, mut any) = (0, 0, false, false);
     let finish = |from: usize, to: usize, inside: bool, out: &mut Vec<u8>| {
         let piece = body.get(from..to).unwrap_or_default();
         if inside {
@@ -140,7 +141,7 @@ fn parts(body: &[u8], boundary: &[u8], unwanted: Unwanted, level: usize) -> Opti
                 Some(part) => (part, &b"\r\n"[..]),
                 None => (piece, &b""[..]),
             };
-            out.extend_from_slice(&entity(part, unwanted, Kind::Part, level + 1)?);
+            out.extend_from_slice(&entity(part, unwanted, kind, level + 1)?);
             out.extend_from_slice(end);
         } else if !unwanted.is_in(piece) {
             out.extend_from_slice(piece);
@@ -153,12 +154,13 @@ fn parts(body: &[u8], boundary: &[u8], unwanted: Unwanted, level: usize) -> Opti
             finish(start, at, inside, &mut out)?;
             out.extend_from_slice(line);
             inside = mark.is_empty();
+            any |= inside;
             start = at + line.len();
         }
         at += line.len();
     }
     finish(start, at, inside, &mut out)?;
-    Some(out)
+    any.then_some(out)
 }
 
 #[cfg(test)]
@@ -206,6 +208,37 @@ mod tests {
         assert_eq!(recoded("Content-Type: message/rfc822\r\n\r\nSubject: ü\r\n\r\nx\r\n"), None);
         let inner = recoded("Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nan ü here\r\n").expect("encoded");
         assert!(inner.is_ascii() && inner.contains("=C3=BC"), "{inner}");
+    }
+
+    #[test]
+    fn nothing_that_readers_show_is_lost() {
+        for inner in ["Grüße\r\n", "Grüße\r\n--j\r\n\r\nx\r\n", "Grüße\r\n--i--\r\n"] {
+            let inner = format!("Content-Type: multipart/alternative; boundary=i\r\n\r\n{inner}");
+            assert_eq!(recoded(&inner), None, "{inner}");
+            let outer = format!("Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n{inner}--o--\r\n");
+            assert_eq!(recoded(&outer), None, "{outer}");
+        }
+        let base64 = |rest: &str| format!("Content-Transfer-Encoding: base64\r\n\r\n{}\r\n{rest}", "aGkh".repeat(300));
+        assert!(without(base64("").as_bytes(), LONG).is_some());
+        for rest in ["aGk=\r\nregards\r\n", "aGk=\r\naGkh\r\n", "-- \r\na list\r\n"] {
+            assert_eq!(without(base64(rest).as_bytes(), LONG), None, "{rest}");
+        }
+        let many: String = (0..40_000).map(|n| format!("{n}*1=a;")).collect();
+        assert_eq!(recoded(&format!("Content-Type: text/plain; {many}\r\n\r\nü\r\n")), None);
+    }
+
+    #[test]
+    fn a_digest_has_messages() {
+        let digest =
+            |part: &str| format!("Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n{part}\r\n--d--\r\n");
+        let out = recoded(&digest("\r\nSubject: x\r\n\r\nan ü here\r\n")).expect("encoded");
+        let part = "--d\r\nContent-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+            Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nan =C3=BC here\r\n";
+        assert!(out.contains(part), "{out}");
+        // What says that it is text is text.
+        let out = recoded(&digest("Content-Type: text/plain; charset=utf-8\r\n\r\nan ü here")).expect("encoded");
+        assert!(out.contains("--d\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nan =C3=BC here\r\n"), "{out}");
+        assert_eq!(recoded(&digest("\r\nSubject: ü\r\n\r\nx\r\n")), None);
     }
 
     #[test]

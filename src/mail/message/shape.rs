@@ -1,9 +1,8 @@
 //! What of a message's shape SES refuses: fields that may stand once, and multiparts without a part.
 use std::collections::HashSet;
 
-use mail_parser::parsers::MessageStream;
-
 use crate::mail::message::Error;
+use crate::mail::message::leaves::parameters;
 use crate::mail::message::rewrite::Field;
 
 /// SES refuses a second one of these (SES guide, "Header fields"). Which of two counts, readers do not agree on.
@@ -94,8 +93,6 @@ pub(super) fn check_multipart(fields: &[Field<'_>], body: &[u8]) -> Result<(), E
 
 /// The boundary of a multipart type (RFC 2046, 5.1.1); `None` for other types, and where it cannot be read.
 fn boundary(kind: &str) -> Option<String> {
-    let line = format!("{kind}\r\n");
-    let parsed = MessageStream::new(line.as_bytes()).parse_content_type();
-    let kind = parsed.as_content_type().filter(|kind| kind.ctype().eq_ignore_ascii_case("multipart"))?;
+    let kind = parameters(kind).filter(|kind| kind.ctype().eq_ignore_ascii_case("multipart"))?;
     kind.attribute("boundary").map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty())
 }

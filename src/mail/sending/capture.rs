@@ -1,8 +1,8 @@
 //! Capture: mail that is kept for the inbox instead of going out.
 use bytes::Bytes;
-use mail_parser::MessageParser;
 
 use crate::base::{AccountId, EmailAddress, Region, ids};
+use crate::mail::message::parse;
 use crate::store::captured::{self, NewCaptured};
 use crate::store::mails::{self, Mail, Recipient};
 use crate::store::{Error, Store, Tx};
@@ -33,10 +33,8 @@ pub async fn keep(tx: &mut Tx, row: &NewCaptured) -> Result<(), Error> {
 }
 
 fn subject(raw: &[u8]) -> String {
-    let parsed = MessageParser::new().parse_headers(raw);
-    let subject = parsed.as_ref().and_then(|message| message.subject()).unwrap_or_default();
-    // Encoded words can hold anything, also a NUL, which PostgreSQL keeps in no text.
-    subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SUBJECT).collect()
+    // Without control characters: encoded words can hold anything, also a NUL, which PostgreSQL keeps in no text.
+    parse::common_headers(raw, "").subject.unwrap_or_default().chars().take(MAX_SUBJECT).collect()
 }
 
 /// A mail that somebody brought to the capture port: no account sent it, and it goes nowhere.
