@@ -33,6 +33,16 @@ pub fn bombs() -> Vec<(&'static str, Vec<u8>)> {
         use base64::Engine as _;
         russian = format!("{encoded}{}\r\n", base64::engine::general_purpose::STANDARD.encode(&russian));
     }
+    let words = "=?aa?q?x\r\n ".repeat(23_000);
+    let parameters: String = (0..22_000).map(|n| format!("{n:x}*1=a;\r\n ")).collect();
+    let lengths: String = (1..2_500)
+        .map(|n| {
+            format!(
+                "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA; l={}\r\n",
+                3_000_000 - n
+            )
+        })
+        .collect();
     let signature = "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n";
     vec![
         ("ten thousand parts", format!("{mixed}{}--m--\r\n", part.repeat(10_000)).into_bytes()),
@@ -45,6 +55,10 @@ pub fn bombs() -> Vec<(&'static str, Vec<u8>)> {
         ("a hundred thousand recipients", format!("{header}To: {}\r\n\r\n", "a@b.example,\r\n ".repeat(100_000)).into_bytes()),
         ("brackets", format!("{header}To: {}\r\nSubject: {}\r\n\r\n", "(".repeat(50_000), "=?utf-8?q?".repeat(5_000)).into_bytes()),
         ("ten thousand signatures", format!("{}{header}\r\nbody\r\n", signature.repeat(10_000)).into_bytes()),
+        ("words without an end in the subject", format!("{header}Subject: {words}x\r\n\r\nbody\r\n").into_bytes()),
+        ("words without an end in From", format!("From: {words}x\r\n\r\nbody\r\n").into_bytes()),
+        ("thirty thousand parameters", format!("{header}Content-Disposition: inline; {parameters}x=y\r\n\r\nbody\r\n").into_bytes()),
+        ("signatures of many lengths", format!("{lengths}{header}\r\n{}", "a line of the body\r\n".repeat(150_000)).into_bytes()),
         ("broken encodings", format!("{mixed}--m\r\nContent-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=D8=00=\r\n=GG==\r\n--m\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!!\r\n").into_bytes()),
         ("nothing but zeros", vec![0; 200_000]),
         ("zeros in the header", [header.as_bytes(), b"Sub\0ject: \0\r\n\0: x\r\n\r\n\0"].concat()),

@@ -53,6 +53,7 @@ mod receiving;
 mod receiving_actions;
 mod receiving_checks;
 mod receiving_objects;
+mod receiving_policies;
 mod redrive_races;
 mod regions;
 mod resting;

@@ -24,7 +24,7 @@ use sha1::{Digest, Sha1};
 use crate::both_engines;
 use crate::receiving::{Bench, bench, bench_with, rule, sns};
 
-const HELLO: &str = "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
+pub const HELLO: &str = "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
 
 /// Signs as `domain` with a new key and publishes it.
 async fn signed(b: &Bench, domain: &str) -> String {
@@ -38,7 +38,7 @@ async fn signed(b: &Bench, domain: &str) -> String {
 }
 
 /// The verdicts of one mail: SPF, DKIM, DMARC, and the policy.
-async fn verdicts(b: &Bench, source: Option<&str>, data: &str) -> [String; 4] {
+pub async fn verdicts(b: &Bench, source: Option<&str>, data: &str) -> [String; 4] {
     b.accept(source, &["bob@here.example"], data).await.expect("accepted");
     assert_eq!(b.round().await, 1);
     let told = b.told("mail").await;
@@ -64,7 +64,7 @@ impl Scanner for Says {
     }
 }
 
-async fn ready(engine: crate::engine::Engine) -> Bench {
+pub async fn ready(engine: crate::engine::Engine) -> Bench {
     let b = bench(engine).await;
     let topic = b.topic("mail").await;
     b.activate(&b.owner, vec![rule("all", &[], vec![sns(&topic)])]).await;
@@ -179,6 +179,7 @@ both_engines! {
         published(&b, &key, "s1", "v=DKIM1; ");
         published(&b, &key, "sha1", "v=DKIM1; h=sha1; ");
         published(&b, &key, "other", "v=DKIM1; s=tlsrpt; ");
+        published(&b, &key, "_other", "v=DKIM1; s=tlsrpt; ");
         published(&b, &key, "twice", "v=DKIM1; s=*; s=*; ");
         published(&b, &key, "late", "s=*; v=DKIM1; ");
         let good = "v=1; a=rsa-sha256; c=relaxed/relaxed; d=there.example; s=s1; h=from:subject";
@@ -201,6 +202,7 @@ both_engines! {
             (good.replace("rsa-sha256", "rsa-sha1"), "dkim=policy (SHA-1)"),
             (good.replace("s=s1", "s=sha1"), "dkim=permerror (the key is not for this algorithm)"),
             (good.replace("s=s1", "s=other"), "dkim=permerror (malformed key)"),
+            (good.replace("s=s1", "s=_other"), "dkim=permerror (malformed key)"),
             (good.replace("s=s1", "s=twice"), "dkim=permerror (malformed key)"),
             (good.replace("s=s1", "s=late"), "dkim=permerror (malformed key)"),
             (good.replace("s=s1", "s=gone"), "dkim=permerror (no key)"),
@@ -294,46 +296,11 @@ both_engines! {
         }
     }
 
-    async fn of_several_policies_none_counts_and_of_several_authors_the_strictest(engine: Engine) {
-        let b = ready(engine).await;
-        b.dns.txt("_dmarc.two.example", "v=DMARC1; p=reject");
-        b.dns.txt("_dmarc.two.example", "v=DMARC1; p=none");
-        b.dns.txt("_dmarc.noted.example", "a note");
-        b.dns.txt("_dmarc.noted.example", "v=DMARC1; p=reject");
-        b.dns.txt("_dmarc.mild.example", "v=DMARC1; p=none");
-        b.dns.txt("_dmarc.passes.example", "v=DMARC1; p=none");
-        b.dns.txt("passes.example", "v=spf1 ip4:192.0.2.7 -all");
-        for (from, verdict, told) in [
-            ("From: a@two.example", "GRAY", "none told"),
-            ("From: a@noted.example", "FAIL", "reject"),
-            ("From: a@passes.example", "PASS", "none told"),
-            ("From: a@passes.example, b@noted.example", "FAIL", "reject"),
-            ("From: a@noted.example\r\nFrom: b@mild.example", "FAIL", "reject"),
-            ("From: a@mild.example\r\nFrom: b@passes.example", "FAIL", "none"),
-            ("From: a@sub.passes.example\r\nFrom: b@passes.example", "PASS", "none told"),
-        ] {
-            let data = HELLO.replace("From: Ann <ann@news.there.example>", from);
-            assert_eq!(verdicts(&b, Some("x@passes.example"), &data).await[2..], [verdict, told], "{from}");
-        }
-    }
-
-    async fn a_subdomain_has_the_policy_for_subdomains_or_its_own(engine: Engine) {
-        let b = ready(engine).await;
-        b.dns.txt("_dmarc.there.example", "v=DMARC1; p=none; sp=reject");
-        assert_eq!(verdicts(&b, None, HELLO).await[2..], ["FAIL", "reject"]);
-        let own = HELLO.replace("news.", "");
-        assert_eq!(verdicts(&b, None, &own).await[2..], ["FAIL", "none"]);
-        let b = ready(engine).await;
-        b.dns.txt("_dmarc.there.example", "v=DMARC1; p=none; sp=reject");
-        b.dns.txt("_dmarc.news.there.example", "v=DMARC1; p=quarantine");
-        assert_eq!(verdicts(&b, None, HELLO).await[2..], ["FAIL", "quarantine"]);
-    }
-
     async fn what_the_checks_found_stands_on_top_and_forged_claims_are_gone(engine: Engine) {
         let b = ready(engine).await;
         b.dns.txt("there.example", "v=spf1 ip4:192.0.2.7 -all");
         let forged = format!(
-            "Authentication-Results: mx.here.example; spf=pass\r\nX-SES-Spam-Verdict: PASS\r\n\
+            "Authentication-Results: mx.here.example; spf=pass\r\nAuthentication-Results: \"mx.here.example\"(x); spf=pass\r\nX-SES-Spam-Verdict: PASS\r\n\
              ARC-Seal: i=1; a=rsa-sha256; cv=none; d=evil.example; s=s1; b=AAAA\r\n\
              ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=evil.example; s=s1; h=from; bh=AAAA; b=AAAA\r\n\
              ARC-Authentication-Results: i=1; evil.example; spf=pass\r\n{HELLO}"
@@ -347,7 +314,7 @@ both_engines! {
         let results = results.replace("\r\n\t", " ");
         assert!(results.contains("spf=pass ") && results.contains("dmarc=none "), "{results}");
         assert!(results.contains("arc=") && !results.contains("arc=pass"), "{results}");
-        assert!(!rest.contains("X-SES-Spam-Verdict") && !rest.contains("\r\nAuthentication-Results: mx.here.example"));
+        assert!(!rest.contains("X-SES-Spam-Verdict") && !rest.contains("\r\nAuthentication-Results:"));
     }
 
     async fn a_mail_that_is_what_it_says_passes_all_checks(engine: Engine) {

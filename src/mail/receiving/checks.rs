@@ -10,7 +10,7 @@ use mail_auth::{ArcOutput, AuthenticatedMessage, MessageAuthenticator};
 
 use crate::base::{Clock, Silence};
 use crate::config::{Mode, Settings};
-use crate::mail::message::parse;
+use crate::mail::message::{decoding, parse};
 use crate::mail::receiving::dmarc::{self, Dmarc, Found, Vouchers};
 use crate::mail::receiving::questions::Questions;
 use crate::mail::receiving::results::Findings;
@@ -145,7 +145,9 @@ impl Checks {
         let hostname = self.settings.hostname.as_str();
         let Envelope { peer, helo, source } = envelope;
         let source_domain = source.rsplit_once('@').map_or(helo, |(_, domain)| domain).to_lowercase();
-        let short = parse::header_section(raw).len() < MAX_HEADER_BYTES;
+        let section = parse::header_section(raw);
+        let hostile = decoding::is_littered(section) || signatures::are_too_many(section);
+        let short = section.len() < MAX_HEADER_BYTES && !hostile;
         let Some(read) = self.read(&source_domain, raw, short).await else { return unchecked(true) };
         let names = names(&source_domain, read.as_ref().map(|(message, _)| message));
         questions.ahead(&names, (&self.clock, self.settings.deadline / 2)).await;
@@ -204,6 +206,9 @@ fn names(source_domain: &str, message: Option<&AuthenticatedMessage<'_>>) -> Vec
         if message.as_headers.len() <= MAX_ARC_SETS {
             let seals = message.as_headers.iter().filter_map(|header| header.header.as_ref().ok());
             names.extend(seals.map(VerifySignature::domain_key));
+            // Of the signatures the last one alone is verified.
+            let last = message.ams_headers.last().and_then(|header| header.header.as_ref().ok());
+            names.extend(last.map(VerifySignature::domain_key));
         }
     }
     names.sort_unstable();

@@ -1,4 +1,6 @@
 //! DKIM signatures of received mail: what RFC 6376 says must be so before one counts (6.1.1, 6.1.2), beside what mail-auth checks.
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail_auth::common::crypto::{Algorithm, HashAlgorithm};
@@ -9,9 +11,13 @@ use mail_auth::dkim::{Canonicalization, Signature};
 use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, Error};
 
 use crate::mail::message::canonical::{self, Form};
+use crate::mail::message::parse;
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
+/// How many signature fields, those of ARC among them, a message may have to be read at all: mail-auth hashes the body for each
+/// length that one of them names before any can be left out.
+const MAX_FIELDS: usize = 50;
 
 /// The word for a signature (RFC 8601, 2.7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +63,14 @@ pub(super) struct Judged {
 /// The tags of a list (RFC 6376, 3.2), in order, without white space around names and values. `None` for what is no list, or
 /// has a name twice: then all of it is invalid.
 fn tags(list: &str) -> Option<Vec<(&str, &str)>> {
-    let mut tags: Vec<(&str, &str)> = Vec::new();
+    // A set beside the list: a signature has room for tens of thousands.
+    let (mut tags, mut seen) = (Vec::new(), HashSet::new());
     for tag in list.trim().trim_end_matches(';').split(';') {
         let (name, value) = tag.split_once('=')?;
         let (name, value) = (name.trim(), value.trim());
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !is_name || tags.iter().any(|(known, _)| *known == name) {
+        if !is_name || !seen.insert(name) {
             return None;
         }
         tags.push((name, value));
@@ -146,6 +153,17 @@ pub(super) fn prepare(message: &mut AuthenticatedMessage<'_>) -> Vec<Judged> {
     }
     message.dkim_headers = kept;
     ignored
+}
+
+/// Whether a header has so many signatures that reading it would take long.
+pub(super) fn are_too_many(section: &[u8]) -> bool {
+    let is_signature = |line: &&[u8]| {
+        let line = line.trim_ascii_start();
+        let begins =
+            |name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
+        begins("dkim-signature") || begins("arc-message-signature")
+    };
+    parse::lines(section).filter(is_signature).nth(MAX_FIELDS).is_some()
 }
 
 type Hashes = Vec<(Canonicalization, HashAlgorithm, u64, Vec<u8>)>;
@@ -320,6 +338,15 @@ mod tests {
             assert!(flaw(&GOOD.replace(from, to), 1).is_some(), "{to}");
         }
         assert!(flaw(GOOD, 2).is_some() && flaw(&GOOD.replace("from:", "From : from:"), 2).is_none());
+    }
+
+    #[test]
+    fn many_tags_take_no_time_by_their_square() {
+        let began = std::time::Instant::now();
+        let many = |count: u32| (0..count).map(|n| format!("; x{n:x}=")).collect::<String>();
+        assert_eq!(flaw(&format!("{GOOD}{}", many(300_000)), 1), None);
+        assert!(flaw(&format!("{GOOD}{}; x7=", many(300_000)), 1).is_some());
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     }
 
     #[test]

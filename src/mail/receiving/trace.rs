@@ -8,6 +8,9 @@ use crate::mail::message::parse;
 use crate::mail::receiving::checks::Verdicts;
 use crate::store::inbound_mails::InboundMail;
 
+/// How much of a field is read for the name in it, in octets: a host's name has at most 253, and each could be escaped.
+const ID_MAX: usize = 1_000;
+
 /// Writes the fields, each ending in CRLF. `Received` names the recipient only when there is one, so that no recipient
 /// learns of another (RFC 5321, 7.2).
 pub fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdicts, hostname: &str) -> String {
@@ -41,39 +44,71 @@ fn word(helo: &str) -> String {
 }
 
 /// The message without header fields that pretend to be ours: `Authentication-Results` in our name (RFC 8601, 5) and
-/// SES's scan verdicts. Most mails have none and are passed on as they are.
+/// SES's scan verdicts. Most mails have none and are passed on as they are. A message that begins with a fold gets a name for it.
 pub fn without_claims(raw: Bytes, hostname: &str) -> Bytes {
-    let section = parse::header_section(&raw);
-    let mut kept = Vec::new();
-    let mut dropping = false;
-    let mut dropped = false;
-    for line in section.split_inclusive(|byte| *byte == b'\n') {
-        if !matches!(line.first(), Some(b' ' | b'\t')) {
-            dropping = is_claim(&String::from_utf8_lossy(line), hostname);
-        }
-        dropped |= dropping;
-        if !dropping {
-            kept.extend_from_slice(line);
-        }
+    let section = parse::whole_header(&raw);
+    // The octets that stay, up to the field that is being read.
+    let (mut kept, mut copied, mut start, mut at) = (Vec::new(), 0, 0, 0);
+    // A fold of no field would go on with the field above it, which is ours.
+    let nameless = matches!(section.first(), Some(b' ' | b'\t'));
+    if nameless {
+        kept.extend_from_slice(b"Comments:");
     }
-    if !dropped {
+    let mut end_field = |start: usize, end: usize| {
+        if is_claim(section.get(start..end).unwrap_or_default(), hostname) {
+            kept.extend_from_slice(section.get(copied..start).unwrap_or_default());
+            copied = end;
+        }
+    };
+    for line in parse::lines(section) {
+        if !matches!(line.first(), Some(b' ' | b'\t')) {
+            end_field(start, at);
+            start = at;
+        }
+        at += line.len();
+    }
+    end_field(start, at);
+    if copied == 0 && !nameless {
         return raw;
     }
-    kept.extend_from_slice(raw.get(section.len()..).unwrap_or_default());
+    kept.extend_from_slice(raw.get(copied..).unwrap_or_default());
     kept.into()
 }
 
-fn is_claim(line: &str, hostname: &str) -> bool {
-    let Some((name, value)) = line.split_once(':') else { return false };
-    match name.trim_end().to_ascii_lowercase().as_str() {
-        "x-ses-spam-verdict" | "x-ses-virus-verdict" => true,
-        // The name may stand on the next line, or after a comment: such a field is not worth keeping either.
-        "authentication-results" => {
-            let id = value.trim().split([';', ' ', '\t']).next().unwrap_or_default();
-            id.is_empty() || id.starts_with('(') || id.eq_ignore_ascii_case(hostname)
-        }
-        _ => false,
+/// Whether a field, with its folds, is one that only we may write.
+fn is_claim(field: &[u8], hostname: &str) -> bool {
+    // A header can be long: most of its fields are known by their first letter.
+    if !matches!(field.first(), Some(b'a' | b'A' | b'x' | b'X')) {
+        return false;
     }
+    let Some(colon) = memchr::memchr(b':', field) else { return false };
+    let (name, value) = field.split_at(colon);
+    let is = |known: &str| name.trim_ascii_end().eq_ignore_ascii_case(known.as_bytes());
+    is("x-ses-spam-verdict")
+        || is("x-ses-virus-verdict")
+        || (is("authentication-results") && is_ours(value.get(1..).unwrap_or_default(), hostname))
+}
+
+/// Whether the value of `Authentication-Results` begins with our name (RFC 8601, 2.2: a word, which may stand in quotes; a
+/// comment or a semicolon may follow at once). One that begins with a comment, with nothing or with a quote that has no end is
+/// not worth keeping either.
+fn is_ours(value: &[u8], hostname: &str) -> bool {
+    let value = value.trim_ascii_start();
+    let start = String::from_utf8_lossy(value.get(..ID_MAX).unwrap_or(value));
+    let (mut id, mut quoted) = (String::new(), false);
+    let mut letters = start.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => quoted = !quoted,
+            '\\' => id.extend(letters.next()),
+            _ if quoted => id.push(letter),
+            ';' | '(' | '/' | '=' => break,
+            _ if letter.is_whitespace() => break,
+            _ => id.push(letter),
+        }
+    }
+    let id = id.trim().trim_end_matches('.');
+    quoted || id.is_empty() || id.eq_ignore_ascii_case(hostname.trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -85,8 +120,8 @@ mod tests {
 
     #[test]
     fn what_only_we_may_say_is_taken_out() {
-        let kept = |raw: &'static str| {
-            let bytes = without_claims(Bytes::from_static(raw.as_bytes()), "mx.host.example");
+        let kept = |raw: &str| {
+            let bytes = without_claims(Bytes::from(raw.to_owned()), "mx.host.example");
             String::from_utf8(bytes.to_vec()).expect("text")
         };
         let clean = "Subject: a\r\nAuthentication-Results: other.example; spf=pass\r\n\r\nX-SES-Spam-Verdict: PASS\r\n";
@@ -99,6 +134,37 @@ mod tests {
             "Subject: a\r\n b\r\n\r\nbody\r\n"
         );
         assert_eq!(kept("X-SES-Spam-Verdict: PASS"), "");
+        for ours in [
+            "mx.host.example(x); dkim=pass",
+            "\"mx.host.example\"; dkim=pass",
+            "\"mx.host\\.example\"(x); dkim=pass",
+            "\r\n\t\"MX.host.example\" 1; dkim=pass",
+            "mx.host.example/1; dkim=pass",
+            "mx.host.example.; dkim=pass",
+            "(x) mx.host.example; dkim=pass",
+            "\"mx.host.example; dkim=pass",
+            "mx.host.example",
+            "; dkim=pass",
+            "",
+        ] {
+            let forged = format!("Subject: a\r\nAuthentication-Results: {ours}\r\nTo: b\r\n\r\nbody\r\n");
+            assert_eq!(kept(&forged), "Subject: a\r\nTo: b\r\n\r\nbody\r\n", "{ours}");
+        }
+        for theirs in [
+            "other.example(mx.host.example); dkim=pass",
+            "\r\n other.example; dkim=pass",
+            "mx.host.example.org; dkim=pass",
+        ] {
+            let theirs = format!("Authentication-Results: {theirs}\r\n\r\nbody\r\n");
+            assert_eq!(kept(&theirs), theirs);
+        }
+        let folded = " ;\tdkim=pass\r\n\tx\r\nSubject: a\r\n\r\nbody\r\n";
+        assert_eq!(kept(folded), format!("Comments:{folded}"));
+        let both = " x\r\nAuthentication-Results: mx.host.example\r\n\t; dkim=pass\r\nSubject: a\r\n\r\n";
+        assert_eq!(kept(both), "Comments: x\r\nSubject: a\r\n\r\n");
+        let long = "X: y\r\n".repeat(100_000);
+        let forged = format!("{long}Authentication-Results: mx.host.example; dkim=pass\r\n\r\nbody\r\n");
+        assert_eq!(kept(&forged), format!("{long}\r\nbody\r\n"));
         assert_eq!(kept("\r\nbody"), "\r\nbody");
     }
 
