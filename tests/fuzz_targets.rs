@@ -47,10 +47,13 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.map(|file| std::fs::read(file).expect("an input")).collect()
 }
 
+type OfOctets = fn(&[u8]);
+type OfText = fn(&str);
+
 /// In one test: the targets measure the memory of the whole process.
 #[test]
 fn the_corpus_passes() {
-    let octets: [(&str, fn(&[u8])); 6] = [
+    let octets: [(&str, OfOctets); 6] = [
         ("aws_decode", aws_decode::run),
         ("feedback", feedback::run),
         ("mime", mime::run),
@@ -61,7 +64,7 @@ fn the_corpus_passes() {
     for (target, run) in octets {
         corpus(target).iter().for_each(|input| run(input));
     }
-    let texts: [(&str, fn(&str)); 2] = [("filter_policy", filter_policy::run), ("template", template::run)];
+    let texts: [(&str, OfText); 2] = [("filter_policy", filter_policy::run), ("template", template::run)];
     for (target, run) in texts {
         corpus(target).iter().filter_map(|input| str::from_utf8(input).ok()).for_each(run);
     }

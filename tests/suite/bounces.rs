@@ -83,7 +83,7 @@ both_engines! {
         let mut receivers = Vec::new();
         for (n, (at, says, _)) in REPLIES.iter().enumerate() {
             let address = Ipv4Addr::new(127, 0, 9, u8::try_from(n + 1).expect("few"));
-            receivers.push(FaultyReceiver::start(&format!("{address}:{port}"), &[], Some((*at, Fault::Says(*says)))).await);
+            receivers.push(FaultyReceiver::start(&format!("{address}:{port}"), &[], Some((*at, Fault::Says(says)))).await);
             b.dns.mx(&format!("r{n}.example"), 10, &format!("mx.r{n}.example"));
             b.dns.a(&format!("mx.r{n}.example"), address);
             b.send(&[&format!("to@r{n}.example")]).await;

@@ -148,10 +148,10 @@ both_engines! {
             (policy(&[audit(&json!({}))]), "FindingsDestination"),
             (policy(&[audit(&log), audit(&log)]), "only one Audit"),
             (policy(&[statement("Outbound", &["*"], &["EmailAddress"], &json!({"Audit": {"SampleRate": 1, "FindingsDestination": log}}))]), "Inbound only"),
-            (policy(&[good.clone()]).replace("2021-06-01", "2012-10-17"), "Version must be 2021-06-01"),
-            (policy(&[good.clone()]).replace("\"Name\":\"p\"", "\"Name\":\"\""), "Name must be specified"),
-            (policy(&[good.clone()]).replace("\"Name\"", "\"Configuration\":{},\"Name\""), "Configuration is not supported"),
-            (format!("{}{}", policy(&[good.clone()]), " ".repeat(30_720)), "30720"),
+            (policy(std::slice::from_ref(&good)).replace("2021-06-01", "2012-10-17"), "Version must be 2021-06-01"),
+            (policy(std::slice::from_ref(&good)).replace("\"Name\":\"p\"", "\"Name\":\"\""), "Name must be specified"),
+            (policy(std::slice::from_ref(&good)).replace("\"Name\"", "\"Configuration\":{},\"Name\""), "Configuration is not supported"),
+            (format!("{}{}", policy(std::slice::from_ref(&good)), " ".repeat(30_720)), "30720"),
             ("[]".to_owned(), "Failed to parse JSON"),
         ] {
             let (code, message) = put(&sns, &arn, &policy).await.expect_err(&policy);

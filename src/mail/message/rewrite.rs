@@ -31,13 +31,16 @@ pub struct Stamp<'a> {
     pub date: &'a str,
 }
 
+/// Makes the value of Feedback-ID of a message's tags, where they say so.
+pub type MakeFeedbackId<'a> = dyn Fn(&[(String, String)]) -> Option<String> + 'a;
+
 /// What the accept door knows beside the message.
 #[derive(Default)]
 pub struct Known<'a> {
     /// The sender of the envelope: the author of a message that is empty, which SES takes.
     pub source: Option<&'a EmailAddress>,
     /// Makes the Feedback-ID, which stands in place of the caller's own, from the message's tags.
-    pub feedback_id: Option<&'a dyn Fn(&[(String, String)]) -> Option<String>>,
+    pub feedback_id: Option<&'a MakeFeedbackId<'a>>,
 }
 
 /// A message that is ready to go out, and what its header said.

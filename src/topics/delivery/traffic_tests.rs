@@ -191,7 +191,7 @@ fn large_messages_have_64_mib_together_and_one_account_half_of_them() {
     assert_eq!(held.len(), 128, "32 MiB");
     assert_eq!(all(&other, LARGE).len(), 64, "half of what is left");
     assert_eq!(all(&one, 16 * 1024).len(), 10_000, "small ones need no room");
-    let wait = traffic.hold(&one, LARGE).err().expect("no room").since(clock.now());
+    let wait = traffic.hold(&one, LARGE).map(|_| ()).expect_err("no room").since(clock.now());
     assert!((Duration::from_secs(5)..Duration::from_millis(7_500)).contains(&wait), "{wait:?}");
     drop(held);
     let two = all(&one, usize::MAX);

@@ -117,7 +117,7 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
             doubled / 10 + doubled % 10
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Whether something may begin here: no letter or digit stands before, nor a mark that joins it to a digit.
