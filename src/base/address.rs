@@ -123,7 +123,7 @@ impl EmailAddress {
 impl EmailAddress {
     /// Reads an address that another server names, as a reverse path or as a recipient here. Mailboxes exist that no standard
     /// allows: forwarders and senders of bulk mail put whole addresses into the local part, and a telephone company gave out
-    /// `a..b.@`. Such a path is for answering only, so whatever an answer can be sent to is taken: up to [`PATH_MAX`] octets,
+    /// `a..b.@`. Such a path is for answering only, so whatever an answer can be sent to is taken: up to `PATH_MAX` octets,
     /// dots anywhere, labels with a hyphen at an end, and an address literal for the domain (RFC 5321, 4.1.3).
     pub fn lenient(text: &str) -> Result<Self, AddressError> {
         let at = text.rfind('@').filter(|at| *at > 0).ok_or(AddressError::NoLocalPart)?;

@@ -23,7 +23,7 @@ pub struct Tag {
 /// The texts for more tags than that: in one call, and with those that the resource has.
 const TOO_MANY_TAGS: &str = "Maximum of 50 user tags are allowed per resource, consider reducing the number of tags in the \
                              request";
-/// See [`TOO_MANY_TAGS`].
+/// Of TagResource: what it has and what comes together are too many.
 pub const TOO_MANY_TAGS_WITH: &str = "Maximum of 50 user tags are allowed per resource, consider reducing the number of tags \
                                       in the request or delete existing tags and retry";
 
