@@ -57,8 +57,8 @@ pub struct Parts {
     pub pools: Vec<Pool>,
     /// Whether mail is captured and not sent.
     pub captures: bool,
-    /// Whether there is an inbox: where mail is captured, in `dev`. Whoever reaches it reads all mail of all accounts,
-    /// the links that verify addresses among it, and in `serve` even loopback may be a proxy's way in.
+    /// Whether there is an inbox: in `dev`, where sent mail is captured or there is a capture port. Whoever reaches the inbox reads
+    /// all mail of all accounts, the links that verify addresses among it, and in `serve` even loopback may be a proxy's way in.
     pub inbox: bool,
 }
 
@@ -72,7 +72,6 @@ impl Parts {
         (bound_url, marks): (&str, Marks),
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
-        let dev = settings.mode == Mode::Dev;
         let queues = queues(settings, store, clock);
         let compute = Compute::default();
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
@@ -132,8 +131,22 @@ impl Parts {
             pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
-        Ok(Self { services, access, streams, objects, transport, pools, captures, inbox: captures && dev })
+        Ok(Self {
+            services,
+            access,
+            streams,
+            objects,
+            transport,
+            pools,
+            captures,
+            inbox: has_inbox(settings, captures),
+        })
     }
+}
+
+/// The capture port takes mail whatever becomes of sent mail.
+fn has_inbox(settings: &Settings, captures: bool) -> bool {
+    settings.mode == Mode::Dev && (captures || settings.dev.capture_smtp.is_some())
 }
 
 fn trust(mode: Mode) -> Trust {

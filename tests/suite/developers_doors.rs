@@ -73,6 +73,14 @@ both_engines! {
         assert_eq!(kept.expect("the store reads"), None);
     }
 
+    async fn what_the_capture_port_takes_is_seen_where_sent_mail_is_delivered(engine: Engine) {
+        let delivers = Given { delivery: Some("mx".to_owned()), ..Given::default() };
+        let house = House::start(Mode::Dev, engine, delivers).await;
+        let sender = client(&house).build::<Tokio1Executor>();
+        sender.send_raw(&envelope(Some("shop@nowhere.test"), &["ann@x.test"]), MAIL).await.expect("taken");
+        assert_eq!(inbox(&house, "").await.len(), 1);
+    }
+
     async fn the_inbox_waits_for_a_mail(engine: Engine) {
         let house = House::dev(engine).await;
         let url = format!("{}/_postrider/inbox?to=late@x.test&wait=60", house.endpoint());
