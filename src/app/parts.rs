@@ -131,16 +131,8 @@ impl Parts {
             pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
-        Ok(Self {
-            services,
-            access,
-            streams,
-            objects,
-            transport,
-            pools,
-            captures,
-            inbox: has_inbox(settings, captures),
-        })
+        let inbox = has_inbox(settings, captures);
+        Ok(Self { services, access, streams, objects, transport, pools, captures, inbox })
     }
 }
 
