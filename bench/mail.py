@@ -27,7 +27,7 @@ def prepare(server, names):
         if " TXT " in line:
             name, _, text = line.partition(" TXT ")
             names.texts[name.split()[0].rstrip(".").lower()] = text.strip().replace('" "', "").strip('"')
-    admin(server, "grant-production", "000000000000", "--max-24-hour", "1000000000", "--max-per-second", "1000000")
+    admin(server, "grant-production", "--account", "000000000000", "--max-24-hour", "1000000000", "--max-per-second", "1000000")
     receipt = client(server, "ses")
     receipt.create_receipt_rule_set(RuleSetName="bench")
     receipt.create_receipt_rule(RuleSetName="bench", Rule={

@@ -17,7 +17,7 @@ use postrider::mail::message::{Draft, Mailbox, compose};
 use postrider::smtp::command;
 use postrider::smtp::data::{Body, DataReader};
 use postrider::store::{Database, Store};
-use postrider::topics::filter_policy::{Facts, FilterPolicy, Scope};
+use postrider::topics::filter_policy::{Facts, FilterPolicy, PolicyScope};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
@@ -175,7 +175,7 @@ fn requests(c: &mut Criterion) {
     });
     let policy = r#"{"kind": ["order", {"prefix": "re"}], "price": [{"numeric": [">", 10, "<=", 100]}],
         "who": [{"anything-but": ["test"]}], "place": {"city": [{"exists": true}]}}"#;
-    let policy = FilterPolicy::parse(policy, Scope::Body).expect("a policy");
+    let policy = FilterPolicy::parse(policy, PolicyScope::Body).expect("a policy");
     let body = r#"{"kind": "refund", "price": 42.5, "who": "ann", "place": {"city": "Bern", "zip": 3000}}"#;
     let facts = Facts::of_body(body).expect("an object");
     c.bench_function("filter policy, match", |b| {

@@ -2,20 +2,18 @@
 mod cli;
 mod settings_file;
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use postrider::app::admin::{Admin, AdminError};
-use postrider::app::{App, Asked, AskedOfRules, LogFilter, Signals, StartError, greeting};
-use postrider::app::{check_settings, classify, decrypt_object, start_log, use_small_pages, warn_if_open};
+use postrider::app::{App, Asked, LogFilter, Signals, StartError, check_settings};
+use postrider::app::{greeting, start_log, use_small_pages, warn_if_open};
 use postrider::base::{Clock, ids};
 use postrider::config::{DatabaseFrom, Given, Mode, Problem, Settings};
-use postrider::mail::receiving::Owner;
-use postrider::mail::sending::suppression_file::{Action, Format};
-use postrider::outlets::objects::INSTRUCTION;
 
-use cli::{AccountCommand, AdminCommand, Cli, Command, Flags, KeyCommand};
+use cli::admin::AdminCommand;
+use cli::administer::carry_out;
+use cli::{Cli, Command, Flags};
 
 /// Requests make many small texts on several threads at once; the machine's own allocator takes twice as long for them.
 #[global_allocator]
@@ -165,89 +163,6 @@ async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
     match carry_out(settings, command).await {
         Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
         Err(error) => fail(1, &error.to_string()),
-    }
-}
-
-async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<String>, AdminError> {
-    if let Some(region) = command.region().filter(|region| !settings.regions.know(region.as_str())) {
-        return Err(AdminError::Settings(format!("there is no region {region}; the setting regions adds some")));
-    }
-    let admin = || Admin::open(settings);
-    match command {
-        AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,
-        AdminCommand::Account(AccountCommand::List) => admin().await?.list_accounts().await,
-        AdminCommand::Key(KeyCommand::Create { account }) => admin().await?.create_key(&account).await,
-        AdminCommand::Key(KeyCommand::List { account }) => admin().await?.list_keys(&account).await,
-        AdminCommand::Key(KeyCommand::Deactivate { id }) => admin().await?.deactivate_key(&id).await,
-        AdminCommand::SmtpCredentials { key, region } => admin().await?.smtp_credentials(&key, &region).await,
-        AdminCommand::GrantProduction { account, region, max_24_hour, max_per_second } => {
-            admin().await?.grant_production(&account, &region, max_24_hour, max_per_second).await
-        }
-        AdminCommand::ProductionRequests => admin().await?.production_requests().await,
-        AdminCommand::DenyProduction { account, region } => admin().await?.deny_production(&account, &region).await,
-        AdminCommand::ReceiptRule { rule_set, file, after, account, region } => {
-            let read = read(&file).and_then(|data| String::from_utf8(data).map_err(std::io::Error::other));
-            let json = read.map_err(|error| AdminError::Rule(format!("cannot read {}: {error}", file.display())))?;
-            let owner = Owner { account, region };
-            admin().await?.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
-        }
-        AdminCommand::DecryptObject { object, metadata, output } => {
-            decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
-        }
-        AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
-        AdminCommand::Classify { file, host, stage } => {
-            let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;
-            classify(settings, &data, &AskedOfRules { host, stage })
-        }
-        AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
-        AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
-        AdminCommand::ExportSuppressed { account, region } => admin().await?.export_suppressed(&account, &region).await,
-        AdminCommand::ImportSuppressed { file, json, delete, account, region } => {
-            let problem = |error| AdminError::Addresses(format!("cannot read {}: {error}", file.display()));
-            let data = read(&file).map_err(problem)?;
-            let format = if json { Format::Json } else { Format::Csv };
-            let action = if delete { Action::Delete } else { Action::Put };
-            admin().await?.import_suppressed((account, region), &data, format, action).await
-        }
-        AdminCommand::DnsRecords { domain, account, region } => {
-            admin().await?.dns_records(&account, &region, domain.as_str()).await
-        }
-        AdminCommand::RotateDkim { domain, account, region } => {
-            admin().await?.rotate_dkim(&account, &region, domain.as_str()).await
-        }
-        AdminCommand::DkimEd25519 { domain, account, region, off } => {
-            admin().await?.dkim_ed25519(&account, &region, domain.as_str(), !off).await
-        }
-    }
-}
-
-/// A file, or what stands on standard input.
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file.as_os_str() != "-" {
-        return std::fs::read(file);
-    }
-    let mut data = Vec::new();
-    std::io::stdin().read_to_end(&mut data).map(|_| data)
-}
-
-fn decrypt(
-    settings: &Settings,
-    object: &Path,
-    metadata: Option<PathBuf>,
-    output: Option<&Path>,
-) -> Result<(), AdminError> {
-    let beside = || PathBuf::from(format!("{}{INSTRUCTION}", object.display()));
-    let metadata = metadata.unwrap_or_else(beside);
-    let cannot = |path: &Path| {
-        let shown = path.display().to_string();
-        move |error| AdminError::File(shown, error)
-    };
-    let text = std::fs::read_to_string(&metadata).map_err(cannot(&metadata))?;
-    let body = read(object).map_err(cannot(object))?;
-    let mail = decrypt_object(settings, &text, body)?;
-    match output {
-        Some(path) => std::fs::write(path, mail).map_err(cannot(path)),
-        None => wanted(std::io::stdout().write_all(&mail)).map_err(cannot(Path::new("standard output"))),
     }
 }
 

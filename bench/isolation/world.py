@@ -33,7 +33,7 @@ class World:
     def prepare(self):
         """Makes the accounts and what they have, and waits until the domains are verified and the subscriptions confirmed."""
         self.honest, self.other = self._account("111111111111"), self._account("222222222222")
-        mail.admin(self.server, "grant-production", self.honest.number, "--max-24-hour", "-1", "--max-per-second", "-1")
+        mail.admin(self.server, "grant-production", "--account", self.honest.number, "--max-24-hour", "-1", "--max-per-second", "-1")
         for account, domain in ((self.honest, DOMAIN), (self.other, OTHER_DOMAIN)):
             self.client(account, "sesv2").create_email_identity(EmailIdentity=domain, DkimSigningAttributes=self.dkim)
         sns = self.client(self.honest, "sns")
@@ -53,7 +53,7 @@ class World:
 
     def _account(self, number):
         mail.admin(self.server, "account", "create", f"account-{number}", "--id", number)
-        said = mail.admin(self.server, "key", "create", number)
+        said = mail.admin(self.server, "key", "create", "--account", number)
         key, secret = (re.search(rf"{name} = (\S+)", said)[1] for name in ("aws_access_key_id", "aws_secret_access_key"))
         return Account(number, key, secret)
 

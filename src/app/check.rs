@@ -1,5 +1,5 @@
 //! Whether the settings can be used, without a server: what a start reads is read.
-use crate::app::{classify, parts};
+use crate::app::{admin, parts};
 use crate::config::Settings;
 use crate::outlets::objects::Objects;
 use crate::smtp::Tls;
@@ -13,7 +13,7 @@ pub fn check_settings(settings: &Settings) -> Result<(), String> {
     settings.database_url.parse::<Database>()?;
     parts::check_delivery(settings)?;
     Objects::from_settings(&settings.objects, &settings.data_dir)?;
-    classify::classifier(settings)?;
+    admin::classifier(settings)?;
     if let Some((certificate, key)) = &settings.tls {
         Tls::from_files(certificate, key).map_err(|error| format!("tls: {error}"))?;
     }

@@ -1,10 +1,7 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
-mod admin_suppression;
 mod check;
-mod classify;
 mod data_dir;
-mod decrypt;
 mod greeting;
 mod log;
 mod master_key;
@@ -19,8 +16,6 @@ mod steady;
 mod ways;
 
 pub use check::check_settings;
-pub use classify::{Asked as AskedOfRules, classify};
-pub use decrypt::decrypt_object;
 pub use greeting::greeting;
 pub use log::{LogFilter, check_filter, start_log};
 pub use parts::Parts;

@@ -2,17 +2,17 @@
 use std::sync::Arc;
 
 use crate::access::{Access, Trust};
-use crate::app::classify;
+use crate::app::admin;
 use crate::app::start::StartError;
 use crate::app::ways;
 use crate::aws::Services;
-use crate::base::{AccountId, Clock, Reach, Region};
+use crate::base::{AccountId, Clock, Reach, Region, Scope};
 use crate::config::{Mode, Settings};
 use crate::mail::content::{ConfigurationSets, Feedback, Templates};
 use crate::mail::feedback::{Marks, ReturnPaths};
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
-use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Owner, Receiving, places};
+use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Receiving, places};
 use crate::mail::sending::outbound::Outbound;
 use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
@@ -112,7 +112,7 @@ impl Parts {
             functions,
             poster: poster.clone(),
         };
-        let classifier = classify::classifier(settings).map_err(wrong)?;
+        let classifier = admin::classifier(settings).map_err(wrong)?;
         let inbound = inbound(settings, store, clock, outlets, compute).map_err(wrong)?;
         let inbound = inbound.with_return_paths(paths.clone()).with_classifier(classifier.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
@@ -178,7 +178,7 @@ fn identities(settings: &Settings, store: &Store, clock: &Clock, bound_url: &str
 
 /// The core of receiving. Mail to this server's own postmaster is the root account's.
 fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Functions) -> Receiving {
-    let root = Owner { account: AccountId::development(), region: Region::default_region() };
+    let root = Scope { account: AccountId::development(), region: Region::default_region() };
     Receiving::new(store.clone(), clock.clone())
         .with_house(settings.hostname.clone(), root)
         .with_functions(functions.clone())

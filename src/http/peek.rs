@@ -8,11 +8,11 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::base::{Memory, Region};
+use crate::base::{Memory, Region, Scope};
 use crate::http::listener::Peer;
 use crate::http::{room, routes};
 use crate::queues::message_attributes::{AttributeValue, body_md5};
-use crate::queues::{Error, Queues, Received, Scope};
+use crate::queues::{Error, Queues, Received};
 
 /// How many messages are shown at the most.
 const SHOWN_MAX: u32 = 1_000;

@@ -3,9 +3,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Instant;
+use crate::base::{Instant, Scope};
 use crate::queues::manage::find;
-use crate::queues::{Error, Queue, Queues, Scope};
+use crate::queues::{Error, Queue, Queues};
 use crate::store::Tx;
 
 /// How long a row is good for that another node may have changed. What this node changes counts at once.

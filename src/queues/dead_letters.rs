@@ -1,9 +1,9 @@
 //! Dead-letter queues: which queue may be one for which (RedrivePolicy, RedriveAllowPolicy), and who uses one.
 use serde::{Deserialize, Serialize};
 
-use crate::base::Arn;
+use crate::base::{Arn, Scope};
 use crate::queues::manage::find;
-use crate::queues::{Error, Queues, Scope, arn, kept};
+use crate::queues::{Error, Queues, arn, kept};
 use crate::store::queues::Settings;
 use crate::store::{Tx, queues};
 

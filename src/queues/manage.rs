@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
-use crate::base::{Arn, Timestamp};
+use crate::base::{Arn, Scope, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
 use crate::queues::dead_letters::check_target;
 use crate::queues::tags::{self, Tags};
-use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, Scope, fifo};
+use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, fifo};
 use crate::store;
 use crate::store::queues::Settings;
 use crate::store::{Tx, deleted_queues, messages, purges, queues};

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{AccountId, Arn, Clock, Headroom, Region};
+use crate::base::{Arn, Clock, Headroom, Scope};
 use crate::queues::cache::Cache;
 use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
 use crate::store::Store;
@@ -57,15 +57,6 @@ pub struct Queues {
     /// Queues of an account in a region.
     queues_max: u32,
     headroom: Arc<Headroom<Scope>>,
-}
-
-/// Whose queues, and where: names are unique within this.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Scope {
-    /// The owner.
-    pub account: AccountId,
-    /// The region.
-    pub region: Region,
 }
 
 impl Queues {

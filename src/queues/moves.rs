@@ -1,7 +1,7 @@
 //! Move tasks: asking for one, looking at it, cancelling it. The moving itself is in `moving`.
-use crate::base::{Arn, ids};
+use crate::base::{Arn, Scope, ids};
 use crate::queues::dead_letters::is_fifo;
-use crate::queues::{Error, Queues, Scope};
+use crate::queues::{Error, Queues};
 use crate::store::move_tasks::{self, MoveTask, NewTask};
 use crate::store::{Tx, messages, queues};
 

@@ -1,7 +1,8 @@
 //! Looking at what waits in a queue without receiving it, for a developer's machine.
+use crate::base::Scope;
 use crate::queues::manage::find;
 use crate::queues::receive::received;
-use crate::queues::{Error, Queues, Received, Scope, sealing};
+use crate::queues::{Error, Queues, Received, sealing};
 use crate::store::messages;
 
 impl Queues {

@@ -2,10 +2,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Instant, Timestamp, patience};
+use crate::base::{Instant, Scope, Timestamp, patience};
 use crate::queues::claiming::Taking;
 use crate::queues::handle::{Handle, shown};
-use crate::queues::{Error, MessageAttributes, Queue, Queues, Scope, fifo, sealing};
+use crate::queues::{Error, MessageAttributes, Queue, Queues, fifo, sealing};
 use crate::store;
 use crate::store::messages::{self, Claimed, DeletedInOrder, Groups, Receipts};
 use crate::store::vault::Vault;

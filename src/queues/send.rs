@@ -2,9 +2,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Arn, Timestamp, ids};
+use crate::base::{Arn, Scope, Timestamp, ids};
 use crate::queues::message_attributes::{self, MessageAttributes};
-use crate::queues::{Error, Queue, Queues, Scope, fifo, sealing};
+use crate::queues::{Error, Queue, Queues, fifo, sealing};
 use crate::store::Tx;
 use crate::store::messages::{self, NewMessage};
 use crate::store::vault::Vault;

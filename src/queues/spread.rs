@@ -2,9 +2,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::Arn;
+use crate::base::{Arn, Scope};
 use crate::queues::send::{check, row};
-use crate::queues::{Error, Outgoing, Queue, Queues, Scope, arn, fifo};
+use crate::queues::{Error, Outgoing, Queue, Queues, arn, fifo};
 use crate::store::{self, Tx, messages, queues};
 
 /// Queues that were looked up, by their ARNs.

@@ -1,8 +1,9 @@
 //! Tags of a queue: a few names and values that its owner keeps with it.
+use crate::base::Scope;
 use std::collections::BTreeMap;
 
 use crate::queues::manage::find;
-use crate::queues::{Error, Queues, Scope};
+use crate::queues::{Error, Queues};
 use crate::store::{self, Tx, queues};
 
 /// Tags by name.

@@ -8,7 +8,7 @@ use crate::store;
 use crate::topics::delivery::policy;
 use crate::topics::endpoint;
 use crate::topics::endpoint::Protocol;
-use crate::topics::filter_policy::{Fault, FilterPolicy, Scope};
+use crate::topics::filter_policy::{Fault, FilterPolicy, PolicyScope};
 use crate::topics::permission::check_policy;
 use crate::topics::replay::Span;
 use crate::topics::rules::SUFFIX;
@@ -144,7 +144,7 @@ pub(in crate::topics) fn check_subscription(
         // An empty object lets everything pass, as no policy does.
         "FilterPolicy" if value.trim() == "{}" => Ok(String::new()),
         "FilterPolicy" => Ok(value.to_owned()),
-        "FilterPolicyScope" if Scope::parse(value).is_none() => wrong(
+        "FilterPolicyScope" if PolicyScope::parse(value).is_none() => wrong(
             "FilterPolicyScope",
             &format!("Invalid value [{value}]. Please use either MessageBody or MessageAttributes"),
         ),
@@ -187,9 +187,9 @@ fn role_ok(arn: &str) -> bool {
 
 /// The filter policy among a subscription's attributes, with its scope. Which policies are good depends on the scope, so
 /// both are checked together.
-pub(in crate::topics) fn filter_policy(attributes: &Attributes) -> Result<Option<(FilterPolicy, Scope)>, Error> {
+pub(in crate::topics) fn filter_policy(attributes: &Attributes) -> Result<Option<(FilterPolicy, PolicyScope)>, Error> {
     let Some(policy) = attributes.get("FilterPolicy") else { return Ok(None) };
-    let scope = attributes.get("FilterPolicyScope").and_then(|text| Scope::parse(text)).unwrap_or_default();
+    let scope = attributes.get("FilterPolicyScope").and_then(|text| PolicyScope::parse(text)).unwrap_or_default();
     match FilterPolicy::parse(policy, scope) {
         Ok(policy) => Ok(Some((policy, scope))),
         Err(Fault::Nested) => Err(Error::FilterPolicyNested),

@@ -8,7 +8,7 @@ use crate::queues::MessageAttributes;
 use crate::store::subscriptions::Subscription;
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
-use crate::topics::filter_policy::{Facts, Scope};
+use crate::topics::filter_policy::{Facts, PolicyScope};
 use crate::topics::{Attribute, Attributes, Error, Value, attributes};
 use crate::workers::Compute;
 
@@ -221,8 +221,8 @@ impl<'a> Looked<'a> {
         };
         let (policy, scope) = policy;
         let facts = match scope {
-            Scope::Attributes => Some(self.attributes(budget)?),
-            Scope::Body => self.body(protocol, budget)?,
+            PolicyScope::Attributes => Some(self.attributes(budget)?),
+            PolicyScope::Body => self.body(protocol, budget)?,
         };
         facts.map_or(Ok(Ok(false)), |facts| policy.matches(facts, budget).map(Ok))
     }

@@ -4,7 +4,7 @@ use crate::store::subscriptions::{self, Authenticated, State, Subscription};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
 use crate::topics::endpoint::{self, Protocol};
-use crate::topics::filter_policy::Scope;
+use crate::topics::filter_policy::PolicyScope;
 use crate::topics::replay;
 use crate::topics::sieve::check_policy;
 use crate::topics::subscription::{find_subscription, hold_subscription, raw};
@@ -115,7 +115,7 @@ impl Topics {
     /// with, where there are any.
     async fn check_ahead(&self, arn: &Arn, name: &str, value: &str) -> Result<Option<Attributes>, Error> {
         let policy = name == "FilterPolicy" && !value.is_empty();
-        if !policy && (name != "FilterPolicyScope" || Scope::parse(value).is_none()) {
+        if !policy && (name != "FilterPolicyScope" || PolicyScope::parse(value).is_none()) {
             return Ok(None);
         }
         let of = arn.clone();

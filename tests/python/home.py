@@ -10,7 +10,7 @@ class Home:
         if not world.dev:
             world.server.admin("account", "create", "home", "--id", self.account)
             self.keys = world.new_keys(self.account)
-            world.server.admin("grant-production", self.account, "--max-24-hour", "-1", "--max-per-second", "-1")
+            world.server.admin("grant-production", "--account", self.account, "--max-24-hour", "-1", "--max-per-second", "-1")
         self.v2, self.v1 = Surface(world, "sesv2", self.keys), Surface(world, "ses", self.keys)
         world.client("sesv2", self.keys).create_email_identity(EmailIdentity=self.domain)
         # What to publish for both kinds of DKIM keys, by name.

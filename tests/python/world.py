@@ -65,7 +65,7 @@ class World:
             assert made == self.other_account, made
             self.other_keys = self.new_keys(self.other_account)
             # The story's own account leaves the sandbox; the other one stays there.
-            self.server.admin("grant-production", self.account, "--max-24-hour", "-1", "--max-per-second", "-1")
+            self.server.admin("grant-production", "--account", self.account, "--max-24-hour", "-1", "--max-per-second", "-1")
         ses = self.client("sesv2")
         for domain in (SENDING, RECEIVING):
             made = ses.create_email_identity(EmailIdentity=domain)
@@ -93,7 +93,7 @@ class World:
         return file["default"]["aws_access_key_id"], file["default"]["aws_secret_access_key"]
 
     def new_keys(self, account):
-        lines = dict(line.split(" = ") for line in self.server.admin("key", "create", account))
+        lines = dict(line.split(" = ") for line in self.server.admin("key", "create", "--account", account))
         return lines["aws_access_key_id"], lines["aws_secret_access_key"]
 
     def publish_record(self, domain, account=None):

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use postrider::base::Arn;
+use postrider::base::{Arn, Scope};
+use postrider::mail::receiving::places;
 use postrider::mail::receiving::rules::Action;
-use postrider::mail::receiving::{Owner, places};
-use postrider::queues::Scope;
 use postrider::store::Error;
 use postrider::store::inbound_mails::State;
 use postrider::workers::Stop;
@@ -81,7 +80,7 @@ impl Bench {
     }
 
     /// Another account with a domain, whose mail goes to a queue.
-    async fn another(&self) -> Owner {
+    async fn another(&self) -> Scope {
         let other = account('2');
         self.verified(&other, "other.example").await;
         let scope = Scope { account: other.account.clone(), region: other.region.clone() };

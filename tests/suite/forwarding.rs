@@ -1,7 +1,6 @@
 //! Received mail that goes on and does not arrive, through the front door: its sender is told, once, and nothing goes in circles.
-use postrider::base::{AccountId, Region};
+use postrider::base::{AccountId, Region, Scope};
 use postrider::config::Given;
-use postrider::mail::receiving::Owner;
 use postrider::mail::receiving::rules::Action;
 
 use crate::both_engines;
@@ -21,7 +20,7 @@ async fn forwarding(engine: OneOf, to: &[&str]) -> (World, TestDns) {
     let dns = TestDns::start().await;
     let w = world(engine, Given { dns: Some(vec![dns.address]), ..Given::default() }).await;
     w.watched.ses.create_email_identity().email_identity("here.example").send().await.expect("an identity");
-    let owner = Owner { account: AccountId::development(), region: Region::default_region() };
+    let owner = Scope { account: AccountId::development(), region: Region::default_region() };
     let receiving = &w.house.app.parts().services.receiving;
     receiving.create_rule_set(&owner, "set").await.expect("a rule set");
     let forward = Action::Forward { to: to.iter().map(|text| address(text)).collect(), topic: None };

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postrider::base::{AccountId, Arn, Region};
+use postrider::base::{AccountId, Arn, Region, Scope};
 use postrider::config::{Given, Mode};
-use postrider::mail::receiving::Owner;
 use postrider::mail::receiving::rules::Action;
-use postrider::queues::{Receive, Scope};
+use postrider::queues::Receive;
 use postrider::store::Error;
 use postrider::topics::{NewTopic, Wish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,7 +40,7 @@ pub async fn door(engine: OneOf) -> Door {
     let given = Given { dns: Some(vec![dns.address]), ..Given::default() };
     let house = House::start(Mode::Dev, engine, given).await;
     house.sesv2().create_email_identity().email_identity("here.example").send().await.expect("an identity");
-    let owner = Owner { account: AccountId::development(), region: Region::default_region() };
+    let owner = Scope { account: AccountId::development(), region: Region::default_region() };
     let services = &house.app.parts().services;
     let (account, region) = (owner.account.clone(), owner.region.clone());
     let scope = Scope { account: account.clone(), region: region.clone() };

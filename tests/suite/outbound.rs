@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters};
-use postrider::base::{AccountId, Arn, Clock, Memory, Reach, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, Memory, Reach, Region, Scope, Timestamp};
 use postrider::http::inbox;
 use postrider::mail::content::{ConfigurationSets, EventDestination};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
 use postrider::mail::sending::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
 use postrider::mail::sending::{Grants, Outbound, Sending, Settings, Submission, quota};
-use postrider::queues::{Queues, Receive, Scope};
+use postrider::queues::{Queues, Receive};
 use postrider::store::Store;
 use postrider::store::configuration_sets::ConfigurationSet;
 use postrider::store::mails::{self, Attempt, Recipient, Status};

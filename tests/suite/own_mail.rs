@@ -2,9 +2,8 @@
 use std::net::SocketAddr;
 
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
-use postrider::base::{AccountId, Region};
+use postrider::base::{AccountId, Region, Scope};
 use postrider::config::{Given, Mode};
-use postrider::mail::receiving::Owner;
 use postrider::mail::receiving::rules::Action;
 use postrider::store::Error;
 
@@ -32,7 +31,7 @@ async fn house(engine: OneOf) -> (House, TestDns) {
 }
 
 async fn rules(house: &House, rules: Vec<(&str, Action)>) {
-    let owner = Owner { account: AccountId::development(), region: Region::default_region() };
+    let owner = Scope { account: AccountId::development(), region: Region::default_region() };
     let receiving = &house.app.parts().services.receiving;
     receiving.create_rule_set(&owner, "set").await.expect("a rule set");
     for (name, action) in rules {

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use postrider::base::{AccountId, Clock, Region, Timestamp};
-use postrider::queues::{Error, Outgoing, Queues, Receive, Received, Scope, Sent};
+use postrider::base::{AccountId, Clock, Region, Scope, Timestamp};
+use postrider::queues::{Error, Outgoing, Queues, Receive, Received, Sent};
 use postrider::store::Store;
 
 use crate::engine::{Engine, TestDatabase};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use postrider::base::{AccountId, Clock, Region, Timestamp};
-use postrider::queues::{Error, Outgoing, Queues, Receive, Scope};
+use postrider::base::{AccountId, Clock, Region, Scope, Timestamp};
+use postrider::queues::{Error, Outgoing, Queues, Receive};
 use postrider::store::Store;
 use postrider::workers::{Claim, Finish, Job, Outcome, Pool, Reason, Stop, SystemQueue, Work, enqueue};
 

@@ -1,7 +1,7 @@
 //! Receipt rule sets: making, changing, ordering, and what is refused.
-use postrider::base::{Arn, Region};
+use postrider::base::{Arn, Region, Scope};
+use postrider::mail::receiving::Error;
 use postrider::mail::receiving::rules::{Action, MAX_RECIPIENTS, MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule};
-use postrider::mail::receiving::{Error, Owner};
 
 use crate::both_engines;
 use crate::receiving::{Bench, account, address, bench, rule, sns};
@@ -76,7 +76,7 @@ both_engines! {
         b.receiving.create_rule_set(&b.owner, "set").await.expect("made");
         let topic = b.topic("mail").await;
         b.add(rule("good", &[], vec![sns(&topic)]), None).await.expect("made");
-        let of = |account: &Owner, region: &str, name: &str| {
+        let of = |account: &Scope, region: &str, name: &str| {
             Arn::new("sns", &region.parse::<Region>().expect("a region"), &account.account, name)
         };
         for wrong in [of(&b.owner, "us-east-1", "none"), of(&b.owner, "eu-west-1", "mail"), of(&account('2'), "us-east-1", "mail")] {

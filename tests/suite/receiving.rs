@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::ses_bench::verified_domain;
 use bytes::Bytes;
-use postrider::base::{AccountId, Arn, Clock, EmailAddress, Reach, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, EmailAddress, Reach, Region, Scope, Timestamp};
 use postrider::mail::receiving::checks::{CheckSettings, Checks};
 use postrider::mail::receiving::rules::{Action, Encoding, Rule, TlsPolicy};
 use postrider::mail::receiving::scan::{Disabled, Scanner};
 use postrider::mail::receiving::{
-    Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Owner, Receiving, Route, Routed, places,
+    Client, Error, Inbound, InboundMail, InboundSettings, MAX_HOPS, Outlets, Receiving, Route, Routed, places,
 };
 use postrider::outlets::objects::Objects;
 use postrider::outlets::{self, Functions};
-use postrider::queues::{Queues, Receive, Scope};
+use postrider::queues::{Queues, Receive};
 use postrider::store::inbound_mails::State;
 use postrider::store::vault::{MasterKeys, Vault};
 use postrider::store::{self, Store, identities, inbound_mails, messages};
@@ -38,7 +38,7 @@ pub struct Bench {
     /// Runs the function `decide`, and takes webhooks.
     pub runtime: Webhook,
     pub clock: Clock,
-    pub owner: Owner,
+    pub owner: Scope,
     pub store: Store,
     pub queues: Queues,
     topics: Topics,
@@ -89,7 +89,7 @@ async fn bench_of(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>, obje
     };
     let inbound = Inbound::new(store.clone(), clock.clone(), outlets, checks, settings);
     let pool = Pool::new(store.clone(), clock.clone(), "node", places::AT_ONCE, inbound).per_group(places::PER_GROUP);
-    let owner = Owner { account: AccountId::development(), region: Region::default_region() };
+    let owner = Scope { account: AccountId::development(), region: Region::default_region() };
     let hostname = "mx.here.example".parse().expect("a domain");
     let receiving = Receiving::new(store.clone(), clock.clone());
     let receiving = receiving.with_house(hostname, owner.clone()).with_functions(functions);
@@ -127,13 +127,13 @@ pub fn address(text: &str) -> EmailAddress {
     text.parse().expect("an address")
 }
 
-pub fn account(digit: char) -> Owner {
+pub fn account(digit: char) -> Scope {
     let account = digit.to_string().repeat(12).parse().expect("an account id");
-    Owner { account, region: Region::default_region() }
+    Scope { account, region: Region::default_region() }
 }
 
 impl Bench {
-    pub async fn verified(&self, owner: &Owner, domain: &str) {
+    pub async fn verified(&self, owner: &Scope, domain: &str) {
         let now = self.clock.now();
         let identity = verified_domain(&owner.account, &owner.region, domain, now);
         self.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await })).await;
@@ -149,7 +149,7 @@ impl Bench {
     }
 
     /// Makes these rules the active ones.
-    pub async fn activate(&self, owner: &Owner, rules: Vec<Rule>) {
+    pub async fn activate(&self, owner: &Scope, rules: Vec<Rule>) {
         self.receiving.create_rule_set(owner, "set").await.expect("a rule set");
         let mut after: Option<String> = None;
         for rule in rules {
@@ -162,7 +162,7 @@ impl Bench {
 
     /// A topic with a queue of the same name that gets raw messages.
     pub async fn topic(&self, name: &str) -> Arn {
-        let Owner { account, region } = self.owner.clone();
+        let Scope { account, region } = self.owner.clone();
         let scope = Scope { account: account.clone(), region: region.clone() };
         self.queues.create(&scope, name, BTreeMap::new(), BTreeMap::new()).await.expect("a queue");
         let new = NewTopic {

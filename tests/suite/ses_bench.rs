@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use postrider::base::{AccountId, Arn, Clock, Region, Timestamp};
+use postrider::base::{AccountId, Arn, Clock, Region, Scope, Timestamp};
 use postrider::mail::content::ConfigurationSets;
 use postrider::mail::identity::{
     Found, Identities, IdentityName, KeyChoice, LookupFailed, NewIdentity, RecordLookup, Settings as IdentitySettings,
 };
 use postrider::mail::sending::{Grants, Limits, SendError, Sending, Settings, Submission};
-use postrider::queues::{Queues, Receive, Scope};
+use postrider::queues::{Queues, Receive};
 use postrider::store::configuration_sets::ConfigurationSet;
 use postrider::store::identities::{DkimStanding, Identity};
 use postrider::store::sending_accounts::{self, SendingAccount};

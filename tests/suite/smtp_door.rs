@@ -9,9 +9,9 @@ use lettre::transport::smtp::client::{Tls as ClientTls, TlsParameters};
 use lettre::transport::smtp::response::Response;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use postrider::access::{Access, Trust, create_account, create_key};
-use postrider::base::{Clock, Memory, Region, Secret, Timestamp};
+use postrider::base::{Clock, Memory, Region, Scope, Secret, Timestamp};
+use postrider::mail::receiving::Receiving;
 use postrider::mail::receiving::rules::{Action, Rule, TlsPolicy};
-use postrider::mail::receiving::{Owner, Receiving};
 use postrider::mail::sending::{Limits as SendingLimits, Sending, Settings};
 use postrider::queues::Queues;
 use postrider::smtp::{Limits, Listener, Mode, PostOffice, Service, Tls, auth};
@@ -25,7 +25,7 @@ use crate::odd_mail::talk;
 
 struct Bench {
     store: Store,
-    owner: Owner,
+    owner: Scope,
     key: String,
     secret: Secret,
     inbound: u16,
@@ -71,20 +71,20 @@ async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
         ports.push(listener.address().port());
         tokio::spawn(listener.serve(stop.clone(), Duration::ZERO));
     }
-    let owner = Owner { account, region: "us-west-2".parse().expect("a region") };
+    let owner = Scope { account, region: "us-west-2".parse().expect("a region") };
     verify(&store, &owner, "our.example").await;
     receive_all(&receiving, &owner).await;
     let (inbound, submission, submissions) = (ports[0], ports[1], ports[2]);
     Bench { store, owner, key, secret, inbound, submission, submissions, stop, _database: database }
 }
 
-async fn verify(store: &Store, owner: &Owner, domain: &str) {
+async fn verify(store: &Store, owner: &Scope, domain: &str) {
     let identity = verified_domain(&owner.account, &owner.region, domain, Timestamp::from_secs(1));
     let insert = store.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await }));
     insert.await.expect("an identity");
 }
 
-async fn receive_all(receiving: &Receiving, owner: &Owner) {
+async fn receive_all(receiving: &Receiving, owner: &Scope) {
     let rule = Rule {
         name: "all".to_owned(),
         enabled: true,
@@ -234,7 +234,7 @@ both_engines! {
         let user = Some((bench.owner.account.as_str(), "any"));
         let no = bench.send(bench.submission, user, "me@our.example", "x@else.example").await.expect_err("not there");
         assert!(no.contains("check in region US-EAST-1: me@our.example"), "{no}");
-        verify(&bench.store, &Owner { region: Region::default_region(), ..bench.owner.clone() }, "our.example").await;
+        verify(&bench.store, &Scope { region: Region::default_region(), ..bench.owner.clone() }, "our.example").await;
         let id = bench.send(bench.submission, user, "me@our.example", "x@else.example").await.expect("accepted");
         assert_eq!(bench.sent_mail(id).await.0.account, bench.owner.account.as_str());
     }

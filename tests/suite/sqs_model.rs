@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use postrider::base::{AccountId, Arn, Clock, Region, Timestamp};
-use postrider::queues::{Error, Outgoing, Queues, Receive, Received, Scope};
+use postrider::base::{AccountId, Arn, Clock, Region, Scope, Timestamp};
+use postrider::queues::{Error, Outgoing, Queues, Receive, Received};
 use postrider::store::Store;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};

@@ -8,8 +8,8 @@ use aws_sdk_sqs::types::MessageSystemAttributeName::{
     ApproximateReceiveCount, DeadLetterQueueSourceArn, SentTimestamp,
 };
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, Message, QueueAttributeName};
-use postrider::base::{AccountId, Clock, Region, Timestamp};
-use postrider::queues::{Outgoing, Queues, Receive, Scope};
+use postrider::base::{AccountId, Clock, Region, Scope, Timestamp};
+use postrider::queues::{Outgoing, Queues, Receive};
 use postrider::store::{Error, Store};
 
 use crate::both_engines;

@@ -12,7 +12,7 @@ use postrider::outlets::objects::{check_bucket, check_key};
 use postrider::smtp::command::{self, Command};
 use postrider::smtp::{auth, parameters};
 use postrider::topics::endpoint::{self, Protocol};
-use postrider::topics::filter_policy::{FilterPolicy, Scope};
+use postrider::topics::filter_policy::{FilterPolicy, PolicyScope};
 use proptest::prelude::*;
 
 /// Pieces that mean something to a reader, in any order, with anything between them.
@@ -129,8 +129,8 @@ proptest! {
     #[test]
     fn filter_policies(policy in text(&["{", "}", "[", "]", ",", ":", "\"a\"", "\"$or\"", "\"numeric\"", "\">\"", "\"=\"", "1",
         "\"cidr\"", "\"10.0.0.0/99\"", "\"prefix\"", "\"anything-but\"", "\"exists\"", "true", "null", "1e999"])) {
-        let _ = FilterPolicy::parse(&policy, Scope::Body);
+        let _ = FilterPolicy::parse(&policy, PolicyScope::Body);
         let wrapped = format!("{{\"a\":[{policy}]}}");
-        let _ = FilterPolicy::parse(&wrapped, Scope::Attributes);
+        let _ = FilterPolicy::parse(&wrapped, PolicyScope::Attributes);
     }
 }

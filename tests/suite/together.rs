@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use postrider::base::{AccountId, Clock, Region, Timestamp};
-use postrider::queues::{Error, Outgoing, Queues, Receive, Scope};
+use postrider::base::{AccountId, Clock, Region, Scope, Timestamp};
+use postrider::queues::{Error, Outgoing, Queues, Receive};
 use postrider::store::messages::{self, NewMessage};
 use postrider::store::{Error as StoreError, Store};
 use postrider::topics::{NewTopic, Topics};

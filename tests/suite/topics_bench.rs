@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use futures::future::BoxFuture;
-use postrider::base::{AccountId, Arn, Clock, Reach, Region, Timestamp};
-use postrider::queues::{Queues, Receive, Received, Scope};
+use postrider::base::{AccountId, Arn, Clock, Reach, Region, Scope, Timestamp};
+use postrider::queues::{Queues, Receive, Received};
 use postrider::store::signing_keys::{self, SigningKey};
 use postrider::store::{self, Store, publications};
 use postrider::topics::delivery::{Deliverer, Poster};

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use postrider::base::{AccountId, Arn, Clock, Region};
-use postrider::queues::{Queues, Receive, Scope};
+use postrider::base::{AccountId, Arn, Clock, Region, Scope};
+use postrider::queues::{Queues, Receive};
 use postrider::store::{self, Store};
 use postrider::topics::{Attributes, By, Error, NewTopic, Publication, Spreader, Topics, Wish};
 use postrider::workers::Pool;

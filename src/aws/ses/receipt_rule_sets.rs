@@ -1,4 +1,5 @@
 //! The receipt rule sets of SES v1: making, cloning, listing, activating, ordering.
+use crate::base::Scope;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::call::Caller;
@@ -7,8 +8,8 @@ use crate::aws::service::Services;
 use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rules::ReceiptRule;
+use crate::mail::receiving::RuleSet;
 use crate::mail::receiving::rules::one_line;
-use crate::mail::receiving::{Owner, RuleSet};
 
 /// CreateReceiptRuleSet, DescribeReceiptRuleSet and DeleteReceiptRuleSet have only a name.
 #[derive(Debug, Deserialize)]
@@ -79,8 +80,8 @@ pub struct ListReceiptRuleSetsResponse {
 }
 
 /// Whose rule sets a caller means.
-pub(in crate::aws::ses) fn owner(caller: &Caller) -> Owner {
-    Owner { account: caller.account.clone(), region: caller.region.clone() }
+pub(in crate::aws::ses) fn owner(caller: &Caller) -> Scope {
+    Scope { account: caller.account.clone(), region: caller.region.clone() }
 }
 
 fn metadata(set: &RuleSet) -> ReceiptRuleSetMetadata {

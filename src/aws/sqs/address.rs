@@ -1,8 +1,8 @@
 //! Queue URLs: how they are written, and which queue one means.
 use crate::aws::call::Caller;
 use crate::aws::sqs::error::SqsError;
-use crate::base::{AccountId, Region};
-use crate::queues::{Error, Scope};
+use crate::base::{AccountId, Region, Scope};
+use crate::queues::Error;
 
 /// The URL of a queue, at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.

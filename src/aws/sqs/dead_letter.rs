@@ -9,9 +9,9 @@ use crate::aws::sqs::address::{scope, url_in};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::{may, permitted};
 use crate::aws::sqs::queue::page_size;
-use crate::base::Arn;
+use crate::base::{Arn, Scope};
+use crate::queues::MoveTask;
 use crate::queues::moves::{MoveFailure, status};
-use crate::queues::{MoveTask, Scope};
 
 /// See ListDeadLetterSourceQueues in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]

@@ -5,8 +5,7 @@ use crate::aws::call::Caller;
 use crate::aws::service::Services;
 use crate::aws::sqs::address;
 use crate::aws::sqs::error::SqsError;
-use crate::base::Arn;
-use crate::queues::Scope;
+use crate::base::{Arn, Scope};
 
 /// The queue that a URL means, for an operation that other accounts can be allowed. Batches need the permission of the
 /// single operation.

@@ -1,4 +1,5 @@
 //! Queues: CreateQueue, GetQueueUrl, ListQueues, attributes, PurgeQueue, DeleteQueue.
+use crate::base::Scope;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -11,7 +12,6 @@ use crate::aws::sqs::address::{scope, url, url_in};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::{may, own, owned, permitted};
 use crate::queues;
-use crate::queues::Scope;
 
 /// See CreateQueue in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,6 @@
 //! What the actions of a mail leave to be committed with the end of its job: notifications, messages, bounces, mails that
 //! go on, and work for later jobs.
-use crate::base::Arn;
-use crate::mail::receiving::Owner;
+use crate::base::{Arn, Scope};
 use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::forward::Forward;
@@ -67,7 +66,7 @@ async fn refusal(tx: &mut Tx, queue: &Arn, message: &str) -> Result<Option<Failu
 pub async fn commit(
     tx: &mut Tx,
     targets: &Targets,
-    owner: &Owner,
+    owner: &Scope,
     id: &str,
     effects: Vec<Effect>,
 ) -> Result<(), Error> {
@@ -98,7 +97,7 @@ async fn publish(tx: &mut Tx, topics: &Topics, topic: &Arn, message: String) -> 
 }
 
 /// Queues the bounce as a mail of our own, with the null reverse path.
-async fn enqueue_bounce(tx: &mut Tx, owner: &Owner, bounce: Bounce) -> Result<(), Error> {
+async fn enqueue_bounce(tx: &mut Tx, owner: &Scope, bounce: Bounce) -> Result<(), Error> {
     let mail = SystemMail {
         account: owner.account.clone(),
         region: owner.region.clone(),
@@ -142,7 +141,7 @@ async fn send(
     }
 }
 
-async fn hand(tx: &mut Tx, owner: &Owner, mail: &str, task: Task) -> Result<(), Error> {
+async fn hand(tx: &mut Tx, owner: &Scope, mail: &str, task: Task) -> Result<(), Error> {
     let group = Some(task.group());
     let job = InboundJob { mail: mail.to_owned(), task: Some(task), account: Some(owner.account.clone()) };
     let body = serde_json::to_string(&job).map_err(Error::corrupt)?;
@@ -150,7 +149,7 @@ async fn hand(tx: &mut Tx, owner: &Owner, mail: &str, task: Task) -> Result<(), 
     workers::enqueue(tx, SystemQueue::Inbound, &[Job { body, group, visible_at }]).await
 }
 
-async fn enqueue_forward(tx: &mut Tx, owner: &Owner, inbound_id: &str, forward: Forward) -> Result<(), Error> {
+async fn enqueue_forward(tx: &mut Tx, owner: &Scope, inbound_id: &str, forward: Forward) -> Result<(), Error> {
     let Forward { from, null, to, told, message } = forward;
     let (account, region, received_by) = (owner.account.clone(), owner.region.clone(), from.to_string());
     let onward = Onward { account, region, from, null, to, raw: message, kind: Kind::Forward };

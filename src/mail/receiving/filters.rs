@@ -1,10 +1,11 @@
 //! Receipt IP filters: which clients may deliver mail for an account (SES developer guide, "Using IP address filters").
+use crate::base::Scope;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::mail::receiving::rules::{check_name, one_line};
-use crate::mail::receiving::{Error, Owner, Receiving};
+use crate::mail::receiving::{Error, Receiving};
 use crate::store::{Tx, receipt_filters};
 
 /// How many filters an account can have in a region.
@@ -58,7 +59,7 @@ pub(in crate::mail::receiving) fn lets_in(filters: &[Filter], peer: IpAddr) -> b
 
 impl Receiving {
     /// Makes a filter.
-    pub async fn create_filter(&self, owner: &Owner, filter: Filter) -> Result<(), Error> {
+    pub async fn create_filter(&self, owner: &Scope, filter: Filter) -> Result<(), Error> {
         if filter.name.is_empty() {
             return Err(Error::Invalid("filterName must not be empty".to_owned()));
         }
@@ -70,7 +71,7 @@ impl Receiving {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let Owner { account, region } = &owner;
+                    let Scope { account, region } = &owner;
                     receipt_filters::hold(tx, account, region).await?;
                     let known = receipt_filters::list(tx, account, region).await?;
                     if known.iter().any(|known| known.name == filter.name) {
@@ -89,13 +90,13 @@ impl Receiving {
     }
 
     /// All filters, by name.
-    pub async fn filters(&self, owner: &Owner) -> Result<Vec<Filter>, Error> {
+    pub async fn filters(&self, owner: &Scope) -> Result<Vec<Filter>, Error> {
         let owner = owner.clone();
         self.store().read(move |tx| Box::pin(async move { read(tx, &owner).await })).await
     }
 
     /// Removes a filter; one that does not exist is fine.
-    pub async fn delete_filter(&self, owner: &Owner, name: &str) -> Result<(), Error> {
+    pub async fn delete_filter(&self, owner: &Scope, name: &str) -> Result<(), Error> {
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .write(move |tx| {
@@ -105,7 +106,7 @@ impl Receiving {
     }
 }
 
-pub(in crate::mail::receiving) async fn read(tx: &mut Tx, owner: &Owner) -> Result<Vec<Filter>, Error> {
+pub(in crate::mail::receiving) async fn read(tx: &mut Tx, owner: &Scope) -> Result<Vec<Filter>, Error> {
     let rows = receipt_filters::list(tx, &owner.account, &owner.region).await?;
     let filter = |row: receipt_filters::ReceiptFilter| Filter {
         name: row.name,

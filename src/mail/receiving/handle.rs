@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{AccountId, Arn, Clock, Domain, Region};
+use crate::base::{Arn, Clock, Domain, Scope};
 use crate::mail::feedback::ReturnPaths;
 use crate::mail::receiving::Error;
 use crate::mail::receiving::known::Known;
@@ -26,15 +26,6 @@ pub struct Receiving {
     return_paths: Option<ReturnPaths>,
 }
 
-/// Whose rule sets: one account in one region.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Owner {
-    /// The account.
-    pub account: AccountId,
-    /// The region.
-    pub region: Region,
-}
-
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
@@ -42,7 +33,7 @@ impl Receiving {
     }
 
     /// Takes mail to `postmaster` of this server's own name too, for `owner`.
-    pub fn with_house(self, hostname: Domain, owner: Owner) -> Self {
+    pub fn with_house(self, hostname: Domain, owner: Scope) -> Self {
         Self { house: Some(House { hostname, owner }), ..self }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::base::{Clock, EmailAddress, Timestamp};
+use crate::base::{Clock, EmailAddress, Scope, Timestamp};
 use crate::config::{Mode, Settings};
 use crate::mail::bounce::Classifier;
 use crate::mail::feedback::{ReturnPaths, Returned};
@@ -23,7 +23,7 @@ use crate::mail::receiving::matching::Addressed;
 use crate::mail::receiving::notification::Facts;
 use crate::mail::receiving::places::{Place, Places};
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Owner, effects, places, postmaster, trace};
+use crate::mail::receiving::{effects, places, postmaster, trace};
 use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
@@ -293,7 +293,7 @@ impl Inbound {
 
     fn finish(&self, outcome: Outcome, mail: InboundMail, effects: Vec<Effect>, state: State, note: String) -> Finish {
         let targets = self.targets.clone();
-        let owner = Owner { account: mail.account, region: mail.region };
+        let owner = Scope { account: mail.account, region: mail.region };
         Finish::with(outcome, move |tx: &mut Tx| {
             Box::pin(async move {
                 effects::commit(tx, &targets, &owner, &mail.id, effects).await?;

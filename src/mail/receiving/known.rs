@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::Instant;
+use crate::base::{Instant, Scope};
 use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Owner, Receiving, filters, rule_sets};
+use crate::mail::receiving::{Error, Receiving, filters, rule_sets};
 use crate::store::receipt_rules;
 
 /// How long an answer is good for that another node may have changed. What this node changes counts at once.
@@ -19,7 +19,7 @@ const OCTETS_MAX: usize = 32 * 1024 * 1024;
 /// An account and region that a domain is verified in, with the rules of its active rule set and its IP filters.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    pub owner: Owner,
+    pub owner: Scope,
     pub rules: Vec<Rule>,
     pub filters: Vec<Filter>,
 }
@@ -69,7 +69,7 @@ impl Receiving {
         let mut reader = self.store().reader().await?;
         let (mut read, mut octets) = (vec![], 0_usize);
         for row in receipt_rules::candidates(&mut reader, domain).await? {
-            let owner = Owner { account: row.account, region: row.region };
+            let owner = Scope { account: row.account, region: row.region };
             let filters = filters::read(&mut reader, &owner).await?;
             octets = octets.saturating_add(row.rules.len());
             read.push(Candidate { owner, rules: rule_sets::read_rules(&row.rules)?, filters });

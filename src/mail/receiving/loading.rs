@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::Instant;
+use crate::base::{Instant, Scope};
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Owner, rule_sets};
+use crate::mail::receiving::{Error, rule_sets};
 use crate::store;
 use crate::store::inbound_mails::{self, InboundMail};
 use crate::store::{Gather, Reads, Store, Tx};
@@ -44,7 +44,7 @@ struct Entry {
 /// Reads mails by their ids; `None` when one, or its message, is gone.
 pub(super) struct Mails {
     store: Store,
-    rules: Mutex<HashMap<Owner, Entry>>,
+    rules: Mutex<HashMap<Scope, Entry>>,
 }
 
 /// Mails for many workers.
@@ -66,7 +66,7 @@ impl Reads for Mails {
                 all.push(None);
                 continue;
             };
-            let owner = Owner { account: mail.account.clone(), region: mail.region.clone() };
+            let owner = Scope { account: mail.account.clone(), region: mail.region.clone() };
             let rules = self.rules(&mut reader, owner, generation).await?;
             all.push(Some(Loaded { mail, size, raw: raw.map(Into::into), rules }));
         }
@@ -75,7 +75,7 @@ impl Reads for Mails {
 }
 
 impl Mails {
-    async fn rules(&self, tx: &mut Tx, owner: Owner, generation: u64) -> Result<Arc<[Rule]>, store::Error> {
+    async fn rules(&self, tx: &mut Tx, owner: Scope, generation: u64) -> Result<Arc<[Rule]>, store::Error> {
         let now = tx.instant();
         let entries = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries().get(&owner)

@@ -33,7 +33,7 @@ mod verdicts;
 
 pub use accept::{InboundMail, MAX_HOPS};
 pub use error::Error;
-pub use handle::{Owner, Receiving};
+pub use handle::Receiving;
 pub use inbound::{Inbound, InboundSettings, Outlets};
 pub use route::{Client, Route, Routed};
 pub use rule_sets::RuleSet;

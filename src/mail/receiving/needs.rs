@@ -1,8 +1,8 @@
 //! What must exist before a rule is kept: topics, queues, functions, and who may be written to or in whose name.
-use crate::base::{Arn, EmailAddress};
+use crate::base::{Arn, EmailAddress, Scope};
 use crate::mail::identity::IdentityName;
 use crate::mail::receiving::rules::{Action, Rule};
-use crate::mail::receiving::{Error, Owner, Receiving};
+use crate::mail::receiving::{Error, Receiving};
 use crate::store::vault::{Managed, VaultError};
 use crate::store::{self, Tx, identities, queues, sending_accounts, topics};
 
@@ -43,7 +43,7 @@ impl Receiving {
 impl Needs {
     /// Topics and queues must exist and belong to the owner; who a bounce comes from must be verified by the owner; and in
     /// the sandbox so must be who mail is forwarded to, as for mail that is sent.
-    pub async fn check(&self, tx: &mut Tx, owner: &Owner) -> Result<(), Error> {
+    pub async fn check(&self, tx: &mut Tx, owner: &Scope) -> Result<(), Error> {
         let ours = |arn: &Arn, service: &str| {
             arn.service == service && arn.account == owner.account && arn.region == owner.region
         };
@@ -81,7 +81,7 @@ impl Needs {
     }
 }
 
-async fn is_verified(tx: &mut Tx, owner: &Owner, address: &EmailAddress) -> Result<bool, store::Error> {
+async fn is_verified(tx: &mut Tx, owner: &Scope, address: &EmailAddress) -> Result<bool, store::Error> {
     for name in IdentityName::covering(address) {
         let identity = identities::find(tx, &owner.account, &owner.region, &name).await?;
         if identity.is_some_and(|identity| identity.status == "SUCCESS") {

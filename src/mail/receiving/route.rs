@@ -1,11 +1,11 @@
 //! Who receives mail for an address: asked by SMTP for each RCPT, before anything is accepted.
 use std::net::IpAddr;
 
-use crate::base::{AccountId, Domain, EmailAddress, Region};
+use crate::base::{AccountId, Domain, EmailAddress, Region, Scope};
 use crate::mail::feedback::Purpose;
 use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::known::Candidate;
-use crate::mail::receiving::{Error, Owner, Receiving, filters, matching};
+use crate::mail::receiving::{Error, Receiving, filters, matching};
 use crate::store::mails;
 
 /// How many levels of a domain are looked up: the recipient's own and those above it, nearest first.
@@ -48,7 +48,7 @@ pub enum Routed {
 #[derive(Clone, Debug)]
 pub(in crate::mail::receiving) struct House {
     pub hostname: Domain,
-    pub owner: Owner,
+    pub owner: Scope,
 }
 
 /// Whether it is the address that every mail domain must have (RFC 5321, 4.5.1).
@@ -113,7 +113,7 @@ impl Receiving {
         let mark = match (purpose, self.house()) {
             (Purpose::Returned(mark), _) => mark,
             (Purpose::Complaints, None) => return Ok(Routed::Nobody),
-            (Purpose::Complaints, Some(House { owner: Owner { account, region }, .. })) => {
+            (Purpose::Complaints, Some(House { owner: Scope { account, region }, .. })) => {
                 return Ok(Routed::To(Route { account: account.clone(), region: region.clone(), feedback: true }));
             }
         };
@@ -149,7 +149,7 @@ impl Candidate {
     }
 }
 
-fn admit(owner: &Owner, filters: &[Filter], client: Client) -> Routed {
+fn admit(owner: &Scope, filters: &[Filter], client: Client) -> Routed {
     if !filters::lets_in(filters, client.peer) {
         return Routed::Blocked;
     }

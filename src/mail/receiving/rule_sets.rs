@@ -1,10 +1,10 @@
 //! Rule sets and their rules: making, changing, ordering, and choosing the active one.
 use std::collections::HashSet;
 
-use crate::base::Timestamp;
+use crate::base::{Scope, Timestamp};
 use crate::mail::receiving::needs::Needs;
 use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule, check, check_name, one_line};
-use crate::mail::receiving::{Error, Owner, Receiving, own_rules};
+use crate::mail::receiving::{Error, Receiving, own_rules};
 use crate::store;
 use crate::store::{Tx, receipt_rules};
 
@@ -23,23 +23,23 @@ pub struct RuleSet {
 
 impl Receiving {
     /// Makes an empty rule set.
-    pub async fn create_rule_set(&self, owner: &Owner, name: &str) -> Result<(), Error> {
+    pub async fn create_rule_set(&self, owner: &Scope, name: &str) -> Result<(), Error> {
         self.insert_rule_set(owner, name, None).await
     }
 
     /// Makes a rule set with the rules of another.
-    pub async fn clone_rule_set(&self, owner: &Owner, name: &str, original: &str) -> Result<(), Error> {
+    pub async fn clone_rule_set(&self, owner: &Scope, name: &str, original: &str) -> Result<(), Error> {
         self.insert_rule_set(owner, name, Some(original.to_owned())).await
     }
 
-    async fn insert_rule_set(&self, owner: &Owner, name: &str, original: Option<String>) -> Result<(), Error> {
+    async fn insert_rule_set(&self, owner: &Scope, name: &str, original: Option<String>) -> Result<(), Error> {
         check_name("ruleSetName", name)?;
         original.as_deref().map_or(Ok(()), |original| check_name("ruleSetName", original))?;
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let Owner { account, region } = &owner;
+                    let Scope { account, region } = &owner;
                     // SES: a name that is taken is told before an original that is missing.
                     if receipt_rules::find(tx, account, region, &name).await?.is_some() {
                         return Err(Error::RuleSetExists(name));
@@ -68,7 +68,7 @@ impl Receiving {
     }
 
     /// The rule set of this name.
-    pub async fn rule_set(&self, owner: &Owner, name: &str) -> Result<RuleSet, Error> {
+    pub async fn rule_set(&self, owner: &Scope, name: &str) -> Result<RuleSet, Error> {
         check_name("ruleSetName", name)?;
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
@@ -82,13 +82,13 @@ impl Receiving {
     }
 
     /// The active rule set, if one is.
-    pub async fn active_rule_set(&self, owner: &Owner) -> Result<Option<RuleSet>, Error> {
+    pub async fn active_rule_set(&self, owner: &Scope) -> Result<Option<RuleSet>, Error> {
         let owner = owner.clone();
         self.store().read(move |tx| Box::pin(async move { active(tx, &owner).await })).await
     }
 
     /// All rule sets, by name.
-    pub async fn rule_sets(&self, owner: &Owner) -> Result<Vec<RuleSet>, Error> {
+    pub async fn rule_sets(&self, owner: &Scope) -> Result<Vec<RuleSet>, Error> {
         let owner = owner.clone();
         self.store()
             .read(move |tx| {
@@ -101,13 +101,13 @@ impl Receiving {
     }
 
     /// Removes a rule set with its rules; one that does not exist is fine. The active one stays.
-    pub async fn delete_rule_set(&self, owner: &Owner, name: &str) -> Result<(), Error> {
+    pub async fn delete_rule_set(&self, owner: &Scope, name: &str) -> Result<(), Error> {
         check_name("ruleSetName", name)?;
         let (owner, name) = (owner.clone(), name.to_owned());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let Owner { account, region } = &owner;
+                    let Scope { account, region } = &owner;
                     if receipt_rules::hold(tx, account, region, &name).await?.is_none() {
                         return Ok(());
                     }
@@ -121,13 +121,13 @@ impl Receiving {
     }
 
     /// Makes a rule set the active one, or none with `None`: then nothing is received.
-    pub async fn set_active_rule_set(&self, owner: &Owner, name: Option<&str>) -> Result<(), Error> {
+    pub async fn set_active_rule_set(&self, owner: &Scope, name: Option<&str>) -> Result<(), Error> {
         name.map_or(Ok(()), |name| check_name("ruleSetName", name))?;
         let (owner, name) = (owner.clone(), name.map(str::to_owned));
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let Owner { account, region } = &owner;
+                    let Scope { account, region } = &owner;
                     let Some(name) = name else { return Ok(receipt_rules::deactivate(tx, account, region).await?) };
                     if receipt_rules::hold(tx, account, region, &name).await?.is_none() {
                         return Err(Error::RuleSetMissing(name));
@@ -139,7 +139,7 @@ impl Receiving {
     }
 
     /// Puts a new rule after the rule `after`, or first where none is named.
-    pub async fn create_rule(&self, owner: &Owner, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
+    pub async fn create_rule(&self, owner: &Scope, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
         check_name("ruleName", &rule.name)?;
         let after = after.map(str::to_owned);
         let needs = check(&rule).and_then(|()| self.needs(&rule));
@@ -160,7 +160,7 @@ impl Receiving {
     }
 
     /// Replaces the rule of the same name; its place stays.
-    pub async fn update_rule(&self, owner: &Owner, set: &str, rule: Rule) -> Result<(), Error> {
+    pub async fn update_rule(&self, owner: &Scope, set: &str, rule: Rule) -> Result<(), Error> {
         check_name("ruleName", &rule.name)?;
         let needs = check(&rule).and_then(|()| self.needs(&rule));
         self.change(owner, set, needs, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
@@ -176,7 +176,7 @@ impl Receiving {
     }
 
     /// Removes a rule; one that does not exist is fine.
-    pub async fn delete_rule(&self, owner: &Owner, set: &str, name: &str) -> Result<(), Error> {
+    pub async fn delete_rule(&self, owner: &Scope, set: &str, name: &str) -> Result<(), Error> {
         check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let name = name.to_owned();
         self.change(owner, set, Ok(Needs::default()), move |rules| {
@@ -187,14 +187,14 @@ impl Receiving {
     }
 
     /// One rule.
-    pub async fn rule(&self, owner: &Owner, set: &str, name: &str) -> Result<Rule, Error> {
+    pub async fn rule(&self, owner: &Scope, set: &str, name: &str) -> Result<Rule, Error> {
         check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let rules = self.rule_set(owner, set).await?.rules;
         rules.into_iter().find(|rule| rule.name == name).ok_or_else(|| Error::RuleMissing(name.to_owned()))
     }
 
     /// Moves a rule behind the rule `after`, or to the front where none is named.
-    pub async fn move_rule(&self, owner: &Owner, set: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
+    pub async fn move_rule(&self, owner: &Scope, set: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
         check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let (name, after) = (name.to_owned(), after.map(str::to_owned));
         self.change(owner, set, Ok(Needs::default()), move |rules| {
@@ -213,7 +213,7 @@ impl Receiving {
     }
 
     /// Orders the rules as `names` says, which must name each rule of the set once.
-    pub async fn reorder_rules(&self, owner: &Owner, set: &str, names: Vec<String>) -> Result<(), Error> {
+    pub async fn reorder_rules(&self, owner: &Scope, set: &str, names: Vec<String>) -> Result<(), Error> {
         check_name("ruleSetName", set)?;
         self.change(owner, set, Ok(Needs::default()), move |rules| {
             // What is wrong is told in SES's order.
@@ -251,7 +251,7 @@ impl Receiving {
             if own_rules::are_up_to_date(self.store().vault(), &read_rules(&found.rules)?) {
                 continue;
             }
-            match self.change(&Owner { account, region }, &name, Ok(Needs::default()), |_| Ok(())).await {
+            match self.change(&Scope { account, region }, &name, Ok(Needs::default()), |_| Ok(())).await {
                 Err(Error::RuleSetMissing(_)) => {}
                 changed => changed?,
             }
@@ -262,7 +262,7 @@ impl Receiving {
     /// Changes a rule set's rules in one transaction that holds it.
     async fn change(
         &self,
-        owner: &Owner,
+        owner: &Scope,
         set: &str,
         needs: Result<Needs, Error>,
         change: impl FnOnce(&mut Vec<Rule>) -> Result<(), Error> + Send + 'static,
@@ -271,7 +271,7 @@ impl Receiving {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
-                    let Owner { account, region } = &owner;
+                    let Scope { account, region } = &owner;
                     let row = receipt_rules::hold(tx, account, region, &set).await?;
                     let before = row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules;
                     let mut rules = read_rules(&before)?;
@@ -293,7 +293,7 @@ impl Receiving {
 }
 
 /// The active rule set, if one is.
-pub(in crate::mail::receiving) async fn active(tx: &mut Tx, owner: &Owner) -> Result<Option<RuleSet>, Error> {
+pub(in crate::mail::receiving) async fn active(tx: &mut Tx, owner: &Scope) -> Result<Option<RuleSet>, Error> {
     let Some(name) = receipt_rules::active(tx, &owner.account, &owner.region).await? else { return Ok(None) };
     let row = receipt_rules::find(tx, &owner.account, &owner.region, &name).await?;
     row.map(read).transpose()

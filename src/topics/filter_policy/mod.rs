@@ -11,4 +11,4 @@ mod policy_tests;
 mod reference_tests;
 
 pub use fact::Facts;
-pub use policy::{Fault, FilterPolicy, Scope};
+pub use policy::{Fault, FilterPolicy, PolicyScope};

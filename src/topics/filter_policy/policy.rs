@@ -20,7 +20,7 @@ const BYTES_MAX: usize = 262_144;
 
 /// What a policy looks at (FilterPolicyScope).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
+pub enum PolicyScope {
     /// Message attributes.
     #[default]
     Attributes,
@@ -28,7 +28,7 @@ pub enum Scope {
     Body,
 }
 
-impl Scope {
+impl PolicyScope {
     /// Reads FilterPolicyScope.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -71,7 +71,7 @@ struct Node {
 
 impl FilterPolicy {
     /// Reads a policy.
-    pub fn parse(json: &str, scope: Scope) -> Result<Self, Fault> {
+    pub fn parse(json: &str, scope: PolicyScope) -> Result<Self, Fault> {
         if json.len() > BYTES_MAX {
             return Err("Filter policy is too large".into());
         }
@@ -115,7 +115,7 @@ impl FilterPolicy {
 
 /// Reads the nodes of a policy.
 struct Reader {
-    scope: Scope,
+    scope: PolicyScope,
     /// The names that the present one stands in, and itself, joined with dots.
     path: String,
     /// The names of patterns, in the order of their appearance.
@@ -140,7 +140,7 @@ impl Reader {
                 return Err("Filter policy has a key that is too long".into());
             }
             match value {
-                Json::Object(_) if self.scope == Scope::Attributes => return Err(Fault::Nested),
+                Json::Object(_) if self.scope == PolicyScope::Attributes => return Err(Fault::Nested),
                 Json::Object(inner) => self.read(inner, node)?,
                 Json::Array(several) if several.is_empty() => return Err("Empty arrays are not allowed".into()),
                 Json::Array(several) => match alternatives(key, several) {

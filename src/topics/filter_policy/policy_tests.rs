@@ -32,17 +32,17 @@ fn steps() -> Budget {
 }
 
 fn passes(policy: &Json) -> bool {
-    let policy = FilterPolicy::parse(&policy.to_string(), Scope::Attributes).expect("a good policy");
+    let policy = FilterPolicy::parse(&policy.to_string(), PolicyScope::Attributes).expect("a good policy");
     policy.matches(&order(), &mut steps()).expect("steps enough")
 }
 
 fn body_passes(policy: &Json, body: &Json) -> bool {
-    let policy = FilterPolicy::parse(&policy.to_string(), Scope::Body).expect("a good policy");
+    let policy = FilterPolicy::parse(&policy.to_string(), PolicyScope::Body).expect("a good policy");
     Facts::of_body(&body.to_string()).is_some_and(|facts| policy.matches(&facts, &mut steps()).expect("steps enough"))
 }
 
 fn fault(policy: &Json) -> String {
-    match FilterPolicy::parse(&policy.to_string(), Scope::Body) {
+    match FilterPolicy::parse(&policy.to_string(), PolicyScope::Body) {
         Err(Fault::Other(text)) => text,
         other => panic!("{policy}: {other:?}"),
     }
@@ -112,7 +112,7 @@ fn every_operator_lets_the_right_messages_pass() {
 #[test]
 fn that_a_name_is_missing_counts_beside_others_only() {
     let policy = json!({"missing": [{"exists": false}]}).to_string();
-    let policy = FilterPolicy::parse(&policy, Scope::Attributes).expect("a good policy");
+    let policy = FilterPolicy::parse(&policy, PolicyScope::Attributes).expect("a good policy");
     let of = |all: &[(&str, Attribute)]| {
         let all = all.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>();
         policy.matches(&Facts::of_attributes(&all), &mut steps()).expect("steps enough")
@@ -122,7 +122,7 @@ fn that_a_name_is_missing_counts_beside_others_only() {
     assert!(!of(std::slice::from_ref(&picture)));
     assert!(of(&[picture, ("store", attribute("String", "x"))]));
     assert!(!of(&[("missing", attribute("String", "x"))]));
-    let all = FilterPolicy::parse("{}", Scope::Attributes).expect("a good policy");
+    let all = FilterPolicy::parse("{}", PolicyScope::Attributes).expect("a good policy");
     assert_eq!(all.matches(&Facts::of_attributes(&BTreeMap::new()), &mut steps()), Ok(true));
 }
 
@@ -241,11 +241,11 @@ fn bad_policies_are_refused_in_awss_words() {
     ] {
         assert_eq!(fault(&policy), text, "{policy}");
     }
-    let nested = FilterPolicy::parse("{\"a\":{\"b\":[1]}}", Scope::Attributes);
+    let nested = FilterPolicy::parse("{\"a\":{\"b\":[1]}}", PolicyScope::Attributes);
     assert_eq!(nested, Err(Fault::Nested));
     // The guide's example of complexity: 3 x 4 x 2 x 3 = 72.
     let example = json!({"a": {"b": {"c": [1, 2, 3, 4]}}, "d": {"e": [1, 2, 3]}});
-    assert!(FilterPolicy::parse(&example.to_string(), Scope::Body).is_ok());
+    assert!(FilterPolicy::parse(&example.to_string(), PolicyScope::Body).is_ok());
 }
 
 /// A body is walked once, however many names a policy has and however many dots they have.
@@ -253,7 +253,7 @@ fn bad_policies_are_refused_in_awss_words() {
 fn names_with_many_dots_cost_no_more_than_the_body_is_long() {
     let name = |n: usize| format!("{}{n}", "a.".repeat(2_000));
     let several: Vec<Json> = (0..60).map(|n| json!({ name(n): ["x"] })).collect();
-    let policy = FilterPolicy::parse(&json!({ "$or": several }).to_string(), Scope::Body).expect("a good policy");
+    let policy = FilterPolicy::parse(&json!({ "$or": several }).to_string(), PolicyScope::Body).expect("a good policy");
     for elements in [1_000, 20_000] {
         let body = json!({ "a": vec![json!({ "a": {} }); elements] });
         let mut budget = Budget::new(4 * elements as u64 + 1_000);
@@ -271,7 +271,8 @@ fn a_long_list_of_patterns_for_a_long_list_of_values_is_not_gone_through() {
         json!({ "anything-but": { "prefix": values } }),
         json!({ "anything-but": { "equals-ignore-case": values } }),
     ] {
-        let policy = FilterPolicy::parse(&json!({ "a": [pattern] }).to_string(), Scope::Body).expect("a good policy");
+        let policy =
+            FilterPolicy::parse(&json!({ "a": [pattern] }).to_string(), PolicyScope::Body).expect("a good policy");
         assert_eq!(policy.matches(&facts, &mut Budget::new(1_000_000)), Err(Spent::Steps));
     }
 }
@@ -305,7 +306,7 @@ fn any_json() -> impl Strategy<Value = Json> {
 proptest! {
     #[test]
     fn no_policy_and_no_body_breaks_it(policy in any_json(), body in any_json()) {
-        for scope in [Scope::Attributes, Scope::Body] {
+        for scope in [PolicyScope::Attributes, PolicyScope::Body] {
             if let (Ok(policy), Some(facts)) =
                 (FilterPolicy::parse(&policy.to_string(), scope), Facts::of_body(&body.to_string()))
             {

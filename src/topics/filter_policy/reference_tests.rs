@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::base::Budget;
 
-use super::{Facts, FilterPolicy, Scope};
+use super::{Facts, FilterPolicy, PolicyScope};
 
 /// The values under a path of names, through objects and through arrays of objects. No name has a dot here.
 fn values<'a>(body: &'a Json, path: &[String], found: &mut Vec<&'a Json>) {
@@ -188,7 +188,7 @@ proptest! {
 
     #[test]
     fn a_policy_for_bodies_decides_as_the_reference_does(policy in policy(), body in body()) {
-        if let Ok(read) = FilterPolicy::parse(&policy.to_string(), Scope::Body) {
+        if let Ok(read) = FilterPolicy::parse(&policy.to_string(), PolicyScope::Body) {
             let facts = Facts::of_body(&body.to_string()).expect("an object");
             let wanted = passes(policy.as_object().expect("an object"), &body, &[]);
             prop_assert_eq!(read.matches(&facts, &mut Budget::new(1_000_000)), Ok(wanted), "{} {}", policy, body);

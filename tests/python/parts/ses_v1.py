@@ -169,10 +169,10 @@ def check_account(world):
         refused("ConflictException", lambda: v2.put_account_details(**details), status=409)
         [line] = world.server.admin("production-requests")
         assert line.startswith(f"{world.account} eu-west-1 ") and "receipts" in line, line
-        world.server.admin("deny-production", world.account, "--region", "eu-west-1")
+        world.server.admin("deny-production", "--account", world.account, "--region", "eu-west-1")
         assert v2.get_account()["Details"]["ReviewDetails"]["Status"] == "DENIED"
         v2.put_account_details(**details, ProductionAccessEnabled=True)
-        world.server.admin("grant-production", world.account, "--region", "eu-west-1")
+        world.server.admin("grant-production", "--account", world.account, "--region", "eu-west-1")
         found = v2.get_account()
         assert found["Details"]["ReviewDetails"]["Status"] == "GRANTED" and found["ProductionAccessEnabled"]
     def counted(what):

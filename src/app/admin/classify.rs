@@ -7,7 +7,7 @@ use crate::mail::feedback::letter::{Action, Fate, Letter, Read, judge};
 use crate::mail::message::parse;
 
 /// The rules in force: the built-in ones, and the operator's before them.
-pub(super) fn classifier(settings: &Settings) -> Result<Classifier, String> {
+pub(in crate::app) fn classifier(settings: &Settings) -> Result<Classifier, String> {
     let Some(path) = &settings.feedback.bounce_rules else { return Ok(Classifier::default()) };
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| format!("bounce-rules: cannot read {shown}: {error}"))?;

@@ -1,50 +1,28 @@
-//! The flags and commands.
+//! The commands of `postrider admin …`.
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Subcommand};
 use postrider::base::{AccountId, Domain, Region};
-use postrider::config::Given;
 
-/// Amazon SES, with the SNS and SQS under it, on your own machine.
-#[derive(Parser)]
-#[command(version, about)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Command,
-}
+use crate::cli::Flags;
 
-impl Cli {
-    /// Reads the command line. Settings may stand before and after a command of `admin`.
-    pub fn read() -> Result<Self, clap::Error> {
-        let admin = |admin: clap::Command| admin.mut_args(|setting| setting.global(true));
-        let matches = Self::command().mut_subcommand("admin", admin).try_get_matches()?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))
-    }
-}
-
-#[derive(Subcommand)]
-#[allow(clippy::large_enum_variant, reason = "there is one, parsed once")]
-pub enum Command {
-    /// For a developer's machine: loopback, any credentials, identities verify at once, mail is captured
-    Dev(Flags),
-    /// For production: signatures checked, sandbox on, identities verify by DNS or by mail
-    Serve(Flags),
-    /// Accounts, access keys, production access, SMTP credentials, DNS records, attempts to deliver
-    Admin(AdminFlags),
-    /// Say whether the settings of serve can be used, and what may be wrong with them
-    CheckConfig(Flags),
-    /// Print a file with all settings, each as a comment
-    SampleConfig,
-}
-
+/// Whose, and where.
 #[derive(Args)]
-pub struct Flags {
-    #[command(flatten)]
-    pub given: Given,
+pub struct Of {
+    /// The account
+    #[arg(long, value_name = "ACCOUNT", default_value = "000000000000")]
+    pub account: AccountId,
+    /// The region
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub region: Region,
+}
 
-    /// TOML file with any of these settings, same names [default: none]
-    #[arg(long, value_name = "FILE", env = "POSTRIDER_CONFIG")]
-    pub config: Option<PathBuf>,
+/// Whose.
+#[derive(Args)]
+pub struct OfAccount {
+    /// The account
+    #[arg(long, value_name = "ACCOUNT", default_value = "000000000000")]
+    pub account: AccountId,
 }
 
 #[derive(Args)]
@@ -73,9 +51,8 @@ pub enum AdminCommand {
     },
     /// Take an account out of the sandbox
     GrantProduction {
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
         /// Recipients in 24 hours; -1: no limit
         #[arg(long, default_value_t = 50_000, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
         max_24_hour: i64,
@@ -87,9 +64,8 @@ pub enum AdminCommand {
     ProductionRequests,
     /// Say no to an account's request for production access
     DenyProduction {
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
     },
     /// Make or change a receipt rule from JSON, with the actions that no SDK can send: WebhookAction, SqsAction, ForwardAction
     ReceiptRule {
@@ -100,10 +76,8 @@ pub enum AdminCommand {
         /// The rule after which a new one is placed [default: the first place]
         #[arg(long)]
         after: Option<String>,
-        #[arg(long, default_value = "000000000000")]
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
     },
     /// Give back a mail that an S3 action encrypted under a KMS key
     DecryptObject {
@@ -145,10 +119,8 @@ pub enum AdminCommand {
     },
     /// Print an account's suppression list as CSV: address, reason, since when
     ExportSuppressed {
-        #[arg(long, default_value = "000000000000")]
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
     },
     /// Put the addresses of a file on an account's suppression list: a line each, ADDRESS,REASON
     ImportSuppressed {
@@ -160,63 +132,30 @@ pub enum AdminCommand {
         /// Take the addresses off the list
         #[arg(long)]
         delete: bool,
-        #[arg(long, default_value = "000000000000")]
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
     },
     /// Print the DNS records that verify a domain identity
     DnsRecords {
         domain: Domain,
-        #[arg(long, default_value = "000000000000")]
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
     },
     /// Begin to change a domain's DKIM key; prints the records to set
     RotateDkim {
         domain: Domain,
-        #[arg(long, default_value = "000000000000")]
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
     },
     /// Sign a domain's mail with an Ed25519 key too; prints the records to set
     DkimEd25519 {
         domain: Domain,
-        #[arg(long, default_value = "000000000000")]
-        account: AccountId,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: Of,
         /// Take the key away again
         #[arg(long)]
         off: bool,
     },
-}
-
-impl AdminCommand {
-    /// The region that it is for, if it is for one.
-    pub fn region(&self) -> Option<&Region> {
-        match self {
-            Self::SmtpCredentials { region, .. }
-            | Self::GrantProduction { region, .. }
-            | Self::DenyProduction { region, .. }
-            | Self::ReceiptRule { region, .. }
-            | Self::ExportSuppressed { region, .. }
-            | Self::ImportSuppressed { region, .. }
-            | Self::DnsRecords { region, .. }
-            | Self::RotateDkim { region, .. }
-            | Self::DkimEd25519 { region, .. } => Some(region),
-            Self::Account(_)
-            | Self::Key(_)
-            | Self::ProductionRequests
-            | Self::DecryptObject { .. }
-            | Self::MasterKeys
-            | Self::Classify { .. }
-            | Self::Deliveries { .. }
-            | Self::Transcript { .. } => None,
-        }
-    }
 }
 
 #[derive(Subcommand)]
@@ -235,23 +174,15 @@ pub enum AccountCommand {
 #[derive(Subcommand)]
 pub enum KeyCommand {
     /// Make an access key and print it; the secret is shown this once
-    Create { account: AccountId },
+    Create {
+        #[command(flatten)]
+        of: OfAccount,
+    },
     /// List an account's access keys
-    List { account: AccountId },
+    List {
+        #[command(flatten)]
+        of: OfAccount,
+    },
     /// Switch an access key off
     Deactivate { id: String },
-}
-
-/// Whether what clap has to say is help, not a complaint.
-pub fn is_help(error: &clap::Error) -> bool {
-    let kind = error.kind();
-    !error.use_stderr() || kind == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-}
-
-/// What is wrong with the command line, in one line.
-pub fn first_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-    let words: Vec<&str> = what.split_whitespace().collect();
-    format!("{} (see --help)", words.join(" "))
 }

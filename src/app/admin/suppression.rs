@@ -1,6 +1,6 @@
 //! An account's suppression list as a file, for an operator: out and in. AWS has no operation that exports it.
 use crate::app::admin::{Admin, AdminError};
-use crate::base::{AccountId, Region, Timestamp};
+use crate::base::{Scope, Timestamp};
 use crate::mail::sending::imports;
 use crate::mail::sending::suppression_file::{self, Action, Format, Record};
 use crate::store::suppressed::{self, Reason, Wanted};
@@ -13,7 +13,7 @@ impl Admin {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn export_suppressed(&self, account: &AccountId, region: &Region) -> Result<Vec<String>, AdminError> {
+    pub async fn export_suppressed(&self, scope: &Scope) -> Result<Vec<String>, AdminError> {
         let tx = &mut self.store.reader().await?;
         let mut wanted = Wanted {
             reasons: Reason::ALL.to_vec(),
@@ -24,7 +24,7 @@ impl Admin {
         };
         let mut lines = Vec::new();
         loop {
-            let entries = suppressed::list(tx, account.as_str(), region.as_str(), &wanted).await?;
+            let entries = suppressed::list(tx, scope.account.as_str(), scope.region.as_str(), &wanted).await?;
             lines.extend(entries.iter().map(suppression_file::line));
             match entries.last() {
                 Some(last) => wanted.after = last.address.clone(),
@@ -40,7 +40,7 @@ impl Admin {
     /// A file that is no text or too long; when the store fails.
     pub async fn import_suppressed(
         &self,
-        (account, region): (AccountId, Region),
+        scope: &Scope,
         data: &[u8],
         format: Format,
         action: Action,
@@ -59,7 +59,7 @@ impl Admin {
         let count = records.len();
         let records: Vec<Vec<Record>> = records.chunks(AT_ONCE).map(<[Record]>::to_vec).collect();
         for mut lot in records {
-            let (account, region) = (account.clone(), region.clone());
+            let Scope { account, region } = scope.clone();
             lot.sort_by(|a, b| a.address.cmp(&b.address));
             let done: Result<(), crate::store::Error> = self
                 .store

@@ -1,0 +1,59 @@
+//! Production access: who asks for it, who gets it.
+use crate::app::admin::{Admin, AdminError};
+use crate::base::Scope;
+use crate::store::account_settings;
+use crate::store::sending_accounts::{self, SendingAccount};
+
+/// How many requests are shown at once.
+const REQUESTS_SHOWN: i64 = 1000;
+
+impl Admin {
+    /// Takes an account out of the sandbox in a region, with limits of its own; -1 means none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn grant_production(
+        &self,
+        scope: &Scope,
+        max_24_hour: i64,
+        max_per_second: i64,
+    ) -> Result<Vec<String>, AdminError> {
+        let limits = SendingAccount { sending_enabled: true, production_access: true, max_24_hour, max_per_second };
+        let Scope { account, region } = scope.clone();
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    account_settings::decide(tx, &account, &region, "GRANTED").await?;
+                    sending_accounts::put(tx, &account, &region, limits).await
+                })
+            })
+            .await?;
+        Ok(vec![])
+    }
+
+    /// Lists the requests for production access that wait, oldest first: account, region, what it told of itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn production_requests(&self) -> Result<Vec<String>, AdminError> {
+        let tx = &mut self.store.reader().await?;
+        let waiting = account_settings::pending(tx, REQUESTS_SHOWN).await?;
+        let line = |(account, region, settings): (String, String, account_settings::AccountSettings)| {
+            format!("{account} {region} {}", settings.details.unwrap_or_default())
+        };
+        Ok(waiting.into_iter().map(line).collect())
+    }
+
+    /// Says no to an account's request for production access.
+    ///
+    /// # Errors
+    /// When the store fails, or no request of this account waits.
+    pub async fn deny_production(&self, scope: &Scope) -> Result<Vec<String>, AdminError> {
+        let Scope { account, region } = scope.clone();
+        let denied = self
+            .store
+            .write(move |tx| Box::pin(async move { account_settings::decide(tx, &account, &region, "DENIED").await }))
+            .await?;
+        if denied { Ok(vec![]) } else { Err(AdminError::NoRequest(scope.clone())) }
+    }
+}

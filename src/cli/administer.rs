@@ -1,0 +1,113 @@
+//! Carries out a command of `postrider admin …`, and gives the lines to print.
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use postrider::app::admin::{Admin, AdminError, Asked, classify, decrypt_object};
+use postrider::base::{AccountId, Region, Scope};
+use postrider::config::Settings;
+use postrider::mail::sending::suppression_file::{Action, Format};
+use postrider::outlets::objects::INSTRUCTION;
+
+use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of};
+use crate::wanted;
+
+/// Carries it out.
+///
+/// # Errors
+/// What stands in the way, for the operator.
+pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<String>, AdminError> {
+    let admin = || Admin::open(settings);
+    let of = |of: Of| scope(settings, of.account, of.region);
+    match command {
+        AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,
+        AdminCommand::Account(AccountCommand::List) => admin().await?.list_accounts().await,
+        AdminCommand::Key(KeyCommand::Create { of }) => admin().await?.create_key(&of.account).await,
+        AdminCommand::Key(KeyCommand::List { of }) => admin().await?.list_keys(&of.account).await,
+        AdminCommand::Key(KeyCommand::Deactivate { id }) => admin().await?.deactivate_key(&id).await,
+        AdminCommand::SmtpCredentials { key, region } => {
+            admin().await?.smtp_credentials(&key, known(settings, &region)?).await
+        }
+        AdminCommand::GrantProduction { of: whose, max_24_hour, max_per_second } => {
+            admin().await?.grant_production(&of(whose)?, max_24_hour, max_per_second).await
+        }
+        AdminCommand::ProductionRequests => admin().await?.production_requests().await,
+        AdminCommand::DenyProduction { of: whose } => admin().await?.deny_production(&of(whose)?).await,
+        AdminCommand::ReceiptRule { rule_set, file, after, of: whose } => {
+            let read = read(&file).and_then(|data| String::from_utf8(data).map_err(std::io::Error::other));
+            let json = read.map_err(|error| AdminError::Rule(format!("cannot read {}: {error}", file.display())))?;
+            let owner = of(whose)?;
+            admin().await?.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
+        }
+        AdminCommand::DecryptObject { object, metadata, output } => {
+            decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
+        }
+        AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
+        AdminCommand::Classify { file, host, stage } => {
+            let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;
+            classify(settings, &data, &Asked { host, stage })
+        }
+        AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
+        AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
+        AdminCommand::ExportSuppressed { of: whose } => admin().await?.export_suppressed(&of(whose)?).await,
+        AdminCommand::ImportSuppressed { file, json, delete, of: whose } => {
+            let problem = |error| AdminError::Addresses(format!("cannot read {}: {error}", file.display()));
+            let data = read(&file).map_err(problem)?;
+            let format = if json { Format::Json } else { Format::Csv };
+            let action = if delete { Action::Delete } else { Action::Put };
+            admin().await?.import_suppressed(&of(whose)?, &data, format, action).await
+        }
+        AdminCommand::DnsRecords { domain, of: whose } => {
+            admin().await?.dns_records(&of(whose)?, domain.as_str()).await
+        }
+        AdminCommand::RotateDkim { domain, of: whose } => {
+            admin().await?.rotate_dkim(&of(whose)?, domain.as_str()).await
+        }
+        AdminCommand::DkimEd25519 { domain, of: whose, off } => {
+            admin().await?.dkim_ed25519(&of(whose)?, domain.as_str(), !off).await
+        }
+    }
+}
+
+/// A file, or what stands on standard input.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file.as_os_str() != "-" {
+        return std::fs::read(file);
+    }
+    let mut data = Vec::new();
+    std::io::stdin().read_to_end(&mut data).map(|_| data)
+}
+
+fn decrypt(
+    settings: &Settings,
+    object: &Path,
+    metadata: Option<PathBuf>,
+    output: Option<&Path>,
+) -> Result<(), AdminError> {
+    let beside = || PathBuf::from(format!("{}{INSTRUCTION}", object.display()));
+    let metadata = metadata.unwrap_or_else(beside);
+    let cannot = |path: &Path| {
+        let shown = path.display().to_string();
+        move |error| AdminError::File(shown, error)
+    };
+    let text = std::fs::read_to_string(&metadata).map_err(cannot(&metadata))?;
+    let body = read(object).map_err(cannot(object))?;
+    let mail = decrypt_object(settings, &text, body)?;
+    match output {
+        Some(path) => std::fs::write(path, mail).map_err(cannot(path)),
+        None => wanted(std::io::stdout().write_all(&mail)).map_err(cannot(Path::new("standard output"))),
+    }
+}
+
+/// A region that the server knows.
+fn known<'a>(settings: &Settings, region: &'a Region) -> Result<&'a Region, AdminError> {
+    if settings.regions.know(region.as_str()) {
+        return Ok(region);
+    }
+    Err(AdminError::Settings(format!("there is no region {region}; the setting regions adds some")))
+}
+
+/// The account in the region, where the server knows the region.
+fn scope(settings: &Settings, account: AccountId, region: Region) -> Result<Scope, AdminError> {
+    known(settings, &region)?;
+    Ok(Scope { account, region })
+}
