@@ -17,6 +17,8 @@ pub struct Place {
     dir: PathBuf,
     /// What named the database.
     from: Named,
+    /// Whether a server left its settings in the directory.
+    left: bool,
     /// The server's database, where its password is missing.
     without_password: Option<String>,
 }
@@ -56,7 +58,7 @@ impl Place {
             let (given, from) = given.or_bare_database(Mode::Serve, bare);
             let from = if from == DatabaseFrom::Default { Named::Dir } else { Named::Here };
             let settings = Settings::resolve(Mode::Serve, given)?;
-            return Ok(Self { settings, dir: whole(&dir), from, without_password: None });
+            return Ok(Self { settings, dir: whole(&dir), from, left: false, without_password: None });
         };
         let mut given = given.or(of_server);
         let mut missing = without_password.filter(|_| !here);
@@ -66,13 +68,15 @@ impl Place {
         let from = if here { Named::Here } else { Named::Dir };
         let mut settings = Settings::resolve(Mode::Serve, given)?;
         settings.mode = mode;
-        Ok(Self { settings, dir: whole(&dir), from, without_password: missing })
+        Ok(Self { settings, dir: whole(&dir), from, left: true, without_password: missing })
     }
 
     /// What the operator has to know beside what a command prints: that no server runs on the data.
     pub fn note(&self) -> Option<String> {
-        let there = self.dir.is_dir() && !server_file::runs(&self.dir);
-        there.then(|| format!("the data in {}; no server runs there now", self.dir.display()))
+        // A database that was named may have nothing to do with the directory.
+        let about_it = self.left || self.from == Named::Dir;
+        (about_it && !server_file::runs(&self.dir))
+            .then(|| format!("the data in {}; no server runs there now", self.dir.display()))
     }
 
     /// Whether the database can be named.
