@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use postrider::app::admin::{Place, Whose};
 use postrider::app::{App, Asked, LogFilter, Signals, StartError, check_settings};
 use postrider::app::{greeting, start_log, use_small_pages, warn_if_open};
 use postrider::base::{Clock, ids};
@@ -24,8 +25,8 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     use_small_pages();
-    let cli = match Cli::read() {
-        Ok(cli) => cli,
+    let (cli, whose) = match Cli::read() {
+        Ok(read) => read,
         // Help, version, and help for a command that is not finished.
         Err(error) if cli::is_help(&error) => error.exit(),
         Err(error) => return fail(USAGE, &cli::first_line(&error)),
@@ -34,32 +35,35 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("cannot start: {error}")),
     };
-    let end = runtime.block_on(run(cli));
+    let end = runtime.block_on(run(cli, whose));
     // Nothing of ours runs any more; a stuck thread of a library must not keep the process.
     runtime.shutdown_background();
     end
 }
 
-async fn run(cli: Cli) -> ExitCode {
-    let (mode, flags, command) = match cli.command {
-        Command::Dev(flags) => (Mode::Dev, flags, None),
-        Command::Serve(flags) => (Mode::Serve, flags, None),
-        Command::Admin(admin) => (Mode::Serve, admin.flags, Some(admin.command)),
+async fn run(cli: Cli, whose: Whose) -> ExitCode {
+    let (mode, flags) = match cli.command {
+        Command::Dev(flags) => (Mode::Dev, flags),
+        Command::Serve(flags) => (Mode::Serve, flags),
+        Command::Admin(admin) => {
+            use_ring();
+            return administer(&admin.flags, admin.command, &whose).await;
+        }
         Command::CheckConfig(flags) => return check_config(flags),
         Command::SampleConfig => return say(&settings_file::sample()),
     };
-    let (settings, from) = match resolve(mode, &flags, command.is_some()) {
+    let (mut settings, from) = match resolve(mode, &flags) {
         Ok(settings) => settings,
         Err(problem) => return fail(USAGE, &problem.to_string()),
     };
-    // Every TLS connection, also those of the libraries, uses this one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut settings = settings;
+    use_ring();
     let _goes = settings.dev.ephemeral.then(|| Ephemeral::of(&mut settings));
-    match command {
-        Some(command) => administer(&settings, command).await,
-        None => serve(settings, flags, from).await,
-    }
+    serve(settings, flags, from).await
+}
+
+/// Every TLS connection, also those of the libraries, uses this one.
+fn use_ring() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// A folder that goes when the server has ended.
@@ -80,19 +84,27 @@ impl Drop for Ephemeral {
     }
 }
 
-/// The settings in force, and what named the database.
-fn resolve(mode: Mode, flags: &Flags, admin: bool) -> Result<(Settings, DatabaseFrom), Problem> {
-    let given = match &flags.config {
+/// What was given: flags, the environment and the file.
+fn given(flags: &Flags) -> Result<Given, Problem> {
+    match &flags.config {
         Some(path) => flags.given.clone().or_from_file(path),
         None => Ok(flags.given.clone()),
-    };
-    let given = if admin { given?.for_admin() } else { given? };
-    let (given, from) = given.or_bare_database(mode, std::env::var("DATABASE_URL").ok());
+    }
+}
+
+/// What the variable says that many programs share.
+fn bare_database() -> Option<String> {
+    std::env::var("DATABASE_URL").ok()
+}
+
+/// The settings in force, and what named the database.
+fn resolve(mode: Mode, flags: &Flags) -> Result<(Settings, DatabaseFrom), Problem> {
+    let (given, from) = given(flags)?.or_bare_database(mode, bare_database());
     Ok((Settings::resolve(mode, given)?, from))
 }
 
 fn check_config(flags: Flags) -> ExitCode {
-    let settings = resolve(Mode::Serve, &flags, false).map_err(|problem| problem.to_string());
+    let settings = resolve(Mode::Serve, &flags).map_err(|problem| problem.to_string());
     match settings.and_then(|(settings, _)| check_settings(&settings).map(|()| settings)) {
         Ok(settings) => {
             let doubts = settings_file::doubts(&settings).into_iter().map(|doubt| format!("warning: {doubt}\n"));
@@ -159,8 +171,12 @@ fn reload(app: &App, log: &LogFilter, again: &Flags) {
     }
 }
 
-async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
-    match carry_out(settings, command).await {
+async fn administer(flags: &Flags, command: AdminCommand, whose: &Whose) -> ExitCode {
+    let place = match given(flags).and_then(|given| Place::of(given, bare_database())) {
+        Ok(place) => place,
+        Err(problem) => return fail(USAGE, &problem.to_string()),
+    };
+    match carry_out(&place, command, whose).await {
         Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
         Err(error) => fail(1, &error.to_string()),
     }
@@ -181,7 +197,11 @@ fn wanted(written: std::io::Result<()>) -> std::io::Result<()> {
 }
 
 fn fail(code: u8, line: &str) -> ExitCode {
-    // Nobody may be there to read it.
-    let _ = writeln!(std::io::stderr(), "postrider: {line}");
+    note(line);
     ExitCode::from(code)
+}
+
+/// A line beside what is printed. Nobody may be there to read it.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "postrider: {line}");
 }

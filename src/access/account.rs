@@ -42,3 +42,16 @@ pub async fn create_account(store: &Store, id: Option<AccountId>, name: &str) ->
 pub async fn list_accounts(store: &Store) -> Result<Vec<Account>, Error> {
     store.read(|tx| Box::pin(async move { Ok(access::list_accounts(tx, LISTED_MAX).await?) })).await
 }
+
+/// Whether there is such an account: the root account is always there, others were made, or own something. In `dev` any 12 digits
+/// are an account, which nobody makes: there is one once it owns something.
+///
+/// # Errors
+/// [`Error::Internal`].
+pub async fn is_account(store: &Store, id: &AccountId) -> Result<bool, Error> {
+    if *id == AccountId::development() {
+        return Ok(true);
+    }
+    let id = id.clone();
+    store.read(move |tx| Box::pin(async move { Ok(access::is_account(tx, &id).await?) })).await
+}

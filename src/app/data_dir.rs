@@ -4,7 +4,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::app::server_file;
 use crate::base::ids;
+use crate::config::Settings;
 
 /// A data directory that this process holds. It is free again when this is dropped, also by a crash.
 pub(super) struct DataDir {
@@ -13,6 +15,8 @@ pub(super) struct DataDir {
     _lock: File,
     /// Held too: a database that is elsewhere may be named by two.
     _database: Option<File>,
+    /// Held too: who looks at it sees that a server runs.
+    told: Option<File>,
 }
 
 impl DataDir {
@@ -22,7 +26,15 @@ impl DataDir {
         let lock = hold(&path.join("lock"), "another postrider uses it")?;
         let busy = |path: &Path| format!("another postrider uses the database {}", path.display());
         let database = database.map(|path| hold(&beside(path, "-lock"), &busy(path))).transpose()?;
-        Ok(Self { node: node(&path.join("node"))?, _lock: lock, _database: database })
+        Ok(Self { node: node(&path.join("node"))?, _lock: lock, _database: database, told: None })
+    }
+
+    /// Leaves the settings there for `postrider admin`. A full disk is no reason not to start.
+    pub fn tell(&mut self, settings: &Settings) {
+        match server_file::write(settings) {
+            Ok(held) => self.told = Some(held),
+            Err(error) => tracing::warn!(%error, "the settings for admin cannot be written into the data directory"),
+        }
     }
 }
 

@@ -133,7 +133,7 @@ fn day(at: Timestamp) -> String {
 }
 
 /// A URL without the password in it, and without parameters, where one may stand as well.
-fn without_secrets(url: &str) -> String {
+pub(super) fn without_secrets(url: &str) -> String {
     let cut = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
     let Some((scheme, rest)) = url.split_once("://") else { return cut(url) };
     // The last @: a password may hold one, and a question mark too.

@@ -17,6 +17,9 @@ pub enum OpenError {
     /// A setting, or the key, cannot be used.
     #[error("{0}")]
     Settings(String),
+    /// No server has made the store yet.
+    #[error("there is no Postrider data")]
+    Nothing,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -44,19 +47,8 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
             (made.0, Some(made.1))
         }
     };
-    let vault = Vault::new(keys.clone(), &settings.encryption.kms_keys);
-    let store = Store::open_with(&database, clock, vault).await?;
-    let in_use = master_key::current(&mut store.reader().await?).await?;
-    if let Some(in_use) = in_use {
-        if !keys.contains(&in_use) {
-            return Err(missing(&in_use));
-        }
-        check_earlier(&store, &keys).await?;
-        if in_use != keys.id() {
-            tracing::info!(before = in_use, now = keys.id(), "the master key is another one from now on");
-            let id = keys.id();
-            store.write(move |tx| Box::pin(async move { master_key::replace(tx, &id).await })).await?;
-        }
+    let (store, sealed) = open_under(settings, &database, &keys, clock).await?;
+    if sealed {
         return Ok(store);
     }
     // The file first: nothing may be sealed under a key that is nowhere.
@@ -77,6 +69,44 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
         }
         _ => Ok(store),
     }
+}
+
+/// Opens the store that a server has made, and makes nothing: neither a database nor a key.
+///
+/// # Errors
+/// [`OpenError::Nothing`] when no server has made it; as [`open_store`].
+pub(super) async fn open_made(settings: &Settings, clock: Clock) -> Result<Store, OpenError> {
+    let database: Database = settings.database_url.parse().map_err(OpenError::Settings)?;
+    if !database.is_there().await? {
+        return Err(OpenError::Nothing);
+    }
+    let keys = given(settings)?.ok_or_else(|| no_key(settings))?;
+    match open_under(settings, &database, &keys, clock).await? {
+        (store, true) => Ok(store),
+        (_, false) => Err(OpenError::Nothing),
+    }
+}
+
+/// Opens the store under these keys; whether it was sealed under one of them before.
+async fn open_under(
+    settings: &Settings,
+    database: &Database,
+    keys: &MasterKeys,
+    clock: Clock,
+) -> Result<(Store, bool), OpenError> {
+    let vault = Vault::new(keys.clone(), &settings.encryption.kms_keys);
+    let store = Store::open_with(database, clock, vault).await?;
+    let Some(in_use) = master_key::current(&mut store.reader().await?).await? else { return Ok((store, false)) };
+    if !keys.contains(&in_use) {
+        return Err(missing(&in_use));
+    }
+    check_earlier(&store, keys).await?;
+    if in_use != keys.id() {
+        tracing::info!(before = in_use, now = keys.id(), "the master key is another one from now on");
+        let id = keys.id();
+        store.write(move |tx| Box::pin(async move { master_key::replace(tx, &id).await })).await?;
+    }
+    Ok((store, true))
 }
 
 /// Refuses to start without a master key that sealed before and is needed still, and forgets those that are not.
@@ -133,10 +163,7 @@ pub(super) async fn lines(settings: &Settings, store: &Store) -> Result<Vec<Stri
 /// # Errors
 /// When there is no master key, or it cannot be read.
 pub(super) fn open_vault(settings: &Settings) -> Result<Vault, OpenError> {
-    let keys = given(settings)?.ok_or_else(|| {
-        let path = settings.data_dir.join(FILE);
-        OpenError::Settings(format!("there is no master key: {} is not there, and no other was given", path.display()))
-    })?;
+    let keys = given(settings)?.ok_or_else(|| no_key(settings))?;
     Ok(Vault::new(keys, &settings.encryption.kms_keys))
 }
 
@@ -171,6 +198,11 @@ fn secret(settings: &Settings, path: &Path) -> io::Result<String> {
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> OpenError {
     OpenError::Settings(format!("cannot {what} {}: {error}", path.display()))
+}
+
+fn no_key(settings: &Settings) -> OpenError {
+    let path = settings.data_dir.join(FILE);
+    OpenError::Settings(format!("there is no master key: {} is not there, and no other was given", path.display()))
 }
 
 fn missing(in_use: &str) -> OpenError {

@@ -8,6 +8,7 @@ mod master_key;
 mod parts;
 mod private;
 mod process;
+mod server_file;
 mod signals;
 mod site;
 mod smtp_listeners;

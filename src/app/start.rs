@@ -86,6 +86,7 @@ impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Settings(line) => Self::Settings(line),
+            OpenError::Nothing => Self::Settings(error.to_string()),
             OpenError::Store(error) => Self::Store(error),
         }
     }
@@ -344,7 +345,7 @@ impl App {
 /// The data directory and the store, before anything is written.
 async fn open(settings: &Settings, clock: &Clock) -> Result<(DataDir, Store), StartError> {
     let database = steady::sqlite_file(settings).map_err(StartError::Settings)?;
-    let data_dir = DataDir::open(&settings.data_dir, database.as_deref())
+    let mut data_dir = DataDir::open(&settings.data_dir, database.as_deref())
         .map_err(|e| StartError::DataDir(settings.data_dir.clone(), e))?;
     steady::check_files(settings);
     if let Some(database) = &database {
@@ -353,6 +354,7 @@ async fn open(settings: &Settings, clock: &Clock) -> Result<(DataDir, Store), St
     let store = open_store(settings, clock.clone()).await?;
     // Where the disk is full now, what is kept back is let go.
     steady::keep_room(settings, &store);
+    data_dir.tell(settings);
     Ok((data_dir, store))
 }
 

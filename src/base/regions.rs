@@ -71,6 +71,11 @@ impl Regions {
         AWS.binary_search(&name).is_ok() || self.0.iter().any(|own| own.as_str() == name)
     }
 
+    /// Those that the operator added.
+    pub fn own(&self) -> &[Region] {
+        &self.0
+    }
+
     /// All of them, by name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         AWS.into_iter().chain(self.0.iter().map(Region::as_str))

@@ -17,6 +17,14 @@ pub struct Of {
     pub region: Region,
 }
 
+/// Where.
+#[derive(Args)]
+pub struct OfRegion {
+    /// The region
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub region: Region,
+}
+
 /// Whose.
 #[derive(Args)]
 pub struct OfAccount {
@@ -46,8 +54,8 @@ pub enum AdminCommand {
     SmtpCredentials {
         /// Access key id
         key: String,
-        #[arg(long, default_value = "us-east-1")]
-        region: Region,
+        #[command(flatten)]
+        of: OfRegion,
     },
     /// Take an account out of the sandbox
     GrantProduction {
@@ -60,7 +68,7 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 14, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
         max_per_second: i64,
     },
-    /// List the requests for production access that wait
+    /// List the accounts in the sandbox that told of themselves: "asks" for production access, or only "tells"
     ProductionRequests,
     /// Say no to an account's request for production access
     DenyProduction {

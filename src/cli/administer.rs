@@ -2,31 +2,30 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use postrider::app::admin::{Admin, AdminError, Asked, classify, decrypt_object};
-use postrider::base::{AccountId, Region, Scope};
+use postrider::app::admin::{Admin, AdminError, Asked, Place, Whose, classify, decrypt_object};
+use postrider::base::Scope;
 use postrider::config::Settings;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
 use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of};
-use crate::wanted;
+use crate::{note, wanted};
 
-/// Carries it out.
+/// Carries it out. `whose` is what its flags say of the account and the region, whatever the command.
 ///
 /// # Errors
 /// What stands in the way, for the operator.
-pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec<String>, AdminError> {
-    let admin = || Admin::open(settings);
-    let of = |of: Of| scope(settings, of.account, of.region);
+pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> Result<Vec<String>, AdminError> {
+    let settings = &place.settings;
+    let admin = || open(place, whose);
+    let of = |of: Of| Ok::<_, AdminError>(Scope { account: of.account, region: of.region });
     match command {
         AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,
         AdminCommand::Account(AccountCommand::List) => admin().await?.list_accounts().await,
         AdminCommand::Key(KeyCommand::Create { of }) => admin().await?.create_key(&of.account).await,
         AdminCommand::Key(KeyCommand::List { of }) => admin().await?.list_keys(&of.account).await,
         AdminCommand::Key(KeyCommand::Deactivate { id }) => admin().await?.deactivate_key(&id).await,
-        AdminCommand::SmtpCredentials { key, region } => {
-            admin().await?.smtp_credentials(&key, known(settings, &region)?).await
-        }
+        AdminCommand::SmtpCredentials { key, of } => admin().await?.smtp_credentials(&key, &of.region).await,
         AdminCommand::GrantProduction { of: whose, max_24_hour, max_per_second } => {
             admin().await?.grant_production(&of(whose)?, max_24_hour, max_per_second).await
         }
@@ -68,6 +67,15 @@ pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec
     }
 }
 
+/// Opens the store, and says on standard error where no server runs on it.
+async fn open(place: &Place, whose: &Whose) -> Result<Admin, AdminError> {
+    let admin = Admin::open(place, whose).await?;
+    if let Some(line) = place.note() {
+        note(&line);
+    }
+    Ok(admin)
+}
+
 /// A file, or what stands on standard input.
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     if file.as_os_str() != "-" {
@@ -96,18 +104,4 @@ fn decrypt(
         Some(path) => std::fs::write(path, mail).map_err(cannot(path)),
         None => wanted(std::io::stdout().write_all(&mail)).map_err(cannot(Path::new("standard output"))),
     }
-}
-
-/// A region that the server knows.
-fn known<'a>(settings: &Settings, region: &'a Region) -> Result<&'a Region, AdminError> {
-    if settings.regions.know(region.as_str()) {
-        return Ok(region);
-    }
-    Err(AdminError::Settings(format!("there is no region {region}; the setting regions adds some")))
-}
-
-/// The account in the region, where the server knows the region.
-fn scope(settings: &Settings, account: AccountId, region: Region) -> Result<Scope, AdminError> {
-    known(settings, &region)?;
-    Ok(Scope { account, region })
 }

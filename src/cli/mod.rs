@@ -4,7 +4,9 @@ pub mod administer;
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use postrider::app::admin::Whose;
+use postrider::base::{AccountId, Region};
 use postrider::config::Given;
 
 use admin::AdminFlags;
@@ -17,13 +19,49 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The settings that the commands of `admin` go by. The others may be given all the same, so that one file and one environment serve
+/// both; the help of `admin` does not show them.
+const OF_ADMIN: [&str; 10] = [
+    "data_dir",
+    "database_url",
+    "config",
+    "master_key_file",
+    "master_key",
+    "hostname",
+    "dkim_zone",
+    "regions",
+    "bounce_rules",
+    "functions",
+];
+
 impl Cli {
-    /// Reads the command line. Settings may stand before and after a command of `admin`.
-    pub fn read() -> Result<Self, clap::Error> {
-        let admin = |admin: clap::Command| admin.mut_args(|setting| setting.global(true));
-        let matches = Self::command().mut_subcommand("admin", admin).try_get_matches()?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))
+    /// Reads the command line. Settings may stand before and after a command of `admin`. What it says of an account and a region
+    /// comes beside it.
+    pub fn read() -> Result<(Self, Whose), clap::Error> {
+        let matches = Self::whole().try_get_matches()?;
+        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
+        Ok((cli, whose(&matches)))
     }
+
+    fn whole() -> clap::Command {
+        let setting = |arg: clap::Arg| {
+            let counts = OF_ADMIN.contains(&arg.get_id().as_str());
+            arg.global(true)
+                .hide(!counts)
+                .help_heading("Settings; what is not given is as the server of the data directory has it")
+        };
+        Self::command().mut_subcommand("admin", |admin| admin.mut_args(setting))
+    }
+}
+
+/// The account and the region that the innermost command is about.
+fn whose(matches: &ArgMatches) -> Whose {
+    let mut inner = matches;
+    while let Some((_, next)) = inner.subcommand() {
+        inner = next;
+    }
+    let account = inner.try_get_one::<AccountId>("account").ok().flatten().cloned();
+    Whose { account, region: inner.try_get_one::<Region>("region").ok().flatten().cloned() }
 }
 
 #[derive(Subcommand)]

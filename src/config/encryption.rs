@@ -2,7 +2,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Secret;
 use crate::config::Problem;
@@ -32,7 +32,7 @@ pub struct Encryption {
 }
 
 /// A named key, which stands for a KMS key.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct KmsKey {
     /// Its id: 1 to 128 letters, digits, hyphens or underscores.
@@ -46,7 +46,7 @@ pub struct KmsKey {
 }
 
 /// Whether a KMS key can be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KmsState {
     /// It can.

@@ -293,13 +293,22 @@ impl Given {
     ///
     /// # Errors
     /// When the file cannot be read, is not TOML, or has a key that is not a setting.
-    pub fn or_from_file(mut self, path: &Path) -> Result<Self, Problem> {
-        let file = Self::of_file(path)?;
+    pub fn or_from_file(self, path: &Path) -> Result<Self, Problem> {
+        Ok(self.or(Self::of_file(path)?))
+    }
+
+    /// Fills what is not given from others.
+    #[must_use]
+    pub fn or(mut self, file: Self) -> Self {
         let (file_objects, mut objects) = (file.objects, self.objects);
         let (mut encryption, flags) = (file.encryption, self.encryption);
         // The key and its file are one setting: a flag wins over both of the file's.
         if flags.master_key.is_some() || flags.master_key_file.is_some() {
             (encryption.master_key, encryption.master_key_file) = (flags.master_key, flags.master_key_file);
+        }
+        // No flag names these, but a file may be filled up from another place.
+        if !flags.kms_keys.is_empty() {
+            encryption.kms_keys = flags.kms_keys;
         }
         fill_up!(self, file: http, smtp, submission, submissions, admin, drain, memory_budget, http_connections,
             http_connections_per_peer, smtp_sessions, data_dir, database_url, delivery, dns, webhook_allow,
@@ -315,6 +324,6 @@ impl Given {
         fill_up!(feedback, file_feedback: feedback_domain, complaints_address, bounce_rules);
         let (file_dev, mut dev) = (file.dev, self.dev);
         fill_up!(dev, file_dev: capture_smtp, any_address, allow_hosts, ephemeral, port_offset);
-        Ok(Self { objects, gateways, encryption, feedback, dev, ..self })
+        Self { objects, gateways, encryption, feedback, dev, ..self }
     }
 }

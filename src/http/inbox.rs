@@ -142,12 +142,14 @@ fn read_id(id: &str) -> (String, i64) {
     parts.unwrap_or_else(|| (id.to_owned(), 0))
 }
 
+/// An entry is a mail to one recipient (`to`): the others of the same mail (`messageId`) have entries of their own, so many in all.
 fn summary(c: &Captured) -> Value {
     json!({
         "id": id_of(c),
         "messageId": c.mail_id,
         "from": c.source,
         "to": c.recipient,
+        "recipients": c.recipients,
         "subject": c.subject,
         "date": c.captured_at.iso_millis(),
         "size": c.size,

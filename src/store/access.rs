@@ -76,6 +76,25 @@ pub async fn lock_account(tx: &mut Tx, id: &AccountId) -> Result<bool, Error> {
     Ok(tx.run("UPDATE accounts SET name = name WHERE id = $1", args![id]).await? == 1)
 }
 
+/// Whether there is such an account: it was made, or it owns something, as one may that nobody made where anybody is trusted. Each
+/// table has an index that begins with the account.
+pub async fn is_account(tx: &mut Tx, id: &AccountId) -> Result<bool, Error> {
+    let sql = "SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM accounts WHERE id = $1) \
+               OR EXISTS (SELECT 1 FROM queues WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM topics WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM identities WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM configuration_sets WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM email_templates WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM receipt_rule_sets WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM receipt_filters WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM suppressed_addresses WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM account_settings WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM sending_accounts WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM platform_applications WHERE account = $1) \
+               OR EXISTS (SELECT 1 FROM import_jobs WHERE account = $1)";
+    Ok(tx.one(sql, args![id]).await?.is_some())
+}
+
 /// All accounts, oldest first; `limit` at the most.
 pub async fn list_accounts(tx: &mut Tx, limit: u32) -> Result<Vec<Account>, Error> {
     let rows = tx.all("SELECT * FROM accounts ORDER BY created_at, id LIMIT $1", args![limit]).await?;

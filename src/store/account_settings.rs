@@ -73,9 +73,13 @@ pub async fn decide(tx: &mut Tx, account: &AccountId, region: &Region, review: &
     Ok(tx.run(sql, args![review, account, region]).await? > 0)
 }
 
-/// Requests that wait, oldest first: account, region, settings. At most `limit`.
-pub async fn pending(tx: &mut Tx, limit: i64) -> Result<Vec<(String, String, AccountSettings)>, Error> {
-    let sql = "SELECT * FROM account_settings WHERE review = 'PENDING' ORDER BY requested_at LIMIT $1";
+/// Accounts that told of themselves and wait for an answer, or asked for none, oldest first: account, region, settings. Who asked
+/// for none and is out of the sandbox already is left out. At most `limit`.
+pub async fn waiting(tx: &mut Tx, limit: i64) -> Result<Vec<(String, String, AccountSettings)>, Error> {
+    let sql = "SELECT * FROM account_settings WHERE review = 'PENDING' OR (review IS NULL AND details IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM sending_accounts s WHERE s.account = account_settings.account \
+               AND s.region = account_settings.region AND s.production_access = 1)) \
+               ORDER BY requested_at, account, region LIMIT $1";
     let rows = tx.all(sql, args![limit]).await?;
     rows.iter().map(|row| Ok((row.text("account")?, row.text("region")?, read(row)?))).collect()
 }

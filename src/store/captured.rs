@@ -29,6 +29,8 @@ pub struct Captured {
     pub size: i64,
     /// When it was captured.
     pub captured_at: Timestamp,
+    /// How many recipients of the mail are captured, each with an entry of its own.
+    pub recipients: i64,
 }
 
 /// A captured mail to add.
@@ -92,15 +94,17 @@ pub async fn insert(tx: &mut Tx, c: &NewCaptured, keep: i64) -> Result<(), Error
 
 /// Up to `limit` captured mails, newest first, that are older than `before`; `to`: to this recipient alone, in any case of letters.
 pub async fn page(tx: &mut Tx, before: i64, to: Option<&str>, limit: i64) -> Result<Vec<Captured>, Error> {
-    let sql =
-        "SELECT * FROM captured WHERE seq < $1 AND ($2 IS NULL OR lower(recipient) = $2) ORDER BY seq DESC LIMIT $3";
+    let sql = "SELECT captured.*, (SELECT COUNT(*) FROM captured whole WHERE whole.mail_id = captured.mail_id) AS recipients \
+               FROM captured WHERE seq < $1 AND ($2 IS NULL OR lower(recipient) = $2) ORDER BY seq DESC LIMIT $3";
     let rows = tx.all(sql, args![before, to.map(str::to_lowercase), limit]).await?;
     rows.iter().map(captured).collect()
 }
 
 /// One captured mail.
 pub async fn find(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Option<Captured>, Error> {
-    let row = tx.one("SELECT * FROM captured WHERE mail_id = $1 AND n = $2", args![mail_id, n]).await?;
+    let sql = "SELECT captured.*, (SELECT COUNT(*) FROM captured whole WHERE whole.mail_id = $1) AS recipients FROM captured \
+               WHERE mail_id = $1 AND n = $2";
+    let row = tx.one(sql, args![mail_id, n]).await?;
     row.map(|row| captured(&row)).transpose()
 }
 
@@ -132,5 +136,6 @@ fn captured(row: &Row) -> Result<Captured, Error> {
         subject: row.text("subject")?,
         size: row.int("size")?,
         captured_at: row.time("captured_at")?,
+        recipients: row.int("recipients")?,
     })
 }

@@ -69,6 +69,7 @@ pub mod streams;
 pub mod subscriptions;
 pub mod suppressed;
 pub mod templates;
+mod there;
 pub mod throttles;
 pub mod topic_archive;
 pub mod topic_order;

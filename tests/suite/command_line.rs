@@ -1,6 +1,9 @@
 //! The command line: what is wrong is said in one line, with exit code 2.
 use std::process::{Command, Output};
 
+use crate::engine::Engine;
+use crate::house::House;
+
 fn postrider(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
     command.args(arguments).env_clear().output().expect("it runs")
@@ -56,10 +59,10 @@ fn what_is_wrong_is_said_in_one_line() {
     }
 }
 
-#[test]
-fn settings_stand_before_and_after_a_command_of_admin() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let data = dir.path().display().to_string();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_stand_before_and_after_a_command_of_admin() {
+    let house = House::serve(Engine::Sqlite).await;
+    let data = house.database.dir.path().join("data").display().to_string();
     let made = postrider(&["admin", "--data-dir", &data, "account", "create", "one", "--id", "111122223333"]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     for arguments in [
@@ -71,18 +74,26 @@ fn settings_stand_before_and_after_a_command_of_admin() {
         let text = String::from_utf8_lossy(&listed.stdout).into_owned();
         assert!(listed.status.success() && text.contains("111122223333"), "{arguments:?}: {text}");
     }
-    let granted =
-        postrider(&["admin", "grant-production", "--account", "111122223333", "--max-per-second", "5", "--data-dir", &data]);
+    let granted = postrider(&[
+        "admin",
+        "grant-production",
+        "--account",
+        "111122223333",
+        "--max-per-second",
+        "5",
+        "--data-dir",
+        &data,
+    ]);
     assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
     let refused = postrider(&["serve", "--data-dir", &data, "--smtp-sessions-per-peer", "1001"]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(text.contains("1001 is not from 1 to 1000: smtp-sessions is what all peers have together"), "{text}");
 }
 
-#[test]
-fn nobody_reading_is_no_reason_to_panic() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let data = dir.path().display().to_string();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_reading_is_no_reason_to_panic() {
+    let house = House::serve(Engine::Sqlite).await;
+    let data = house.database.dir.path().join("data").display().to_string();
     for arguments in [&["admin", "account", "list"][..], &["admin", "account", "create", "a"], &["admin", "no-such"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
@@ -193,12 +204,12 @@ fn settings_that_no_server_could_use_are_told_without_one() {
     }
 }
 
-#[test]
-fn admin_reads_the_settings_of_a_dev() {
-    let dir = tempfile::tempdir().expect("a folder");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn admin_reads_the_settings_of_a_dev() {
+    let house = House::dev(Engine::Sqlite).await;
     let environment =
         [("POSTRIDER_ANY_ADDRESS", "true"), ("POSTRIDER_PORT_OFFSET", "5"), ("POSTRIDER_CAPTURE_SMTP", "none")];
-    let data = dir.path().join("data").display().to_string();
+    let data = house.database.dir.path().join("data").display().to_string();
     let (code, _) = printed(&["admin", "account", "create", "one", "--data-dir", &data], &environment);
     assert_eq!(code, Some(0));
 }

@@ -61,6 +61,10 @@ both_engines! {
         assert_eq!(all.iter().map(to).collect::<Vec<_>>(), [of("", "carol@x.test"), of(shop, "Bob@y.test"), of(shop, "ann@x.test")]);
         let bobs = inbox(&house, "?to=bob@Y.test").await;
         assert_eq!((bobs.len(), bobs[0]["subject"].as_str()), (1, Some("Grüße")));
+        // A mail to two stands there twice, and says so.
+        let shared = |mail: &Value| (mail["messageId"] == bobs[0]["messageId"], mail["recipients"].as_i64());
+        assert_eq!(all.iter().map(shared).collect::<Vec<_>>(), [(false, Some(1)), (true, Some(2)), (true, Some(2))]);
+        assert_eq!(bobs[0]["recipients"], 2);
         let id = bobs[0]["id"].as_str().expect("an id").to_owned();
         let (status, raw) = page(&house, &format!("/_postrider/inbox/{id}/raw"), &[]).await;
         assert_eq!((status, raw.as_bytes()), (200, &[MAIL, b"\r\n"].concat()[..]));

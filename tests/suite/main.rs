@@ -2,6 +2,7 @@
 mod accepting;
 mod access;
 mod account_limits;
+mod admin;
 mod bounces;
 mod budgets;
 mod clocks_set;

@@ -4,6 +4,7 @@ mod classify;
 mod decrypt;
 mod deliveries;
 mod dns_records;
+mod place;
 mod production;
 mod receipt_rule;
 mod suppression;
@@ -12,8 +13,8 @@ mod transcript;
 use std::sync::Arc;
 
 use crate::access;
-use crate::app::master_key::{OpenError, lines, open_store};
-use crate::base::{Clock, Scope};
+use crate::app::master_key::{OpenError, lines, open_made};
+use crate::base::{AccountId, Clock, Region, Scope};
 use crate::config::Settings;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving;
@@ -23,6 +24,7 @@ use crate::store::{self, Store};
 pub(in crate::app) use classify::classifier;
 pub use classify::{Asked, classify};
 pub use decrypt::decrypt_object;
+pub use place::{Place, Whose};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,18 @@ pub enum AdminError {
     /// The database URL is not one.
     #[error("{0}")]
     Settings(String),
+    /// Nothing of ours is where the settings say.
+    #[error(
+        "there is no Postrider data in {0}: --data-dir or POSTRIDER_DATA_DIR names the server's directory, --config or \
+         POSTRIDER_CONFIG its file of settings, --database-url or POSTRIDER_DATABASE_URL its database"
+    )]
+    NoData(String),
+    /// No such account.
+    #[error("there is no account {0}; `postrider admin account list` names those that there are")]
+    NoAccount(AccountId),
+    /// No such region.
+    #[error("there is no region {0}; the setting regions adds some")]
+    NoRegion(Region),
     /// No active key of this id.
     #[error("there is no active access key {0}")]
     NoKey(String),
@@ -80,16 +94,27 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Opens the store that the settings name; a server may be running on it.
+    /// Opens the store of this place, and makes nothing there; a server may be running on it. Whose things a command is about has to
+    /// be known.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub async fn open(settings: &Settings) -> Result<Self, AdminError> {
-        let clock = Clock::system();
-        let store = open_store(settings, clock.clone()).await.map_err(|error| match error {
+    /// When there is none, when it cannot be opened, and when there is no such account or region.
+    pub async fn open(place: &Place, whose: &Whose) -> Result<Self, AdminError> {
+        let (settings, clock) = (&place.settings, Clock::system());
+        if let Some(region) = whose.region.as_ref().filter(|region| !settings.regions.know(region.as_str())) {
+            return Err(AdminError::NoRegion(region.clone()));
+        }
+        place.check()?;
+        let store = open_made(settings, clock.clone()).await.map_err(|error| match error {
             OpenError::Settings(line) => AdminError::Settings(line),
+            OpenError::Nothing => place.nothing(),
             OpenError::Store(error) => AdminError::Store(error),
         })?;
+        if let Some(account) = &whose.account
+            && !access::is_account(&store, account).await?
+        {
+            return Err(AdminError::NoAccount(account.clone()));
+        }
         let hostname = settings.hostname.to_string();
         let how = identity::Settings {
             // What is made here has to be proved; in `dev` an identity needs no proof to begin with.
@@ -111,8 +136,8 @@ impl Admin {
     /// When the store fails.
     pub async fn master_keys(&self, settings: &Settings) -> Result<Vec<String>, AdminError> {
         lines(settings, &self.store).await.map_err(|error| match error {
-            OpenError::Settings(line) => AdminError::Settings(line),
             OpenError::Store(error) => AdminError::Store(error),
+            other => AdminError::Settings(other.to_string()),
         })
     }
 }

@@ -31,15 +31,17 @@ impl Admin {
         Ok(vec![])
     }
 
-    /// Lists the requests for production access that wait, oldest first: account, region, what it told of itself.
+    /// Lists the accounts that told of themselves and are in the sandbox, oldest first: account, region, whether it asked for
+    /// production access (`asks`) or only told of itself (`tells`), and what it told.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn production_requests(&self) -> Result<Vec<String>, AdminError> {
         let tx = &mut self.store.reader().await?;
-        let waiting = account_settings::pending(tx, REQUESTS_SHOWN).await?;
+        let waiting = account_settings::waiting(tx, REQUESTS_SHOWN).await?;
         let line = |(account, region, settings): (String, String, account_settings::AccountSettings)| {
-            format!("{account} {region} {}", settings.details.unwrap_or_default())
+            let what = if settings.review.is_some() { "asks" } else { "tells" };
+            format!("{account} {region} {what} {}", settings.details.unwrap_or_default())
         };
         Ok(waiting.into_iter().map(line).collect())
     }

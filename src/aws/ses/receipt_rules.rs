@@ -126,9 +126,23 @@ pub fn rule_from_json(json: &str) -> Result<Rule, String> {
     Rule::try_from(rule).map_err(|error| error.to_string())
 }
 
-/// The rule in the shape of `ReceiptRule`, without what is secret.
+/// The rule in the shape of `ReceiptRule`, with the members that it has, and without what is secret.
 pub fn rule_to_json(rule: Rule) -> Result<String, String> {
-    serde_json::to_string_pretty(&ReceiptRule::from(rule)).map_err(|error| error.to_string())
+    let whole = serde_json::to_value(ReceiptRule::from(rule)).map_err(|error| error.to_string())?;
+    serde_json::to_string_pretty(&without_nulls(whole)).map_err(|error| error.to_string())
+}
+
+/// What is there. A member that is null is not.
+fn without_nulls(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => {
+            let there = members.into_iter().filter(|(_, value)| !value.is_null());
+            there.map(|(name, value)| (name, without_nulls(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
 }
 
 /// A member of what was given that was not read. A secret is read and never told.
