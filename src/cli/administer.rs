@@ -21,9 +21,16 @@ pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec
     match command {
         AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,
         AdminCommand::Account(AccountCommand::List) => admin().await?.list_accounts().await,
+        AdminCommand::Account(AccountCommand::Suspend { of }) => admin().await?.suspend_account(&of.account).await,
+        AdminCommand::Account(AccountCommand::Resume { of }) => admin().await?.resume_account(&of.account).await,
+        AdminCommand::Account(AccountCommand::Delete { of, confirm }) => {
+            admin().await?.delete_account(&of.account, confirm.as_ref()).await
+        }
         AdminCommand::Key(KeyCommand::Create { of }) => admin().await?.create_key(&of.account).await,
         AdminCommand::Key(KeyCommand::List { of }) => admin().await?.list_keys(&of.account).await,
         AdminCommand::Key(KeyCommand::Deactivate { id }) => admin().await?.deactivate_key(&id).await,
+        AdminCommand::Key(KeyCommand::Activate { id }) => admin().await?.activate_key(&id).await,
+        AdminCommand::Key(KeyCommand::Delete { id }) => admin().await?.delete_key(&id).await,
         AdminCommand::SmtpCredentials { key, region } => {
             admin().await?.smtp_credentials(&key, known(settings, &region)?).await
         }

@@ -1,4 +1,5 @@
 //! What an operator does with accounts: `postrider admin …`. Each function gives the lines to print.
+mod account_removal;
 mod accounts;
 mod classify;
 mod decrypt;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use crate::access;
 use crate::app::master_key::{OpenError, lines, open_store};
-use crate::base::{Clock, Scope};
+use crate::base::{AccountId, Clock, Scope};
 use crate::config::Settings;
 use crate::mail::identity::{self, Identities};
 use crate::mail::receiving;
@@ -33,6 +34,12 @@ pub enum AdminError {
     /// Accounts and keys refused.
     #[error("{0}")]
     Access(#[from] access::Error),
+    /// An account is deleted only when its own number is confirmed.
+    #[error("nothing was deleted: --account is {0}, --confirm is {1}")]
+    NotConfirmed(AccountId, AccountId),
+    /// Queues cannot be swept.
+    #[error("{0}")]
+    Queues(String),
     /// Topics cannot be read.
     #[error("{0}")]
     Topics(String),
