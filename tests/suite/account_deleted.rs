@@ -38,11 +38,11 @@ async fn owned(raw: &mut Raw, account: &str) -> BTreeMap<String, i64> {
 }
 
 /// How many rows each table has. Deleted queues are remembered for a while, without a name or an owner; groups of jobs outlive
-/// their last job until a worker looks at them.
+/// their last job until a worker looks at them; what was sent is counted anew whenever a process opens the store.
 async fn all(raw: &mut Raw) -> BTreeMap<String, i64> {
     let mut counts = BTreeMap::new();
     for table in raw.tables().await {
-        if !["deleted_queues", "message_groups"].contains(&table.name.as_str()) {
+        if !["deleted_queues", "message_groups", "sending_use"].contains(&table.name.as_str()) {
             let count = raw.number(format!("SELECT COUNT(*) FROM {}", table.name)).await;
             counts.insert(table.name, count);
         }
@@ -63,6 +63,8 @@ async fn fill(raw: &mut Raw, account: &str) {
             (name, _) if OWNERS.contains(&name) => format!("'{account}'"),
             // Of the topic of another: what is the account's own goes with its topics.
             ("topic_id", _) => "(SELECT MIN(id) FROM topics WHERE account = '000000000000')".to_owned(),
+            // Of a queue that was not deleted long ago.
+            ("deleted_at", _) => "900000000000000000".to_owned(),
             (_, "TEXT") => format!("'fill {account}'"),
             (_, "BLOB") => format!("x'{account}'"),
             (_, "BYTEA") => format!("'\\x{account}'"),
@@ -131,16 +133,17 @@ both_engines! {
         let house = House::dev(engine).await;
         house.sns().create_topic().name("root").send().await.expect("made");
         furnish(&house, STAYS, "stays.example").await;
+        house.work().await;
         let mut raw = Raw::open(&house.database).await;
         let mut before = all(&mut raw).await;
         furnish(&house, GOES, "goes.example").await;
         // What it is filled with no worker could work.
         let furnished = all(&mut raw).await;
+        send(&house.sesv2_as(credentials(STAYS, "any")), "us@stays.example").await;
         fill(&mut raw, STAYS).await;
         for (table, count) in all(&mut raw).await {
             *before.entry(table.clone()).or_default() += count - furnished[&table];
         }
-        let stays = owned(&mut raw, STAYS).await;
         fill(&mut raw, GOES).await;
         let (full, goes) = (all(&mut raw).await, owned(&mut raw, GOES).await);
         let lacking: Vec<_> = goes.iter().filter(|(_, count)| **count == 0).collect();
@@ -148,8 +151,9 @@ both_engines! {
 
         let delete = ["account", "delete", "--account", GOES];
         let said = done(&house, &delete);
+        let stays = owned(&mut raw, STAYS).await;
         for line in ["us-east-1", "  queues: 3", "  messages in queues: 9", "  identities: 1", "  topics: 1", "  access keys: 2",
-            "  sent mails that still wait for a recipient: 1", "  received mails: 2", "  suppressed addresses: 1"] {
+            "  sent mails that still wait for a recipient: 1", "  received mails: 1", "  suppressed addresses: 1"] {
             assert!(said.lines().any(|l| l == line), "{line}: {said}");
         }
         assert!(said.contains("nothing was deleted") && said.contains(&format!("--confirm {GOES}")), "{said}");
