@@ -3,8 +3,8 @@ use rand::Rng;
 
 use crate::access::Error;
 use crate::base::AccountId;
-use crate::store::Store;
-use crate::store::access::{self, Account};
+use crate::store::access::{self, Account, State};
+use crate::store::{Store, Tx};
 
 /// More accounts than a list shows.
 const LISTED_MAX: u32 = 10_000;
@@ -54,4 +54,71 @@ pub async fn is_account(store: &Store, id: &AccountId) -> Result<bool, Error> {
     }
     let id = id.clone();
     store.read(move |tx| Box::pin(async move { Ok(access::is_account(tx, &id).await?) })).await
+}
+
+/// Suspends an account: its keys and SMTP passwords count for nothing, its mail waits, and mail for it is put off. What it
+/// holds stays. Gives what it was. Running servers notice within a second.
+///
+/// # Errors
+/// [`Error::AccountMissing`], [`Error::Root`], [`Error::Deleting`], [`Error::Internal`].
+pub async fn suspend_account(store: &Store, id: &AccountId) -> Result<State, Error> {
+    change(store, id, "suspended", State::Suspended).await
+}
+
+/// Ends an account's suspension. Gives what it was.
+///
+/// # Errors
+/// [`Error::AccountMissing`], [`Error::Deleting`], [`Error::Internal`].
+pub async fn resume_account(store: &Store, id: &AccountId) -> Result<State, Error> {
+    change(store, id, "resumed", State::Active).await
+}
+
+/// Finds an account that can be deleted.
+///
+/// # Errors
+/// [`Error::AccountMissing`], [`Error::Root`], [`Error::Internal`].
+pub async fn find_deletable(store: &Store, id: &AccountId) -> Result<Account, Error> {
+    let id = id.clone();
+    store.read(move |tx| Box::pin(async move { find(tx, id, "deleted").await })).await
+}
+
+/// Notes that an account is being deleted: from now on it does nothing, for good.
+///
+/// # Errors
+/// [`Error::AccountMissing`], [`Error::Root`], [`Error::Internal`].
+pub async fn begin_deletion(store: &Store, id: &AccountId) -> Result<(), Error> {
+    let id = id.clone();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let account = find(tx, id, "deleted").await?;
+                access::set_state(tx, &account.id, State::Deleting).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn find(tx: &mut Tx, id: AccountId, verb: &'static str) -> Result<Account, Error> {
+    if id == AccountId::development() {
+        return Err(Error::Root(id, verb));
+    }
+    access::find_account(tx, &id).await?.ok_or(Error::AccountMissing(id))
+}
+
+async fn change(store: &Store, id: &AccountId, verb: &'static str, state: State) -> Result<State, Error> {
+    let id = id.clone();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                access::lock_account(tx, &id).await?;
+                let account = find(tx, id, verb).await?;
+                if account.state == State::Deleting {
+                    return Err(Error::Deleting(account.id));
+                }
+                access::set_state(tx, &account.id, state).await?;
+                Ok(account.state)
+            })
+        })
+        .await
 }

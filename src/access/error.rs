@@ -11,6 +11,12 @@ pub enum Error {
     /// The account's number is taken.
     #[error("account {0} exists already")]
     AccountExists(AccountId),
+    /// The root account stays as it is.
+    #[error("account {0} is the root account; it cannot be {1}")]
+    Root(AccountId, &'static str),
+    /// The account is on its way out.
+    #[error("account {0} is being deleted")]
+    Deleting(AccountId),
     /// No such key.
     #[error("access key {0} does not exist")]
     KeyMissing(String),

@@ -8,7 +8,7 @@ use crate::aws::protocol::reply::{Reply, Writer};
 use crate::aws::protocol::rest_json::Labels;
 use crate::aws::request::{Arrived, Request};
 use crate::aws::service::{Protocol, Services, find_by_head};
-use crate::aws::sigv4::{Gate, Standing, too_large};
+use crate::aws::sigv4::{Gate, SignatureError, Standing, too_large};
 use crate::base::memory::{Charge, Held, Whose};
 use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
@@ -85,6 +85,13 @@ async fn admit(
         Some(identity) => identity,
         None => gate.identify(request, target.api, target.is_anonymous(request)).await?,
     };
+    let key = gate.key_in_use(&identity);
+    // The head may have come long before the body.
+    if let Some(key) = &key
+        && !key.holds().await.map_err(|error| SignatureError::Internal(error.into()))?
+    {
+        return Err(SignatureError::UnknownKey.into());
+    }
     // Who has shown nothing stays a stranger.
     if !identity.is_nobody() {
         let whose = Whose::Account(identity.account.clone());
@@ -111,6 +118,7 @@ async fn admit(
         account: identity.account,
         region: identity.region,
         access_key: identity.access_key,
+        key,
         endpoint: request.endpoint(),
         request_id: request.id.clone(),
         source_ip: request.peer,
@@ -152,10 +160,13 @@ pub fn refuse(request: &Request, failure: Failure) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::access::{Access, Trust};
+    use crate::access::{self, Access, Trust};
     use crate::aws::request::sample::{STS, request};
-    use crate::base::{Clock, Memory};
+    use crate::aws::sigv4::Identity;
+    use crate::base::{Clock, Memory, Timestamp};
     use crate::store::{Database, Store};
 
     async fn reply(request: &Request, trust: Trust) -> Reply {
@@ -236,6 +247,29 @@ mod tests {
         assert_eq!(refused.operation, Some("ConfirmSubscription"));
         assert!((400..=404).contains(&refused.reply.status), "it is asked what it wants: {:?}", refused.reply);
         assert_eq!(refused.caller, None, "neither the connection nor the log knows who it was");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_switched_off_while_the_body_came_is_refused() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let (services, dir) = Services::for_test(clock.clone()).await;
+        let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
+        let account = access::create_account(&store, None, "test").await.expect("an account");
+        let (access_key, _) = access::create_key(&store, &account).await.expect("a key");
+        let gate = Gate::new(Access::new(store.clone(), clock.clone(), Trust::KnownKeys), clock.clone());
+        let asked = request("POST", "/", &[("authorization", STS)], "Action=GetCallerIdentity&Version=2011-06-15");
+        for status in [200, 403] {
+            // The head has shown that the signature is right.
+            let identity =
+                Identity { account: account.clone(), region: Region::default_region(), access_key: access_key.clone() };
+            let charge = Memory::default().charge(asked.peer, Whose::Stranger);
+            let standing = Standing::Proved(identity);
+            let answered =
+                answer(&services, &gate, Arrived { request: Box::new(asked.clone()), standing, charge }).await;
+            assert_eq!(answered.reply.status, status, "{:?}", answered.reply);
+            access::deactivate_key(&store, &access_key).await.expect("switched off");
+            clock.advance(Duration::from_secs(1));
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! A request on its way to an operation: who called, which service and operation it means.
 use std::net::IpAddr;
 
+use crate::access::KeyInUse;
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::operation::Operation;
 use crate::aws::protocol::form::Form;
@@ -13,7 +14,7 @@ use crate::base::{AccountId, Region};
 use crate::mail::sending::Idempotency;
 
 /// Who calls an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The account whose resources the call is about.
     pub account: AccountId,
@@ -21,6 +22,8 @@ pub struct Caller {
     pub region: Region,
     /// The access key that signed; empty for an anonymous call.
     pub access_key: String,
+    /// The same key, for calls that wait; `None` where keys do not count.
+    pub key: Option<KeyInUse>,
     /// Scheme and host as the caller named them: `http://localhost:4566`. Queue URLs start with it.
     pub endpoint: String,
     /// The request's id, for the reply and the log.

@@ -33,6 +33,14 @@ pub struct OfAccount {
     pub account: AccountId,
 }
 
+/// Whose, without a default.
+#[derive(Args)]
+pub struct OfThis {
+    /// The account
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: AccountId,
+}
+
 #[derive(Args)]
 pub struct AdminFlags {
     #[command(flatten)]
@@ -44,10 +52,10 @@ pub struct AdminFlags {
 
 #[derive(Subcommand)]
 pub enum AdminCommand {
-    /// Make and list accounts
+    /// Make, list, suspend and delete accounts
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Make, list and switch off access keys
+    /// Make, list, switch off and on, and delete access keys
     #[command(subcommand)]
     Key(KeyCommand),
     /// Print the SMTP user and password that belong to an access key
@@ -177,6 +185,24 @@ pub enum AccountCommand {
     },
     /// List accounts
     List,
+    /// Refuse an account's keys and SMTP passwords, hold its mail back and put off mail for it; what it holds stays
+    Suspend {
+        #[command(flatten)]
+        of: OfThis,
+    },
+    /// End an account's suspension
+    Resume {
+        #[command(flatten)]
+        of: OfThis,
+    },
+    /// Print what an account holds; with --confirm, delete the account with all of it
+    Delete {
+        #[command(flatten)]
+        of: OfThis,
+        /// The account's number once more: delete it, for good
+        #[arg(long, value_name = "ACCOUNT")]
+        confirm: Option<AccountId>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -191,6 +217,10 @@ pub enum KeyCommand {
         #[command(flatten)]
         of: OfAccount,
     },
-    /// Switch an access key off
+    /// Switch an access key off; servers refuse it within a second
     Deactivate { id: String },
+    /// Switch an access key on again
+    Activate { id: String },
+    /// Delete an access key, active or not; servers refuse it within a second
+    Delete { id: String },
 }

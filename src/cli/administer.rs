@@ -22,10 +22,17 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
     match command {
         AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,
         AdminCommand::Account(AccountCommand::List) => admin().await?.list_accounts().await,
+        AdminCommand::Account(AccountCommand::Suspend { of }) => admin().await?.suspend_account(&of.account).await,
+        AdminCommand::Account(AccountCommand::Resume { of }) => admin().await?.resume_account(&of.account).await,
+        AdminCommand::Account(AccountCommand::Delete { of, confirm }) => {
+            admin().await?.delete_account(&of.account, confirm.as_ref()).await
+        }
         AdminCommand::Key(KeyCommand::Create { of }) => admin().await?.create_key(&of.account).await,
         AdminCommand::Key(KeyCommand::List { of }) => admin().await?.list_keys(&of.account).await,
         AdminCommand::Key(KeyCommand::Deactivate { id }) => admin().await?.deactivate_key(&id).await,
         AdminCommand::SmtpCredentials { key, of } => admin().await?.smtp_credentials(&key, &of.region).await,
+        AdminCommand::Key(KeyCommand::Activate { id }) => admin().await?.activate_key(&id).await,
+        AdminCommand::Key(KeyCommand::Delete { id }) => admin().await?.delete_key(&id).await,
         AdminCommand::GrantProduction { of: whose, max_24_hour, max_per_second } => {
             admin().await?.grant_production(&of(whose)?, max_24_hour, max_per_second).await
         }

@@ -9,6 +9,9 @@ pub enum Error {
     /// No queue of this name in the account and region.
     #[error("queue {0} does not exist")]
     QueueMissing(String),
+    /// The key of who asked was switched off, or its account was suspended, while the call waited.
+    #[error("the key is not active any more")]
+    KeyEnded,
     /// The name is taken by a queue with another value of the attribute named second.
     #[error("queue {0} exists with another {1}")]
     QueueExists(String, String),

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::KeyInUse;
 use crate::base::{Instant, Scope, Timestamp, patience};
 use crate::queues::claiming::Taking;
 use crate::queues::handle::{Handle, shown};
@@ -33,6 +34,8 @@ pub struct Receive {
     pub wait: Option<i64>,
     /// For FIFO queues: under which id this receive can be repeated. Others pass over it.
     pub attempt_id: Option<String>,
+    /// The key of who receives, who may wait for longer than the key counts.
+    pub key: Option<KeyInUse>,
 }
 
 /// A received message.
@@ -109,7 +112,8 @@ impl Queues {
     ///
     /// # Errors
     /// [`Error::QueueMissing`]; [`Error::Parameter`] for a number out of its range; [`Error::OverLimit`] when too many
-    /// messages of a standard queue are in flight; [`Error::AttemptOver`] for a receive that cannot be repeated any more.
+    /// messages of a standard queue are in flight; [`Error::AttemptOver`] for a receive that cannot be repeated any more;
+    /// [`Error::KeyEnded`] when the key was switched off while this waited.
     pub async fn receive(&self, scope: &Scope, name: &str, wanted: Receive) -> Result<Vec<Received>, Error> {
         let queue = self.queue(scope, name).await?;
         let s = &queue.settings;
@@ -137,10 +141,16 @@ impl Queues {
             return Box::pin(self.take(&queue, taking)).await;
         }
         let deadline = self.clock.instant() + Duration::from_secs(u64::from(wait));
-        Box::pin(self.wait_for(queue, taking, deadline)).await
+        Box::pin(self.wait_for(queue, taking, deadline, wanted.key)).await
     }
 
-    async fn wait_for(&self, queue: Arc<Queue>, taking: Taking, deadline: Instant) -> Result<Vec<Received>, Error> {
+    async fn wait_for(
+        &self,
+        queue: Arc<Queue>,
+        taking: Taking,
+        deadline: Instant,
+        key: Option<KeyInUse>,
+    ) -> Result<Vec<Received>, Error> {
         let id = queue.id;
         patience::begin();
         // Before the first look, so that no message can come between the look and the wait.
@@ -166,6 +176,12 @@ impl Queues {
             // costs no transaction.
             let queue = self.queue(&scope, name).await?;
             if self.next_visible_at(id).await?.is_some_and(|at| at <= self.clock.now()) {
+                // Nothing is given out to a key that was switched off meanwhile.
+                if let Some(key) = &key
+                    && !key.holds().await?
+                {
+                    return Err(Error::KeyEnded);
+                }
                 taken = Box::pin(self.take(&queue, taking.clone())).await?;
             }
         }

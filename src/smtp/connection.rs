@@ -349,7 +349,11 @@ impl<U: Upstream> Connection<U> {
         if answer.is_ok() {
             self.place.seat().known();
         }
-        self.session.message_answer(answer);
+        match answer {
+            // What ends the session is said once.
+            Err(answer) if answer.row == &reply::LOG_IN_AGAIN => self.session.close(answer),
+            answer => self.session.message_answer(answer),
+        }
     }
 
     /// What the client is told of a refusal. Our own failures are logged here, once, and stay with us.

@@ -42,6 +42,7 @@ impl Upstream for PostOffice {
             Routed::To(route) => Ok(route),
             Routed::Nobody => Err(Refusal::from(&reply::NO_SUCH_MAILBOX)),
             Routed::NeedsTls => Err(Refusal::from(&reply::NEEDS_TLS)),
+            Routed::Suspended => Err(Refusal::from(&reply::MAILBOX_DISABLED)),
             Routed::Blocked => Err(Refusal::Answer(reply::CLIENT_BLOCKED.with(peer.to_string()))),
         }
     }
@@ -70,6 +71,12 @@ impl Upstream for PostOffice {
 
     async fn submit(&self, mail: SubmittedMessage) -> Result<String, Refusal> {
         let Principal { account, region, caller } = mail.principal;
+        // The log-in may be long ago.
+        if let Some(key) = self.access.in_use(&caller)
+            && !key.holds().await.map_err(failed)?
+        {
+            return Err(Refusal::from(&reply::LOG_IN_AGAIN));
+        }
         let submission = Submission {
             account,
             region,

@@ -52,8 +52,10 @@ replies! {
     TOO_MANY_SESSIONS = 421 "4.7.0" "Too many sessions, please try again later", "RFC 5321, 7.8";
     TOO_MANY_OF_ACCOUNT = 421 "4.7.0" "Too many sessions of this account, please try again later", "RFC 5321, 7.8";
     TOO_MANY_CONNECTIONS = 421 "4.7.0" "Too many connections, please try again later", "RFC 5321, 7.8";
+    LOG_IN_AGAIN = 421 "4.7.0" "The credentials of this session do not count any more, please connect and log in again", "RFC 5321, 3.8";
     TOO_MANY_ERRORS = 421 "4.7.0" "Too many errors", "RFC 5321, 7.8";
     TOO_MANY_MESSAGES = 421 "4.7.0" "Too many messages in one session, please connect again", "RFC 5321, 7.8";
+    MAILBOX_DISABLED = 450 "4.2.1" "This mailbox takes no mail for now, please try again later", "RFC 5321, 4.2.3; RFC 3463, X.2.1";
     LOCAL_ERROR = 451 "4.3.0" "Temporary failure, please try again later ({})", "RFC 5321, 4.2.3";
     TOO_MANY_RECIPIENTS = 452 "4.5.3" "Too many recipients, send the rest in another message", "RFC 5321, 4.5.3.1.10";
     NO_ROOM = 452 "4.3.1" "No room for this message now, please try again later", "RFC 5321, 4.2.3";

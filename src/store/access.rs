@@ -11,8 +11,42 @@ pub struct Account {
     pub id: AccountId,
     /// What a person calls it.
     pub name: String,
+    /// Whether it may do anything.
+    pub state: State,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// All that its keys allow.
+    Active,
+    /// Nothing, until the operator resumes it. What it holds stays.
+    Suspended,
+    /// Nothing any more: what it holds is being deleted.
+    Deleting,
+}
+
+impl State {
+    /// As the column has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    /// What a row of an account says; where there is no row, as on a developer's machine, nobody has suspended it.
+    pub(super) fn read(word: Option<&str>) -> Result<Self, Error> {
+        match word {
+            None | Some("active") => Ok(Self::Active),
+            Some("suspended") => Ok(Self::Suspended),
+            Some("deleting") => Ok(Self::Deleting),
+            Some(other) => Err(Error::corrupt(format!("an account is {other}"))),
+        }
+    }
 }
 
 /// An access key with its secret.
@@ -31,7 +65,8 @@ pub struct AccessKey {
 }
 
 fn read_account(row: &Row) -> Result<Account, Error> {
-    Ok(Account { id: row.parsed("id")?, name: row.text("name")?, created_at: row.time("created_at")? })
+    let state = State::read(Some(&row.text("state")?))?;
+    Ok(Account { id: row.parsed("id")?, name: row.text("name")?, state, created_at: row.time("created_at")? })
 }
 
 /// What a secret is sealed for: it opens only in the row of its own key.
@@ -95,6 +130,23 @@ pub async fn is_account(tx: &mut Tx, id: &AccountId) -> Result<bool, Error> {
     Ok(tx.one(sql, args![id]).await?.is_some())
 }
 
+/// The account with this number.
+pub async fn find_account(tx: &mut Tx, id: &AccountId) -> Result<Option<Account>, Error> {
+    let row = tx.one("SELECT * FROM accounts WHERE id = $1", args![id]).await?;
+    row.as_ref().map(read_account).transpose()
+}
+
+/// What an account may do.
+pub async fn state(tx: &mut Tx, id: &AccountId) -> Result<State, Error> {
+    let row = tx.one("SELECT state FROM accounts WHERE id = $1", args![id]).await?;
+    State::read(row.map(|row| row.text("state")).transpose()?.as_deref())
+}
+
+/// Changes what an account may do; gives the number of accounts changed.
+pub async fn set_state(tx: &mut Tx, id: &AccountId, state: State) -> Result<u64, Error> {
+    tx.run("UPDATE accounts SET state = $2 WHERE id = $1", args![id, state.as_str()]).await
+}
+
 /// All accounts, oldest first; `limit` at the most.
 pub async fn list_accounts(tx: &mut Tx, limit: u32) -> Result<Vec<Account>, Error> {
     let rows = tx.all("SELECT * FROM accounts ORDER BY created_at, id LIMIT $1", args![limit]).await?;
@@ -116,6 +168,14 @@ pub async fn find_key(tx: &mut Tx, id: &str) -> Result<Option<AccessKey>, Error>
     row.as_ref().map(|row| read_key(tx.vault(), row)).transpose()
 }
 
+/// Finds a key that may be used: it is active, and so is its account.
+pub async fn find_usable_key(tx: &mut Tx, id: &str) -> Result<Option<AccessKey>, Error> {
+    let sql = "SELECT k.* FROM access_keys k JOIN accounts a ON a.id = k.account \
+               WHERE k.id = $1 AND k.active = 1 AND a.state = 'active'";
+    let row = tx.one(sql, args![id]).await?;
+    row.as_ref().map(|row| read_key(tx.vault(), row)).transpose()
+}
+
 /// An account's keys, oldest first. Served by `access_keys_by_account`.
 pub async fn list_keys(tx: &mut Tx, account: &AccountId) -> Result<Vec<AccessKey>, Error> {
     let sql = "SELECT * FROM access_keys WHERE account = $1 ORDER BY created_at, id";
@@ -128,6 +188,11 @@ pub async fn update_key(tx: &mut Tx, id: &str, secret: &Secret, active: bool) ->
     let secret = stored(tx, id, secret)?;
     let sql = "UPDATE access_keys SET secret = $2, active = $3 WHERE id = $1";
     tx.run(sql, args![id, secret, active]).await
+}
+
+/// Takes a key away; gives the number of keys that went.
+pub async fn delete_key(tx: &mut Tx, id: &str) -> Result<u64, Error> {
+    tx.run("DELETE FROM access_keys WHERE id = $1", args![id]).await
 }
 
 /// Seals the secrets of up to `limit` keys after `after` that are stored in clear or under an earlier master key. Gives

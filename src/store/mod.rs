@@ -4,6 +4,8 @@
 //! above composes them, and they decide nothing.
 pub mod accepted;
 pub mod access;
+pub mod account_holdings;
+pub mod account_removal;
 pub mod account_settings;
 mod backlog;
 pub mod captured;

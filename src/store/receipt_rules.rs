@@ -1,5 +1,6 @@
 //! Receipt rule sets and which of them is active, per account and region.
 use crate::base::{AccountId, Region, Timestamp};
+use crate::store::access::State;
 use crate::store::args;
 use crate::store::{Error, Row, Tx};
 
@@ -25,6 +26,8 @@ pub struct Candidate {
     pub domain: String,
     /// JSON list of the active rule set's rules.
     pub rules: String,
+    /// Whether the account is suspended.
+    pub suspended: bool,
 }
 
 /// Stores a new rule set; false when the name is taken.
@@ -116,12 +119,14 @@ pub async fn deactivate(tx: &mut Tx, account: &AccountId, region: &Region) -> Re
 }
 
 /// Who may receive for `domain`: accounts where it is verified and a rule set is active, in the order of verification
-/// (index `identities_by_name`). At most 20.
+/// (index `identities_by_name`). Accounts that are being deleted receive nothing. At most 20.
 pub async fn candidates(tx: &mut Tx, domain: &str) -> Result<Vec<Candidate>, Error> {
-    let sql = "SELECT i.account, i.region, i.name, s.rules FROM identities i \
+    let sql = "SELECT i.account, i.region, i.name, s.rules, c.state FROM identities i \
                JOIN receipt_active_rule_sets a ON a.account = i.account AND a.region = i.region \
                JOIN receipt_rule_sets s ON s.account = a.account AND s.region = a.region AND s.name = a.rule_set \
+               LEFT JOIN accounts c ON c.id = i.account \
                WHERE i.name = $1 AND i.status = 'SUCCESS' AND i.kind = 'DOMAIN' \
+               AND COALESCE(c.state, 'active') <> 'deleting' \
                ORDER BY i.verified_at, i.account, i.region LIMIT 20";
     tx.all(sql, args![domain]).await?.iter().map(candidate).collect()
 }
@@ -136,5 +141,6 @@ fn candidate(row: &Row) -> Result<Candidate, Error> {
         region: row.parsed("region")?,
         domain: row.text("name")?,
         rules: row.text("rules")?,
+        suspended: State::read(row.opt_text("state")?.as_deref())? == State::Suspended,
     })
 }

@@ -17,7 +17,8 @@ use crate::store::writer::Writer;
 use crate::store::{Error, Row, Value};
 
 /// Tables whose rows nodes keep for a moment.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
+    "accounts",
     "dkim_keys",
     "event_destinations",
     "identities",

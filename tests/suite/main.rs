@@ -1,7 +1,9 @@
 //! Behaviour, through the real front door, on both store engines. One binary, so that it links once.
 mod accepting;
 mod access;
+mod account_deleted;
 mod account_limits;
+mod account_suspended;
 mod admin;
 mod bounces;
 mod budgets;
@@ -39,6 +41,7 @@ mod identity_api;
 mod identity_keys;
 mod identity_policies;
 mod identity_proof;
+mod keys_off;
 mod links;
 mod lost_database;
 mod memory_budget;
@@ -61,6 +64,7 @@ mod regions;
 mod resting;
 mod retention;
 mod returned_mail;
+mod schema;
 mod ses_accept;
 mod ses_bench;
 mod ses_buses;

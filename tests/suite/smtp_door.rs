@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::ses_bench::verified_domain;
 use lettre::address::Envelope;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls as ClientTls, TlsParameters};
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls as ClientTls, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use postrider::access::{Access, Trust, create_account, create_key};
+use postrider::access::{Access, Trust, activate_key, create_account, create_key, deactivate_key, suspend_account};
 use postrider::base::{Clock, Memory, Region, Scope, Secret, Timestamp};
 use postrider::mail::receiving::Receiving;
 use postrider::mail::receiving::rules::{Action, Rule, TlsPolicy};
@@ -25,6 +27,7 @@ use crate::odd_mail::talk;
 
 struct Bench {
     store: Store,
+    clock: Clock,
     owner: Scope,
     key: String,
     secret: Secret,
@@ -75,7 +78,7 @@ async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
     verify(&store, &owner, "our.example").await;
     receive_all(&receiving, &owner).await;
     let (inbound, submission, submissions) = (ports[0], ports[1], ports[2]);
-    Bench { store, owner, key, secret, inbound, submission, submissions, stop, _database: database }
+    Bench { store, clock, owner, key, secret, inbound, submission, submissions, stop, _database: database }
 }
 
 async fn verify(store: &Store, owner: &Scope, domain: &str) {
@@ -117,6 +120,27 @@ impl Bench {
         let sent: Result<Response, _> = builder.build().send_raw(&envelope, message.as_bytes()).await;
         sent.map(|yes| yes.first_line().unwrap_or_default().replace("2.0.0 ", "").replace("Ok ", ""))
             .map_err(|no| no.to_string())
+    }
+
+    /// A session of a user, open for several mails.
+    async fn logged_in(&self) -> Result<AsyncSmtpConnection, String> {
+        let parameters = TlsParameters::builder("mx.our.example".to_owned()).dangerous_accept_invalid_certs(true);
+        let parameters = parameters.build().expect("parameters");
+        let (address, name) = (("127.0.0.1", self.submissions), ClientId::Domain("client.example".to_owned()));
+        let connected = AsyncSmtpConnection::connect_tokio1(address, None, &name, Some(parameters), None).await;
+        let mut session = connected.expect("a connection");
+        let password = auth::smtp_password(&self.secret, "us-west-2").reveal().to_owned();
+        let said = session.auth(&[Mechanism::Plain], &Credentials::new(self.key.clone(), password)).await;
+        said.map(|_| session).map_err(|error| error.to_string())
+    }
+
+    async fn hand_over(&self, session: &mut AsyncSmtpConnection) -> Result<Response, String> {
+        let text = |error: lettre::transport::smtp::Error| error.to_string();
+        let address = |text: &str| text.parse().expect("an address");
+        session.command(Mail::new(Some(address("me@our.example")), vec![])).await.map_err(text)?;
+        session.command(Rcpt::new(address("someone@else.example"), vec![])).await.map_err(text)?;
+        session.command(Data).await.map_err(text)?;
+        session.message(b"From: me@our.example\r\nSubject: x\r\n\r\nhi\r\n").await.map_err(text)
     }
 
     async fn inbound_mail(&self, id: String) -> (inbound_mails::InboundMail, Vec<u8>) {
@@ -227,6 +251,30 @@ both_engines! {
         }
         let no = bench.send(bench.submission, None, "me@our.example", "x@else.example").await.expect_err("no login");
         assert!(no.contains("530") || no.contains("5.7.0"), "{no}");
+    }
+
+    async fn a_session_sends_nothing_more_once_its_key_is_switched_off_or_its_account_suspended(engine: Engine) {
+        let bench = bench(engine, Trust::KnownKeys).await;
+        let mut session = bench.logged_in().await.expect("logged in");
+        assert!(bench.hand_over(&mut session).await.is_ok());
+        let mut others = bench.logged_in().await.expect("logged in");
+        // By another process, as it were: nothing of what this server keeps hears of it.
+        deactivate_key(&bench.store, &bench.key).await.expect("switched off");
+        bench.clock.advance(Duration::from_secs(1));
+        let no = bench.hand_over(&mut session).await.expect_err("the key is off");
+        assert!(no.contains("421") && no.contains("log in again"), "{no}");
+        assert!(!session.test_connected().await, "the session is over");
+        let no = bench.logged_in().await.map(drop).expect_err("the key is off");
+        assert!(no.contains("535"), "{no}");
+
+        activate_key(&bench.store, &bench.key).await.expect("switched on");
+        assert!(bench.hand_over(&mut others).await.is_ok());
+        suspend_account(&bench.store, &bench.owner.account).await.expect("suspended");
+        bench.clock.advance(Duration::from_secs(1));
+        let no = bench.hand_over(&mut others).await.expect_err("the account is suspended");
+        assert!(no.contains("421"), "{no}");
+        let no = bench.logged_in().await.map(drop).expect_err("the account is suspended");
+        assert!(no.contains("535"), "{no}");
     }
 
     async fn a_developers_machine_takes_any_password(engine: Engine) {

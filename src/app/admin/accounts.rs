@@ -1,5 +1,5 @@
 //! Accounts, access keys and what belongs to a key.
-use crate::access;
+use crate::access::{self, Account, State};
 use crate::app::admin::{Admin, AdminError};
 use crate::base::{AccountId, Region};
 use crate::smtp::auth;
@@ -13,13 +13,42 @@ impl Admin {
         Ok(vec![access::create_account(&self.store, id, name).await?.to_string()])
     }
 
-    /// Lists accounts: number and name.
+    /// Lists accounts: number and name, and what an account is that is not active.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn list_accounts(&self) -> Result<Vec<String>, AdminError> {
         let accounts = access::list_accounts(&self.store).await?;
-        Ok(accounts.into_iter().map(|account| format!("{} {}", account.id, account.name)).collect())
+        let line = |account: Account| match account.state {
+            State::Active => format!("{} {}", account.id, account.name),
+            state => format!("{} {} {}", account.id, account.name, state.as_str()),
+        };
+        Ok(accounts.into_iter().map(line).collect())
+    }
+
+    /// Suspends an account.
+    ///
+    /// # Errors
+    /// When there is no such account, when it is the root account, or when it is being deleted.
+    pub async fn suspend_account(&self, account: &AccountId) -> Result<Vec<String>, AdminError> {
+        Ok(vec![match access::suspend_account(&self.store, account).await? {
+            State::Suspended => format!("account {account} was suspended already"),
+            _ => format!(
+                "account {account} is suspended: within a second servers refuse its keys and SMTP passwords, hold its mail \
+                 back, and put off mail for it"
+            ),
+        }])
+    }
+
+    /// Ends an account's suspension.
+    ///
+    /// # Errors
+    /// When there is no such account, or it is being deleted.
+    pub async fn resume_account(&self, account: &AccountId) -> Result<Vec<String>, AdminError> {
+        Ok(vec![match access::resume_account(&self.store, account).await? {
+            State::Suspended => format!("account {account} is active again; mail that waited leaves within minutes"),
+            _ => format!("account {account} was not suspended"),
+        }])
     }
 
     /// Makes an access key and prints it in the form of AWS's shared credentials file. The secret is shown this once.
@@ -41,13 +70,38 @@ impl Admin {
         Ok(keys.into_iter().map(|key| format!("{} {}", key.id, state(key.active))).collect())
     }
 
-    /// Switches an access key off. Servers may believe it for some seconds more.
+    /// Switches an access key off. Servers may believe it for a second more.
     ///
     /// # Errors
     /// When there is no such key.
     pub async fn deactivate_key(&self, id: &str) -> Result<Vec<String>, AdminError> {
-        access::deactivate_key(&self.store, id).await?;
-        Ok(vec![])
+        let key = access::deactivate_key(&self.store, id).await?;
+        Ok(vec![match key.active {
+            true => format!("key {id} of account {} is inactive; servers refuse it within a second", key.account),
+            false => format!("key {id} of account {} was inactive already", key.account),
+        }])
+    }
+
+    /// Switches an access key on again.
+    ///
+    /// # Errors
+    /// When there is no such key, or its account has too many active ones.
+    pub async fn activate_key(&self, id: &str) -> Result<Vec<String>, AdminError> {
+        let key = access::activate_key(&self.store, id).await?;
+        Ok(vec![match key.active {
+            true => format!("key {id} of account {} was active already", key.account),
+            false => format!("key {id} of account {} is active", key.account),
+        }])
+    }
+
+    /// Deletes an access key, active or not, for good.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn delete_key(&self, id: &str) -> Result<Vec<String>, AdminError> {
+        let key = access::delete_key(&self.store, id).await?;
+        let was = if key.active { "active key" } else { "inactive key" };
+        Ok(vec![format!("{was} {id} of account {} is deleted; servers refuse it within a second", key.account)])
     }
 
     /// The SMTP user and password that belong to an access key, in one region.
@@ -55,8 +109,10 @@ impl Admin {
     /// # Errors
     /// When there is no such key.
     pub async fn smtp_credentials(&self, key_id: &str, region: &Region) -> Result<Vec<String>, AdminError> {
-        let access = access::Access::new(self.store.clone(), self.clock.clone(), access::Trust::KnownKeys);
-        let key = access.key(key_id).await?.ok_or_else(|| AdminError::NoKey(key_id.to_owned()))?;
+        let key = access::find_key(&self.store, key_id).await?;
+        if !key.active {
+            return Err(AdminError::NoKey(key_id.to_owned()));
+        }
         let password = auth::smtp_password(&key.secret, region.as_str());
         Ok(vec![format!("user = {}", key.id), format!("password = {}", password.reveal())])
     }

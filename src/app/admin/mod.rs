@@ -1,4 +1,5 @@
 //! What an operator does with accounts: `postrider admin …`. Each function gives the lines to print.
+mod account_removal;
 mod accounts;
 mod classify;
 mod decrypt;
@@ -35,6 +36,12 @@ pub enum AdminError {
     /// Accounts and keys refused.
     #[error("{0}")]
     Access(#[from] access::Error),
+    /// An account is deleted only when its own number is confirmed.
+    #[error("nothing was deleted: --account is {0}, --confirm is {1}")]
+    NotConfirmed(AccountId, AccountId),
+    /// Queues cannot be swept.
+    #[error("{0}")]
+    Queues(String),
     /// Topics cannot be read.
     #[error("{0}")]
     Topics(String),

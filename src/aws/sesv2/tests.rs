@@ -31,6 +31,7 @@ impl Client {
             account: AccountId::development(),
             region: Region::default_region(),
             access_key: "AKID".to_owned(),
+            key: None,
             endpoint: "http://localhost:4566".to_owned(),
             request_id: "id-1".to_owned(),
             source_ip: IpAddr::from([127, 0, 0, 1]),

@@ -1,7 +1,7 @@
 //! The gate: lets a request in as somebody, or says what AWS would.
 use std::sync::Arc;
 
-use crate::access::{Access, AccessKey, Trust};
+use crate::access::{Access, AccessKey, KeyInUse, Trust};
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::request::Request;
 use crate::aws::service::{Api, find_by_head};
@@ -192,6 +192,11 @@ impl Gate {
             Standing::Proved(identity) => Ok(Some(identity)),
             Standing::Claims(claims) => self.verify(&claims, request, &hash).map(Some),
         }
+    }
+
+    /// The key of who was let in, for as long as the call lasts; `None` where keys do not count.
+    pub fn key_in_use(&self, identity: &Identity) -> Option<KeyInUse> {
+        self.access.in_use(&identity.access_key)
     }
 
     /// Checks what can be checked of a claim without the body.

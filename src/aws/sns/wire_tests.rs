@@ -17,6 +17,7 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         account: AccountId::development(),
         region: Region::default_region(),
         access_key: access_key.to_owned(),
+        key: None,
         endpoint: "http://caller.example".to_owned(),
         request_id: "id-1".to_owned(),
         source_ip: IpAddr::from([127, 0, 0, 1]),

@@ -72,6 +72,7 @@ mod tests {
             account: AccountId::development(),
             region: region.parse().expect("a region"),
             access_key: "k".into(),
+            key: None,
             endpoint: "http://localhost:4566".into(),
             request_id: "r".into(),
             source_ip: [127, 0, 0, 1].into(),

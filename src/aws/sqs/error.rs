@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
+use crate::aws::sigv4::SignatureError;
 use crate::queues::Error as Core;
 use crate::queues::moves::MoveError;
 use crate::store::vault::VaultError;
@@ -102,6 +103,8 @@ impl ServiceError for SqsError {
                     .query("AWS.SimpleQueueService.NonExistentQueue", 400)
                     .query_text("The specified queue does not exist for this wsdl version.")
             }
+            // As at the gate.
+            Core::KeyEnded => SignatureError::UnknownKey.shape(),
             Core::QueueExists(..) => ErrorShape::sender("QueueNameExists", 400).query("QueueAlreadyExists", 400),
             Core::AttributeName(_) | Core::FifoOnly(_) => ErrorShape::sender("InvalidAttributeName", 400),
             Core::AttributeValue(..) | Core::AttributeRefused(..) | Core::LimitWithoutScope => {
@@ -184,6 +187,7 @@ impl fmt::Display for SqsError {
 fn write_core(core: &Core, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match core {
         Core::QueueMissing(_) => f.write_str("The specified queue does not exist."),
+        Core::KeyEnded => write!(f, "{}", SignatureError::UnknownKey),
         Core::QueueExists(_, attribute) => write!(
             f,
             "A queue already exists with the same name and a different value for attribute {attribute}"

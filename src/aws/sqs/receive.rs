@@ -104,6 +104,7 @@ pub async fn receive_message(
         visibility_timeout: input.visibility_timeout,
         wait: input.wait_time_seconds,
         attempt_id: input.receive_request_attempt_id,
+        key: caller.key.clone(),
     };
     let received = services.queues.receive(&scope, &name, wanted).await?;
     let own = Wanted::new(&input.message_attribute_names);

@@ -22,6 +22,8 @@ pub(super) struct Candidate {
     pub owner: Scope,
     pub rules: Vec<Rule>,
     pub filters: Vec<Filter>,
+    /// Whether the account is suspended.
+    pub suspended: bool,
 }
 
 /// What this node has read, by domain.
@@ -72,7 +74,8 @@ impl Receiving {
             let owner = Scope { account: row.account, region: row.region };
             let filters = filters::read(&mut reader, &owner).await?;
             octets = octets.saturating_add(row.rules.len());
-            read.push(Candidate { owner, rules: rule_sets::read_rules(&row.rules)?, filters });
+            let rules = rule_sets::read_rules(&row.rules)?;
+            read.push(Candidate { owner, rules, filters, suspended: row.suspended });
         }
         let candidates: Arc<[Candidate]> = read.into();
         let entry = Entry { candidates: candidates.clone(), octets, generation, until: now + GOOD_FOR };

@@ -40,6 +40,8 @@ pub enum Routed {
     Nobody,
     /// All rules for it want TLS (TlsPolicy `Require`).
     NeedsTls,
+    /// The account that receives it is suspended: the client should keep it for a while.
+    Suspended,
     /// An IP filter of who would receive it blocks the client.
     Blocked,
 }
@@ -145,6 +147,9 @@ fn levels(recipient: &EmailAddress) -> Vec<String> {
 
 impl Candidate {
     fn admit(&self, client: Client) -> Routed {
+        if self.suspended {
+            return Routed::Suspended;
+        }
         admit(&self.owner, &self.filters, client)
     }
 }

@@ -25,6 +25,7 @@ mod retention;
 pub mod return_mail;
 pub mod schedule;
 pub mod simulator;
+mod staying;
 pub mod suppression;
 pub mod suppression_file;
 pub mod system;

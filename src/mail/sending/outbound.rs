@@ -43,7 +43,7 @@ const SIGNED_HERE_MAX: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct Outbound {
     store: Store,
-    clock: Clock,
+    pub(super) clock: Clock,
     topics: Topics,
     pub(super) transport: Arc<Transport>,
     simulator: Simulator,
@@ -183,6 +183,9 @@ impl Outbound {
     }
 
     async fn deliver(&self, mut parcel: Parcel) -> Result<Finish, store::Error> {
+        if parcel.terms.stays {
+            return Ok(self.keep(parcel));
+        }
         if let Some(fate) = self.fate(&parcel) {
             return Ok(self.ends_here(parcel, fate));
         }
@@ -316,7 +319,7 @@ impl Outbound {
         })
     }
 
-    fn attempted(&self, parcel: &Parcel, round: Round, started_at: Timestamp) -> Attempted {
+    pub(super) fn attempted(&self, parcel: &Parcel, round: Round, started_at: Timestamp) -> Attempted {
         let ended_at = self.clock.now();
         Attempted {
             number: parcel.recipient.attempts + 1,
@@ -349,7 +352,7 @@ impl Outbound {
         })
     }
 
-    fn failed(&self, parcel: Parcel, attempted: Attempted, bounce: verdict::Bounce) -> Finish {
+    pub(super) fn failed(&self, parcel: Parcel, attempted: Attempted, bounce: verdict::Bounce) -> Finish {
         log(&parcel, &attempted, "bounced", &bounce.diagnostic);
         info!(message.id = %parcel.mail.id, rule = bounce.rule, "the refusal was judged");
         let topics = self.topics.clone();

@@ -15,6 +15,7 @@ use crate::mail::message::Mailbox;
 use crate::mail::message::dkim::{Signer, SigningKey};
 use crate::store;
 use crate::store::Tx;
+use crate::store::access::{self, State};
 use crate::store::configuration_sets;
 use crate::store::mails::{Kind, Mail};
 
@@ -34,6 +35,8 @@ pub(super) struct Terms {
     pub require_tls: bool,
     /// Whether somebody is told of a delivery.
     pub tells_delivery: bool,
+    /// Whether the mail stays: its account is suspended or being deleted.
+    pub stays: bool,
 }
 
 /// All that the terms depend on, but for settings.
@@ -101,6 +104,7 @@ async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, s
     let (Ok(account), Ok(region)) = (mail.account.parse::<AccountId>(), mail.region.parse::<Region>()) else {
         return Ok(terms);
     };
+    terms.stays = access::state(tx, &account).await? != State::Active;
     // Another account's identity is named by its ARN.
     let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, &region));
     let owner = foreign.map_or_else(|| account.clone(), |(owner, _)| owner);
