@@ -160,9 +160,13 @@ fn reload(app: &App, log: &LogFilter, again: &Flags) {
 }
 
 async fn administer(settings: &Settings, command: AdminCommand) -> ExitCode {
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     match carry_out(settings, command).await {
-        Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
-        Err(error) => fail(1, &error.to_string()),
+        Ok(lines) => say(&text(&lines)),
+        Err(error) => {
+            say(&text(error.lines()));
+            fail(1, &error.to_string())
+        }
     }
 }
 
