@@ -137,6 +137,7 @@ pub enum AdminCommand {
     },
     /// Print the DNS records that verify a domain identity, or that the server itself needs
     DnsRecords {
+        /// The domain
         #[arg(required_unless_present = "server", conflicts_with = "server")]
         domain: Option<Domain>,
         /// Those of the server: its name and addresses, the feedback domain

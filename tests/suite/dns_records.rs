@@ -313,6 +313,12 @@ async fn the_server_needs_records_too() {
     dns.a("mx.other.example", Ipv4Addr::new(192, 0, 2, 8));
     let said = says(&check).await;
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    // A smart host's addresses are not ours: a reader of the SPF record is told whom to ask, and no PTR is wanted.
+    dns.forgets("bounce.postrider.example");
+    dns.mx("bounce.postrider.example", 10, HOST);
+    dns.txt("bounce.postrider.example", "v=spf1 include:_spf.smart.example -all");
+    let said = says(&[&check[..], &["--delivery", "relay://smart.example:25"]].concat()).await;
+    assert!(said.code == Some(0) && said.has("by a smart host") && !said.has(" PTR "), "{}", said.out);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,7 +83,7 @@ async fn alias(dns: &Dns, record: &DnsRecord, all: &[DnsRecord]) -> State {
 /// The policy of the domain, or else of the registered domain above it (RFC 7489, 6.6.3).
 async fn policy(dns: &Dns, record: &DnsRecord) -> State {
     let own = state(record, dns.published(&record.name, record.kind).await);
-    let domain = record.name.trim_start_matches("_dmarc.");
+    let domain = record.name.strip_prefix("_dmarc.").unwrap_or(&record.name);
     match psl::domain_str(domain).filter(|top| own == State::Missing && *top != domain) {
         Some(top) => state(record, dns.published(&format!("_dmarc.{top}"), record.kind).await),
         None => own,
