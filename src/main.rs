@@ -176,9 +176,13 @@ async fn administer(flags: &Flags, command: AdminCommand, whose: &Whose) -> Exit
         Ok(place) => place,
         Err(problem) => return fail(USAGE, &problem.to_string()),
     };
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     match carry_out(&place, command, whose).await {
-        Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()),
-        Err(error) => fail(1, &error.to_string()),
+        Ok(lines) => say(&text(&lines)),
+        Err(error) => {
+            say(&text(error.lines()));
+            fail(1, &error.to_string())
+        }
     }
 }
 

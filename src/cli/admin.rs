@@ -1,7 +1,7 @@
 //! The commands of `postrider admin …`.
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use postrider::base::{AccountId, Domain, Region};
 
 use crate::cli::Flags;
@@ -151,9 +151,21 @@ pub enum AdminCommand {
         #[command(flatten)]
         of: Of,
     },
-    /// Print the DNS records that verify a domain identity
+    /// Print the DNS records that verify a domain identity, or that the server itself needs
     DnsRecords {
-        domain: Domain,
+        /// The domain
+        #[arg(required_unless_present = "server", conflicts_with = "server")]
+        domain: Option<Domain>,
+        /// Those of the server: its name and addresses, the feedback domain
+        #[arg(long)]
+        server: bool,
+        /// Look each up, and say what stands instead and when it is looked for. The exit code is 0 when all that are required
+        /// are there, and 1 otherwise
+        #[arg(long)]
+        check: bool,
+        /// text, or zone: lines of a zone file
+        #[arg(long, value_enum, default_value_t)]
+        format: RecordFormat,
         #[command(flatten)]
         of: Of,
     },
@@ -172,6 +184,14 @@ pub enum AdminCommand {
         #[arg(long)]
         off: bool,
     },
+}
+
+/// How DNS records are printed.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub enum RecordFormat {
+    #[default]
+    Text,
+    Zone,
 }
 
 #[derive(Subcommand)]

@@ -2,13 +2,13 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use postrider::app::admin::{Admin, AdminError, Asked, Place, Whose, classify, decrypt_object};
+use postrider::app::admin::{Admin, AdminError, Asked, Form, Place, Whose, classify, decrypt_object};
 use postrider::base::Scope;
 use postrider::config::Settings;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
-use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of};
+use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of, RecordFormat};
 use crate::{note, wanted};
 
 /// Carries it out. `whose` is what its flags say of the account and the region, whatever the command.
@@ -62,8 +62,15 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
             let action = if delete { Action::Delete } else { Action::Put };
             admin().await?.import_suppressed(&of(whose)?, &data, format, action).await
         }
-        AdminCommand::DnsRecords { domain, of: whose } => {
-            admin().await?.dns_records(&of(whose)?, domain.as_str()).await
+        AdminCommand::DnsRecords { domain, check, format, of: whose, .. } => {
+            let form = match format {
+                RecordFormat::Text => Form::Text,
+                RecordFormat::Zone => Form::Zone,
+            };
+            match domain {
+                Some(domain) => admin().await?.dns_records(&of(whose)?, domain.as_str(), form, check).await,
+                None => admin().await?.server_dns_records(form, check).await,
+            }
         }
         AdminCommand::RotateDkim { domain, of: whose } => {
             admin().await?.rotate_dkim(&of(whose)?, domain.as_str()).await

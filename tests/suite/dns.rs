@@ -1,7 +1,7 @@
 //! A DNS server for tests: it knows what the test tells it, and nothing else exists.
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
-use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, TXT};
+use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, TXT};
 use hickory_server::proto::rr::{Name, RData, Record};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
@@ -83,6 +83,16 @@ impl TestDns {
 
     pub fn cname(&self, host: &str, target: &str) {
         self.add(host, RData::CNAME(CNAME(name(target))));
+    }
+
+    /// An address has this name.
+    pub fn ptr(&self, address: IpAddr, target: &str) {
+        self.add(&Name::from(address).to_ascii(), RData::PTR(PTR(name(target))));
+    }
+
+    /// There is no such name any more.
+    pub fn forgets(&self, host: &str) {
+        self.zone.lock().expect("zone").remove(&name(host));
     }
 
     /// From now on questions about this name are answered SERVFAIL.

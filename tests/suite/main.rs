@@ -15,6 +15,8 @@ mod delivering;
 mod developers_doors;
 mod dkim;
 mod dns;
+mod dns_records;
+mod dns_waiting;
 mod durability;
 mod engine;
 mod fair;

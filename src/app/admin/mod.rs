@@ -18,6 +18,7 @@ use crate::app::master_key::{OpenError, lines, open_made};
 use crate::base::{AccountId, Clock, Region, Scope};
 use crate::config::Settings;
 use crate::mail::identity::{self, Identities};
+use crate::mail::published::Server;
 use crate::mail::receiving;
 use crate::mail::sending::resolver::Dns;
 use crate::store::{self, Store};
@@ -25,6 +26,7 @@ use crate::store::{self, Store};
 pub(in crate::app) use classify::classifier;
 pub use classify::{Asked, classify};
 pub use decrypt::decrypt_object;
+pub use dns_records::Form;
 pub use place::{Place, Whose};
 
 /// Why a command was not carried out.
@@ -90,6 +92,24 @@ pub enum AdminError {
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
+    /// Records were looked up, and some that mail needs are not there.
+    #[error("{lacking} of the records that are required are not there")]
+    Lacking {
+        /// What is printed nevertheless.
+        lines: Vec<String>,
+        /// How many.
+        lacking: usize,
+    },
+}
+
+impl AdminError {
+    /// What is printed on standard output although the command did not succeed.
+    pub fn lines(&self) -> &[String] {
+        match self {
+            Self::Lacking { lines, .. } => lines,
+            _ => &[],
+        }
+    }
 }
 
 /// The operator's view of the store.
@@ -97,7 +117,8 @@ pub struct Admin {
     pub(super) store: Store,
     clock: Clock,
     identities: Identities,
-    hostname: String,
+    dns: Dns,
+    server: Server,
 }
 
 impl Admin {
@@ -122,19 +143,18 @@ impl Admin {
         {
             return Err(AdminError::NoAccount(account.clone()));
         }
-        let hostname = settings.hostname.to_string();
         let how = identity::Settings {
             // What is made here has to be proved; in `dev` an identity needs no proof to begin with.
             at_once: false,
             link_base: String::new(),
-            hostname: hostname.clone(),
+            hostname: settings.hostname.to_string(),
             dkim_zone: settings.dkim_zone.as_ref().map(ToString::to_string),
         };
-        // Nothing is looked up here, so a machine without name servers must not be in the way.
+        // Only a check looks anything up, so a machine without name servers must not be in the way.
         let nowhere = |_| Dns::new(&[([127, 0, 0, 1], 53).into()]);
         let dns = Dns::new(&settings.dns).or_else(nowhere).map_err(|e| AdminError::Settings(e.to_string()))?;
-        let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns));
-        Ok(Self { store, clock, identities, hostname })
+        let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns.clone()));
+        Ok(Self { store, clock, identities, dns, server: Server::from_settings(settings) })
     }
 
     /// The master keys, a line each: id, what it is, and how many stored texts it seals. Objects in buckets are not counted.

@@ -4,29 +4,19 @@
 //! a CNAME for each token once, and the operator publishes the keys in the zone: then keys change without the owner.
 use crate::mail::identity::Found;
 use crate::mail::identity::keys::record_value;
+use crate::mail::published::{DnsRecord, Need, Purpose, Turn};
 use crate::store::dkim_keys::DkimKey;
-
-/// A DNS record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DnsRecord {
-    /// The full name.
-    pub name: String,
-    /// `TXT`, `CNAME` or `MX`.
-    pub kind: &'static str,
-    /// The value: a text, a name, or a preference and a name.
-    pub value: String,
-    /// Whether it is the operator's to set, in the zone of the operator's.
-    pub in_zone: bool,
-}
 
 /// The records that verify a domain, that receivers check its signatures with, and that its MAIL FROM domain needs, those
 /// that verify it first. `hostname` is the name under which this server takes mail.
 pub fn dns_records(found: &Found, zone: Option<&str>, hostname: &str) -> Vec<DnsRecord> {
     let domain = &found.identity.name;
-    let record = |name: String, kind, value: String| DnsRecord { name, kind, value, in_zone: false };
     let mut records = Vec::new();
     if let Some(token) = &found.identity.txt_token {
-        records.push(record(format!("_amazonses.{domain}"), "TXT", token.clone()));
+        // One proof of two is enough.
+        let need = if found.rsa_keys().next().is_none() { Need::Required } else { Need::Recommended };
+        let token = record(format!("_amazonses.{domain}"), "TXT", token.clone(), Purpose::Verification);
+        records.push(DnsRecord { need, ..token });
     }
     let ours = found.identity.dkim.origin == "AWS_SES";
     for key in &found.keys {
@@ -34,22 +24,55 @@ pub fn dns_records(found: &Found, zone: Option<&str>, hostname: &str) -> Vec<Dns
         match zone.filter(|_| ours) {
             Some(zone) => {
                 let target = format!("{}.{zone}", key.selector);
-                records.push(record(name, "CNAME", target.clone()));
+                records.push(record(name, "CNAME", target.clone(), Purpose::DkimAlias(turn(key))));
                 if is_published(key) {
-                    records.push(DnsRecord { in_zone: true, ..record(target, "TXT", record_value(key)) });
+                    records.push(DnsRecord { in_zone: true, ..key_record(target, key) });
                 }
             }
-            None if is_published(key) => records.push(record(name, "TXT", record_value(key))),
+            None if is_published(key) => records.push(key_record(name, key)),
             None => {}
         }
     }
     if let Some(mail_from) = &found.identity.mail_from {
-        records.push(record(mail_from.domain.clone(), "MX", format!("10 {hostname}")));
-        records.push(record(mail_from.domain.clone(), "TXT", format!("v=spf1 a:{hostname} ~all")));
+        let name = || mail_from.domain.clone();
+        records.push(record(name(), "MX", format!("10 {hostname}"), Purpose::MailFromMx));
+        records.push(record(name(), "TXT", spf(hostname), Purpose::MailFromSpf));
     }
     records
 }
 
+/// What SES does not ask for, and receivers like to see.
+pub fn recommended_records(found: &Found, hostname: &str) -> Vec<DnsRecord> {
+    let domain = &found.identity.name;
+    let records = [
+        record(domain.clone(), "TXT", spf(hostname), Purpose::Spf),
+        record(format!("_dmarc.{domain}"), "TXT", "v=DMARC1; p=none".to_owned(), Purpose::Dmarc),
+    ];
+    records.map(|record| DnsRecord { need: Need::Recommended, ..record }).to_vec()
+}
+
+fn record(name: String, kind: &'static str, value: String, purpose: Purpose) -> DnsRecord {
+    DnsRecord { name, kind, value, in_zone: false, purpose, need: Need::Required }
+}
+
+fn key_record(name: String, key: &DkimKey) -> DnsRecord {
+    let need = if turn(key) == Turn::Old { Need::Recommended } else { Need::Required };
+    DnsRecord { need, ..record(name, "TXT", record_value(key), Purpose::DkimKey(turn(key))) }
+}
+
+fn spf(hostname: &str) -> String {
+    format!("v=spf1 a:{hostname} ~all")
+}
+
+fn turn(key: &DkimKey) -> Turn {
+    match key.state.as_str() {
+        "CURRENT" => Turn::Current,
+        "NEXT" => Turn::Next,
+        "RETIRED" => Turn::Old,
+        _ => Turn::Spare,
+    }
+}
+
 fn is_published(key: &DkimKey) -> bool {
-    key.state != "SPARE"
+    turn(key) != Turn::Spare
 }

@@ -19,7 +19,7 @@ const WELL: Duration = Duration::from_secs(6 * 3600);
 const YOUNG: Duration = Duration::from_secs(3600);
 
 /// What a look at the DNS found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finding {
     /// What should be there.
     Published,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::info;
 
 use crate::base::{Clock, Share, Shares, Silence, Timestamp};
+use crate::mail::identity::seen::{Seen, Told};
 use crate::mail::identity::standing::{Finding, after, next_look};
 use crate::mail::identity::{Error, Identities, LookupFailed, dkim, identities, keys, links};
 use crate::store::dkim_keys::DkimKey;
@@ -28,12 +29,18 @@ pub(super) struct Looks {
     accounts: Shares<String>,
     zones: Shares<String>,
     silence: Silence,
+    told: Told,
 }
 
 impl Looks {
     pub(super) fn new(clock: Clock) -> Self {
         let places = u64::try_from(LOOKS_AT_ONCE).unwrap_or(u64::MAX);
-        Self { accounts: Shares::new(places, 1), zones: Shares::new(places, 1), silence: Silence::new(clock) }
+        Self {
+            accounts: Shares::new(places, 1),
+            zones: Shares::new(places, 1),
+            silence: Silence::new(clock),
+            told: Told::default(),
+        }
     }
 
     /// What the DNS says to a question about a domain, unless it did not answer lately.
@@ -69,6 +76,16 @@ struct Findings {
     mail_from: Option<Finding>,
     /// The selectors of keys that may sign from now on.
     found_next: Vec<String>,
+    /// Each record, for the log.
+    seen: Vec<Seen>,
+}
+
+impl Findings {
+    fn add(&mut self, seen: Seen) -> Finding {
+        let finding = seen.finding;
+        self.seen.push(seen);
+        finding
+    }
 }
 
 impl Identities {
@@ -172,13 +189,13 @@ impl Identities {
             let name = format!("_amazonses.{}.", identity.name);
             let records = self.looks.ask(&identity.name, self.lookup.txt(&name)).await;
             let fits = |records: &[String]| records.iter().any(|record| record.trim() == token);
-            findings.txt = Some(Finding::of(records, fits));
+            findings.txt = Some(findings.add(Seen::of(&name, "TXT", records, fits)));
         }
         for key in keys.iter().filter(|key| ["CURRENT", "NEXT"].contains(&key.state.as_str())) {
             let name = format!("{}._domainkey.{}.", key.selector, identity.name);
             let records = self.looks.ask(&identity.name, self.lookup.txt(&name)).await;
             let fits = |records: &[String]| records.iter().any(|r| keys::publishes(r, &key.public_key));
-            let finding = Finding::of(records, fits);
+            let finding = findings.add(Seen::of(&name, "TXT", records, fits));
             if key.state == "NEXT" {
                 if finding == Finding::Published {
                     findings.found_next.push(key.selector.clone());
@@ -188,27 +205,30 @@ impl Identities {
             }
         }
         if let Some(mail_from) = &identity.mail_from {
-            findings.mail_from = Some(self.look_at_mail_from(&mail_from.domain).await);
+            for seen in self.look_at_mail_from(&mail_from.domain).await {
+                findings.mail_from = Some(findings.add(seen));
+            }
         }
         findings
     }
 
-    /// Whether a MAIL FROM domain has one MX record, which leads here, and one SPF record.
-    async fn look_at_mail_from(&self, domain: &str) -> Finding {
+    /// Whether a MAIL FROM domain has one MX record, which leads here, and one SPF record; the last that is seen decides.
+    async fn look_at_mail_from(&self, domain: &str) -> Vec<Seen> {
         let name = format!("{domain}.");
         let here = &self.settings.hostname;
         let mx = self.looks.ask(domain, self.lookup.mx(&name)).await;
-        let mx = Finding::of(mx, |hosts| matches!(hosts, [host] if host.eq_ignore_ascii_case(here)));
-        if mx != Finding::Published {
-            return mx;
+        let mx = Seen::of(&name, "MX", mx, |hosts| matches!(hosts, [host] if host.eq_ignore_ascii_case(here)));
+        if mx.finding != Finding::Published {
+            return vec![mx];
         }
         let is_spf = |record: &&String| record.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("v=spf1"));
         let records = self.looks.ask(domain, self.lookup.txt(&name)).await;
-        Finding::of(records, |records| records.iter().filter(is_spf).count() == 1)
+        vec![mx, Seen::of(&name, "TXT", records, |records| records.iter().filter(is_spf).count() == 1)]
     }
 
     async fn settle(&self, taken: Identity, findings: Findings) -> Result<(), Error> {
-        let settled: Result<(), Error> = self
+        let (before, seen) = (taken.clone(), findings.seen.clone());
+        let settled: Result<Option<Identity>, Error> = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -216,7 +236,7 @@ impl Identities {
                     rows::hold(tx, account, region, &taken.name).await?;
                     let mut found = match identities::found(tx, account, region, &taken.name).await {
                         Ok(found) => found,
-                        Err(Error::Missing(_)) => return Ok(()),
+                        Err(Error::Missing(_)) => return Ok(None),
                         Err(other) => return Err(other),
                     };
                     let now = tx.now();
@@ -225,7 +245,8 @@ impl Identities {
                     let as_taken = Identity { next_check_at: found.identity.next_check_at, ..taken.clone() };
                     if found.identity != as_taken {
                         found.identity.next_check_at = Some(now);
-                        return Ok(rows::update(tx, &found.identity).await?);
+                        rows::update(tx, &found.identity).await?;
+                        return Ok(None);
                     }
                     apply(&mut found.identity, &findings, now);
                     for selector in &findings.found_next {
@@ -236,12 +257,15 @@ impl Identities {
                         "DOMAIN" => next_look(&found.identity, next_key, now),
                         _ => links::next_look(&mut found.identity, now),
                     };
-                    log(&taken, &found.identity);
-                    Ok(rows::update(tx, &found.identity).await?)
+                    rows::update(tx, &found.identity).await?;
+                    Ok(Some(found.identity))
                 })
             })
             .await;
-        settled
+        if let Some(now) = settled? {
+            self.looks.told.tell(&before, &now, &seen);
+        }
+        Ok(())
     }
 }
 
@@ -297,19 +321,5 @@ fn apply(identity: &mut Identity, findings: &Findings, now: Timestamp) {
             let (status, since) = after(&mail_from.status, mail_from.since, finding, now);
             (mail_from.status, mail_from.since) = (status.to_owned(), since);
         }
-    }
-}
-
-fn log(before: &Identity, now: &Identity) {
-    let mail_from = |i: &Identity| i.mail_from.as_ref().map(|m| m.status.clone());
-    if (&before.status, &before.dkim.status, mail_from(before)) != (&now.status, &now.dkim.status, mail_from(now)) {
-        info!(
-            account = %now.account,
-            identity.name = %now.name,
-            status = now.status,
-            dkim = now.dkim.status,
-            mail_from = mail_from(now),
-            "identity checked"
-        );
     }
 }

@@ -93,9 +93,14 @@ impl Record {
 }
 
 /// Whether a text begins as a record must: `v=DMARC1`, before all else.
-fn is_record(text: &str) -> bool {
+pub fn is_record(text: &str) -> bool {
     let first = text.split(';').next().unwrap_or_default();
     first.split_once('=').is_some_and(|(name, value)| name.trim().eq_ignore_ascii_case("v") && value.trim() == "DMARC1")
+}
+
+/// Whether a record asks for something that could be done.
+pub fn has_policy(text: &str) -> bool {
+    Record::parse(text).is_some()
 }
 
 /// The part of a domain that its owner registered.

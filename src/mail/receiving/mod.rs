@@ -2,7 +2,7 @@
 pub mod accept;
 pub mod actions;
 pub mod checks;
-mod dmarc;
+pub(in crate::mail) mod dmarc;
 mod effects;
 pub mod endpoints;
 mod error;
@@ -26,8 +26,8 @@ mod rule_sets;
 pub mod rules;
 pub mod scan;
 mod signatures;
-mod spf;
-mod spf_record;
+pub(in crate::mail) mod spf;
+pub(in crate::mail) mod spf_record;
 mod trace;
 mod verdicts;
 

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use futures::future::BoxFuture;
 use mail_auth::SpfResult;
 
+use crate::base::{Clock, Silence};
 use crate::mail::receiving::questions::{Addresses, NoAnswer, Questions};
 use crate::mail::receiving::spf_record::{Bits, Mechanism, Record, Values, expand, is_record};
+use crate::mail::sending::resolver::Dns;
 
 /// Terms that ask the DNS, in all records of one check (RFC 7208, 4.6.4).
 const MAX_TERMS: usize = 10;
@@ -27,6 +29,14 @@ pub(super) struct Check<'a, 'q> {
     terms: usize,
     void: usize,
     client: Option<String>,
+}
+
+/// What the SPF records of `domain` say of mail from `peer`, which calls itself `helo`. Nothing is answered from what was told
+/// before.
+pub async fn spf_verdict(dns: &Dns, clock: &Clock, peer: IpAddr, helo: &str, domain: &str) -> SpfResult {
+    let silence = Silence::new(clock.clone());
+    let questions = Questions::new(&silence, dns.fresh());
+    Check::new(&questions, peer, helo, &format!("postmaster@{domain}")).run(domain).await
 }
 
 /// A check that ends with this.

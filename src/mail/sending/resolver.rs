@@ -1,5 +1,6 @@
 //! The DNS, as a mail server asks it: mail hosts of a domain, addresses of a host, TXT records of a name.
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,6 +151,28 @@ impl Dns {
     /// The resolver itself, for libraries that ask questions of their own (SPF, DKIM, DMARC).
     pub fn resolver(&self) -> &TokioResolver {
         &self.cached
+    }
+
+    /// The resolver that remembers nothing.
+    pub fn fresh(&self) -> &TokioResolver {
+        &self.fresh
+    }
+
+    /// The records of a name now, of a kind such as `MX`: as a zone file has them, but with texts joined from their strings and
+    /// without quotes, and names in lower case without the dot at their end. Never answered from what was told before.
+    pub async fn published(&self, name: &str, kind: &str) -> Result<Vec<String>, LookupFailed> {
+        let kind = RecordType::from_str(kind).map_err(|error| LookupFailed::Unavailable(error.to_string()))?;
+        let lookup = look_up(&self.fresh, name, kind).await.map_err(failed)?;
+        let plain = |name: &Name| ascii(name).to_ascii_lowercase();
+        let values = lookup.answers().iter().filter(|record| record.record_type() == kind);
+        let values = values.map(|record| match &record.data {
+            RData::TXT(txt) => String::from_utf8_lossy(&txt.txt_data.concat()).into_owned(),
+            RData::MX(mx) => format!("{} {}", mx.preference, plain(&mx.exchange)),
+            RData::CNAME(name) => plain(name),
+            RData::PTR(name) => plain(name),
+            other => other.to_string(),
+        });
+        some(values.collect())
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Lookup, LookupError> {
