@@ -9,7 +9,8 @@ use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
 use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of, RecordFormat};
-use crate::{note, wanted};
+use crate::note;
+use crate::wanted;
 
 /// Carries it out. `whose` is what its flags say of the account and the region, whatever the command.
 ///
