@@ -41,6 +41,7 @@ pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
         }
+        AdminCommand::Release => admin().await?.release(settings).await,
         AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
         AdminCommand::Classify { file, host, stage } => {
             let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;

@@ -6,6 +6,7 @@ mod deliveries;
 mod dns_records;
 mod production;
 mod receipt_rule;
+mod release;
 mod suppression;
 mod transcript;
 
