@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postrider::base::Secret;
 use postrider::config::{Encryption, Given, Mode};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::both_engines;
 use crate::engine::{Engine as OneOf, TestDatabase, server_url};
@@ -46,18 +46,28 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// A copy of the database and of all that is beside it, as an operator would make it of a server that was stopped.
+/// Makes a copy of a SQLite file, whoever uses it.
+async fn back_up(of: &TestDatabase, to: &Path) {
+    let mut database = SqliteConnection::connect(of.url()).await.expect("it opens");
+    let into = format!("VACUUM INTO '{}'", to.display());
+    database.execute(AssertSqlSafe(into)).await.expect("copied");
+    database.close().await.expect("closed");
+}
+
+/// A copy of the database and of the data directory beside it.
 async fn copy(of: &TestDatabase, engine: OneOf) -> TestDatabase {
     let copy = TestDatabase::new(engine).await;
-    copy_folder(of.dir.path(), copy.dir.path());
-    if engine == OneOf::Postgres {
-        let name = |database: &TestDatabase| database.url.rsplit_once('/').expect("a name").1.to_owned();
-        let (from, to) = (name(of), name(&copy));
-        let mut server = PgConnection::connect(&server_url()).await.expect("it answers");
-        let end = format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{from}'");
-        for sql in [end, format!("DROP DATABASE {to}"), format!("CREATE DATABASE {to} TEMPLATE {from}")] {
-            server.execute(AssertSqlSafe(sql)).await.expect("done");
-        }
+    copy_folder(&of.dir.path().join("data"), &copy.dir.path().join("data"));
+    if engine == OneOf::Sqlite {
+        back_up(of, &copy.dir.path().join("postrider.db")).await;
+        return copy;
+    }
+    let name = |database: &TestDatabase| database.url.rsplit_once('/').expect("a name").1.to_owned();
+    let (from, to) = (name(of), name(&copy));
+    let mut server = PgConnection::connect(&server_url()).await.expect("it answers");
+    let end = format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{from}'");
+    for sql in [end, format!("DROP DATABASE {to}"), format!("CREATE DATABASE {to} TEMPLATE {from}")] {
+        server.execute(AssertSqlSafe(sql)).await.expect("done");
     }
     copy
 }
@@ -129,19 +139,18 @@ both_engines! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_that_is_put_back_into_the_same_file_is_noticed() {
     let database = serve(TestDatabase::new(OneOf::Sqlite).await).await.stop().await;
-    let file = database.dir.path().join("postrider.db");
-    let backup = std::fs::read(&file).expect("a backup");
+    let (file, kept) = (database.dir.path().join("postrider.db"), database.dir.path().join("backup.db"));
+    back_up(&database, &kept).await;
+    let backup = std::fs::read(&kept).expect("a backup");
     // The server goes on for a while, and then its backup is put back.
     let house = serve(database).await;
     go_on(&house, 5).await;
     let database = house.stop().await;
-    let put_back = |database: &TestDatabase| {
-        for beside in ["postrider.db-wal", "postrider.db-shm"] {
-            let _ = std::fs::remove_file(database.dir.path().join(beside));
-        }
-        std::fs::write(&file, &backup).expect("put back, into the same file");
-    };
-    put_back(&database);
+    // Who closes it last takes this away.
+    while database.dir.path().join("postrider.db-wal").exists() {
+        tokio::task::yield_now().await;
+    }
+    std::fs::write(&file, &backup).expect("put back, into the same file");
     let house = serve(database).await;
     let (held, why) = delivery(&house).await;
     assert!(held == "held" && why.contains("was restored from a backup: it ends at"), "{held}: {why}");
