@@ -190,7 +190,16 @@ fn judge(said: &Lineage, seen: &Seen) -> Option<String> {
 
 /// What tells this database from a copy of it. `None` where nothing does.
 pub(super) async fn place(store: &Store, file: Option<&Path>) -> Result<Option<String>, Error> {
-    let Some(file) = file else { return store.place().await };
+    let Some(file) = file else {
+        return match store.place().await {
+            // A server that stands for PostgreSQL may not know these numbers.
+            Err(error) if !error.is_of_connection() => {
+                tracing::debug!(%error, "the database does not say where it stands");
+                Ok(None)
+            }
+            place => place,
+        };
+    };
     // A copy is a file of its own, whatever its name, owner and times say. Not every file system keeps this.
     let born = fs::metadata(file).and_then(|file| file.created()).ok();
     let born = born.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).filter(|age| !age.is_zero());

@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sdk_ses::types::{ReceiptAction, ReceiptRule, S3Action};
+use aws_sdk_sesv2::types::{
+    DataFormat, ImportDataSource, ImportDestination, JobStatus, SuppressionListDestination, SuppressionListImportAction,
+};
 use postrider::config::{Given, Mode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
@@ -63,6 +66,22 @@ async fn receives(house: &House) {
     ses.set_active_receipt_rule_set().rule_set_name("rules").send().await.expect("active");
 }
 
+/// Asks for the import of a suppression list from a bucket.
+async fn begin_import(house: &House) -> String {
+    let bucket = house.database.dir.path().join("data/objects/lists");
+    std::fs::create_dir_all(&bucket).expect("a bucket");
+    std::fs::write(bucket.join("add.csv"), "ann@there.example,BOUNCE\n").expect("an object");
+    let list = SuppressionListDestination::builder().suppression_list_import_action(SuppressionListImportAction::Put);
+    let list = ImportDestination::builder().suppression_list_destination(list.build().expect("a destination")).build();
+    let from = ImportDataSource::builder().s3_url("s3://lists/add.csv").data_format(DataFormat::Csv).build();
+    let call = house.sesv2().create_import_job().import_destination(list).import_data_source(from.expect("a source"));
+    call.send().await.expect("made").job_id.expect("an id")
+}
+
+async fn status(house: &House, import: &str) -> Option<JobStatus> {
+    house.sesv2().get_import_job().job_id(import).send().await.expect("the job").job_status
+}
+
 async fn mail_comes_in(house: &House) {
     let mut socket = tokio::io::BufReader::new(TcpStream::connect(house.smtp()).await.expect("connected"));
     let mail = "From: bob@there.example\r\nSubject: hi\r\n\r\nhello\r\n.";
@@ -100,11 +119,13 @@ both_engines! {
         sns.publish().topic_arn(&topic).message("hello").send().await.expect("published");
         watched.send(&["bob@there.example"]).await;
         mail_comes_in(&house).await;
+        let import = begin_import(&house).await;
 
         assert_eq!(kinds(&watched.events(&house).await), ["Send"], "queues work");
         house.clock.advance(Duration::from_secs(15 * 3_600));
         assert!(watched.events(&house).await.is_empty());
         assert_eq!((hook.count(), objects(&house, "mails"), objects(&house, "records")), (0, 0, 0));
+        assert_eq!(status(&house, &import).await, Some(JobStatus::Created));
         assert_eq!(delivery(&house).await, ("held".to_owned(), "hold-delivery was set at a start".to_owned()));
         let metrics = reqwest::get(format!("{}/metrics", house.endpoint())).await.expect("an answer");
         assert!(metrics.text().await.expect("text").contains("postrider_delivery_held 1"));
@@ -114,6 +135,7 @@ both_engines! {
         // The mail is older than it may become, and is tried all the same.
         assert_eq!(kinds(&watched.events(&house).await), ["Delivery"]);
         assert_eq!((hook.count(), objects(&house, "mails"), objects(&house, "records")), (1, 1, 1));
+        assert_eq!(status(&house, &import).await, Some(JobStatus::Completed));
         assert_eq!(delivery(&house).await, ("on".to_owned(), String::new()));
         assert_eq!(release(&house.database, &[]), "nothing was held\n");
         house.stop().await;
