@@ -176,9 +176,7 @@ fn judge(said: &Lineage, seen: &Seen) -> Option<String> {
     if let (Some(was), Some(is)) = (&said.place, &seen.place)
         && was != is
     {
-        return Some(format!(
-            "the database is a copy, or was restored or moved: it stands at {is}, and stood at {was}"
-        ));
+        return Some(format!("the database is a copy, or was restored or moved: it is {is}, and was {was}"));
     }
     let beat = seen.beat?;
     let lacks = beat > said.beat + LACKS_MAX;
@@ -203,7 +201,10 @@ pub(super) async fn place(store: &Store, file: Option<&Path>) -> Result<Option<S
     // A copy is a file of its own, whatever its name, owner and times say. Not every file system keeps this.
     let born = fs::metadata(file).and_then(|file| file.created()).ok();
     let born = born.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).filter(|age| !age.is_zero());
-    Ok(born.map(|age| format!("a file made at {}.{:09}", age.as_secs(), age.subsec_nanos())))
+    Ok(born.map(|age| {
+        let at = Timestamp::from_micros(i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+        format!("a file made at {} ({} ns)", at.iso_millis(), age.subsec_nanos())
+    }))
 }
 
 /// What the data directory knows: nothing, where there is no such file or it cannot be read.

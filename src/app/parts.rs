@@ -125,16 +125,12 @@ impl Parts {
             .with_classifier(classifier)
             .with_return_paths(paths);
         let deliverer = Deliverer::new(topics.clone(), poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
-        let pool = Pools { store, clock, node };
+        let pool = Pools { store, clock, node, hold: &hold };
         let pools = vec![
-            pool.of(outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN).held_by(hold.clone()),
-            // Receipt rules call functions and webhooks, and store objects.
-            pool.of(places::AT_ONCE, inbound).per_group(places::PER_GROUP).held_by(hold.clone()),
-            // These reach queues, and leave the rest to the next.
-            pool.of(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
-            pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer)
-                .per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION)
-                .held_by(hold.clone()),
+            pool.outward(outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
+            pool.outward(places::AT_ONCE, inbound).per_group(places::PER_GROUP),
+            pool.inside(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
+            pool.outward(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
         let inbox = has_inbox(settings, captures);
@@ -208,11 +204,18 @@ struct Pools<'a> {
     store: &'a Store,
     clock: &'a Clock,
     node: &'a str,
+    hold: &'a Hold,
 }
 
 impl Pools<'_> {
-    fn of(&self, at_once_max: usize, work: impl Work) -> Pool {
+    /// Work that reaches queues and nothing else.
+    fn inside(&self, at_once_max: usize, work: impl Work) -> Pool {
         Pool::new(self.store.clone(), self.clock.clone(), self.node, at_once_max, work)
+    }
+
+    /// Work that may reach others: mail hosts, endpoints; receipt rules reach functions, webhooks and buckets.
+    fn outward(&self, at_once_max: usize, work: impl Work) -> Pool {
+        self.inside(at_once_max, work).held_by(self.hold.clone())
     }
 }
 

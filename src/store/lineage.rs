@@ -70,7 +70,7 @@ impl Store {
         if tx.one(may, args![]).await?.map_or(Ok(0), |row| row.int("total"))? == 0 {
             return Ok(None);
         }
-        let place = "SELECT 'system ' || s.system_identifier::text || ', database ' || d.oid::text \
+        let place = "SELECT 'in system ' || s.system_identifier::text || ', database ' || d.oid::text \
                      || ', table ' || 'lineage'::regclass::oid::text AS place \
                      FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()";
         tx.one(place, args![]).await?.map(|row| row.text("place")).transpose()
