@@ -3,7 +3,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::access::RootKey;
-use crate::app::App;
+use crate::app::{App, steady};
 use crate::base::{Clock, Timestamp};
 use crate::config::{DatabaseFrom, Mode, Settings};
 
@@ -39,6 +39,9 @@ pub fn greeting(settings: &Settings, app: &App, from: DatabaseFrom) -> String {
     let _ = writeln!(text, "  data        {}{kept}", settings.data_dir.display());
     let named = if from == DatabaseFrom::Bare { "  (DATABASE_URL)" } else { "" };
     let _ = writeln!(text, "  database    {}{named}", without_secrets(&settings.database_url));
+    if let Some(why) = app.health().held() {
+        let _ = writeln!(text, "warning: nothing is delivered, since {why}; `postrider admin release` ends that");
+    }
     if dev {
         if settings.dev.any_address {
             text.push_str(
@@ -60,6 +63,12 @@ pub fn greeting(settings: &Settings, app: &App, from: DatabaseFrom) -> String {
     works_with(&mut text, settings, app, until);
     for warning in warnings(settings, from, until, Clock::system().now()) {
         let _ = writeln!(text, "warning: {warning}");
+    }
+    if steady::buckets_are_apart(settings, app.store(), &app.parts().objects) {
+        text.push_str(
+            "warning: buckets are folders of this node, where other nodes on the database do not find them \
+             (--object-store, --objects-shared)\n",
+        );
     }
     text
 }

@@ -3,6 +3,7 @@ pub mod admin;
 mod check;
 mod data_dir;
 mod greeting;
+mod lineage;
 mod log;
 mod master_key;
 mod parts;

@@ -22,7 +22,7 @@ use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::delivery::Deliverer;
 use crate::topics::{Spreader, Topics};
-use crate::workers::{Compute, Pool, Work};
+use crate::workers::{Compute, Hold, Pool, Work};
 
 /// How many mails are on their way out at once. Most wait for the network, so there may be many: those that wait for hosts
 /// that do not answer hold three quarters of the places at the most (`mail/sending/traffic.rs`).
@@ -55,6 +55,8 @@ pub struct Parts {
     pub transport: Arc<Transport>,
     /// The workers of each system queue.
     pub pools: Vec<Pool>,
+    /// What keeps all that would leave.
+    pub hold: Hold,
     /// Whether mail is captured and not sent.
     pub captures: bool,
     /// Whether there is an inbox: in `dev`, where sent mail is captured or there is a capture port. Whoever reaches the inbox reads
@@ -63,13 +65,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Builds the parts. `bound_url` is where HTTP listens; `marks` stand in return paths.
+    /// Builds the parts. `bound_url` is where HTTP listens; `marks` stand in return paths; `hold` keeps what would leave.
     pub(super) fn build(
         settings: &Settings,
         store: &Store,
         clock: &Clock,
         node: &str,
-        (bound_url, marks): (&str, Marks),
+        (bound_url, marks, hold): (&str, Marks, Hold),
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
         let queues = queues(settings, store, clock);
@@ -123,16 +125,16 @@ impl Parts {
             .with_classifier(classifier)
             .with_return_paths(paths);
         let deliverer = Deliverer::new(topics.clone(), poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);
-        let pool = Pools { store, clock, node };
+        let pool = Pools { store, clock, node, hold: &hold };
         let pools = vec![
-            pool.of(outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
-            pool.of(places::AT_ONCE, inbound).per_group(places::PER_GROUP),
-            pool.of(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
-            pool.of(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
+            pool.outward(outbound_at_once, outbound).per_group(OUTBOUND_PER_DOMAIN),
+            pool.outward(places::AT_ONCE, inbound).per_group(places::PER_GROUP),
+            pool.inside(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
+            pool.outward(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
         let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
         let inbox = has_inbox(settings, captures);
-        Ok(Self { services, access, streams, objects, transport, pools, captures, inbox })
+        Ok(Self { services, access, streams, objects, transport, pools, hold, captures, inbox })
     }
 }
 
@@ -202,11 +204,18 @@ struct Pools<'a> {
     store: &'a Store,
     clock: &'a Clock,
     node: &'a str,
+    hold: &'a Hold,
 }
 
 impl Pools<'_> {
-    fn of(&self, at_once_max: usize, work: impl Work) -> Pool {
+    /// Work that reaches queues and nothing else.
+    fn inside(&self, at_once_max: usize, work: impl Work) -> Pool {
         Pool::new(self.store.clone(), self.clock.clone(), self.node, at_once_max, work)
+    }
+
+    /// Work that may reach others: mail hosts, endpoints; receipt rules reach functions, webhooks and buckets.
+    fn outward(&self, at_once_max: usize, work: impl Work) -> Pool {
+        self.inside(at_once_max, work).held_by(self.hold.clone())
     }
 }
 

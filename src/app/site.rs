@@ -42,11 +42,13 @@ pub(super) fn pages(
 /// What is taken of memory and places, among the metrics.
 pub(super) fn gauges(routes: Routes, bounds: &http::Bounds, sessions: Vec<Count>, health: &Health) -> Routes {
     let total = bounds.memory.total();
-    let (memory, places, health) = (bounds.memory.clone(), bounds.places.clone(), health.clone());
+    let (memory, places, health, holding) =
+        (bounds.memory.clone(), bounds.places.clone(), health.clone(), health.clone());
     routes
         .gauge("postrider_memory_budget_bytes", move || total as f64)
         .gauge("postrider_memory_in_flight_bytes", move || memory.used() as f64)
         .gauge("postrider_store_up", move || if health.is_store_up() { 1.0 } else { 0.0 })
+        .gauge("postrider_delivery_held", move || if holding.held().is_some() { 1.0 } else { 0.0 })
         .gauge("postrider_http_connections", move || places.taken() as f64)
         .gauge("postrider_smtp_sessions", move || sessions.iter().map(|count| count()).sum::<usize>() as f64)
 }

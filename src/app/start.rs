@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::{self, RootKey, ensure_root};
 use crate::app::data_dir::DataDir;
+use crate::app::lineage::Watch;
 use crate::app::master_key::{OpenError, open_store};
 use crate::app::parts::Parts;
 use crate::app::process;
@@ -119,6 +120,7 @@ pub struct App {
     memory: Memory,
     ends: Ends,
     tls: Arc<Tls>,
+    lineage: Watch,
     _data_dir: DataDir,
 }
 
@@ -143,7 +145,8 @@ impl App {
         let listener = bind(settings.http, "http").await?;
         let bound_url = own_url(&settings, listener.address());
         let marks = Marks::of(&store).await?;
-        let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks))?;
+        let lineage = Watch::begin(&settings, &store, &clock).await?;
+        let parts = Parts::build(&settings, &store, &clock, &data_dir.node, (&bound_url, marks, lineage.hold()))?;
         // The others' secrets are sealed by now; these need the core that knows them.
         parts.services.identities.seal_keys().await?;
         parts.services.receiving.seal_secrets().await?;
@@ -167,7 +170,11 @@ impl App {
         };
 
         let (stop, last) = (Stop::new(clock.clone()), Stop::new(clock.clone()));
-        let health = Health::of(store.clone(), [stop.clone(), last.clone()], clock.clone());
+        let beside = http::Beside {
+            hold: lineage.hold(),
+            buckets_apart: steady::buckets_are_apart(&settings, &store, &parts.objects),
+        };
+        let health = Health::of(store.clone(), [stop.clone(), last.clone()], clock.clone(), beside);
         let Doors { http_connections, http_connections_per_peer, drain, .. } = settings.doors;
         let bounds = http::Bounds::new(http_connections, http_connections_per_peer, memory.clone(), clock.clone());
         let gauges = |routes: Routes| site::gauges(routes, &bounds, smtp.sessions(), &health);
@@ -184,7 +191,7 @@ impl App {
         let tls = smtp.tls.clone();
         smtp.serve(&stop, &clock);
         let (ends, _data_dir) = (Ends { stop, last, drain, clock }, data_dir);
-        let app = Self { addresses, root_key, health, parts, store, memory, ends, tls, _data_dir };
+        let app = Self { addresses, root_key, health, parts, store, memory, ends, tls, lineage, _data_dir };
         if workers {
             app.start_work(&settings).await?;
         }
@@ -197,6 +204,7 @@ impl App {
         if !settings.accept_only {
             self.start_pools(stop).await?;
         }
+        self.lineage.go_on(stop, clock);
         self.start_regular_work(stop, clock);
         steady::watch(stop, clock, settings, &self.store, &self.parts.objects);
         tick(stop, clock, "health", HEALTH_EVERY, self.health.clone(), async |health| {
@@ -248,9 +256,10 @@ impl App {
             topics.replay_round().await
         });
         tick(stop, clock, "topics", SWEEP_EVERY, services.topics, async |topics| topics.sweep().await);
-        tick_pieces(stop, clock, "imports", IMPORTS_EVERY, IMPORTS_AT_ONCE, services.imports.clone());
+        let hold = &self.parts.hold;
+        tick_pieces(stop, clock, "imports", IMPORTS_EVERY, IMPORTS_AT_ONCE, hold.over(services.imports.clone()));
         tick(stop, clock, "import jobs", MAIL_EVERY, services.imports, async |imports| imports.sweep().await);
-        tick_pieces(stop, clock, "streams", STREAMS_EVERY, STREAMS_AT_ONCE, self.parts.streams.clone());
+        tick_pieces(stop, clock, "streams", STREAMS_EVERY, STREAMS_AT_ONCE, hold.over(self.parts.streams.clone()));
         let state = (self.store.clone(), clock.clone());
         tick(stop, clock, "dead letters", MAIL_EVERY, state, async |(store, clock)| {
             while sweep_dead_letters(&store, &clock).await? > 0 {}
@@ -317,14 +326,17 @@ impl App {
     /// # Errors
     /// When the store fails.
     pub async fn round(&self) -> Result<usize, store::Error> {
+        self.lineage.look().await?;
         let rounds = self.parts.pools.iter().map(Pool::round);
         let worked: Vec<usize> = futures::future::try_join_all(rounds).await?;
         let moved = self.parts.services.queues.move_round().await?;
-        let written = self.parts.streams.round().await?;
         let purged = self.parts.services.queues.purge_round().await?;
         let replayed = self.parts.services.topics.replay_round().await?;
-        let imported = self.parts.services.imports.round().await?;
-        Ok(worked.into_iter().sum::<usize>() + moved + written + purged + replayed + imported)
+        let inside = worked.into_iter().sum::<usize>() + moved + purged + replayed;
+        if self.parts.hold.is_held() {
+            return Ok(inside);
+        }
+        Ok(inside + self.parts.streams.round().await? + self.parts.services.imports.round().await?)
     }
 
     /// Stops: health says so, for as long as the settings want before anything else happens (`drain`). Then nothing new begins,

@@ -59,11 +59,15 @@ pub(super) fn check_files(settings: &Settings) {
     }
 }
 
+/// Whether buckets are folders that another node on the database would not find.
+pub(super) fn buckets_are_apart(settings: &Settings, store: &Store, objects: &Objects) -> bool {
+    store.is_shared() && objects.are_folders() && !settings.objects.objects_shared.unwrap_or(false)
+}
+
 /// Looks at a full disk again where nobody writes, and at who else uses the database.
 pub(super) fn watch(stop: &Stop, clock: &Clock, settings: &Settings, store: &Store, objects: &Objects) {
     tick(stop, clock, "disk", DISK_EVERY, store.clone(), async |store| store.try_room().await);
-    let apart = store.is_shared() && objects.are_folders() && !settings.objects.objects_shared.unwrap_or(false);
-    if !apart {
+    if !buckets_are_apart(settings, store, objects) {
         return;
     }
     const HELP: &str = "buckets are folders in this node's data directory, where other nodes on the database do not find them: \
@@ -71,8 +75,11 @@ pub(super) fn watch(stop: &Stop, clock: &Clock, settings: &Settings, store: &Sto
     tracing::warn!("{HELP}");
     let state = (store.clone(), Arc::new(AtomicBool::new(false)));
     tick(stop, clock, "other nodes", NODES_EVERY, state, async |(store, said)| {
-        if store.has_heard_others() && !said.swap(true, Ordering::Relaxed) {
-            tracing::error!("another node uses the same database; {HELP}");
+        let hears = store.hears_others();
+        match (said.swap(hears, Ordering::Relaxed), hears) {
+            (false, true) => tracing::error!("another node uses the same database; {HELP}"),
+            (true, false) => tracing::info!("no other node uses the database any more"),
+            _ => {}
         }
         Ok::<_, Error>(())
     });

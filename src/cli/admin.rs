@@ -107,6 +107,8 @@ pub enum AdminCommand {
         #[arg(long)]
         output: Option<PathBuf>,
     },
+    /// Let leave what is held: mail, notifications, functions, receipt rules, objects; a running server follows within a few seconds
+    Release,
     /// Print how many stored texts each master key still seals; one that seals none may be taken out of the file
     MasterKeys,
     /// Print the newest attempts to deliver messages of topics to a subscriber

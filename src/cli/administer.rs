@@ -48,6 +48,7 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
         }
+        AdminCommand::Release => admin().await?.release(settings).await,
         AdminCommand::MasterKeys => admin().await?.master_keys(settings).await,
         AdminCommand::Classify { file, host, stage } => {
             let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;

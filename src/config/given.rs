@@ -163,6 +163,11 @@ pub struct Given {
     #[arg(long, env = "POSTRIDER_ACCEPT_ONLY", num_args = 0..=1, default_missing_value = "true")]
     pub accept_only: Option<bool>,
 
+    /// Take calls and mail, and work what stays inside, such as queues, but let nothing leave: no mail, notification, function,
+    /// receipt rule or object; on all nodes of the database, until `postrider admin release` [default: false]
+    #[arg(long, env = "POSTRIDER_HOLD_DELIVERY", num_args = 0..=1, default_missing_value = "true")]
+    pub hold_delivery: Option<bool>,
+
     /// Memory for requests, mail and answers on their way through all listeners together, such as 512MiB; what does not
     /// fit is put off [default: a quarter of the machine's memory, at most 1GiB]
     #[arg(long, value_name = "SIZE", env = "POSTRIDER_MEMORY_BUDGET")]
@@ -312,7 +317,7 @@ impl Given {
         }
         fill_up!(self, file: http, smtp, submission, submissions, admin, drain, memory_budget, http_connections,
             http_connections_per_peer, smtp_sessions, data_dir, database_url, delivery, dns, webhook_allow,
-            disk_reserve, regions, queues_per_account, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only,
+            disk_reserve, regions, queues_per_account, mx_allow, source_address, functions, streams, event_buses, event_bus_secret, signing_url, webhook_ca, mx_port, simulator_domain, accept_only, hold_delivery,
             smtp_sessions_per_peer, smtp_connections_per_minute, smtp_tarpit_after, smtp_tarpit, hostname,
             dkim_zone, dkim_canonicalization, long_lines, public_url, tls_certificate, tls_key, log_format, log, root_access_key_id,
             root_secret_access_key);

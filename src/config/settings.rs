@@ -101,6 +101,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether this node works no jobs.
     pub accept_only: bool,
+    /// Whether nothing leaves until `postrider admin release`.
+    pub hold_delivery: bool,
     /// What all listeners have together.
     pub doors: Doors,
     /// What one client of the SMTP listeners gets.
@@ -185,6 +187,7 @@ impl Settings {
             queues_per_account: queues_per_account(given.queues_per_account)?,
             tls: both((given.tls_certificate, given.tls_key), "tls-certificate and tls-key")?,
             accept_only: given.accept_only.unwrap_or(false),
+            hold_delivery: given.hold_delivery.unwrap_or(false),
             log_json: log_json(given.log_format.as_deref())?,
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: both(

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::base::{Clock, Instant, Quiet};
 use crate::http::routes;
 use crate::store::Store;
-use crate::workers::Stop;
+use crate::workers::{Hold, Stop};
 
 /// Zero is a server that starts.
 const READY: u8 = 1;
@@ -31,9 +31,19 @@ pub struct Health(Arc<Inner>);
 struct Inner {
     stage: AtomicU8,
     looks: Option<Looks>,
+    beside: Beside,
     last: Mutex<Option<(Instant, Found)>>,
     store_down: AtomicBool,
     quiet: Quiet,
+}
+
+/// What is said beside whether the server takes work: it does, whatever this says.
+#[derive(Clone, Default)]
+pub struct Beside {
+    /// Whether what would leave is held.
+    pub hold: Hold,
+    /// Whether another node on the database would not find this one's buckets.
+    pub buckets_apart: bool,
 }
 
 /// What is looked at.
@@ -50,6 +60,7 @@ struct Found {
     listeners: Option<String>,
     workers: Option<String>,
     full: bool,
+    buckets_apart: bool,
 }
 
 impl Found {
@@ -63,19 +74,21 @@ impl Found {
     fn shown(&self) -> Value {
         let part = |what: &Option<String>| what.clone().unwrap_or_else(|| "ok".to_owned());
         let disk = if self.full { "full: nothing new is taken" } else { "ok" };
+        let apart = "another node uses the database, and does not find this node's buckets";
         json!({
             "store": part(&self.store),
             "listeners": part(&self.listeners),
             "workers": part(&self.workers),
             "disk": disk,
+            "buckets": if self.buckets_apart { apart } else { "ok" },
         })
     }
 }
 
 impl Health {
     /// Health that asks `store`, and looks after the tasks of `stops`.
-    pub fn of(store: Store, stops: [Stop; 2], clock: Clock) -> Self {
-        Self(Arc::new(Inner { looks: Some(Looks { store, stops, clock }), ..Inner::default() }))
+    pub fn of(store: Store, stops: [Stop; 2], clock: Clock, beside: Beside) -> Self {
+        Self(Arc::new(Inner { looks: Some(Looks { store, stops, clock }), beside, ..Inner::default() }))
     }
 
     /// Says that the store is open and every listener bound.
@@ -91,6 +104,11 @@ impl Health {
     /// Whether the store answered when it was asked last.
     pub fn is_store_up(&self) -> bool {
         !self.0.store_down.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing leaves the server, if so.
+    pub fn held(&self) -> Option<String> {
+        self.0.beside.hold.reason()
     }
 
     /// Looks now, unless somebody did within a second.
@@ -116,7 +134,12 @@ impl Health {
                 let found = self.found().await;
                 let reason = found.reason();
                 let (status, word) = if reason.is_none() { (200, "ok") } else { (503, "failing") };
-                let page = json!({ "status": word, "reason": reason, "version": version, "checks": found.shown() });
+                let mut page = json!({ "status": word, "reason": reason, "version": version, "checks": found.shown() });
+                let held = self.held();
+                page["delivery"] = json!(if held.is_some() { "held" } else { "on" });
+                if let Some(why) = held {
+                    page["held_because"] = json!(why);
+                }
                 return routes::json(status, &page);
             }
             STOPPING => ("stopping", "the server stops"),
@@ -158,6 +181,7 @@ impl Looks {
             listeners: ended(listeners),
             workers: ended(workers),
             full: !self.store.has_room(),
+            buckets_apart: inner.beside.buckets_apart && self.store.hears_others(),
         }
     }
 }
@@ -182,7 +206,7 @@ mod tests {
         let clock = Clock::manual(Timestamp::from_secs(1));
         let store = Store::open(&Database::Sqlite(dir.path().join("db")), clock.clone()).await.expect("a store");
         let stop = Stop::new(clock.clone());
-        let health = Health::of(store, [stop.clone(), Stop::new(clock.clone())], clock.clone());
+        let health = Health::of(store, [stop.clone(), Stop::new(clock.clone())], clock.clone(), Beside::default());
         assert_eq!((shown(&health).await.0, shown(&health).await.1["status"].clone()), (503, json!("starting")));
         health.ready();
         stop.spawn("outbound", std::future::pending());

@@ -23,7 +23,7 @@ pub mod subscriptions;
 pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
-pub use health::Health;
+pub use health::{Beside, Health};
 pub use hosts::Hosts;
 pub use listener::{Bounds, Listener, Peer};
 pub use metrics::Metrics;

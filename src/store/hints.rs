@@ -68,9 +68,9 @@ impl Hints {
         self.some.notify_one();
     }
 
-    /// Whether another node was heard since this one started.
-    pub(super) fn has_heard(&self) -> bool {
-        self.heard.load(Ordering::Relaxed)
+    /// Whether another node was heard, and lately.
+    pub(super) fn hears(&self) -> bool {
+        self.heard.load(Ordering::Relaxed) && !self.is_alone()
     }
 
     fn is_alone(&self) -> bool {

@@ -36,6 +36,7 @@ pub mod inbound_mails;
 mod jobs;
 mod lane;
 mod lanes;
+pub mod lineage;
 mod mail_attempts;
 pub mod mail_figures;
 pub mod mails;

@@ -189,9 +189,9 @@ impl Store {
         self.engine == Engine::Postgres
     }
 
-    /// Whether another node that uses the same database was heard.
-    pub fn has_heard_others(&self) -> bool {
-        self.hints.as_ref().is_some_and(|hints| hints.has_heard())
+    /// Whether another node that uses the same database is heard. One that ends is missed after some twenty seconds.
+    pub fn hears_others(&self) -> bool {
+        self.hints.as_ref().is_some_and(|hints| hints.hears())
     }
 
     /// Which engine is open.

@@ -1,6 +1,7 @@
 //! Claims jobs from the system's queues, works them, and stops in two steps.
 pub mod backoff;
 mod compute;
+mod hold;
 mod leases;
 mod outcome;
 mod pieces;
@@ -13,6 +14,7 @@ mod stop;
 mod ticker;
 
 pub use compute::{Compute, NotDone};
+pub use hold::{Held, Hold};
 pub use outcome::{Finish, Outcome, Reason, Record};
 pub use pieces::{Pieces, Taken, one_round, tick_pieces};
 pub use pool::{Pool, Work};

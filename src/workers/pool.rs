@@ -14,11 +14,11 @@ use crate::base::{Clock, Quiet, Timestamp, ids};
 use crate::store;
 use crate::store::messages::Groups;
 use crate::store::{Store, messages};
-use crate::workers::Stop;
 use crate::workers::leases::{LEASE, Leases};
 use crate::workers::outcome::{Finish, Outcome, Reason};
 use crate::workers::queue::{Claim, SystemQueue};
 use crate::workers::slow::Slow;
+use crate::workers::{Hold, Stop};
 
 /// At the most so many are claimed at once, so that one node does not take all.
 const CLAIM_MAX: usize = 64;
@@ -57,6 +57,7 @@ pub struct Pool {
     node: Arc<str>,
     at_once_max: usize,
     pub(super) per_group_max: Option<u32>,
+    hold: Hold,
     pub(super) slow: Arc<Slow>,
     quiet: Arc<Quiet>,
 }
@@ -71,6 +72,7 @@ impl Pool {
             node: node.into(),
             at_once_max,
             per_group_max: None,
+            hold: Hold::default(),
             slow: Arc::default(),
             quiet: Arc::default(),
         }
@@ -80,6 +82,11 @@ impl Pool {
     /// cannot fill all places.
     pub fn per_group(self, max: u32) -> Self {
         Self { per_group_max: Some(max), ..self }
+    }
+
+    /// The same, which begins no job while `hold` says so. What is under way goes on.
+    pub fn held_by(self, hold: Hold) -> Self {
+        Self { hold, ..self }
     }
 
     /// The queue's name, for logs.
@@ -108,7 +115,7 @@ impl Pool {
     /// # Errors
     /// When the store fails.
     pub async fn round(&self) -> Result<usize, store::Error> {
-        if !self.store.has_room() {
+        if self.hold.is_held() || !self.store.has_room() {
             return Ok(0);
         }
         let claims = self.claim(self.at_once_max.min(CLAIM_MAX)).await?;
@@ -124,6 +131,7 @@ impl Pool {
         let mut waiter = self.store.waiter(self.work.queue().id());
         let mut running = Running::default();
         let mut leases = Leases::given(&self.clock);
+        let mut holding = self.hold.watch();
         loop {
             // Before the claim: where the machine slept, what runs here would look free, and be claimed again.
             if leases.are_due(&self.clock) {
@@ -136,7 +144,7 @@ impl Pool {
                 return;
             }
             // What is done and cannot be written down would be done again.
-            let idle = stopping || !self.store.has_room();
+            let idle = stopping || holding.borrow_and_update().is_some() || !self.store.has_room();
             let free = if idle { 0 } else { self.at_once_max.saturating_sub(running.len()).min(CLAIM_MAX) };
             let claimed = if free == 0 { 0 } else { self.start(free, &stop, &mut running).await };
             if claimed > 0 && claimed == free {
@@ -157,6 +165,8 @@ impl Pool {
                     }
                     () = waiter.rung(), if looks => break,
                     () = &mut look, if looks => break,
+                    // This pool keeps the other end, so it does not fail.
+                    _ = holding.changed() => break,
                     () = &mut renew => break,
                 }
             }

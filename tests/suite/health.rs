@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures::future::join_all;
-use postrider::config::{Given, Mode};
+use postrider::config::{Encryption, Given, Mode, Objects};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -59,7 +59,7 @@ async fn carry(listener: TcpListener, server: SocketAddr) {
 }
 
 /// The status of health, and its page.
-async fn health(at: SocketAddr) -> (u16, Value) {
+pub async fn health(at: SocketAddr) -> (u16, Value) {
     let said = ask(2, at, "GET /_postrider/health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
     let status = said.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
     let (_, page) = said.split_once("\r\n\r\n").expect("a page");
@@ -70,9 +70,9 @@ both_engines! {
     async fn a_server_that_works_says_what_it_looked_at(engine: Engine) {
         let house = House::working(Mode::Dev, engine, Given::default()).await;
         let (status, page) = health(house.app.addresses().http).await;
-        let checks = json!({ "store": "ok", "listeners": "ok", "workers": "ok", "disk": "ok" });
+        let checks = json!({ "store": "ok", "listeners": "ok", "workers": "ok", "disk": "ok", "buckets": "ok" });
         assert_eq!((status, &page["status"], &page["reason"]), (200, &json!("ok"), &Value::Null));
-        assert_eq!(page["checks"], checks);
+        assert_eq!((&page["checks"], &page["delivery"]), (&checks, &json!("on")));
         let metrics = "GET /metrics HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
         let metrics = ask(2, house.app.addresses().http, metrics).await;
         assert!(metrics.contains("postrider_store_up "), "{metrics}");
@@ -98,6 +98,39 @@ both_engines! {
         stopped.await.expect("it stops");
         assert!(TcpStream::connect(addresses.http).await.is_err() && TcpStream::connect(admin).await.is_err());
     }
+}
+
+/// What health says of buckets, once a second has passed since somebody asked.
+async fn buckets(house: &House) -> String {
+    house.clock.advance(Duration::from_secs(1));
+    let (status, page) = health(house.app.addresses().http).await;
+    assert_eq!((status, &page["status"]), (200, &json!("ok")), "both nodes take work");
+    page["checks"]["buckets"].as_str().expect("text").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_node_that_does_not_find_the_buckets_is_told_of() {
+    let first = House::working(Mode::Dev, Engine::Postgres, Given::default()).await;
+    assert_eq!(buckets(&first).await, "ok", "a node alone");
+    let shared = Objects { objects_shared: Some(true), ..Objects::default() };
+    let given = Given { objects: shared, encryption: same_key(&first), ..Given::default() };
+    let started = House::start_on(first.database.alike(), Mode::Dev, given).await;
+    let second = started.unwrap_or_else(|(_, problem)| panic!("the server starts: {problem}"));
+    while buckets(&first).await == "ok" {}
+    assert_eq!(buckets(&first).await, "another node uses the database, and does not find this node's buckets");
+    while !second.app.store().hears_others() {
+        first.clock.advance(Duration::from_secs(5));
+    }
+    assert_eq!(buckets(&second).await, "ok", "whose folder is shared has all");
+    second.stop().await;
+    while buckets(&first).await != "ok" {}
+    first.stop().await;
+}
+
+/// The key that another node has made.
+fn same_key(house: &House) -> Encryption {
+    let file = house.database.dir.path().join("data/master-key");
+    Encryption { master_key_file: Some(file), ..Encryption::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ mod dns_records;
 mod place;
 mod production;
 mod receipt_rule;
+mod release;
 mod suppression;
 mod transcript;
 
