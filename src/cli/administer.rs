@@ -2,13 +2,13 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use postrider::app::admin::{Admin, AdminError, Asked, classify, decrypt_object};
+use postrider::app::admin::{Admin, AdminError, Asked, Deed, classify, decrypt_object};
 use postrider::base::{AccountId, Region, Scope};
 use postrider::config::Settings;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
-use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of};
+use crate::cli::admin::{AccountCommand, AdminCommand, JobsCommand, KeyCommand, Of};
 use crate::wanted;
 
 /// Carries it out.
@@ -36,7 +36,9 @@ pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec
             let read = read(&file).and_then(|data| String::from_utf8(data).map_err(std::io::Error::other));
             let json = read.map_err(|error| AdminError::Rule(format!("cannot read {}: {error}", file.display())))?;
             let owner = of(whose)?;
-            admin().await?.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
+            let kept = admin().await?.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await?;
+            warn(&kept.warnings);
+            Ok(vec![kept.rule])
         }
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
@@ -46,6 +48,11 @@ pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec
             let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;
             classify(settings, &data, &Asked { host, stage })
         }
+        AdminCommand::Jobs(JobsCommand::List { queue, limit }) => {
+            admin().await?.jobs(queue.map(Into::into), limit).await
+        }
+        AdminCommand::Jobs(JobsCommand::Retry(given)) => admin().await?.do_with_jobs(Deed::Retry, given.into()).await,
+        AdminCommand::Jobs(JobsCommand::Drop(given)) => admin().await?.do_with_jobs(Deed::Drop, given.into()).await,
         AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
         AdminCommand::ExportSuppressed { of: whose } => admin().await?.export_suppressed(&of(whose)?).await,
@@ -65,6 +72,14 @@ pub async fn carry_out(settings: &Settings, command: AdminCommand) -> Result<Vec
         AdminCommand::DkimEd25519 { domain, of: whose, off } => {
             admin().await?.dkim_ed25519(&of(whose)?, domain.as_str(), !off).await
         }
+    }
+}
+
+/// Standard output has what was asked for alone.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "postrider: warning: {warning}");
     }
 }
 

@@ -4,6 +4,7 @@ mod classify;
 mod decrypt;
 mod deliveries;
 mod dns_records;
+mod jobs;
 mod production;
 mod receipt_rule;
 mod suppression;
@@ -23,6 +24,8 @@ use crate::store::{self, Store};
 pub(in crate::app) use classify::classifier;
 pub use classify::{Asked, classify};
 pub use decrypt::decrypt_object;
+pub use jobs::{Deed, Which};
+pub use receipt_rule::Kept;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,9 @@ pub enum AdminError {
     /// A receipt rule cannot be read.
     #[error("receipt rule: {0}")]
     Rule(String),
+    /// Jobs that were named stay where they are.
+    #[error("{0}")]
+    Jobs(String),
     /// A file of addresses cannot be read.
     #[error("{0}")]
     Addresses(String),
@@ -76,6 +82,7 @@ pub struct Admin {
     pub(super) store: Store,
     clock: Clock,
     identities: Identities,
+    dns: Dns,
     hostname: String,
 }
 
@@ -101,8 +108,8 @@ impl Admin {
         // Nothing is looked up here, so a machine without name servers must not be in the way.
         let nowhere = |_| Dns::new(&[([127, 0, 0, 1], 53).into()]);
         let dns = Dns::new(&settings.dns).or_else(nowhere).map_err(|e| AdminError::Settings(e.to_string()))?;
-        let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns));
-        Ok(Self { store, clock, identities, hostname })
+        let identities = Identities::new(store.clone(), clock.clone(), how, Arc::new(dns.clone()));
+        Ok(Self { store, clock, identities, dns, hostname })
     }
 
     /// The master keys, a line each: id, what it is, and how many stored texts it seals. Objects in buckets are not counted.

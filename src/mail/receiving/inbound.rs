@@ -18,7 +18,7 @@ use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
 use crate::mail::receiving::effects::Targets;
 use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Hands;
-use crate::mail::receiving::loading::{Loaded, Mails, mails};
+use crate::mail::receiving::loading::{Active, Loaded, Mails, mails};
 use crate::mail::receiving::matching::Addressed;
 use crate::mail::receiving::notification::Facts;
 use crate::mail::receiving::places::{Place, Places};
@@ -147,7 +147,7 @@ impl Inbound {
             let Some(_place) = self.places.enter_for(account, &task.group()) else { return self.crowded() };
             let again = signed::again(claim.attempt, &self.clock);
             let young = self.is_young(claim);
-            return Finish::plain(self.hands.work((account, &job.mail), task, (again, young)).await);
+            return Finish::plain(self.hands.work(&job, task, (again, young)).await);
         }
         let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,
@@ -200,7 +200,14 @@ impl Inbound {
         Finish::plain(Outcome::Crowded(self.clock.now() + backoff::jitter(CROWDED)))
     }
 
-    async fn run(&self, claim: &Claim, (mail, raw): (InboundMail, Bytes), rules: &[Rule], for_checks: Place) -> Finish {
+    async fn run(
+        &self,
+        claim: &Claim,
+        (mail, raw): (InboundMail, Bytes),
+        active: &Active,
+        for_checks: Place,
+    ) -> Finish {
+        let rules = active.rules.as_slice();
         let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
@@ -229,6 +236,7 @@ impl Inbound {
             fields,
             tls: mail.tls,
             account: &mail.account,
+            set: &active.set,
             rule: String::new(),
             vault: self.store.vault(),
             hostname: &self.settings.hostname,
