@@ -1,7 +1,7 @@
 //! Deliveries and fan-outs that were given up, as an operator sees them: what each was for, and whether it could be tried again.
 use crate::base::{AccountId, Arn, Region};
 use crate::store::publications::Attempt;
-use crate::store::{self, Tx, fan_outs, publications, topics};
+use crate::store::{self, Tx, ended, fan_outs, publications, topics};
 use crate::topics::delivery::Found;
 use crate::topics::endpoint;
 use crate::topics::job::{Job, Way};
@@ -126,7 +126,10 @@ async fn subscribed(tx: &mut Tx, kind: Kind, uuid: &str, kept_as: String) -> Res
 pub async fn fan_out(tx: &mut Tx, message: &str) -> Result<Delivery, store::Error> {
     let under_way = fan_outs::find(tx, message).await?;
     let topic = match &under_way {
-        Some(under_way) => topics::by_id(tx, under_way.topic_id).await?,
+        Some(under_way) => match topics::by_id(tx, under_way.topic_id).await? {
+            None => ended::topic(tx, under_way.topic_id).await?,
+            there => there,
+        },
         None => None,
     };
     Ok(Delivery {

@@ -1,5 +1,7 @@
 //! What comes back, through the front door: mail is sent through the API to a server of ours for tests, and that server's
 //! bounces and complaints are delivered to our listener.
+use std::net::SocketAddr;
+
 use postrider::config::{Given, Mode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -207,7 +209,12 @@ both_engines! {
 
 /// Delivers a mail to the listener of a house; gives the answers to RCPT and to the end of the data.
 pub async fn deliver(house: &House, from: &str, to: &str, data: &str) -> (String, String) {
-    let socket = TcpStream::connect(house.smtp()).await.expect("connected");
+    deliver_at(house.smtp(), from, to, data).await
+}
+
+/// The same to any listener.
+pub async fn deliver_at(listener: SocketAddr, from: &str, to: &str, data: &str) -> (String, String) {
+    let socket = TcpStream::connect(listener).await.expect("connected");
     let mut socket = BufReader::new(socket);
     let (from, to) = (format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"));
     let data = format!("{}\r\n.", data.replace("\r\n", "\n").replace('\n', "\r\n").trim_end());

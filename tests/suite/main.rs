@@ -122,6 +122,7 @@ mod topics_reach;
 mod topics_replay;
 mod topics_undelivered;
 mod transport;
+mod unreachable;
 mod waiting_mail;
 mod webhook;
 mod wire;
