@@ -96,11 +96,12 @@ async fn the_log_names_what_cannot_be_reached_and_the_setting() {
     let endpoint = ("Endpoint", "http://ann:hidden@192.168.7.1:8080/in?token=hidden");
     server.query(&[("Action", "Subscribe"), sns, ("TopicArn", topic), ("Protocol", "http"), endpoint]).await;
     names(&server.heard("subscribed an endpoint that cannot be reached"), &[topic]);
+    names(&server.heard("WARN given up; the job is kept"), &["not public", "admin jobs"]);
 
     let mail = "From: Ann <ann@there.example>\nTo: bob@here.example\nSubject: hello\n\nhi\n";
     let (_, taken) = deliver_at(server.smtp, "ann@there.example", "bob@here.example", mail).await;
     assert!(taken.starts_with("250 "), "{taken}");
-    let line = server.heard("given up; the job is kept");
+    let line = server.heard("ERROR given up; the job is kept");
     names(&line, &["rule_set=\"main\"", "rule=\"support\"", "account=\"000000000000\"", "not public", "admin jobs"]);
 }
 

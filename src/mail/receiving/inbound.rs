@@ -200,14 +200,7 @@ impl Inbound {
         Finish::plain(Outcome::Crowded(self.clock.now() + backoff::jitter(CROWDED)))
     }
 
-    async fn run(
-        &self,
-        claim: &Claim,
-        (mail, raw): (InboundMail, Bytes),
-        active: &Active,
-        for_checks: Place,
-    ) -> Finish {
-        let rules = active.rules.as_slice();
+    async fn run(&self, claim: &Claim, (mail, raw): (InboundMail, Bytes), set: &Active, for_checks: Place) -> Finish {
         let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
@@ -220,7 +213,7 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
-        let scan = scanned(rules, &recipients, mail.tls);
+        let scan = scanned(&set.rules, &recipients, mail.tls);
         let verdicts = self.check(&mail, &raw, scan).await;
         drop(for_checks);
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
@@ -236,7 +229,7 @@ impl Inbound {
             fields,
             tls: mail.tls,
             account: &mail.account,
-            set: &active.set,
+            set: &set.name,
             rule: String::new(),
             vault: self.store.vault(),
             hostname: &self.settings.hostname,
@@ -252,8 +245,8 @@ impl Inbound {
             rested: 0,
             matched: 0,
         };
-        run_rules(&mut run, rules).await;
-        postmaster::keep(&mut run, rules).await;
+        run_rules(&mut run, &set.rules).await;
+        postmaster::keep(&mut run, &set.rules).await;
         let again = run.again();
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {

@@ -37,7 +37,7 @@ pub(super) struct Loaded {
 /// The active rule set, as far as a mail needs it; without rules where none is active.
 #[derive(Default)]
 pub(super) struct Active {
-    pub set: String,
+    pub name: String,
     pub rules: Vec<Rule>,
 }
 
@@ -97,7 +97,7 @@ impl Mails {
             Err(error) => return Err(store::Error::corrupt(error)),
         };
         let octets = set.as_ref().map_or(0, |set| set.octets);
-        let rules = Arc::new(set.map(|set| Active { set: set.name, rules: set.rules }).unwrap_or_default());
+        let rules = Arc::new(set.map(|set| Active { name: set.name, rules: set.rules }).unwrap_or_default());
         let mut entries = entries();
         let kept = entries.values().map(|entry| entry.octets).sum::<usize>();
         if entries.len() >= ENTRIES_MAX || kept.saturating_add(octets) > OCTETS_MAX {
