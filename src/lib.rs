@@ -6,6 +6,7 @@ pub mod base;
 pub mod config;
 pub mod http;
 pub mod mail;
+pub mod operator;
 pub mod outlets;
 pub mod queues;
 pub mod smtp;

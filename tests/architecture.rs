@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["outlets"],
     &["topics"],
     &["mail"],
-    &["aws"],
+    &["aws", "operator"],
     &["smtp", "http"],
     &["console"],
     &["app"],

@@ -17,7 +17,7 @@ mod start;
 mod steady;
 mod ways;
 
-pub use check::check_settings;
+pub use check::{check_settings, unreachable};
 pub use greeting::greeting;
 pub use log::{LogFilter, check_filter, start_log};
 pub use parts::Parts;

@@ -185,6 +185,7 @@ fn receiving(settings: &Settings, store: &Store, clock: &Clock, functions: &Func
         .with_house(settings.hostname.clone(), root)
         .with_functions(functions.clone())
         .with_sandbox(settings.mode == Mode::Serve)
+        .with_reach(Reach::new(settings.webhook_allow.clone()))
 }
 
 fn inbound(

@@ -1,10 +1,15 @@
 //! The pages that the HTTP listener serves beside the AWS endpoint, and the gauges of what the listeners hold.
+use std::sync::Arc;
+
 use crate::access::Trust;
 use crate::app::parts::Parts;
 use crate::app::smtp_listeners::Count;
 use crate::base::{Clock, Memory};
 use crate::config::{Mode, Settings};
-use crate::http::{self, Health, Hosts, Routes, deliveries, home, inbox, links, peek, subscriptions, verification};
+use crate::http::{
+    self, Figures, Health, Hosts, Routes, deliveries, home, inbox, links, peek, subscriptions, verification,
+};
+use crate::smtp::Tls;
 use crate::store::Store;
 
 /// All pages of this server beside the AWS endpoint.
@@ -39,16 +44,39 @@ pub(super) fn pages(
     routes.only_for(Hosts::new(own.into_iter().flatten().chain(settings.dev.allow_hosts.iter().cloned())))
 }
 
-/// What is taken of memory and places, among the metrics.
-pub(super) fn gauges(routes: Routes, bounds: &http::Bounds, sessions: Vec<Count>, health: &Health) -> Routes {
+/// What is taken of memory and places, what listens and what waits, among the metrics.
+pub(super) fn gauges(
+    routes: Routes,
+    bounds: &http::Bounds,
+    (sessions, tls): (Vec<Count>, &Arc<Tls>),
+    health: &Health,
+    figures: &Figures,
+) -> Routes {
     let total = bounds.memory.total();
-    let (memory, places, health, holding) =
-        (bounds.memory.clone(), bounds.places.clone(), health.clone(), health.clone());
+    let (memory, places, tls) = (bounds.memory.clone(), bounds.places.clone(), tls.clone());
+    let (up, listeners, holding) = (health.clone(), health.clone(), health.clone());
+    let number = |is: bool| if is { 1.0 } else { 0.0 };
+    let listening = move || {
+        let listener = |(name, is_up): (&str, bool)| (vec![("listener", name.to_owned())], number(is_up));
+        listeners.listeners().into_iter().map(listener).collect()
+    };
+    let ends = move || tls.valid_until().map(|at| (vec![], at.secs_f64())).into_iter().collect();
     routes
-        .gauge("postrider_memory_budget_bytes", move || total as f64)
-        .gauge("postrider_memory_in_flight_bytes", move || memory.used() as f64)
-        .gauge("postrider_store_up", move || if health.is_store_up() { 1.0 } else { 0.0 })
-        .gauge("postrider_delivery_held", move || if holding.held().is_some() { 1.0 } else { 0.0 })
-        .gauge("postrider_http_connections", move || places.taken() as f64)
-        .gauge("postrider_smtp_sessions", move || sessions.iter().map(|count| count()).sum::<usize>() as f64)
+        .gauge("postrider_memory_budget_bytes", "Memory that what is in flight may take.", move || total as f64)
+        .gauge("postrider_memory_in_flight_bytes", "Memory that what is in flight takes.", move || memory.used() as f64)
+        .gauge("postrider_store_up", "1 while the database answers.", move || number(up.is_store_up()))
+        .gauge("postrider_delivery_held", "1 while nothing leaves the server.", move || {
+            number(holding.held().is_some())
+        })
+        .gauge("postrider_http_connections", "Connections to the HTTP listener.", move || places.taken() as f64)
+        .gauge("postrider_smtp_sessions", "Sessions of all SMTP listeners.", move || {
+            sessions.iter().map(|count| count()).sum::<usize>() as f64
+        })
+        .gauges("postrider_listener_up", "1 while a listener of this server takes connections.", listening)
+        .gauges(
+            "postrider_certificate_end_timestamp_seconds",
+            "When the certificate of the SMTP listeners ends, in seconds since 1970.",
+            ends,
+        )
+        .figures(figures.clone())
 }

@@ -5,7 +5,7 @@ use crate::base::{Clock, Reach, Secret};
 use crate::config::{Mode, Settings};
 use crate::mail::sending::Notices;
 use crate::mail::sending::resolver::Dns;
-use crate::outlets::{EventBuses, Functions, Gateway, Streams, client};
+use crate::outlets::{EventBuses, Functions, Gateway, Streams, barred, client};
 use crate::topics::delivery::{Lookup, Poster};
 use crate::topics::{Texts, Ways};
 
@@ -15,11 +15,17 @@ pub(super) fn open(settings: &Settings, clock: &Clock, streams: &Streams) -> Res
     let dev = settings.mode == Mode::Dev;
     let texts = gateway(settings, clock, "sms-url", gateways.sms_url.as_deref(), gateways.sms_token.clone())?;
     let captured = || (dev && settings.delivery == "capture").then_some(Texts::Captured);
+    let reach = Reach::new(settings.webhook_allow.clone());
+    let buses = EventBuses::from_settings(settings)?;
+    for (bus, barred) in buses.barred(&reach) {
+        tracing::warn!(bus, setting = barred::SETTING, "event bus: {barred}");
+    }
     Ok(Ways {
         functions: Some(Functions::from_settings(settings, clock.clone())?),
         mailer: Some(Arc::new(Notices::new(settings.hostname.to_string()))),
         streams: Some(streams.clone()),
-        buses: EventBuses::from_settings(settings)?,
+        buses,
+        reach,
         texts: texts.map(Texts::Gateway).or_else(captured),
         sms_sandbox: gateways.sms_sandbox.unwrap_or(!dev),
         pushes: gateway(settings, clock, "push-url", gateways.push_url.as_deref(), gateways.push_token.clone())?,

@@ -21,6 +21,22 @@ impl Reach {
         let plain = address.to_canonical();
         self.allowed.iter().any(|network| network.contains(&plain) || network.contains(&address)) || is_public(plain)
     }
+
+    /// Whether it is known without a look-up that no delivery may connect to `host`, as a URL has it: an address, or a
+    /// name of the machine itself (RFC 6761). Of other names only a look-up can tell.
+    pub fn bars(&self, host: &str) -> bool {
+        if let Some(address) = address_of(host) {
+            return !self.allows(address);
+        }
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_own = name == "localhost" || name.ends_with(".localhost");
+        is_own && !self.allows(Ipv4Addr::LOCALHOST.into()) && !self.allows(Ipv6Addr::LOCALHOST.into())
+    }
+}
+
+/// The address that a host of a URL is, where it is no name.
+pub fn address_of(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -112,6 +128,20 @@ mod tests {
             "2001:db8::1",
         ] {
             assert!(!allows(&reach, address), "{address}");
+        }
+    }
+
+    #[test]
+    fn of_a_host_is_known_what_needs_no_look_up() {
+        let (closed, open) = (Reach::default(), Reach::new(vec!["127.0.0.0/8".parse().expect("a network")]));
+        for host in ["127.0.0.1", "localhost", "LocalHost.", "a.localhost"] {
+            assert!(closed.bars(host) && !open.bars(host), "{host}");
+        }
+        for host in ["10.0.0.1", "[::1]", "[fd00::1]", "169.254.169.254"] {
+            assert!(closed.bars(host) && open.bars(host), "{host}");
+        }
+        for host in ["8.8.8.8", "hooks.example", "localhost.example", "notlocalhost", ""] {
+            assert!(!closed.bars(host), "{host}");
         }
     }
 

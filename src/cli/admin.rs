@@ -2,7 +2,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use postrider::app::admin::Which;
 use postrider::base::{AccountId, Domain, Region};
+use postrider::workers::SystemQueue;
 
 use crate::cli::Flags;
 
@@ -111,6 +113,9 @@ pub enum AdminCommand {
     Release,
     /// Print how many stored texts each master key still seals; one that seals none may be taken out of the file
     MasterKeys,
+    /// List jobs that were given up, try them again, drop them
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Print the newest attempts to deliver messages of topics to a subscriber
     Deliveries {
         /// A subscription's ARN, a phone number, or the ARN of a device's endpoint or of an event bus
@@ -245,4 +250,68 @@ pub enum KeyCommand {
     Activate { id: String },
     /// Delete an access key, active or not; servers refuse it within a second
     Delete { id: String },
+}
+
+/// A queue of the system.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum QueueName {
+    /// Sent mail, a job for each recipient
+    Outbound,
+    /// Received mail, and what receipt rules have handed over
+    Inbound,
+    /// Messages of topics for endpoints, texts, events
+    #[value(alias = "delivery")]
+    TopicDelivery,
+    /// Messages for the many subscriptions of a topic
+    FanOut,
+}
+
+impl From<QueueName> for SystemQueue {
+    fn from(name: QueueName) -> Self {
+        match name {
+            QueueName::Outbound => Self::Outbound,
+            QueueName::Inbound => Self::Inbound,
+            QueueName::TopicDelivery => Self::TopicDelivery,
+            QueueName::FanOut => Self::FanOut,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum JobsCommand {
+    /// List them, oldest first: id, queue, account, region, since when, attempts, what for, why
+    List {
+        /// Those of this queue [default: of all]
+        #[arg(long)]
+        queue: Option<QueueName>,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Put jobs back into their queue: they are tried at once, with all their attempts
+    Retry(JobsGiven),
+    /// Drop jobs for good
+    Drop(JobsGiven),
+}
+
+/// Which jobs: some by id, or all of a queue.
+#[derive(Args)]
+pub struct JobsGiven {
+    /// Ids of jobs, as the list shows them
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with_all = ["all", "queue"])]
+    pub ids: Vec<i64>,
+    /// All jobs of a queue
+    #[arg(long, requires = "queue")]
+    pub all: bool,
+    /// The queue
+    #[arg(long, requires = "all")]
+    pub queue: Option<QueueName>,
+}
+
+impl From<JobsGiven> for Which {
+    fn from(given: JobsGiven) -> Self {
+        match given.queue {
+            Some(queue) => Self::AllOf(queue.into()),
+            None => Self::Ids(given.ids),
+        }
+    }
 }

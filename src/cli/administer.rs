@@ -2,13 +2,13 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use postrider::app::admin::{Admin, AdminError, Asked, Form, Place, Whose, classify, decrypt_object};
+use postrider::app::admin::{Admin, AdminError, Asked, Deed, Form, Place, Whose, classify, decrypt_object};
 use postrider::base::Scope;
 use postrider::config::Settings;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
-use crate::cli::admin::{AccountCommand, AdminCommand, KeyCommand, Of, RecordFormat};
+use crate::cli::admin::{AccountCommand, AdminCommand, JobsCommand, KeyCommand, Of, RecordFormat};
 use crate::note;
 use crate::wanted;
 
@@ -43,7 +43,9 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
             let read = read(&file).and_then(|data| String::from_utf8(data).map_err(std::io::Error::other));
             let json = read.map_err(|error| AdminError::Rule(format!("cannot read {}: {error}", file.display())))?;
             let owner = of(whose)?;
-            admin().await?.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await
+            let kept = admin().await?.put_receipt_rule(&owner, &rule_set, after.as_deref(), &json, settings).await?;
+            warn(&kept.warnings);
+            Ok(vec![kept.rule])
         }
         AdminCommand::DecryptObject { object, metadata, output } => {
             decrypt(settings, &object, metadata, output.as_deref()).map(|()| vec![])
@@ -54,6 +56,11 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
             let data = read(&file).map_err(|error| AdminError::File(file.display().to_string(), error))?;
             classify(settings, &data, &Asked { host, stage })
         }
+        AdminCommand::Jobs(JobsCommand::List { queue, limit }) => {
+            admin().await?.jobs(queue.map(Into::into), limit).await
+        }
+        AdminCommand::Jobs(JobsCommand::Retry(given)) => admin().await?.do_with_jobs(Deed::Retry, given.into()).await,
+        AdminCommand::Jobs(JobsCommand::Drop(given)) => admin().await?.do_with_jobs(Deed::Drop, given.into()).await,
         AdminCommand::Deliveries { to, limit } => admin().await?.deliveries(&to, limit).await,
         AdminCommand::Transcript { message_id } => admin().await?.transcript(&message_id).await,
         AdminCommand::ExportSuppressed { of: whose } => admin().await?.export_suppressed(&of(whose)?).await,
@@ -90,6 +97,14 @@ async fn open(place: &Place, whose: &Whose) -> Result<Admin, AdminError> {
         note(&line);
     }
     Ok(admin)
+}
+
+/// Standard output has what was asked for alone.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "postrider: warning: {warning}");
+    }
 }
 
 /// A file, or what stands on standard input.

@@ -111,6 +111,12 @@ impl Health {
         self.0.beside.hold.reason()
     }
 
+    /// The listeners by name, and whether each one is there.
+    pub fn listeners(&self) -> Vec<(&'static str, bool)> {
+        let tasks = self.0.looks.iter().flat_map(|looks| &looks.stops).flat_map(Stop::tasks);
+        tasks.filter(|(name, _)| LISTENERS.contains(name)).collect()
+    }
+
     /// Looks now, unless somebody did within a second.
     pub async fn look(&self) {
         drop(self.found().await);

@@ -6,11 +6,14 @@ use axum::routing::get;
 use http::header::CONTENT_TYPE;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use crate::http::exposition::Family;
+use crate::http::figures::Figures;
+
 /// Seconds at which requests are counted: a long poll takes up to 20.
 const REQUEST_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
 
-/// A number by its name, looked at when somebody asks.
-pub(super) type Gauge = (&'static str, Arc<dyn Fn() -> f64 + Send + Sync>);
+/// Numbers that are there at once, looked at when somebody asks.
+pub(super) type Gauge = Arc<dyn Fn() -> Family + Send + Sync>;
 
 /// What the process has counted. There is one per process, shared by all servers in it.
 #[derive(Clone)]
@@ -39,12 +42,18 @@ impl Metrics {
         self.0.run_upkeep();
     }
 
-    /// The page, which shows `gauges` too as they are then.
-    pub(super) fn router(&self, gauges: Vec<Gauge>) -> Router {
-        let (handle, gauges) = (self.0.clone(), Arc::new(gauges));
+    /// The page, which shows `gauges` and `figures` too as they are then. They are this server's: what is counted is the whole
+    /// process's.
+    pub(super) fn router(&self, gauges: Vec<Gauge>, figures: Option<Figures>) -> Router {
+        let (handle, shown) = (self.0.clone(), Arc::new((gauges, figures)));
         let page = move || async move {
-            gauges.iter().for_each(|(name, value)| metrics::gauge!(*name).set(value()));
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render())
+            let (gauges, figures) = &*shown;
+            let mut page = handle.render();
+            gauges.iter().for_each(|gauge| gauge().write(&mut page));
+            if let Some(figures) = figures {
+                figures.families().await.iter().for_each(|family| family.write(&mut page));
+            }
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page)
         };
         Router::new().route("/metrics", get(page))
     }

@@ -4,6 +4,8 @@ mod body;
 mod connection;
 pub mod deliveries;
 mod desk;
+mod exposition;
+mod figures;
 mod health;
 pub mod home;
 mod hosts;
@@ -23,6 +25,7 @@ pub mod subscriptions;
 pub mod verification;
 
 pub use aws_endpoint::AwsEndpoint;
+pub use figures::Figures;
 pub use health::{Beside, Health};
 pub use hosts::Hosts;
 pub use listener::{Bounds, Listener, Peer};

@@ -15,6 +15,8 @@ use serde::Serialize;
 
 use crate::http::aws_endpoint::AwsEndpoint;
 use crate::http::desk::{Again, Desk, Work};
+use crate::http::exposition::Family;
+use crate::http::figures::Figures;
 use crate::http::health::Health;
 use crate::http::hosts::Hosts;
 use crate::http::listener::Peer;
@@ -27,20 +29,43 @@ pub struct Routes {
     router: Router,
     home: Option<Page>,
     gauges: Vec<Gauge>,
+    figures: Option<Figures>,
     hosts: Option<Hosts>,
 }
 
 impl Routes {
     /// Health and metrics.
     pub fn new(health: &Health) -> Self {
-        Self { router: Router::new().merge(health.router()), home: None, gauges: Vec::new(), hosts: None }
+        Self { router: Router::new().merge(health.router()), home: None, gauges: vec![], figures: None, hosts: None }
     }
 
-    /// Shows a number among the metrics that is looked at when somebody asks for them.
+    /// Shows a number among the metrics that is looked at when somebody asks for them, with what it means in a line.
     #[must_use]
-    pub fn gauge(mut self, name: &'static str, value: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
-        self.gauges.push((name, Arc::new(value)));
+    pub fn gauge(
+        self,
+        name: &'static str,
+        help: &'static str,
+        value: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Self {
+        self.gauges(name, help, move || vec![(vec![], value())])
+    }
+
+    /// The same for numbers that have labels, as many as there are then.
+    #[must_use]
+    pub fn gauges(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        values: impl Fn() -> Vec<(Vec<(&'static str, String)>, f64)> + Send + Sync + 'static,
+    ) -> Self {
+        self.gauges.push(Arc::new(move || Family::new(name, help, values())));
         self
+    }
+
+    /// Shows what waits in the queues among the metrics.
+    #[must_use]
+    pub fn figures(self, figures: Figures) -> Self {
+        Self { figures: Some(figures), ..self }
     }
 
     /// Adds pages. Their paths must be their own: the root and everything that no page takes belong to AWS.
@@ -69,8 +94,8 @@ impl Routes {
 
     /// All pages, with `endpoint` for the rest.
     pub fn finish(self, endpoint: AwsEndpoint) -> Site {
-        let Self { router, home, gauges, hosts } = self;
-        let router = router.merge(Metrics::global().router(gauges));
+        let Self { router, home, gauges, figures, hosts } = self;
+        let router = router.merge(Metrics::global().router(gauges, figures));
         let endpoint = Arc::new(endpoint);
         let (root, rest) = (endpoint.clone(), endpoint.clone());
         let root = move |request: Request| {
@@ -92,7 +117,7 @@ impl Routes {
 
     /// These pages alone: what none of them takes is not found.
     pub fn alone(self) -> Site {
-        let router = self.router.merge(Metrics::global().router(self.gauges));
+        let router = self.router.merge(Metrics::global().router(self.gauges, self.figures));
         Site { endpoint: None, pages: TowerToHyperService::new(router), hosts: self.hosts }
     }
 }

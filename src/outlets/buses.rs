@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-use crate::base::Arn;
+use crate::base::{Arn, Reach};
 use crate::config::Settings;
-use crate::outlets::signature;
+use crate::outlets::{Barred, signature};
 
 /// The event buses of the settings. Cheap to clone.
 #[derive(Clone, Default)]
@@ -50,6 +50,12 @@ impl EventBuses {
     pub fn url(&self, bus: &Arn) -> Option<&Url> {
         let by_name = || self.0.urls.get(name_of(bus)?);
         self.0.urls.get(&bus.to_string()).or_else(by_name)
+    }
+
+    /// The buses whose URL may not be reached, as far as that is known without a look-up: the name in the settings, and why.
+    pub fn barred(&self, reach: &Reach) -> Vec<(String, Barred)> {
+        let barred = |(name, url): (&String, &Url)| Some((name.clone(), Barred::of(reach, url.as_str())?));
+        self.0.urls.iter().filter_map(barred).collect()
     }
 
     /// What signs.

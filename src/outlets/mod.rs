@@ -1,5 +1,6 @@
 //! The ways out that topics and mail share: functions that are invoked, streams into the object store, event buses,
 //! gateways.
+pub mod barred;
 pub mod buses;
 pub mod client;
 pub mod envelope;
@@ -10,6 +11,7 @@ pub mod remote;
 pub mod signature;
 pub mod streams;
 
+pub use barred::Barred;
 pub use buses::EventBuses;
 pub use functions::Functions;
 pub use gateway::Gateway;

@@ -145,6 +145,12 @@ pub async fn finish(tx: &mut Tx, id: &str, state: State, note: &str) -> Result<b
     Ok(rows == 1)
 }
 
+/// Sets that a mail that was given up waits for its rules again.
+pub async fn wait_again(tx: &mut Tx, id: &str) -> Result<(), Error> {
+    let sql = "UPDATE inbound_mails SET state = $1, note = NULL, finished_at = NULL WHERE id = $2 AND state = $3";
+    tx.run(sql, args![State::Waiting.as_str(), id, State::Failed.as_str()]).await.map(drop)
+}
+
 /// Sets that the rules of these mails have run, where they had not before.
 pub(super) async fn finish_all(tx: &mut Tx, ids: &[&str], note: &str) -> Result<(), Error> {
     let now = tx.now();

@@ -203,6 +203,11 @@ pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
     row.map(|row| row.blob("data")).transpose()
 }
 
+/// Whether the raw message of a mail is still there.
+pub async fn has_raw(tx: &mut Tx, id: &str) -> Result<bool, Error> {
+    Ok(tx.one("SELECT id FROM raw_messages WHERE id = $1", args![id]).await?.is_some())
+}
+
 /// The recipient at place `n`.
 pub async fn recipient(tx: &mut Tx, mail_id: &str, n: i64) -> Result<Option<Recipient>, Error> {
     let row = tx.one("SELECT * FROM recipients WHERE mail_id = $1 AND n = $2", args![mail_id, n]).await?;

@@ -11,6 +11,7 @@ pub mod error;
 mod fan_out;
 pub mod fanning;
 pub mod filter_policy;
+pub mod given_up;
 mod handle;
 mod job;
 mod json_fault;

@@ -90,11 +90,15 @@ impl Topics {
         check_policy(self.compute(), &wish.topic.account, &kept).await?;
         let full = self.no_more(&wish, protocol, kept.contains_key("FilterPolicy")).await?;
         let (base, ways) = (self.base_for(protocol, wish.base_url.as_deref()), self.ways().clone());
-        self.store()
+        let (topic, endpoint) = (wish.topic.clone(), target.clone());
+        let listed = self
+            .store()
             .write(move |tx| {
                 Box::pin(async move { subscribe(tx, &ways, &wish, (protocol, target), kept, (base, full)).await })
             })
-            .await
+            .await?;
+        self.ways().warn(&topic, protocol, &endpoint);
+        Ok(listed)
     }
 
     /// Why there may be no more such subscriptions, if so.

@@ -1,7 +1,8 @@
 //! The ways out that the settings open, besides queues and HTTP.
 use std::sync::Arc;
 
-use crate::outlets::{EventBuses, Functions, Gateway, Streams};
+use crate::base::{Arn, Reach};
+use crate::outlets::{Barred, EventBuses, Functions, Gateway, Streams, barred};
 use crate::topics::Error;
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::mailer::Mailer;
@@ -23,6 +24,8 @@ pub struct Ways {
     pub sms_sandbox: bool,
     /// Behind `application`.
     pub pushes: Option<Gateway>,
+    /// Where webhooks may go.
+    pub reach: Reach,
 }
 
 /// What takes text messages.
@@ -54,5 +57,18 @@ impl Ways {
             Protocol::Application => (self.pushes.is_some(), "no push gateway is configured"),
         };
         if there { Ok(()) } else { Err(Error::NothingBehind(why)) }
+    }
+
+    /// Tells the operator of an endpoint on the web that nothing can be posted to: the subscriber is not told where this
+    /// server may go.
+    pub(in crate::topics) fn warn(&self, topic: &Arn, protocol: Protocol, endpoint: &str) {
+        if let Some(barred) = Some(endpoint).filter(|_| protocol.is_web()).and_then(|url| Barred::of(&self.reach, url))
+        {
+            let Arn { account, region, .. } = topic;
+            tracing::warn!(
+                %account, %region, %topic, url = barred.url, setting = barred::SETTING,
+                "subscribed an endpoint that cannot be reached: {}", barred::REFUSAL
+            );
+        }
     }
 }

@@ -36,6 +36,11 @@ impl SystemQueue {
         self.id() - 100
     }
 
+    /// The queue whose jobs are kept under this number when they are given up.
+    pub fn of_dead_letters(id: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.dead_letters_id() == id)
+    }
+
     /// Whether each of its jobs is in a group.
     pub const fn has_only_groups(self) -> bool {
         matches!(self, Self::Outbound | Self::Inbound)

@@ -66,6 +66,11 @@ impl Stop {
         locked(&self.busy).iter().filter(|(_, count)| count.ended > 0).map(|(name, _)| *name).collect()
     }
 
+    /// The names of all tasks that were begun, and whether none of that name has ended.
+    pub fn tasks(&self) -> Vec<(&'static str, bool)> {
+        locked(&self.busy).iter().map(|(name, count)| (*name, count.ended == 0)).collect()
+    }
+
     /// Stops: first softly, and after `grace` hard. Returns once every task has ended. Logs who still works every
     /// five seconds.
     pub async fn finish(&self, grace: Duration) {

@@ -157,6 +157,14 @@ fn doubtful_settings_are_warned_of() {
     );
     let (code, said) = printed(&["check-config", "--hostname", "mx.example.com"], &[]);
     assert_eq!((code, said.as_str()), (Some(0), "the settings can be used\n"));
+    let buses = ["check-config", "--event-buses", "default=http://ann:secret@10.0.0.1/bus"];
+    let secret = ("POSTRIDER_EVENT_BUS_SECRET", "a secret of more than 16");
+    let (code, said) = printed(&buses, &[secret]);
+    assert_eq!(code, Some(0));
+    let warning = "warning: event-buses: default: http://10.0.0.1/bus cannot be reached";
+    assert!(said.starts_with(warning) && said.contains("webhook-allow"), "{said}");
+    let (_, said) = printed(&buses, &[secret, ("POSTRIDER_WEBHOOK_ALLOW", "10.0.0.0/8")]);
+    assert_eq!(said, "the settings can be used\n");
 }
 
 #[test]

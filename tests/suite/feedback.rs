@@ -1,5 +1,7 @@
 //! What comes back, through the front door: mail is sent through the API to a server of ours for tests, and that server's
 //! bounces and complaints are delivered to our listener.
+use std::net::SocketAddr;
+
 use postrider::config::{Given, Mode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -44,25 +46,7 @@ impl World {
 
     /// Delivers a mail to our listener; gives the answers to RCPT and to the end of the data.
     pub async fn deliver(&self, from: &str, to: &str, data: &str) -> (String, String) {
-        let socket = TcpStream::connect(self.house.smtp()).await.expect("connected");
-        let mut socket = BufReader::new(socket);
-        let (from, to) = (format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"));
-        let data = format!("{}\r\n.", data.replace("\r\n", "\n").replace('\n', "\r\n").trim_end());
-        let mut answers = Vec::new();
-        for line in ["", "EHLO mx.there.example", &from, &to, "DATA", &data, "QUIT"] {
-            if !line.is_empty() {
-                socket.write_all(format!("{line}\r\n").as_bytes()).await.expect("written");
-            }
-            let mut answer = String::new();
-            while answer.lines().last().is_none_or(|line| line.as_bytes().get(3) != Some(&b' ')) {
-                assert!(socket.read_line(&mut answer).await.expect("an answer") > 0, "{answers:?}");
-            }
-            answers.push(answer);
-            if answers.last().is_some_and(|answer| answer.starts_with('5')) {
-                break;
-            }
-        }
-        (answers.get(3).cloned().unwrap_or_default(), answers.get(5).cloned().unwrap_or_default())
+        deliver(&self.house, from, to, data).await
     }
 
     pub async fn bounce(&self, from: &str, to: &str, data: &str) -> Vec<Value> {
@@ -221,4 +205,32 @@ both_engines! {
         let (refused, _) = w.deliver("", "complaints@mx.postrider.example", "Subject: x\n\nx").await;
         assert!(refused.starts_with("550"), "{refused}");
     }
+}
+
+/// Delivers a mail to the listener of a house; gives the answers to RCPT and to the end of the data.
+pub async fn deliver(house: &House, from: &str, to: &str, data: &str) -> (String, String) {
+    deliver_at(house.smtp(), from, to, data).await
+}
+
+/// The same to any listener.
+pub async fn deliver_at(listener: SocketAddr, from: &str, to: &str, data: &str) -> (String, String) {
+    let socket = TcpStream::connect(listener).await.expect("connected");
+    let mut socket = BufReader::new(socket);
+    let (from, to) = (format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"));
+    let data = format!("{}\r\n.", data.replace("\r\n", "\n").replace('\n', "\r\n").trim_end());
+    let mut answers = Vec::new();
+    for line in ["", "EHLO mx.there.example", &from, &to, "DATA", &data, "QUIT"] {
+        if !line.is_empty() {
+            socket.write_all(format!("{line}\r\n").as_bytes()).await.expect("written");
+        }
+        let mut answer = String::new();
+        while answer.lines().last().is_none_or(|line| line.as_bytes().get(3) != Some(&b' ')) {
+            assert!(socket.read_line(&mut answer).await.expect("an answer") > 0, "{answers:?}");
+        }
+        answers.push(answer);
+        if answers.last().is_some_and(|answer| answer.starts_with('5')) {
+            break;
+        }
+    }
+    (answers.get(3).cloned().unwrap_or_default(), answers.get(5).cloned().unwrap_or_default())
 }

@@ -76,7 +76,7 @@ impl House {
             hostname: Some("mx.postrider.example".to_owned()),
             // Nobody answers there, and no test may ask the machine's own.
             dns: given.dns.or(Some(vec![([127, 0, 0, 1], 9).into()])),
-            webhook_allow: Some(vec!["127.0.0.0/8".parse().expect("a network")]),
+            webhook_allow: given.webhook_allow.or(Some(vec!["127.0.0.0/8".parse().expect("a network")])),
             mx_allow: Some(vec!["127.0.0.0/8".parse().expect("a network")]),
             root_access_key_id: Some(KEY.to_owned()),
             root_secret_access_key: Some(Secret::new(SECRET)),

@@ -5,6 +5,7 @@ mod classify;
 mod decrypt;
 mod deliveries;
 mod dns_records;
+mod jobs;
 mod place;
 mod production;
 mod receipt_rule;
@@ -28,7 +29,9 @@ pub(in crate::app) use classify::classifier;
 pub use classify::{Asked, classify};
 pub use decrypt::decrypt_object;
 pub use dns_records::Form;
+pub use jobs::{Deed, Which};
 pub use place::{Place, Whose};
+pub use receipt_rule::Kept;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,9 @@ pub enum AdminError {
     /// A receipt rule cannot be read.
     #[error("receipt rule: {0}")]
     Rule(String),
+    /// Jobs that were named stay where they are.
+    #[error("{0}")]
+    Jobs(String),
     /// A file of addresses cannot be read.
     #[error("{0}")]
     Addresses(String),

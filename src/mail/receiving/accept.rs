@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AccountId, EmailAddress, Timestamp, ids};
+use crate::base::{AccountId, EmailAddress, Region, Timestamp, ids};
 use crate::mail::message::parse;
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::places;
@@ -47,6 +47,21 @@ pub struct InboundJob {
     /// Whose rule handed it over; jobs of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
+    /// In which region; jobs of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+    /// The rule that handed it over, in the rule set; jobs of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleName>,
+}
+
+/// A rule by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleName {
+    /// The rule set.
+    pub set: String,
+    /// The rule in it.
+    pub rule: String,
 }
 
 impl Receiving {
@@ -100,7 +115,7 @@ fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::Inbound
 }
 
 fn job(row: &inbound_mails::InboundMail, mail: &InboundMail) -> Result<NewJob, Error> {
-    let body = json(&InboundJob { mail: row.id.clone(), task: None, account: None })?;
+    let body = json(&InboundJob { mail: row.id.clone(), task: None, account: None, region: None, rule: None })?;
     let group = places::group(&row.account, mail.source.as_ref(), mail.peer);
     Ok(NewJob { queue_id: SystemQueue::Inbound.id(), group, body })
 }

@@ -1,7 +1,7 @@
 //! What the actions of a mail leave to be committed with the end of its job: notifications, messages, bounces, mails that
 //! go on, and work for later jobs.
 use crate::base::{Arn, Scope};
-use crate::mail::receiving::accept::InboundJob;
+use crate::mail::receiving::accept::{InboundJob, RuleName};
 use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::forward::Forward;
 use crate::mail::receiving::actions::{Effect, Failure};
@@ -77,7 +77,7 @@ pub async fn commit(
             Effect::Send { queue, message, group, id } => {
                 send(tx, &targets.queues, &queue, message, (group, id)).await?;
             }
-            Effect::Hand(task) => hand(tx, owner, id, task).await?,
+            Effect::Hand(task, rule) => hand(tx, owner, id, (task, rule)).await?,
             Effect::Forward(forward) => enqueue_forward(tx, owner, id, *forward).await?,
         }
     }
@@ -141,9 +141,10 @@ async fn send(
     }
 }
 
-async fn hand(tx: &mut Tx, owner: &Scope, mail: &str, task: Task) -> Result<(), Error> {
-    let group = Some(task.group());
-    let job = InboundJob { mail: mail.to_owned(), task: Some(task), account: Some(owner.account.clone()) };
+async fn hand(tx: &mut Tx, owner: &Scope, mail: &str, (task, rule): (Task, RuleName)) -> Result<(), Error> {
+    let (group, Scope { account, region }) = (Some(task.group()), owner.clone());
+    let (task, account, region, rule) = (Some(task), Some(account), Some(region), Some(rule));
+    let job = InboundJob { mail: mail.to_owned(), task, account, region, rule };
     let body = serde_json::to_string(&job).map_err(Error::corrupt)?;
     let visible_at = tx.now();
     workers::enqueue(tx, SystemQueue::Inbound, &[Job { body, group, visible_at }]).await

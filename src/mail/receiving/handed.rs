@@ -5,12 +5,13 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AccountId, Arn, Clock, Timestamp};
+use crate::base::{AccountId, Arn, Clock, Region, Timestamp};
+use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::own_rules;
-use crate::outlets::Functions;
 use crate::outlets::functions::{Invocation, InvokeError};
 use crate::outlets::signature;
+use crate::outlets::{Functions, barred};
 use crate::store::{self, Store};
 use crate::topics::delivery::Poster;
 use crate::topics::delivery::signed::{self, Ended};
@@ -40,6 +41,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// Who gets it, for an operator: a URL without what may be secret, or a function.
+    pub fn to(&self) -> String {
+        match self {
+            Self::Webhook { url, .. } => barred::shown(url),
+            Self::Function { function, .. } => function.to_string(),
+        }
+    }
+
     /// Who gets it, for fairness among the jobs.
     pub(super) fn group(&self) -> String {
         let text = match self {
@@ -66,14 +75,10 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    /// Does the work of an account. `again` is when it may be tried again, `None` on the last attempt. While who is asked
+    /// Does the task of a job. `again` is when it may be tried again, `None` on the last attempt. While who is asked
     /// rests the job comes again and no attempt counts, if it is `young`.
-    pub async fn work(
-        &self,
-        (account, mail): (Option<&AccountId>, &str),
-        task: &Task,
-        (again, young): (Option<Timestamp>, bool),
-    ) -> Outcome {
+    pub async fn work(&self, job: &InboundJob, task: &Task, (again, young): (Option<Timestamp>, bool)) -> Outcome {
+        let (account, mail) = (job.account.as_ref(), job.mail.as_str());
         let work = async {
             let ended = match task {
                 Task::Webhook { url, secret, id, body } => self.post(url, secret, id, body).await,
@@ -96,7 +101,7 @@ impl Hands {
                 Outcome::RetryAt(at, reason)
             }
             (Ended::Later(reason, text) | Ended::Never(reason, text), _) => {
-                tracing::error!(message.id = %mail, to = %task.group(), cause = %text, "given up; the job is kept");
+                tell_given_up(job, task, reason, &text);
                 Outcome::GiveUp(reason)
             }
         }
@@ -129,4 +134,20 @@ impl Hands {
         };
         signed::post(&self.poster, &self.clock, (url, &key), id, body).await.0
     }
+}
+
+/// What the operator has to know: whose rule it was, where it should have gone, and what would let it.
+fn tell_given_up(job: &InboundJob, task: &Task, reason: Reason, cause: &str) {
+    let rule = job.rule.as_ref();
+    tracing::error!(
+        message.id = %job.mail,
+        account = job.account.as_ref().map(AccountId::as_str),
+        region = job.region.as_ref().map(Region::as_str),
+        rule_set = rule.map(|rule| rule.set.as_str()),
+        rule = rule.map(|rule| rule.rule.as_str()),
+        to = task.to(),
+        cause,
+        setting = (reason == Reason::Forbidden).then_some(barred::SETTING),
+        "given up; the job is kept (admin jobs)"
+    );
 }

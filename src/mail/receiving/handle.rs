@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Arn, Clock, Domain, Scope};
+use crate::base::{Arn, Clock, Domain, Reach, Scope};
 use crate::mail::feedback::ReturnPaths;
 use crate::mail::receiving::Error;
 use crate::mail::receiving::known::Known;
@@ -24,12 +24,19 @@ pub struct Receiving {
     functions: Option<Functions>,
     sandboxed: bool,
     return_paths: Option<ReturnPaths>,
+    reach: Reach,
 }
 
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, known: Arc::default(), house: None, functions: None, sandboxed: false, return_paths: None }
+        let (known, house, functions, reach) = (Arc::default(), None, None, Reach::default());
+        Self { store, clock, known, house, functions, sandboxed: false, return_paths: None, reach }
+    }
+
+    /// Knows where webhooks may go, and tells the operator of rules that name another place.
+    pub fn with_reach(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// Takes mail to `postmaster` of this server's own name too, for `owner`.
@@ -58,6 +65,10 @@ impl Receiving {
 
     pub(in crate::mail::receiving) fn knows(&self, function: &Arn) -> bool {
         self.functions.as_ref().is_some_and(|functions| functions.knows(function))
+    }
+
+    pub(in crate::mail::receiving) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     pub(in crate::mail::receiving) fn sandboxed(&self) -> bool {

@@ -18,7 +18,7 @@ use crate::mail::receiving::checks::{Checks, Envelope, Verdicts};
 use crate::mail::receiving::effects::Targets;
 use crate::mail::receiving::endpoints::Endpoints;
 use crate::mail::receiving::handed::Hands;
-use crate::mail::receiving::loading::{Loaded, Mails, mails};
+use crate::mail::receiving::loading::{Active, Loaded, Mails, mails};
 use crate::mail::receiving::matching::Addressed;
 use crate::mail::receiving::notification::Facts;
 use crate::mail::receiving::places::{Place, Places};
@@ -147,7 +147,7 @@ impl Inbound {
             let Some(_place) = self.places.enter_for(account, &task.group()) else { return self.crowded() };
             let again = signed::again(claim.attempt, &self.clock);
             let young = self.is_young(claim);
-            return Finish::plain(self.hands.work((account, &job.mail), task, (again, young)).await);
+            return Finish::plain(self.hands.work(&job, task, (again, young)).await);
         }
         let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,
@@ -200,7 +200,7 @@ impl Inbound {
         Finish::plain(Outcome::Crowded(self.clock.now() + backoff::jitter(CROWDED)))
     }
 
-    async fn run(&self, claim: &Claim, (mail, raw): (InboundMail, Bytes), rules: &[Rule], for_checks: Place) -> Finish {
+    async fn run(&self, claim: &Claim, (mail, raw): (InboundMail, Bytes), set: &Active, for_checks: Place) -> Finish {
         let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
@@ -213,7 +213,7 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
-        let scan = scanned(rules, &recipients, mail.tls);
+        let scan = scanned(&set.rules, &recipients, mail.tls);
         let verdicts = self.check(&mail, &raw, scan).await;
         drop(for_checks);
         if verdicts.temporary && claim.attempt <= self.settings.dns_retries {
@@ -229,6 +229,7 @@ impl Inbound {
             fields,
             tls: mail.tls,
             account: &mail.account,
+            set: &set.name,
             rule: String::new(),
             vault: self.store.vault(),
             hostname: &self.settings.hostname,
@@ -244,8 +245,8 @@ impl Inbound {
             rested: 0,
             matched: 0,
         };
-        run_rules(&mut run, rules).await;
-        postmaster::keep(&mut run, rules).await;
+        run_rules(&mut run, &set.rules).await;
+        postmaster::keep(&mut run, &set.rules).await;
         let again = run.again();
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {

@@ -30,12 +30,19 @@ pub(super) struct Loaded {
     pub size: i64,
     /// The message, where it is small.
     pub raw: Option<Bytes>,
-    /// Those of the active rule set.
-    pub rules: Arc<[Rule]>,
+    /// The active rule set.
+    pub rules: Arc<Active>,
+}
+
+/// The active rule set, as far as a mail needs it; without rules where none is active.
+#[derive(Default)]
+pub(super) struct Active {
+    pub name: String,
+    pub rules: Vec<Rule>,
 }
 
 struct Entry {
-    rules: Arc<[Rule]>,
+    rules: Arc<Active>,
     octets: usize,
     generation: u64,
     until: Instant,
@@ -75,7 +82,7 @@ impl Reads for Mails {
 }
 
 impl Mails {
-    async fn rules(&self, tx: &mut Tx, owner: Scope, generation: u64) -> Result<Arc<[Rule]>, store::Error> {
+    async fn rules(&self, tx: &mut Tx, owner: Scope, generation: u64) -> Result<Arc<Active>, store::Error> {
         let now = tx.instant();
         let entries = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries().get(&owner)
@@ -90,7 +97,7 @@ impl Mails {
             Err(error) => return Err(store::Error::corrupt(error)),
         };
         let octets = set.as_ref().map_or(0, |set| set.octets);
-        let rules: Arc<[Rule]> = set.map(|set| set.rules).unwrap_or_default().into();
+        let rules = Arc::new(set.map(|set| Active { name: set.name, rules: set.rules }).unwrap_or_default());
         let mut entries = entries();
         let kept = entries.values().map(|entry| entry.octets).sum::<usize>();
         if entries.len() >= ENTRIES_MAX || kept.saturating_add(octets) > OCTETS_MAX {

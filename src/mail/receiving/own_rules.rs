@@ -1,9 +1,10 @@
 //! What makes the actions acceptable that lead out of the mail: functions, webhooks, queues, forwarding.
-use crate::base::{Arn, EmailAddress};
+use crate::base::{Arn, EmailAddress, Reach, Scope};
 use crate::mail::receiving::Error;
 use crate::mail::receiving::rules::{Action, Rule, one_line};
 use crate::outlets::functions::name_of;
 use crate::outlets::signature::key;
+use crate::outlets::{Barred, barred};
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{self, Tx};
 
@@ -33,6 +34,19 @@ pub(super) fn check_webhook(url: &str, secret: &str) -> Result<(), Error> {
     }
     let text = "a webhook's secret has 16 to 256 characters, or is whsec_ and 24 to 64 octets in base64";
     Err(Error::Invalid(text.to_owned()))
+}
+
+/// Tells the operator of the webhooks of a rule that was kept and cannot be reached. Whoever made the rule is not told where
+/// this server may go.
+pub(super) fn warn(reach: &Reach, owner: &Scope, set: &str, rule: &Rule) {
+    for url in rule.webhooks() {
+        if let Some(barred) = Barred::of(reach, url) {
+            tracing::warn!(
+                account = %owner.account, region = %owner.region, rule_set = set, rule = rule.name, url = barred.url,
+                setting = barred::SETTING, "a receipt rule has a webhook that cannot be reached: {}", barred::REFUSAL
+            );
+        }
+    }
 }
 
 pub(super) fn check_queue(queue: &Arn) -> Result<(), Error> {

@@ -143,6 +143,7 @@ impl Receiving {
         check_name("ruleName", &rule.name)?;
         let after = after.map(str::to_owned);
         let needs = check(&rule).and_then(|()| self.needs(&rule));
+        let kept = rule.clone();
         self.change(owner, set, needs, move |rules| {
             let mut rule = rule;
             own_rules::keep_secrets(&mut rule, None)?;
@@ -156,13 +157,16 @@ impl Receiving {
             rules.insert(at, rule);
             Ok(())
         })
-        .await
+        .await?;
+        own_rules::warn(self.reach(), owner, set, &kept);
+        Ok(())
     }
 
     /// Replaces the rule of the same name; its place stays.
     pub async fn update_rule(&self, owner: &Scope, set: &str, rule: Rule) -> Result<(), Error> {
         check_name("ruleName", &rule.name)?;
         let needs = check(&rule).and_then(|()| self.needs(&rule));
+        let kept = rule.clone();
         self.change(owner, set, needs, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
             Some(known) => {
                 let mut rule = rule;
@@ -172,7 +176,9 @@ impl Receiving {
             }
             None => Err(Error::RuleMissing(rule.name)),
         })
-        .await
+        .await?;
+        own_rules::warn(self.reach(), owner, set, &kept);
+        Ok(())
     }
 
     /// Removes a rule; one that does not exist is fine.

@@ -143,6 +143,16 @@ pub enum Action {
     },
 }
 
+impl Rule {
+    /// Where the webhooks of the rule go.
+    pub fn webhooks(&self) -> impl Iterator<Item = &str> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Webhook { url, .. } => Some(url.as_str()),
+            _ => None,
+        })
+    }
+}
+
 impl Action {
     /// The topic that the action publishes to.
     pub fn topic(&self) -> Option<&Arn> {

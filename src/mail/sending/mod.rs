@@ -46,6 +46,7 @@ pub use imports::{ImportError, Imports};
 pub use message_tags::TagFault;
 pub use notices::Notices;
 pub use outbound::Outbound;
+pub use parcel::Job as OutboundJob;
 pub use quota::{Limits, Quota};
 pub use simulator::Simulator;
 pub use suppression::suppress;

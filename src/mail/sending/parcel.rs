@@ -13,11 +13,13 @@ use crate::store::mails::{Mail, Recipient};
 use crate::store::outgoing::Outgoing;
 use crate::store::suppressed::Reason as SuppressionReason;
 
-/// A job: `{"mail": "id", "recipient": 0}`.
-#[derive(Deserialize)]
-pub(super) struct Job {
-    pub(super) mail: String,
-    pub(super) recipient: i64,
+/// A job of the outbound queue: `{"mail": "id", "recipient": 0}`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Job {
+    /// The mail.
+    pub mail: String,
+    /// The recipient's place in its list.
+    pub recipient: i64,
 }
 
 /// Everything about one delivery.

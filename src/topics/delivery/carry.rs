@@ -3,6 +3,7 @@ use reqwest::Url;
 use serde_json::json;
 
 use crate::base::Arn;
+use crate::outlets::barred::REFUSAL;
 use crate::outlets::functions::{Invocation, InvokeError};
 use crate::outlets::gateway::Said;
 use crate::outlets::streams::{self, Streams};
@@ -115,7 +116,7 @@ async fn web(poster: &Poster, url: Url, parcel: &Parcel) -> Tried {
         Posted::Answer(status, text) => Tried::plain(verdict, Some(status), text),
         Posted::Unreachable(why) => Tried::plain(verdict, None, why),
         Posted::Silent => Tried::plain(verdict, None, "no answer within 15 seconds"),
-        Posted::Forbidden => Tried::plain(verdict, None, "the address is not public and not in webhook-allow"),
+        Posted::Forbidden => Tried::plain(verdict, None, REFUSAL),
     }
 }
 

@@ -17,5 +17,6 @@ mod traffic_tests;
 mod verdict;
 mod worker;
 
+pub(in crate::topics) use parcel::Found;
 pub use post::{Lookup, Posted, Poster};
 pub use worker::Deliverer;

@@ -23,7 +23,7 @@ use crate::topics::subscription;
 use crate::topics::topic;
 
 /// What a job needs, as the store has it now.
-pub(super) struct Found {
+pub(in crate::topics) struct Found {
     pub subscription: Subscription,
     pub topic: Topic,
     pub publication: Option<String>,
@@ -103,7 +103,13 @@ impl Found {
     }
 
     /// Makes what goes out. Links in mails start with `own_url`. `None` when it is not wanted any more.
-    pub fn pack(&mut self, job: &Job, key: &Key, policy: &Effective, own_url: &str) -> Result<Option<Parcel>, Error> {
+    pub(super) fn pack(
+        &mut self,
+        job: &Job,
+        key: &Key,
+        policy: &Effective,
+        own_url: &str,
+    ) -> Result<Option<Parcel>, Error> {
         match job {
             Job::Notification { .. } => self.pack_notification(key, policy, own_url),
             Job::Confirmation(asking) => {

@@ -11,6 +11,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
 
+use crate::base::reach::address_of;
 use crate::base::{Clock, Reach};
 use crate::outlets::client;
 use crate::topics::Error;
@@ -18,6 +19,8 @@ use crate::topics::delivery::challenge::{Credentials, Question};
 
 /// How long an endpoint has to answer (SNS: 15 s).
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a name is looked up of which only a warning depends.
+const LOOKUP: Duration = Duration::from_secs(2);
 /// How much of an answer is kept, in bytes.
 const ANSWER_BYTES: usize = 1_024;
 
@@ -27,6 +30,7 @@ pub struct Poster {
     client: Client,
     clock: Clock,
     reach: Arc<Reach>,
+    checked: Arc<Checked>,
 }
 
 /// How a POST ended.
@@ -57,6 +61,7 @@ impl Poster {
         lookup: Option<Arc<dyn Lookup>>,
     ) -> Result<Self, Error> {
         let reach = Arc::new(reach);
+        let checked = Arc::new(Checked { reach: reach.clone(), lookup });
         let mut builder = Client::builder();
         for authority in authorities {
             builder = builder.add_root_certificate(authority.clone());
@@ -66,12 +71,24 @@ impl Poster {
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(Checked { reach: reach.clone(), lookup }))
+            .dns_resolver(checked.clone())
             .pool_max_idle_per_host(2)
             .user_agent("Amazon Simple Notification Service Agent")
             .build()
             .map_err(|why| Error::Client(why.to_string()))?;
-        Ok(Self { client, clock, reach })
+        Ok(Self { client, clock, reach, checked })
+    }
+
+    /// Whether a POST to `url` would be refused now, since it leads to no address that may be reached. A name is looked
+    /// up, for two seconds at the most; one that is not found says nothing.
+    pub async fn bars(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        if address_of(host).is_some() || self.reach.bars(host) {
+            return self.reach.bars(host);
+        }
+        let Ok(name) = host.parse::<Name>() else { return false };
+        let found = self.clock.timeout(LOOKUP, self.checked.resolve(name)).await;
+        matches!(found, Some(Err(why)) if why.is::<Forbidden>())
     }
 
     /// Posts `body` to `url`, with the name and password that stand in it.
@@ -87,9 +104,7 @@ impl Poster {
 
     async fn post_with(&self, url: Url, headers: HeaderMap, body: Bytes, credentials: Option<Credentials>) -> Posted {
         // A host that is an address is connected to without a look-up, so the resolver never sees it.
-        let host = url.host_str().unwrap_or_default();
-        let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-        if literal.is_some_and(|address| !self.reach.allows(address)) {
+        if url.host_str().and_then(address_of).is_some_and(|address| !self.reach.allows(address)) {
             return Posted::Forbidden;
         }
         let exchange = async {

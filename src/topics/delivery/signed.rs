@@ -4,6 +4,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::base::{Clock, Timestamp};
+use crate::outlets::barred::REFUSAL;
 use crate::outlets::signature;
 use crate::topics::delivery::post::{Posted, Poster};
 use crate::workers::{Reason, backoff};
@@ -50,6 +51,6 @@ pub async fn post(
         }
         Posted::Silent => (Ended::Later(Reason::Unreachable, "no answer in time".to_owned()), None),
         Posted::Unreachable(text) => (Ended::Later(Reason::Unreachable, text), None),
-        Posted::Forbidden => (Ended::Never(Reason::Forbidden, "the address may not be reached".to_owned()), None),
+        Posted::Forbidden => (Ended::Never(Reason::Forbidden, REFUSAL.to_owned()), None),
     }
 }

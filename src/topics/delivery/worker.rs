@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::base::{Instant, Timestamp};
+use crate::outlets::barred;
 use crate::queues::Outgoing;
 use crate::store::publications::{self, Attempt};
 use crate::store::{self, throttles};
@@ -229,6 +230,17 @@ impl Deliverer {
         let given_up = matches!(outcome, Outcome::GiveUp(_));
         let has_queue =
             given_up && carried.as_ref().is_some_and(|c| c.parcel.missed && c.found.has_dead_letter_queue());
+        if given_up && !has_queue {
+            let (message, to, endpoint) =
+                (&attempt.message_id, &attempt.subscription, carried.as_ref().map(Carried::url));
+            tracing::warn!(
+                message.id = message,
+                to,
+                endpoint,
+                cause = attempt.answer,
+                "given up; the job is kept (admin jobs)"
+            );
+        }
         // What moves to the subscriber's own dead-letter queue needs no second place among ours.
         let outcome = if has_queue { Outcome::Done } else { outcome };
         let ended = outcome == Outcome::Done;
@@ -259,6 +271,13 @@ struct Carried {
     job: Job,
     found: Found,
     parcel: Parcel,
+}
+
+impl Carried {
+    /// Where it should have gone, where that is an endpoint on the web; without what may be secret.
+    fn url(&self) -> String {
+        barred::shown(&self.found.subscription.endpoint)
+    }
 }
 
 impl Work for Deliverer {

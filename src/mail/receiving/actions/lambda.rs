@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Arn, EmailAddress};
-use crate::mail::receiving::actions::{Effect, Run};
+use crate::mail::receiving::actions::Run;
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::{ActionTaken, MailPart, ReceiptPart, told};
 use crate::outlets::functions::{Invocation, InvokeError, Invoked};
@@ -71,7 +71,7 @@ pub async fn run(
         run.tell(topic, recipients, &action);
     }
     if !waits {
-        run.effects.push(Effect::Hand(Task::Function { function: function.clone(), payload }));
+        run.hand(Task::Function { function: function.clone(), payload });
         return Flow::Continue;
     }
     let asked = run.functions.invoke(function, how, payload.into_bytes());

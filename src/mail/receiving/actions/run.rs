@@ -2,6 +2,7 @@
 use bytes::Bytes;
 
 use crate::base::{AccountId, Arn, Clock, EmailAddress};
+use crate::mail::receiving::accept::RuleName;
 use crate::mail::receiving::actions::bounce::Bounce;
 use crate::mail::receiving::actions::forward::Forward;
 use crate::mail::receiving::actions::lambda::Flow;
@@ -40,8 +41,8 @@ pub enum Effect {
         /// What a FIFO queue knows it by.
         id: String,
     },
-    /// Leave a piece of work to a later job.
-    Hand(Task),
+    /// Leave a piece of work of a rule to a later job.
+    Hand(Task, RuleName),
     /// Send the mail on.
     Forward(Box<Forward>),
 }
@@ -69,6 +70,8 @@ pub struct Run<'a> {
     pub tls: bool,
     /// Whose rules these are.
     pub account: &'a AccountId,
+    /// The rule set.
+    pub set: &'a str,
     /// The name of the rule whose actions run.
     pub rule: String,
     /// What encrypts.
@@ -111,6 +114,12 @@ pub enum Again {
 }
 
 impl Run<'_> {
+    /// Leaves a piece of work to a later job.
+    pub fn hand(&mut self, task: Task) {
+        let rule = RuleName { set: self.set.to_owned(), rule: self.rule.clone() };
+        self.effects.push(Effect::Hand(task, rule));
+    }
+
     /// Whether the mail comes again. Where something else failed for now that is an attempt, but not the last one: who rests
     /// was not asked yet.
     pub fn again(&self) -> Again {

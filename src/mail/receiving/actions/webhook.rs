@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::base::{Arn, EmailAddress, ids};
 use crate::mail::message::parts;
 use crate::mail::message::parts::{Attached, Text};
-use crate::mail::receiving::actions::{Effect, Run, s3};
+use crate::mail::receiving::actions::{Run, s3};
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::{ActionTaken, MailPart, ReceiptPart, told};
 use crate::outlets::objects::{Metadata, key};
@@ -80,7 +80,7 @@ pub async fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], hook: Hook<'_>
         Ok(body) => {
             let id = format!("msg_{}", ids::token(24));
             let (url, secret) = (hook.url.to_owned(), hook.secret.to_owned());
-            run.effects.push(Effect::Hand(Task::Webhook { url, secret, id, body }));
+            run.hand(Task::Webhook { url, secret, id, body });
         }
         Err(error) => {
             return run.fail(Reason::Internal, format!("cannot write the webhook's body: {error}"), false);
