@@ -92,6 +92,7 @@ impl Parts {
             clock: clock.clone(),
             compute: compute.clone(),
             queues,
+            public_url: settings.public_url.clone(),
             topics: topics.clone(),
             identities: identities(settings, store, clock, bound_url, dns.clone()),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())

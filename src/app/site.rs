@@ -4,7 +4,9 @@ use crate::app::parts::Parts;
 use crate::app::smtp_listeners::Count;
 use crate::base::{Clock, Memory};
 use crate::config::{Mode, Settings};
-use crate::http::{self, Health, Hosts, Routes, deliveries, home, inbox, links, peek, subscriptions, verification};
+use crate::http::{
+    self, Health, Hosts, Routes, deliveries, dev_state, home, inbox, links, peek, subscriptions, verification,
+};
 use crate::store::Store;
 
 /// All pages of this server beside the AWS endpoint.
@@ -27,6 +29,7 @@ pub(super) fn pages(
         routes
             .with(peek::routes(services.queues.clone(), memory.clone()))
             .with(deliveries::routes(services.topics.clone()))
+            .with(dev_state::routes(store.clone(), clock.clone()))
     } else {
         routes
     };

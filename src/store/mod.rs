@@ -5,7 +5,7 @@
 pub mod accepted;
 pub mod access;
 pub mod account_settings;
-mod backlog;
+pub mod backlog;
 pub mod captured;
 mod changes;
 mod claims;
@@ -55,6 +55,7 @@ pub mod receipt_filters;
 pub mod receipt_rules;
 pub mod receive_attempts;
 pub mod replays;
+pub mod reset;
 mod room;
 mod rows;
 pub mod sending_accounts;

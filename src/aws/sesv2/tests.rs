@@ -32,6 +32,7 @@ impl Client {
             region: Region::default_region(),
             access_key: "AKID".to_owned(),
             endpoint: "http://localhost:4566".to_owned(),
+            queues_at: "http://localhost:4566".to_owned(),
             request_id: "id-1".to_owned(),
             source_ip: IpAddr::from([127, 0, 0, 1]),
             once: None,
