@@ -1,4 +1,5 @@
 //! The certificate of the SMTP listeners while the program runs: its end, and a new one that is no good.
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use postrider::base::Clock;
@@ -16,6 +17,7 @@ fn write(file: &Path, end: i64) {
     let key = rcgen::KeyPair::generate().expect("a key");
     let certificate = parameters.self_signed(&key).expect("a certificate");
     std::fs::write(file, certificate.pem() + &key.serialize_pem()).expect("written");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("kept from others");
 }
 
 async fn metric(program: &Program, name: &str) -> f64 {

@@ -95,7 +95,9 @@ async fn waits_for(tx: &mut Tx, to: &Recipient) -> Result<Option<Next>, Error> {
     let (group, body) = (address.domain().to_string(), Job::body(&to.mail_id, to.n));
     let (queue, now) = (SystemQueue::Outbound, tx.now());
     if let Some(job) = backlog::find(tx, queue.id(), &group, &body).await? {
-        return Ok(Some(if job.held { Next::UnderWay } else { Next::From(job.visible_at.max(now)) }));
+        // A claim that has ended, as of a node that is gone, holds it no more.
+        let held = job.held && job.visible_at > now;
+        return Ok(Some(if held { Next::UnderWay } else { Next::From(job.visible_at.max(now)) }));
     }
     let given_up = backlog::find(tx, queue.dead_letters_id(), &group, &body).await?;
     Ok(given_up.map(|job| Next::GivenUp(job.why.unwrap_or_default())))
