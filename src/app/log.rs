@@ -5,6 +5,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Settings;
+use crate::store::NOTICES;
 
 type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
 
@@ -28,9 +29,6 @@ impl LogFilter {
 pub fn check_filter(filter: &str) -> Result<(), String> {
     read(filter).map(|_| ())
 }
-
-/// What PostgreSQL tells beside its answers, such as that a table is there already. At the level info it helps nobody.
-const NOTICES: &str = "sqlx::postgres::notice";
 
 /// The filter, which lets the database's notices through from warnings on, unless it names them itself.
 fn read(text: &str) -> Result<EnvFilter, String> {

@@ -72,8 +72,7 @@ impl Parts {
         (bound_url, marks): (&str, Marks),
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
-        let queues = queues(settings, store, clock);
-        let compute = Compute::default();
+        let (queues, compute) = (queues(settings, store, clock), Compute::default());
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;

@@ -84,7 +84,7 @@ mod writer;
 
 pub use error::Error;
 pub use gather::{Gather, Reads};
-pub use open::{Database, Store};
+pub use open::{Database, NOTICES, Store};
 pub use sql::{Row, Value};
 pub use tx::Tx;
 pub use wake::Waiter;
