@@ -1,14 +1,11 @@
 //! What is printed once the server takes work: where to reach it, what it works with, and what is not fit for production.
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::access::RootKey;
+use crate::app::certificate::SOON;
 use crate::app::{App, steady};
 use crate::base::{Clock, Timestamp};
 use crate::config::{DatabaseFrom, Mode, Settings};
-
-/// A certificate that ends so soon is warned of.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// What is printed once the server takes work. `from` is what named the database.
 pub fn greeting(settings: &Settings, app: &App, from: DatabaseFrom) -> String {

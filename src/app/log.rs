@@ -2,8 +2,10 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Settings;
+use crate::store::NOTICES;
 
 type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
 
@@ -16,7 +18,7 @@ impl LogFilter {
     /// # Errors
     /// When it is no filter; what was logged before is logged on.
     pub fn set(&self, filter: &str) -> Result<(), String> {
-        (self.0)(EnvFilter::try_new(filter).map_err(|error| error.to_string())?)
+        (self.0)(read(filter)?)
     }
 }
 
@@ -25,7 +27,18 @@ impl LogFilter {
 /// # Errors
 /// When it is none.
 pub fn check_filter(filter: &str) -> Result<(), String> {
-    EnvFilter::try_new(filter).map(|_| ()).map_err(|error| error.to_string())
+    read(filter).map(|_| ())
+}
+
+/// The filter, which lets the database's notices through from warnings on, unless it names them itself.
+fn read(text: &str) -> Result<EnvFilter, String> {
+    let filter = EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+    // To one that lets less through, the directive would add.
+    let is_quiet = filter.max_level_hint().is_some_and(|most| most <= LevelFilter::WARN);
+    match format!("{NOTICES}=warn").parse() {
+        Ok(directive) if !is_quiet && !text.contains(NOTICES) => Ok(filter.add_directive(directive)),
+        _ => Ok(filter),
+    }
 }
 
 /// Starts the log of this process. What is no filter counts as `info`, and the log says so.
@@ -38,7 +51,7 @@ pub fn start_log(settings: &Settings) -> LogFilter {
 }
 
 fn start(settings: &Settings) -> LogFilter {
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = read(&settings.log).or_else(|_| read("info")).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Whoever read the log may be gone; to say that there would be in vain, and end the thread.
     let log = log.log_internal_errors(false);

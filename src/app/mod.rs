@@ -1,5 +1,6 @@
 //! Builds everything, starts it and stops it.
 pub mod admin;
+mod certificate;
 mod check;
 mod data_dir;
 mod greeting;

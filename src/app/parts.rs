@@ -74,8 +74,7 @@ impl Parts {
         (bound_url, marks, hold): (&str, Marks, Hold),
     ) -> Result<Self, StartError> {
         let wrong = |line: String| StartError::Settings(line);
-        let queues = queues(settings, store, clock);
-        let compute = Compute::default();
+        let (queues, compute) = (queues(settings, store, clock), Compute::default());
         let objects = Objects::from_settings(&settings.objects, &settings.data_dir).map_err(wrong)?;
         let streams =
             Streams::new(store.clone(), clock.clone(), objects.clone(), &settings.streams.0).map_err(wrong)?;
@@ -94,6 +93,7 @@ impl Parts {
             clock: clock.clone(),
             compute: compute.clone(),
             queues,
+            public_url: settings.public_url.clone(),
             topics: topics.clone(),
             identities: identities(settings, store, clock, bound_url, dns.clone()),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone())

@@ -7,7 +7,7 @@ use crate::app::smtp_listeners::Count;
 use crate::base::{Clock, Memory};
 use crate::config::{Mode, Settings};
 use crate::http::{
-    self, Figures, Health, Hosts, Routes, deliveries, home, inbox, links, peek, subscriptions, verification,
+    self, Figures, Health, Hosts, Routes, deliveries, dev_state, home, inbox, links, peek, subscriptions, verification,
 };
 use crate::smtp::Tls;
 use crate::store::Store;
@@ -32,6 +32,7 @@ pub(super) fn pages(
         routes
             .with(peek::routes(services.queues.clone(), memory.clone()))
             .with(deliveries::routes(services.topics.clone()))
+            .with(dev_state::routes(store.clone(), clock.clone()))
     } else {
         routes
     };

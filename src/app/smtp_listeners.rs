@@ -1,19 +1,15 @@
 //! The SMTP listeners of this server: incoming mail, submission, and in `dev` the port that captures.
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::app::certificate;
 use crate::app::parts::Parts;
 use crate::app::start::{GRACE, StartError};
 use crate::base::{AccountId, Clock, Memory, Region};
 use crate::config::Settings;
-use crate::smtp::tls::TlsError;
 use crate::smtp::{self, Catcher, Limits, Mode, PostOffice, Tls, Upstream};
 use crate::store::Store;
-use crate::workers::{Stop, tick};
-
-/// How soon a certificate that was replaced on the disk is used.
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+use crate::workers::Stop;
 
 /// How many sessions there are, whenever that is asked.
 pub(super) type Count = Box<dyn Fn() -> usize + Send + Sync>;
@@ -112,12 +108,7 @@ impl SmtpListeners {
     }
 
     pub(super) fn serve(self, stop: &Stop, clock: &Clock) {
-        tick(stop, clock, "certificates", CERTIFICATES_EVERY, self.tls, async |tls| {
-            if tls.refresh()? {
-                tracing::info!("a new smtp certificate is in use");
-            }
-            Ok::<_, TlsError>(())
-        });
+        certificate::watch(stop, clock, self.tls);
         let named = [("smtp", self.inbound), ("submission", self.submission), ("submissions", self.submissions)];
         for (name, listener) in named {
             if let Some(listener) = listener {

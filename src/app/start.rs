@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{self, RootKey, ensure_root};
+use crate::app::certificate;
 use crate::app::data_dir::DataDir;
 use crate::app::lineage::Watch;
 use crate::app::master_key::{OpenError, open_store};
@@ -182,6 +183,7 @@ impl App {
         let gauges = |routes: Routes| site::gauges(routes, &bounds, (smtp.sessions(), &smtp.tls), &health, &figures);
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());
+        let endpoint = endpoint.telling_all(settings.mode == Mode::Dev);
         let site = gauges(site::pages(&settings, &parts, (&store, &clock), &health, &memory)).finish(endpoint);
         let soft = stop.soft();
         if let Some(admin) = admin {
@@ -300,7 +302,7 @@ impl App {
     /// # Errors
     /// When it cannot be used; the one before stays in use.
     pub fn reload_certificate(&self) -> Result<bool, TlsError> {
-        self.tls.refresh()
+        certificate::refresh(&self.tls)
     }
 
     /// When the certificate in use ends, where that can be read.

@@ -114,12 +114,14 @@ async fn admit(
         return Err(Failure::new(ErrorShape::unavailable(), store::Error::Full.to_string()));
     }
     let trace = request.header("x-amzn-trace-id");
+    let endpoint = request.endpoint();
     let caller = Caller {
         account: identity.account,
         region: identity.region,
         access_key: identity.access_key,
         key,
-        endpoint: request.endpoint(),
+        queues_at: services.public_url.clone().unwrap_or_else(|| endpoint.clone()),
+        endpoint,
         request_id: request.id.clone(),
         source_ip: request.peer,
         once: once?,

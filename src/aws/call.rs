@@ -25,7 +25,10 @@ pub struct Caller {
     /// The same key, for calls that wait; `None` where keys do not count.
     pub key: Option<KeyInUse>,
     /// Scheme and host as the caller named them: `http://localhost:4566`. Queue URLs start with it.
+    /// Scheme and host as the caller named them: `http://localhost:4566`.
     pub endpoint: String,
+    /// What queue URLs begin with: the public URL where one is set, else `endpoint`.
+    pub queues_at: String,
     /// The request's id, for the reply and the log.
     pub request_id: String,
     /// Who is at the other end of the connection.

@@ -61,19 +61,13 @@ impl Request {
 
     /// A parameter of the query string, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+        parameter_in(&self.query, name)
     }
 
     /// The parts of the credential scope, from the `Authorization` header or a presigned query string: access key,
     /// date, region, service. Nothing of it is verified.
     pub fn scope(&self) -> Option<[String; 4]> {
-        let credential = match self.header("authorization") {
-            Some(header) => header.split_once("Credential=")?.1.split([',', ' ']).next()?.to_owned(),
-            None => self.parameter("X-Amz-Credential")?,
-        };
-        // An access key holds no slash, so the scope is what stands after the first.
-        let mut parts = credential.splitn(5, '/').map(str::to_owned);
-        Some([parts.next()?, parts.next()?, parts.next()?, parts.next()?])
+        scope_in(self.header("authorization"), &self.query)
     }
 
     /// The service that the credential scope names.
@@ -92,6 +86,22 @@ impl Request {
         };
         format!("{scheme}://{}", host.unwrap_or("localhost"))
     }
+}
+
+fn parameter_in(query: &str, name: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+}
+
+/// The parts of the credential scope in an `Authorization` header, or where there is none in a presigned query string: access
+/// key, date, region, service. Nothing of it is verified.
+pub fn scope_in(authorization: Option<&str>, query: &str) -> Option<[String; 4]> {
+    let credential = match authorization {
+        Some(header) => header.split_once("Credential=")?.1.split([',', ' ']).next()?.to_owned(),
+        None => parameter_in(query, "X-Amz-Credential")?,
+    };
+    // An access key holds no slash, so the scope is what stands after the first.
+    let mut parts = credential.splitn(5, '/').map(str::to_owned);
+    Some([parts.next()?, parts.next()?, parts.next()?, parts.next()?])
 }
 
 /// Makes requests for the unit tests of this floor.

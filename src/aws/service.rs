@@ -21,6 +21,9 @@ pub struct Services {
     pub compute: Compute,
     /// SQS's queues.
     pub queues: Queues,
+    /// What queue URLs begin with, where that is set: `scheme://host[:port]`, perhaps with a path. Else they begin with what
+    /// the caller named this server.
+    pub public_url: Option<String>,
     /// SNS's topics and subscriptions.
     pub topics: Topics,
     /// SES's identities.
@@ -195,6 +198,7 @@ impl Services {
             clock: clock.clone(),
             compute: Compute::default(),
             queues,
+            public_url: None,
             topics: topics.clone(),
             identities: Identities::new(store.clone(), clock.clone(), settings, std::sync::Arc::new(dns)),
             configuration_sets: ConfigurationSets::new(store.clone(), clock.clone(), topics.clone()),

@@ -123,9 +123,9 @@ pub enum AdminCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Print what became of a sent mail: each recipient, and what both sides said in each attempt to deliver
+    /// Print what became of a sent mail: each recipient, what both sides said in each attempt, and when the next one is
     Transcript {
-        /// The MessageId of SES
+        /// The MessageId of SES, or the field Message-ID with it
         message_id: String,
     },
     /// Say what a reply of a mail host, or a bounce, means: type, subtype, who is to blame, and the rule that says so

@@ -137,8 +137,8 @@ pub struct Given {
     #[arg(long, value_name = "WAY", env = "POSTRIDER_LONG_LINES", value_parser = ["keep", "encode"])]
     pub long_lines: Option<String>,
 
-    /// Base of the links in notifications and mails, such as <http://mail.example.com:4566>, whatever name callers use
-    /// [default: http:// and the http address]
+    /// Base of the links in notifications and mails, and of queue URLs, such as <http://mail.example.com:4566>, whatever name
+    /// callers use [default: http:// and the http address; queue URLs begin with what the caller named]
     #[arg(long, value_name = "URL", env = "POSTRIDER_PUBLIC_URL")]
     pub public_url: Option<String>,
 

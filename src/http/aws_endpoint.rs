@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::aws::answer::{Answer, answer, refuse};
 use crate::aws::error::{ErrorShape, Failure, THROTTLED, no_place, no_room};
 use crate::aws::protocol::reply::Reply;
-use crate::aws::request::Arrived;
+use crate::aws::request::{Arrived, scope_in};
 use crate::aws::service::find_by_head;
 use crate::aws::{Gate, Request, Services};
 use crate::base::memory::Held;
@@ -20,8 +20,8 @@ use crate::http::body::{BodyError, Reader};
 use crate::http::listener::Peer;
 use crate::http::meters::Meters;
 
-/// Operations that programs call thousands of times a second. Where they succeed, the metrics tell enough: a line for
-/// each would cost more than the message itself.
+/// Operations that programs call thousands of times a second. Where they are refused since nothing new is taken, the metrics
+/// tell enough.
 const BY_THE_THOUSAND: [&str; 7] = [
     "SendMessage",
     "SendMessageBatch",
@@ -31,6 +31,9 @@ const BY_THE_THOUSAND: [&str; 7] = [
     "ChangeMessageVisibility",
     "ChangeMessageVisibilityBatch",
 ];
+
+/// How many characters the log shows of an access key or a region that a request names.
+const NAMED_MAX: usize = 128;
 
 /// How many internal errors a minute stand in the log each; the others are counted, and told at the level debug.
 const FAILED_SAID: u32 = 20;
@@ -47,11 +50,23 @@ struct Asked {
     id: String,
     peer: IpAddr,
     bytes: usize,
+    authorization: Option<HeaderValue>,
+    query: String,
 }
 
 impl Asked {
     fn of(request: &Request) -> Self {
-        Self { id: request.id.clone(), peer: request.peer, bytes: request.body.len() }
+        let authorization = request.headers.get("authorization").cloned();
+        let (id, query) = (request.id.clone(), request.query.clone());
+        Self { id, peer: request.peer, bytes: request.body.len(), authorization, query }
+    }
+
+    /// The access key and the region that it names, as far as they can be shown. Nothing of it is verified.
+    fn named(&self) -> Option<(String, String)> {
+        let header = self.authorization.as_ref().map(|value| value.to_str().unwrap_or_default());
+        let [key, _, region, _] = scope_in(header, &self.query)?;
+        let shown = |text: String| text.chars().filter(char::is_ascii_graphic).take(NAMED_MAX).collect();
+        Some((shown(key), shown(region)))
     }
 }
 
@@ -63,12 +78,22 @@ pub struct AwsEndpoint {
     memory: Memory,
     meters: Meters,
     failed: Quiet,
+    /// Whether calls that succeed are told at the level info too.
+    tells_all: bool,
 }
 
 impl AwsEndpoint {
     /// Answers with `services` to those whom `gate` lets in; requests and answers take their room from `memory`.
     pub fn new(services: Services, gate: Gate, clock: Clock, memory: Memory) -> Self {
-        Self { services, gate, clock, memory, meters: Meters::default(), failed: Quiet::often(FAILED_SAID) }
+        let (meters, failed) = (Meters::default(), Quiet::often(FAILED_SAID));
+        Self { services, gate, clock, memory, meters, failed, tells_all: false }
+    }
+
+    /// The same endpoint, which tells of each call at the level info: what a developer wants to see of a program. Else only
+    /// those that are refused are told so, since a line for each that succeeds would cost more than a message does.
+    #[must_use]
+    pub fn telling_all(self, tells_all: bool) -> Self {
+        Self { tells_all, ..self }
     }
 
     /// Serves one request.
@@ -149,41 +174,69 @@ impl AwsEndpoint {
         response
     }
 
-    /// One line per request, at the level debug for those that come by the thousand; the cause of an internal error stands only here.
+    /// One line per request; the cause of an internal error stands only here. What was refused is told at the level info, but
+    /// for guesses of paths by who names no key, which come all day from anywhere.
     fn log(&self, asked: &Asked, began: Instant, answered: &Answer) {
         let took = self.clock.instant().since(began);
         let status = answered.reply.status;
         let service = answered.service.unwrap_or("none");
         let operation = answered.operation.unwrap_or("none");
         self.meters.count((service, operation, status), took);
-        let account = answered.caller.as_ref().map_or("none", |(account, _)| account.as_str());
-        let failure = answered.reply.failure.as_ref();
-        let error = failure.map_or("none", |failure| failure.shape.query_code);
         macro_rules! line {
             ($level:expr, $($more:tt)*) => {
-                tracing::event!($level, request.id = %asked.id, service, operation, account, peer = %asked.peer,
-                    status, error, duration_ms = took.as_millis() as u64, bytes_in = asked.bytes,
-                    bytes_out = answered.reply.body.len(), $($more)*)
+                if tracing::enabled!($level) {
+                    let Told { account, region, key, error } = Told::of(asked, answered);
+                    tracing::event!($level, request.id = %asked.id, service, operation, region, key, account,
+                        peer = %asked.peer, status, error, duration_ms = took.as_millis() as u64, bytes_in = asked.bytes,
+                        bytes_out = answered.reply.body.len(), $($more)*)
+                }
             };
         }
-        match failure.and_then(|failure| failure.cause.as_deref()) {
-            Some(cause) => {
-                // Where the store fails, it fails for thousands.
-                let mut told = false;
-                self.failed.tell(&self.clock, |left_out| {
-                    told = true;
-                    line!(tracing::Level::ERROR, cause, left_out, "request failed");
-                });
-                if !told {
-                    line!(tracing::Level::DEBUG, cause, "request failed");
-                }
+        let failure = answered.reply.failure.as_ref();
+        if let Some(cause) = failure.and_then(|failure| failure.cause.as_deref()) {
+            // Where the store fails, it fails for thousands.
+            let mut told = false;
+            self.failed.tell(&self.clock, |left_out| {
+                told = true;
+                line!(tracing::Level::ERROR, cause, left_out, "request failed");
+            });
+            if !told {
+                line!(tracing::Level::DEBUG, cause, "request failed");
             }
-            None if failure.is_none_or(|failure| failure.shape == ErrorShape::unavailable())
-                && BY_THE_THOUSAND.contains(&operation) =>
-            {
-                line!(tracing::Level::DEBUG, "request");
-            }
-            None => line!(tracing::Level::INFO, "request"),
+            return;
+        }
+        let is_told = match failure {
+            None => self.tells_all,
+            Some(failure) if BY_THE_THOUSAND.contains(&operation) => failure.shape != ErrorShape::unavailable(),
+            Some(_) => answered.service.is_some() || asked.named().is_some(),
+        };
+        if is_told {
+            line!(tracing::Level::INFO, "{service} {operation} {status}");
+        } else {
+            line!(tracing::Level::DEBUG, "{service} {operation} {status}");
+        }
+    }
+}
+
+/// What a line says of who called, and of what went wrong.
+struct Told<'a> {
+    account: &'a str,
+    region: String,
+    key: String,
+    error: &'a str,
+}
+
+impl<'a> Told<'a> {
+    fn of(asked: &Asked, answered: &'a Answer) -> Self {
+        let none = || "none".to_owned();
+        let (key, region) = asked.named().unwrap_or_else(|| (none(), none()));
+        let caller = answered.caller.as_ref();
+        let failure = answered.reply.failure.as_ref();
+        Self {
+            account: caller.map_or("none", |(account, _)| account.as_str()),
+            region: caller.map_or(region, |(_, region)| region.to_string()),
+            key,
+            error: failure.map_or("none", |failure| failure.shape.query_code),
         }
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod connection;
 pub mod deliveries;
 mod desk;
+pub mod dev_state;
 mod exposition;
 mod figures;
 mod health;

@@ -37,12 +37,15 @@ pub enum TlsError {
     NotKept(PathBuf, io::Error),
 }
 
+/// What shakes hands, and when its certificate ends, where that can be read.
+type Current = (Arc<ServerConfig>, Option<Timestamp>);
+
 /// A certificate in use. [`Tls::reload`] changes it for new connections without a restart.
 #[derive(Debug)]
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Current>,
     /// A digest of what the files held when they were last looked at.
     seen: Mutex<[u8; 32]>,
 }
@@ -87,15 +90,19 @@ impl Tls {
         Ok(())
     }
 
-    /// When the certificate that is in the file now ends; `None` when that cannot be read.
+    /// When the certificate in use ends; `None` when that cannot be read.
     pub fn valid_until(&self) -> Option<Timestamp> {
-        let first = CertificateDer::pem_file_iter(&self.certificate).ok()?.next()?.ok()?;
-        validity::end_of(&first)
+        self.current.read().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    /// The file of the certificate.
+    pub fn file(&self) -> &Path {
+        &self.certificate
     }
 
     /// What shakes hands with the next client.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).0))
     }
 }
 
@@ -105,7 +112,7 @@ fn digest(certificate: &Path, key: &Path) -> [u8; 32] {
     Sha256::digest(each.concat()).into()
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(certificate: &Path, key: &Path) -> Result<Current, TlsError> {
     let unreadable = |file: &Path| {
         let file = file.to_owned();
         move |cause| TlsError::Unreadable(file, cause)
@@ -115,13 +122,14 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     if chain.is_empty() {
         return Err(TlsError::NoCertificate(certificate.to_owned()));
     }
+    let until = chain.first().and_then(|first| validity::end_of(first));
     let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
         .map_err(|cause| TlsError::Unusable(certificate.to_owned(), cause))?;
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), until))
 }
 
 /// Writes a file that only we can read, whole or not at all.

@@ -160,3 +160,26 @@ async fn remove_grouped(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u3
     close_empty(tx, queue_id, &turns.into_iter().collect::<Vec<_>>()).await?;
     Ok(gone)
 }
+
+/// A job as it waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Not before this time.
+    pub visible_at: Timestamp,
+    /// Whether a worker holds it.
+    pub held: bool,
+    /// The reason of its last move.
+    pub why: Option<String>,
+}
+
+/// The message of a group with this very body. Goes through the group (index `messages_of_group`): for people, not for workers.
+pub async fn find(tx: &mut Tx, queue_id: i64, group: &str, body: &str) -> Result<Option<Waiting>, Error> {
+    let sql = "SELECT visible_at, holder, why FROM messages WHERE queue_id = $1 AND group_id = $2 AND grouped = 1 \
+               AND body = $3 LIMIT 1";
+    let row = tx.one(sql, args![queue_id, group, body]).await?;
+    let read = |row: Row| {
+        let held = row.opt_text("holder")?.is_some();
+        Ok(Waiting { visible_at: row.time("visible_at")?, held, why: row.opt_text("why")? })
+    };
+    row.map(read).transpose()
+}

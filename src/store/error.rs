@@ -53,6 +53,12 @@ impl Error {
         }
     }
 
+    /// Whether others held a lock for longer than this one waits for it.
+    pub(super) fn is_of_a_lock(&self) -> bool {
+        let Self::Sql(source) = self else { return false };
+        source.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
+    }
+
     /// Whether the same may work in a while: the disk is full, or the database does not answer.
     pub fn is_passing(&self) -> bool {
         match self {

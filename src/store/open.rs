@@ -29,6 +29,10 @@ use crate::store::wal::Wal;
 use crate::store::writer::Writer;
 use crate::store::{Error, Tx, Waiter};
 
+/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info it helps
+/// nobody.
+pub const NOTICES: &str = "sqlx::postgres::notice";
+
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Connections for reading. With SQLite each has a thread, and a copy of the schema.

@@ -80,8 +80,15 @@ impl Pool {
         let (queue, id) = (self.work.queue(), claim.id);
         match held {
             Ok(true) => {
-                if let Outcome::GiveUp(why) = outcome {
-                    tracing::warn!(queue.name = queue.name(), job.id = id, %why, "gave a job up");
+                match outcome {
+                    // What the job names was taken away, and the job was not.
+                    Outcome::GiveUp(Reason::Missing) => {
+                        tracing::error!(queue.name = queue.name(), job.id = id, "what a job is about is gone");
+                    }
+                    Outcome::GiveUp(why) => {
+                        tracing::warn!(queue.name = queue.name(), job.id = id, %why, "gave a job up");
+                    }
+                    _ => {}
                 }
             }
             Ok(false) => tracing::warn!(queue.name = queue.name(), job.id = id, "the claim was lost; outcome not kept"),

@@ -127,6 +127,24 @@ both_engines! {
         assert_eq!(page(&serve, "/_postrider/health", &[("Host", "mail.shop.dev")]).await.0, 200);
     }
 
+    async fn queue_urls_begin_with_the_public_url_or_else_with_the_callers_host(engine: Engine) {
+        let public = "https://mail.example.com/postrider";
+        for (mode, at) in [(Mode::Serve, Some(public)), (Mode::Dev, Some(public)), (Mode::Dev, None)] {
+            let given = Given { public_url: at.map(str::to_owned), ..Given::default() };
+            let house = House::start(mode, engine, given).await;
+            let (sqs, here) = (house.sqs(), house.endpoint());
+            let begins = at.unwrap_or(&here);
+            let made = sqs.create_queue().queue_name("jobs").send().await.expect("made").queue_url.expect("a URL");
+            let path = made.strip_prefix(begins).unwrap_or_else(|| panic!("{made} begins with {begins}"));
+            let found = sqs.get_queue_url().queue_name("jobs").send().await.expect("found").queue_url.expect("a URL");
+            let listed = sqs.list_queues().send().await.expect("a list");
+            assert_eq!((found.as_str(), listed.queue_urls()), (made.as_str(), &[made.clone()][..]));
+            for url in [made.clone(), format!("{here}{path}")] {
+                sqs.send_message().queue_url(url).message_body("x").send().await.expect("sent");
+            }
+        }
+    }
+
     async fn a_browser_is_told_where_things_are(engine: Engine) {
         for (mode, inbox) in [(Mode::Dev, true), (Mode::Serve, false)] {
             let house = House::start(mode, engine, Given::default()).await;

@@ -118,13 +118,7 @@ impl House {
     }
 
     pub fn sqs_as(&self, credentials: Credentials) -> aws_sdk_sqs::Client {
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(self.endpoint())
-            .http_client(http_client())
-            .credentials_provider(credentials);
-        aws_sdk_sqs::Client::from_conf(config.build())
+        sqs_at(&self.endpoint(), credentials)
     }
 
     pub fn sns(&self) -> aws_sdk_sns::Client {
@@ -160,18 +154,34 @@ impl House {
     }
 
     pub fn sesv2_as(&self, credentials: Credentials) -> aws_sdk_sesv2::Client {
-        let config = aws_sdk_sesv2::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(self.endpoint())
-            .http_client(http_client())
-            .credentials_provider(credentials);
-        aws_sdk_sesv2::Client::from_conf(config.build())
+        sesv2_at(&self.endpoint(), credentials)
     }
 }
 
 pub fn credentials(id: &str, secret: &str) -> Credentials {
     Credentials::new(id, secret, None, None, "test")
+}
+
+/// A client of the server at this URL.
+pub fn sqs_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .http_client(http_client())
+        .credentials_provider(credentials);
+    aws_sdk_sqs::Client::from_conf(config.build())
+}
+
+/// The same for SES.
+pub fn sesv2_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sesv2::Client {
+    let config = aws_sdk_sesv2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .http_client(http_client())
+        .credentials_provider(credentials);
+    aws_sdk_sesv2::Client::from_conf(config.build())
 }
 
 /// Plain HTTP: the server is on this machine.

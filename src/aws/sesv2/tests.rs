@@ -33,6 +33,7 @@ impl Client {
             access_key: "AKID".to_owned(),
             key: None,
             endpoint: "http://localhost:4566".to_owned(),
+            queues_at: "http://localhost:4566".to_owned(),
             request_id: "id-1".to_owned(),
             source_ip: IpAddr::from([127, 0, 0, 1]),
             once: None,

@@ -19,6 +19,7 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         access_key: access_key.to_owned(),
         key: None,
         endpoint: "http://caller.example".to_owned(),
+        queues_at: "http://caller.example".to_owned(),
         request_id: "id-1".to_owned(),
         source_ip: IpAddr::from([127, 0, 0, 1]),
         once: None,

@@ -4,7 +4,7 @@ use crate::aws::sqs::error::SqsError;
 use crate::base::{AccountId, Region, Scope};
 use crate::queues::Error;
 
-/// The URL of a queue, at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
+/// The URL of a queue, at the public URL or else at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
 pub fn url(caller: &Caller, name: &str) -> String {
     url_in(caller, &scope(caller), name)
@@ -12,11 +12,11 @@ pub fn url(caller: &Caller, name: &str) -> String {
 
 /// The URL of a queue that may be another account's.
 pub fn url_in(caller: &Caller, scope: &Scope, name: &str) -> String {
-    let (endpoint, Scope { account, region }) = (&caller.endpoint, scope);
+    let (at, Scope { account, region }) = (&caller.queues_at, scope);
     if *region == Region::default_region() {
-        format!("{endpoint}/{account}/{name}")
+        format!("{at}/{account}/{name}")
     } else {
-        format!("{endpoint}/queue/{region}/{account}/{name}")
+        format!("{at}/queue/{region}/{account}/{name}")
     }
 }
 
@@ -32,9 +32,12 @@ pub fn scope(caller: &Caller) -> Scope {
 /// QueueDoesNotExist for a text that is none of these, as on AWS.
 pub fn parse(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
     let invalid = || SqsError::from(Error::QueueMissing(url.chars().take(200).collect()));
-    let (host, path) = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').ok_or_else(invalid)?,
-        None => ("", url.trim_start_matches('/')),
+    // A public URL may have a path of its own, which is no part of the queue's.
+    let ours = url.strip_prefix(&caller.queues_at).and_then(|rest| rest.strip_prefix('/'));
+    let (host, path) = match (url.split_once("://"), ours) {
+        (Some((_, rest)), Some(path)) => (rest.split('/').next().unwrap_or(rest), path),
+        (Some((_, rest)), None) => rest.split_once('/').ok_or_else(invalid)?,
+        (None, _) => ("", url.trim_start_matches('/')),
     };
     let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
@@ -74,6 +77,7 @@ mod tests {
             access_key: "k".into(),
             key: None,
             endpoint: "http://localhost:4566".into(),
+            queues_at: "http://localhost:4566".into(),
             request_id: "r".into(),
             source_ip: [127, 0, 0, 1].into(),
             once: None,
@@ -87,6 +91,19 @@ mod tests {
             let caller = caller(region);
             let (scope, name) = parse(&caller, &url(&caller, "jobs")).expect("our own form");
             assert_eq!((scope.region.as_str(), name.as_str()), (region, "jobs"));
+        }
+    }
+
+    #[test]
+    fn a_url_at_the_public_url_and_one_at_the_callers_host_are_understood() {
+        for region in ["us-east-1", "eu-west-1"] {
+            let public = Caller { queues_at: "https://mail.example.com/postrider".into(), ..caller(region) };
+            let given = url(&public, "jobs");
+            assert!(given.starts_with("https://mail.example.com/postrider/"), "{given}");
+            for url in [given, url(&caller(region), "jobs")] {
+                let (scope, name) = parse(&public, &url).expect("a queue");
+                assert_eq!((scope.region.as_str(), name.as_str()), (region, "jobs"), "{url}");
+            }
         }
     }
 

@@ -90,6 +90,11 @@ impl HeadersRecord {
         Value::Object(common)
     }
 
+    /// The subject, decoded.
+    pub fn subject(&self) -> Option<String> {
+        self.values("Subject").next().map(decode_words)
+    }
+
     fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let all = self.headers.iter().chain(&self.common);
         all.filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value.as_str())

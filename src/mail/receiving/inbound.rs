@@ -151,10 +151,7 @@ impl Inbound {
         }
         let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,
-            Ok(None) => {
-                tracing::error!(message.id = %job.mail, "an accepted mail is gone");
-                return Finish::plain(Outcome::GiveUp(Reason::Missing));
-            }
+            Ok(None) => return Finish::plain(Outcome::GiveUp(Reason::Missing)),
             Err(error) => {
                 tracing::error!(message.id = %job.mail, %error, "cannot load an accepted mail");
                 return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));

@@ -16,6 +16,7 @@ use crate::mail::sending::checked::Passed;
 use crate::mail::sending::checks::{Authors, Checked};
 use crate::mail::sending::idempotency::{self, Idempotency};
 use crate::mail::sending::message_tags;
+use crate::mail::sending::parcel::Job;
 use crate::mail::sending::quota::{self, Limits, Quota};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::unrendered::{self, Unrendered};
@@ -199,7 +200,14 @@ impl Sending {
             quota::judge(self.store.accept(accepted).await?)?;
             id
         } else {
-            self.write_on(mail, finished.raw, submission, charge, terms).await?
+            let (own, unrendered) = (mail.id.clone(), terms.unrendered.clone());
+            let owner = (submission.account.clone(), submission.region.clone());
+            let id = self.write_on(mail, finished.raw, submission, charge, terms).await?;
+            // A call that came again was told of the first time.
+            if let Some(failure) = unrendered.filter(|_| id == own) {
+                failure.warn((&owner.0, &owner.1), &id);
+            }
+            id
         };
         info!(message.id = %id, recipients = count, "mail accepted");
         Ok(id)
@@ -289,7 +297,7 @@ fn with_jobs(mail: Mail, raw: Vec<u8>, recipients: &[EmailAddress], charge: Opti
     let job = |(n, address): (usize, &EmailAddress)| NewJob {
         queue_id: SystemQueue::Outbound.id(),
         group: address.domain().to_string(),
-        body: serde_json::json!({ "mail": mail.id, "recipient": n }).to_string(),
+        body: Job::body(&mail.id, n),
     };
     let jobs = recipients.iter().enumerate().map(job).collect();
     Accepted::outbound(mail, raw, addresses, jobs, charge)

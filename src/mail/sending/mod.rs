@@ -9,6 +9,7 @@ mod crlf;
 mod ending;
 mod error;
 mod freight;
+pub mod history;
 pub mod idempotency;
 pub mod imports;
 mod loading;

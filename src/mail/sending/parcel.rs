@@ -22,6 +22,13 @@ pub struct Job {
     pub recipient: i64,
 }
 
+impl Job {
+    /// The job of a mail's recipient, as it stands in the queue.
+    pub(super) fn body(mail: &str, recipient: impl Into<serde_json::Value>) -> String {
+        serde_json::json!({ "mail": mail, "recipient": recipient.into() }).to_string()
+    }
+}
+
 /// Everything about one delivery.
 pub(super) struct Parcel {
     pub(super) mail: Mail,

@@ -154,6 +154,6 @@ impl Sending {
 }
 
 /// Lists compare addresses without regard to case, as identities do.
-fn folded(address: &str) -> String {
+pub(super) fn folded(address: &str) -> String {
     EmailAddress::lenient(address).map_or_else(|_| address.to_ascii_lowercase(), |address| address.folded())
 }

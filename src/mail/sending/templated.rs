@@ -32,7 +32,8 @@ where
             Ok((compose_soon(compute, account, draft).await??, None))
         }
         Err(error) => {
-            let failure = Unrendered { template: template.name().to_owned(), error: error.told() };
+            let attribute = error.attribute();
+            let failure = Unrendered { template: template.name().to_owned(), error: error.told(), attribute };
             let stand_in = Draft { text: Some(String::new()), attachments: Vec::new(), ..draft };
             Ok((compose(&stand_in)?, Some(failure)))
         }

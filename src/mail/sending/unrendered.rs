@@ -1,6 +1,6 @@
 //! Mails whose template cannot be rendered with their data. SES says yes to the call, and tells of it in a Rendering Failure
 //! event; nothing is sent.
-use crate::base::EmailAddress;
+use crate::base::{AccountId, EmailAddress, Region};
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::{Event, publish_event};
 use crate::mail::sending::SendError;
@@ -17,6 +17,20 @@ pub struct Unrendered {
     pub template: String,
     /// Why, in SES's words.
     pub error: String,
+    /// What the template names and the data does not have, where that is why.
+    pub attribute: Option<String>,
+}
+
+impl Unrendered {
+    /// Says so in the log, without anything of the data: its values are somebody's own.
+    pub(super) fn warn(&self, (account, region): (&AccountId, &Region), id: &str) {
+        let Self { template, error, attribute } = self;
+        let template = if template.is_empty() { "(came with the call)" } else { template };
+        tracing::warn!(
+            %account, %region, message.id = id, template, attribute, error,
+            "a mail is not sent: its template cannot be rendered"
+        );
+    }
 }
 
 /// Keeps the mail, all its recipients settled, and publishes the event. Gives its id.

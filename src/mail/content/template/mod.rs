@@ -45,6 +45,14 @@ pub enum TemplateError {
 }
 
 impl TemplateError {
+    /// What a tag names and the data does not have.
+    pub fn attribute(&self) -> Option<String> {
+        match self {
+            Self::Missing(name) => Some(name.chars().take(SHOWN).collect()),
+            _ => None,
+        }
+    }
+
     /// The error in SES's words, as far as they are known: for the event, and for who tries a template out.
     pub fn told(&self) -> String {
         let shown = |name: &str| name.chars().take(SHOWN).collect::<String>();
