@@ -2,9 +2,9 @@
 use aws_sdk_sesv2::types::{
     Body, Content, Destination, EmailContent, EmailTemplateContent, Message, SuppressionListReason, Template,
 };
-use postrider::app::admin::Admin;
+use postrider::app::admin::{Admin, Place, Whose};
 use postrider::base::Timestamp;
-use postrider::config::{Given, Mode, Settings};
+use postrider::config::Given;
 use postrider::mail::sending::history::{self, History, Next};
 use postrider::mail::sending::schedule::LIFETIME;
 use postrider::store::mails::Status;
@@ -35,8 +35,8 @@ async fn sender(house: &House) {
 async fn printed(house: &House, id: &str) -> Vec<String> {
     let data_dir = Some(house.database.dir.path().join("data"));
     let given = Given { data_dir, database_url: Some(house.database.url.clone()), ..Given::default() };
-    let settings = Settings::resolve(Mode::Serve, given).expect("good settings");
-    Admin::open(&settings).await.expect("it opens").transcript(id).await.expect("there is such a mail")
+    let place = Place::of(given, None).expect("good settings");
+    Admin::open(&place, &Whose::default()).await.expect("it opens").transcript(id).await.expect("there is such a mail")
 }
 
 async fn values(house: &House, id: &str) -> History {
