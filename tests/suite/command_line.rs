@@ -71,8 +71,16 @@ fn settings_stand_before_and_after_a_command_of_admin() {
         let text = String::from_utf8_lossy(&listed.stdout).into_owned();
         assert!(listed.status.success() && text.contains("111122223333"), "{arguments:?}: {text}");
     }
-    let granted =
-        postrider(&["admin", "grant-production", "--account", "111122223333", "--max-per-second", "5", "--data-dir", &data]);
+    let granted = postrider(&[
+        "admin",
+        "grant-production",
+        "--account",
+        "111122223333",
+        "--max-per-second",
+        "5",
+        "--data-dir",
+        &data,
+    ]);
     assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
     let refused = postrider(&["serve", "--data-dir", &data, "--smtp-sessions-per-peer", "1001"]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -92,7 +92,11 @@ fn the_command_line_knows_the_regions() {
     let grant = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
         command.args(["admin", "--data-dir", &data]).args(more);
-        command.args(["grant-production", "--account", "000000000000", "--region", INVENTED]).env_clear().output().expect("it runs")
+        command
+            .args(["grant-production", "--account", "000000000000", "--region", INVENTED])
+            .env_clear()
+            .output()
+            .expect("it runs")
     };
     let refused = grant(&[]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
