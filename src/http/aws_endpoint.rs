@@ -17,8 +17,8 @@ use crate::base::memory::Held;
 use crate::base::places::Seat;
 use crate::base::{Clock, Instant, Memory, Quiet, ids};
 use crate::http::body::{BodyError, Reader};
-use crate::http::listener::Peer;
 use crate::http::meters::Meters;
+use crate::http::peer::Peer;
 
 /// Operations that programs call thousands of times a second. Where they succeed, the metrics tell enough: a line for
 /// each would cost more than the message itself.

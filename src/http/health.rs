@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::base::{Clock, Instant, Quiet};
-use crate::http::routes;
+use crate::http::json::json;
 use crate::store::Store;
 use crate::workers::Stop;
 
@@ -117,12 +117,12 @@ impl Health {
                 let reason = found.reason();
                 let (status, word) = if reason.is_none() { (200, "ok") } else { (503, "failing") };
                 let page = json!({ "status": word, "reason": reason, "version": version, "checks": found.shown() });
-                return routes::json(status, &page);
+                return json(status, &page);
             }
             STOPPING => ("stopping", "the server stops"),
             _ => ("starting", "the server starts"),
         };
-        routes::json(503, &json!({ "status": stage, "reason": reason, "version": version }))
+        json(503, &json!({ "status": stage, "reason": reason, "version": version }))
     }
 
     /// What was found within the last second; who asks meanwhile waits for the same answer.

@@ -114,7 +114,9 @@ fn paths(source: &Source, modules: &Modules) -> Vec<Used> {
     let tokens = &source.tokens;
     let mut at = 0;
     while at < tokens.len() {
-        let begins = at == 0 || !(tokens[at - 1].is("::") || tokens[at - 1].is("."));
+        // `pub(in crate::mail)` says who may see, and uses nothing.
+        let seen = at > 0 && tokens[at - 1].word() == Some("in") && at > 1 && tokens[at - 2].kind == Kind::Open('(');
+        let begins = at == 0 || !(seen || tokens[at - 1].is("::") || tokens[at - 1].is("."));
         let Some(word) = tokens[at].word().filter(|_| begins && tokens.get(at + 1).is_some_and(|t| t.is("::"))) else {
             at += 1;
             continue;

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::queues::Error as Core;
-use crate::queues::moves::MoveError;
+use crate::queues::MoveError;
 use crate::store::vault::VaultError;
 
 /// An SQS error.

@@ -5,6 +5,7 @@ pub mod checks;
 mod dmarc;
 mod effects;
 pub mod endpoints;
+mod envelope;
 mod error;
 pub mod filters;
 mod handed;
