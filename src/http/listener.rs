@@ -10,7 +10,6 @@ use tokio_util::task::TaskTracker;
 use crate::base::{Clock, Memory, Places, Quiet, listen};
 use crate::http::connection::Connection;
 use crate::http::metrics::Metrics;
-use crate::http::peer::Peer;
 use crate::http::routes::Site;
 
 /// Connections that are told that there are too many, at a time.
