@@ -1,4 +1,6 @@
 //! Postrider: Amazon SES, with the SNS and SQS under it, on your own machine.
+#![forbid(unsafe_code)]
+
 pub mod access;
 pub mod app;
 pub mod aws;

@@ -1,4 +1,6 @@
 //! The command line: `postrider dev`, `postrider serve`, `postrider admin …`.
+#![forbid(unsafe_code)]
+
 mod cli;
 mod settings_file;
 

@@ -1,13 +1,15 @@
 //! The steps from a request to its reply: find the service, verify the signature, find and run the operation.
 use sha2::{Digest, Sha256};
 
-use crate::aws::call::{Call, Caller, Target, writer};
+use crate::aws::api::{Api, Protocol};
+use crate::aws::call::writer;
+use crate::aws::caller::Caller;
 use crate::aws::error::{ErrorShape, Failure, no_room};
-use crate::aws::operation::{Operation, READ_HERE_MAX};
+use crate::aws::operation::READ_HERE_MAX;
 use crate::aws::protocol::reply::{Reply, Writer};
-use crate::aws::protocol::rest_json::Labels;
-use crate::aws::request::{Arrived, Request};
-use crate::aws::service::{Protocol, Services, find_by_head};
+use crate::aws::registry::{Found, Target, find_by_head};
+use crate::aws::request::Request;
+use crate::aws::services::Services;
 use crate::aws::sigv4::{Gate, SignatureError, Standing, too_large};
 use crate::base::memory::{Charge, Held, Whose};
 use crate::base::{AccountId, Region};
@@ -15,6 +17,17 @@ use crate::mail::sending::Idempotency;
 use crate::mail::sending::idempotency::KEY_MAX;
 use crate::queues::TRACE_HEADER_MAX;
 use crate::store;
+
+/// A request that has come whole.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The request.
+    pub request: Box<Request>,
+    /// What its head has shown of who sent it.
+    pub standing: Standing,
+    /// The memory that it takes.
+    pub charge: Charge,
+}
 
 /// A reply, and what the log says about its request.
 #[derive(Debug)]
@@ -42,21 +55,21 @@ pub async fn answer(services: &Services, gate: &Gate, arrived: Arrived) -> Answe
             return answer;
         }
     };
-    answer.service = Some(target.api.name);
-    let Target { api, protocol } = target;
+    let (api, protocol) = (target.api(), target.protocol);
+    answer.service = Some(api.name);
     match admit(services, gate, &request, (target, standing), &mut charge, &mut answer).await {
-        Ok((caller, operation, labels)) => {
-            let Writer { query_mode, wants_json, .. } = target.writer(&request);
+        Ok((caller, found)) => {
+            let Writer { query_mode, wants_json, .. } = writer(Some(api), protocol, &request);
             let memory = charge.memory().clone();
             // Small requests hold nothing, and may be waited with for long.
             let held = charge.keep();
-            let reply = Call { api, protocol, operation, request, labels }.run(services, &caller).await;
+            let reply = found.run(services, &caller, request).await;
             drop(held);
             let writer = Writer { api: Some(api), protocol, query_mode, wants_json, request_id: &caller.request_id };
             let charge = memory.charge(caller.source_ip, Whose::Account(caller.account));
             (answer.reply, answer.held) = take_room(reply, charge, writer);
         }
-        Err(failure) => answer.reply = target.writer(&request).failure(failure),
+        Err(failure) => answer.reply = writer(Some(api), protocol, &request).failure(failure),
     }
     answer
 }
@@ -74,16 +87,17 @@ async fn admit(
     services: &Services,
     gate: &Gate,
     request: &Request,
-    (target, standing): (Target, Standing),
+    (mut target, standing): (Target, Standing),
     charge: &mut Charge,
     answer: &mut Answer,
-) -> Result<(Caller, &'static Operation, Labels), Failure> {
-    if request.body.len() > target.api.body_max {
-        return Err(too_large(target.api.body_max));
+) -> Result<(Caller, Found), Failure> {
+    let api = target.api();
+    if request.body.len() > api.body_max {
+        return Err(too_large(api.body_max));
     }
     let identity = match gate.complete(request, standing)? {
         Some(identity) => identity,
-        None => gate.identify(request, target.api, target.is_anonymous(request)).await?,
+        None => gate.identify(request, api, target.is_anonymous(request)).await?,
     };
     let key = gate.key_in_use(&identity);
     // The head may have come long before the body.
@@ -95,22 +109,23 @@ async fn admit(
     // Who has shown nothing stays a stranger.
     if !identity.is_nobody() {
         let whose = Whose::Account(identity.account.clone());
-        charge.belong_to(whose).map_err(|full| no_room(full, target.api.throttled))?;
+        charge.belong_to(whose).map_err(|full| no_room(full, api.throttled))?;
         answer.caller = Some((identity.account.clone(), identity.region.clone()));
     }
     let find = move |request: &Request| {
-        let (operation, labels) = Call::find(target, request)?;
-        Ok::<_, Failure>((operation, labels, once(request, target, operation.name)))
+        let found = target.operation(request)?;
+        let once = once(request, api, found.operation.name);
+        Ok::<_, Failure>((found, once))
     };
-    let (operation, labels, once) = if request.body.len() <= READ_HERE_MAX {
+    let (found, once) = if request.body.len() <= READ_HERE_MAX {
         find(request)?
     } else {
         let (whose, asked) = (identity.account.as_str(), request.clone());
         // The steps are in proportion to the length, which has a limit.
         services.compute.run(whose, 0, move |_| find(&asked)).await.map_err(Failure::not_done)??
     };
-    answer.operation = Some(operation.name);
-    if operation.adds() && !services.queues.has_room() {
+    answer.operation = Some(found.operation.name);
+    if found.operation.adds() && !services.queues.has_room() {
         return Err(Failure::new(ErrorShape::unavailable(), store::Error::Full.to_string()));
     }
     let trace = request.header("x-amzn-trace-id");
@@ -128,12 +143,12 @@ async fn admit(
         // What no trace header can be is not one.
         trace_header: trace.filter(|header| (1..=TRACE_HEADER_MAX).contains(&header.len())).map(str::to_owned),
     };
-    Ok((caller, operation, labels))
+    Ok((caller, found))
 }
 
 /// The `Idempotency-Key` of a call of SES's. It stands for this operation with this body.
-fn once(request: &Request, target: Target, operation: &str) -> Result<Option<Idempotency>, Failure> {
-    let sends = ["ses", "sesv2"].contains(&target.api.name);
+fn once(request: &Request, api: &Api, operation: &str) -> Result<Option<Idempotency>, Failure> {
+    let sends = ["ses", "sesv2"].contains(&api.name);
     let Some(value) = request.headers.get("idempotency-key").filter(|_| sends) else { return Ok(None) };
     let good = |key: &&str| (1..=KEY_MAX).contains(&key.len());
     let Some(key) = value.to_str().ok().filter(good) else {
@@ -155,7 +170,7 @@ pub fn refuse(request: &Request, failure: Failure) -> Answer {
     // Without a service, the kind of body tells the protocol.
     let is_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
     let protocol = head.map_or(if is_json { Protocol::Json } else { Protocol::Query }, |(_, protocol)| protocol);
-    let api = head.map(|(api, _)| api);
+    let api = head.map(|(service, _)| service.api);
     let reply = writer(api, protocol, request).failure(failure);
     Answer { reply, service: api.map(|api| api.name), operation: None, caller: None, held: None }
 }

@@ -6,13 +6,16 @@ use std::pin::Pin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::aws::call::{Call, Caller, query_form};
+use crate::aws::api::Protocol;
+use crate::aws::call::{Call, writer};
+use crate::aws::caller::Caller;
 use crate::aws::error::{Failure, ServiceError};
+use crate::aws::protocol::form::Form;
 use crate::aws::protocol::refusal::Refusal;
-use crate::aws::protocol::reply::Reply;
+use crate::aws::protocol::reply::{Reply, Writer};
 use crate::aws::protocol::rest_json::Route;
 use crate::aws::protocol::{form_decode, json, rest_json};
-use crate::aws::service::{Protocol, Services};
+use crate::aws::services::Services;
 
 /// Octets of a body that is read on the thread that answers others: a fraction of a millisecond.
 pub(super) const READ_HERE_MAX: usize = 256 * 1024;
@@ -77,7 +80,7 @@ macro_rules! operations {
             name: stringify!($name),
             routes: &[$($($crate::aws::protocol::rest_json::Route { method: stringify!($method), path: $path }),+)?],
             run: |services, caller, call| {
-                Box::pin($crate::aws::operation::run(services, caller, call, $function))
+                Box::pin($crate::aws::operation::run(stringify!($name), services, caller, call, $function))
             },
         }),*]
     };
@@ -85,15 +88,22 @@ macro_rules! operations {
 pub use operations;
 
 /// Decodes the call's input, runs `function`, and encodes its result or error.
-pub async fn run<'a, I, O, E, F>(services: &'a Services, caller: &'a Caller, call: Call, function: F) -> Reply
+pub async fn run<'a, I, O, E, F>(
+    name: &'static str,
+    services: &'a Services,
+    caller: &'a Caller,
+    call: Call,
+    function: F,
+) -> Reply
 where
     I: DeserializeOwned + Send + 'static,
     O: Serialize,
     E: ServiceError,
     F: AsyncFnOnce(&'a Services, &'a Caller, I) -> Result<O, E>,
 {
-    let writer = call.writer(caller);
-    let (api, operation) = (call.api, call.operation);
+    let api = call.api;
+    // It writes the reply when the request is gone.
+    let writer = Writer { request_id: &caller.request_id, ..writer(Some(api), call.protocol, &call.request) };
     let decoded = if call.request.body.len() <= READ_HERE_MAX {
         Ok(decode::<I>(call, &caller.endpoint))
     } else {
@@ -107,7 +117,7 @@ where
         Err(not_done) => return writer.failure(Failure::not_done(not_done)),
     };
     match function(services, caller, input).await {
-        Ok(output) => writer.result(operation.name, &output),
+        Ok(output) => writer.result(name, &output),
         Err(error) => writer.failure(Failure::from(error)),
     }
 }
@@ -119,7 +129,7 @@ fn decode<I: DeserializeOwned>(call: Call, endpoint: &str) -> Result<I, Refusal>
         Protocol::Json => json::decode(&request.body),
         Protocol::RestJson => rest_json::decode(&request.method, call.labels, &request.query, &request.body),
         Protocol::Query => {
-            let mut form = query_form(request)?;
+            let mut form = call.form.map_or_else(|| Form::of(request), Ok)?;
             if !call.api.path_member.is_empty() && request.path.len() > 1 {
                 form.set_default(call.api.path_member, format!("{endpoint}{}", request.path));
             }

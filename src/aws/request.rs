@@ -4,9 +4,6 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::aws::sigv4::Standing;
-use crate::base::memory::Charge;
-
 /// A request as it came, body included.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -29,17 +26,6 @@ pub struct Request {
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// A request that has come whole.
-#[derive(Debug)]
-pub struct Arrived {
-    /// The request.
-    pub request: Box<Request>,
-    /// What its head has shown of who sent it.
-    pub standing: Standing,
-    /// The memory that it takes.
-    pub charge: Charge,
-}
 
 impl Request {
     /// A header's value, if it is there and is text.

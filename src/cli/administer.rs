@@ -21,19 +21,9 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
     let admin = || open(place, whose);
     let of = |of: Of| Ok::<_, AdminError>(Scope { account: of.account, region: of.region });
     match command {
-        AdminCommand::Account(AccountCommand::Create { name, id }) => admin().await?.create_account(id, &name).await,
-        AdminCommand::Account(AccountCommand::List) => admin().await?.list_accounts().await,
-        AdminCommand::Account(AccountCommand::Suspend { of }) => admin().await?.suspend_account(&of.account).await,
-        AdminCommand::Account(AccountCommand::Resume { of }) => admin().await?.resume_account(&of.account).await,
-        AdminCommand::Account(AccountCommand::Delete { of, confirm }) => {
-            admin().await?.delete_account(&of.account, confirm.as_ref()).await
-        }
-        AdminCommand::Key(KeyCommand::Create { of }) => admin().await?.create_key(&of.account).await,
-        AdminCommand::Key(KeyCommand::List { of }) => admin().await?.list_keys(&of.account).await,
-        AdminCommand::Key(KeyCommand::Deactivate { id }) => admin().await?.deactivate_key(&id).await,
+        AdminCommand::Account(command) => account(admin().await?, command).await,
+        AdminCommand::Key(command) => key(admin().await?, command).await,
         AdminCommand::SmtpCredentials { key, of } => admin().await?.smtp_credentials(&key, &of.region).await,
-        AdminCommand::Key(KeyCommand::Activate { id }) => admin().await?.activate_key(&id).await,
-        AdminCommand::Key(KeyCommand::Delete { id }) => admin().await?.delete_key(&id).await,
         AdminCommand::GrantProduction { of: whose, max_24_hour, max_per_second } => {
             admin().await?.grant_production(&of(whose)?, max_24_hour, max_per_second).await
         }
@@ -87,6 +77,26 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
         AdminCommand::DkimEd25519 { domain, of: whose, off } => {
             admin().await?.dkim_ed25519(&of(whose)?, domain.as_str(), !off).await
         }
+    }
+}
+
+async fn account(admin: Admin, command: AccountCommand) -> Result<Vec<String>, AdminError> {
+    match command {
+        AccountCommand::Create { name, id } => admin.create_account(id, &name).await,
+        AccountCommand::List => admin.list_accounts().await,
+        AccountCommand::Suspend { of } => admin.suspend_account(&of.account).await,
+        AccountCommand::Resume { of } => admin.resume_account(&of.account).await,
+        AccountCommand::Delete { of, confirm } => admin.delete_account(&of.account, confirm.as_ref()).await,
+    }
+}
+
+async fn key(admin: Admin, command: KeyCommand) -> Result<Vec<String>, AdminError> {
+    match command {
+        KeyCommand::Create { of } => admin.create_key(&of.account).await,
+        KeyCommand::List { of } => admin.list_keys(&of.account).await,
+        KeyCommand::Deactivate { id } => admin.deactivate_key(&id).await,
+        KeyCommand::Activate { id } => admin.activate_key(&id).await,
+        KeyCommand::Delete { id } => admin.delete_key(&id).await,
     }
 }
 

@@ -7,18 +7,19 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::aws::answer::Arrived;
 use crate::aws::answer::{Answer, answer, refuse};
 use crate::aws::error::{ErrorShape, Failure, THROTTLED, no_place, no_room};
 use crate::aws::protocol::reply::Reply;
-use crate::aws::request::{Arrived, scope_in};
-use crate::aws::service::find_by_head;
+use crate::aws::registry::find_by_head;
+use crate::aws::request::scope_in;
 use crate::aws::{Gate, Request, Services};
 use crate::base::memory::Held;
 use crate::base::places::Seat;
 use crate::base::{Clock, Instant, Memory, Quiet, ids};
 use crate::http::body::{BodyError, Reader};
-use crate::http::listener::Peer;
 use crate::http::meters::Meters;
+use crate::http::peer::Peer;
 
 /// Operations that programs call thousands of times a second. Where they are refused since nothing new is taken, the metrics
 /// tell enough.
@@ -126,10 +127,11 @@ impl AwsEndpoint {
         if seat.as_ref().is_some_and(Seat::in_reserve) {
             return Err(refused(&request, no_place()));
         }
-        let allowance = match self.gate.allowance(&request).await {
-            Ok(allowance) => allowance,
-            Err(error) => return Err(refused(&request, error.into())),
-        };
+        let allowance =
+            match self.gate.allowance(&request, find_by_head(&request).map(|(service, _)| service.api)).await {
+                Ok(allowance) => allowance,
+                Err(error) => return Err(refused(&request, error.into())),
+            };
         let mut charge = self.memory.charge(address, allowance.whose);
         let (max, hashes, clock) = (allowance.max, self.gate.hashes(), &self.clock);
         let mut reader = Reader { max, head: octets, hashes, charge: &mut charge, seat: seat.as_ref(), clock };
@@ -256,7 +258,9 @@ impl AsRef<[u8]> for Sent {
 fn body_failure(error: BodyError, request: &Request, too_large: Failure) -> Failure {
     match error {
         BodyError::TooLarge => too_large,
-        BodyError::Full(full) => no_room(full, find_by_head(request).map_or(THROTTLED, |(api, _)| api.throttled)),
+        BodyError::Full(full) => {
+            no_room(full, find_by_head(request).map_or(THROTTLED, |(service, _)| service.api.throttled))
+        }
         BodyError::TooSlow => {
             let text = "The request body did not arrive in time.";
             Failure::new(

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::places::Seat;
 use crate::base::{Clock, Memory};
 use crate::http::desk::{Desk, Work};
-use crate::http::listener::Peer;
+use crate::http::peer::Peer;
 use crate::http::routes::Site;
 use crate::http::stalled::Impatient;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::base::{AccountId, Clock};
-use crate::http::routes;
+use crate::http::json::json;
 use crate::store::Store;
 
 /// The page. Mount it only where anybody may take everything away.
@@ -24,13 +24,13 @@ struct Whose {
 async fn reset(State((store, clock)): State<(Store, Clock)>, Query(whose): Query<Whose>) -> Response {
     let account = match whose.account.map(|text| text.parse::<AccountId>()).transpose() {
         Ok(account) => account,
-        Err(_) => return routes::json(400, &json!({ "error": "account must be an account id of twelve digits" })),
+        Err(_) => return json(400, &json!({ "error": "account must be an account id of twelve digits" })),
     };
     match store.reset(&clock, account).await {
-        Ok(gone) => routes::json(200, &json!({ "deleted": gone })),
+        Ok(gone) => json(200, &json!({ "deleted": gone })),
         Err(error) => {
             tracing::error!(%error, "the state cannot be taken away");
-            routes::json(500, &json!({ "error": "the state cannot be taken away" }))
+            json(500, &json!({ "error": "the state cannot be taken away" }))
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::base::{Clock, Instant, Quiet};
-use crate::http::routes;
+use crate::http::json::json;
 use crate::store::Store;
 use crate::workers::{Hold, Stop};
 
@@ -146,12 +146,12 @@ impl Health {
                 if let Some(why) = held {
                     page["held_because"] = json!(why);
                 }
-                return routes::json(status, &page);
+                return json(status, &page);
             }
             STOPPING => ("stopping", "the server stops"),
             _ => ("starting", "the server starts"),
         };
-        routes::json(503, &json!({ "status": stage, "reason": reason, "version": version }))
+        json(503, &json!({ "status": stage, "reason": reason, "version": version }))
     }
 
     /// What was found within the last second; who asks meanwhile waits for the same answer.

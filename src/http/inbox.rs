@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::base::memory::Charge;
 use crate::base::{Clock, Memory};
-use crate::http::listener::Peer;
+use crate::http::peer::Peer;
 use crate::http::room::{self, NoRoom};
 use crate::mail::message::Mailbox;
 use crate::mail::message::parse::{self, HeaderField};

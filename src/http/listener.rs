@@ -7,7 +7,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::places::Seat;
 use crate::base::{Clock, Memory, Places, Quiet, listen};
 use crate::http::connection::Connection;
 use crate::http::metrics::Metrics;
@@ -19,17 +18,6 @@ const RESERVE_MAX: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often metrics are tidied, which must happen also when nobody reads them.
 const TIDY_PERIOD: Duration = Duration::from_secs(5);
-
-/// Who is at the other end of the connection; an extension of every request.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Its address.
-    pub address: IpAddr,
-    /// Where the connection says what it does.
-    pub seat: Seat,
-    /// Octets of the request's head.
-    pub head: usize,
-}
 
 /// What the connections of a listener may take.
 #[derive(Clone, Debug)]

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::base::{Memory, Region, Scope};
-use crate::http::listener::Peer;
-use crate::http::{room, routes};
+use crate::http::json::json;
+use crate::http::peer::Peer;
+use crate::http::room;
 use crate::queues::message_attributes::{AttributeValue, body_md5};
 use crate::queues::{Error, Queues, Received};
 
@@ -38,7 +39,7 @@ async fn messages(
     Query(asked): Query<Asked>,
 ) -> Response {
     let Some((scope, name)) = find(&asked.queue_url) else {
-        return routes::json(400, &json!({ "error": "QueueUrl must end with ACCOUNT/NAME" }));
+        return json(400, &json!({ "error": "QueueUrl must end with ACCOUNT/NAME" }));
     };
     let octets = OCTETS_MAX.min(memory.total() / 4 / COPIES);
     let charge = match room::take(&memory, peer.as_ref().map(|Extension(peer)| peer), octets * COPIES) {
@@ -52,10 +53,10 @@ async fn messages(
             let page = json!({ "ReceiveMessageResponse": result }).to_string();
             ([(CONTENT_TYPE, "application/json")], room::send(page.into_bytes(), charge)).into_response()
         }
-        Err(Error::QueueMissing(name)) => routes::json(404, &json!({ "error": format!("no queue {name}") })),
+        Err(Error::QueueMissing(name)) => json(404, &json!({ "error": format!("no queue {name}") })),
         Err(error) => {
             tracing::error!(%error, "a queue cannot be shown");
-            routes::json(500, &json!({ "error": "the queue cannot be shown" }))
+            json(500, &json!({ "error": "the queue cannot be shown" }))
         }
     }
 }

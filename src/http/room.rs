@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::base::AccountId;
 use crate::base::memory::{Charge, Held, Memory, Whose};
-use crate::http::listener::Peer;
-use crate::http::routes;
+use crate::http::json::json;
+use crate::http::peer::Peer;
 
 /// There is no memory for a page now.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub(super) struct NoRoom;
 impl IntoResponse for NoRoom {
     fn into_response(self) -> Response {
         let text = "there is no memory for this now: ask for less, or again";
-        let mut response = routes::json(503, &json!({ "error": text }));
+        let mut response = json(503, &json!({ "error": text }));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response
     }

@@ -7,11 +7,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
 use futures::future::BoxFuture;
-use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT, CONNECTION};
+use http::{HeaderValue, Method};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use serde::Serialize;
 
 use crate::http::aws_endpoint::AwsEndpoint;
 use crate::http::desk::{Again, Desk, Work};
@@ -19,8 +18,8 @@ use crate::http::exposition::Family;
 use crate::http::figures::Figures;
 use crate::http::health::Health;
 use crate::http::hosts::Hosts;
-use crate::http::listener::Peer;
 use crate::http::metrics::{Gauge, Metrics};
+use crate::http::peer::Peer;
 
 type Page = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
@@ -171,16 +170,4 @@ fn is_browsing(request: &Request) -> bool {
         && !headers.contains_key("authorization")
         && !headers.contains_key("x-amz-target")
         && !request.uri().query().is_some_and(|query| query.contains("Action=") || query.contains("X-Amz-"))
-}
-
-/// A JSON page.
-pub fn json(status: u16, page: &impl Serialize) -> Response {
-    let (status, body) = match serde_json::to_vec(page) {
-        Ok(body) => (StatusCode::from_u16(status).unwrap_or_default(), body),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, b"{}".to_vec()),
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

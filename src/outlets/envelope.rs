@@ -9,7 +9,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
 
-use crate::outlets::objects::Metadata;
+use crate::outlets::object::Metadata;
 use crate::store::vault::{Managed, Vault, VaultError};
 
 const KEY: &str = "x-amz-key-v2";

@@ -6,6 +6,7 @@ pub mod client;
 pub mod envelope;
 pub mod functions;
 pub mod gateway;
+pub mod object;
 pub mod objects;
 pub mod remote;
 pub mod signature;

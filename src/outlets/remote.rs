@@ -13,7 +13,7 @@ use object_store::{Attribute, Attributes, ClientOptions, ObjectStore, PutOptions
 
 use crate::base::{Region, Secret};
 use crate::config;
-use crate::outlets::objects::{Metadata, ObjectError};
+use crate::outlets::object::{Metadata, ObjectError};
 
 /// How many buckets' clients are kept. Each has its connections, and its token where the provider gives tokens.
 const CLIENTS_MAX: usize = 256;

@@ -1,5 +1,4 @@
 //! What can be wrong with a request to a queue, in the words of queues; the AWS codes stand in `aws/sqs/error.rs`.
-use crate::queues::moves::MoveError;
 use crate::store;
 use crate::store::vault::VaultError;
 
@@ -149,4 +148,36 @@ pub enum Error {
     /// The store failed. Peers learn nothing but that.
     #[error(transparent)]
     Internal(#[from] store::Error),
+}
+
+/// Why a task cannot be started, listed or cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoveError {
+    /// The queue that the parameter names does not exist.
+    #[error("the queue of {0} does not exist")]
+    Missing(&'static str),
+    /// No queue names the source as its dead-letter queue.
+    #[error("source is nobody's dead-letter queue")]
+    NotDeadLetters,
+    /// Source and destination are one queue.
+    #[error("source and destination are the same")]
+    SameQueue,
+    /// One is FIFO, the other is not.
+    #[error("source and destination are not of the same type")]
+    OtherType,
+    /// A task is under way for this source.
+    #[error("a task is already running")]
+    AlreadyRunning,
+    /// The account has as many tasks under way as it may.
+    #[error("too many tasks are running")]
+    TooMany,
+    /// The number is out of its range: the parameter, and the largest that it may be.
+    #[error("{0} is not between 1 and {1}")]
+    Number(&'static str, i64),
+    /// No such task.
+    #[error("task does not exist")]
+    TaskMissing,
+    /// The task has ended, or is about to.
+    #[error("task is not running")]
+    NotRunning,
 }

@@ -35,7 +35,7 @@ use crate::store::Store;
 pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
-pub use error::Error;
+pub use error::{Error, MoveError};
 pub use fifo::{NOT_HERE, sequence_number};
 pub use message_attributes::{MessageAttribute, MessageAttributes};
 pub use receive::{HIDDEN_RANGE, Receive, Received};

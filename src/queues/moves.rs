@@ -1,7 +1,7 @@
 //! Move tasks: asking for one, looking at it, cancelling it. The moving itself is in `moving`.
 use crate::base::{Arn, Scope, ids};
 use crate::queues::dead_letters::is_fifo;
-use crate::queues::{Error, Queues};
+use crate::queues::{Error, MoveError, Queues};
 use crate::store::move_tasks::{self, MoveTask, NewTask};
 use crate::store::{Tx, messages, queues};
 
@@ -76,38 +76,6 @@ impl MoveFailure {
         ];
         all.into_iter().find(|failure| failure.as_str() == text)
     }
-}
-
-/// Why a task cannot be started, listed or cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MoveError {
-    /// The queue that the parameter names does not exist.
-    #[error("the queue of {0} does not exist")]
-    Missing(&'static str),
-    /// No queue names the source as its dead-letter queue.
-    #[error("source is nobody's dead-letter queue")]
-    NotDeadLetters,
-    /// Source and destination are one queue.
-    #[error("source and destination are the same")]
-    SameQueue,
-    /// One is FIFO, the other is not.
-    #[error("source and destination are not of the same type")]
-    OtherType,
-    /// A task is under way for this source.
-    #[error("a task is already running")]
-    AlreadyRunning,
-    /// The account has as many tasks under way as it may.
-    #[error("too many tasks are running")]
-    TooMany,
-    /// The number is out of its range: the parameter, and the largest that it may be.
-    #[error("{0} is not between 1 and {1}")]
-    Number(&'static str, i64),
-    /// No such task.
-    #[error("task does not exist")]
-    TaskMissing,
-    /// The task has ended, or is about to.
-    #[error("task is not running")]
-    NotRunning,
 }
 
 impl Queues {

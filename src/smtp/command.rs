@@ -9,20 +9,40 @@ use crate::smtp::reply::Answer;
 /// A command that is well formed; whether it may stand here is the session's question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// EHLO (`extended`) or HELO.
-    Hello { host: String, extended: bool },
+    /// EHLO or HELO.
+    Hello {
+        /// What the client calls itself.
+        host: String,
+        /// Whether it is EHLO.
+        extended: bool,
+    },
     /// MAIL FROM; `None` is the null reverse path of bounces.
-    Mail { from: Option<EmailAddress>, parameters: MailParameters },
+    Mail {
+        /// The reverse path.
+        from: Option<EmailAddress>,
+        /// What stands behind it.
+        parameters: MailParameters,
+    },
     /// RCPT TO.
     Recipient(Mailbox),
     /// DATA.
     Data,
-    /// BDAT: so many octets follow; `last` ends the message (RFC 3030).
-    Chunk { size: u64, last: bool },
+    /// BDAT (RFC 3030).
+    Chunk {
+        /// Octets.
+        size: u64,
+        /// Whether the message ends with it.
+        last: bool,
+    },
     /// A BDAT whose size cannot be read. What follows cannot be told from commands, so the session must end.
     BadChunk,
     /// AUTH with the mechanism in upper case and the initial response as sent, if any (RFC 4954).
-    Auth { mechanism: String, initial: Option<String> },
+    Auth {
+        /// The mechanism.
+        mechanism: String,
+        /// The initial response.
+        initial: Option<String>,
+    },
     /// STARTTLS.
     StartTls,
     /// RSET.

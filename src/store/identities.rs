@@ -163,14 +163,6 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
     tx.one(sql, args![account, region]).await?.map_or(Ok(0), |row| row.int("n"))
 }
 
-/// The accounts and regions that have this identity verified, the first to have it first: whose mail is it?
-pub async fn verified_owners(tx: &mut Tx, name: &str) -> Result<Vec<(AccountId, Region)>, Error> {
-    let sql = "SELECT account, region FROM identities WHERE name = $1 AND status IN ('SUCCESS', 'TEMPORARY_FAILURE') \
-               ORDER BY verified_at, account, region LIMIT 100";
-    let rows = tx.all(sql, args![name]).await?;
-    rows.iter().map(|row| Ok((row.parsed("account")?, row.parsed("region")?))).collect()
-}
-
 /// Removes an identity with its keys and policies; false when there was none.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let keys = "DELETE FROM dkim_keys WHERE account = $1 AND region = $2 AND domain = $3";

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters};
 use postrider::base::{AccountId, Arn, Clock, Memory, Reach, Region, Scope, Timestamp};
 use postrider::http::inbox;
-use postrider::mail::content::{ConfigurationSets, EventDestination};
+use postrider::mail::content::{ConfigurationSets, NewDestination, Target};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
 use postrider::mail::sending::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
@@ -116,9 +116,13 @@ impl Bench {
             sets.create(set).await.expect("a set");
         }
         let types = ["SEND", "DELIVERY", "BOUNCE", "DELIVERY_DELAY"].map(str::to_owned).to_vec();
-        let destination =
-            EventDestination { name: "all".into(), enabled: true, event_types: types, topic_arn: topic.to_string() };
-        sets.add_destination(account, region, "set", destination).await.expect("a destination");
+        let destination = NewDestination {
+            name: "all".into(),
+            enabled: true,
+            event_types: types,
+            target: Target::Topic(topic.to_string()),
+        };
+        sets.put_destination(account, region, "set", destination, false).await.expect("a destination");
         self.events().await;
     }
 

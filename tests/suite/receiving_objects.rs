@@ -7,7 +7,8 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use postrider::base::Secret;
 use postrider::config::{self, ObjectStoreKind};
-use postrider::outlets::objects::{ObjectError, Objects};
+use postrider::outlets::object::ObjectError;
+use postrider::outlets::objects::Objects;
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 

@@ -1,6 +1,6 @@
 //! The accept door: what is let in, what that leaves in the store, what is refused.
 use bytes::Bytes;
-use postrider::mail::content::EventDestination;
+use postrider::mail::content::{NewDestination, Target};
 use postrider::mail::sending::{Limits, SendError};
 use postrider::store::mails::{Kind, Status};
 use serde_json::{Value, json};
@@ -38,11 +38,11 @@ both_engines! {
         bench.identity("x.example").await;
         bench.configuration_set("set").await;
         let topic_arn = bench.topic("events").await;
-        let destination = |name: &str, event_types: &[&str], enabled: bool| EventDestination {
+        let destination = |name: &str, event_types: &[&str], enabled: bool| NewDestination {
             name: name.to_owned(),
             enabled,
             event_types: event_types.iter().map(|t| (*t).to_owned()).collect(),
-            topic_arn: topic_arn.clone(),
+            target: Target::Topic(topic_arn.clone()),
         };
         let (account, region) = (&bench.scope.account, &bench.scope.region);
         for new in [
@@ -50,7 +50,7 @@ both_engines! {
             destination("others", &["DELIVERY"], true),
             destination("off", &["SEND"], false),
         ] {
-            bench.sets.add_destination(account, region, "set", new).await.expect("a destination");
+            bench.sets.put_destination(account, region, "set", new, false).await.expect("a destination");
         }
         let validated = bench.received("events").await;
         assert_eq!(validated, vec!["Successfully validated SNS topic for Amazon SES event publishing."; 3]);

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, Message, MessageSystemAttributeName};
 use postrider::base::Clock;
 use postrider::config::{Encryption, Given, KmsKey, KmsState, Mode};
-use postrider::queues::moves::MoveError;
+use postrider::queues::MoveError;
 use postrider::queues::{Error, Outgoing, Queues, Receive};
 use postrider::store::Store;
 

@@ -1,10 +1,12 @@
 //! The conditions of a statement.
 use serde_json::Value;
 
-use crate::access::policy::document::{Effect, texts};
 use crate::access::policy::operator::{Compare, Operator, Set};
 use crate::access::policy::request::{Known, Request};
-use crate::access::policy::{Malformed, document};
+use crate::access::policy::words::{Effect, Malformed, texts};
+
+/// The most conditions; counted for each statement (SQS developer guide, "Quotas related to policies").
+const CONDITIONS_MAX: usize = 10;
 
 /// One operator on one key: `"ArnEquals": {"aws:SourceArn": [...]}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub(super) fn read(value: &Value) -> Result<Vec<Test>, Malformed> {
             tests.push(Test { operator, key: key.clone(), values });
         }
     }
-    if tests.len() > document::CONDITIONS_MAX { Err(Malformed::TooMany("conditions")) } else { Ok(tests) }
+    if tests.len() > CONDITIONS_MAX { Err(Malformed::TooMany("conditions")) } else { Ok(tests) }
 }
 
 impl Test {

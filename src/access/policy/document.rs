@@ -3,45 +3,14 @@ use serde_json::{Map, Value};
 
 use crate::access::policy::condition::{self, Test};
 use crate::access::policy::principal::Principals;
+use crate::access::policy::words::{Effect, Malformed, texts};
 
 /// The longest policy, in bytes (SQS developer guide, "Quotas related to policies", as for the numbers below).
 pub const SIZE_MAX: usize = 8_192;
 /// The most statements of a policy.
 pub const STATEMENTS_MAX: usize = 20;
-/// The most conditions; counted for each statement.
-pub(super) const CONDITIONS_MAX: usize = 10;
 /// The most principals; counted for each statement.
 const PRINCIPALS_MAX: usize = 50;
-
-/// What is wrong with a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// It is longer than its service takes: [`SIZE_MAX`] for SQS.
-    #[error("the policy is too long")]
-    TooLong,
-    /// It has more statements than [`STATEMENTS_MAX`]: so many.
-    #[error("the policy has too many statements: {0}")]
-    TooManyStatements(usize),
-    /// It has more of something than is allowed.
-    #[error("the policy has too many {0}")]
-    TooMany(&'static str),
-    /// It is no JSON object, or has another shape than a policy.
-    #[error("the policy is not a policy document: {0}")]
-    Shape(&'static str),
-    /// A principal is none.
-    #[error("a principal of the policy is not valid")]
-    Principal,
-    /// A condition has an operator or a value that is not known.
-    #[error("a condition of the policy is not valid")]
-    Condition,
-}
-
-/// Allow or deny.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    Allow,
-    Deny,
-}
 
 /// Texts of which one must fit, or none: `Action` and `NotAction`, `Resource` and `NotResource`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,18 +141,4 @@ fn is_action(text: &str) -> bool {
     let name =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'*' || b == b'?');
     text == "*" || text.split_once(':').is_some_and(|(service, action)| name(service) && name(action))
-}
-
-/// A text or a list of texts; a number or a truth value is taken as its text, as in AWS.
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, Malformed> {
-    let one = |value: &Value| match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        _ => Err(Malformed::Shape("a list of texts")),
-    };
-    match value {
-        Value::Array(list) if !list.is_empty() => list.iter().map(one).collect(),
-        Value::Array(_) => Err(Malformed::Shape("a list of texts")),
-        value => Ok(vec![one(value)?]),
-    }
 }

@@ -1,6 +1,7 @@
 //! The decision of a policy.
-use crate::access::policy::document::{Effect, Statement};
+use crate::access::policy::document::Statement;
 use crate::access::policy::pattern::{fits, fits_arn};
+use crate::access::policy::words::Effect;
 use crate::access::policy::{Policy, Request};
 
 /// What a policy says to a request.

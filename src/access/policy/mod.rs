@@ -7,12 +7,14 @@ mod operator;
 mod pattern;
 mod principal;
 mod request;
+mod words;
 
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod table_tests;
 
-pub use document::{Malformed, Policy, SIZE_MAX, STATEMENTS_MAX};
+pub use document::{Policy, SIZE_MAX, STATEMENTS_MAX};
 pub use evaluate::Decision;
 pub use request::{Principal, Request};
+pub use words::Malformed;

@@ -1,9 +1,8 @@
 //! The principals of a statement.
 use serde_json::Value;
 
-use crate::access::policy::Malformed;
-use crate::access::policy::document::texts;
 use crate::access::policy::request::{Principal, root_arn};
+use crate::access::policy::words::{Malformed, texts};
 use crate::base::AccountId;
 
 /// One statement's `Principal` or `NotPrincipal`.

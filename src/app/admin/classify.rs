@@ -3,7 +3,8 @@ use crate::app::admin::AdminError;
 use crate::config::Settings;
 use crate::mail::bounce::{Classifier, Finding, Said, Stage};
 use crate::mail::feedback::judged;
-use crate::mail::feedback::letter::{Action, Fate, Letter, Read, judge};
+use crate::mail::feedback::letter::{Letter, judge};
+use crate::mail::feedback::report::{Action, Fate, Read};
 use crate::mail::message::parse;
 
 /// The rules in force: the built-in ones, and the operator's before them.

@@ -1,5 +1,4 @@
 //! The pairs of a Query request as a tree: `Tags.member.1.Key=a` is four levels.
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -8,17 +7,17 @@ use crate::aws::protocol::{DEPTH_MAX, VALUES_MAX, may_be_any_text};
 
 /// One level of names. A name may have a value and levels below it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Form<'a> {
-    value: Option<Cow<'a, str>>,
-    below: BTreeMap<String, Form<'a>>,
+pub struct Form {
+    value: Option<String>,
+    below: BTreeMap<String, Form>,
 }
 
-impl<'a> Form<'a> {
+impl Form {
     /// Reads `application/x-www-form-urlencoded` pairs. Of a name that comes twice the last value counts.
     ///
     /// # Errors
     /// [`Refusal::Malformed`] for bytes that are no text, [`Refusal::TooMuch`] for what is larger than any request.
-    pub fn parse(pairs: &'a [u8]) -> Result<Self, Refusal> {
+    pub fn parse(pairs: &[u8]) -> Result<Self, Refusal> {
         let mut root = Self::default();
         root.add(pairs)?;
         Ok(root)
@@ -28,7 +27,7 @@ impl<'a> Form<'a> {
     ///
     /// # Errors
     /// As [`Form::parse`].
-    pub fn add(&mut self, pairs: &'a [u8]) -> Result<(), Refusal> {
+    pub fn add(&mut self, pairs: &[u8]) -> Result<(), Refusal> {
         if pairs.iter().filter(|byte| **byte == b'&').count() >= VALUES_MAX {
             return Err(Refusal::TooMuch("the request holds too many values"));
         }
@@ -56,7 +55,7 @@ impl<'a> Form<'a> {
                     }
                 };
             }
-            level.value = Some(value);
+            level.value = Some(value.into_owned());
         }
         Ok(())
     }
@@ -68,11 +67,11 @@ impl<'a> Form<'a> {
 
     /// Gives a top-level name a value, if it has none.
     pub fn set_default(&mut self, name: &str, value: String) {
-        self.below.entry(name.to_owned()).or_default().value.get_or_insert(Cow::Owned(value));
+        self.below.entry(name.to_owned()).or_default().value.get_or_insert(value);
     }
 
     /// The level below.
-    pub(crate) fn level(&self, name: &str) -> Option<&Form<'a>> {
+    pub(crate) fn level(&self, name: &str) -> Option<&Form> {
         self.below.get(name)
     }
 
@@ -82,8 +81,8 @@ impl<'a> Form<'a> {
     }
 
     /// The levels below that are numbers, in their order. Gaps do not matter, as AWS's do not.
-    pub(crate) fn numbered(&self) -> Vec<&Form<'a>> {
-        let mut items: Vec<(u32, &Form<'a>)> =
+    pub(crate) fn numbered(&self) -> Vec<&Form> {
+        let mut items: Vec<(u32, &Form)> =
             self.below.iter().filter_map(|(name, level)| Some((name.parse().ok()?, level))).collect();
         items.sort_by_key(|(number, _)| *number);
         items.into_iter().map(|(_, level)| level).collect()

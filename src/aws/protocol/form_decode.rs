@@ -11,14 +11,14 @@ use crate::aws::protocol::refusal::Refusal;
 ///
 /// # Errors
 /// A [`Refusal`] that says what does not fit.
-pub fn decode<T: DeserializeOwned>(form: &Form<'_>, names: &Names) -> Result<T, Refusal> {
+pub fn decode<T: DeserializeOwned>(form: &Form, names: &Names) -> Result<T, Refusal> {
     T::deserialize(Decoder { level: form, names, member: "", flat: None })
 }
 
 /// Decodes one value.
 #[derive(Clone, Copy)]
 struct Decoder<'a> {
-    level: &'a Form<'a>,
+    level: &'a Form,
     names: &'a Names,
     /// The member that the value belongs to; empty at the top and for items of lists.
     member: &'a str,
@@ -38,14 +38,14 @@ impl<'a> Decoder<'a> {
     }
 
     /// The items of a list or the entries of a map: below `level_name`, or right here when the member is flat.
-    fn items(&self, level_name: &str) -> Vec<&'a Form<'a>> {
+    fn items(&self, level_name: &str) -> Vec<&'a Form> {
         match self.flat {
             Some(_) if !self.level.numbered().is_empty() => self.level.numbered(),
             _ => self.level.level(level_name).map(Form::numbered).unwrap_or_default(),
         }
     }
 
-    fn inner(&self, level: &'a Form<'a>) -> Self {
+    fn inner(&self, level: &'a Form) -> Self {
         Self { level, names: self.names, member: "", flat: None }
     }
 }
@@ -152,7 +152,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
 /// A list's items.
 struct Items<'a> {
     decoder: Decoder<'a>,
-    items: std::vec::IntoIter<&'a Form<'a>>,
+    items: std::vec::IntoIter<&'a Form>,
     number: usize,
 }
 
@@ -169,10 +169,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 /// A map's entries.
 struct Entries<'a> {
     decoder: Decoder<'a>,
-    items: std::vec::IntoIter<&'a Form<'a>>,
+    items: std::vec::IntoIter<&'a Form>,
     key: &'static str,
     value: &'static str,
-    held: Option<(&'a str, &'a Form<'a>)>,
+    held: Option<(&'a str, &'a Form)>,
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {

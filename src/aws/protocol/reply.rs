@@ -1,9 +1,9 @@
 //! Results and failures as the replies of each protocol.
 use serde::Serialize;
 
+use crate::aws::api::{Api, Protocol};
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::protocol::{json_encode, query_json, xml};
-use crate::aws::service::{Api, Protocol};
 
 /// A reply without what HTTP itself adds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The account's quota, its switch and its figures.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 
 /// No members.

@@ -1,9 +1,9 @@
 //! Configuration sets in the first API.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::configuration_set_error::ConfigurationSetError;
 use crate::aws::ses::event_destinations::EventDestination;
 use crate::aws::ses::page::{Page, SETS};

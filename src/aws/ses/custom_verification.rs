@@ -2,8 +2,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::page::{Page, VERIFICATION_TEMPLATES};
 use crate::base::EmailAddress;

@@ -1,8 +1,8 @@
 //! Event destinations in the first API. It has eight of the event types, in words of its own.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::configuration_set_error::{ConfigurationSetError, MANY_DESTINATIONS, NO_DESTINATION};
 use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
 use crate::store::configuration_sets::Destination;

@@ -26,8 +26,8 @@ pub mod templates;
 
 pub use receipt_rules::{rule_from_json, rule_to_json};
 
+use crate::aws::api::Api;
 use crate::aws::operation::{Operation, operations};
-use crate::aws::service::Api;
 
 /// The service on the wire.
 pub static API: Api = Api {
@@ -38,13 +38,13 @@ pub static API: Api = Api {
     namespace: "http://ses.amazonaws.com/doc/2010-12-01/",
     // 10 MB of message in base64, percent-encoded.
     body_max: 48 * 1024 * 1024,
-    operations: OPERATIONS,
     throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };
 
-static OPERATIONS: &[Operation] = operations! {
+/// Its operations.
+pub static OPERATIONS: &[Operation] = operations! {
     SendEmail => sending::send_email,
     SendRawEmail => sending::send_raw_email,
     VerifyEmailIdentity => identities::verify_email_identity,

@@ -1,8 +1,8 @@
 //! The receipt IP filters of SES v1: making, listing, removing.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rule_sets::{Nothing, owner};

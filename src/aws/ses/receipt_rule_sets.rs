@@ -2,9 +2,9 @@
 use crate::base::Scope;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_error::ReceiptError;
 use crate::aws::ses::receipt_rules::ReceiptRule;

@@ -1,8 +1,8 @@
 //! The receipt rules of SES v1: making, changing, moving, telling.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_actions::ReceiptAction;
 use crate::aws::ses::receipt_error::ReceiptError;

@@ -1,9 +1,9 @@
 //! SendBounce of the first API.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::mail::message::Mailbox;
 use crate::mail::message::report::StatusOf;

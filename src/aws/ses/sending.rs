@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Blob;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::base::EmailAddress;
 use crate::mail::message::{Draft, Mailbox, rewrite};

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::error::{SesError, set_name};
 use crate::aws::ses::sending::{
     Destination, MessageTag, SendEmailResponse, own_and_default, pairs, return_path, submission,

@@ -2,8 +2,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::account::send_rate;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;

@@ -2,8 +2,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::custom_verification::to_verify;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::page::{Page, VERIFICATION_TEMPLATES};

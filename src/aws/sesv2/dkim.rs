@@ -1,9 +1,9 @@
 //! DKIM in the second API: Easy DKIM and BYODKIM.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity::{Found, IdentityName, KeyChoice, Origin, Pair};
 

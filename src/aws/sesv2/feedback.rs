@@ -1,8 +1,8 @@
 //! Feedback forwarding in the second API.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::notifications::unknown_identity;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::content::feedback;

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::sesv2::dkim::{DkimAttributes, DkimSigningAttributes};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::filter::IdentityFilter;

@@ -1,9 +1,9 @@
 //! Import jobs: addresses of an object in the object store go on or off the account's suppression list.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::error::list_missing;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::page::Page;

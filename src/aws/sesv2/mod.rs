@@ -23,8 +23,8 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
+use crate::aws::api::Api;
 use crate::aws::operation::{Operation, operations};
-use crate::aws::service::Api;
 
 /// The service on the wire.
 pub static API: Api = Api {
@@ -32,14 +32,14 @@ pub static API: Api = Api {
     signing_names: &["ses", "email"],
     // 40 MB of message in base64.
     body_max: 56 * 1024 * 1024,
-    operations: OPERATIONS,
     throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };
 
 // Lists have two routes: older SDKs GET, newer ones POST.
-static OPERATIONS: &[Operation] = operations! {
+/// Its operations.
+pub static OPERATIONS: &[Operation] = operations! {
     SendEmail [POST "/v2/email/outbound-emails"] => sending::send_email,
     GetAccount [GET "/v2/email/account"] => account::get_account,
     CreateEmailIdentity [POST "/v2/email/identities"] => identities::create_email_identity,

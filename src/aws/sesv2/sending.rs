@@ -2,9 +2,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Blob;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::sending::{Body, Content, Destination, MessageTag, Recipients, pairs, return_path};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};

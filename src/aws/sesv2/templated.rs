@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::ses::sending::{Destination, MessageTag, Recipients, own_and_default, pairs};
 use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, bulk_address, missing_set, name_of};
 use crate::aws::sesv2::error::SesV2Error;

@@ -1,9 +1,9 @@
 //! Templates in the second API.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Time;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::ses::templates::try_out;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::page::{Page, TEMPLATES};

@@ -5,10 +5,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::aws::call::{Call, Caller, Target};
+use crate::aws::caller::Caller;
 use crate::aws::protocol::reply::Reply;
+use crate::aws::registry::Target;
 use crate::aws::request::sample::request;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::base::{AccountId, Clock, Region, Timestamp};
 
 struct Client {
@@ -40,9 +41,8 @@ impl Client {
             trace_header: None,
         };
         let target = Target::find(&request).expect("a service");
-        let (operation, labels) = Call::find(target, &request).expect("an operation");
-        let Target { api, protocol } = target;
-        Call { api, protocol, operation, request: Box::new(request), labels }.run(&self.services, &caller).await
+        let found = target.operation(&request).expect("an operation");
+        found.run(&self.services, &caller, Box::new(request)).await
     }
 
     async fn v2(&self, method: &str, path: &str, body: Value) -> (u16, Value) {

@@ -1,8 +1,8 @@
 //! What must hold of a claim beside its signature: scope, time, and that what matters was signed.
 use std::time::Duration;
 
+use crate::aws::api::Api;
 use crate::aws::request::Request;
-use crate::aws::service::Api;
 use crate::aws::sigv4::authorization::{Claim, TERMINATOR};
 use crate::aws::sigv4::error::SignatureError;
 use crate::base::{Region, Regions, Timestamp};

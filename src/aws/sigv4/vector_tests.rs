@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::access::{Access, Trust, ensure_root};
+use crate::aws::api::Api;
 use crate::aws::error::ServiceError;
 use crate::aws::request::Request;
-use crate::aws::service::Api;
 use crate::aws::sigv4::error::SignatureError;
 use crate::aws::sigv4::verify::{Gate, Identity};
 use crate::base::{Clock, Secret, Timestamp};

@@ -2,9 +2,9 @@
 use std::sync::Arc;
 
 use crate::access::{Access, AccessKey, KeyInUse, Trust};
+use crate::aws::api::Api;
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::request::Request;
-use crate::aws::service::{Api, find_by_head};
 use crate::aws::sigv4::authorization::Claim;
 use crate::aws::sigv4::browser::is_from_elsewhere;
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
@@ -108,13 +108,12 @@ impl Gate {
         Self { regions, ..self }
     }
 
-    /// How much body to read for a request of which only the head is known: what the service takes from those who name
-    /// a key that there is, and little from anybody else.
+    /// How much body to read for a request of which only the head is known, which is for `api` as far as the head tells: what the
+    /// service takes from those who name a key that there is, and little from anybody else.
     ///
     /// # Errors
     /// The unexpected.
-    pub async fn allowance(&self, request: &Request) -> Result<Allowance, SignatureError> {
-        let api = find_by_head(request).map(|(api, _)| api);
+    pub async fn allowance(&self, request: &Request, api: Option<&Api>) -> Result<Allowance, SignatureError> {
         let of_service = api.map_or(STRANGERS_BODY_MAX, |api| api.body_max);
         if self.access.trust() == Trust::Anybody {
             let max = of_service.max(DEVELOPERS_BODY_MAX);

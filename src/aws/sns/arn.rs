@@ -1,5 +1,5 @@
 //! ARNs in requests: read, and whether the caller may use what they name.
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::sns::error::SnsError;
 use crate::base::Arn;
 

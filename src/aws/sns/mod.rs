@@ -16,9 +16,9 @@ mod topic;
 #[cfg(test)]
 mod wire_tests;
 
+use crate::aws::api::Api;
 use crate::aws::operation::{Operation, operations};
 use crate::aws::protocol::Names;
-use crate::aws::service::Api;
 
 /// The service on the wire.
 pub static API: Api = Api {
@@ -34,13 +34,13 @@ pub static API: Api = Api {
     path_member: "",
     // Their token says enough: the links in confirmations and notifications are not signed.
     anonymous: &["ConfirmSubscription", "Unsubscribe"],
-    operations: OPERATIONS,
     throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };
 
-static OPERATIONS: &[Operation] = operations! {
+/// Its operations.
+pub static OPERATIONS: &[Operation] = operations! {
     AddPermission => permission::add_permission,
     CheckIfPhoneNumberIsOptedOut => sms::check_if_phone_number_is_opted_out,
     ConfirmSubscription => subscription::confirm_subscription,

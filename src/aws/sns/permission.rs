@@ -1,8 +1,8 @@
 //! AddPermission and RemovePermission.
 use serde::Deserialize;
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
 

@@ -1,8 +1,8 @@
 //! Whether the caller may do what it asks: the topic's owner may unless the topic's policy denies it, another account only
 //! if the policy allows it. A subscription belongs to whoever subscribed and to the topic's owner.
 use crate::access::policy::{Decision, Principal, Request};
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sns::arn::{any_subscription, topic_here};
 use crate::aws::sns::error::SnsError;
 use crate::base::Arn;

@@ -1,8 +1,8 @@
 //! Platform applications.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sns::arn::own_resource;
 use crate::aws::sns::error::SnsError;
 use crate::base::Arn;

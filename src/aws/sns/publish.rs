@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::Blob;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::sns::arn::own_resource;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;

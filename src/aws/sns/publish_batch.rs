@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;
 use crate::aws::sns::publish::{MessageAttributeValue, attributes, structure, typed};

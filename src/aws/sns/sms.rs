@@ -1,8 +1,8 @@
 //! Settings of text messages, and phone numbers that want none.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::tag::Empty;
 use crate::topics::{self, Attributes};

@@ -1,8 +1,8 @@
 //! Subscribe, ConfirmSubscription, Unsubscribe, and what shows and changes subscriptions.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sns::arn::{any_subscription, any_topic};
 use crate::aws::sns::error::SnsError;
 use crate::aws::sns::permit;

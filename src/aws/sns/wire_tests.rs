@@ -1,10 +1,11 @@
 //! SNS as clients see it on the wire: replies and AWS's error codes and texts.
 use std::net::IpAddr;
 
-use crate::aws::call::{Call, Caller, Target};
+use crate::aws::caller::Caller;
 use crate::aws::protocol::reply::Reply;
+use crate::aws::registry::Target;
 use crate::aws::request::sample::request;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::base::{AccountId, Clock, Region};
 
 const SNS: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/sns/aws4_request, SignedHeaders=host, Signature=0";
@@ -26,9 +27,8 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         trace_header: None,
     };
     let target = Target::find(&asked).expect("a service");
-    let (operation, labels) = Call::find(target, &asked).expect("an operation");
-    let Target { api, protocol } = target;
-    Call { api, protocol, operation, request: Box::new(asked), labels }.run(services, &caller).await
+    let found = target.operation(&asked).expect("an operation");
+    found.run(services, &caller, Box::new(asked)).await
 }
 
 /// The text of the first element of this name.

@@ -1,5 +1,5 @@
 //! Queue URLs: how they are written, and which queue one means.
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::sqs::error::SqsError;
 use crate::base::{AccountId, Region, Scope};
 use crate::queues::Error;

@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::error::{Failure, Fault};
 use crate::aws::protocol::AnyText;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::sqs::attribute::MessageAttributeValue;
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::message::Given;

@@ -9,7 +9,7 @@ use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
 use crate::aws::sigv4::SignatureError;
 use crate::queues::Error as Core;
-use crate::queues::moves::MoveError;
+use crate::queues::MoveError;
 use crate::store::vault::VaultError;
 
 /// An SQS error.

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
+use crate::aws::caller::Caller;
 use crate::aws::protocol::AnyText;
-use crate::aws::service::Services;
+use crate::aws::services::Services;
 use crate::aws::sqs::attribute::{self, MessageAttributeValue};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::permitted;

@@ -11,9 +11,9 @@ mod queue;
 mod receive;
 mod tag;
 
+use crate::aws::api::Api;
 use crate::aws::operation::{Operation, operations};
 use crate::aws::protocol::Names;
-use crate::aws::service::Api;
 
 /// The service on the wire.
 pub static API: Api = Api {
@@ -30,13 +30,13 @@ pub static API: Api = Api {
     empty_detail: true,
     path_member: "QueueUrl",
     not_at_a_path: &["CreateQueue", "ListQueues"],
-    operations: OPERATIONS,
     throttled: error::THROTTLED,
     refuse: error::refuse,
     ..Api::PLAIN
 };
 
-static OPERATIONS: &[Operation] = operations! {
+/// Its operations.
+pub static OPERATIONS: &[Operation] = operations! {
     AddPermission => permission::add_permission,
     CancelMessageMoveTask => dead_letter::cancel_message_move_task,
     ChangeMessageVisibility => receive::change_message_visibility,

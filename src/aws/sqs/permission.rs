@@ -1,8 +1,8 @@
 //! AddPermission, RemovePermission. The owner can always use them, whatever the policy says, and so get out of it.
 use serde::Deserialize;
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::own;
 

@@ -1,8 +1,8 @@
 //! Whether the caller may do what it asks: the queue's owner may unless the queue's policy denies it, another account
 //! only if the policy allows it.
 use crate::access::policy::{Decision, Principal, Request};
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sqs::address;
 use crate::aws::sqs::error::SqsError;
 use crate::base::{Arn, Scope};

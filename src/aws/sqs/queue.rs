@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sqs::address::{scope, url, url_in};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::{may, own, owned, permitted};

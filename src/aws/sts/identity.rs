@@ -1,8 +1,8 @@
 //! GetCallerIdentity.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::call::Caller;
-use crate::aws::service::Services;
+use crate::aws::caller::Caller;
+use crate::aws::services::Services;
 use crate::aws::sts::error::StsError;
 
 /// No members.

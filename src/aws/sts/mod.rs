@@ -2,8 +2,8 @@
 mod error;
 mod identity;
 
+use crate::aws::api::Api;
 use crate::aws::operation::{Operation, operations};
-use crate::aws::service::Api;
 
 /// The service on the wire.
 pub static API: Api = Api {
@@ -12,10 +12,10 @@ pub static API: Api = Api {
     version: "2011-06-15",
     namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
     body_max: 64 * 1024,
-    operations: OPERATIONS,
     ..Api::PLAIN
 };
 
-static OPERATIONS: &[Operation] = operations! {
+/// Its operations.
+pub static OPERATIONS: &[Operation] = operations! {
     GetCallerIdentity => identity::get_caller_identity,
 };

@@ -32,19 +32,6 @@ pub const EVENT_TYPES: &[&str] = &[
 /// Of these there are no events yet: nothing is tracked, and there are no contact lists.
 const NEVER_PUBLISHED: &[&str] = &["OPEN", "CLICK", "SUBSCRIPTION"];
 
-/// What a caller says of a new event destination that is a topic.
-#[derive(Clone, Debug)]
-pub struct EventDestination {
-    /// Its name.
-    pub name: String,
-    /// Whether it gets events at once.
-    pub enabled: bool,
-    /// Which events: names of [`EVENT_TYPES`].
-    pub event_types: Vec<String>,
-    /// The SNS topic.
-    pub topic_arn: String,
-}
-
 /// What a caller says of an event destination.
 #[derive(Clone, Debug)]
 pub struct NewDestination {
@@ -107,22 +94,6 @@ impl Target {
 }
 
 impl ConfigurationSets {
-    /// Adds a topic as event destination.
-    ///
-    /// # Errors
-    /// Those of [`ConfigurationSets::put_destination`].
-    pub async fn add_destination(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        set: &str,
-        new: EventDestination,
-    ) -> Result<(), Error> {
-        let EventDestination { name, enabled, event_types, topic_arn } = new;
-        let new = NewDestination { name, enabled, event_types, target: Target::Topic(topic_arn) };
-        self.put_destination(account, region, set, new, false).await
-    }
-
     /// Adds an event destination to a set, or changes one that is there (`change`). As SES does, it publishes a line to a
     /// topic to see that it works.
     ///

@@ -1,8 +1,8 @@
 //! Automatic answers: somebody is away, a ticket was opened. They are no bounces (RFC 3834), although they come to the return
 //! path.
 use crate::mail::bounce::unstructured;
-use crate::mail::feedback::letter::Read;
 use crate::mail::feedback::loose;
+use crate::mail::feedback::report::Read;
 
 /// Fields that programs which answer set, whatever their value.
 const FIELDS: [&str; 6] =

@@ -8,8 +8,8 @@ use mail_parser::DateTime;
 
 use crate::base::Timestamp;
 use crate::mail::feedback::automatic::from_server;
-use crate::mail::feedback::letter::{Read, line};
 use crate::mail::feedback::loose;
+use crate::mail::feedback::report::{Read, line};
 use crate::mail::message::parse;
 
 /// Types that RFC 5965 and IANA's registry know; all others count as `other`.

@@ -1,7 +1,7 @@
 //! Delivery status notifications as RFC 3464 has them: a part of type `message/delivery-status` with a group of fields
 //! about the report and one for each recipient. Read leniently: an empty line too many, or groups run into one, do no harm.
-use crate::mail::feedback::letter::{Action, Fate, Read, Report, line};
 use crate::mail::feedback::passage::{about, before_copy};
+use crate::mail::feedback::report::{Action, Fate, Read, Report, line};
 use crate::mail::message::parse::{self, HeaderField};
 
 /// How many groups are read: a mail of ours has 50 recipients at the most, and each goes out on its own.

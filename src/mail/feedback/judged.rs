@@ -1,6 +1,6 @@
 //! What a report means: the one classifier, asked with what the report says of a recipient.
 use crate::mail::bounce::{self, Cause, Classifier, Finding, Said};
-use crate::mail::feedback::letter::Fate;
+use crate::mail::feedback::report::Fate;
 
 /// Judges what is told of a recipient. The diagnostic, which are the other side's own words, comes first. The report's text
 /// is read where status and diagnostic say nothing, and what it says of this very address also where only a code says it.

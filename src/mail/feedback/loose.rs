@@ -4,8 +4,8 @@
 use crate::mail::bounce::{self, Classifier, Said};
 use crate::mail::feedback::automatic::from_server;
 use crate::mail::feedback::dsn;
-use crate::mail::feedback::letter::{Action, Fate, Read, Report, line};
 use crate::mail::feedback::passage::{Passage, before_copy, is_address, passages};
+use crate::mail::feedback::report::{Action, Fate, Read, Report, line};
 use crate::mail::feedback::speech::{DELAYS, SENTENCES, SUBJECTS, SUCCESSES, has};
 
 /// Lines that follow the one with a reason and belong to it.

@@ -11,6 +11,7 @@ pub mod loose;
 pub mod mark;
 mod passage;
 mod record;
+pub mod report;
 #[cfg(test)]
 mod reports_tests;
 pub mod return_path;

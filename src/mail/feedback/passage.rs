@@ -1,5 +1,5 @@
 //! The text part of a report: what it says before the copy of the original, and what of that is about which address.
-use crate::mail::feedback::letter::line;
+use crate::mail::feedback::report::line;
 
 /// Octets of the text that are read.
 const TEXT_MAX: usize = 64 * 1024;

@@ -6,7 +6,7 @@ use crate::mail::content::event;
 use crate::mail::content::{BouncedRecipient, Complaint, DelayedRecipient, DeliveryDelay, Event, publish_event};
 use crate::mail::feedback::complaint;
 use crate::mail::feedback::judged;
-use crate::mail::feedback::letter::Fate;
+use crate::mail::feedback::report::Fate;
 use crate::mail::sending::suppression;
 use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Kind, Mail, Recipient, Status};

@@ -2,7 +2,8 @@
 //! `tests/bounces`; words are ours.
 use crate::mail::bounce::Classifier;
 use crate::mail::feedback::judged;
-use crate::mail::feedback::letter::{Action, Letter, Read, judge};
+use crate::mail::feedback::letter::{Letter, judge};
+use crate::mail::feedback::report::{Action, Read};
 use crate::mail::feedback::returned::fate_of;
 
 const TO: &str = "ann@there.example";

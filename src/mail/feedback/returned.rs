@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::mail::bounce::Classifier;
-use crate::mail::feedback::letter::{self, Action, Fate, Letter, Read, Report};
+use crate::mail::feedback::letter::{self, Letter};
 use crate::mail::feedback::record::{self, About};
+use crate::mail::feedback::report::{Action, Fate, Read, Report, line};
 use crate::mail::feedback::{Mark, Purpose, ReturnPaths};
 use crate::mail::sending::system::{Onward, send_on_in};
 use crate::mail::sending::tell_undelivered;
@@ -109,7 +110,7 @@ impl Returned {
             }
             let reporting_mta = match &letter {
                 Letter::Status(Report { reporting_mta: Some(mta), .. }) => mta.clone(),
-                _ => format!("dns; {}", letter::line(&mail.helo)),
+                _ => format!("dns; {}", line(&mail.helo)),
             };
             steps.push((About { mail: sent, to, at: mail.received_at, reporting_mta }, step));
         }

@@ -7,6 +7,7 @@ pub mod dkim;
 #[cfg(test)]
 mod dkim_tests;
 mod error;
+mod field;
 pub mod headers;
 mod leaves;
 pub mod mailbox;

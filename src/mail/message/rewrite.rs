@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::base::EmailAddress;
+use crate::mail::message::field::Field;
 use crate::mail::message::shape::{check_multipart, once_each};
 use crate::mail::message::{Error, Mailbox};
 
@@ -88,31 +89,6 @@ impl Finished {
 
 /// The fields of [`Finished::arns`].
 const ARNS: [&str; 3] = ["X-SES-SOURCE-ARN", "X-SES-FROM-ARN", "X-SES-RETURN-PATH-ARN"];
-
-/// One field of a header: its name, and its bytes with folds but without the last line end.
-pub(super) struct Field<'a> {
-    name: &'a str,
-    bytes: &'a [u8],
-}
-
-impl Field<'_> {
-    pub(super) fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-    }
-
-    /// The value, unfolded (RFC 5322, 2.2.3), without the spaces around it.
-    pub(super) fn value(&self) -> String {
-        let text = String::from_utf8_lossy(self.bytes);
-        let value = text.split_once(':').map_or("", |(_, value)| value);
-        value.replace(['\r', '\n'], "").trim().to_owned()
-    }
-
-    /// Whether the field does not go out as it is.
-    fn is_taken_out(&self) -> bool {
-        ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| self.is(name))
-            || self.name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("X-SES-"))
-    }
-}
 
 /// Splits a message into its fields and its body (what stands after the empty line).
 fn split(message: &[u8]) -> Result<(Vec<Field<'_>>, &[u8]), Error> {

@@ -2,8 +2,8 @@
 use std::collections::HashSet;
 
 use crate::mail::message::Error;
+use crate::mail::message::field::Field;
 use crate::mail::message::leaves::parameters;
-use crate::mail::message::rewrite::Field;
 
 /// SES refuses a second one of these (SES guide, "Header fields"). Which of two counts, readers do not agree on.
 const ONCE: [&str; 60] = [

@@ -1,5 +1,5 @@
 //! SPF, DKIM, DMARC and ARC of received mail, in SES's words. SES tells the verdicts and acts on none of them.
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::mail::receiving::spf;
 use crate::mail::receiving::verdicts::{unchecked, verdicts};
 use crate::workers::Compute;
 
+pub use crate::mail::receiving::envelope::Envelope;
 pub use crate::mail::receiving::verdicts::{Verdict, Verdicts};
 
 /// The longest header section that is read for signatures and authors, in octets. The library keeps some 20 octets for each
@@ -56,17 +57,6 @@ impl CheckSettings {
             deadline: Duration::from_secs(seconds),
         }
     }
-}
-
-/// What is checked.
-#[derive(Clone, Copy, Debug)]
-pub struct Envelope<'a> {
-    /// The client's address.
-    pub peer: IpAddr,
-    /// What the client called itself.
-    pub helo: &'a str,
-    /// The reverse path; empty for the null one.
-    pub source: &'a str,
 }
 
 /// Checks mail against the DNS. Cheap to clone; clones share the resolver and its cache.

@@ -2,8 +2,7 @@
 //! go on, and work for later jobs.
 use crate::base::{Arn, Scope};
 use crate::mail::receiving::accept::{InboundJob, RuleName};
-use crate::mail::receiving::actions::bounce::Bounce;
-use crate::mail::receiving::actions::forward::Forward;
+use crate::mail::receiving::actions::{Bounce, Forward};
 use crate::mail::receiving::actions::{Effect, Failure};
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::SUBJECT;

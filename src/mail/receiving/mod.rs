@@ -5,6 +5,7 @@ pub mod checks;
 pub(in crate::mail) mod dmarc;
 mod effects;
 pub mod endpoints;
+mod envelope;
 mod error;
 pub mod filters;
 mod handed;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::{ArcOutput, AuthenticationResults, ReceivedSpf, SpfOutput, SpfResult};
 
-use crate::mail::receiving::checks::Envelope;
 use crate::mail::receiving::dmarc::{Dmarc, Found};
+use crate::mail::receiving::envelope::Envelope;
 use crate::mail::receiving::signatures::Judged;
 
 /// What was found, before it is told.

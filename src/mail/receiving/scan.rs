@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use futures::future::BoxFuture;
 
-use crate::mail::receiving::checks::{Envelope, Verdict};
+use crate::mail::receiving::envelope::Envelope;
+use crate::mail::receiving::verdicts::Verdict;
 
 /// What a scanner found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 use mail_auth::SpfResult;
 use serde::Serialize;
 
-use crate::mail::receiving::checks::Envelope;
 use crate::mail::receiving::dmarc::Found;
+use crate::mail::receiving::envelope::Envelope;
 use crate::mail::receiving::results::{self, Findings};
 use crate::mail::receiving::signatures::Word;
 

@@ -8,14 +8,12 @@ use crate::mail::identity::authorization::{self, Answer, Wish, covering, identit
 use crate::mail::identity::{IdentityName, ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
 use crate::mail::sending::quota::{self, Limits};
+use crate::mail::sending::schedule::LIFETIME;
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::{SendError, Submission};
 use crate::store::identities::Identity;
 use crate::store::sending_accounts::SendingAccount;
 use crate::store::{Tx, configuration_sets};
-
-/// SES: a mail is tried for 14 hours where nothing else is set.
-const TRIED_FOR: Duration = Duration::from_secs(50_400);
 
 /// What the checks found out.
 #[derive(Debug)]
@@ -52,7 +50,7 @@ pub(super) async fn check(
     if !limits.sending_enabled {
         return Err(SendError::AccountPaused);
     }
-    let mut tried_for = TRIED_FOR;
+    let mut tried_for = LIFETIME;
     if let Some(name) = &named_set {
         tried_for = configuration_set(tx, account, region, name).await?;
     }
@@ -152,5 +150,5 @@ async fn configuration_set(
         return Err(SendError::ConfigurationSetPaused(set.name));
     }
     let seconds = set.max_delivery_seconds.and_then(|s| u64::try_from(s).ok());
-    Ok(seconds.map_or(TRIED_FOR, Duration::from_secs))
+    Ok(seconds.map_or(LIFETIME, Duration::from_secs))
 }

@@ -1,16 +1,12 @@
 //! Our own mails: verification links, bounces of receipt rules, and received mail that goes on. They count in no quota and have
 //! no events; what we write ourselves goes out with the null sender, so that nothing answers it (RFC 3834; RFC 5321, 4.5.5).
-use std::time::Duration;
-
 use crate::base::{AccountId, EmailAddress, Region, Timestamp, ids};
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::message::{self, Stamp, finish};
 use crate::mail::sending::accept;
+use crate::mail::sending::schedule::LIFETIME;
 use crate::store::mails::{Kind, Mail};
 use crate::store::{self, Tx};
-
-/// How long such a mail is tried.
-const TRIED_FOR: Duration = Duration::from_secs(50_400);
 
 /// A mail of our own.
 #[derive(Clone, Debug)]
@@ -107,6 +103,6 @@ fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timesta
         size: i64::try_from(size).unwrap_or(i64::MAX),
         recipient_count: 1,
         accepted_at: now,
-        expires_at: now + TRIED_FOR,
+        expires_at: now + LIFETIME,
     }
 }

@@ -2,68 +2,15 @@
 use std::collections::HashMap;
 
 use crate::base::Budget;
+use crate::mail::content::template::TemplateError;
 use crate::mail::content::template::lexer::{Tag, Token, tokens};
+use crate::mail::content::template::node::{Block, Kind, Node, Tree};
 use crate::mail::content::template::path::{Expression, words};
-use crate::mail::content::template::{Template, TemplateError};
 
 /// Blocks inside of each other.
 const DEPTH_MAX: usize = 100;
 /// Nodes of a template.
 const NODES_MAX: usize = 100_000;
-
-/// A piece of a template that was read.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
-    /// Text, as it is.
-    Text(String),
-    /// A value of the data.
-    Value(Expression),
-    /// A block.
-    Block(Box<Block>),
-    /// A partial, with another context perhaps, and what its lines begin with.
-    Partial(String, Option<Expression>, String),
-}
-
-impl Node {
-    /// Whether it is text or puts in a value that a path names.
-    pub fn is_plain(&self) -> bool {
-        match self {
-            Self::Text(_) => true,
-            Self::Value(Expression::Path(path)) => path.up == 0 && !path.data,
-            _ => false,
-        }
-    }
-}
-
-/// A block.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Block {
-    /// What it does.
-    pub kind: Kind,
-    /// What it does it with.
-    pub argument: Expression,
-    /// `includeZero=`: whether 0 counts as something.
-    pub include_zero: Option<Expression>,
-    /// The names after `as`: of the item, and of its place.
-    pub names: Vec<String>,
-    /// What is rendered when there is something.
-    pub then: Vec<Node>,
-    /// What is rendered when there is not.
-    pub otherwise: Vec<Node>,
-}
-
-/// What a block does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    If,
-    Unless,
-    Each,
-    With,
-    /// `{{#name}}`: each of a list, or with what is neither a list nor `true` nor nothing.
-    Section,
-    /// `{{^name}}`, while it is read: a section whose parts are turned round.
-    Inverse,
-}
 
 /// A block that is open, or an inline partial.
 struct Open {
@@ -89,7 +36,7 @@ struct Parser<'b> {
 }
 
 /// Reads `text`.
-pub(super) fn parse(text: &str, budget: &mut Budget) -> Result<Template, TemplateError> {
+pub(super) fn parse(text: &str, budget: &mut Budget) -> Result<Tree, TemplateError> {
     let tokens = tokens(text, budget)?;
     let mut parser = Parser { budget, open: Vec::new(), nodes: Vec::new(), partials: HashMap::new(), count: 0 };
     for token in tokens {
@@ -100,7 +47,7 @@ pub(super) fn parse(text: &str, budget: &mut Budget) -> Result<Template, Templat
     }
     match parser.open.last() {
         Some(open) => Err(syntax(open.line, format!("block {:?} is not closed", shown(&open.closes)))),
-        None => Ok(Template { nodes: parser.nodes, partials: parser.partials }),
+        None => Ok(Tree { nodes: parser.nodes, partials: parser.partials }),
     }
 }
 

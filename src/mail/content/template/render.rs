@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use crate::base::Budget;
+use crate::mail::content::template::TemplateError;
 use crate::mail::content::template::data::Data;
-use crate::mail::content::template::parse::{Block, Kind, Node};
+use crate::mail::content::template::node::{Block, Kind, Node, Tree};
 use crate::mail::content::template::path::{Expression, Path};
 use crate::mail::content::template::values::{length, truthy, write, write_text};
-use crate::mail::content::template::{Template, TemplateError};
 
 /// Blocks and partials inside of each other.
 const LEVELS_MAX: usize = 200;
@@ -47,7 +47,7 @@ struct Item<'a> {
 }
 
 struct Renderer<'a, 'b> {
-    template: &'a Template,
+    template: &'a Tree,
     budget: &'b mut Budget,
     contexts: Vec<Context<'a>>,
     /// Which of the contexts have names.
@@ -79,7 +79,7 @@ impl<'a> Found<'a> {
 }
 
 /// Renders `template` with `data`.
-pub(super) fn render(template: &Template, data: &Data, budget: &mut Budget) -> Result<String, TemplateError> {
+pub(super) fn render(template: &Tree, data: &Data, budget: &mut Budget) -> Result<String, TemplateError> {
     let root = Context { value: Held::Data(data), same: false, item: None, names: &[] };
     let (contexts, named) = (vec![root], Vec::new());
     let mut renderer = Renderer { template, budget, contexts, named, out: String::new(), levels: 0 };

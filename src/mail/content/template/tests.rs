@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::base::Budget;
+use crate::mail::content::template::data::Data;
 
 fn parsed(template: &str) -> Result<Template, TemplateError> {
     Template::parse(template, &mut Budget::new(STEPS_MAX))

@@ -2,22 +2,9 @@
 use crate::base::{Arn, EmailAddress};
 use crate::mail::message::parse;
 use crate::mail::message::report::{StatusOf, StatusReport};
-use crate::mail::receiving::actions::{Effect, Run};
+use crate::mail::receiving::actions::{Bounce, Effect, Run};
 use crate::mail::receiving::notification::ActionTaken;
 use crate::workers::Reason;
-
-/// A bounce that is ready to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounce {
-    /// Who it comes from, as its `From` says; the reverse path is null.
-    pub sender: EmailAddress,
-    /// Who it goes to: the reverse path of the mail that bounces.
-    pub recipient: EmailAddress,
-    /// The complete message; Date and Message-ID are stamped when it is queued.
-    pub message: Vec<u8>,
-    /// The right side of its Message-ID.
-    pub hostname: String,
-}
 
 /// What the bounce says.
 #[derive(Clone, Copy, Debug)]

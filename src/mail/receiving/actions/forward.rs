@@ -7,24 +7,9 @@
 //! mail that does not arrive stands in `sending/undelivered.rs`.
 use crate::base::{Arn, EmailAddress};
 use crate::mail::message::parse;
-use crate::mail::receiving::actions::{Effect, Run, bounce};
+use crate::mail::receiving::actions::{Effect, Forward, Run, bounce};
 use crate::mail::receiving::checks::Verdict;
 use crate::mail::receiving::notification::ActionTaken;
-
-/// A mail that goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forward {
-    /// Who received it.
-    pub from: EmailAddress,
-    /// Whether its reverse path is null.
-    pub null: bool,
-    /// Who gets it.
-    pub to: Vec<EmailAddress>,
-    /// Who is told when it does not arrive; `None` for nobody.
-    pub told: Option<EmailAddress>,
-    /// The complete message.
-    pub message: Vec<u8>,
-}
 
 /// Sends the mail on for the first of the recipients, in whose name it goes.
 pub fn run(run: &mut Run<'_>, recipients: &[&EmailAddress], to: &[EmailAddress], topic: Option<&Arn>) {

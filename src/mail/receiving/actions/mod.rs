@@ -2,8 +2,10 @@
 //! end of the job.
 pub mod add_header;
 pub mod bounce;
+pub mod effect;
 pub mod forward;
 pub mod lambda;
+mod pass;
 mod run;
 pub mod s3;
 pub mod sns;
@@ -11,4 +13,6 @@ pub mod sqs;
 pub mod stop;
 pub mod webhook;
 
-pub use run::{Again, Effect, Failure, Run, run_rules};
+pub use effect::{Bounce, Effect, Failure, Forward};
+pub use pass::run_rules;
+pub use run::{Again, Run};

@@ -6,7 +6,8 @@ use crate::base::{Arn, EmailAddress};
 use crate::mail::receiving::actions::Run;
 use crate::mail::receiving::notification::ActionTaken;
 use crate::outlets::envelope;
-use crate::outlets::objects::{Metadata, key};
+use crate::outlets::object::Metadata;
+use crate::outlets::objects::key;
 use crate::store::vault::VaultError;
 use crate::workers::Reason;
 

@@ -10,7 +10,8 @@ use crate::mail::message::parts::{Attached, Text};
 use crate::mail::receiving::actions::{Run, s3};
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::{ActionTaken, MailPart, ReceiptPart, told};
-use crate::outlets::objects::{Metadata, key};
+use crate::outlets::object::Metadata;
+use crate::outlets::objects::key;
 use crate::workers::Reason;
 
 /// Octets of a message that is read on the thread that answers others: a fraction of a millisecond.

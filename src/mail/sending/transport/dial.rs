@@ -1,7 +1,6 @@
 //! Calling a host: connection, banner, EHLO, STARTTLS, AUTH. What comes of it is a session that takes mails.
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +14,7 @@ use crate::mail::sending::transport::delivery::Login;
 use crate::mail::sending::transport::envelope::Limits;
 use crate::mail::sending::transport::offers::Offers;
 use crate::mail::sending::transport::session::Session;
+use crate::mail::sending::transport::step::within;
 use crate::mail::sending::transport::tls::{Handshakes, Tls};
 use crate::mail::sending::transport::transcript::Transcript;
 use crate::mail::sending::transport::wire::{Answer, Broken, Wire};
@@ -171,27 +171,6 @@ impl Dial<'_> {
         log: &mut Transcript,
     ) -> Result<T, Ending> {
         within(self.clock, self.limits.greeting, stage, work, log).await
-    }
-}
-
-/// Waits for one step of a conversation.
-pub(super) async fn within<T>(
-    clock: &Clock,
-    limit: Duration,
-    stage: Stage,
-    work: impl Future<Output = Result<T, Broken>>,
-    log: &mut Transcript,
-) -> Result<T, Ending> {
-    match clock.timeout(limit, work).await {
-        Some(Ok(done)) => Ok(done),
-        Some(Err(error)) => {
-            log.step(&error.to_string());
-            Err(Ending::Lost(stage, error.to_string()))
-        }
-        None => {
-            log.step(&format!("no answer to {stage} in {} s", limit.as_secs()));
-            Err(Ending::TimedOut(stage))
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod round;
 mod route;
 mod session;
 mod site;
+mod step;
 mod tls;
 mod transcript;
 mod wire;

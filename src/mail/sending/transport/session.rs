@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::base::{Clock, EmailAddress, Instant};
 use crate::mail::sending::ending::{Ending, Reply, Stage};
 use crate::mail::sending::resolver::ascii_domain;
-use crate::mail::sending::transport::dial::within;
 use crate::mail::sending::transport::envelope::{Content, Envelope, Limits};
 use crate::mail::sending::transport::offers::Offers;
+use crate::mail::sending::transport::step::within;
 use crate::mail::sending::transport::transcript::Transcript;
 use crate::mail::sending::transport::wire::{Broken, Wire};
 
