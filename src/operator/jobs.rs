@@ -257,7 +257,7 @@ async fn tell_recipient(tx: &mut Tx, told: &mut DeadJob, body: &str) -> Result<(
     let Ok(job) = serde_json::from_str::<OutboundJob>(body) else { return Ok(()) };
     let recipient = mails::recipient(tx, &job.mail, job.recipient).await?;
     if let Some(mail) = mails::find(tx, &job.mail).await? {
-        (told.account, told.region) = (mail.account.parse().ok(), mail.region.parse().ok());
+        (told.account, told.region) = (Some(mail.account), Some(mail.region));
     }
     told.error = recipient.as_ref().and_then(|to| to.last_reply.clone());
     told.task = Task::Recipient { mail: job.mail, address: recipient.map(|to| to.address) };

@@ -24,7 +24,7 @@ impl Default for AccountSettings {
 }
 
 /// The account's settings; the defaults where it has set nothing.
-pub async fn get(tx: &mut Tx, account: &str, region: &str) -> Result<AccountSettings, Error> {
+pub async fn get(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<AccountSettings, Error> {
     let sql = "SELECT * FROM account_settings WHERE account = $1 AND region = $2";
     let row = tx.one(sql, args![account, region]).await?;
     row.map_or(Ok(AccountSettings::default()), |row| read(&row))

@@ -179,7 +179,12 @@ pub async fn update_destination(
 }
 
 /// The destinations of a set, in the order of names: at most 10.
-pub async fn destinations(tx: &mut Tx, account: &str, region: &str, set: &str) -> Result<Vec<Destination>, Error> {
+pub async fn destinations(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    set: &str,
+) -> Result<Vec<Destination>, Error> {
     let sql = "SELECT * FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 \
                ORDER BY name LIMIT 10";
     let rows = tx.all(sql, args![account, region, set]).await?;

@@ -15,7 +15,7 @@ pub struct Notification {
 }
 
 /// All that an identity has set: at most three rows.
-pub async fn of(tx: &mut Tx, account: &str, region: &str, identity: &str) -> Result<Vec<Notification>, Error> {
+pub async fn of(tx: &mut Tx, account: &AccountId, region: &Region, identity: &str) -> Result<Vec<Notification>, Error> {
     let sql = "SELECT * FROM identity_notifications WHERE account = $1 AND region = $2 AND identity = $3 LIMIT 3";
     let rows = tx.all(sql, args![account, region, identity]).await?;
     rows.iter().map(read).collect()
@@ -59,7 +59,12 @@ pub async fn set_headers(
 }
 
 /// Whether bounces and complaints go to the identity's senders as mails; `None`: there is no such identity.
-pub async fn forwarding(tx: &mut Tx, account: &str, region: &str, identity: &str) -> Result<Option<bool>, Error> {
+pub async fn forwarding(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    identity: &str,
+) -> Result<Option<bool>, Error> {
     let sql = "SELECT feedback_forwarding FROM identities WHERE account = $1 AND region = $2 AND name = $3";
     let row = tx.one(sql, args![account, region, identity]).await?;
     row.map(|row| row.flag("feedback_forwarding")).transpose()

@@ -2,7 +2,7 @@
 //! simply get their mail.
 use std::collections::BTreeMap;
 
-use crate::base::Timestamp;
+use crate::base::{AccountId, Region, Timestamp};
 use crate::store::mails::Mail;
 use crate::store::{Error, Tx, args};
 
@@ -58,7 +58,12 @@ pub async fn count(tx: &mut Tx, mail: &Mail, what: Counted, recipients: i64) -> 
 }
 
 /// The figures since `after`, oldest first (indexes `mails_counted` and `sending_outcomes_by_account`).
-pub async fn figures(tx: &mut Tx, account: &str, region: &str, after: Timestamp) -> Result<Vec<Figures>, Error> {
+pub async fn figures(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    after: Timestamp,
+) -> Result<Vec<Figures>, Error> {
     let rows = tx
         .all(
             "SELECT counted_at / $1 AS span, 'SENT' AS kind, CAST(SUM(recipient_count) AS BIGINT) AS recipients \

@@ -1,5 +1,5 @@
 //! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
-use crate::base::Timestamp;
+use crate::base::{AccountId, Region, Timestamp};
 use crate::store::rows::Table;
 use crate::store::{Error, Row, Tx, Value, args, feedback, forwards};
 
@@ -11,9 +11,9 @@ pub struct Mail {
     /// The SES message id; also the id of the raw message.
     pub id: String,
     /// The account that sent it.
-    pub account: String,
+    pub account: AccountId,
     /// The region that it was sent in.
-    pub region: String,
+    pub region: Region,
     /// Who called: `ses:caller-identity`.
     pub caller: String,
     /// The caller's address.
@@ -40,6 +40,8 @@ pub struct Mail {
     pub accepted_at: Timestamp,
     /// What is not delivered by then bounces.
     pub expires_at: Timestamp,
+    /// Over TLS or not at all, whatever becomes of its configuration set.
+    pub require_tls: bool,
 }
 
 /// Whose mail it is.
@@ -60,6 +62,12 @@ impl Kind {
             Kind::System => "SYSTEM",
             Kind::Forward => "FORWARD",
         }
+    }
+
+    fn read(text: &str) -> Result<Self, Error> {
+        let all = [Self::User, Self::System, Self::Forward];
+        let found = all.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Error::corrupt(format!("kind of mail {text:?}")))
     }
 }
 
@@ -138,6 +146,7 @@ const COLUMNS: &[&str] = &[
     "recipient_count",
     "accepted_at",
     "expires_at",
+    "require_tls",
     "counted_at",
 ];
 
@@ -171,6 +180,7 @@ impl Mail {
             self.recipient_count,
             self.accepted_at,
             self.expires_at,
+            self.require_tls,
         ];
         if !by_database {
             values.extend(args![self.accepted_at]);
@@ -258,8 +268,8 @@ pub async fn mark_delayed(tx: &mut Tx, mail_id: &str, n: i64, at: Timestamp) -> 
 /// How many recipients the account's own mails had since `after`, by the clock that counts (index `mails_counted`).
 pub async fn recipients_since(
     tx: &mut Tx,
-    account: &str,
-    region: &str,
+    account: &AccountId,
+    region: &Region,
     span: (Timestamp, Timestamp),
 ) -> Result<i64, Error> {
     let (after, until) = span;
@@ -306,8 +316,8 @@ pub async fn expire(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, E
 pub(super) fn mail(row: &Row) -> Result<Mail, Error> {
     Ok(Mail {
         id: row.text("id")?,
-        account: row.text("account")?,
-        region: row.text("region")?,
+        account: row.parsed("account")?,
+        region: row.parsed("region")?,
         caller: row.text("caller")?,
         source_ip: row.opt_text("source_ip")?,
         source: row.text("source")?,
@@ -316,15 +326,12 @@ pub(super) fn mail(row: &Row) -> Result<Mail, Error> {
         tags: row.text("tags")?,
         headers: row.text("headers")?,
         identity: row.opt_text("identity")?,
-        kind: match row.text("kind")?.as_str() {
-            "SYSTEM" => Kind::System,
-            "FORWARD" => Kind::Forward,
-            _ => Kind::User,
-        },
+        kind: Kind::read(&row.text("kind")?)?,
         size: row.int("size")?,
         recipient_count: row.int("recipient_count")?,
         accepted_at: row.time("accepted_at")?,
         expires_at: row.time("expires_at")?,
+        require_tls: row.flag("require_tls")?,
     })
 }
 

@@ -1,9 +1,10 @@
 //! What outbound jobs need, read for many of them in few queries: the mail, its recipient, the message if it is small, and
 //! whether the recipient stands on a suppression list.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use sqlx::AssertSqlSafe;
 
+use crate::base::{AccountId, Region};
 use crate::store::dialect::Engine;
 use crate::store::mails::{Mail, Recipient, mail, recipient_row};
 use crate::store::rows::repeated;
@@ -56,7 +57,7 @@ pub async fn read(tx: &mut Tx, jobs: &[(&str, i64)], raw_max: i64) -> Result<Vec
 }
 
 async fn mark_listed(tx: &mut Tx, mut found: Vec<&mut Outgoing>) -> Result<(), Error> {
-    let mut asked: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let mut asked: HashMap<(AccountId, Region), Vec<String>> = HashMap::new();
     for one in &found {
         let of = asked.entry((one.mail.account.clone(), one.mail.region.clone())).or_default();
         of.push(one.recipient.address.to_ascii_lowercase());

@@ -150,7 +150,7 @@ impl Use {
     async fn sum(&self, tx: &mut Tx, charge: &Charge, span: Duration) -> Result<i64, Error> {
         // What lies further ahead was counted before the clock was set back.
         let span = (self.now - span, self.now + span);
-        let sent = mails::recipients_since(tx, charge.account.as_str(), charge.region.as_str(), span).await?;
+        let sent = mails::recipients_since(tx, &charge.account, &charge.region, span).await?;
         Ok(self.pending + sent)
     }
 }

@@ -1,7 +1,7 @@
 //! Suppression lists: addresses that an account sends nothing to.
 use serde::{Deserialize, Serialize};
 
-use crate::base::Timestamp;
+use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
 use crate::store::{Error, Row, Tx};
 
@@ -64,7 +64,7 @@ pub struct Wanted {
 }
 
 /// Puts an address on the list; what was there of it before is replaced.
-pub async fn put(tx: &mut Tx, account: &str, region: &str, s: &Suppressed) -> Result<(), Error> {
+pub async fn put(tx: &mut Tx, account: &AccountId, region: &Region, s: &Suppressed) -> Result<(), Error> {
     tx.run(
         "INSERT INTO suppressed_addresses (account, region, address, reason, feedback_id, message_id, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account, region, address) DO UPDATE SET \
@@ -85,20 +85,30 @@ pub async fn put(tx: &mut Tx, account: &str, region: &str, s: &Suppressed) -> Re
 }
 
 /// The entry of an address (in lower case).
-pub async fn find(tx: &mut Tx, account: &str, region: &str, address: &str) -> Result<Option<Suppressed>, Error> {
+pub async fn find(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    address: &str,
+) -> Result<Option<Suppressed>, Error> {
     let sql = "SELECT * FROM suppressed_addresses WHERE account = $1 AND region = $2 AND address = $3";
     let row = tx.one(sql, args![account, region, address]).await?;
     row.map(|row| read(&row)).transpose()
 }
 
 /// Takes an address off the list; false when it was not there.
-pub async fn delete(tx: &mut Tx, account: &str, region: &str, address: &str) -> Result<bool, Error> {
+pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, address: &str) -> Result<bool, Error> {
     let sql = "DELETE FROM suppressed_addresses WHERE account = $1 AND region = $2 AND address = $3";
     Ok(tx.run(sql, args![account, region, address]).await? > 0)
 }
 
 /// A part of the list, in the order of addresses (primary key).
-pub async fn list(tx: &mut Tx, account: &str, region: &str, wanted: &Wanted) -> Result<Vec<Suppressed>, Error> {
+pub async fn list(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    wanted: &Wanted,
+) -> Result<Vec<Suppressed>, Error> {
     let reason = |n: usize| wanted.reasons.get(n).or(wanted.reasons.first()).map_or("", |reason| reason.as_str());
     let rows = tx
         .all(

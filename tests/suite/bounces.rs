@@ -54,7 +54,7 @@ fn kind(bounce: &Value) -> String {
 async fn is_suppressed(b: &Bench, address: &str) -> bool {
     let (account, region) = (AccountId::development(), Region::default_region());
     let mut tx = b.store.reader().await.expect("a reader");
-    suppressed::find(&mut tx, account.as_str(), region.as_str(), address).await.expect("read").is_some()
+    suppressed::find(&mut tx, &account, &region, address).await.expect("read").is_some()
 }
 
 /// A report of the standard's form in which only the text says why.

@@ -20,8 +20,8 @@ const QUEUE: i64 = -1;
 fn mail(id: &str, size: i64, at: Timestamp) -> Mail {
     Mail {
         id: id.to_owned(),
-        account: "000000000000".to_owned(),
-        region: "us-east-1".to_owned(),
+        account: AccountId::development(),
+        region: Region::default_region(),
         caller: "caller".to_owned(),
         source_ip: None,
         source: "ann@x.example".to_owned(),
@@ -35,6 +35,7 @@ fn mail(id: &str, size: i64, at: Timestamp) -> Mail {
         recipient_count: 2,
         accepted_at: at,
         expires_at: at + Duration::from_secs(3_600),
+        require_tls: false,
     }
 }
 
@@ -110,7 +111,11 @@ both_engines! {
             updated_at: clock.now(),
         };
         store
-            .write(move |tx| Box::pin(async move { suppressed::put(tx, "000000000000", "us-east-1", &entry).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    suppressed::put(tx, &AccountId::development(), &Region::default_region(), &entry).await
+                })
+            })
             .await
             .expect("suppressed");
         let jobs = [("mail3", 0), ("mail5", 1), ("nothing", 0), ("mail3", 7), ("mail3", 0), ("mail4", 1)];

@@ -126,13 +126,7 @@ impl House {
     }
 
     pub fn sns_as(&self, credentials: Credentials) -> aws_sdk_sns::Client {
-        let config = aws_sdk_sns::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(self.endpoint())
-            .http_client(http_client())
-            .credentials_provider(credentials);
-        aws_sdk_sns::Client::from_conf(config.build())
+        sns_at(&self.endpoint(), credentials)
     }
 
     pub fn ses(&self) -> aws_sdk_ses::Client {
@@ -174,6 +168,16 @@ pub fn sqs_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sqs::Client {
 }
 
 /// The same for SES.
+pub fn sns_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sns::Client {
+    let config = aws_sdk_sns::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .http_client(http_client())
+        .credentials_provider(credentials);
+    aws_sdk_sns::Client::from_conf(config.build())
+}
+
 pub fn sesv2_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sesv2::Client {
     let config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -179,7 +179,7 @@ impl Bench {
         mails::raw(&mut reader, mail).await.expect("read").expect("there")
     }
 
-    async fn keys_in_dns(&self) {
+    pub async fn keys_in_dns(&self) {
         let (account, region) = (&self.scope.account, &self.scope.region);
         let found = self.identities.get(account, region, "sender.example").await.expect("there");
         for key in found.keys {

@@ -284,6 +284,6 @@ both_engines! {
         assert!(no.contains("check in region US-EAST-1: me@our.example"), "{no}");
         verify(&bench.store, &Scope { region: Region::default_region(), ..bench.owner.clone() }, "our.example").await;
         let id = bench.send(bench.submission, user, "me@our.example", "x@else.example").await.expect("accepted");
-        assert_eq!(bench.sent_mail(id).await.0.account, bench.owner.account.as_str());
+        assert_eq!(bench.sent_mail(id).await.0.account, bench.owner.account);
     }
 }

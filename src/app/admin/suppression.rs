@@ -24,7 +24,7 @@ impl Admin {
         };
         let mut lines = Vec::new();
         loop {
-            let entries = suppressed::list(tx, scope.account.as_str(), scope.region.as_str(), &wanted).await?;
+            let entries = suppressed::list(tx, &scope.account, &scope.region, &wanted).await?;
             lines.extend(entries.iter().map(suppression_file::line));
             match entries.last() {
                 Some(last) => wanted.after = last.address.clone(),

@@ -108,7 +108,7 @@ pub async fn describe_configuration_set(
     let event_destinations = match wants("eventDestinations") {
         true => {
             let found = services.configuration_sets.destinations(account, region, name).await?;
-            Some(found.into_iter().map(EventDestination::write).collect())
+            Some(found.into_iter().map(EventDestination::write).collect::<Result<_, _>>()?)
         }
         false => None,
     };

@@ -5,6 +5,7 @@ use crate::aws::caller::Caller;
 use crate::aws::services::Services;
 use crate::aws::ses::configuration_set_error::{ConfigurationSetError, MANY_DESTINATIONS, NO_DESTINATION};
 use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
+use crate::store;
 use crate::store::configuration_sets::Destination;
 
 /// The words of this API, and those of the second one, which the store has.
@@ -97,9 +98,12 @@ impl EventDestination {
     }
 
     /// A stored destination in this API's words; of its event types those that this API has.
-    pub fn write(stored: Destination) -> Self {
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub fn write(stored: Destination) -> Result<Self, store::Error> {
         let word = |stored: &String| EVENT_TYPES.iter().find(|(_, s)| s == stored).map(|(ours, _)| (*ours).to_owned());
-        let target = Target::of(&stored);
+        let target = Target::of(&stored)?;
         let mut shown = Self {
             matching_event_types: stored.event_types.iter().filter_map(word).collect(),
             name: stored.name,
@@ -119,7 +123,7 @@ impl EventDestination {
                 shown.kinesis_firehose_destination = Some(KinesisFirehoseDestination { role_arn, stream_arn });
             }
         }
-        shown
+        Ok(shown)
     }
 }
 

@@ -217,7 +217,7 @@ pub async fn get_configuration_set_event_destinations(
     let (account, region) = (&caller.account, &caller.region);
     let list = services.configuration_sets.destinations(account, region, &input.configuration_set_name).await?;
     let shown = |d: Destination| {
-        let target = Target::of(&d);
+        let target = Target::of(&d)?;
         let mut shown = EventDestination {
             name: d.name,
             enabled: d.enabled,
@@ -240,9 +240,10 @@ pub async fn get_configuration_set_event_destinations(
                 shown.kinesis_firehose_destination = Some(stream);
             }
         }
-        shown
+        Ok::<_, SesV2Error>(shown)
     };
-    Ok(GetConfigurationSetEventDestinationsResponse { event_destinations: list.into_iter().map(shown).collect() })
+    let event_destinations = list.into_iter().map(shown).collect::<Result<_, _>>()?;
+    Ok(GetConfigurationSetEventDestinationsResponse { event_destinations })
 }
 
 /// The destination to remove.

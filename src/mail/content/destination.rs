@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{AccountId, Arn, Region};
 use crate::mail::content::configuration_set::{ConfigurationSets, Error, check_name, find};
+use crate::store;
 use crate::store::Tx;
 use crate::store::configuration_sets::{self, Destination};
 use crate::topics::Error as TopicError;
@@ -45,12 +46,14 @@ pub struct NewDestination {
     pub target: Target,
 }
 
-/// The kinds of destinations.
+/// The kinds of destinations. Each is stored under the word that it says here, whatever the variant is called.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Target {
     /// An SNS topic of the same account and region.
+    #[serde(rename = "Topic")]
     Topic(String),
     /// A delivery stream of the same account and region, which the settings give a bucket.
+    #[serde(rename = "Stream")]
     Stream {
         /// Its ARN.
         stream_arn: String,
@@ -58,8 +61,10 @@ pub enum Target {
         role_arn: String,
     },
     /// An event bus of the same account and region, which the settings give a URL.
+    #[serde(rename = "Bus")]
     Bus(String),
     /// SES's CloudWatch: counters of the events, labelled by these dimensions. Ours are at `/metrics`.
+    #[serde(rename = "Metrics")]
     Metrics(Vec<Dimension>),
 }
 
@@ -78,18 +83,26 @@ pub struct Dimension {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum DimensionSource {
     /// A tag of the mail.
+    #[serde(rename = "MessageTag")]
     MessageTag,
     /// A header of the mail.
+    #[serde(rename = "EmailHeader")]
     EmailHeader,
     /// A tag of the link that was clicked. There is no click tracking here, so the default counts.
+    #[serde(rename = "LinkTag")]
     LinkTag,
 }
 
 impl Target {
     /// What a stored destination is.
-    pub fn of(destination: &Destination) -> Self {
-        let details = destination.details.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        details.unwrap_or_else(|| Self::Topic(destination.topic_arn.clone()))
+    ///
+    /// # Errors
+    /// [`store::Error::Corrupt`] where what is stored cannot be read.
+    pub fn of(destination: &Destination) -> Result<Self, store::Error> {
+        match &destination.details {
+            Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt),
+            None => Ok(Self::Topic(destination.topic_arn.clone())),
+        }
     }
 }
 
@@ -124,7 +137,7 @@ impl ConfigurationSets {
             .write(move |tx| {
                 Box::pin(async move {
                     find(tx, &account, &region, &set).await?;
-                    let there = configuration_sets::destinations(tx, account.as_str(), region.as_str(), &set).await?;
+                    let there = configuration_sets::destinations(tx, &account, &region, &set).await?;
                     let known = there.iter().any(|d| d.name == new.name);
                     if !change && known {
                         return Err(Error::DestinationExists { set, name: new.name });
@@ -166,7 +179,7 @@ impl ConfigurationSets {
             .read(move |tx| {
                 Box::pin(async move {
                     find(tx, &account, &region, &set).await?;
-                    Ok(configuration_sets::destinations(tx, account.as_str(), region.as_str(), &set).await?)
+                    Ok(configuration_sets::destinations(tx, &account, &region, &set).await?)
                 })
             })
             .await

@@ -18,8 +18,8 @@ const TO: &str = "b@y.example";
 fn mail(headers: HeadersRecord) -> Mail {
     Mail {
         id: "010f019b-1".to_owned(),
-        account: "123456789012".to_owned(),
-        region: "eu-west-1".to_owned(),
+        account: "123456789012".parse().expect("an account"),
+        region: "eu-west-1".parse().expect("a region"),
         caller: "AKID".to_owned(),
         source_ip: Some("192.0.2.7".to_owned()),
         source: "ann@x.example".to_owned(),
@@ -33,6 +33,7 @@ fn mail(headers: HeadersRecord) -> Mail {
         recipient_count: 1,
         accepted_at: ACCEPTED,
         expires_at: ACCEPTED + Duration::from_secs(14 * 3600),
+        require_tls: false,
     }
 }
 

@@ -66,10 +66,12 @@ impl Feedback {
         self.store
             .read(move |tx| {
                 Box::pin(async move {
-                    let (a, r) = (account.as_str(), region.as_str());
-                    let forwarding = identity_notifications::forwarding(tx, a, r, &name).await?;
+                    let forwarding = identity_notifications::forwarding(tx, &account, &region, &name).await?;
                     let forwarding = forwarding.ok_or_else(|| Error::Missing(name.clone()))?;
-                    Ok(Settings { notifications: identity_notifications::of(tx, a, r, &name).await?, forwarding })
+                    Ok(Settings {
+                        notifications: identity_notifications::of(tx, &account, &region, &name).await?,
+                        forwarding,
+                    })
                 })
             })
             .await
@@ -149,7 +151,7 @@ impl Feedback {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let set = identity_notifications::of(tx, account.as_str(), region.as_str(), &name).await?;
+                    let set = identity_notifications::of(tx, &account, &region, &name).await?;
                     let has = |kind: &str| set.iter().any(|n| n.kind == kind && n.topic_arn.is_some());
                     there(tx, &account, &region, &name).await?;
                     if guarded && !enabled && !(has("Bounce") && has("Complaint")) {
@@ -202,7 +204,7 @@ fn known(kind: &str) -> Result<&'static str, Error> {
 }
 
 async fn there(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-    let found = identity_notifications::forwarding(tx, account.as_str(), region.as_str(), name).await?;
+    let found = identity_notifications::forwarding(tx, &account, &region, name).await?;
     found.map(|_| ()).ok_or_else(|| Error::Missing(name.to_owned()))
 }
 

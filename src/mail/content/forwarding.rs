@@ -53,7 +53,7 @@ fn write(mail: &Mail, event: &Event) -> Option<SystemMail> {
         Event::Complaint(complaint) => complained(base, mail, complaint),
         _ => return None,
     };
-    let (account, region) = (mail.account.parse().ok()?, mail.region.parse().ok()?);
+    let (account, region) = (mail.account.clone(), mail.region.clone());
     Some(SystemMail { account, region, source: from.clone(), recipient: recipient.clone(), raw: raw?, hostname })
 }
 

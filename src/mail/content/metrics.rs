@@ -23,7 +23,7 @@ static SERIES: LazyLock<Mutex<HashSet<Vec<String>>>> = LazyLock::new(Mutex::defa
 pub fn count(mail: &Mail, event: &'static str, dimensions: &[Dimension]) {
     let set = mail.configuration_set.clone().unwrap_or_default();
     let mut values: Vec<String> = dimensions.iter().map(|dimension| value(mail, dimension)).collect();
-    let mut key = vec![event.to_owned(), mail.account.clone(), set.clone()];
+    let mut key = vec![event.to_owned(), mail.account.to_string(), set.clone()];
     key.extend(dimensions.iter().zip(&values).flat_map(|(d, v)| [d.name.clone(), v.clone()]));
     let mut known = SERIES.lock().unwrap_or_else(PoisonError::into_inner);
     if known.len() >= SERIES_MAX && !known.contains(&key) {
@@ -34,7 +34,7 @@ pub fn count(mail: &Mail, event: &'static str, dimensions: &[Dimension]) {
     drop(known);
     let mut labels = vec![
         Label::new("event", event),
-        Label::new("account", mail.account.clone()),
+        Label::new("account", mail.account.to_string()),
         Label::new("configuration_set", set),
     ];
     labels.extend(dimensions.iter().zip(values).map(|(dimension, value)| Label::new(label(&dimension.name), value)));

@@ -268,10 +268,8 @@ async fn of_forward(tx: &mut Tx, about: &About, step: &Step, message: &[u8]) -> 
 
 /// Sends it on with the null reverse path, so that nothing comes back for it.
 async fn onward(tx: &mut Tx, mail: &Mail, to: &str, from: &EmailAddress, message: &[u8]) -> Result<bool, Error> {
-    let (Ok(account), Ok(region), Ok(to)) = (mail.account.parse(), mail.region.parse(), EmailAddress::lenient(to))
-    else {
-        return Ok(false);
-    };
+    let Ok(to) = EmailAddress::lenient(to) else { return Ok(false) };
+    let (account, region) = (mail.account.clone(), mail.region.clone());
     let (from, raw) = (from.clone(), message.to_vec());
     let onward = Onward { account, region, from, null: true, to: vec![to], raw, kind: Kind::System };
     send_on_in(tx, onward).await?;

@@ -124,11 +124,8 @@ impl Receiving {
                 Box::pin(async move {
                     let Some(mail) = mails::find(tx, &mark.mail).await? else { return Ok(Routed::Nobody) };
                     let recipient = mails::recipient(tx, &mark.mail, i64::from(mark.recipient)).await?;
-                    let (Ok(account), Ok(region), Some(_)) = (mail.account.parse(), mail.region.parse(), recipient)
-                    else {
-                        return Ok(Routed::Nobody);
-                    };
-                    Ok(Routed::To(Route { account, region, feedback: true }))
+                    let to = Route { account: mail.account, region: mail.region, feedback: true };
+                    Ok(recipient.map_or(Routed::Nobody, |_| Routed::To(to)))
                 })
             })
             .await

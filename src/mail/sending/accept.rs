@@ -315,8 +315,8 @@ fn mail_row(
     let headers = HeadersRecord::new(Some(finished.from.clone()), destination, finished.lines.iter().cloned());
     Mail {
         id: id.to_owned(),
-        account: submission.account.to_string(),
-        region: submission.region.to_string(),
+        account: submission.account.clone(),
+        region: submission.region.clone(),
         caller: submission.caller.clone(),
         source_ip: submission.source_ip.map(|ip| ip.to_string()),
         source: submission.source.to_string(),
@@ -329,7 +329,8 @@ fn mail_row(
         size: i64::try_from(finished.raw.len()).unwrap_or(i64::MAX),
         recipient_count: i64::try_from(submission.recipients.len()).unwrap_or(i64::MAX),
         accepted_at: now,
-        expires_at: now + checked.tried_for,
+        expires_at: now + checked.way.tried_for,
+        require_tls: checked.way.require_tls,
     }
 }
 

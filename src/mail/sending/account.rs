@@ -19,9 +19,7 @@ impl Sending {
     pub async fn settings(&self, account: &AccountId, region: &Region) -> Result<AccountSettings, SendError> {
         let (account, region) = (account.clone(), region.clone());
         self.store
-            .read(move |tx| {
-                Box::pin(async move { Ok(account_settings::get(tx, account.as_str(), region.as_str()).await?) })
-            })
+            .read(move |tx| Box::pin(async move { Ok(account_settings::get(tx, &account, &region).await?) }))
             .await
     }
 
@@ -42,7 +40,7 @@ impl Sending {
             .write(move |tx| {
                 Box::pin(async move {
                     let has = quota::limits(tx, &account, &region, default).await?.production_access;
-                    let before = account_settings::get(tx, account.as_str(), region.as_str()).await?;
+                    let before = account_settings::get(tx, &account, &region).await?;
                     if before.review.as_deref() == Some("PENDING") {
                         return Err(SendError::UnderReview);
                     }
@@ -84,7 +82,7 @@ impl Sending {
             .read(move |tx| {
                 Box::pin(async move {
                     let since = tx.now() - FIGURES_OF;
-                    Ok(mail_figures::figures(tx, account.as_str(), region.as_str(), since).await?)
+                    Ok(mail_figures::figures(tx, &account, &region, since).await?)
                 })
             })
             .await

@@ -17,8 +17,8 @@ pub fn row(mail: &Mail, recipient: &Recipient, prefix: Vec<u8>, raw: &[u8]) -> N
     NewCaptured {
         mail_id: mail.id.clone(),
         n: recipient.n,
-        account: mail.account.clone(),
-        region: mail.region.clone(),
+        account: mail.account.to_string(),
+        region: mail.region.to_string(),
         source: mail.source.clone(),
         recipient: recipient.address.clone(),
         subject: subject(raw),

@@ -22,10 +22,19 @@ pub(super) struct Checked {
     pub identity: String,
     /// The configuration set: the one that was named, or the identity's.
     pub configuration_set: Option<String>,
-    /// How long the mail is tried.
-    pub tried_for: Duration,
+    /// How the mail is delivered.
+    pub way: Way,
     /// What the account may send.
     pub limits: SendingAccount,
+}
+
+/// What a configuration set says of the delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    /// How long the mail is tried.
+    pub tried_for: Duration,
+    /// Over TLS or not at all.
+    pub require_tls: bool,
 }
 
 /// Who wrote a message, by its header.
@@ -50,9 +59,9 @@ pub(super) async fn check(
     if !limits.sending_enabled {
         return Err(SendError::AccountPaused);
     }
-    let mut tried_for = LIFETIME;
+    let mut way = Way { tried_for: LIFETIME, require_tls: false };
     if let Some(name) = &named_set {
-        tried_for = configuration_set(tx, account, region, name).await?;
+        way = configuration_set(tx, account, region, name).await?;
     }
     let mut failed = Vec::new();
     let source = senders(tx, submission, authors, &mut failed).await?;
@@ -71,14 +80,14 @@ pub(super) async fn check(
     }
     if source.account != *account {
         // Another account's configuration set is not this one's to use.
-        return Ok(Checked { identity: authorization::arn(&source), configuration_set: named_set, tried_for, limits });
+        return Ok(Checked { identity: authorization::arn(&source), configuration_set: named_set, way, limits });
     }
     let mut set = named_set;
     if let (None, Some(name)) = (&set, source.configuration_set) {
-        tried_for = configuration_set(tx, account, region, &name).await?;
+        way = configuration_set(tx, account, region, &name).await?;
         set = Some(name);
     }
-    Ok(Checked { identity: source.name, configuration_set: set, tried_for, limits })
+    Ok(Checked { identity: source.name, configuration_set: set, way, limits })
 }
 
 /// The identity that covers the sender, if the sender, the authors and the address for bounces may all be used. Those that
@@ -133,13 +142,8 @@ async fn senders(
     Ok(source)
 }
 
-/// Whether mails may be sent with this set, and how long they are tried.
-async fn configuration_set(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    name: &str,
-) -> Result<Duration, SendError> {
+/// Whether mails may be sent with this set, and what it says of their delivery.
+async fn configuration_set(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Way, SendError> {
     let set = configuration_sets::find(tx, account, region, name).await?;
     let missing = || match check_name(name) {
         Ok(()) => SendError::ConfigurationSetMissing(name.to_owned()),
@@ -150,5 +154,6 @@ async fn configuration_set(
         return Err(SendError::ConfigurationSetPaused(set.name));
     }
     let seconds = set.max_delivery_seconds.and_then(|s| u64::try_from(s).ok());
-    Ok(seconds.map_or(LIFETIME, Duration::from_secs))
+    let require_tls = set.tls_policy.as_deref() == Some("REQUIRE");
+    Ok(Way { tried_for: seconds.map_or(LIFETIME, Duration::from_secs), require_tls })
 }

@@ -197,7 +197,7 @@ impl Outbound {
             let round = Round::without_call(Ending::BadAddress, "");
             return Ok(self.finish(parcel, round, started_at));
         };
-        let way = match self.way(&parcel.mail.account, envelope).await {
+        let way = match self.way(parcel.mail.account.as_str(), envelope).await {
             Ok(way) => way,
             Err(no_place) => return Ok(self.put_off(parcel, no_place)),
         };

@@ -67,7 +67,7 @@ pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
             None => EmailAddress::lenient(&mail.return_path).ok(),
         }
     });
-    Some(Envelope { sender, recipient, require_tls: parcel.terms.require_tls })
+    Some(Envelope { sender, recipient, require_tls: mail.require_tls || parcel.terms.require_tls })
 }
 
 /// What stands before the message: the field with the mark, and the signatures of all keys.

@@ -12,9 +12,8 @@ use crate::store::{account_settings, configuration_sets};
 
 /// The reasons that suppress for a mail: of its configuration set, or of its account.
 pub async fn reasons(tx: &mut Tx, mail: &Mail) -> Result<Vec<Reason>, Error> {
-    if let (Some(name), Ok(account), Ok(region)) = (&mail.configuration_set, mail.account.parse(), mail.region.parse())
-    {
-        let set = configuration_sets::find(tx, &account, &region, name).await?;
+    if let Some(name) = &mail.configuration_set {
+        let set = configuration_sets::find(tx, &mail.account, &mail.region, name).await?;
         if let Some(reasons) = set.and_then(|set| SetOptions::of(&set).suppressed_reasons) {
             return Ok(reasons);
         }
@@ -72,7 +71,7 @@ impl Sending {
                 Box::pin(async move {
                     let updated_at = tx.now();
                     let entry = Suppressed { address, reason, feedback_id: None, message_id: None, updated_at };
-                    Ok(suppressed::put(tx, account.as_str(), region.as_str(), &entry).await?)
+                    Ok(suppressed::put(tx, &account, &region, &entry).await?)
                 })
             })
             .await
@@ -90,9 +89,7 @@ impl Sending {
     ) -> Result<Option<Suppressed>, SendError> {
         let (account, region, address) = (account.clone(), region.clone(), folded(address));
         self.store
-            .read(move |tx| {
-                Box::pin(async move { Ok(suppressed::find(tx, account.as_str(), region.as_str(), &address).await?) })
-            })
+            .read(move |tx| Box::pin(async move { Ok(suppressed::find(tx, &account, &region, &address).await?) }))
             .await
     }
 
@@ -108,9 +105,7 @@ impl Sending {
     ) -> Result<bool, SendError> {
         let (account, region, address) = (account.clone(), region.clone(), folded(address));
         self.store
-            .write(move |tx| {
-                Box::pin(async move { Ok(suppressed::delete(tx, account.as_str(), region.as_str(), &address).await?) })
-            })
+            .write(move |tx| Box::pin(async move { Ok(suppressed::delete(tx, &account, &region, &address).await?) }))
             .await
     }
 
@@ -126,9 +121,7 @@ impl Sending {
     ) -> Result<Vec<Suppressed>, SendError> {
         let (account, region) = (account.clone(), region.clone());
         self.store
-            .read(move |tx| {
-                Box::pin(async move { Ok(suppressed::list(tx, account.as_str(), region.as_str(), &wanted).await?) })
-            })
+            .read(move |tx| Box::pin(async move { Ok(suppressed::list(tx, &account, &region, &wanted).await?) }))
             .await
     }
 

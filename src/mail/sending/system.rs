@@ -89,8 +89,8 @@ pub async fn send_on_in(tx: &mut Tx, mail: Onward) -> Result<String, store::Erro
 fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timestamp) -> Mail {
     Mail {
         id: id.to_owned(),
-        account: account.to_string(),
-        region: region.to_string(),
+        account: account.clone(),
+        region: region.clone(),
         caller: "postrider".to_owned(),
         source_ip: None,
         source: String::new(),
@@ -104,5 +104,6 @@ fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timesta
         recipient_count: 1,
         accepted_at: now,
         expires_at: now + LIFETIME,
+        require_tls: false,
     }
 }

@@ -42,8 +42,8 @@ pub(super) struct Terms {
 /// All that the terms depend on, but for settings.
 #[derive(PartialEq, Eq, Hash)]
 struct Asked {
-    account: String,
-    region: String,
+    account: AccountId,
+    region: Region,
     identity: Option<String>,
     source: String,
     author: Option<String>,
@@ -101,24 +101,23 @@ fn asked(mail: &Mail) -> Asked {
 
 async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, store::Error> {
     let mut terms = Terms { tells_delivery: content::tells_delivery(tx, mail).await?, ..Terms::default() };
-    let (Ok(account), Ok(region)) = (mail.account.parse::<AccountId>(), mail.region.parse::<Region>()) else {
-        return Ok(terms);
-    };
-    terms.stays = access::state(tx, &account).await? != State::Active;
+    let (account, region) = (&mail.account, &mail.region);
+    terms.stays = access::state(tx, account).await? != State::Active;
     // Another account's identity is named by its ARN.
-    let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, &region));
+    let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, region));
     let owner = foreign.map_or_else(|| account.clone(), |(owner, _)| owner);
     if let Ok(source) = EmailAddress::lenient(&mail.source) {
         // The address in From: its domain is what receivers compare the signature's with (RFC 7489, 3.1.1).
         let author = author.and_then(|from| Mailbox::parse(from).ok()).map_or_else(|| source.clone(), |m| m.address);
-        terms.signers = signers(mail, &signing_keys(tx, &owner, &region, &author).await?);
+        terms.signers = signers(mail, &signing_keys(tx, &owner, region, &author).await?);
         // A mail that was accepted goes out, even if its identity would refuse it by now.
-        if let ReversePath::Domain(domain) = reverse_path(tx, &owner, &region, &source).await? {
+        if let ReversePath::Domain(domain) = reverse_path(tx, &owner, region, &source).await? {
             terms.reverse = Some(domain);
         }
     }
     if let Some(name) = &mail.configuration_set {
-        let set = configuration_sets::find(tx, &account, &region, name).await?;
+        let set = configuration_sets::find(tx, account, region, name).await?;
+        // What was REQUIRE at the accept stays, though the set may be gone (`Parcel`).
         terms.require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
     }
     Ok(terms)

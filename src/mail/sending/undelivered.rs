@@ -30,7 +30,7 @@ pub async fn tell(tx: &mut Tx, mail: &Mail, to: &Recipient, status: Option<&str>
     let original = known_by(&mails::raw(tx, id).await?.unwrap_or_default());
     let written = write(mail, &sender, &received_by, status.unwrap_or("5.0.0"), &original);
     let Some(raw) = written else { return Ok(false) };
-    let (Ok(account), Ok(region)) = (mail.account.parse(), mail.region.parse()) else { return Ok(false) };
+    let (account, region) = (mail.account.clone(), mail.region.clone());
     let hostname = received_by.domain().to_string();
     let source = daemon(&received_by).unwrap_or(received_by);
     let told = SystemMail { account, region, source, recipient: sender, raw, hostname };
