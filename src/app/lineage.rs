@@ -67,9 +67,7 @@ impl Watch {
         let database = steady::sqlite_file(settings).ok().flatten();
         let (store, clock, hold, seen) = (store.clone(), clock.clone(), Hold::default(), Mutex::new(seen));
         let watch = Self(Arc::new(Inner { store, clock, hold, database, file, seen }));
-        let first = ids::uuid();
-        let begun = watch.0.store.write(move |tx| Box::pin(async move { lineage::begin(tx, &first).await })).await;
-        unless_full(begun)?;
+        watch.0.begin().await?;
         watch.look().await?;
         Ok(watch)
     }
@@ -92,8 +90,15 @@ impl Watch {
         let inner = &*self.0;
         let mut seen = inner.seen.lock().await;
         let asked = || ASKED.to_owned();
-        let Some(said) = lineage::read(&mut inner.store.reader().await?).await? else {
+        let said = match lineage::read(&mut inner.store.reader().await?).await? {
+            Some(said) => Some(said),
             // The disk was full at the first start.
+            None => {
+                inner.begin().await?;
+                lineage::read(&mut inner.store.reader().await?).await?
+            }
+        };
+        let Some(said) = said else {
             inner.say(seen.asked.then(asked));
             return Ok(());
         };
@@ -125,6 +130,13 @@ impl Watch {
 }
 
 impl Inner {
+    /// Gives the database its mark, if it has none. Nothing is done while the disk is full.
+    async fn begin(&self) -> Result<(), Error> {
+        let first = ids::uuid();
+        let begun = self.store.write(move |tx| Box::pin(async move { lineage::begin(tx, &first).await })).await;
+        unless_full(begun).map(drop)
+    }
+
     /// Notes in the database that nothing leaves. `false` where the disk is full.
     async fn note(&self, why: String) -> Result<bool, Error> {
         // What may leave meanwhile is in flight.

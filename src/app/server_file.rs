@@ -1,5 +1,6 @@
 //! What a server leaves in its data directory for `postrider admin`: the settings that count there, without secrets. The server
 //! holds the file as long as it runs.
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -49,6 +50,8 @@ pub(super) fn write(settings: &Settings) -> io::Result<File> {
     // Before it has its name: who looks finds it held.
     file.lock_shared()?;
     file.write_all(written(settings)?.as_bytes())?;
+    // After a power cut there is the whole text under the name, or the one before.
+    file.sync_all()?;
     fs::rename(&fresh, &path)?;
     Ok(file)
 }
@@ -58,12 +61,15 @@ fn written(settings: &Settings) -> io::Result<String> {
     let database = &settings.database_url;
     let secret = holds_password(database);
     let feedback = &settings.feedback;
+    // `admin` calls none of them.
+    let functions: BTreeMap<&str, String> =
+        settings.functions.0.iter().map(|(name, url)| (name.as_str(), without_secrets(url))).collect();
     let told = json!({
         "hostname": settings.hostname.as_str(),
         "dkim-zone": settings.dkim_zone.as_ref().map(|zone| zone.as_str()),
         "regions": settings.regions.own(),
         "dns": settings.dns,
-        "functions": settings.functions.0,
+        "functions": functions,
         "database-url": if secret { None } else { outside(settings)? },
         "encryption": {
             "master-key-file": settings.encryption.master_key_file.as_ref().map(whole).transpose()?,

@@ -179,7 +179,9 @@ impl App {
         let health = Health::of(store.clone(), [stop.clone(), last.clone()], clock.clone(), beside);
         let Doors { http_connections, http_connections_per_peer, drain, .. } = settings.doors;
         let bounds = http::Bounds::new(http_connections, http_connections_per_peer, memory.clone(), clock.clone());
-        let figures = Figures::new(Census::new(store.clone(), clock.clone()), clock.clone());
+        let census = Census::new(store.clone(), clock.clone());
+        stop.spawn("census", census.clone().run(stop.soft().clone()));
+        let figures = Figures::new(census, clock.clone());
         let gauges = |routes: Routes| site::gauges(routes, &bounds, (smtp.sessions(), &smtp.tls), &health, &figures);
         let gate = Gate::new(parts.access.clone(), clock.clone()).with_regions(settings.regions.clone());
         let endpoint = AwsEndpoint::new(parts.services.clone(), gate, clock.clone(), memory.clone());

@@ -281,8 +281,8 @@ impl From<QueueName> for SystemQueue {
 pub enum JobsCommand {
     /// List them, oldest first: id, queue, account, region, since when, attempts, what for, why
     List {
-        /// Those of this queue [default: of all]
-        #[arg(long)]
+        /// Those of this queue: outbound, inbound, topic-delivery or fan-out [default: of all]
+        #[arg(long, hide_possible_values = true)]
         queue: Option<QueueName>,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
@@ -302,8 +302,8 @@ pub struct JobsGiven {
     /// All jobs of a queue
     #[arg(long, requires = "queue")]
     pub all: bool,
-    /// The queue
-    #[arg(long, requires = "all")]
+    /// The queue: outbound, inbound, topic-delivery or fan-out
+    #[arg(long, requires = "all", hide_possible_values = true)]
     pub queue: Option<QueueName>,
 }
 

@@ -2,7 +2,9 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use postrider::app::admin::{Admin, AdminError, Asked, Deed, Form, Place, Whose, classify, decrypt_object};
+use postrider::app::admin::{
+    Admin, AdminError, Asked, Deed, Form, Place, Whose, classify, decrypt_object, server_dns_records,
+};
 use postrider::base::Scope;
 use postrider::config::Settings;
 use postrider::mail::sending::suppression_file::{Action, Format};
@@ -68,7 +70,7 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
             };
             match domain {
                 Some(domain) => admin().await?.dns_records(&of(whose)?, domain.as_str(), form, check).await,
-                None => admin().await?.server_dns_records(form, check).await,
+                None => server_dns_records(settings, form, check).await,
             }
         }
         AdminCommand::RotateDkim { domain, of: whose } => {

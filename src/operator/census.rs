@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::base::{AccountId, Clock, Instant, Region};
 use crate::store::census::{self, Waiting};
@@ -59,21 +60,31 @@ pub struct Counted {
     pub largest: Vec<UserCount>,
 }
 
-/// Counts what waits. Cheap to clone; clones share what was counted.
+/// How long who asks waits for a count at the most.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// What was counted is told for so long at the most while there is nothing newer.
+const TOLD_FOR: Duration = Duration::from_secs(60);
+
+/// Counts what waits, in a task of its own: who asks and goes away does not make it begin anew, and a store that does not answer
+/// keeps nobody. Cheap to clone; clones share what was counted.
 #[derive(Clone)]
 pub struct Census(Arc<Inner>);
 
 struct Inner {
     store: Store,
     clock: Clock,
-    last: Mutex<Last>,
+    /// Rung by who asks.
+    asked: Notify,
+    last: watch::Sender<Option<Last>>,
 }
 
-#[derive(Default)]
+/// What was counted last.
+#[derive(Clone)]
 struct Last {
+    /// `None` where the store did not answer.
     counted: Option<Arc<Counted>>,
-    until: Option<Instant>,
-    walk: Walk,
+    /// Until when it is good enough.
+    until: Instant,
 }
 
 /// The way through the users' queues.
@@ -85,31 +96,59 @@ struct Walk {
 }
 
 impl Census {
-    /// Counts in this store.
+    /// Counts in this store, once [`Census::run`] does.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self(Arc::new(Inner { store, clock, last: Mutex::default() }))
+        Self(Arc::new(Inner { store, clock, asked: Notify::new(), last: watch::Sender::default() }))
     }
 
-    /// What was counted within the last seconds; who asks meanwhile waits for the same answer. `None` while the store does not
-    /// answer.
-    pub async fn look(&self) -> Option<Arc<Counted>> {
-        let Inner { store, clock, last } = &*self.0;
-        let mut last = last.lock().await;
-        let began = clock.instant();
-        if last.until.is_some_and(|until| until > began) {
-            return last.counted.clone();
-        }
-        let counted = count(store, &mut last.walk).await;
-        let ended = clock.instant();
-        last.until = Some(ended + KEPT.max(ended.since(began) * KEPT_FACTOR));
-        last.counted = match counted {
-            Ok(counted) => Some(Arc::new(counted)),
-            Err(error) => {
-                tracing::warn!(%error, "cannot count what waits in the queues");
-                None
+    /// Counts whenever somebody asks and what was counted is not good any more, until the stop begins.
+    pub async fn run(self, stop: CancellationToken) {
+        let (inner, mut walk) = (&*self.0, Walk::default());
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = inner.asked.notified() => {}
             }
-        };
-        last.counted.clone()
+            if inner.good().is_some() {
+                continue;
+            }
+            let began = inner.clock.instant();
+            let counted = tokio::select! {
+                () = stop.cancelled() => return,
+                counted = count(&inner.store, &mut walk) => counted,
+            };
+            let ended = inner.clock.instant();
+            let until = ended + KEPT.max(ended.since(began) * KEPT_FACTOR);
+            let counted = match counted {
+                Ok(counted) => Some(Arc::new(counted)),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot count what waits in the queues");
+                    None
+                }
+            };
+            inner.last.send_replace(Some(Last { counted, until }));
+        }
+    }
+
+    /// What was counted within the last seconds; who asks waits for a count two seconds at the most, and is told what was counted
+    /// within the last minute then. `None` while the store does not answer.
+    pub async fn look(&self) -> Option<Arc<Counted>> {
+        let inner = &*self.0;
+        let mut changes = inner.last.subscribe();
+        if let Some(last) = inner.good() {
+            return last.counted;
+        }
+        inner.asked.notify_one();
+        let _ = inner.clock.timeout(WAIT_MAX, changes.changed()).await;
+        let last = inner.last.borrow().clone()?;
+        last.counted.filter(|_| inner.clock.instant() < last.until + TOLD_FOR)
+    }
+}
+
+impl Inner {
+    /// What was counted last, while it is good enough.
+    fn good(&self) -> Option<Last> {
+        self.last.borrow().clone().filter(|last| last.until > self.clock.instant())
     }
 }
 

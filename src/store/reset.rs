@@ -11,12 +11,13 @@ use crate::base::{AccountId, Clock};
 use crate::store::dialect::Engine;
 use crate::store::{Error, Store, Tx, args};
 
-/// Tables whose rows stay: accounts and their keys, the server's own keys, and the engines' own notes.
-pub const KEPT: [&str; 8] = [
+/// Tables whose rows stay: accounts and their keys, the server's own keys, the mark of the database, and the engines' own notes.
+pub const KEPT: [&str; 9] = [
     "_sqlx_migrations",
     "access_keys",
     "accounts",
     "feedback_keys",
+    "lineage",
     "master_key_in_use",
     "master_keys_before",
     "signing_keys",

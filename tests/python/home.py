@@ -14,7 +14,7 @@ class Home:
         self.v2, self.v1 = Surface(world, "sesv2", self.keys), Surface(world, "ses", self.keys)
         world.client("sesv2", self.keys).create_email_identity(EmailIdentity=self.domain)
         # What to publish for both kinds of DKIM keys, by name.
-        lines = world.server.admin("dkim-ed25519", self.domain, "--account", self.account)
+        lines = world.server.keys("dkim-ed25519", self.domain, "--account", self.account)
         self.dkim = {name: value.strip('"') for name, _, value in (line.split(" ", 2) for line in lines)}
         for name, value in self.dkim.items():
             world.dns.set(name, TXT, [value])

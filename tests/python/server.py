@@ -102,6 +102,10 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
+    def keys(self, *words):
+        """The lines about DKIM keys among the DNS records that a command of `admin` prints."""
+        return [line for line in self.admin(*words) if "._domainkey." in line and not line.startswith(";")]
+
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
             return log.read()

@@ -98,7 +98,7 @@ class World:
 
     def publish_record(self, domain, account=None):
         """Sets the DNS record that `admin dns-records` prints."""
-        [line] = self.server.admin("dns-records", domain, "--account", account or self.account)
+        [line] = self.server.keys("dns-records", domain, "--account", account or self.account)
         name, kind, value = line.split(" ", 2)
         assert kind == "TXT" and name.endswith("._domainkey." + domain), line
         self.dns.set(name, TXT, [value.strip('"')])

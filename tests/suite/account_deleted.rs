@@ -167,7 +167,7 @@ both_engines! {
         assert!(left.is_empty(), "{left:?}");
         assert_eq!(owned(&mut raw, STAYS).await, stays);
         assert_eq!(all(&mut raw).await, before);
-        assert!(refused(&house, &delete).contains("does not exist"));
+        assert!(refused(&house, &delete).contains("there is no account"));
         let root = refused(&house, &["account", "delete", "--account", "000000000000", "--confirm", "000000000000"]);
         assert!(root.contains("root account") && root.contains("cannot be deleted"), "{root}");
         house.stop().await;

@@ -117,7 +117,9 @@ both_engines! {
                 word if word.starts_with('<') => "x".to_owned(),
                 word => word.to_owned(),
             };
-            let given: Vec<String> = usage.split(' ').filter(|word| !word.starts_with('[')).map(value).collect();
+            // Of the words that it must have, the account comes below.
+            let must = usage.replace(" --account <ACCOUNT>", "");
+            let given: Vec<String> = must.split(' ').filter(|word| !word.starts_with('[')).map(value).collect();
             let ask = |more: &[&str]| refused(&here, &[&given.iter().map(String::as_str).collect::<Vec<_>>()[..], more].concat(), &[]);
             if help.contains("--account <ACCOUNT>") {
                 accounts += 1;

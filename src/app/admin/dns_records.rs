@@ -1,9 +1,11 @@
 //! The DNS records that a domain identity or the server needs, as lines; whether they are there; and the change of keys.
 use crate::app::admin::{Admin, AdminError};
-use crate::base::{Scope, Timestamp};
+use crate::base::{Clock, Scope, Timestamp};
+use crate::config::Settings;
 use crate::mail::identity::{self, Found};
 use crate::mail::published::zone::{line, quoted};
-use crate::mail::published::{CheckedRecord, DnsRecord, Need, Purpose, State, check, server_records};
+use crate::mail::published::{CheckedRecord, DnsRecord, Need, Purpose, Server, State, check, server_records};
+use crate::mail::sending::resolver::Dns;
 use crate::store::identities::Identity;
 
 /// How records are printed.
@@ -45,34 +47,6 @@ impl Admin {
         done(standing(&found.identity), checked, form)
     }
 
-    /// The DNS records that the server itself needs; with `look`, whether each is there.
-    ///
-    /// # Errors
-    /// [`AdminError::Settings`], when the server's name is none that the DNS could have; [`AdminError::Lacking`].
-    pub async fn server_dns_records(&self, form: Form, look: bool) -> Result<Vec<String>, AdminError> {
-        let hostname = &self.server.hostname;
-        if !hostname.contains('.') {
-            let line = format!("hostname {hostname} has no dot, so it is nobody's in the DNS; set hostname");
-            return Err(AdminError::Settings(line));
-        }
-        let mut before = Vec::new();
-        if self.server.feedback.is_none() {
-            before.push("; feedback-domain is none: bounces go to the senders themselves".to_owned());
-        }
-        if !self.server.direct {
-            before.push("; mail goes out by a smart host: SPF has to name what its operator says".to_owned());
-        } else if self.server.addresses.is_empty() {
-            before.push(format!(
-                "; no setting names the address of this server (source-address): it is what {hostname} has"
-            ));
-        }
-        if look {
-            return done(before, self.server.check(&self.dns, &self.clock).await, form);
-        }
-        before.extend(lines(unchecked(server_records(&self.server)), form));
-        Ok(before)
-    }
-
     /// Begins to change a domain's DKIM key, and gives the records to set now.
     ///
     /// # Errors
@@ -94,6 +68,36 @@ impl Admin {
     fn records(&self, found: &Found) -> Vec<DnsRecord> {
         identity::dns_records(found, self.identities.dkim_zone(), &self.server.hostname)
     }
+}
+
+/// The DNS records that the server itself needs; with `look`, whether each is there. It needs no store: records are set before the
+/// first start.
+///
+/// # Errors
+/// [`AdminError::Settings`], when the server's name is none that the DNS could have; [`AdminError::Lacking`].
+pub async fn server_dns_records(settings: &Settings, form: Form, look: bool) -> Result<Vec<String>, AdminError> {
+    let server = Server::from_settings(settings);
+    let hostname = &server.hostname;
+    if !hostname.contains('.') {
+        let line = format!("hostname {hostname} has no dot, so it is nobody's in the DNS; set hostname");
+        return Err(AdminError::Settings(line));
+    }
+    let mut before = Vec::new();
+    if server.feedback.is_none() {
+        before.push("; feedback-domain is none: bounces go to the senders themselves".to_owned());
+    }
+    if !server.direct {
+        before.push("; mail goes out by a smart host: SPF has to name what its operator says".to_owned());
+    } else if server.addresses.is_empty() {
+        before
+            .push(format!("; no setting names the address of this server (source-address): it is what {hostname} has"));
+    }
+    if look {
+        let dns = Dns::new(&settings.dns).map_err(|error| AdminError::Settings(error.to_string()))?;
+        return done(before, server.check(&dns, &Clock::system()).await, form);
+    }
+    before.extend(lines(unchecked(server_records(&server)), form));
+    Ok(before)
 }
 
 fn unchecked(records: Vec<DnsRecord>) -> Vec<Listed> {

@@ -76,16 +76,21 @@ impl Admin {
                 break;
             }
         }
-        let (mut done, mut lines) = (0_u64, vec![]);
+        let (mut done, mut stay) = (0_u64, vec![]);
         for id in ids {
             match self.do_with_job(deed, id).await? {
                 Ok(_) => done += 1,
-                Err(why) => lines.push(why),
+                Err(why) => stay.push(why),
             }
         }
         let what = if deed == Deed::Retry { "are back in" } else { "are dropped of" };
-        lines.push(format!("{done} jobs {what} {}", queue.name()));
-        Ok(lines)
+        let line = format!("{done} jobs {what} {}", queue.name());
+        if stay.is_empty() {
+            return Ok(vec![line]);
+        }
+        let why = format!("{} jobs stay where they are", stay.len());
+        stay.push(line);
+        Err(AdminError::Stay { lines: stay, why })
     }
 
     /// What was done, or why it was not.

@@ -28,7 +28,7 @@ use crate::store::{self, Store};
 pub(in crate::app) use classify::classifier;
 pub use classify::{Asked, classify};
 pub use decrypt::decrypt_object;
-pub use dns_records::Form;
+pub use dns_records::{Form, server_dns_records};
 pub use jobs::{Deed, Which};
 pub use place::{Place, Whose};
 pub use receipt_rule::Kept;
@@ -107,13 +107,21 @@ pub enum AdminError {
         /// How many.
         lacking: usize,
     },
+    /// Some of many jobs were left as they are.
+    #[error("{why}")]
+    Stay {
+        /// What became of each.
+        lines: Vec<String>,
+        /// How many stay.
+        why: String,
+    },
 }
 
 impl AdminError {
     /// What is printed on standard output although the command did not succeed.
     pub fn lines(&self) -> &[String] {
         match self {
-            Self::Lacking { lines, .. } => lines,
+            Self::Lacking { lines, .. } | Self::Stay { lines, .. } => lines,
             _ => &[],
         }
     }

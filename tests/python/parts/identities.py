@@ -118,7 +118,7 @@ def check_dkim_by_dkimpy(world):
     domain = f"{world.name('signed')}.example"
     v2 = world.client("sesv2")
     v2.create_email_identity(EmailIdentity=domain)
-    lines = world.server.admin("dkim-ed25519", domain, "--account", world.account)
+    lines = world.server.keys("dkim-ed25519", domain, "--account", world.account)
     assert len(lines) == 2, lines
     records = {}
     for line in lines:
@@ -156,7 +156,8 @@ def check_mail_from_and_policies(world):
     lines = world.server.admin("--hostname", HOSTNAME, "dns-records", domain, "--account", world.account)
     assert f"b.{domain} MX 10 {HOSTNAME}" in lines, lines
     if not world.dev:
-        name, _, value = lines[0].split(" ", 2)
+        [key] = [line for line in lines if "._domainkey." in line and not line.startswith(";")]
+        name, _, value = key.split(" ", 2)
         world.dns.set(name, TXT, [value.strip('"')])
         world.restart()
         v2 = world.client("sesv2")
