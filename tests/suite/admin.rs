@@ -117,8 +117,8 @@ both_engines! {
                 word if word.starts_with('<') => "x".to_owned(),
                 word => word.to_owned(),
             };
-            // Of the words that it must have, the account comes below.
-            let must = usage.replace(" --account <ACCOUNT>", "");
+            // Of the words that it must have, the account comes below; without a domain the records are the server's.
+            let must = usage.replace(" --account <ACCOUNT>", "").replace("[DOMAIN]", "<DOMAIN>");
             let given: Vec<String> = must.split(' ').filter(|word| !word.starts_with('[')).map(value).collect();
             let ask = |more: &[&str]| refused(&here, &[&given.iter().map(String::as_str).collect::<Vec<_>>()[..], more].concat(), &[]);
             if help.contains("--account <ACCOUNT>") {
