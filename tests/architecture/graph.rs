@@ -191,7 +191,7 @@ fn group(tokens: &[Token], mut at: usize, path: &[String], out: &mut Vec<(Vec<St
                 at += 1;
             }
             Kind::Word(word) => {
-                let deeper = [path, &[word.clone()]].concat();
+                let deeper = [path, std::slice::from_ref(word)].concat();
                 at = follow(tokens, at + 1, deeper, out);
             }
             Kind::Sign(sign) if sign == "*" => {

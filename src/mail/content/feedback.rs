@@ -204,7 +204,7 @@ fn known(kind: &str) -> Result<&'static str, Error> {
 }
 
 async fn there(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-    let found = identity_notifications::forwarding(tx, &account, &region, name).await?;
+    let found = identity_notifications::forwarding(tx, account, region, name).await?;
     found.map(|_| ()).ok_or_else(|| Error::Missing(name.to_owned()))
 }
 

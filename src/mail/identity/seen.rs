@@ -72,7 +72,7 @@ impl Told {
         let lacking: Vec<&Seen> = seen.iter().filter(|seen| seen.finding != Finding::Published).collect();
         let changed = statuses(before) != statuses(now);
         let new = self.is_new(now, &lacking);
-        if !changed && !(new && !lacking.is_empty()) {
+        if !changed && (!new || lacking.is_empty()) {
             return;
         }
         let lacking: Vec<String> = lacking.iter().map(ToString::to_string).collect();

@@ -348,12 +348,12 @@ pub async fn put_or_delete(
     let updated_at = tx.now();
     for Record { address, reason } in records {
         if action == Action::Delete {
-            suppressed::delete(tx, &account, &region, address).await?;
+            suppressed::delete(tx, account, region, address).await?;
             continue;
         }
         let (address, reason) = (address.clone(), *reason);
         let entry = Suppressed { address, reason, feedback_id: None, message_id: None, updated_at };
-        suppressed::put(tx, &account, &region, &entry).await?;
+        suppressed::put(tx, account, region, &entry).await?;
     }
     Ok(())
 }

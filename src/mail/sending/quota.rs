@@ -51,7 +51,7 @@ pub async fn limits(tx: &mut Tx, a: &AccountId, r: &Region, default: Limits) -> 
 pub async fn quota(tx: &mut Tx, a: &AccountId, r: &Region, default: Limits) -> Result<Quota, store::Error> {
     let account = limits(tx, a, r, default).await?;
     let now = tx.counting_now().await?;
-    let sent_last_24_hours = mails::recipients_since(tx, &a, &r, (now - DAY, now + DAY)).await?;
+    let sent_last_24_hours = mails::recipients_since(tx, a, r, (now - DAY, now + DAY)).await?;
     Ok(Quota { account, sent_last_24_hours })
 }
 
