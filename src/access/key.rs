@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use crate::access::Error;
 use crate::base::{AccountId, Clock, Instant, Secret, ids};
 use crate::store;
@@ -17,7 +19,7 @@ const ACTIVE_KEYS_MAX: usize = 100;
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// Characters of a key's id.
 const KEY_ID_MAX: usize = 128;
-/// How many looked-up keys are remembered.
+/// How many look-ups are remembered, those under way among them.
 const REMEMBERED_MAX: usize = 10_000;
 /// How many secrets are looked at in one transaction.
 const SEALED_AT_ONCE: u32 = 1_000;
@@ -31,8 +33,16 @@ pub enum Trust {
     KnownKeys,
 }
 
-/// Keys by their ids, each with the time until which it is believed.
-type Remembered = HashMap<String, (Arc<AccessKey>, Instant)>;
+/// What the store said of a key; empty while it is asked. All who ask meanwhile wait for this one answer.
+type Answer = OnceCell<Result<Option<Arc<AccessKey>>, store::Error>>;
+
+/// A look-up of a key.
+#[derive(Clone)]
+struct LookUp {
+    answer: Arc<Answer>,
+    /// Until when it is believed.
+    until: Instant,
+}
 
 /// Looks up who calls. Cheap to clone; clones share what is remembered.
 #[derive(Clone)]
@@ -40,7 +50,7 @@ pub struct Access {
     store: Store,
     clock: Clock,
     trust: Trust,
-    remembered: Arc<Mutex<Remembered>>,
+    remembered: Arc<Mutex<HashMap<String, LookUp>>>,
 }
 
 impl Access {
@@ -64,35 +74,52 @@ impl Access {
         if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
             return Ok(None);
         }
-        let now = self.clock.instant();
-        {
-            let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((key, _)) = remembered.get(id).filter(|(_, until)| now < *until) {
-                return Ok(Some(key.clone()));
-            }
+        let look_up = self.last_look_up(id);
+        if let Some(Ok(Some(key))) = look_up.answer.get() {
+            return Ok(Some(key.clone()));
         }
         // Boxed, since it is large and rare, and would be a part of every request.
-        Box::pin(self.look_up(id, now)).await
+        Box::pin(self.look_up(id, look_up)).await
     }
 
-    async fn look_up(&self, id: &str, now: Instant) -> Result<Option<Arc<AccessKey>>, Error> {
-        let wanted = id.to_owned();
-        let found: Result<_, Error> =
-            self.store.read(move |tx| Box::pin(async move { Ok(access::find_usable_key(tx, &wanted).await?) })).await;
-        let found = found?.map(Arc::new);
+    /// The last look-up of a key, which may be under way, or a new one where that is not believed any more.
+    fn last_look_up(&self, id: &str) -> LookUp {
+        let now = self.clock.instant();
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        match &found {
-            Some(key) => {
-                if remembered.len() >= REMEMBERED_MAX {
-                    remembered.clear();
-                }
-                remembered.insert(id.to_owned(), (key.clone(), now + BELIEVED_FOR));
-            }
-            None => {
-                remembered.remove(id);
+        if let Some(last) = remembered.get(id).filter(|last| now < last.until) {
+            return last.clone();
+        }
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, last| now < last.until);
+            if remembered.len() >= REMEMBERED_MAX {
+                remembered.clear();
             }
         }
-        Ok(found)
+        let new = LookUp { answer: Arc::default(), until: now + BELIEVED_FOR };
+        remembered.insert(id.to_owned(), new.clone());
+        new
+    }
+
+    /// Asks the store, or waits for the answer to who asks it already.
+    async fn look_up(&self, id: &str, look_up: LookUp) -> Result<Option<Arc<AccessKey>>, Error> {
+        let ask = || async {
+            let wanted = id.to_owned();
+            let found = self.store.read(move |tx| Box::pin(async move { access::find_usable_key(tx, &wanted).await }));
+            let found = found.await.map(|found| found.map(Arc::new));
+            // Only keys are remembered: one that is made or switched on works at once, and a store that failed is asked again.
+            if !matches!(found, Ok(Some(_))) {
+                self.forget(id, &look_up.answer);
+            }
+            found
+        };
+        Ok(look_up.answer.get_or_init(ask).await.clone()?)
+    }
+
+    fn forget(&self, id: &str, answer: &Arc<Answer>) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.get(id).is_some_and(|last| Arc::ptr_eq(&last.answer, answer)) {
+            remembered.remove(id);
+        }
     }
 
     /// The key called `id` for as long as a call or a session with it lasts; `None` where keys do not count.
@@ -262,5 +289,64 @@ pub async fn seal_secrets(store: &Store) -> Result<(), Error> {
             Some(last) => after = last,
             None => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::base::Timestamp;
+    use crate::store::Database;
+
+    const CALLS: usize = 50;
+
+    async fn house() -> (Access, String, tempfile::TempDir) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
+        let account = crate::access::create_account(&store, None, "test").await.expect("an account");
+        let (id, _) = create_key(&store, &account).await.expect("a key");
+        (Access::new(store, clock, Trust::KnownKeys), id, dir)
+    }
+
+    /// What many calls at once are told; each look-up makes a key of its own.
+    async fn asked(access: &Access, id: &str) -> Vec<Option<Arc<AccessKey>>> {
+        let found = join_all((0..CALLS).map(|_| access.key(id))).await;
+        found.into_iter().map(|found| found.expect("the store works")).collect()
+    }
+
+    #[tokio::test]
+    async fn calls_at_once_share_one_look_up_a_second() {
+        let (access, id, _dir) = house().await;
+        let mut seen: Vec<Arc<AccessKey>> = vec![];
+        for round in 1..=3 {
+            for key in [asked(&access, &id).await, asked(&access, &id).await].concat() {
+                let key = key.expect("it is usable");
+                if !seen.iter().any(|seen| Arc::ptr_eq(seen, &key)) {
+                    seen.push(key);
+                }
+            }
+            assert_eq!(seen.len(), round);
+            access.clock.advance(BELIEVED_FOR);
+        }
+        deactivate_key(&access.store, &id).await.expect("switched off");
+        assert!(asked(&access, &id).await.iter().all(Option::is_none));
+        activate_key(&access.store, &id).await.expect("switched on");
+        assert!(asked(&access, &id).await.iter().all(Option::is_some), "that there was none is not believed");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_goes_away_leaves_the_look_up_to_others_and_none_joins_an_old_one() {
+        let (access, id, _dir) = house().await;
+        let (mut gone, mut other) = (Box::pin(access.key(&id)), Box::pin(access.key(&id)));
+        assert!(futures::poll!(&mut gone).is_pending() && futures::poll!(&mut other).is_pending());
+        drop(gone);
+        access.clock.advance(BELIEVED_FOR);
+        let newer = access.key(&id).await.expect("the store works").expect("it is usable");
+        let older = other.await.expect("the store works").expect("it is usable");
+        assert!(!Arc::ptr_eq(&newer, &older), "a second is the bound for a slow look-up too");
+        assert!(Arc::ptr_eq(&newer, &access.key(&id).await.expect("the store works").expect("it is usable")));
     }
 }

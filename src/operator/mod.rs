@@ -2,6 +2,7 @@
 //! later, say it in their own way.
 pub mod census;
 pub mod jobs;
+pub mod owners;
 
 pub use census::Census;
 pub use jobs::Jobs;

@@ -1,10 +1,8 @@
 //! Takes away what an account holds, lot by lot, so that nobody waits long for a transaction. Whoever adds a table with an account
 //! adds the table here: a test looks into the schema.
-use std::collections::HashSet;
-
 use sqlx::AssertSqlSafe;
 
-use crate::base::AccountId;
+use crate::base::{AccountId, Timestamp};
 use crate::store::groups::marks;
 use crate::store::{Error, Row, Tx, Value, args};
 
@@ -25,6 +23,16 @@ enum Of {
     Parent(&'static str, &'static str),
 }
 
+impl Table {
+    /// The condition of an account's rows; the account is `$1`.
+    fn whose(&self) -> String {
+        match self.of {
+            Of::Column(column) => format!("{column} = $1"),
+            Of::Parent(column, parent) => format!("{column} IN (SELECT id FROM {parent} WHERE account = $1)"),
+        }
+    }
+}
+
 const fn of(name: &'static str, key: &'static str) -> Table {
     Table { name, key, of: Of::Column("account") }
 }
@@ -33,22 +41,27 @@ const fn below(name: &'static str, key: &'static str, column: &'static str, pare
     Table { name, key, of: Of::Parent(column, parent) }
 }
 
+/// Subscriptions, which go before all other tables: what is kept of their deliveries is known by them.
+pub const SUBSCRIBED: [Table; 4] = [
+    below("subscriptions", "id", "topic_id", "topics"),
+    Table { name: "subscriptions", key: "id", of: Of::Column("owner") },
+    below("ended_subscriptions", "id", "topic_id", "ended_topics"),
+    Table { name: "ended_subscriptions", key: "id", of: Of::Column("owner") },
+];
+
 /// The keys, which go before all else.
 pub const KEYS: Table = of("access_keys", "id");
 
 /// What goes in lots without more ado; what hangs on another row goes before it.
-pub const TABLES: [Table; 33] = [
-    below("subscriptions", "id", "topic_id", "topics"),
+pub const TABLES: [Table; 30] = [
     below("topic_archive", "id", "topic_id", "topics"),
     below("topic_groups", "topic_id, group_id", "topic_id", "topics"),
     below("topic_deduplications", "sequence", "topic_id", "topics"),
     below("fan_outs", "message_id", "topic_id", "topics"),
-    below("ended_subscriptions", "id", "topic_id", "ended_topics"),
     below("platform_endpoints", "id", "application_id", "platform_applications"),
     below("receive_attempts", "queue_id, attempt_id", "queue_id", "queues"),
     below("deduplications", "queue_id, group_id, deduplication_id", "queue_id", "queues"),
     below("purges", "queue_id", "queue_id", "queues"),
-    Table { name: "subscriptions", key: "id", of: Of::Column("owner") },
     of("topics", "id"),
     of("platform_applications", "id"),
     of("identity_policies", "account, region, identity, name"),
@@ -79,13 +92,45 @@ pub const FIGURES: [Table; 2] =
 
 /// Deletes up to `limit` rows of an account from a table; gives how many went.
 pub async fn delete(tx: &mut Tx, table: &Table, account: &AccountId, limit: u32) -> Result<u64, Error> {
-    let Table { name, key, of } = table;
-    let whose = match of {
-        Of::Column(column) => format!("{column} = $1"),
-        Of::Parent(column, parent) => format!("{column} IN (SELECT id FROM {parent} WHERE account = $1)"),
-    };
-    let sql = format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} WHERE {whose} LIMIT $2)");
-    tx.run(AssertSqlSafe(sql), args![account, limit]).await
+    tx.run(AssertSqlSafe(delete_sql(table)), args![account, limit]).await
+}
+
+fn delete_sql(table: &Table) -> String {
+    let Table { name, key, .. } = table;
+    format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} WHERE {} LIMIT $2)", table.whose())
+}
+
+/// Up to `limit` subscriptions of an account, by the last parts of their ARNs.
+pub async fn find_subscriptions(
+    tx: &mut Tx,
+    table: &Table,
+    account: &AccountId,
+    limit: u32,
+) -> Result<Vec<Value>, Error> {
+    let rows = tx.all(AssertSqlSafe(subscriptions_sql(table)), args![account, limit]).await?;
+    rows.iter().map(|row| row.text("uuid").map(Value::from)).collect()
+}
+
+fn subscriptions_sql(table: &Table) -> String {
+    format!("SELECT uuid FROM {} WHERE {} LIMIT $2", table.name, table.whose())
+}
+
+/// Deletes up to `limit` attempts to deliver to some subscriptions; gives how many went.
+pub async fn delete_attempts(tx: &mut Tx, uuids: Vec<Value>, limit: u32) -> Result<u64, Error> {
+    let sql = format!(
+        "DELETE FROM delivery_attempts WHERE id IN \
+         (SELECT id FROM delivery_attempts WHERE subscription IN ({}) LIMIT ${})",
+        marks(1, uuids.len()),
+        uuids.len() + 1
+    );
+    tx.run(AssertSqlSafe(sql), uuids.into_iter().chain([limit.into()]).collect()).await
+}
+
+/// Deletes subscriptions, with what they had of their throttles; gives how many went.
+pub async fn delete_subscriptions(tx: &mut Tx, table: &Table, uuids: Vec<Value>) -> Result<u64, Error> {
+    let marks = marks(1, uuids.len());
+    tx.run(AssertSqlSafe(format!("DELETE FROM throttles WHERE subscription IN ({marks})")), uuids.clone()).await?;
+    tx.run(AssertSqlSafe(format!("DELETE FROM {} WHERE uuid IN ({marks})", table.name)), uuids).await
 }
 
 /// A table that has no index by account: what is to go is looked for first, where nobody waits.
@@ -110,16 +155,14 @@ const fn walked(name: &'static str, id: &'static str, first: First, column: &'st
 }
 
 /// What is walked through.
-pub const WALKED: [Walked; 9] = [
+pub const WALKED: [Walked; 7] = [
     walked("captured", "seq", First::Number, "account", false),
     walked("inbound_mails", "id", First::Text, "account", false),
     walked("move_tasks", "id", First::Number, "account", false),
     walked("ended_topics", "id", First::Number, "account", false),
-    walked("ended_subscriptions", "id", First::Number, "owner", false),
     walked("stream_records", "id", First::Number, "stream", true),
     walked("stream_batches", "id", First::Number, "stream", true),
     walked("delivery_attempts", "id", First::Number, "subscription", true),
-    walked("throttles", "subscription", First::Text, "subscription", true),
 ];
 
 /// The ids of an account's rows after `after`, in order; `limit` at the most.
@@ -162,64 +205,38 @@ pub async fn delete_found(tx: &mut Tx, table: &Walked, ids: Vec<Value>) -> Resul
     Ok(gone.len() as u64)
 }
 
-/// Looks at up to `limit` jobs of the system's queues after the one with id `after`. Gives the ids of those for mails of the
-/// account, and the last id that was looked at; `None` when there are no more.
-pub async fn find_jobs(
+/// A sent mail and its place among those of its account: the order of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentMail {
+    region: String,
+    counted_at: Timestamp,
+    id: String,
+}
+
+/// The first sent mails of an account that stand at the place of one that is gone, or after it; `limit` at the most. What is
+/// gone stays in PostgreSQL's index until a vacuum, and is not gone through again.
+pub async fn find_mails(
     tx: &mut Tx,
     account: &AccountId,
-    after: i64,
+    from: Option<SentMail>,
     limit: u32,
-) -> Result<(Vec<i64>, Option<i64>), Error> {
-    let sql = "SELECT id, body FROM messages WHERE queue_id < 0 AND id > $1 ORDER BY id LIMIT $2";
-    let rows = tx.all(sql, args![after, limit]).await?;
-    let (mut found, mut by_mail, mut last) = (Vec::new(), Vec::new(), None);
-    for row in &rows {
-        let id = row.int("id")?;
-        last = Some(id);
-        let Ok(job) = serde_json::from_str::<serde_json::Value>(&row.text("body")?) else { continue };
-        let named = |member: &str| job.get(member).and_then(serde_json::Value::as_str);
-        match (named("account"), named("mail")) {
-            (Some(named), _) if named == account.as_str() => found.push(id),
-            (None, Some(mail)) => by_mail.push((id, mail.to_owned())),
-            _ => {}
-        }
-    }
-    let mails = mails_of(tx, account, by_mail.iter().map(|(_, mail)| mail)).await?;
-    found.extend(by_mail.into_iter().filter(|(_, mail)| mails.contains(mail)).map(|(id, _)| id));
-    Ok((found, last))
+) -> Result<Vec<SentMail>, Error> {
+    let (region, counted_at) =
+        from.map_or((String::new(), Timestamp::from_secs(0)), |mail| (mail.region, mail.counted_at));
+    let rows = tx.all(FIND_MAILS, args![account, region, counted_at, limit]).await?;
+    let read = |row: &Row| {
+        Ok(SentMail { region: row.text("region")?, counted_at: row.time("counted_at")?, id: row.text("id")? })
+    };
+    rows.iter().map(read).collect()
 }
 
-/// Those of the mails, sent or received, that are the account's.
-async fn mails_of(
-    tx: &mut Tx,
-    account: &AccountId,
-    mails: impl ExactSizeIterator<Item = &String>,
-) -> Result<HashSet<String>, Error> {
-    if mails.len() == 0 {
-        return Ok(HashSet::new());
-    }
-    let marks = marks(2, mails.len());
-    let sql = format!(
-        "SELECT id FROM mails WHERE account = $1 AND id IN ({marks}) \
-         UNION ALL SELECT id FROM inbound_mails WHERE account = $1 AND id IN ({marks})"
-    );
-    let values = std::iter::once(Value::from(account)).chain(mails.map(Value::from)).collect();
-    tx.all(AssertSqlSafe(sql), values).await?.iter().map(|row| row.text("id")).collect()
-}
+/// Index: mails_counted.
+const FIND_MAILS: &str = "SELECT region, counted_at, id FROM mails WHERE account = $1 \
+     AND (region, counted_at) >= ($2, $3) ORDER BY region, counted_at LIMIT $4";
 
-/// Deletes jobs; gives how many went.
-pub async fn delete_jobs(tx: &mut Tx, ids: Vec<i64>) -> Result<u64, Error> {
-    let sql = format!("DELETE FROM messages WHERE id IN ({})", marks(1, ids.len()));
-    tx.run(AssertSqlSafe(sql), ids.into_iter().map(Value::from).collect()).await
-}
-
-/// Deletes up to `limit` sent mails of an account, with their messages and recipients; gives how many went.
-pub async fn delete_mails(tx: &mut Tx, account: &AccountId, limit: u32) -> Result<u64, Error> {
-    let rows = tx.all("SELECT id FROM mails WHERE account = $1 ORDER BY id LIMIT $2", args![account, limit]).await?;
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let ids = rows.iter().map(|row| row.text("id").map(Value::from)).collect::<Result<Vec<_>, _>>()?;
+/// Deletes sent mails, with their messages and recipients; gives how many went.
+pub async fn delete_mails(tx: &mut Tx, mails: &[SentMail]) -> Result<u64, Error> {
+    let ids: Vec<Value> = mails.iter().map(|mail| Value::from(&mail.id)).collect();
     let marks = marks(1, ids.len());
     for (table, column) in [
         ("attempts", "mail_id"),
@@ -251,4 +268,38 @@ pub async fn delete_queues(tx: &mut Tx, account: &AccountId, limit: u32) -> Resu
 /// Deletes the account itself, of which nothing is left; gives the number of accounts that went.
 pub async fn delete_account(tx: &mut Tx, account: &AccountId) -> Result<u64, Error> {
     tx.run("DELETE FROM accounts WHERE id = $1 AND state = 'deleting'", args![account]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Clock;
+    use crate::store::{Database, Store};
+
+    async fn plan(tx: &mut Tx, sql: &str, values: Vec<Value>) -> Vec<String> {
+        let rows = tx.all(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")), values).await.expect("a plan");
+        rows.iter().map(|row| row.text("detail").expect("a step")).collect()
+    }
+
+    #[tokio::test]
+    async fn no_lot_goes_through_a_table_or_sorts_what_is_left() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let database = Database::Sqlite(dir.path().join("removal.db"));
+        let store = Store::open(&database, Clock::system()).await.expect("a store");
+        let (mut tx, account) = (store.reader().await.expect("a reader"), AccountId::development());
+        for table in [KEYS].iter().chain(&TABLES).chain(&FIGURES) {
+            let steps = plan(&mut tx, &delete_sql(table), args![&account, 1]).await;
+            // There are few of these: the sweep takes them away.
+            let scans = |step: &String| step.starts_with("SCAN") && !step.contains("ended_topics");
+            assert!(!steps.iter().any(scans), "{table:?}: {steps:#?}");
+        }
+        for table in &SUBSCRIBED {
+            let steps = plan(&mut tx, &subscriptions_sql(table), args![&account, 1]).await;
+            let scans = |step: &String| step.starts_with("SCAN") && !step.contains("ended_");
+            assert!(!steps.iter().any(scans), "{table:?}: {steps:#?}");
+        }
+        let steps = plan(&mut tx, FIND_MAILS, args![&account, "", 0, 1]).await;
+        let index = "mails_counted (account=? AND (region,counted_at)>(?,?))";
+        assert!(steps[0].contains(index) && steps.len() == 1, "{steps:#?}");
+    }
 }

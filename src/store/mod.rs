@@ -55,6 +55,7 @@ pub mod outgoing;
 pub mod platforms;
 pub mod publications;
 pub mod purges;
+pub mod queued_jobs;
 pub mod queues;
 pub mod receipt_filters;
 pub mod receipt_rules;

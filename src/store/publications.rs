@@ -1,6 +1,11 @@
 //! Publications: what was published, kept once while delivery jobs still refer to it; and the attempts to deliver.
+use std::collections::BTreeMap;
+
+use sqlx::AssertSqlSafe;
+
 use crate::base::Timestamp;
-use crate::store::{Error, Tx, args};
+use crate::store::groups::marks;
+use crate::store::{Error, Tx, Value, args};
 
 /// Keeps what `remaining` delivery jobs refer to.
 pub async fn insert(tx: &mut Tx, message_id: &str, content: &str, remaining: u32) -> Result<u64, Error> {
@@ -23,6 +28,20 @@ pub async fn ended(tx: &mut Tx, message_id: &str) -> Result<(), Error> {
     tx.run("UPDATE publications SET remaining = remaining - 1 WHERE message_id = $1", args![message_id]).await?;
     tx.run("DELETE FROM publications WHERE message_id = $1 AND remaining <= 0", args![message_id]).await?;
     Ok(())
+}
+
+/// Notes that some deliveries of each of these have ended, and takes those away whose last it was.
+pub async fn ended_many(tx: &mut Tx, ended: &BTreeMap<String, i64>) -> Result<(), Error> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    for (message_id, deliveries) in ended {
+        let sql = "UPDATE publications SET remaining = remaining - $2 WHERE message_id = $1";
+        tx.run(sql, args![message_id, *deliveries]).await?;
+    }
+    let marks = marks(1, ended.len());
+    let sql = format!("DELETE FROM publications WHERE message_id IN ({marks}) AND remaining <= 0");
+    tx.run(AssertSqlSafe(sql), ended.keys().map(Value::from).collect()).await.map(drop)
 }
 
 /// Takes up to `limit` publications away that are older than `before`: nothing refers to them any more.

@@ -119,6 +119,28 @@ async fn subscribed(tx: &mut Tx, kind: Kind, uuid: &str, kept_as: String) -> Res
     })
 }
 
+/// Whose a job of the delivery queue is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This account's.
+    Account(AccountId),
+    /// The owner's of the topic of the subscription with this last part of its ARN: jobs of earlier versions say no more.
+    Subscription(String),
+}
+
+/// Whose a job of the delivery queue is, and what its message is kept as, if it is kept. `None` where its text cannot be read.
+pub fn owner(body: &str) -> Option<(Owner, Option<String>)> {
+    let job = serde_json::from_str::<Job>(body).ok()?;
+    let account = job.target().map(|target| Owner::Account(target.account));
+    Some(match job {
+        Job::Notification { message, subscription, .. } => {
+            (account.unwrap_or(Owner::Subscription(subscription)), Some(message))
+        }
+        Job::Confirmation(asking) => (account.unwrap_or(Owner::Subscription(asking.subscription)), None),
+        Job::Direct(_) | Job::Event(_) => (account?, None),
+    })
+}
+
 /// What a job of the fan-out queue was for.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! A deleted account leaves nothing behind, and takes nothing of others with it.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_ses::types::{AddHeaderAction, ReceiptAction, ReceiptRule};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, SuppressionListReason};
@@ -7,6 +8,9 @@ use postrider::access;
 use postrider::base::AccountId;
 use postrider::store::Error;
 use postrider::store::account_removal::{self, KEYS};
+use postrider::store::messages::{self, NewMessage};
+use postrider::store::publications;
+use postrider::workers::SystemQueue;
 
 use crate::both_engines;
 use crate::house::{House, credentials};
@@ -38,16 +42,57 @@ async fn owned(raw: &mut Raw, account: &str) -> BTreeMap<String, i64> {
 }
 
 /// How many rows each table has. Deleted queues are remembered for a while, without a name or an owner; groups of jobs outlive
-/// their last job until a worker looks at them; what was sent is counted anew whenever a process opens the store.
+/// their last job until a worker looks at them, but nobody looks at those of jobs that were given up; what was sent is counted
+/// anew whenever a process opens the store.
 async fn all(raw: &mut Raw) -> BTreeMap<String, i64> {
     let mut counts = BTreeMap::new();
     for table in raw.tables().await {
-        if !["deleted_queues", "message_groups", "sending_use"].contains(&table.name.as_str()) {
-            let count = raw.number(format!("SELECT COUNT(*) FROM {}", table.name)).await;
+        let some = if table.name == "message_groups" { " WHERE queue_id < -100" } else { "" };
+        if !["deleted_queues", "sending_use"].contains(&table.name.as_str()) {
+            let count = raw.number(format!("SELECT COUNT(*) FROM {}{some}", table.name)).await;
             counts.insert(table.name, count);
         }
     }
     counts
+}
+
+/// Adds a job of each kind that the delivery queue has, as it waits and as it was given up, and what is kept for it. Without
+/// a look at its text no worker, and no deletion, knows whose it is.
+async fn queue_deliveries(house: &House, account: &str) {
+    let target = serde_json::json!({ "account": account, "at": "https://else.example:443" });
+    let jobs = [
+        serde_json::json!({ "kind": "event", "bus": format!("arn:aws:events:us-east-1:{account}:event-bus/b"), "id": "e",
+            "body": "{}" }),
+        serde_json::json!({ "kind": "notification", "message": format!("m-{account}"), "subscription": "s", "target": target }),
+        serde_json::json!({ "kind": "confirmation", "what": "Subscribe", "subscription": "s", "id": "c", "token": "t", "at": 0,
+            "base": "http://here.example", "target": target }),
+        serde_json::json!({ "kind": "direct", "way": "sms", "id": "d", "account": account, "region": "us-east-1",
+            "to": "+4912345", "message": "hi", "more": {} }),
+    ];
+    let publication = format!("m-{account}");
+    let queued = house.app.store().write(move |tx| {
+        Box::pin(async move {
+            // For the job that waits and the one that was given up.
+            publications::insert(tx, &publication, "{}", 2).await?;
+            let visible_at = tx.now() + Duration::from_secs(365 * 86_400);
+            for queue_id in [SystemQueue::TopicDelivery.id(), SystemQueue::TopicDelivery.dead_letters_id()] {
+                let message = |(n, job): (usize, &serde_json::Value)| NewMessage {
+                    message_id: format!("{publication}-{n}"),
+                    visible_at,
+                    group_id: Some(format!("{publication}-{n}")),
+                    deduplication_id: None,
+                    sender: None,
+                    attributes: None,
+                    trace_header: None,
+                    body: job.to_string(),
+                };
+                let messages: Vec<NewMessage> = jobs.iter().enumerate().map(message).collect();
+                messages::insert(tx, queue_id, &messages).await?;
+            }
+            Ok::<_, Error>(())
+        })
+    });
+    queued.await.expect("queued");
 }
 
 /// Gives an account a row in each table whose rows are an account's. What nobody could have made by a call of the API too: a table
@@ -105,6 +150,9 @@ async fn furnish(house: &House, account: &str, domain: &str) {
     let topic = sns.create_topic().name("t").send().await.expect("made").topic_arn.expect("an ARN");
     let subscribe = sns.subscribe().topic_arn(&topic).protocol("sqs");
     subscribe.endpoint(format!("arn:aws:sqs:us-east-1:{account}:q0")).send().await.expect("subscribed");
+    let asked =
+        |n: u32| sns.subscribe().topic_arn(&topic).protocol("http").endpoint(format!("http://192.168.7.{n}/in")).send();
+    asked(1).await.expect("subscribed");
     let ses = house.sesv2_as(key.clone());
     ses.create_email_identity().email_identity(domain).send().await.expect("an identity");
     let reason = SuppressionListReason::Bounce;
@@ -119,13 +167,20 @@ async fn furnish(house: &House, account: &str, domain: &str) {
     let from = format!("us@{domain}");
     send(&ses, &from).await;
     house.work().await;
-    // These wait.
+    // These wait, the question to an endpoint that may not be reached too; the first one was given up.
     send(&ses, &from).await;
+    asked(2).await.expect("subscribed");
+    queue_deliveries(house, account).await;
     let to = format!("RCPT TO:<us@{domain}>");
     let said =
         talk(house.smtp(), &["EHLO x", "MAIL FROM:<a@b.example>", &to, "DATA", "From: a@b.example\r\n\r\nhi\r\n."])
             .await;
     assert!(said[5].starts_with("250 "), "{said:?}");
+}
+
+/// How many jobs an operator is shown that were given up.
+fn dead_letters(house: &House) -> usize {
+    done(house, &["jobs", "list"]).lines().count()
 }
 
 both_engines! {
@@ -134,6 +189,7 @@ both_engines! {
         house.sns().create_topic().name("root").send().await.expect("made");
         furnish(&house, STAYS, "stays.example").await;
         house.work().await;
+        assert_eq!(dead_letters(&house), 6, "as many as there are of one account alone");
         let mut raw = Raw::open(&house.database).await;
         let mut before = all(&mut raw).await;
         furnish(&house, GOES, "goes.example").await;
@@ -167,6 +223,7 @@ both_engines! {
         assert!(left.is_empty(), "{left:?}");
         assert_eq!(owned(&mut raw, STAYS).await, stays);
         assert_eq!(all(&mut raw).await, before);
+        assert_eq!(dead_letters(&house), 6);
         assert!(refused(&house, &delete).contains("there is no account"));
         let root = refused(&house, &["account", "delete", "--account", "000000000000", "--confirm", "000000000000"]);
         assert!(root.contains("root account") && root.contains("cannot be deleted"), "{root}");

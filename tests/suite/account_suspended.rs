@@ -13,6 +13,7 @@ use crate::both_engines;
 use crate::house::{House, credentials};
 use crate::keys_off::{done, refused};
 use crate::odd_mail::talk;
+use crate::schema::Raw;
 
 const BOUND: Duration = Duration::from_secs(1);
 const SHOP: &str = "111111111111";
@@ -86,11 +87,54 @@ both_engines! {
         assert_eq!((found.status, found.attempts), (Status::Pending, 0));
         assert_eq!(recipient(&house, &goes).await.status, Status::Delivered, "another account's mail to the same domain");
 
-        done(&house, &["account", "resume", "--account", SHOP]);
-        house.clock.advance(Duration::from_secs(330));
+        let said = done(&house, &["account", "resume", "--account", SHOP]);
+        assert!(said.contains("leaves now"), "{said}");
         house.work().await;
         let found = recipient(&house, &waits).await;
-        assert_eq!((found.status, found.attempts), (Status::Delivered, 1));
+        assert_eq!((found.status, found.attempts), (Status::Delivered, 1), "nobody has to wait until it is looked at again");
+        house.stop().await;
+    }
+
+    async fn mail_of_a_suspended_account_is_looked_at_ever_more_seldom(engine: Engine) {
+        let house = House::dev(engine).await;
+        let ses = shop(&house).await;
+        send(&ses, "us@shop.example").await;
+        done(&house, &["account", "suspend", "--account", SHOP]);
+        house.clock.advance(BOUND);
+        let mut raw = Raw::open(&house.database).await;
+        let (mut looks, mut at) = (0, 0);
+        // Thirteen hours, in steps of a minute.
+        for _ in 0..13 * 60 {
+            let waits = house.clock.now().micros() < at;
+            if !waits {
+                house.work().await;
+                at = raw.number("SELECT visible_at FROM messages WHERE queue_id = -1".to_owned()).await;
+                looks += 1;
+                assert!(at > house.clock.now().micros(), "it waits");
+            }
+            house.clock.advance(Duration::from_secs(60));
+        }
+        assert!((12..=25).contains(&looks), "{looks}");
+        house.stop().await;
+    }
+
+    async fn what_is_not_a_resumed_accounts_waits_on(engine: Engine) {
+        let house = House::dev(engine).await;
+        let ses = shop(&house).await;
+        let waits = send(&ses, "us@shop.example").await;
+        let other: AccountId = "222222222222".parse().expect("an account");
+        access::create_account(house.app.store(), Some(other), "other").await.expect("an account");
+        done(&house, &["account", "suspend", "--account", "222222222222"]);
+        done(&house, &["account", "suspend", "--account", SHOP]);
+        house.clock.advance(Duration::from_secs(3_600));
+        house.work().await;
+        let mut raw = Raw::open(&house.database).await;
+        let place = "SELECT visible_at FROM messages WHERE queue_id = -1".to_owned();
+        let before = raw.number(place.clone()).await;
+        done(&house, &["account", "resume", "--account", "222222222222"]);
+        assert_eq!(raw.number(place).await, before);
+        house.work().await;
+        assert_eq!(recipient(&house, &waits).await.status, Status::Pending);
         house.stop().await;
     }
 
@@ -102,7 +146,7 @@ both_engines! {
         house.clock.advance(Duration::from_secs(13 * 3600));
         house.work().await;
         assert_eq!(recipient(&house, &mail).await.status, Status::Pending);
-        house.clock.advance(Duration::from_secs(3600 + 330));
+        house.clock.advance(Duration::from_secs(2 * 3600));
         house.work().await;
         let found = recipient(&house, &mail).await;
         assert_eq!(found.status, Status::Bounced);

@@ -1,7 +1,8 @@
 //! Accounts, access keys and what belongs to a key.
 use crate::access::{self, Account, State};
-use crate::app::admin::{Admin, AdminError};
+use crate::app::admin::{Admin, AdminError, STRAGGLERS};
 use crate::base::{AccountId, Region};
+use crate::mail::sending;
 use crate::smtp::auth;
 
 impl Admin {
@@ -40,13 +41,20 @@ impl Admin {
         }])
     }
 
-    /// Ends an account's suspension.
+    /// Ends an account's suspension, and makes its mail leave that waited. Asked again, it does the latter again.
     ///
     /// # Errors
     /// When there is no such account, or it is being deleted.
     pub async fn resume_account(&self, account: &AccountId) -> Result<Vec<String>, AdminError> {
-        Ok(vec![match access::resume_account(&self.store, account).await? {
-            State::Suspended => format!("account {account} is active again; mail that waited leaves within minutes"),
+        let was = access::resume_account(&self.store, account).await?;
+        sending::wake_mail(&self.store, account).await?;
+        if was == State::Suspended {
+            // A server may still put mail off for a moment.
+            self.clock.sleep(STRAGGLERS).await;
+            sending::wake_mail(&self.store, account).await?;
+        }
+        Ok(vec![match was {
+            State::Suspended => format!("account {account} is active again; mail that waited leaves now"),
             _ => format!("account {account} was not suspended"),
         }])
     }

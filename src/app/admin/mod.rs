@@ -14,6 +14,7 @@ mod suppression;
 mod transcript;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access;
 use crate::app::master_key::{OpenError, lines, open_made};
@@ -32,6 +33,9 @@ pub use dns_records::{Form, server_dns_records};
 pub use jobs::{Deed, Which};
 pub use place::{Place, Whose};
 pub use receipt_rule::Kept;
+
+/// How long a server may still believe what it has read of an account or a key, and a moment for what it has let in.
+const STRAGGLERS: Duration = Duration::from_secs(3);
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]

@@ -50,6 +50,7 @@ pub use outbound::Outbound;
 pub use parcel::Job as OutboundJob;
 pub use quota::{Limits, Quota};
 pub use simulator::Simulator;
+pub use staying::wake_mail;
 pub use suppression::suppress;
 pub use templated::{compose_from, compose_soon};
 pub use undelivered::tell as tell_undelivered;
