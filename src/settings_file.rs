@@ -1,6 +1,6 @@
 //! `postrider check-config` and `postrider sample-config`: whether the settings can be used, and a file with all of them.
 use clap::{Arg, Args, Command};
-use postrider::app::{check_filter, unreachable};
+use postrider::app::unreachable;
 use postrider::config::{Given, Settings};
 
 /// What the names of all variables of ours begin with.
@@ -29,9 +29,6 @@ pub fn doubts(settings: &Settings) -> Vec<String> {
         .into_iter()
         .map(|name| format!("the variable {name} is set, and no setting has this name"))
         .collect();
-    if let Err(error) = check_filter(&settings.log) {
-        doubts.push(format!("log {:?} is no filter: {error}", settings.log));
-    }
     doubts.extend(unreachable(settings));
     doubts
 }

@@ -6,14 +6,22 @@ use crate::base::AccountId;
 use crate::store::access::{self, Account, State};
 use crate::store::{Store, Tx};
 
+/// The longest name.
+const NAME_MAX: usize = 128;
 /// More accounts than a list shows.
 const LISTED_MAX: u32 = 10_000;
 
 /// Makes an account called `name`, with the number `id` or a random free one.
 ///
 /// # Errors
-/// [`Error::AccountExists`] when the number is taken, [`Error::Internal`].
+/// [`Error::NotUsable`] when the name is empty, too long or not one line, [`Error::AccountExists`] when the number is taken,
+/// [`Error::Internal`].
 pub async fn create_account(store: &Store, id: Option<AccountId>, name: &str) -> Result<AccountId, Error> {
+    if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Error::NotUsable(
+            "the name of an account has 1 to 128 characters on one line, and not only spaces",
+        ));
+    }
     let name = name.to_owned();
     store
         .write(move |tx| {

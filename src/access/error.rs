@@ -26,7 +26,7 @@ pub enum Error {
     /// An account may have only so many active keys.
     #[error("account {0} has {1} access keys already; deactivate one that is not used")]
     TooManyKeys(AccountId, usize),
-    /// A key id or secret of a form that no client could use.
+    /// A key id or secret of a form that no client could use, or a name that nobody could read.
     #[error("{0}")]
     NotUsable(&'static str),
     /// The credentials file could not be written.

@@ -1,4 +1,5 @@
 //! Whether the settings can be used, without a server: what a start reads is read.
+use crate::app::log::check_filter;
 use crate::app::{admin, parts};
 use crate::base::Reach;
 use crate::config::Settings;
@@ -12,6 +13,8 @@ use crate::store::Database;
 /// # Errors
 /// What cannot be used, in one line.
 pub fn check_settings(settings: &Settings) -> Result<(), String> {
+    settings.check_listeners().map_err(|problem| problem.to_string())?;
+    check_filter(&settings.log).map_err(|error| format!("log {:?} is no filter: {error}", settings.log))?;
     settings.database_url.parse::<Database>()?;
     parts::check_delivery(settings)?;
     Objects::from_settings(&settings.objects, &settings.data_dir)?;

@@ -26,7 +26,7 @@ impl LogFilter {
 ///
 /// # Errors
 /// When it is none.
-pub fn check_filter(filter: &str) -> Result<(), String> {
+pub(super) fn check_filter(filter: &str) -> Result<(), String> {
     read(filter).map(|_| ())
 }
 

@@ -20,7 +20,7 @@ mod ways;
 
 pub use check::{check_settings, unreachable};
 pub use greeting::greeting;
-pub use log::{LogFilter, check_filter, start_log};
+pub use log::{LogFilter, start_log};
 pub use parts::Parts;
 pub use private::warn_if_open;
 pub use process::use_small_pages;

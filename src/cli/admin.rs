@@ -91,7 +91,7 @@ pub enum AdminCommand {
         rule_set: String,
         /// File with a ReceiptRule as JSON; - is standard input
         file: PathBuf,
-        /// The rule after which a new one is placed [default: the first place]
+        /// The rule after which it is placed [default: the first place; a rule that is there keeps its place]
         #[arg(long)]
         after: Option<String>,
         #[command(flatten)]
@@ -277,6 +277,9 @@ impl From<QueueName> for SystemQueue {
     }
 }
 
+/// How many jobs a list shows at the most.
+pub const JOBS_MAX: i64 = 100_000;
+
 #[derive(Subcommand)]
 pub enum JobsCommand {
     /// List them, oldest first: id, queue, account, region, since when, attempts, what for, why
@@ -284,7 +287,7 @@ pub enum JobsCommand {
         /// Those of this queue: outbound, inbound, topic-delivery or fan-out [default: of all]
         #[arg(long, hide_possible_values = true)]
         queue: Option<QueueName>,
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=JOBS_MAX))]
         limit: u32,
     },
     /// Put jobs back into their queue: they are tried at once, with all their attempts

@@ -10,7 +10,7 @@ use postrider::config::Settings;
 use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
-use crate::cli::admin::{AccountCommand, AdminCommand, JobsCommand, KeyCommand, Of, RecordFormat};
+use crate::cli::admin::{AccountCommand, AdminCommand, JOBS_MAX, JobsCommand, KeyCommand, Of, RecordFormat};
 use crate::note;
 use crate::wanted;
 
@@ -49,7 +49,11 @@ pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> R
             classify(settings, &data, &Asked { host, stage })
         }
         AdminCommand::Jobs(JobsCommand::List { queue, limit }) => {
-            admin().await?.jobs(queue.map(Into::into), limit).await
+            let (lines, more) = admin().await?.jobs(queue.map(Into::into), limit).await?;
+            if more {
+                note(&format!("there are more; --limit shows up to {JOBS_MAX}"));
+            }
+            Ok(lines)
         }
         AdminCommand::Jobs(JobsCommand::Retry(given)) => admin().await?.do_with_jobs(Deed::Retry, given.into()).await,
         AdminCommand::Jobs(JobsCommand::Drop(given)) => admin().await?.do_with_jobs(Deed::Drop, given.into()).await,

@@ -151,11 +151,11 @@ pub struct Given {
     pub queues_per_account: Option<u32>,
 
     /// Certificate chain for SMTP, PEM [default: a self-signed one in the data directory]
-    #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_CERTIFICATE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_CERTIFICATE")]
     pub tls_certificate: Option<PathBuf>,
 
     /// Private key of that certificate, PEM
-    #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_KEY", requires = "tls_certificate")]
+    #[arg(long, value_name = "FILE", env = "POSTRIDER_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
 
     /// Take calls and mail, but leave the jobs (delivery, receipt rules, notifications) to other nodes of the same
@@ -210,7 +210,7 @@ pub struct Given {
     pub log: Option<String>,
 
     /// Access key id of the root account's first key [default: made at the first start of serve]
-    #[arg(long, value_name = "ID", env = "POSTRIDER_ROOT_ACCESS_KEY_ID", requires = "root_secret_access_key")]
+    #[arg(long, value_name = "ID", env = "POSTRIDER_ROOT_ACCESS_KEY_ID")]
     pub root_access_key_id: Option<String>,
 
     /// Secret of that key; give it in the environment, not as a flag
@@ -219,8 +219,7 @@ pub struct Given {
         value_name = "SECRET",
         env = "POSTRIDER_ROOT_SECRET_ACCESS_KEY",
         hide_env_values = true,
-        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)),
-        requires = "root_access_key_id"
+        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text))
     )]
     pub root_secret_access_key: Option<Secret>,
 

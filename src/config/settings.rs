@@ -185,14 +185,14 @@ impl Settings {
             public_url: given.public_url.map(|url| checked_url("public-url", url)).transpose()?,
             regions: Regions::with(&given.regions.unwrap_or_default()),
             queues_per_account: queues_per_account(given.queues_per_account)?,
-            tls: both((given.tls_certificate, given.tls_key), "tls-certificate and tls-key")?,
+            tls: both((given.tls_certificate, given.tls_key), ("tls-certificate", "tls-key"))?,
             accept_only: given.accept_only.unwrap_or(false),
             hold_delivery: given.hold_delivery.unwrap_or(false),
             log_json: log_json(given.log_format.as_deref())?,
             log: given.log.unwrap_or_else(|| "info".to_owned()),
             root_key: both(
                 (given.root_access_key_id, given.root_secret_access_key),
-                "root-access-key-id and root-secret-access-key",
+                ("root-access-key-id", "root-secret-access-key"),
             )?,
             objects: given.objects,
             encryption: given.encryption,
@@ -207,15 +207,44 @@ impl Settings {
         self.data_dir = folder;
     }
 
-    fn check(&self) -> Result<(), Problem> {
-        let listeners = [
+    /// Where each listener listens, by the name of its setting.
+    fn listeners(&self) -> [(&'static str, Option<SocketAddr>); 6] {
+        [
             ("http", Some(self.http)),
             ("smtp", self.smtp),
             ("submission", self.submission),
             ("submissions", self.submissions),
             ("admin", self.doors.admin),
             ("capture-smtp", self.dev.capture_smtp),
-        ];
+        ]
+    }
+
+    /// Whether each listener can have its address beside the others. A start finds that out by itself.
+    ///
+    /// # Errors
+    /// When two have the same one, or one has all addresses of the other's port.
+    pub fn check_listeners(&self) -> Result<(), Problem> {
+        let listeners: Vec<_> = self
+            .listeners()
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, at.filter(|at| at.port() != 0)?)))
+            .collect();
+        for (n, (name, at)) in listeners.iter().enumerate() {
+            let clashes = |other: &SocketAddr| {
+                let any = other.ip().is_unspecified() || at.ip().is_unspecified();
+                other.port() == at.port() && other.is_ipv4() == at.is_ipv4() && (any || other.ip() == at.ip())
+            };
+            if let Some((other, there)) = listeners.iter().skip(n + 1).find(|(_, there)| clashes(there)) {
+                return Err(Problem::new(format!(
+                    "{name} {at} and {other} {there}: two listeners cannot have one address"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let listeners = self.listeners();
         let open = |(name, addr): (_, Option<SocketAddr>)| Some((name, addr.filter(|addr| !addr.ip().is_loopback())?));
         // dev believes anyone, so only this machine may reach it.
         if self.mode == Mode::Dev
@@ -259,12 +288,13 @@ fn listeners(given: &Given, dev: &Dev) -> Result<(SocketAddr, [Option<SocketAddr
     Ok((http, [at(given.smtp, 2525)?, at(given.submission, 2587)?, at(given.submissions, 2465)?]))
 }
 
-/// Two settings that make sense only together.
-fn both<A, B>(given: (Option<A>, Option<B>), names: &str) -> Result<Option<(A, B)>, Problem> {
+/// Two settings that make sense only together, whichever of flag, environment and file each comes from.
+fn both<A, B>(given: (Option<A>, Option<B>), names: (&str, &str)) -> Result<Option<(A, B)>, Problem> {
     match given {
         (Some(first), Some(second)) => Ok(Some((first, second))),
         (None, None) => Ok(None),
-        _ => Err(Problem::new(format!("{names} go together"))),
+        (Some(_), None) => Err(Problem::new(format!("{} is given and {} is not; they go together", names.0, names.1))),
+        (None, Some(_)) => Err(Problem::new(format!("{} is given and {} is not; they go together", names.1, names.0))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The attempts to deliver to a subscriber, for a developer's machine: `/_postrider/deliveries?to=…` as JSON.
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +8,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::http::query::{Asked, with_plus};
 use crate::store::publications::Attempt;
 use crate::topics::Topics;
 
@@ -20,14 +21,15 @@ pub fn routes(topics: Topics) -> Router {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wanted {
     /// A subscription's ARN, a phone number, or the ARN of a device's endpoint.
     #[serde(default)]
     to: String,
 }
 
-async fn list(State(topics): State<Topics>, Query(wanted): Query<Wanted>) -> Response {
-    match topics.deliveries(&wanted.to, SHOWN).await {
+async fn list(State(topics): State<Topics>, Asked(wanted): Asked<Wanted>) -> Response {
+    match topics.deliveries(&with_plus(&wanted.to), SHOWN).await {
         Ok(attempts) => {
             let body = attempts.iter().map(shown).collect::<Value>().to_string();
             ([(CONTENT_TYPE, "application/json"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], body).into_response()

@@ -1,7 +1,7 @@
 //! `DELETE /_postrider/dev/state`: takes away all that programs have made, so that the next test begins with nothing, without a
 //! restart. `?account=ID`: what this account has made alone. Nobody signs here, so it is mounted in `dev` only.
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::delete;
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::base::{AccountId, Clock};
 use crate::http::json::json;
+use crate::http::query::Asked;
 use crate::store::Store;
 
 /// The page. Mount it only where anybody may take everything away.
@@ -17,11 +18,12 @@ pub fn routes(store: Store, clock: Clock) -> Router {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Whose {
     account: Option<String>,
 }
 
-async fn reset(State((store, clock)): State<(Store, Clock)>, Query(whose): Query<Whose>) -> Response {
+async fn reset(State((store, clock)): State<(Store, Clock)>, Asked(whose): Asked<Whose>) -> Response {
     let account = match whose.account.map(|text| text.parse::<AccountId>()).transpose() {
         Ok(account) => account,
         Err(_) => return json(400, &json!({ "error": "account must be an account id of twelve digits" })),

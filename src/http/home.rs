@@ -3,7 +3,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use futures::future::{Ready, ready};
 
@@ -18,7 +18,7 @@ pub fn routes() -> Router {
 
 /// The page at `/`; with the inbox where there is one.
 pub fn page(inbox: bool) -> impl Fn(Request) -> Ready<Response> + Send + Sync + 'static {
-    let mut html = "This address answers programs that speak to Amazon SES, SNS and SQS: set it as their endpoint \
+    let mut html = "<p>This address answers programs that speak to Amazon SES, SNS and SQS: set it as their endpoint \
         (<code>AWS_ENDPOINT_URL</code>).</p>\n<ul>\n"
         .to_owned();
     if inbox {
@@ -26,8 +26,8 @@ pub fn page(inbox: bool) -> impl Fn(Request) -> Ready<Response> + Send + Sync + 
     }
     html.push_str(
         "<li><a href=\"/_postrider/health\">/_postrider/health</a>: whether the server takes work</li>\n\
-         <li><a href=\"/metrics\">/metrics</a>: figures for Prometheus</li>\n</ul>\n<p>",
+         <li><a href=\"/metrics\">/metrics</a>: figures for Prometheus</li>\n</ul>",
     );
     let title = format!("Postrider {}", env!("CARGO_PKG_VERSION"));
-    move |_| ready(page::page(StatusCode::OK, &title, &html, None).into_response())
+    move |_| ready(page::page_of(StatusCode::OK, &title, &html))
 }

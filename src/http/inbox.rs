@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::base::memory::Charge;
 use crate::base::{Clock, Memory};
 use crate::http::peer::Peer;
+use crate::http::query::{Asked, Nothing, with_plus};
 use crate::http::room::{self, NoRoom};
 use crate::mail::message::Mailbox;
 use crate::mail::message::parse::{self, HeaderField};
@@ -73,6 +74,7 @@ pub fn routes(store: Store, memory: Memory, clock: Clock) -> Router {
 /// `?limit=100&before=ID`: the mails before (older than) that one. `to=ADDRESS`: to this recipient alone. `wait=SECONDS`: the
 /// answer comes when there is such a mail, or none after so long.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Page {
     limit: Option<i64>,
     before: Option<String>,
@@ -156,7 +158,7 @@ fn summary(c: &Captured) -> Value {
     })
 }
 
-async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Query(page): Query<Page>) -> Result<Response, Refusal> {
+async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Asked(page): Asked<Page>) -> Result<Response, Refusal> {
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Refusal::BadLimit);
@@ -165,7 +167,8 @@ async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Query(page): Quer
     if wait > MAX_WAIT {
         return Err(Refusal::BadWait);
     }
-    let look = async || read(&store, page.before.as_deref(), page.to.clone(), limit).await;
+    let to = page.to.as_deref().map(with_plus);
+    let look = async || read(&store, page.before.as_deref(), to.clone(), limit).await;
     let first = async {
         loop {
             let rows = look().await?;
@@ -198,7 +201,11 @@ async fn read(store: &Store, before: Option<&str>, to: Option<String>, limit: i6
         .await
 }
 
-async fn clear(State(Inbox { store, .. }): State<Inbox>) -> Result<Response, Refusal> {
+/// Takes no parameters: whoever names one mail does not mean all of them.
+async fn clear(
+    State(Inbox { store, .. }): State<Inbox>,
+    Asked(Nothing {}): Asked<Nothing>,
+) -> Result<Response, Refusal> {
     let removed = store.write(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::clear(tx).await?) })).await?;
     Ok(answer(&json!({ "deleted": removed })))
 }
@@ -256,6 +263,7 @@ fn attachment(part: &Attached) -> Value {
 
 /// `?id=MESSAGE-ID` and `?email=SOURCE` as LocalStack has them.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Filter {
     id: Option<String>,
     email: Option<String>,
@@ -264,7 +272,7 @@ struct Filter {
 async fn localstack(
     State(inbox): State<Inbox>,
     peer: Asker,
-    Query(filter): Query<Filter>,
+    Asked(filter): Asked<Filter>,
 ) -> Result<Response, Refusal> {
     let store = &inbox.store;
     let rows = store
@@ -285,9 +293,10 @@ async fn localstack(
             None => mails.push((row, vec![recipient])),
         }
     }
+    let email = filter.email.as_deref().map(with_plus);
     let wanted = |c: &Captured| {
         filter.id.as_ref().is_none_or(|id| *id == c.mail_id)
-            && filter.email.as_ref().is_none_or(|email| email.eq_ignore_ascii_case(&c.source))
+            && email.as_ref().is_none_or(|email| email.eq_ignore_ascii_case(&c.source))
     };
     mails.retain(|(first, _)| wanted(first));
     let charge = inbox.room(&peer, mails.iter().map(|(first, _)| first.size).sum(), COPIES)?;

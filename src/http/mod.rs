@@ -21,6 +21,7 @@ mod metrics;
 mod page;
 pub mod peek;
 mod peer;
+mod query;
 mod room;
 mod routes;
 mod stalled;

@@ -40,10 +40,19 @@ pub(super) fn page_to(
     button: Option<&str>,
     origins: &[String],
 ) -> Response {
+    whole(status, title, &format!("<p>{html}</p>"), button, origins)
+}
+
+/// A page of more than one paragraph; `html` has them whole.
+pub(super) fn page_of(status: StatusCode, title: &str, html: &str) -> Response {
+    whole(status, title, html, None, &[])
+}
+
+fn whole(status: StatusCode, title: &str, html: &str, button: Option<&str>, origins: &[String]) -> Response {
     let button = button.map_or(String::new(), |name| format!("<form method=\"post\"><button>{name}</button></form>"));
     let body = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title>\n<h1>{title}</h1>\n<p>{html}</p>\n{button}</html>\n"
+         content=\"width=device-width\"><title>{title}</title>\n<h1>{title}</h1>\n{html}\n{button}</html>\n"
     );
     let goes_on = origins.iter().map(|origin| format!(" {origin}")).collect::<String>();
     let policy = format!("default-src 'none'; form-action 'self'{goes_on}; frame-ancestors 'none'");

@@ -1,6 +1,6 @@
 //! `GET /_aws/sqs/messages?QueueUrl=…`: what waits in a queue, as LocalStack shows it in JSON, for a developer's machine.
 //! Nobody signs here, so it is mounted in `dev` only.
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::base::{Memory, Region, Scope};
 use crate::http::json::json;
 use crate::http::peer::Peer;
+use crate::http::query::Asked;
 use crate::http::room;
 use crate::queues::message_attributes::{AttributeValue, body_md5};
 use crate::queues::{Error, Queues, Received};
@@ -28,7 +29,8 @@ pub fn routes(queues: Queues, memory: Memory) -> Router {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+#[serde(deny_unknown_fields)]
+struct Wanted {
     #[serde(rename = "QueueUrl", default)]
     queue_url: String,
 }
@@ -36,9 +38,9 @@ struct Asked {
 async fn messages(
     State((queues, memory)): State<(Queues, Memory)>,
     peer: Option<Extension<Peer>>,
-    Query(asked): Query<Asked>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Response {
-    let Some((scope, name)) = find(&asked.queue_url) else {
+    let Some((scope, name)) = find(&wanted.queue_url) else {
         return json(400, &json!({ "error": "QueueUrl must end with ACCOUNT/NAME" }));
     };
     let octets = OCTETS_MAX.min(memory.total() / 4 / COPIES);

@@ -8,7 +8,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use crate::base::Arn;
-use crate::http::page::{escaped, page, shown};
+use crate::http::page::{escaped, page, page_of, shown};
 use crate::topics;
 use crate::topics::{Authenticated, By, Topics};
 
@@ -51,7 +51,7 @@ async fn confirm(State(topics): State<Topics>, Query(link): Query<Confirmation>)
         Ok(arn) => {
             let text = format!("{} is subscribed to the topic {}.", shown(&link.endpoint), shown(&link.topic_arn));
             let id = format!("<p>The subscription's id is:<br><code>{}</code></p>", escaped(&arn.to_string()));
-            page(StatusCode::OK, "Subscription confirmed", &format!("{text}</p>{id}<p>"), None)
+            page_of(StatusCode::OK, "Subscription confirmed", &format!("<p>{text}</p>{id}"))
         }
         Err(topics::Error::Token | topics::Error::TopicMissing) => not_valid(),
         Err(topics::Error::Large(why)) => {

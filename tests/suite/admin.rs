@@ -184,6 +184,56 @@ both_engines! {
         let asked: Value = serde_json::from_str(rule).expect("JSON");
         assert_eq!(kept["Actions"], asked["Actions"], "{text}");
         assert!(!text.contains("null"), "{text}");
+        // One that is there stays where it is, or moves behind the one that is named.
+        let put = |name: &str, after: &[&str]| {
+            std::fs::write(here.join("rule"), rule.replace("support", name)).expect("written");
+            [&["receipt-rule", "rules", "rule", "--account", "000000000000"][..], after].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let order = async || {
+            let set = house.ses().describe_receipt_rule_set().rule_set_name("rules").send().await.expect("there");
+            set.rules().iter().map(|rule| rule.name().to_owned()).collect::<Vec<_>>()
+        };
+        for (name, after, names) in [
+            ("second", &["--after", "support"][..], ["support", "second"]),
+            ("support", &[], ["support", "second"]),
+            ("support", &["--after", "second"], ["second", "support"]),
+        ] {
+            let words = put(name, after);
+            printed(&here, &words.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+            assert_eq!(order().await, names, "{name} {after:?}");
+        }
+        let words = put("second", &["--after", "nope"]);
+        let said = refused(&here, &words.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+        assert!(said.contains("nope"), "{said}");
+        assert_eq!(order().await, ["second", "support"]);
+    }
+
+    async fn a_name_that_nobody_could_read_is_refused(engine: Engine) {
+        let house = House::serve(engine).await;
+        let here = house.database.dir.path().to_owned();
+        for name in ["", "  ", "two\nlines", &"x".repeat(129)] {
+            let said = refused(&here, &["account", "create", name], &[]);
+            assert!(said.contains("1 to 128 characters"), "{name:?}: {said}");
+        }
+        assert_eq!(printed(&here, &["account", "list"], &[]), "000000000000 root\n");
+        printed(&here, &["account", "create", &"x".repeat(128)], &[]);
+    }
+
+    async fn deliveries_to_what_is_not_there_are_an_error(engine: Engine) {
+        let house = House::dev(engine).await;
+        let here = house.database.dir.path().to_owned();
+        let topic = house.sns().create_topic().name("news").send().await.expect("a topic").topic_arn.expect("its ARN");
+        let gone = format!("{topic}:5e3e9847-3183-4f18-9d4e-000000000000");
+        let device = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/app/5e3e9847-3183-3f18";
+        for nobody in ["foo", "+12", &topic, &gone, device] {
+            let said = refused(&here, &["deliveries", nobody], &[]);
+            assert!(said.contains("there is no subscription") && said.contains(nobody), "{said}");
+        }
+        let there = house.sns().subscribe().topic_arn(&topic).protocol("http").endpoint("http://127.0.0.1:1/");
+        let there = there.return_subscription_arn(true).send().await.expect("subscribed").subscription_arn.expect("its ARN");
+        for somebody in [there.as_str(), "+15555550100"] {
+            assert_eq!(printed(&here, &["deliveries", somebody], &[]), "");
+        }
     }
 }
 

@@ -110,6 +110,44 @@ both_engines! {
         assert_eq!(refused.status(), 400);
     }
 
+    async fn a_plus_in_an_address_need_not_be_escaped(engine: Engine) {
+        let house = House::dev(engine).await;
+        let sender = client(&house).build::<Tokio1Executor>();
+        sender.send_raw(&envelope(Some("me+shop@b.test"), &["ann+1@x.test"]), MAIL).await.expect("taken");
+        for query in ["?to=ann+1@x.test", "?to=ann%2B1@x.test"] {
+            assert_eq!(inbox(&house, query).await.len(), 1, "{query}");
+        }
+        let (_, mails) = page(&house, "/_aws/ses?email=me+shop@b.test", &[]).await;
+        assert!(mails.contains("ann+1@x.test"), "{mails}");
+    }
+
+    async fn a_parameter_that_is_unknown_or_cannot_be_read_is_refused_by_its_name(engine: Engine) {
+        let house = House::dev(engine).await;
+        let sender = client(&house).build::<Tokio1Executor>();
+        sender.send_raw(&envelope(Some("a@b.test"), &["ann@x.test"]), MAIL).await.expect("taken");
+        house.sqs().create_queue().queue_name("stays").send().await.expect("made");
+        for (delete, path, name) in [
+            (true, "/_postrider/dev/state?accuont=000000000000", "accuont"),
+            (true, "/_postrider/inbox?to=ann@x.test", "to"),
+            (true, "/_aws/ses?id=some", "id"),
+            (false, "/_postrider/inbox?form=a@b.test", "form"),
+            (false, "/_postrider/inbox?wait=abc", "wait"),
+            (false, "/_aws/ses?emial=a@b.test", "emial"),
+            (false, "/_aws/sqs/messages?QueueURL=http://h/000000000000/stays", "QueueURL"),
+            (false, "/_postrider/deliveries?for=x", "for"),
+        ] {
+            let (client, url) = (reqwest::Client::new(), format!("{}{path}", house.endpoint()));
+            let asked = if delete { client.delete(url) } else { client.get(url) };
+            let answer = asked.send().await.expect("an answer");
+            assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (400, &"application/json".parse().expect("a value")), "{path}");
+            let text = answer.text().await.expect("text");
+            let error: Value = serde_json::from_str(&text).expect("JSON");
+            assert!(error["error"].as_str().expect("a text").contains(name), "{path}: {text}");
+        }
+        assert_eq!(inbox(&house, "").await.len(), 1);
+        assert_eq!(house.sqs().list_queues().send().await.expect("a list").queue_urls().len(), 1);
+    }
+
     async fn a_page_of_a_stranger_cannot_ask_a_server_without_credentials(engine: Engine) {
         let dev = House::dev(engine).await;
         for path in ["/", "/_postrider/inbox", "/_postrider/health", "/?Action=ListQueues"] {
@@ -151,6 +189,7 @@ both_engines! {
             let (status, text) = page(&house, "/", &[("Accept", "text/html,application/xhtml+xml")]).await;
             assert_eq!((status, text.contains("AWS_ENDPOINT_URL")), (200, true));
             assert_eq!(text.contains("/_postrider/inbox"), inbox, "{text}");
+            assert!(!text.contains("<p></p>") && text.matches("<p>").count() == text.matches("</p>").count(), "{text}");
             // A program that names nothing is told so as AWS tells it.
             assert!(page(&house, "/", &[]).await.0 >= 400);
             assert_eq!(page(&house, "/favicon.ico", &[]).await, (204, String::new()));

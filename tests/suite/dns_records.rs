@@ -132,6 +132,7 @@ both_engines! {
         dns.breaks("b.there.example");
         let said = desk.checked("there.example").await;
         assert!(said.code == Some(1) && said.has("; not known: MAIL FROM domain: SPF"), "{}", said.out);
+        assert!(said.err.contains("could not be looked up") && !said.err.contains("are not there"), "{}", said.err);
         desk.house.stop().await;
     }
 

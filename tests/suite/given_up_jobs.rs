@@ -132,7 +132,10 @@ both_engines! {
         assert_eq!(jobs.len(), 3, "{jobs:?}");
         assert!(jobs[0].contains("topic-delivery 000000000000") && jobs[0].contains("http://192.168.7.1/in"), "{jobs:?}");
         assert!(jobs[0].contains(topic) && jobs[0].contains("webhook-allow"), "{jobs:?}");
-        assert_eq!(listed(&house, &["--limit", "2"]).await, jobs[..2]);
+        let some = admin(&house, &["jobs", "list", "--limit", "2"], "").await;
+        assert_eq!(some.out.lines().collect::<Vec<_>>(), jobs[..2]);
+        assert_eq!((some.code, some.err.as_str()), (Some(0), "postrider: there are more; --limit shows up to 100000\n"));
+        assert_eq!(listed(&house, &["--limit", "3"]).await, jobs);
 
         let id = id_of(&jobs[0]);
         let dropped = admin(&house, &["jobs", "drop", &id], "").await;
@@ -143,8 +146,13 @@ both_engines! {
             assert_eq!(missing.code, Some(1));
             assert!(missing.err.contains(&format!("there is no job {id}")), "{}", missing.err);
         }
+        // What goes well is told apart from what does not, and each job once.
+        let other = id_of(&jobs[1]);
+        let some = admin(&house, &["jobs", "retry", &other, &id, &other], "").await;
+        assert_eq!((some.code, some.out), (Some(1), format!("job {other} is back in topic-delivery\n")));
+        assert_eq!(some.err, format!("postrider: there is no job {id} that was given up\n"));
         let dropped = admin(&house, &["jobs", "drop", "--all", "--queue", "topic-delivery"], "").await;
-        assert_eq!(dropped.out, "2 jobs are dropped of topic-delivery\n");
+        assert_eq!(dropped.out, "1 jobs are dropped of topic-delivery\n");
         assert_eq!(listed(&house, &[]).await, [] as [&str; 0]);
         for wrong in [&["jobs", "drop"][..], &["jobs", "drop", "--all"], &["jobs", "drop", "1", "--all", "--queue", "inbound"]] {
             assert_eq!(admin(&house, wrong, "").await.code, Some(2), "{wrong:?}");

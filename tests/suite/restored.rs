@@ -108,6 +108,8 @@ both_engines! {
     async fn a_move_can_be_made_known_before_the_start(engine: Engine) {
         let original = serve(TestDatabase::new(engine).await).await.stop().await;
         let copy = copy(&original, engine).await;
+        let said = release(&copy);
+        assert!(said.starts_with("nothing was held yet") && said.contains("the place is known now, it is "), "{said}");
         assert_eq!(release(&copy), "nothing was held\n");
         let house = serve(copy).await;
         assert!(!is_held(&house).await);

@@ -176,20 +176,27 @@ both_engines! {
         house.work().await;
         let database = house.stop().await;
         let data = database.dir.path().join("data");
-        let admin = |arguments: &[&str], input: &str| {
+        let ends = |arguments: &[&str], input: &str| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
             command.env_clear().arg("admin").arg("--data-dir").arg(&data).args(["--database-url", &database.url]);
             command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut running = command.spawn().expect("it runs");
             std::io::Write::write_all(&mut running.stdin.take().expect("piped"), input.as_bytes()).expect("written");
             let ended = running.wait_with_output().expect("it ends");
-            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-            String::from_utf8(ended.stdout).expect("text")
+            let text = |octets: Vec<u8>| String::from_utf8(octets).expect("text");
+            (ended.status.code(), text(ended.stdout), text(ended.stderr))
+        };
+        let admin = |arguments: &[&str], input: &str| {
+            let (code, out, err) = ends(arguments, input);
+            assert_eq!(code, Some(0), "{err}");
+            out
         };
         let list = admin(&["export-suppressed"], "");
         assert_eq!(list.lines().count(), 2, "{list}");
         assert!(list.contains("a@x.example,BOUNCE,20"), "{list}");
-        let said = admin(&["import-suppressed", "-", "--region", "eu-west-1"], &format!("{list}nobody,BOUNCE\n"));
+        let small = list.replace("BOUNCE", "bounce").replace("COMPLAINT", "Complaint");
+        let (code, said, why) = ends(&["import-suppressed", "-", "--region", "eu-west-1"], &format!("{small}nobody,BOUNCE\n"));
+        assert!(code == Some(1) && why.ends_with("postrider: 1 lines are no records\n"), "{code:?} {why}");
         assert_eq!(said, "2 addresses put on the list, 1 lines are no records\nline 3: not an email address\n");
         let there = admin(&["export-suppressed", "--region", "eu-west-1"], "");
         assert_eq!(there.lines().count(), 2, "{there}");

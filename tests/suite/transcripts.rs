@@ -10,7 +10,9 @@ use postrider::mail::sending::schedule::LIFETIME;
 use postrider::store::mails::Status;
 
 use crate::both_engines;
-use crate::house::House;
+use crate::held::release;
+use crate::house::{House, credentials};
+use crate::keys_off::done;
 
 const FROM: &str = "Änn <ann@sender.example>";
 
@@ -74,6 +76,34 @@ both_engines! {
         assert!((0.8..=1.3).contains(&minutes(time_in(&lines, "next attempt"))), "{lines:#?}");
         let lifetime = time_in(&lines, "gives up").since(time_in(&lines, "accepted"));
         assert_eq!(lifetime, LIFETIME);
+    }
+
+    async fn a_mail_that_is_not_tried_says_what_it_waits_for(engine: Engine) {
+        let given = Given { hold_delivery: Some(true), ..Given::default() };
+        let house = House::start(Mode::Dev, engine, given).await;
+        sender(&house).await;
+        let held = send(&house, "b@there.example").await;
+        house.work().await;
+        let lines = printed(&house, &held).await;
+        let waits = |lines: &[String], why: &str| lines.iter().any(|line| line.starts_with(why) && line.contains("gives up "));
+        assert!(waits(&lines, "  waits: delivery is held (admin release)"), "{lines:#?}");
+        release(&house.database, &[]);
+        assert!(matches!(values(&house, &held).await.recipients[0].next, Some(Next::From(_))));
+
+        let (shop, account) = ("111111111111", "111111111111".parse().expect("an account"));
+        postrider::access::create_account(house.app.store(), Some(account), "shop").await.expect("an account");
+        let ses = house.sesv2_as(credentials(shop, "any"));
+        ses.create_email_identity().email_identity("sender.example").send().await.expect("an identity");
+        let content = Content::builder().data("hello").build().expect("a text");
+        let message = Message::builder().subject(content.clone()).body(Body::builder().text(content).build()).build();
+        let call = ses.send_email().from_email_address(FROM).content(EmailContent::builder().simple(message).build());
+        let sent = call.destination(Destination::builder().to_addresses("c@there.example").build()).send().await;
+        let suspended = sent.expect("accepted").message_id.expect("an id");
+        done(&house, &["account", "suspend", "--account", shop]);
+        let lines = printed(&house, &suspended).await;
+        assert!(waits(&lines, "  waits: the account is suspended"), "{lines:#?}");
+        done(&house, &["account", "resume", "--account", shop]);
+        assert!(matches!(values(&house, &suspended).await.recipients[0].next, Some(Next::From(_))));
     }
 
     async fn a_suppressed_recipient_says_why_and_since_when(engine: Engine) {

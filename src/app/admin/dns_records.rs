@@ -105,9 +105,12 @@ fn unchecked(records: Vec<DnsRecord>) -> Vec<Listed> {
 }
 
 fn done(mut before: Vec<String>, checked: Vec<CheckedRecord>, form: Form) -> Result<Vec<String>, AdminError> {
-    let lacking = checked.iter().filter(|checked| checked.is_lacking()).count();
+    let in_the_way = checked.iter().filter(|checked| checked.is_lacking());
+    let (unknown, lacking): (Vec<_>, Vec<_>) =
+        in_the_way.partition(|checked| matches!(checked.state, State::Failed { .. }));
+    let (unknown, lacking) = (unknown.len(), lacking.len());
     before.extend(lines(checked.into_iter().map(|checked| (checked.record, Some(checked.state))).collect(), form));
-    if lacking == 0 { Ok(before) } else { Err(AdminError::Lacking { lines: before, lacking }) }
+    if lacking + unknown == 0 { Ok(before) } else { Err(AdminError::Lacking { lines: before, lacking, unknown }) }
 }
 
 /// How an identity stands, and when it is looked at.

@@ -1,4 +1,6 @@
 //! Jobs of the system's queues that were given up: a line each, putting them back, dropping them.
+use std::collections::HashSet;
+
 use crate::app::admin::{Admin, AdminError};
 use crate::operator::Jobs;
 use crate::operator::jobs::{DeadJob, JobError, PAGE_MAX, Task};
@@ -26,11 +28,11 @@ pub enum Deed {
 
 impl Admin {
     /// The jobs of a queue, or of all, that were given up; oldest first in each queue. A line each: id, queue, account, region, since
-    /// when, attempts, what for, why.
+    /// when, attempts, what for, why. And whether there are more.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn jobs(&self, queue: Option<SystemQueue>, limit: u32) -> Result<Vec<String>, AdminError> {
+    pub async fn jobs(&self, queue: Option<SystemQueue>, limit: u32) -> Result<(Vec<String>, bool), AdminError> {
         let (jobs, mut lines, mut after) = (Jobs::new(self.store.clone()), vec![], None);
         let mut left = limit;
         while left > 0 {
@@ -42,7 +44,7 @@ impl Admin {
                 break;
             }
         }
-        Ok(lines)
+        Ok((lines, after.is_some()))
     }
 
     /// Does it with jobs that were given up; says for each one what became of it.
@@ -53,13 +55,14 @@ impl Admin {
         match which {
             Which::Ids(ids) => {
                 let (mut lines, mut stay) = (vec![], vec![]);
-                for id in ids {
+                let mut seen = HashSet::new();
+                for id in ids.into_iter().filter(|id| seen.insert(*id)) {
                     match self.do_with_job(deed, id).await? {
                         Ok(line) => lines.push(line),
                         Err(why) => stay.push(why),
                     }
                 }
-                if stay.is_empty() { Ok(lines) } else { Err(AdminError::Jobs([lines, stay].concat().join("; "))) }
+                if stay.is_empty() { Ok(lines) } else { Err(AdminError::Stay { lines, why: stay.join("; ") }) }
             }
             Which::AllOf(queue) => self.do_with_all(deed, queue).await,
         }

@@ -76,6 +76,11 @@ pub enum AdminError {
     /// No request that waits.
     #[error("no request of account {} for production access waits in {}", .0.account, .0.region)]
     NoRequest(Scope),
+    /// Nothing that messages are delivered to, and no attempt on record.
+    #[error(
+        "there is no subscription, phone number, device endpoint or event bus {0}, and no attempt to deliver to it is on record"
+    )]
+    NoSubscriber(String),
     /// No sent mail of this id.
     #[error("there is no sent mail {0}, or no more")]
     NoMail(String),
@@ -88,9 +93,6 @@ pub enum AdminError {
     /// A receipt rule cannot be read.
     #[error("receipt rule: {0}")]
     Rule(String),
-    /// Jobs that were named stay where they are.
-    #[error("{0}")]
-    Jobs(String),
     /// A file of addresses cannot be read.
     #[error("{0}")]
     Addresses(String),
@@ -103,22 +105,31 @@ pub enum AdminError {
     /// No domain identity of this name.
     #[error("there is no domain identity {0} in this account and region")]
     NoIdentity(String),
-    /// Records were looked up, and some that mail needs are not there.
-    #[error("{lacking} of the records that are required are not there")]
+    /// Records were looked up, and some that mail needs are not there, or the DNS did not say.
+    #[error("{}", lack(*lacking, *unknown))]
     Lacking {
         /// What is printed nevertheless.
         lines: Vec<String>,
-        /// How many.
+        /// How many are not there as they should be.
         lacking: usize,
+        /// How many could not be looked up.
+        unknown: usize,
     },
-    /// Some of many jobs were left as they are.
+    /// Some of what was named was left as it is.
     #[error("{why}")]
     Stay {
-        /// What became of each.
+        /// What is printed nevertheless.
         lines: Vec<String>,
-        /// How many stay.
+        /// What stays, or how many.
         why: String,
     },
+}
+
+/// How many of the required records are in the way.
+fn lack(lacking: usize, unknown: usize) -> String {
+    let lacking = (lacking > 0).then(|| format!("{lacking} of the records that are required are not there"));
+    let unknown = (unknown > 0).then(|| format!("{unknown} of the records that are required could not be looked up"));
+    lacking.into_iter().chain(unknown).collect::<Vec<_>>().join(", ")
 }
 
 impl AdminError {

@@ -4,13 +4,13 @@ use crate::app::ways;
 use crate::aws::ses;
 use crate::base::Scope;
 use crate::config::Settings;
+use crate::mail::receiving::Receiving;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{self, Receiving};
 use crate::outlets::{Barred, Functions, barred};
 
 impl Admin {
     /// Makes or changes a receipt rule from JSON, in the shape of SES's `ReceiptRule`: with the actions that no SDK can
-    /// send. Gives the rule as it is kept.
+    /// send. It stands behind the rule `after`, where one is named. Gives the rule as it is kept.
     ///
     /// # Errors
     /// When it is not such JSON, or the rule is refused.
@@ -27,12 +27,7 @@ impl Admin {
         // The operator decides who mail is forwarded to, so the sandbox has no say here.
         let receiving = Receiving::new(self.store.clone(), self.clock.clone()).with_functions(functions);
         let name = rule.name.clone();
-        match receiving.update_rule(owner, set, rule.clone()).await {
-            Err(receiving::Error::RuleMissing(missing)) if missing == name => {
-                receiving.create_rule(owner, set, rule, after).await?;
-            }
-            other => other?,
-        }
+        receiving.put_rule(owner, set, rule, after).await?;
         let kept = receiving.rule(owner, set, &name).await?;
         let warnings = self.unreachable(&kept, settings).await?;
         Ok(Kept { rule: ses::rule_to_json(kept).map_err(AdminError::Rule)?, warnings })

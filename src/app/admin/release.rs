@@ -14,10 +14,17 @@ impl Admin {
         let file = steady::sqlite_file(settings).map_err(AdminError::Settings)?;
         let place = whereabouts::place(&self.store, file.as_deref()).await?;
         let said = lineage::read(&mut self.store.reader().await?).await?;
-        self.store.write(move |tx| Box::pin(async move { lineage::release(tx, place.as_deref()).await })).await?;
-        Ok(vec![match said.and_then(|said| said.held) {
-            Some(why) => format!("released; it was held because {why}"),
-            None => "nothing was held".to_owned(),
+        let known = place.clone();
+        self.store.write(move |tx| Box::pin(async move { lineage::release(tx, known.as_deref()).await })).await?;
+        let (was, held) = said.map_or((None, None), |said| (said.place, said.held));
+        Ok(vec![match (held, was, place) {
+            (Some(why), ..) => format!("released; it was held because {why}"),
+            (None, Some(was), Some(is)) if was != is => {
+                format!(
+                    "nothing was held yet; the next start will not hold: the place is known now, it is {is}, and was {was}"
+                )
+            }
+            _ => "nothing was held".to_owned(),
         }])
     }
 }

@@ -33,11 +33,11 @@ impl Admin {
         }
     }
 
-    /// Puts the addresses of a file on the account's suppression list, or takes them off. Gives what was done, and the lines
-    /// that are no records.
+    /// Puts the addresses of a file on the account's suppression list, or takes them off. Gives what was done.
     ///
     /// # Errors
-    /// A file that is no text or too long; when the store fails.
+    /// A file that is no text or too long; when the store fails. [`AdminError::Stay`] with the lines that are no records, when there
+    /// are some; the others count.
     pub async fn import_suppressed(
         &self,
         scope: &Scope,
@@ -70,7 +70,9 @@ impl Admin {
             done?;
         }
         let done = if action == Action::Put { "put on the list" } else { "taken off the list" };
-        failed.insert(0, format!("{count} addresses {done}, {} lines are no records", failed.len()));
-        Ok(failed)
+        let why = format!("{} lines are no records", failed.len());
+        let bad = !failed.is_empty();
+        failed.insert(0, format!("{count} addresses {done}, {why}"));
+        if bad { Err(AdminError::Stay { lines: failed, why }) } else { Ok(failed) }
     }
 }

@@ -44,6 +44,10 @@ fn came_of(to: &RecipientHistory, of: &History) -> Option<String> {
             Some(match to.next.as_ref()? {
                 Next::UnderWay => format!("an attempt is under way, {gives_up}"),
                 Next::From(at) => format!("next attempt {at}, {gives_up}"),
+                Next::Resumed => format!("waits: the account is suspended, {gives_up}"),
+                Next::Released(why) => {
+                    format!("waits: delivery is held (admin release), because {}, {gives_up}", printable(why))
+                }
                 Next::GivenUp(why) => format!("no more attempts: the job was given up ({})", printable(why)),
             })
         }

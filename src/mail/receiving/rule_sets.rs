@@ -140,43 +140,40 @@ impl Receiving {
 
     /// Puts a new rule after the rule `after`, or first where none is named.
     pub async fn create_rule(&self, owner: &Scope, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
-        check_name("ruleName", &rule.name)?;
         let after = after.map(str::to_owned);
-        let needs = check(&rule).and_then(|()| self.needs(&rule));
-        let kept = rule.clone();
-        self.change(owner, set, needs, move |rules| {
-            let mut rule = rule;
-            own_rules::keep_secrets(&mut rule, None)?;
-            if rules.iter().any(|known| known.name == rule.name) {
-                return Err(Error::RuleExists(rule.name));
-            }
-            if rules.len() >= MAX_RULES {
-                return Err(Error::LimitExceeded("Too many rules".to_owned()));
-            }
-            let at = place_after(rules, after)?;
-            rules.insert(at, rule);
-            Ok(())
-        })
-        .await?;
-        own_rules::warn(self.reach(), owner, set, &kept);
-        Ok(())
+        self.keep_rule(owner, set, rule, move |rules, rule| add(rules, rule, after)).await
     }
 
     /// Replaces the rule of the same name; its place stays.
     pub async fn update_rule(&self, owner: &Scope, set: &str, rule: Rule) -> Result<(), Error> {
+        self.keep_rule(owner, set, rule, replace).await
+    }
+
+    /// Replaces the rule of the same name, or makes it. One that is there moves behind the rule `after`, where one is named.
+    pub async fn put_rule(&self, owner: &Scope, set: &str, rule: Rule, after: Option<&str>) -> Result<(), Error> {
+        let after = after.map(str::to_owned);
+        let put = move |rules: &mut Vec<Rule>, rule: Rule| {
+            if !rules.iter().any(|known| known.name == rule.name) {
+                return add(rules, rule, after);
+            }
+            let name = rule.name.clone();
+            replace(rules, rule)?;
+            if after.is_some() { relocate(rules, name, after) } else { Ok(()) }
+        };
+        self.keep_rule(owner, set, rule, put).await
+    }
+
+    async fn keep_rule(
+        &self,
+        owner: &Scope,
+        set: &str,
+        rule: Rule,
+        keep: impl FnOnce(&mut Vec<Rule>, Rule) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
         check_name("ruleName", &rule.name)?;
         let needs = check(&rule).and_then(|()| self.needs(&rule));
         let kept = rule.clone();
-        self.change(owner, set, needs, move |rules| match rules.iter_mut().find(|known| known.name == rule.name) {
-            Some(known) => {
-                let mut rule = rule;
-                own_rules::keep_secrets(&mut rule, Some(known))?;
-                *known = rule;
-                Ok(())
-            }
-            None => Err(Error::RuleMissing(rule.name)),
-        })
-        .await?;
+        self.change(owner, set, needs, move |rules| keep(rules, rule)).await?;
         own_rules::warn(self.reach(), owner, set, &kept);
         Ok(())
     }
@@ -203,19 +200,7 @@ impl Receiving {
     pub async fn move_rule(&self, owner: &Scope, set: &str, name: &str, after: Option<&str>) -> Result<(), Error> {
         check_name("ruleSetName", set).and_then(|()| check_name("ruleName", name))?;
         let (name, after) = (name.to_owned(), after.map(str::to_owned));
-        self.change(owner, set, Ok(Needs::default()), move |rules| {
-            let Some(from) = rules.iter().position(|rule| rule.name == name) else {
-                return Err(Error::RuleMissing(name));
-            };
-            if after.as_ref() == Some(&name) {
-                return Ok(());
-            }
-            let rule = rules.remove(from);
-            let at = place_after(rules, after)?;
-            rules.insert(at, rule);
-            Ok(())
-        })
-        .await
+        self.change(owner, set, Ok(Needs::default()), move |rules| relocate(rules, name, after)).await
     }
 
     /// Orders the rules as `names` says, which must name each rule of the set once.
@@ -313,6 +298,41 @@ pub(in crate::mail::receiving) fn read_rules(text: &str) -> Result<Vec<Rule>, st
 fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
     let (rules, octets) = (read_rules(&row.rules)?, row.rules.len());
     Ok(RuleSet { name: row.name, created_at: row.created_at, rules, octets })
+}
+
+fn add(rules: &mut Vec<Rule>, mut rule: Rule, after: Option<String>) -> Result<(), Error> {
+    own_rules::keep_secrets(&mut rule, None)?;
+    if rules.iter().any(|known| known.name == rule.name) {
+        return Err(Error::RuleExists(rule.name));
+    }
+    if rules.len() >= MAX_RULES {
+        return Err(Error::LimitExceeded("Too many rules".to_owned()));
+    }
+    let at = place_after(rules, after)?;
+    rules.insert(at, rule);
+    Ok(())
+}
+
+fn replace(rules: &mut Vec<Rule>, mut rule: Rule) -> Result<(), Error> {
+    let Some(known) = rules.iter_mut().find(|known| known.name == rule.name) else {
+        return Err(Error::RuleMissing(rule.name));
+    };
+    own_rules::keep_secrets(&mut rule, Some(known))?;
+    *known = rule;
+    Ok(())
+}
+
+fn relocate(rules: &mut Vec<Rule>, name: String, after: Option<String>) -> Result<(), Error> {
+    let Some(from) = rules.iter().position(|rule| rule.name == name) else {
+        return Err(Error::RuleMissing(name));
+    };
+    if after.as_ref() == Some(&name) {
+        return Ok(());
+    }
+    let rule = rules.remove(from);
+    let at = place_after(rules, after)?;
+    rules.insert(at, rule);
+    Ok(())
 }
 
 fn place_after(rules: &[Rule], after: Option<String>) -> Result<usize, Error> {

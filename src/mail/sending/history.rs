@@ -5,9 +5,10 @@ use crate::mail::message::mailbox::decode_words;
 use crate::mail::message::parse::header_fields;
 use crate::mail::sending::parcel::Job;
 use crate::mail::sending::suppression::folded;
+use crate::store::access::{self, State};
 use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
 use crate::store::suppressed::{self, Suppressed};
-use crate::store::{Error, Tx, backlog};
+use crate::store::{Error, Tx, backlog, lineage};
 use crate::workers::SystemQueue;
 
 /// A sent mail, and what became of it.
@@ -43,6 +44,10 @@ pub enum Next {
     UnderWay,
     /// The next attempt, which does not begin before this time.
     From(Timestamp),
+    /// The end of its account's suspension.
+    Resumed,
+    /// `postrider admin release`: nothing leaves the server, for this reason.
+    Released(String),
     /// Nothing any more: its job was given up, for this reason.
     GivenUp(String),
 }
@@ -72,7 +77,7 @@ pub async fn history(tx: &mut Tx, id: &str) -> Result<Option<History>, Error> {
         let attempts = mails::attempts(tx, id, recipient.n).await?;
         let (mut next, mut on_list) = (None, None);
         match recipient.status {
-            Status::Pending => next = waits_for(tx, &recipient).await?,
+            Status::Pending => next = waits_for(tx, &mail, &recipient).await?,
             Status::Suppressed => {
                 on_list = suppressed::find(tx, &mail.account, &mail.region, &folded(&recipient.address)).await?;
             }
@@ -90,14 +95,22 @@ fn subject_of(raw: &[u8]) -> Option<String> {
 }
 
 /// Looks for the recipient's job: among those that wait, then among those that were given up.
-async fn waits_for(tx: &mut Tx, to: &Recipient) -> Result<Option<Next>, Error> {
+async fn waits_for(tx: &mut Tx, mail: &Mail, to: &Recipient) -> Result<Option<Next>, Error> {
     let Ok(address) = EmailAddress::lenient(&to.address) else { return Ok(None) };
     let (group, body) = (address.domain().to_string(), Job::body(&to.mail_id, to.n));
     let (queue, now) = (SystemQueue::Outbound, tx.now());
     if let Some(job) = backlog::find(tx, queue.id(), &group, &body).await? {
         // A claim that has ended, as of a node that is gone, holds it no more.
         let held = job.held && job.visible_at > now;
-        return Ok(Some(if held { Next::UnderWay } else { Next::From(job.visible_at.max(now)) }));
+        if held {
+            return Ok(Some(Next::UnderWay));
+        }
+        // The job comes up again and again meanwhile, and nothing is tried.
+        if let Some(why) = lineage::read(tx).await?.and_then(|said| said.held) {
+            return Ok(Some(Next::Released(why)));
+        }
+        let suspended = access::state(tx, &mail.account).await? == State::Suspended;
+        return Ok(Some(if suspended { Next::Resumed } else { Next::From(job.visible_at.max(now)) }));
     }
     let given_up = backlog::find(tx, queue.dead_letters_id(), &group, &body).await?;
     Ok(given_up.map(|job| Next::GivenUp(job.why.unwrap_or_default())))

@@ -112,7 +112,9 @@ fn read(text: &str, format: Format, action: Action) -> Result<Record, &'static s
     };
     let address: EmailAddress = address.trim().parse().map_err(|_| "not an email address")?;
     let reason = match (reason, action) {
-        (Some(reason), _) => Reason::read(reason.trim()).ok_or("the reason is not BOUNCE or COMPLAINT")?,
+        (Some(reason), _) => {
+            Reason::read(&reason.trim().to_ascii_uppercase()).ok_or("the reason is not BOUNCE or COMPLAINT")?
+        }
         (None, Action::Put) => return Err("the reason is missing"),
         (None, Action::Delete) => Reason::Bounce,
     };
@@ -173,6 +175,7 @@ mod tests {
         let csv = |text, action| record((1, text), Format::Csv, action).map(|r| (r.address, r.reason.as_str()));
         assert_eq!(csv("Ann@X.example, COMPLAINT", Action::Put), Ok(("ann@x.example".to_owned(), "COMPLAINT")));
         assert_eq!(csv("\"a@x.example\",\"BOUNCE\"", Action::Put), Ok(("a@x.example".to_owned(), "BOUNCE")));
+        assert_eq!(csv("a@x.example,complaint", Action::Put), Ok(("a@x.example".to_owned(), "COMPLAINT")));
         assert_eq!(csv("a@x.example", Action::Delete), Ok(("a@x.example".to_owned(), "BOUNCE")));
         let json = r#"{"emailAddress": "a@x.example", "reason": "BOUNCE"}"#;
         assert!(record((1, json), Format::Json, Action::Put).is_ok());

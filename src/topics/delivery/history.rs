@@ -2,8 +2,10 @@
 use rand::Rng;
 
 use crate::base::Arn;
+use crate::outlets::buses;
 use crate::store::publications::{self, Attempt};
-use crate::store::{self, Tx};
+use crate::store::{self, Tx, subscriptions};
+use crate::topics::endpoint::phone;
 use crate::topics::{Error, Topics};
 
 /// The newest attempts of a subscription that are kept, and how many attempts go by until the older ones are dropped.
@@ -20,6 +22,29 @@ pub(in crate::topics) async fn keep(tx: &mut Tx, attempt: &Attempt) -> Result<()
 }
 
 impl Topics {
+    /// Whether messages could be delivered to `to`, named as in [`Topics::deliveries`]: a subscription or a device's endpoint that is
+    /// there, any phone number, any event bus.
+    pub async fn is_subscriber(&self, to: &str) -> Result<bool, Error> {
+        if to.chars().any(char::is_control) {
+            return Ok(false);
+        }
+        let Ok(arn) = to.parse::<Arn>() else { return Ok(phone(to).is_ok()) };
+        if buses::name_of(&arn).is_some() {
+            return Ok(true);
+        }
+        if arn.resource.starts_with("endpoint/") {
+            return match self.endpoint_attributes(&arn).await {
+                Ok(_) => Ok(true),
+                Err(error @ Error::Internal(_)) => Err(error),
+                Err(_) => Ok(false),
+            };
+        }
+        let Some((_, uuid)) = arn.resource.split_once(':') else { return Ok(false) };
+        let uuid = uuid.to_owned();
+        let found = self.store().read(|tx| Box::pin(async move { subscriptions::by_uuid(tx, &uuid).await })).await?;
+        Ok(found.is_some())
+    }
+
     /// The newest attempts to deliver to `to` (a subscription's ARN, a phone number, the ARN of a device's endpoint or of an
     /// event bus), newest
     /// first. A week of them is kept, and about the newest thousand of each.
