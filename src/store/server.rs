@@ -116,6 +116,17 @@ fn silence() -> sqlx::Error {
     sqlx::Error::Io(ErrorKind::TimedOut.into())
 }
 
+/// The connection, where the server answers on it.
+async fn good(mut connection: PoolConnection<Postgres>) -> Option<PoolConnection<Postgres>> {
+    match Clock::system().timeout(ASK_MAX, connection.ping()).await {
+        Some(Ok(())) => Some(connection),
+        _ => {
+            connection.close_on_drop();
+            None
+        }
+    }
+}
+
 /// Why there is no connection. What does not speak as PostgreSQL does is not PostgreSQL, but what stands before it: a proxy that takes
 /// connections and closes them. So the server was not heard.
 fn connecting(error: sqlx::Error) -> Error {
@@ -223,16 +234,21 @@ impl Way {
 impl Server {
     /// A connection. Where the server was found not to answer, one caller tries; the others fail at once meanwhile.
     pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, Error> {
-        let _turn = match self.answers.lost.load(Ordering::Acquire) {
+        let turn = match self.answers.lost.load(Ordering::Acquire) {
             true => Some(self.answers.trying.try_acquire().map_err(|_| Error::Lost)?),
             false => None,
         };
         // What may connect is large. Unboxed it would be a part of every request's future, and be moved along with it.
         match Box::pin(self.acquire()).await {
-            Ok(connection) => {
-                self.answers.found();
-                Ok(connection)
-            }
+            Ok(connection) if turn.is_none() => Ok(connection),
+            // One that waited was there before, and says nothing of the server.
+            Ok(connection) => match Box::pin(good(connection)).await {
+                Some(connection) => {
+                    self.answers.found();
+                    Ok(connection)
+                }
+                None => Err(Error::Lost),
+            },
             Err(error) => Err(Box::pin(self.failed(connecting(error))).await),
         }
     }
@@ -307,14 +323,7 @@ impl Server {
 
     /// One that waits, if it is good.
     async fn given_back(&self) -> Option<PoolConnection<Postgres>> {
-        let mut connection = self.pool.try_acquire()?;
-        match Clock::system().timeout(ASK_MAX, connection.ping()).await {
-            Some(Ok(())) => Some(connection),
-            _ => {
-                connection.close_on_drop();
-                None
-            }
-        }
+        good(self.pool.try_acquire()?).await
     }
 
     /// The same connections, for who keeps one.
