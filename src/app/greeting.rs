@@ -39,6 +39,12 @@ pub fn greeting(settings: &Settings, app: &App, from: DatabaseFrom) -> String {
     if let Some(why) = app.health().held() {
         let _ = writeln!(text, "warning: nothing is delivered, since {why}; `postrider admin release` ends that");
     }
+    if steady::buckets_are_apart(settings, app.store(), &app.parts().objects) {
+        text.push_str(
+            "warning: buckets are folders of this node, where other nodes on the database would not find them \
+             (--object-store, --objects-shared)\n",
+        );
+    }
     if dev {
         if settings.dev.any_address {
             text.push_str(
@@ -60,12 +66,6 @@ pub fn greeting(settings: &Settings, app: &App, from: DatabaseFrom) -> String {
     works_with(&mut text, settings, app, until);
     for warning in warnings(settings, from, until, Clock::system().now()) {
         let _ = writeln!(text, "warning: {warning}");
-    }
-    if steady::buckets_are_apart(settings, app.store(), &app.parts().objects) {
-        text.push_str(
-            "warning: buckets are folders of this node, where other nodes on the database do not find them \
-             (--object-store, --objects-shared)\n",
-        );
     }
     text
 }

@@ -38,6 +38,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     hold: Hold,
+    mode: Mode,
     /// Where a SQLite database is.
     database: Option<PathBuf>,
     /// The file of the data directory; `None` in `dev`, whose directories are copied at will.
@@ -66,7 +67,7 @@ impl Watch {
         let seen = Seen { asked: settings.hold_delivery, ..file.as_deref().map(known).unwrap_or_default() };
         let database = steady::sqlite_file(settings).ok().flatten();
         let (store, clock, hold, seen) = (store.clone(), clock.clone(), Hold::default(), Mutex::new(seen));
-        let watch = Self(Arc::new(Inner { store, clock, hold, database, file, seen }));
+        let watch = Self(Arc::new(Inner { store, clock, hold, mode: settings.mode, database, file, seen }));
         watch.0.begin().await?;
         watch.look().await?;
         Ok(watch)
@@ -132,8 +133,8 @@ impl Watch {
 impl Inner {
     /// Gives the database its mark, if it has none. Nothing is done while the disk is full.
     async fn begin(&self) -> Result<(), Error> {
-        let first = ids::uuid();
-        let begun = self.store.write(move |tx| Box::pin(async move { lineage::begin(tx, &first).await })).await;
+        let (first, mode) = (ids::uuid(), self.mode.name());
+        let begun = self.store.write(move |tx| Box::pin(async move { lineage::begin(tx, &first, mode).await })).await;
         unless_full(begun).map(drop)
     }
 

@@ -5,11 +5,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::app::data_dir::opening;
+use crate::app::greeting::without_secrets;
 use crate::app::private::{is_open_to_others, warn_if_open};
-use crate::base::Clock;
+use crate::app::server_file;
+use crate::base::{Clock, ids};
 use crate::config::{Mode, Settings};
 use crate::store::vault::{MasterKeys, Vault, master_key_of};
-use crate::store::{self, Database, Store, master_key};
+use crate::store::{self, Database, Store, lineage, master_key};
 
 /// Why the store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +30,56 @@ pub enum OpenError {
 /// The file of the key that the first start makes.
 const FILE: &str = "master-key";
 
-/// Opens the store that the settings name, with its master key.
+/// Who opens the store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    Server,
+    /// `postrider admin`, which is no node and works on the data of either mode.
+    Admin,
+}
+
+/// Opens the store that the settings name, with its master key, for a server.
 ///
 /// # Errors
-/// When the store cannot be opened, or is sealed under a key that was not given.
+/// When the store cannot be opened, is sealed under a key that was not given, or is the other mode's.
 pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Store, OpenError> {
+    if let Some(mode) = server_file::mode(&settings.data_dir).filter(|mode| *mode != settings.mode) {
+        return Err(not_ours(settings, &format!("the data directory {}", settings.data_dir.display()), mode.name()));
+    }
+    let store = open_sealed(settings, clock).await?;
+    let (name, mode) = (ids::uuid(), settings.mode.name());
+    let begun = store.write(move |tx| Box::pin(async move { lineage::begin(tx, &name, mode).await })).await;
+    match begun {
+        // The mode is noted once there is room.
+        Ok(_) | Err(store::Error::Full) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // Another node may have been quicker.
+    check_mode(settings, &store).await?;
+    Ok(store)
+}
+
+/// Refuses a database of the other mode.
+async fn check_mode(settings: &Settings, store: &Store) -> Result<(), OpenError> {
+    let said = lineage::read(&mut store.reader().await?).await?;
+    match said.and_then(|said| said.mode) {
+        Some(mode) if mode != settings.mode.name() => {
+            let database = format!("the database {}", without_secrets(&settings.database_url));
+            Err(not_ours(settings, &database, &mode))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_ours(settings: &Settings, what: &str, owner: &str) -> OpenError {
+    OpenError::Settings(format!(
+        "{what} belongs to `postrider {owner}`, so `postrider {}` leaves it alone: use another --data-dir (POSTRIDER_DATA_DIR) \
+         or database (--database-url, POSTRIDER_DATABASE_URL)",
+        settings.mode.name()
+    ))
+}
+
+async fn open_sealed(settings: &Settings, clock: Clock) -> Result<Store, OpenError> {
     let database: Database = settings.database_url.parse().map_err(OpenError::Settings)?;
     let own_file = settings.encryption.master_key.is_none() && settings.encryption.master_key_file.is_none();
     let _alone = match own_file {
@@ -47,7 +94,7 @@ pub(super) async fn open_store(settings: &Settings, clock: Clock) -> Result<Stor
             (made.0, Some(made.1))
         }
     };
-    let (store, sealed) = open_under(settings, &database, &keys, clock).await?;
+    let (store, sealed) = open_under(settings, &database, &keys, clock, Opener::Server).await?;
     if sealed {
         return Ok(store);
     }
@@ -81,7 +128,7 @@ pub(super) async fn open_made(settings: &Settings, clock: Clock) -> Result<Store
         return Err(OpenError::Nothing);
     }
     let keys = given(settings)?.ok_or_else(|| no_key(settings))?;
-    match open_under(settings, &database, &keys, clock).await? {
+    match open_under(settings, &database, &keys, clock, Opener::Admin).await? {
         (store, true) => Ok(store),
         (_, false) => Err(OpenError::Nothing),
     }
@@ -93,9 +140,17 @@ async fn open_under(
     database: &Database,
     keys: &MasterKeys,
     clock: Clock,
+    opener: Opener,
 ) -> Result<(Store, bool), OpenError> {
     let vault = Vault::new(keys.clone(), &settings.encryption.kms_keys);
-    let store = Store::open_with(database, clock, vault).await?;
+    let store = match opener {
+        Opener::Server => Store::open_with(database, clock, vault).await?,
+        Opener::Admin => Store::open_as_guest(database, clock, vault).await?,
+    };
+    if opener == Opener::Server {
+        // Before the key: that of the other mode's database does not help.
+        check_mode(settings, &store).await?;
+    }
     let Some(in_use) = master_key::current(&mut store.reader().await?).await? else { return Ok((store, false)) };
     if !keys.contains(&in_use) {
         return Err(missing(&in_use));

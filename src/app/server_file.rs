@@ -116,6 +116,11 @@ pub(super) fn read(dir: &Path) -> io::Result<Option<Left>> {
     Ok(Some(Left { mode, given, without_password: written.database_without_password }))
 }
 
+/// The mode of the last server of this data directory, where that can be read.
+pub(super) fn mode(dir: &Path) -> Option<Mode> {
+    read(dir).ok().flatten().map(|left| left.mode)
+}
+
 /// Whether a server runs on this data directory now.
 pub(super) fn runs(dir: &Path) -> bool {
     let file = File::open(dir.join(FILE));

@@ -72,7 +72,6 @@ pub(super) fn watch(stop: &Stop, clock: &Clock, settings: &Settings, store: &Sto
     }
     const HELP: &str = "buckets are folders in this node's data directory, where other nodes on the database do not find them: \
                         use object-store, or share the folder and say objects-shared";
-    tracing::warn!("{HELP}");
     let state = (store.clone(), Arc::new(AtomicBool::new(false)));
     tick(stop, clock, "other nodes", NODES_EVERY, state, async |(store, said)| {
         let hears = store.hears_others();

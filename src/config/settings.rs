@@ -22,6 +22,16 @@ pub enum Mode {
     Serve,
 }
 
+impl Mode {
+    /// The command that starts it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Serve => "serve",
+        }
+    }
+}
+
 /// Why the settings cannot be used: one clear line for the operator.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]

@@ -65,10 +65,10 @@ impl Error {
             Self::Full | Self::Lost => true,
             Self::Sql(source) => match &**source {
                 sqlx::Error::Io(_) => true,
-                // SQLSTATE: class 08 (connection exception), 57P01 to 57P03 (the server stops, has crashed, starts), and
-                // 53300 (too many connections).
+                // SQLSTATE: class 08 (connection exception), 57P01 to 57P03 (the server stops, has crashed, starts), 57P05 (it
+                // ended a connection that waited), and 53300 (too many connections).
                 source => source.as_database_error().and_then(|e| e.code()).is_some_and(|code| {
-                    code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "53300")
+                    code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "57P05" | "53300")
                 }),
             },
             _ => false,

@@ -4,6 +4,9 @@
 //! A node that hears of no other keeps them to itself: it would be the only one to hear. To be heard, each greets the others
 //! now and then, and who hears of a new one greets back.
 //!
+//! A guest, such as `postrider admin`, is no node: it does not greet, hears nothing, and tells what it changed before it says that it
+//! did, since it ends soon.
+//!
 //! A hint may be lost, or the server may have no LISTEN at all (poolers, compatible clusters). Whoever waits looks into
 //! the queue every few seconds all the same.
 use std::collections::BTreeMap;
@@ -31,6 +34,10 @@ const GREET_EVERY: Duration = Duration::from_secs(5);
 const GREETINGS_MAX: u32 = 3;
 /// What a node says that has no news. It must not read as news.
 const GREETING: &str = "hello";
+/// Stands in place of a node's name before the news of a guest.
+const GUEST: &str = "guest";
+/// How long a guest tries to tell. Nodes look by themselves within seconds.
+const GUEST_TELLS_MAX: Duration = Duration::from_secs(1);
 
 /// What this node has to tell the others. What comes while a notification is on its way goes with the next one.
 pub(super) struct Hints {
@@ -43,17 +50,29 @@ pub(super) struct Hints {
     greets: AtomicBool,
     /// Whether another node was ever heard.
     heard: AtomicBool,
+    /// How a guest tells; `None` for a node.
+    guest: Option<Pool>,
 }
 
 impl Hints {
     pub(super) fn new() -> Arc<Self> {
+        Self::of(ids::uuid(), None)
+    }
+
+    /// Those of a guest, who tells by these connections.
+    pub(super) fn of_guest(pool: Pool) -> Arc<Self> {
+        Self::of(GUEST.to_owned(), Some(pool))
+    }
+
+    fn of(origin: String, guest: Option<Pool>) -> Arc<Self> {
         Arc::new(Self {
-            origin: ids::uuid(),
+            origin,
             news: Mutex::default(),
             some: Notify::new(),
             unanswered: AtomicU32::new(0),
             greets: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            guest,
         })
     }
 
@@ -80,6 +99,23 @@ impl Hints {
     fn greet(&self) {
         self.greets.store(true, Ordering::Relaxed);
         self.some.notify_one();
+    }
+
+    /// Whether this is no node.
+    pub(super) fn is_guest(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// Tells the nodes what a guest has to tell. Nodes tell by themselves.
+    pub(super) async fn tell_now(&self, clock: &Clock) {
+        let Some(mouth) = &self.guest else { return };
+        let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        for text in texts(&self.origin, &news) {
+            let told = clock.timeout(GUEST_TELLS_MAX, notify(mouth, clock, text)).await;
+            if let Err(error) = told.unwrap_or(Err(Error::Lost)) {
+                tracing::debug!(%error, "the nodes were not told what has changed");
+            }
+        }
     }
 
     /// Tells the others, for ever.
@@ -147,9 +183,11 @@ impl Hints {
         if let Some((origin, news)) = heard.payload().split_once(' ')
             && origin != self.origin
         {
-            self.heard.store(true, Ordering::Relaxed);
-            if self.unanswered.swap(0, Ordering::Relaxed) > GREETINGS_MAX {
-                self.greet();
+            if origin != GUEST {
+                self.heard.store(true, Ordering::Relaxed);
+                if self.unanswered.swap(0, Ordering::Relaxed) > GREETINGS_MAX {
+                    self.greet();
+                }
             }
             read(news).for_each(|(queue_id, messages)| wakes.ring(queue_id, messages));
         }

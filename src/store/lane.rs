@@ -157,6 +157,10 @@ impl Lane {
         if kept.as_ref().is_some_and(Tx::is_broken) || self.pool.is_crowded() {
             *kept = None;
         }
+        if let Some(hints) = self.hints.as_ref().filter(|hints| hints.is_guest()) {
+            // Rare, and not to be a part of every commit.
+            Box::pin(hints.tell_now(&self.clock)).await;
+        }
         finish(batch, ended, self.room.is_left())
     }
 

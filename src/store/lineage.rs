@@ -15,19 +15,22 @@ pub struct Lineage {
     pub beat: Timestamp,
     /// Why nothing leaves, if so.
     pub held: Option<String>,
+    /// The mode whose database it is; `None` where an earlier version made it.
+    pub mode: Option<String>,
 }
 
 /// What is noted; `None` before the first start.
 pub async fn read(tx: &mut Tx) -> Result<Option<Lineage>, Error> {
-    let row = tx.one("SELECT name, place, beat, held_because FROM lineage WHERE id = 1", args![]).await?;
+    let row = tx.one("SELECT name, place, beat, held_because, mode FROM lineage WHERE id = 1", args![]).await?;
     row.map(|row| lineage(&row)).transpose()
 }
 
-/// Notes a name, where none is noted.
-pub async fn begin(tx: &mut Tx, name: &str) -> Result<u64, Error> {
+/// Notes a name and a mode, each where none is noted.
+pub async fn begin(tx: &mut Tx, name: &str, mode: &str) -> Result<u64, Error> {
     let now = tx.now();
-    tx.run("INSERT INTO lineage (id, name, beat) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING", args![name, now])
-        .await
+    let sql = "INSERT INTO lineage (id, name, beat, mode) VALUES (1, $1, $2, $3) \
+               ON CONFLICT (id) DO UPDATE SET mode = COALESCE(lineage.mode, excluded.mode)";
+    tx.run(sql, args![name, now, mode]).await
 }
 
 /// Notes that the database is in use, and where, if no place is noted. Gives what is noted then: the time never goes back.
@@ -83,5 +86,6 @@ fn lineage(row: &Row) -> Result<Lineage, Error> {
         place: row.opt_text("place")?,
         beat: row.time("beat")?,
         held: row.opt_text("held_because")?,
+        mode: row.opt_text("mode")?,
     })
 }

@@ -94,6 +94,15 @@ impl Store {
 
     /// Opens the database, brings its schema up to date and starts the writer lanes. `vault` seals what is written.
     pub async fn open_with(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
+        Self::open_as(database, clock, vault, false).await
+    }
+
+    /// The same for a command that changes something and ends: nodes hear what it changes, and do not take it for one of them.
+    pub async fn open_as_guest(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
+        Self::open_as(database, clock, vault, true).await
+    }
+
+    async fn open_as(database: &Database, clock: Clock, vault: Vault, guest: bool) -> Result<Store, Error> {
         let vault = Arc::new(vault);
         let wakes = Arc::new(Wakes::default());
         let alive = CancellationToken::new();
@@ -105,7 +114,10 @@ impl Store {
             }
             Database::Postgres(url) => {
                 let Opened { writers, readers, pings, others } = open_postgres(url).await?;
-                let hints = start_hints(others, &wakes, &clock, &alive).await;
+                let hints = match guest {
+                    true => Hints::of_guest(Pool::Postgres(others)),
+                    false => start_hints(others, &wakes, &clock, &alive).await,
+                };
                 (writers, readers, pings, Engine::Postgres, Some(hints))
             }
         };
@@ -246,6 +258,8 @@ const PRAGMAS: [(&str, &str); 4] = [
     ("synchronous", "FULL"),
     ("cache_size", "-8192"),
 ];
+/// How long a start waits for PostgreSQL: it may have been started at the same time.
+const START_MAX: Duration = Duration::from_secs(10);
 /// How long to wait for a connection for reading.
 const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long the database may take to answer who asks only whether it does.
@@ -318,7 +332,7 @@ async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &
 
 async fn open_postgres(url: &str) -> Result<Opened<Server>, Error> {
     let way = Way::to(url)?;
-    let mut first = way.first().await?;
+    let mut first = way.first(START_MAX).await?;
     ours::check_postgres(&mut first, &POSTGRES).await?;
     POSTGRES.run(&mut first).await?;
     ours::let_go(&mut first).await?;

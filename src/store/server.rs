@@ -2,7 +2,7 @@
 //! answer, one caller at a time tries, and all others are told at once. Where it gives no more, those that are open are shared.
 use std::convert::Infallible;
 use std::future::pending;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +22,9 @@ const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 const ASK_MAX: Duration = Duration::from_secs(1);
 /// How long a caller waits for a connection to a server that answered until now, and who tries whether it answers again.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// How long a start waits for it: it may have been started at the same time.
-const START_MAX: Duration = Duration::from_secs(10);
+/// How soon a start tries again after the first time, and at the most.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How often who waits for a new connection looks whether another one was given back meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// When it looks for the first time.
@@ -95,7 +96,7 @@ impl Answers {
         let _asking = self.asking.try_acquire().ok()?;
         let asked = Box::pin(async { PgConnection::connect_with(&self.options).await?.close().await });
         let answer = Clock::system().timeout(ASK_MAX, asked).await;
-        let answer = answer.unwrap_or_else(|| Err(silence())).map_err(Error::from);
+        let answer = answer.unwrap_or_else(|| Err(silence())).map_err(connecting);
         self.silent.store(answer.as_ref().is_err_and(Error::is_silence), Ordering::Release);
         Some(answer)
     }
@@ -113,6 +114,38 @@ impl Answers {
 /// The server did not say anything in time.
 fn silence() -> sqlx::Error {
     sqlx::Error::Io(ErrorKind::TimedOut.into())
+}
+
+/// The connection, where the server answers on it.
+async fn good(mut connection: PoolConnection<Postgres>) -> Option<PoolConnection<Postgres>> {
+    match Clock::system().timeout(ASK_MAX, connection.ping()).await {
+        Some(Ok(())) => Some(connection),
+        _ => {
+            connection.close_on_drop();
+            None
+        }
+    }
+}
+
+/// Why there is no connection. What does not speak as PostgreSQL does is not PostgreSQL, but what stands before it: a proxy that takes
+/// connections and closes them. So the server was not heard.
+fn connecting(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => {
+            sqlx::Error::Io(io::Error::new(ErrorKind::ConnectionAborted, error.to_string())).into()
+        }
+        error => error.into(),
+    }
+}
+
+/// Whether a start may find another answer in a moment. It does not where the server has no TLS and must have it, or a certificate
+/// that is not trusted.
+fn may_change(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != ErrorKind::InvalidData,
+        sqlx::Error::Tls(_) => false,
+        _ => true,
+    }
 }
 
 /// How to reach the server, before there is any connection.
@@ -136,14 +169,27 @@ impl Way {
         Ok(Self { options, answers: Arc::new(answers) })
     }
 
-    /// The first connection, once the server answers.
-    pub(super) async fn first(&self) -> Result<PgConnection, Error> {
-        let first = PgPoolOptions::new().max_connections(1).acquire_timeout(START_MAX);
-        match first.connect_with(self.options.clone()).await {
-            Ok(opened) => Ok(opened.acquire().await?.detach()),
-            // It tried until its time was over and does not say why; one more connection does.
-            Err(sqlx::Error::PoolTimedOut) => Ok(PgConnection::connect_with(&self.options).await?),
-            Err(error) => Err(error.into()),
+    /// The first connection, once the server answers. Whoever does not within `patience` does not answer.
+    pub(super) async fn first(&self, patience: Duration) -> Result<PgConnection, Error> {
+        let (clock, mut pause) = (Clock::system(), FIRST_PAUSE);
+        let (until, mut why) = (clock.instant() + patience, Error::Lost);
+        loop {
+            let left = until.since(clock.instant());
+            let tried = clock.timeout(left, Box::pin(PgConnection::connect_with(&self.options))).await;
+            let last = match tried {
+                Some(Ok(connection)) => return Ok(connection),
+                Some(Err(error)) => {
+                    let last = !may_change(&error);
+                    why = connecting(error);
+                    last || !why.is_of_connection()
+                }
+                None => true,
+            };
+            if last || clock.instant() + pause >= until {
+                return Err(why);
+            }
+            clock.sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
@@ -188,17 +234,22 @@ impl Way {
 impl Server {
     /// A connection. Where the server was found not to answer, one caller tries; the others fail at once meanwhile.
     pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, Error> {
-        let _turn = match self.answers.lost.load(Ordering::Acquire) {
+        let turn = match self.answers.lost.load(Ordering::Acquire) {
             true => Some(self.answers.trying.try_acquire().map_err(|_| Error::Lost)?),
             false => None,
         };
         // What may connect is large. Unboxed it would be a part of every request's future, and be moved along with it.
         match Box::pin(self.acquire()).await {
-            Ok(connection) => {
-                self.answers.found();
-                Ok(connection)
-            }
-            Err(error) => Err(Box::pin(self.failed(error.into())).await),
+            Ok(connection) if turn.is_none() => Ok(connection),
+            // One that waited was there before, and says nothing of the server.
+            Ok(connection) => match Box::pin(good(connection)).await {
+                Some(connection) => {
+                    self.answers.found();
+                    Ok(connection)
+                }
+                None => Err(Error::Lost),
+            },
+            Err(error) => Err(Box::pin(self.failed(connecting(error))).await),
         }
     }
 
@@ -272,14 +323,7 @@ impl Server {
 
     /// One that waits, if it is good.
     async fn given_back(&self) -> Option<PoolConnection<Postgres>> {
-        let mut connection = self.pool.try_acquire()?;
-        match Clock::system().timeout(ASK_MAX, connection.ping()).await {
-            Some(Ok(())) => Some(connection),
-            _ => {
-                connection.close_on_drop();
-                None
-            }
-        }
+        good(self.pool.try_acquire()?).await
     }
 
     /// The same connections, for who keeps one.

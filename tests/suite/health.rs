@@ -1,5 +1,8 @@
 //! `/_postrider/health` says whether the server takes work: it asks the database, and says so while the server stops.
 use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_sqs::config::retry::RetryConfig;
@@ -38,6 +41,19 @@ impl Gate {
         let open = self.open.take().expect("it is open");
         open.abort();
         let _ = open.await;
+    }
+
+    /// As a proxy whose server is gone: from now on it takes connections and closes them. Gives how many there were.
+    pub async fn slam(&mut self) -> Arc<AtomicUsize> {
+        let (listener, count) =
+            (TcpListener::bind(self.address).await.expect("its port"), Arc::new(AtomicUsize::new(0)));
+        let taken = count.clone();
+        self.open = Some(tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                taken.fetch_add(1, Ordering::SeqCst);
+            }
+        }));
+        count
     }
 
     pub async fn open(&mut self) {
@@ -125,6 +141,27 @@ async fn a_second_node_that_does_not_find_the_buckets_is_told_of() {
     second.stop().await;
     while buckets(&first).await != "ok" {}
     first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn admin_is_no_node_and_is_heard_all_the_same() {
+    let house = House::serve(Engine::Postgres).await;
+    let (store, before) = (house.app.store(), house.app.store().settings_generation());
+    let mut admin = Command::new(env!("CARGO_BIN_EXE_postrider"));
+    admin.arg("admin").arg("--data-dir").arg(house.database.dir.path().join("data"));
+    admin.args(["--database-url", house.database.url(), "grant-production"]).env_remove("POSTRIDER_MASTER_KEY");
+    let output = admin.output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // What it said comes last: who listened to it has heard all.
+    let heard = async {
+        while store.settings_generation() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), heard).await.expect("the server hears what was changed");
+    assert!(!store.hears_others());
+    assert_eq!(buckets(&house).await, "ok");
+    house.stop().await;
 }
 
 /// The key that another node has made.

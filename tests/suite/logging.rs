@@ -33,7 +33,8 @@ async fn guess(program: &Program) {
 both_engines! {
     async fn in_dev_each_call_is_a_line(engine: Engine) {
         let database = TestDatabase::new(engine).await;
-        let mut program = Program::start("dev", &database.dir.path().join("data"), database.url(), &["--objects-shared"]);
+        // On PostgreSQL too: nothing is said of buckets where no other node is heard.
+        let mut program = Program::start("dev", &database.dir.path().join("data"), database.url(), &[]);
         let at = |name: &str| format!("QueueUrl={}/queue/eu-west-1/000000000000/{name}", program.endpoint);
         let (one, two) = (at("jobs"), at("none"));
         assert_eq!(call(&program, KNOWN, "Action=CreateQueue&QueueName=jobs").await.0, 200);

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures::future::{BoxFuture, join_all};
 use postrider::base::{Clock, Timestamp};
 use postrider::store::settled::Settled;
@@ -13,6 +15,8 @@ use tokio::sync::Semaphore;
 
 use crate::engine::{Engine, TestDatabase, server_url};
 use crate::health::Gate;
+use crate::house::{KEY, SECRET, credentials, sqs_at};
+use crate::program::Program;
 
 /// Does its jobs when it is let, and counts them.
 #[derive(Clone)]
@@ -110,4 +114,64 @@ async fn a_database_that_gives_few_connections_serves_all_with_them() {
 
 fn ask(tx: &mut Tx) -> BoxFuture<'_, Result<(), store::Error>> {
     Box::pin(async { tx.all("SELECT pg_sleep(0.02)", vec![]).await.map(drop) })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_closes_what_it_takes_is_a_database_that_does_not_answer() {
+    let mut database = TestDatabase::new(Engine::Postgres).await;
+    let mut gate = Gate::before(&mut database).await;
+    let mut program = Program::start("dev", &database.dir.path().join("data"), database.url(), &[]);
+    let once = sqs_at(&program.endpoint, credentials(KEY, SECRET));
+    let sqs = aws_sdk_sqs::Client::from_conf(once.config().to_builder().retry_config(RetryConfig::disabled()).build());
+    sqs.create_queue().queue_name("q").send().await.expect("made");
+
+    gate.close().await;
+    let taken = gate.slam().await;
+    for _ in 0..20 {
+        for refused in join_all((0..4).map(|_| sqs.list_queues().send())).await {
+            assert_eq!(refused.expect_err("there is no database").code(), Some("ServiceUnavailable"));
+        }
+    }
+    assert!(taken.load(Ordering::SeqCst) > 10, "it was tried again and again");
+    gate.close().await;
+    gate.open().await;
+    while sqs.list_queues().send().await.is_err() {}
+    program.heard(&["the database answers again"]);
+    let log = program.stop();
+    for said in ["the database does not answer: what needs it", "the database answers again"] {
+        assert_eq!(log.iter().filter(|line| line.contains(said)).count(), 1, "{said}: {log:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_the_database_behind_such_a_proxy() {
+    let mut database = TestDatabase::new(Engine::Postgres).await;
+    let mut gate = Gate::before(&mut database).await;
+    gate.close().await;
+    let (taken, there) = (gate.slam().await, database.database());
+    let mut opening = Box::pin(Store::open(&there, Clock::system()));
+    while taken.load(Ordering::SeqCst) < 3 {
+        let ended = tokio::time::timeout(Duration::from_millis(1), &mut opening).await;
+        assert!(ended.is_err(), "it waits");
+    }
+    gate.close().await;
+    gate.open().await;
+    let store = opening.await.expect("the store opens");
+    store.ping().await.expect("the database answers");
+}
+
+#[test]
+fn admin_says_soon_that_the_database_does_not_answer() {
+    // The machine itself takes the connection; nobody ever reads from it.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("postgres://me:secret@{}/postrider", silent.local_addr().expect("bound"));
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_postrider"));
+    command.args(["admin", "account", "list", "--database-url", &url]).current_dir(dir.path()).env_clear();
+    let began = std::time::Instant::now();
+    let output = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("/postrider cannot be used now: the database does not answer"), "{said}");
+    assert!(!said.contains("secret") && began.elapsed() < Duration::from_secs(20), "{said} {:?}", began.elapsed());
 }

@@ -77,14 +77,23 @@ async fn a_schema_of_its_own_is_enough() {
     assert!(ours.contains(&"postrider.queues".to_owned()), "{ours:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_greeting_says_that_other_nodes_would_not_find_the_buckets() {
+    for mode in ["dev", "serve"] {
+        let database = TestDatabase::new(OneOf::Postgres).await;
+        let said = start(mode, &database.dir.path().join("data"), "", &["--database-url", database.url()]);
+        assert!(said.contains("warning: buckets are folders of this node"), "{said}");
+    }
+}
+
 /// Starts the binary where `DATABASE_URL` names a file, until it serves. Gives what it printed.
-fn start(mode: &str, data: &Path, bare: &str) -> String {
+fn start(mode: &str, data: &Path, bare: &str, more: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
     command.args([mode, "--delivery", "capture", "--hostname", "mx.postrider.example", "--disk-reserve", "0"]);
     for port in ["--http", "--smtp", "--submission", "--submissions"] {
         command.args([port, "127.0.0.1:0"]);
     }
-    command.arg("--data-dir").arg(data).env("DATABASE_URL", bare).env_remove("POSTRIDER_MASTER_KEY");
+    command.arg("--data-dir").arg(data).args(more).env("DATABASE_URL", bare).env_remove("POSTRIDER_MASTER_KEY");
     command.env("POSTRIDER_ROOT_ACCESS_KEY_ID", KEY).env("POSTRIDER_ROOT_SECRET_ACCESS_KEY", SECRET);
     let mut server = command.env("POSTRIDER_LOG", "error").stdout(Stdio::piped()).spawn().expect("it starts");
     let (last, mut said) = (if mode == "dev" { "try:" } else { "root key" }, String::new());
@@ -105,10 +114,10 @@ fn the_variable_that_many_programs_share_counts_for_serve_only() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("app.db");
     let bare = format!("sqlite:{}", file.display());
-    let said = start("dev", &dir.path().join("dev"), &bare);
+    let said = start("dev", &dir.path().join("dev"), &bare, &[]);
     assert!(said.contains("not used    DATABASE_URL"), "{said}");
     assert!(!file.exists() && dir.path().join("dev/postrider.db").exists());
-    let said = start("serve", &dir.path().join("serve"), &bare);
+    let said = start("serve", &dir.path().join("serve"), &bare, &[]);
     assert!(said.contains(&format!("database    {bare}  (DATABASE_URL)")), "{said}");
     assert!(file.exists() && !dir.path().join("serve/postrider.db").exists());
 }

@@ -64,6 +64,9 @@ pub enum AdminError {
          POSTRIDER_CONFIG its file of settings, --database-url or POSTRIDER_DATABASE_URL its database"
     )]
     NoData(String),
+    /// The database does not answer, or gives no connection.
+    #[error("{0} cannot be used now: {1}")]
+    Unreachable(String, store::Error),
     /// No such account.
     #[error("there is no account {0}; `postrider admin account list` names those that there are")]
     NoAccount(AccountId),
@@ -166,6 +169,7 @@ impl Admin {
         let store = open_made(settings, clock.clone()).await.map_err(|error| match error {
             OpenError::Settings(line) => AdminError::Settings(line),
             OpenError::Nothing => place.nothing(),
+            OpenError::Store(error) if error.is_of_connection() => place.unreachable(error),
             OpenError::Store(error) => AdminError::Store(error),
         })?;
         if let Some(account) = &whose.account

@@ -7,6 +7,7 @@ use crate::app::greeting::without_secrets;
 use crate::app::server_file::{self, Left};
 use crate::base::{AccountId, Region};
 use crate::config::{DatabaseFrom, Given, Mode, Problem, Settings};
+use crate::store;
 
 /// What a command works on.
 #[derive(Clone, Debug)]
@@ -89,6 +90,11 @@ impl Place {
                 self.dir.display()
             ))),
         }
+    }
+
+    /// That the database does not answer.
+    pub(super) fn unreachable(&self, error: store::Error) -> AdminError {
+        AdminError::Unreachable(without_secrets(&self.settings.database_url), error)
     }
 
     /// That no server has made what the settings name.
