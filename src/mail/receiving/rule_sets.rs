@@ -146,7 +146,7 @@ impl Receiving {
 
     /// Replaces the rule of the same name; its place stays.
     pub async fn update_rule(&self, owner: &Scope, set: &str, rule: Rule) -> Result<(), Error> {
-        self.keep_rule(owner, set, rule, replace).await
+        self.keep_rule(owner, set, rule, |rules, rule| replace(rules, rule)).await
     }
 
     /// Replaces the rule of the same name, or makes it. One that is there moves behind the rule `after`, where one is named.
@@ -313,7 +313,7 @@ fn add(rules: &mut Vec<Rule>, mut rule: Rule, after: Option<String>) -> Result<(
     Ok(())
 }
 
-fn replace(rules: &mut Vec<Rule>, mut rule: Rule) -> Result<(), Error> {
+fn replace(rules: &mut [Rule], mut rule: Rule) -> Result<(), Error> {
     let Some(known) = rules.iter_mut().find(|known| known.name == rule.name) else {
         return Err(Error::RuleMissing(rule.name));
     };
