@@ -4,7 +4,6 @@
 mod cli;
 mod settings_file;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,6 +15,7 @@ use postrider::config::{DatabaseFrom, Given, Mode, Problem, Settings};
 
 use cli::admin::AdminCommand;
 use cli::administer::carry_out;
+use cli::print::{fail, say};
 use cli::{Cli, Command, Flags};
 
 /// Requests make many small texts on several threads at once; the machine's own allocator takes twice as long for them.
@@ -186,28 +186,4 @@ async fn administer(flags: &Flags, command: AdminCommand, whose: &Whose) -> Exit
             fail(1, &error.to_string())
         }
     }
-}
-
-/// Prints. Who reads only the beginning (`| head`) has what was wanted.
-fn say(text: &str) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    match wanted(out.write_all(text.as_bytes()).and_then(|()| out.flush())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &format!("cannot write to standard output: {error}")),
-    }
-}
-
-/// What was written, but for what nobody reads any more.
-fn wanted(written: std::io::Result<()>) -> std::io::Result<()> {
-    written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
-}
-
-fn fail(code: u8, line: &str) -> ExitCode {
-    note(line);
-    ExitCode::from(code)
-}
-
-/// A line beside what is printed. Nobody may be there to read it.
-fn note(line: &str) {
-    let _ = writeln!(std::io::stderr(), "postrider: {line}");
 }

@@ -11,8 +11,7 @@ use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
 
 use crate::cli::admin::{AccountCommand, AdminCommand, JOBS_MAX, JobsCommand, KeyCommand, Of, RecordFormat};
-use crate::note;
-use crate::wanted;
+use crate::cli::print::{note, wanted};
 
 /// Carries it out. `whose` is what its flags say of the account and the region, whatever the command.
 ///
@@ -118,8 +117,7 @@ async fn open(place: &Place, whose: &Whose) -> Result<Admin, AdminError> {
 /// Standard output has what was asked for alone.
 fn warn(warnings: &[String]) {
     for warning in warnings {
-        // Nobody may be there to read it.
-        let _ = writeln!(std::io::stderr(), "postrider: warning: {warning}");
+        note(&format!("warning: {warning}"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The flags and commands.
 pub mod admin;
 pub mod administer;
+pub mod print;
 
 use std::path::PathBuf;
 
