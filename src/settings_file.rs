@@ -13,7 +13,7 @@ fn all() -> Vec<Arg> {
 }
 
 /// Variables of the environment that look like settings and are none.
-pub fn unknown_variables() -> Vec<String> {
+pub(crate) fn unknown_variables() -> Vec<String> {
     let known: Vec<_> = all().iter().filter_map(|arg| Some(arg.get_env()?.to_owned())).collect();
     let ours = |name: &String| name.starts_with(PREFIX) && !name.starts_with(TESTS) && name != "POSTRIDER_CONFIG";
     let mut names: Vec<String> =
@@ -24,7 +24,7 @@ pub fn unknown_variables() -> Vec<String> {
 }
 
 /// What may be wrong with settings that can be used: a line each.
-pub fn doubts(settings: &Settings) -> Vec<String> {
+pub(crate) fn doubts(settings: &Settings) -> Vec<String> {
     let mut doubts: Vec<String> = unknown_variables()
         .into_iter()
         .map(|name| format!("the variable {name} is set, and no setting has this name"))
@@ -34,7 +34,7 @@ pub fn doubts(settings: &Settings) -> Vec<String> {
 }
 
 /// A file with all settings, each as a comment with what it is for.
-pub fn sample() -> String {
+pub(crate) fn sample() -> String {
     let mut text = "# Settings of Postrider. Each has the name of its flag; a flag wins over the environment, and that over this file.\n".to_owned();
     for arg in all() {
         let Some(long) = arg.get_long() else { continue };

@@ -33,7 +33,7 @@ mod target {
     #[macro_export]
     macro_rules! fuzz_target {
         (|$input:ident: $kind:ty| $work:block) => {
-            pub fn run($input: $kind) {
+            pub(crate) fn run($input: $kind) {
                 $work
             }
         };

@@ -3,7 +3,7 @@ use rand::Rng;
 
 use crate::access::Error;
 use crate::base::AccountId;
-use crate::store::access::{self, Account, State};
+use crate::store::accounts::{self, Account, State};
 use crate::store::{Store, Tx};
 
 /// The longest name.
@@ -27,14 +27,14 @@ pub async fn create_account(store: &Store, id: Option<AccountId>, name: &str) ->
         .write(move |tx| {
             Box::pin(async move {
                 if let Some(id) = id {
-                    let new = access::insert_account(tx, &id, &name).await?;
+                    let new = accounts::insert_account(tx, &id, &name).await?;
                     return if new { Ok(id) } else { Err(Error::AccountExists(id)) };
                 }
                 loop {
                     // A number in the range of AWS's own; a clash is possible and harmless.
                     let number = rand::rng().random_range(100_000_000_000_u64..1_000_000_000_000);
                     let Ok(id) = number.to_string().parse::<AccountId>() else { continue };
-                    if access::insert_account(tx, &id, &name).await? {
+                    if accounts::insert_account(tx, &id, &name).await? {
                         return Ok(id);
                     }
                 }
@@ -48,7 +48,7 @@ pub async fn create_account(store: &Store, id: Option<AccountId>, name: &str) ->
 /// # Errors
 /// [`Error::Internal`].
 pub async fn list_accounts(store: &Store) -> Result<Vec<Account>, Error> {
-    store.read(|tx| Box::pin(async move { Ok(access::list_accounts(tx, LISTED_MAX).await?) })).await
+    store.read(|tx| Box::pin(async move { Ok(accounts::list_accounts(tx, LISTED_MAX).await?) })).await
 }
 
 /// Whether there is such an account: the root account is always there, others were made, or own something. In `dev` any 12 digits
@@ -61,7 +61,7 @@ pub async fn is_account(store: &Store, id: &AccountId) -> Result<bool, Error> {
         return Ok(true);
     }
     let id = id.clone();
-    store.read(move |tx| Box::pin(async move { Ok(access::is_account(tx, &id).await?) })).await
+    store.read(move |tx| Box::pin(async move { Ok(accounts::is_account(tx, &id).await?) })).await
 }
 
 /// Suspends an account: its keys and SMTP passwords count for nothing, its mail waits, and mail for it is put off. What it
@@ -100,7 +100,7 @@ pub async fn begin_deletion(store: &Store, id: &AccountId) -> Result<(), Error> 
         .write(move |tx| {
             Box::pin(async move {
                 let account = find(tx, id, "deleted").await?;
-                access::set_state(tx, &account.id, State::Deleting).await?;
+                accounts::set_state(tx, &account.id, State::Deleting).await?;
                 Ok(())
             })
         })
@@ -111,7 +111,7 @@ async fn find(tx: &mut Tx, id: AccountId, verb: &'static str) -> Result<Account,
     if id == AccountId::development() {
         return Err(Error::Root(id, verb));
     }
-    access::find_account(tx, &id).await?.ok_or(Error::AccountMissing(id))
+    accounts::find_account(tx, &id).await?.ok_or(Error::AccountMissing(id))
 }
 
 async fn change(store: &Store, id: &AccountId, verb: &'static str, state: State) -> Result<State, Error> {
@@ -119,12 +119,12 @@ async fn change(store: &Store, id: &AccountId, verb: &'static str, state: State)
     store
         .write(move |tx| {
             Box::pin(async move {
-                access::lock_account(tx, &id).await?;
+                accounts::lock_account(tx, &id).await?;
                 let account = find(tx, id, verb).await?;
                 if account.state == State::Deleting {
                     return Err(Error::Deleting(account.id));
                 }
-                access::set_state(tx, &account.id, state).await?;
+                accounts::set_state(tx, &account.id, state).await?;
                 Ok(account.state)
             })
         })

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::access::Error;
 use crate::base::{AccountId, Clock, Instant, Secret, ids};
 use crate::store;
-use crate::store::access::{self, AccessKey, State};
+use crate::store::accounts::{self, AccessKey, State};
 use crate::store::{Store, Tx};
 
 /// Active keys per account. AWS allows two per user; an account here has no users, so it gets room for its programs.
@@ -104,7 +104,8 @@ impl Access {
     async fn look_up(&self, id: &str, look_up: LookUp) -> Result<Option<Arc<AccessKey>>, Error> {
         let ask = || async {
             let wanted = id.to_owned();
-            let found = self.store.read(move |tx| Box::pin(async move { access::find_usable_key(tx, &wanted).await }));
+            let found =
+                self.store.read(move |tx| Box::pin(async move { accounts::find_usable_key(tx, &wanted).await }));
             let found = found.await.map(|found| found.map(Arc::new));
             // Only keys are remembered: one that is made or switched on works at once, and a store that failed is asked again.
             if !matches!(found, Ok(Some(_))) {
@@ -175,7 +176,7 @@ pub async fn create_key(store: &Store, account: &AccountId) -> Result<(String, S
                 loop {
                     let (id, secret) = ids::access_key();
                     let secret = Secret::new(secret);
-                    if access::insert_key(tx, &id, &account, &secret).await? {
+                    if accounts::insert_key(tx, &id, &account, &secret).await? {
                         return Ok((id, secret));
                     }
                 }
@@ -186,13 +187,13 @@ pub async fn create_key(store: &Store, account: &AccountId) -> Result<(String, S
 
 /// Whether an account may have one active key more. Others who ask wait until the transaction ends.
 async fn check_another(tx: &mut Tx, account: &AccountId) -> Result<(), Error> {
-    if !access::lock_account(tx, account).await? {
+    if !accounts::lock_account(tx, account).await? {
         return Err(Error::AccountMissing(account.clone()));
     }
-    if access::state(tx, account).await? == State::Deleting {
+    if accounts::state(tx, account).await? == State::Deleting {
         return Err(Error::Deleting(account.clone()));
     }
-    let active = access::list_keys(tx, account).await?.iter().filter(|key| key.active).count();
+    let active = accounts::list_keys(tx, account).await?.iter().filter(|key| key.active).count();
     if active >= ACTIVE_KEYS_MAX {
         return Err(Error::TooManyKeys(account.clone(), active));
     }
@@ -205,7 +206,7 @@ async fn check_another(tx: &mut Tx, account: &AccountId) -> Result<(), Error> {
 /// [`Error::Internal`].
 pub async fn list_keys(store: &Store, account: &AccountId) -> Result<Vec<AccessKey>, Error> {
     let account = account.clone();
-    store.read(move |tx| Box::pin(async move { Ok(access::list_keys(tx, &account).await?) })).await
+    store.read(move |tx| Box::pin(async move { Ok(accounts::list_keys(tx, &account).await?) })).await
 }
 
 /// Switches a key off, and gives the key as it was. Running servers refuse it within a second.
@@ -218,7 +219,7 @@ pub async fn deactivate_key(store: &Store, id: &str) -> Result<AccessKey, Error>
         .write(move |tx| {
             Box::pin(async move {
                 let key = find(tx, id).await?;
-                access::update_key(tx, &key.id, &key.secret, false).await?;
+                accounts::update_key(tx, &key.id, &key.secret, false).await?;
                 Ok(key)
             })
         })
@@ -237,7 +238,7 @@ pub async fn activate_key(store: &Store, id: &str) -> Result<AccessKey, Error> {
                 let key = find(tx, id).await?;
                 if !key.active {
                     check_another(tx, &key.account).await?;
-                    access::update_key(tx, &key.id, &key.secret, true).await?;
+                    accounts::update_key(tx, &key.id, &key.secret, true).await?;
                 }
                 Ok(key)
             })
@@ -255,7 +256,7 @@ pub async fn delete_key(store: &Store, id: &str) -> Result<AccessKey, Error> {
         .write(move |tx| {
             Box::pin(async move {
                 let key = find(tx, id).await?;
-                access::delete_key(tx, &key.id).await?;
+                accounts::delete_key(tx, &key.id).await?;
                 Ok(key)
             })
         })
@@ -272,7 +273,7 @@ pub async fn find_key(store: &Store, id: &str) -> Result<AccessKey, Error> {
 }
 
 async fn find(tx: &mut Tx, id: String) -> Result<AccessKey, Error> {
-    access::find_key(tx, &id).await?.ok_or(Error::KeyMissing(id))
+    accounts::find_key(tx, &id).await?.ok_or(Error::KeyMissing(id))
 }
 
 /// Seals the secrets of keys that are in the store in clear or under an earlier master key. Called at the start.
@@ -283,7 +284,7 @@ pub async fn seal_secrets(store: &Store) -> Result<(), Error> {
     let mut after = String::new();
     loop {
         let last: Result<_, Error> = store
-            .write(move |tx| Box::pin(async move { Ok(access::seal_secrets(tx, &after, SEALED_AT_ONCE).await?) }))
+            .write(move |tx| Box::pin(async move { Ok(accounts::seal_secrets(tx, &after, SEALED_AT_ONCE).await?) }))
             .await;
         match last? {
             Some(last) => after = last,

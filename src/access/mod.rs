@@ -14,4 +14,4 @@ pub use key::{
 };
 pub use root::{RootKey, ensure_root};
 
-pub use crate::store::access::{AccessKey, Account, State};
+pub use crate::store::accounts::{AccessKey, Account, State};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::access::Error;
 use crate::base::{AccountId, Secret, ids};
-use crate::store::access;
+use crate::store::accounts;
 use crate::store::{Store, Tx};
 
 /// How the root account got its key.
@@ -45,12 +45,12 @@ pub async fn ensure_root(store: &Store, data_dir: &Path, given: Option<(String, 
         .write(move |tx| {
             Box::pin(async move {
                 // Another node may have been quicker: the account's row is the lock.
-                access::insert_account(tx, &AccountId::development(), "root").await?;
-                access::lock_account(tx, &AccountId::development()).await?;
+                accounts::insert_account(tx, &AccountId::development(), "root").await?;
+                accounts::lock_account(tx, &AccountId::development()).await?;
                 if has_root(tx).await? {
                     return Ok(false);
                 }
-                Ok(access::insert_key(tx, &id, &AccountId::development(), &secret).await?)
+                Ok(accounts::insert_key(tx, &id, &AccountId::development(), &secret).await?)
             })
         })
         .await;
@@ -73,19 +73,19 @@ fn check(id: &str, secret: &Secret) -> Result<(), Error> {
 }
 
 async fn has_root(tx: &mut Tx) -> Result<bool, Error> {
-    Ok(access::list_keys(tx, &AccountId::development()).await?.iter().any(|key| key.active))
+    Ok(accounts::list_keys(tx, &AccountId::development()).await?.iter().any(|key| key.active))
 }
 
 async fn set_root(tx: &mut Tx, id: &str, secret: &Secret) -> Result<(), Error> {
     let root = AccountId::development();
-    access::insert_account(tx, &root, "root").await?;
-    if access::insert_key(tx, id, &root, secret).await? {
+    accounts::insert_account(tx, &root, "root").await?;
+    if accounts::insert_key(tx, id, &root, secret).await? {
         return Ok(());
     }
-    match access::find_key(tx, id).await? {
+    match accounts::find_key(tx, id).await? {
         Some(key) if key.account != root => Err(Error::KeyOfAnother(id.to_owned(), key.account)),
         _ => {
-            access::update_key(tx, id, secret, true).await?;
+            accounts::update_key(tx, id, secret, true).await?;
             Ok(())
         }
     }

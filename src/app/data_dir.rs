@@ -21,7 +21,7 @@ pub(super) struct DataDir {
 
 impl DataDir {
     /// Opens `path`; makes it (mode 0700) when it is not there. `database` is where SQLite's is: one server has it.
-    pub fn open(path: &Path, database: Option<&Path>) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, database: Option<&Path>) -> io::Result<Self> {
         make(path)?;
         let lock = hold(&path.join("lock"), "another postrider uses it")?;
         let busy = |path: &Path| format!("another postrider uses the database {}", path.display());
@@ -30,7 +30,7 @@ impl DataDir {
     }
 
     /// Leaves the settings there for `postrider admin`. A full disk is no reason not to start.
-    pub fn tell(&mut self, settings: &Settings) {
+    pub(super) fn tell(&mut self, settings: &Settings) {
         match server_file::write(settings) {
             Ok(held) => self.told = Some(held),
             Err(error) => tracing::warn!(%error, "the settings for admin cannot be written into the data directory"),

@@ -10,7 +10,7 @@ use crate::cli::Flags;
 
 /// Whose, and where.
 #[derive(Args)]
-pub struct Of {
+pub(crate) struct Of {
     /// The account
     #[arg(long, value_name = "ACCOUNT", default_value = "000000000000")]
     pub account: AccountId,
@@ -21,7 +21,7 @@ pub struct Of {
 
 /// Where.
 #[derive(Args)]
-pub struct OfRegion {
+pub(crate) struct OfRegion {
     /// The region
     #[arg(long, value_name = "REGION", default_value = "us-east-1")]
     pub region: Region,
@@ -29,7 +29,7 @@ pub struct OfRegion {
 
 /// Whose.
 #[derive(Args)]
-pub struct OfAccount {
+pub(crate) struct OfAccount {
     /// The account
     #[arg(long, value_name = "ACCOUNT", default_value = "000000000000")]
     pub account: AccountId,
@@ -37,14 +37,14 @@ pub struct OfAccount {
 
 /// Whose, without a default.
 #[derive(Args)]
-pub struct OfThis {
+pub(crate) struct OfThis {
     /// The account
     #[arg(long, value_name = "ACCOUNT")]
     pub account: AccountId,
 }
 
 #[derive(Args)]
-pub struct AdminFlags {
+pub(crate) struct AdminFlags {
     #[command(flatten)]
     pub flags: Flags,
 
@@ -53,7 +53,7 @@ pub struct AdminFlags {
 }
 
 #[derive(Subcommand)]
-pub enum AdminCommand {
+pub(crate) enum AdminCommand {
     /// Make, list, suspend and delete accounts
     #[command(subcommand)]
     Account(AccountCommand),
@@ -195,14 +195,14 @@ pub enum AdminCommand {
 
 /// How DNS records are printed.
 #[derive(Clone, Copy, Default, ValueEnum)]
-pub enum RecordFormat {
+pub(crate) enum RecordFormat {
     #[default]
     Text,
     Zone,
 }
 
 #[derive(Subcommand)]
-pub enum AccountCommand {
+pub(crate) enum AccountCommand {
     /// Make an account and print its number
     Create {
         name: String,
@@ -233,7 +233,7 @@ pub enum AccountCommand {
 }
 
 #[derive(Subcommand)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// Make an access key and print it; the secret is shown this once
     Create {
         #[command(flatten)]
@@ -278,10 +278,10 @@ impl From<QueueName> for SystemQueue {
 }
 
 /// How many jobs a list shows at the most.
-pub const JOBS_MAX: i64 = 100_000;
+pub(crate) const JOBS_MAX: i64 = 100_000;
 
 #[derive(Subcommand)]
-pub enum JobsCommand {
+pub(crate) enum JobsCommand {
     /// List them, oldest first: id, queue, account, region, since when, attempts, what for, why
     List {
         /// Those of this queue: outbound, inbound, topic-delivery or fan-out [default: of all]

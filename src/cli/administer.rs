@@ -17,7 +17,7 @@ use crate::cli::print::{note, wanted};
 ///
 /// # Errors
 /// What stands in the way, for the operator.
-pub async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> Result<Vec<String>, AdminError> {
+pub(crate) async fn carry_out(place: &Place, command: AdminCommand, whose: &Whose) -> Result<Vec<String>, AdminError> {
     let settings = &place.settings;
     let admin = || open(place, whose);
     let of = |of: Of| Ok::<_, AdminError>(Scope { account: of.account, region: of.region });

@@ -1,7 +1,7 @@
 //! The flags and commands.
-pub mod admin;
-pub mod administer;
-pub mod print;
+pub(crate) mod admin;
+pub(crate) mod administer;
+pub(crate) mod print;
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use admin::AdminFlags;
 /// Amazon SES, with the SNS and SQS under it, on your own machine.
 #[derive(Parser)]
 #[command(version, about)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
@@ -38,7 +38,7 @@ const OF_ADMIN: [&str; 10] = [
 impl Cli {
     /// Reads the command line. Settings may stand before and after a command of `admin`. What it says of an account and a region
     /// comes beside it.
-    pub fn read() -> Result<(Self, Whose), clap::Error> {
+    pub(crate) fn read() -> Result<(Self, Whose), clap::Error> {
         let matches = Self::whole().try_get_matches()?;
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
         Ok((cli, whose(&matches)))
@@ -67,7 +67,7 @@ fn whose(matches: &ArgMatches) -> Whose {
 
 #[derive(Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "there is one, parsed once")]
-pub enum Command {
+pub(crate) enum Command {
     /// For a developer's machine: loopback, any credentials, identities verify at once, mail is captured
     Dev(Flags),
     /// For production: signatures checked, sandbox on, identities verify by DNS or by mail
@@ -81,7 +81,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct Flags {
+pub(crate) struct Flags {
     #[command(flatten)]
     pub given: Given,
 
@@ -91,13 +91,13 @@ pub struct Flags {
 }
 
 /// Whether what clap has to say is help, not a complaint.
-pub fn is_help(error: &clap::Error) -> bool {
+pub(crate) fn is_help(error: &clap::Error) -> bool {
     let kind = error.kind();
     !error.use_stderr() || kind == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
 /// What is wrong with the command line, in one line.
-pub fn first_line(error: &clap::Error) -> String {
+pub(crate) fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     let words: Vec<&str> = what.split_whitespace().collect();

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// Prints. Who reads only the beginning (`| head`) has what was wanted.
-pub fn say(text: &str) -> ExitCode {
+pub(crate) fn say(text: &str) -> ExitCode {
     let mut out = std::io::stdout().lock();
     match wanted(out.write_all(text.as_bytes()).and_then(|()| out.flush())) {
         Ok(()) => ExitCode::SUCCESS,
@@ -12,17 +12,17 @@ pub fn say(text: &str) -> ExitCode {
 }
 
 /// What was written, but for what nobody reads any more.
-pub fn wanted(written: std::io::Result<()>) -> std::io::Result<()> {
+pub(crate) fn wanted(written: std::io::Result<()>) -> std::io::Result<()> {
     written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 /// Says on standard error why the program ends, and gives its exit code.
-pub fn fail(code: u8, line: &str) -> ExitCode {
+pub(crate) fn fail(code: u8, line: &str) -> ExitCode {
     note(line);
     ExitCode::from(code)
 }
 
 /// A line beside what is printed. Nobody may be there to read it.
-pub fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     let _ = writeln!(std::io::stderr(), "postrider: {line}");
 }

@@ -154,11 +154,17 @@ impl fmt::Debug for Remote {
 }
 
 impl Remote {
-    pub fn new(provider: Provider) -> Self {
+    pub(super) fn new(provider: Provider) -> Self {
         Self { provider, clients: Mutex::default() }
     }
 
-    pub async fn put(&self, bucket: &str, key: &str, data: Bytes, metadata: &Metadata) -> Result<(), ObjectError> {
+    pub(super) async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        data: Bytes,
+        metadata: &Metadata,
+    ) -> Result<(), ObjectError> {
         let path = object_store::path::Path::parse(key).map_err(|_| ObjectError::Key)?;
         let attributes: Attributes =
             metadata.iter().map(|(name, value)| (self.provider.attribute(name), value.clone())).collect();
@@ -167,7 +173,7 @@ impl Remote {
         Ok(())
     }
 
-    pub async fn get(&self, bucket: &str, key: &str, max: usize) -> Result<Bytes, ObjectError> {
+    pub(super) async fn get(&self, bucket: &str, key: &str, max: usize) -> Result<Bytes, ObjectError> {
         let path = object_store::path::Path::parse(key).map_err(|_| ObjectError::Key)?;
         let found = self.client(bucket)?.get(&path).await.map_err(|error| match error {
             object_store::Error::NotFound { .. } => ObjectError::Missing,

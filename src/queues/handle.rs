@@ -14,14 +14,14 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    pub fn encode(self) -> String {
+    pub(super) fn encode(self) -> String {
         let parts = [self.queue_id, self.id, self.receipt];
         let bytes: Vec<u8> = parts.iter().flat_map(|n| n.to_be_bytes()).collect();
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Reads a handle that was given out for `queue_id`.
-    pub fn decode(text: &str, queue_id: i64) -> Result<Self, Error> {
+    pub(super) fn decode(text: &str, queue_id: i64) -> Result<Self, Error> {
         if text.is_empty() {
             return Err(Error::ReceiptHandleMissing);
         }

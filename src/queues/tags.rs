@@ -7,7 +7,7 @@ use crate::queues::{Error, Queues};
 use crate::store::{self, Tx, queues};
 
 /// Tags by name.
-pub type Tags = BTreeMap<String, String>;
+pub(super) type Tags = BTreeMap<String, String>;
 
 /// A queue has at most so many (SQS developer guide, "Quotas").
 const COUNT_MAX: usize = 50;

@@ -63,7 +63,7 @@ pub(super) struct Connection<U: Upstream> {
 }
 
 impl<U: Upstream> Connection<U> {
-    pub fn new(shared: Arc<Shared<U>>, place: Place, peer: IpAddr, id: String) -> Self {
+    pub(super) fn new(shared: Arc<Shared<U>>, place: Place, peer: IpAddr, id: String) -> Self {
         let session = Session::new(Arc::clone(&shared.site), peer, id.clone(), shared.implicit_tls);
         let now = shared.site.clock.instant();
         let deadline = now + shared.site.limits.session;
@@ -72,7 +72,7 @@ impl<U: Upstream> Connection<U> {
     }
 
     /// Talks until the end. The log gets one line.
-    pub async fn run<S>(mut self, mut stream: S)
+    pub(super) async fn run<S>(mut self, mut stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {

@@ -50,7 +50,7 @@ pub(super) struct Place {
 }
 
 impl Gate {
-    pub fn new(limits: Limits, memory: Memory, clock: Clock) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, memory: Memory, clock: Clock) -> Arc<Self> {
         let places = Places::new(limits.sessions, limits.sessions_per_peer, 0, clock.clone());
         // An account alone has three quarters.
         let accounts = Shares::new(u64::try_from(limits.sessions).unwrap_or(u64::MAX), 3);
@@ -58,7 +58,7 @@ impl Gate {
     }
 
     /// A place for a session of `peer`, if there is one.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
+    pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let counted = !self.limits.is_unhurried(peer);
         let most = self.limits.connections_per_minute;
         if counted && self.recent().count(network(peer), self.clock.instant()) > most {
@@ -70,12 +70,12 @@ impl Gate {
     }
 
     /// Asks some who do nothing to leave.
-    pub fn make_room(&self) {
+    pub(super) fn make_room(&self) {
         self.places.make_room();
     }
 
     /// How many sessions there are.
-    pub fn sessions(&self) -> usize {
+    pub(super) fn sessions(&self) -> usize {
         self.places.taken()
     }
 
@@ -108,18 +108,18 @@ impl Recent {
 
 impl Place {
     /// Where the session says what it does.
-    pub fn seat(&self) -> &Seat {
+    pub(super) fn seat(&self) -> &Seat {
         self.place.seat()
     }
 
     /// Says how many octets of message data the session holds now. False when there is no memory for so many; then it
     /// counts as holding what it held before.
-    pub fn hold(&mut self, octets: usize) -> bool {
+    pub(super) fn hold(&mut self, octets: usize) -> bool {
         self.charge.hold(octets).is_ok()
     }
 
     /// The session acts for `account` from now on. False when that has too many sessions.
-    pub fn act_for(&mut self, account: &AccountId) -> bool {
+    pub(super) fn act_for(&mut self, account: &AccountId) -> bool {
         self.of_account = self.gate.accounts.take(account, 1);
         self.seat().known();
         self.of_account.is_some() && self.charge.belong_to(Whose::Account(account.clone())).is_ok()

@@ -2,98 +2,38 @@
 //!
 //! Rooms named after a noun hold that noun's row and its queries. They take the transaction, so that the floor
 //! above composes them, and they decide nothing.
-pub mod accepted;
-pub mod access;
-pub mod account_holdings;
-pub mod account_removal;
-pub mod account_settings;
-pub mod backlog;
-pub mod captured;
-pub mod census;
-mod changes;
-mod claims;
-pub mod configuration_sets;
-mod crowded;
-pub mod deduplication;
-pub mod deleted_queues;
-pub mod dialect;
-pub mod dkim_keys;
-pub mod ended;
-mod error;
-pub mod fan_outs;
-pub mod feedback;
-mod floors;
-pub mod forwards;
-mod gather;
-pub mod given_up;
-mod groups;
-mod handles;
-mod hints;
-pub mod idempotent_sends;
-pub mod identities;
-pub mod identity_notifications;
-pub mod identity_policies;
-pub mod import_jobs;
-pub mod inbound_mails;
-mod jobs;
-mod lane;
-mod lanes;
-pub mod lineage;
-mod mail_attempts;
-pub mod mail_figures;
-pub mod mails;
-pub mod master_key;
-mod merged_claims;
-mod merged_messages;
-pub mod messages;
-pub mod move_tasks;
-mod mover;
-mod open;
-mod ordered;
-mod ours;
-pub mod outgoing;
-pub mod platforms;
-pub mod publications;
-pub mod purges;
-pub mod queued_jobs;
-pub mod queues;
-pub mod receipt_filters;
-pub mod receipt_rules;
-pub mod receive_attempts;
-pub mod replays;
-pub mod reset;
-mod room;
-mod rows;
-pub mod sending_accounts;
-pub mod sending_use;
-mod server;
-pub mod settled;
-pub mod signing_keys;
-pub mod sms;
-mod spread;
-pub mod sql;
-pub mod streams;
-pub mod subscriptions;
-pub mod suppressed;
-pub mod templates;
-mod there;
-pub mod throttles;
-pub mod topic_archive;
-pub mod topic_order;
-pub mod topics;
-mod tx;
+mod access;
+mod engine;
+mod identity;
+mod mail;
+mod queue;
+mod topic;
 pub mod vault;
-pub mod verification_links;
-pub mod verification_templates;
-mod wake;
-mod wal;
-mod writer;
 
-pub use error::Error;
-pub use gather::{Gather, Reads};
-pub use open::{Database, NOTICES, Store};
-pub use sql::{Row, Value};
-pub use tx::Tx;
-pub use wake::Waiter;
+pub use access::{account_holdings, account_removal, accounts, master_key, reset};
+pub use engine::{dialect, lineage, sql};
+pub use identity::{
+    dkim_keys, identities, identity_notifications, identity_policies, verification_links, verification_templates,
+};
+pub use mail::{
+    accepted, account_settings, captured, configuration_sets, feedback, forwards, idempotent_sends, import_jobs,
+    inbound_mails, mail_figures, mails, outgoing, receipt_filters, receipt_rules, sending_accounts, sending_use,
+    settled, suppressed, templates,
+};
+pub use queue::{
+    backlog, census, deduplication, deleted_queues, ended, given_up, messages, move_tasks, purges, queued_jobs, queues,
+    receive_attempts,
+};
+pub use topic::{
+    fan_outs, platforms, publications, replays, signing_keys, sms, streams, subscriptions, throttles, topic_archive,
+    topic_order, topics,
+};
 
-pub(crate) use sql::args;
+pub use engine::error::Error;
+pub use engine::gather::{Gather, Reads};
+pub use engine::open::{Database, NOTICES, Store};
+pub use engine::sql::{Row, Value};
+pub use engine::tx::Tx;
+pub use engine::wake::Waiter;
+
+pub(crate) use engine::sql::args;

@@ -47,14 +47,14 @@ pub(in crate::topics) struct Draft {
 
 impl Draft {
     /// Checks what is published to a topic that takes so many bytes, and gives it its id and time.
-    pub fn new(publication: Publication, base: String, at: Timestamp, max_bytes: usize) -> Result<Self, Error> {
+    pub(super) fn new(publication: Publication, base: String, at: Timestamp, max_bytes: usize) -> Result<Self, Error> {
         let wordings = publication.wordings_within(max_bytes)?;
         let (id, at) = (ids::uuid(), at.micros());
         Ok(Self::of(Parts { id, at, publication, base, sequence: None, unscreened: false }, wordings))
     }
 
     /// Reads what [`Draft::content`] wrote.
-    pub fn read(content: &str) -> Result<Self, store::Error> {
+    pub(super) fn read(content: &str) -> Result<Self, store::Error> {
         let parts: Parts = serde_json::from_str(content).map_err(store::Error::corrupt)?;
         // It was measured when it was taken.
         let wordings = parts.publication.wordings_within(usize::MAX).map_err(store::Error::corrupt)?;
@@ -66,12 +66,12 @@ impl Draft {
     }
 
     /// Its texts: that for protocols in general first, then those of protocols.
-    pub fn texts(&self) -> impl Iterator<Item = (Option<Protocol>, &str)> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = (Option<Protocol>, &str)> {
         self.wordings.all()
     }
 
     /// Puts other texts in the place of some. Signatures that were made are no longer good.
-    pub fn reword(&mut self, texts: BTreeMap<Option<Protocol>, String>) {
+    pub(super) fn reword(&mut self, texts: BTreeMap<Option<Protocol>, String>) {
         if texts.is_empty() {
             return;
         }
@@ -81,12 +81,18 @@ impl Draft {
     }
 
     /// What is stored of it.
-    pub fn content(&self) -> Result<String, store::Error> {
+    pub(super) fn content(&self) -> Result<String, store::Error> {
         serde_json::to_string(&self.parts).map_err(store::Error::corrupt)
     }
 
     /// Signs it for these protocols. Takes 2 ms of CPU for each different wording, so not for a transaction.
-    pub fn sign(&mut self, topic: &Arn, key: &Key, version: Version, protocols: &[Protocol]) -> Result<(), Error> {
+    pub(super) fn sign(
+        &mut self,
+        topic: &Arn,
+        key: &Key,
+        version: Version,
+        protocols: &[Protocol],
+    ) -> Result<(), Error> {
         let mut made: BTreeMap<String, String> = BTreeMap::new();
         for protocol in protocols {
             let mut notification = self.notification(*protocol, topic, version);
@@ -102,18 +108,18 @@ impl Draft {
     }
 
     /// Whether one of these queues wants an envelope that is not signed yet. HTTP deliveries sign when they go out.
-    pub fn lacks_signature(&self, subscriptions: &[Subscription], version: Version) -> bool {
+    pub(super) fn lacks_signature(&self, subscriptions: &[Subscription], version: Version) -> bool {
         let signed = self.signatures.get(&Protocol::Sqs).is_some_and(|(of, _)| *of == version);
         !signed && subscriptions.iter().any(|s| !s.raw && s.protocol == Protocol::Sqs.as_str())
     }
 
     /// The text that subscribers of `protocol` get.
-    pub fn wording(&self, protocol: Protocol) -> &str {
+    pub(super) fn wording(&self, protocol: Protocol) -> &str {
         self.wordings.of(protocol)
     }
 
     /// The message as one protocol's subscribers get it.
-    pub fn notification(&self, protocol: Protocol, topic: &Arn, version: Version) -> Notification {
+    pub(super) fn notification(&self, protocol: Protocol, topic: &Arn, version: Version) -> Notification {
         let signature = self.signatures.get(&protocol).filter(|(of, _)| *of == version);
         Notification {
             id: self.parts.id.clone(),

@@ -40,7 +40,7 @@ pub(in crate::topics) struct Handout {
 
 impl Handout {
     /// The queues that get a message.
-    pub fn queues(&self) -> Vec<Arn> {
+    pub(super) fn queues(&self) -> Vec<Arn> {
         self.to_queues.iter().map(|(_, queue, _)| queue.clone()).collect()
     }
 }
@@ -48,7 +48,7 @@ impl Handout {
 impl Fan<'_> {
     /// Hands the message to those of the subscriptions that want it: to queues at once, to others by a delivery job. A
     /// queue that does not take it is passed over, and the message goes to the dead-letter queue if there is one.
-    pub async fn hand_out(
+    pub(super) async fn hand_out(
         &self,
         tx: &mut Tx,
         subscriptions: Vec<Subscription>,
@@ -60,7 +60,7 @@ impl Fan<'_> {
     }
 
     /// Makes what those of the subscriptions get that want the message.
-    pub fn prepare(&self, subscriptions: Vec<Subscription>, sieve: &mut Sieve) -> Result<Handout, Error> {
+    pub(super) fn prepare(&self, subscriptions: Vec<Subscription>, sieve: &mut Sieve) -> Result<Handout, Error> {
         let mut frame = None;
         let mut handout = Handout::default();
         for subscription in subscriptions {
@@ -83,7 +83,7 @@ impl Fan<'_> {
     }
 
     /// Writes what was made.
-    pub async fn commit(&self, tx: &mut Tx, handout: Handout, targets: &Targets) -> Result<(), store::Error> {
+    pub(super) async fn commit(&self, tx: &mut Tx, handout: Handout, targets: &Targets) -> Result<(), store::Error> {
         let Handout { to_queues, jobs, ready } = handout;
         self.send_to_queues(tx, to_queues, targets).await?;
         if !jobs.is_empty() {

@@ -49,7 +49,7 @@ pub(in crate::topics) struct Target {
 
 impl Target {
     /// The target of what `account` sends to a subscribed endpoint.
-    pub fn of(account: &AccountId, protocol: &str, endpoint: &str) -> Self {
+    pub(super) fn of(account: &AccountId, protocol: &str, endpoint: &str) -> Self {
         let at = match Protocol::parse(protocol) {
             Some(Protocol::Http | Protocol::Https) => origin(endpoint),
             Some(Protocol::Lambda) => Some(endpoint.to_owned()),
@@ -63,7 +63,7 @@ impl Target {
 
 impl Job {
     /// Where it goes; `None` where only the store knows.
-    pub fn target(&self) -> Option<Target> {
+    pub(super) fn target(&self) -> Option<Target> {
         match self {
             Self::Notification { target, .. } => target.clone(),
             Self::Confirmation(asking) => asking.target.clone(),
@@ -120,7 +120,7 @@ pub(in crate::topics) enum Way {
 
 impl Way {
     /// What it is called among the places that deliveries share.
-    pub fn gateway(self) -> &'static str {
+    pub(super) fn gateway(self) -> &'static str {
         match self {
             Self::Sms => "gateway:sms",
             Self::Push => "gateway:push",

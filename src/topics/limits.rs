@@ -55,7 +55,7 @@ pub(in crate::topics) struct Room {
 
 impl Room {
     /// Room within these limits.
-    pub fn within(limits: Limits) -> Self {
+    pub(super) fn within(limits: Limits) -> Self {
         Self { limits, headroom: Headroom::default() }
     }
 

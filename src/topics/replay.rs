@@ -9,10 +9,10 @@ use crate::topics::rules::Rules;
 
 /// The values of ReplayStatus.
 pub(in crate::topics) mod status {
-    pub const PENDING: &str = "Pending";
-    pub const IN_PROGRESS: &str = "In progress";
-    pub const COMPLETED: &str = "Completed";
-    pub const FAILED: &str = "Failed";
+    pub(crate) const PENDING: &str = "Pending";
+    pub(crate) const IN_PROGRESS: &str = "In progress";
+    pub(crate) const COMPLETED: &str = "Completed";
+    pub(crate) const FAILED: &str = "Failed";
 }
 
 /// Which messages are replayed.
@@ -27,7 +27,7 @@ pub(in crate::topics) struct Span {
 impl Span {
     /// Reads a ReplayPolicy: `{"PointType":"Timestamp","StartingPoint":"2026-01-02T03:04:05.000Z"}`, with an EndingPoint
     /// if there shall be an end.
-    pub fn parse(policy: &str) -> Result<Self, Error> {
+    pub(super) fn parse(policy: &str) -> Result<Self, Error> {
         let wrong = |why: &str| Error::AttributeValue("ReplayPolicy", why.to_owned());
         let Ok(Json::Object(policy)) = serde_json::from_str::<Json>(policy) else {
             return Err(wrong("failed to parse JSON."));
@@ -52,7 +52,7 @@ impl Span {
     }
 
     /// The last moment that counts.
-    pub fn end(&self) -> Timestamp {
+    pub(super) fn end(&self) -> Timestamp {
         self.until.unwrap_or(Timestamp::from_micros(i64::MAX))
     }
 }

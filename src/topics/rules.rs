@@ -29,14 +29,14 @@ pub(in crate::topics) struct Rules {
 
 impl Rules {
     /// Reads the rules of a topic.
-    pub fn of(topic: &Topic) -> Result<Self, store::Error> {
+    pub(super) fn of(topic: &Topic) -> Result<Self, store::Error> {
         // Most topics have no attributes that matter here.
         Ok(Self { fifo: topic.name.ends_with(SUFFIX), ..Self::from(&attributes::read(&topic.attributes)?) })
     }
 
     /// Checks what a message says of its group and deduplication. A standard topic passes a group on, and knows no
     /// deduplication.
-    pub fn check(&self, publication: &Publication) -> Result<(), Error> {
+    pub(super) fn check(&self, publication: &Publication) -> Result<(), Error> {
         match (self.fifo, &publication.deduplication_id) {
             (false, Some(_)) => Err(Error::DeduplicationHere),
             (false, None) => Ok(()),

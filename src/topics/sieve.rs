@@ -60,7 +60,7 @@ impl Sieve {
     ///
     /// # Errors
     /// A policy that cannot be read; too much work of the account that waits.
-    pub async fn judged(
+    pub(super) async fn judged(
         compute: &Compute,
         account: &AccountId,
         subscriptions: &[Subscription],
@@ -96,7 +96,7 @@ impl Sieve {
 
     /// Whether the subscription's filter policy lets the message pass. What was not judged ahead is judged now, with few
     /// steps.
-    pub fn lets_pass(&mut self, of: &Subscription, protocol: Protocol, draft: &Draft) -> Result<bool, Error> {
+    pub(super) fn lets_pass(&mut self, of: &Subscription, protocol: Protocol, draft: &Draft) -> Result<bool, Error> {
         if !has_policy(of) {
             return Ok(true);
         }
@@ -120,7 +120,7 @@ impl Sieve {
     }
 
     /// Whether something was not judged for want of steps.
-    pub fn is_spent(&self) -> bool {
+    pub(super) fn is_spent(&self) -> bool {
         self.inside.is_spent()
     }
 }

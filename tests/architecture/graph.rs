@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::source::{Kind, Source, Token};
 
 /// What each file uses, and a line where it does. By number in the list of sources.
-pub struct Graph {
+pub(crate) struct Graph {
     pub uses: Vec<BTreeMap<usize, usize>>,
 }
 
@@ -18,7 +18,7 @@ struct Modules {
 }
 
 impl Graph {
-    pub fn of(sources: &[Source]) -> Self {
+    pub(crate) fn of(sources: &[Source]) -> Self {
         let modules = Modules::of(sources);
         let mut uses = vec![BTreeMap::new(); sources.len()];
         for (n, source) in sources.iter().enumerate() {
@@ -33,7 +33,7 @@ impl Graph {
     }
 
     /// The circles: sets of files that use each other, over however many stays.
-    pub fn circles(&self) -> Vec<BTreeSet<usize>> {
+    pub(crate) fn circles(&self) -> Vec<BTreeSet<usize>> {
         let reach: Vec<BTreeSet<usize>> = (0..self.uses.len()).map(|from| self.reach(from)).collect();
         let mut circles: Vec<BTreeSet<usize>> = vec![];
         for n in 0..self.uses.len() {

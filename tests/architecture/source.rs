@@ -8,14 +8,14 @@ use syn::{Attribute, Item};
 
 /// A word, a sign or a literal, and the line where it stands.
 #[derive(Clone, Debug)]
-pub struct Token {
+pub(crate) struct Token {
     /// From 1.
     pub line: usize,
     pub kind: Kind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Word(String),
     /// `::`, `.` and their like, each character apart but for `::`.
     Sign(String),
@@ -27,19 +27,19 @@ pub enum Kind {
 }
 
 impl Token {
-    pub fn word(&self) -> Option<&str> {
+    pub(crate) fn word(&self) -> Option<&str> {
         match &self.kind {
             Kind::Word(word) => Some(word),
             _ => None,
         }
     }
 
-    pub fn is(&self, sign: &str) -> bool {
+    pub(crate) fn is(&self, sign: &str) -> bool {
         matches!(&self.kind, Kind::Sign(there) if there == sign)
     }
 }
 
-pub struct Source {
+pub(crate) struct Source {
     /// Path below `src`.
     pub name: String,
     /// The first part of the path: the floor.
@@ -63,12 +63,12 @@ impl Source {
     }
 
     /// The path of the module, such as `mail::sending`.
-    pub fn module(&self) -> String {
+    pub(crate) fn module(&self) -> String {
         self.name.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::")
     }
 
     /// Complains about each place where the words of `path`, joined by `::`, `.` or nothing, stand one after the other.
-    pub fn places_of(&self, path: &[&str], why: &str) -> Vec<String> {
+    pub(crate) fn places_of(&self, path: &[&str], why: &str) -> Vec<String> {
         let signs = |token: &&Token| !token.is("::") && !token.is(".");
         let plain: Vec<&Token> = self.tokens.iter().filter(signs).collect();
         let found = plain.windows(path.len()).filter(|w| w.iter().zip(path).all(|(t, word)| t.word() == Some(*word)));
@@ -76,7 +76,7 @@ impl Source {
     }
 
     /// The literal texts, and the line of each.
-    pub fn texts(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (usize, &str)> {
         self.tokens.iter().filter_map(|token| match &token.kind {
             Kind::Text(text) => Some((token.line, text.as_str())),
             _ => None,
@@ -85,7 +85,7 @@ impl Source {
 }
 
 /// All sources below `src`.
-pub fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = vec![];
     files(&root, &mut paths);
@@ -96,7 +96,7 @@ pub fn sources() -> Vec<Source> {
 }
 
 /// The words in the files of a folder beside `src`.
-pub fn words_of(folder: &str) -> Vec<String> {
+pub(crate) fn words_of(folder: &str) -> Vec<String> {
     let mut paths = vec![];
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut paths);
     let read = |path: PathBuf| flat(fs::read_to_string(path).expect("readable").parse().expect("tokens"));
@@ -114,7 +114,7 @@ fn files(dir: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-pub fn attributes(item: &Item) -> &[Attribute] {
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
@@ -136,7 +136,7 @@ pub fn attributes(item: &Item) -> &[Attribute] {
 }
 
 /// Whether it is compiled for tests only.
-pub fn is_for_tests(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg") && attribute.meta.to_token_stream().to_string().contains("test")
     })

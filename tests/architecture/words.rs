@@ -73,9 +73,9 @@ const STARTERS: &[(&str, &str)] = &[
     ("http/listener.rs", "a task for each connection, in a tracker that is waited for"),
     ("mail/identity/keys.rs", "to make an RSA key takes the processor for a second"),
     ("smtp/listener.rs", "a task for each session, in a tracker that is waited for"),
-    ("store/lanes.rs", "the lanes, and the thread of SQLite's writer"),
-    ("store/mover.rs", "the thread that moves SQLite's log into the database"),
-    ("store/open.rs", "the tasks beside the lanes"),
+    ("store/engine/lanes.rs", "the lanes, and the thread of SQLite's writer"),
+    ("store/engine/mover.rs", "the thread that moves SQLite's log into the database"),
+    ("store/engine/open.rs", "the tasks beside the lanes"),
     ("topics/signing/signer.rs", "to make an RSA key takes the processor for a second"),
 ];
 

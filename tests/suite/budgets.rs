@@ -27,7 +27,7 @@ async fn tried(ses: &aws_sdk_ses::Client, name: &str, data: &Value) -> Result<St
 }
 
 /// Another account's call is answered while `hostile` ones are under way, and each of those ends.
-pub async fn meanwhile<T: Send + 'static, F>(house: &House, hostile: impl Fn() -> F) -> Vec<T>
+pub(crate) async fn meanwhile<T: Send + 'static, F>(house: &House, hostile: impl Fn() -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
 {

@@ -111,7 +111,7 @@ both_engines! {
 }
 
 /// Has dkimpy judge the mails.
-pub fn judge(cases: Vec<Value>) {
+pub(crate) fn judge(cases: Vec<Value>) {
     let python = std::env::var("POSTRIDER_TEST_PYTHON").expect("start the tests with ./tests/run");
     let mut judge = Command::new(python)
         .args(["-c", JUDGE])

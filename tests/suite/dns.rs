@@ -38,7 +38,7 @@ impl Silent {
 }
 
 /// A name server on a free loopback port, by UDP and TCP. Stops when dropped.
-pub struct TestDns {
+pub(crate) struct TestDns {
     /// Where it listens.
     pub address: SocketAddr,
     zone: Zone,
@@ -47,7 +47,7 @@ pub struct TestDns {
 }
 
 impl TestDns {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
             if let Ok(tcp) = TcpListener::bind(udp.local_addr().expect("bound")).await {
@@ -64,64 +64,64 @@ impl TestDns {
     }
 
     /// Adds an MX record; `.` as the host is the null MX.
-    pub fn mx(&self, domain: &str, preference: u16, host: &str) {
+    pub(crate) fn mx(&self, domain: &str, preference: u16, host: &str) {
         self.add(domain, RData::MX(MX::new(preference, name(host))));
     }
 
-    pub fn a(&self, host: &str, address: Ipv4Addr) {
+    pub(crate) fn a(&self, host: &str, address: Ipv4Addr) {
         self.add(host, RData::A(A(address)));
     }
 
-    pub fn aaaa(&self, host: &str, address: Ipv6Addr) {
+    pub(crate) fn aaaa(&self, host: &str, address: Ipv6Addr) {
         self.add(host, RData::AAAA(AAAA(address)));
     }
 
-    pub fn txt(&self, host: &str, text: &str) {
+    pub(crate) fn txt(&self, host: &str, text: &str) {
         let parts = text.as_bytes().chunks(255).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
         self.add(host, RData::TXT(TXT::new(parts)));
     }
 
-    pub fn cname(&self, host: &str, target: &str) {
+    pub(crate) fn cname(&self, host: &str, target: &str) {
         self.add(host, RData::CNAME(CNAME(name(target))));
     }
 
     /// An address has this name.
-    pub fn ptr(&self, address: IpAddr, target: &str) {
+    pub(crate) fn ptr(&self, address: IpAddr, target: &str) {
         self.add(&Name::from(address).to_ascii(), RData::PTR(PTR(name(target))));
     }
 
     /// There is no such name any more.
-    pub fn forgets(&self, host: &str) {
+    pub(crate) fn forgets(&self, host: &str) {
         self.zone.lock().expect("zone").remove(&name(host));
     }
 
     /// From now on questions about this name are answered SERVFAIL.
-    pub fn breaks(&self, host: &str) {
+    pub(crate) fn breaks(&self, host: &str) {
         self.zone.lock().expect("zone").entry(name(host)).or_default().broken = true;
     }
 
     /// From now on questions about this name, and names below it, get no answer until [`TestDns::answers`].
-    pub fn is_silent(&self, host: &str) {
+    pub(crate) fn is_silent(&self, host: &str) {
         self.silent.send_modify(|silent| silent.below.push(name(host)));
     }
 
     /// Ends the silence; those who still wait get their answer.
-    pub fn answers(&self, host: &str) {
+    pub(crate) fn answers(&self, host: &str) {
         self.silent.send_modify(|silent| silent.below.retain(|known| *known != name(host)));
     }
 
     /// How many questions there were about this name and names below it.
-    pub fn asked(&self, host: &str) -> usize {
+    pub(crate) fn asked(&self, host: &str) -> usize {
         self.silent.borrow().asked.iter().filter(|asked| name(host).zone_of(asked)).count()
     }
 
     /// How many names were asked for that are this one or below it.
-    pub fn names_asked(&self, host: &str) -> usize {
+    pub(crate) fn names_asked(&self, host: &str) -> usize {
         self.silent.borrow().names_asked(&name(host))
     }
 
     /// Returns once so many were.
-    pub async fn was_asked(&self, host: &str, count: usize) {
+    pub(crate) async fn was_asked(&self, host: &str, count: usize) {
         let enough = |silent: &Silent| silent.names_asked(&name(host)) >= count;
         self.silent.subscribe().wait_for(enough).await.expect("the server is there");
     }

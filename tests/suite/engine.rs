@@ -33,20 +33,20 @@ macro_rules! both_engines {
 
 /// A store engine to test on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
 
 /// A database of one test. Its folder and the PostgreSQL database go when it is dropped.
-pub struct TestDatabase {
+pub(crate) struct TestDatabase {
     pub url: String,
     pub dir: TempDir,
     name: Option<String>,
 }
 
 impl TestDatabase {
-    pub async fn new(engine: Engine) -> Self {
+    pub(crate) async fn new(engine: Engine) -> Self {
         let dir = tempfile::tempdir().expect("a folder for the test");
         match engine {
             Engine::Sqlite => {
@@ -67,15 +67,15 @@ impl TestDatabase {
     }
 
     /// The same database, with a folder of its own; it does not go when this is dropped.
-    pub fn alike(&self) -> Self {
+    pub(crate) fn alike(&self) -> Self {
         Self { url: self.url.clone(), dir: tempfile::tempdir().expect("a folder for the test"), name: None }
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    pub fn database(&self) -> Database {
+    pub(crate) fn database(&self) -> Database {
         Database::from_str(&self.url).expect("a good URL")
     }
 }
@@ -96,7 +96,7 @@ impl Drop for TestDatabase {
 }
 
 /// The tests' PostgreSQL.
-pub fn server_url() -> String {
+pub(crate) fn server_url() -> String {
     std::env::var("POSTRIDER_TEST_DATABASE_URL").expect(
         "the tests need PostgreSQL: start them with ./tests/run, or set POSTRIDER_TEST_DATABASE_URL to a server whose \
          user may create databases",

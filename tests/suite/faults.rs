@@ -14,7 +14,7 @@ use crate::smtp_sink::{Received, content, hear, say};
 
 /// Where the fault is: what the receiver would answer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub(crate) enum At {
     Banner,
     Hello,
     StartTls,
@@ -29,7 +29,7 @@ pub enum At {
 
 /// What it does there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Answers this.
     Says(&'static str),
     /// Says nothing, and waits.
@@ -45,7 +45,7 @@ pub enum Fault {
 }
 
 /// The receiver. Stops when dropped.
-pub struct FaultyReceiver {
+pub(crate) struct FaultyReceiver {
     pub address: SocketAddr,
     state: Arc<State>,
     task: JoinHandle<()>,
@@ -61,7 +61,7 @@ struct State {
 }
 
 impl FaultyReceiver {
-    pub async fn start(place: &str, offers: &'static [&'static str], fault: Option<(At, Fault)>) -> Self {
+    pub(crate) async fn start(place: &str, offers: &'static [&'static str], fault: Option<(At, Fault)>) -> Self {
         let listener = TcpListener::bind(place).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let state = Arc::new(State { fault: Mutex::new(fault), offers, ..State::default() });
@@ -76,21 +76,21 @@ impl FaultyReceiver {
     }
 
     /// From now on everything is fine.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         *self.state.fault.lock().expect("fault") = None;
     }
 
-    pub fn mails(&self) -> Vec<Received> {
+    pub(crate) fn mails(&self) -> Vec<Received> {
         self.state.mails.lock().expect("mails").clone()
     }
 
     /// Returns once so many conversations hang.
-    pub async fn hanging(&self, count: usize) {
+    pub(crate) async fn hanging(&self, count: usize) {
         self.until(|state| state.hanging.load(Ordering::SeqCst) >= count).await;
     }
 
     /// Returns once so many mails have come.
-    pub async fn has(&self, count: usize) {
+    pub(crate) async fn has(&self, count: usize) {
         self.until(|state| state.mails.lock().expect("mails").len() >= count).await;
     }
 

@@ -16,13 +16,13 @@ use crate::smtp_sink::{FaultySmtp, Received, Script};
 
 const BOB: &str = "bob@there.example";
 
-pub struct World {
+pub(crate) struct World {
     pub house: House,
     pub watched: Watched,
     pub there: FaultySmtp,
 }
 
-pub async fn world(engine: OneOf, given: Given) -> World {
+pub(crate) async fn world(engine: OneOf, given: Given) -> World {
     let there = FaultySmtp::start("127.0.0.1:0", Script::default()).await;
     let delivery = Some(format!("relay://{}", there.address));
     let house = House::start(Mode::Dev, engine, Given { delivery, ..given }).await;
@@ -32,7 +32,7 @@ pub async fn world(engine: OneOf, given: Given) -> World {
 
 impl World {
     /// Sends a mail to Bob, which arrives; gives its id, and the mail as it came to the other side.
-    pub async fn send(&self) -> (String, Received) {
+    pub(crate) async fn send(&self) -> (String, Received) {
         let id = self.watched.send(&[BOB]).await;
         let events = self.events().await;
         assert!(object(&events, "delivery").is_some(), "{events:?}");
@@ -40,16 +40,16 @@ impl World {
         (id, mails.last().expect("arrived").clone())
     }
 
-    pub async fn events(&self) -> Vec<Value> {
+    pub(crate) async fn events(&self) -> Vec<Value> {
         self.watched.events(&self.house).await
     }
 
     /// Delivers a mail to our listener; gives the answers to RCPT and to the end of the data.
-    pub async fn deliver(&self, from: &str, to: &str, data: &str) -> (String, String) {
+    pub(crate) async fn deliver(&self, from: &str, to: &str, data: &str) -> (String, String) {
         deliver(&self.house, from, to, data).await
     }
 
-    pub async fn bounce(&self, from: &str, to: &str, data: &str) -> Vec<Value> {
+    pub(crate) async fn bounce(&self, from: &str, to: &str, data: &str) -> Vec<Value> {
         let (_, taken) = self.deliver(from, to, data).await;
         assert!(taken.starts_with("250"), "{taken}");
         self.events().await
@@ -61,7 +61,7 @@ impl World {
     }
 }
 
-pub fn original(mail: &Received) -> Original {
+pub(crate) fn original(mail: &Received) -> Original {
     Original {
         to: BOB.to_owned(),
         return_path: mail.from.clone(),
@@ -208,12 +208,12 @@ both_engines! {
 }
 
 /// Delivers a mail to the listener of a house; gives the answers to RCPT and to the end of the data.
-pub async fn deliver(house: &House, from: &str, to: &str, data: &str) -> (String, String) {
+pub(crate) async fn deliver(house: &House, from: &str, to: &str, data: &str) -> (String, String) {
     deliver_at(house.smtp(), from, to, data).await
 }
 
 /// The same to any listener.
-pub async fn deliver_at(listener: SocketAddr, from: &str, to: &str, data: &str) -> (String, String) {
+pub(crate) async fn deliver_at(listener: SocketAddr, from: &str, to: &str, data: &str) -> (String, String) {
     let socket = TcpStream::connect(listener).await.expect("connected");
     let mut socket = BufReader::new(socket);
     let (from, to) = (format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"));

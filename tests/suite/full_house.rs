@@ -12,7 +12,7 @@ use crate::both_engines;
 use crate::house::House;
 
 /// A connection from one of this machine's addresses.
-pub async fn connect(from: u8, to: SocketAddr) -> TcpStream {
+pub(crate) async fn connect(from: u8, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, from], 0).into()).expect("an address of ours");
     socket.connect(to).await.expect("a connection")
@@ -47,14 +47,14 @@ async fn healthy(from: u8, http: SocketAddr) {
 }
 
 /// Sends `request` and reads until the server closes.
-pub async fn ask(from: u8, to: SocketAddr, request: &str) -> String {
+pub(crate) async fn ask(from: u8, to: SocketAddr, request: &str) -> String {
     let mut stream = connect(from, to).await;
     stream.write_all(request.as_bytes()).await.expect("sent");
     said(&mut stream).await
 }
 
 /// All that the server says until it closes.
-pub async fn said(stream: &mut TcpStream) -> String {
+pub(crate) async fn said(stream: &mut TcpStream) -> String {
     let mut reply = Vec::new();
     // Who is closed while it sends may hear of it as an error, after what was said.
     let _ = stream.read_to_end(&mut reply).await;

@@ -220,7 +220,7 @@ both_engines! {
 }
 
 /// Sends a mail from `here.example`; gives its id.
-pub async fn send(house: &House) -> String {
+pub(crate) async fn send(house: &House) -> String {
     use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
     let content = || Content::builder().data("hi").build().expect("content");
     let message = Message::builder().subject(content()).body(Body::builder().text(content()).build()).build();

@@ -19,7 +19,7 @@ use crate::full_house::ask;
 use crate::house::House;
 
 /// A way to the tests' PostgreSQL that can be closed: then it is as if that was stopped.
-pub struct Gate {
+pub(crate) struct Gate {
     server: SocketAddr,
     address: SocketAddr,
     open: Option<JoinHandle<()>>,
@@ -27,7 +27,7 @@ pub struct Gate {
 
 impl Gate {
     /// Makes it the way to `database`.
-    pub async fn before(database: &mut TestDatabase) -> Self {
+    pub(crate) async fn before(database: &mut TestDatabase) -> Self {
         let (before, rest) = database.url.split_once('@').expect("a user");
         let (server, name) = rest.split_once('/').expect("a database");
         let server = tokio::net::lookup_host(server).await.expect("found").next().expect("an address");
@@ -37,14 +37,14 @@ impl Gate {
         Self { server, address, open: Some(tokio::spawn(carry(listener, server))) }
     }
 
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         let open = self.open.take().expect("it is open");
         open.abort();
         let _ = open.await;
     }
 
     /// As a proxy whose server is gone: from now on it takes connections and closes them. Gives how many there were.
-    pub async fn slam(&mut self) -> Arc<AtomicUsize> {
+    pub(crate) async fn slam(&mut self) -> Arc<AtomicUsize> {
         let (listener, count) =
             (TcpListener::bind(self.address).await.expect("its port"), Arc::new(AtomicUsize::new(0)));
         let taken = count.clone();
@@ -56,7 +56,7 @@ impl Gate {
         count
     }
 
-    pub async fn open(&mut self) {
+    pub(crate) async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.expect("nobody else took the port");
         self.open = Some(tokio::spawn(carry(listener, self.server)));
     }
@@ -75,7 +75,7 @@ async fn carry(listener: TcpListener, server: SocketAddr) {
 }
 
 /// The status of health, and its page.
-pub async fn health(at: SocketAddr) -> (u16, Value) {
+pub(crate) async fn health(at: SocketAddr) -> (u16, Value) {
     let said = ask(2, at, "GET /_postrider/health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
     let status = said.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
     let (_, page) = said.split_once("\r\n\r\n").expect("a page");

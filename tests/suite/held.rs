@@ -28,7 +28,7 @@ fn holding() -> Given {
 }
 
 /// What the page of health says of delivery: whether it is held, and why.
-pub async fn delivery(house: &House) -> (String, String) {
+pub(crate) async fn delivery(house: &House) -> (String, String) {
     let (status, page) = health(house.app.addresses().http).await;
     assert_eq!((status, &page["status"]), (200, &json!("ok")), "a server that holds takes work");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -36,7 +36,7 @@ pub async fn delivery(house: &House) -> (String, String) {
 }
 
 /// What `postrider admin release` says.
-pub fn release(database: &TestDatabase, environment: &[(&str, &str)]) -> String {
+pub(crate) fn release(database: &TestDatabase, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
     command.args(["admin", "release", "--database-url", database.url()]).env_clear().envs(environment.iter().copied());
     let output = command.arg("--data-dir").arg(database.dir.path().join("data")).output().expect("it ends");

@@ -22,7 +22,7 @@ fn nested(levels: usize) -> String {
     mail
 }
 
-pub fn bombs() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let header = "From: a@there.example\r\nMIME-Version: 1.0\r\n";
     let mixed = format!("{header}Content-Type: multipart/mixed; boundary=m\r\n\r\n");
     let part =

@@ -22,19 +22,20 @@ use crate::hostile::bombs;
 use crate::house::House;
 use crate::receiving::rule;
 
-pub const ENVELOPE: &str = "EHLO client.example\r\nMAIL FROM:<ann@there.example>\r\nRCPT TO:<bob@here.example>\r\n";
+pub(crate) const ENVELOPE: &str =
+    "EHLO client.example\r\nMAIL FROM:<ann@there.example>\r\nRCPT TO:<bob@here.example>\r\n";
 const GOOD: &str = "From: ann@there.example\r\nTo: bob@here.example\r\nSubject: good\r\n\r\nhi\r\n";
 const ACCEPTED: &str = "250 2.0.0 Ok ";
 
 /// A server that receives all mail for `here.example` into a bucket and tells a topic with a queue.
-pub struct Door {
+pub(crate) struct Door {
     house: House,
     scope: Scope,
     told: BTreeMap<String, String>,
     _dns: TestDns,
 }
 
-pub async fn door(engine: OneOf) -> Door {
+pub(crate) async fn door(engine: OneOf) -> Door {
     // It knows nothing, and says so at once.
     let dns = TestDns::start().await;
     let given = Given { dns: Some(vec![dns.address]), ..Given::default() };
@@ -65,7 +66,7 @@ pub async fn door(engine: OneOf) -> Door {
 }
 
 /// Sends all of it, says that no more comes, and gives what was answered.
-pub async fn say(address: SocketAddr, octets: &[u8]) -> String {
+pub(crate) async fn say(address: SocketAddr, octets: &[u8]) -> String {
     let (mut read, mut write) = TcpStream::connect(address).await.expect("it listens").into_split();
     let mut said = Vec::new();
     let sending = async {
@@ -78,7 +79,7 @@ pub async fn say(address: SocketAddr, octets: &[u8]) -> String {
 }
 
 /// The ids that the client was told.
-pub fn accepted(said: &str) -> Vec<String> {
+pub(crate) fn accepted(said: &str) -> Vec<String> {
     said.lines().filter_map(|line| line.strip_prefix(ACCEPTED)).map(str::to_owned).collect()
 }
 
@@ -100,7 +101,7 @@ fn with_chunks(message: &[u8]) -> Vec<u8> {
 }
 
 impl Door {
-    pub fn smtp(&self) -> SocketAddr {
+    pub(crate) fn smtp(&self) -> SocketAddr {
         self.house.smtp()
     }
 
@@ -110,7 +111,7 @@ impl Door {
     }
 
     /// Works, and takes what the queue was told: the object's key for each message id.
-    pub async fn work(&mut self) {
+    pub(crate) async fn work(&mut self) {
         self.house.work().await;
         let queues = &self.house.app.parts().services.queues;
         loop {
@@ -132,14 +133,14 @@ impl Door {
     }
 
     /// Fails unless the mail of this id ended in its bucket, as it was, and the topic was told.
-    pub fn kept(&self, name: &str, id: &str, message: &[u8]) {
+    pub(crate) fn kept(&self, name: &str, id: &str, message: &[u8]) {
         let key = self.told.get(id).unwrap_or_else(|| panic!("{name}: nobody was told of {id}"));
         let path = self.house.database.dir.path().join("data/objects/mail").join(key);
         let object = std::fs::read(path).expect(name);
         assert!(object.ends_with(message), "{name}: other octets");
     }
 
-    pub async fn a_good_mail_arrives(&mut self, after: &str) {
+    pub(crate) async fn a_good_mail_arrives(&mut self, after: &str) {
         let said = say(self.smtp(), &with_data(GOOD.as_bytes())).await;
         let [id] = accepted(&said).try_into().unwrap_or_else(|_| panic!("after {after}: {said}"));
         self.work().await;

@@ -10,11 +10,11 @@ use postrider::config::{DevGiven, Given, Mode, Settings};
 use crate::engine::{Engine, TestDatabase};
 
 /// The root account's key in `serve`.
-pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub(crate) const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// A running server. Its workers work only when [`House::work`] says so.
-pub struct House {
+pub(crate) struct House {
     pub app: App,
     pub clock: Clock,
     pub database: TestDatabase,
@@ -22,35 +22,39 @@ pub struct House {
 
 impl House {
     /// In `serve`: signatures checked, the sandbox on, mail captured.
-    pub async fn serve(engine: Engine) -> Self {
+    pub(crate) async fn serve(engine: Engine) -> Self {
         Self::start(Mode::Serve, engine, Given::default()).await
     }
 
     /// In `dev`.
-    pub async fn dev(engine: Engine) -> Self {
+    pub(crate) async fn dev(engine: Engine) -> Self {
         Self::start(Mode::Dev, engine, Given::default()).await
     }
 
     /// In `mode`, with some settings of the test's own.
-    pub async fn start(mode: Mode, engine: Engine, given: Given) -> Self {
+    pub(crate) async fn start(mode: Mode, engine: Engine, given: Given) -> Self {
         let house = Self::start_on(TestDatabase::new(engine).await, mode, given).await;
         house.unwrap_or_else(|(_, problem)| panic!("the server starts: {problem}"))
     }
 
     /// In `mode`, with workers that work by themselves as the clock goes on.
-    pub async fn working(mode: Mode, engine: Engine, given: Given) -> Self {
+    pub(crate) async fn working(mode: Mode, engine: Engine, given: Given) -> Self {
         let house = Self::start_as(TestDatabase::new(engine).await, mode, given, true).await;
         house.unwrap_or_else(|(_, problem)| panic!("the server starts: {problem}"))
     }
 
     /// Stops, and leaves what is on the disk.
-    pub async fn stop(self) -> TestDatabase {
+    pub(crate) async fn stop(self) -> TestDatabase {
         self.app.stop().await;
         self.database
     }
 
     /// On a database that is there already, with its folder.
-    pub async fn start_on(database: TestDatabase, mode: Mode, given: Given) -> Result<Self, (TestDatabase, String)> {
+    pub(crate) async fn start_on(
+        database: TestDatabase,
+        mode: Mode,
+        given: Given,
+    ) -> Result<Self, (TestDatabase, String)> {
         Self::start_as(database, mode, given, false).await
     }
 
@@ -92,48 +96,48 @@ impl House {
     }
 
     /// Works until nothing is left that could be done now.
-    pub async fn work(&self) {
+    pub(crate) async fn work(&self) {
         while self.app.round().await.expect("the store works") > 0 {}
     }
 
     /// Where incoming mail goes.
-    pub fn smtp(&self) -> SocketAddr {
+    pub(crate) fn smtp(&self) -> SocketAddr {
         self.app.addresses().smtp.expect("it listens")
     }
 
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.app.addresses().http)
     }
 
     /// Another account with a key of its own.
-    pub async fn other_account(&self) -> (AccountId, Credentials) {
+    pub(crate) async fn other_account(&self) -> (AccountId, Credentials) {
         let store = self.app.store();
         let account = access::create_account(store, None, "other").await.expect("an account");
         let (id, secret) = access::create_key(store, &account).await.expect("a key");
         (account, credentials(&id, secret.reveal()))
     }
 
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         self.sqs_as(credentials(KEY, SECRET))
     }
 
-    pub fn sqs_as(&self, credentials: Credentials) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs_as(&self, credentials: Credentials) -> aws_sdk_sqs::Client {
         sqs_at(&self.endpoint(), credentials)
     }
 
-    pub fn sns(&self) -> aws_sdk_sns::Client {
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
         self.sns_as(credentials(KEY, SECRET))
     }
 
-    pub fn sns_as(&self, credentials: Credentials) -> aws_sdk_sns::Client {
+    pub(crate) fn sns_as(&self, credentials: Credentials) -> aws_sdk_sns::Client {
         sns_at(&self.endpoint(), credentials)
     }
 
-    pub fn ses(&self) -> aws_sdk_ses::Client {
+    pub(crate) fn ses(&self) -> aws_sdk_ses::Client {
         self.ses_as(credentials(KEY, SECRET))
     }
 
-    pub fn ses_as(&self, credentials: Credentials) -> aws_sdk_ses::Client {
+    pub(crate) fn ses_as(&self, credentials: Credentials) -> aws_sdk_ses::Client {
         let config = aws_sdk_ses::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -143,21 +147,21 @@ impl House {
         aws_sdk_ses::Client::from_conf(config.build())
     }
 
-    pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
+    pub(crate) fn sesv2(&self) -> aws_sdk_sesv2::Client {
         self.sesv2_as(credentials(KEY, SECRET))
     }
 
-    pub fn sesv2_as(&self, credentials: Credentials) -> aws_sdk_sesv2::Client {
+    pub(crate) fn sesv2_as(&self, credentials: Credentials) -> aws_sdk_sesv2::Client {
         sesv2_at(&self.endpoint(), credentials)
     }
 }
 
-pub fn credentials(id: &str, secret: &str) -> Credentials {
+pub(crate) fn credentials(id: &str, secret: &str) -> Credentials {
     Credentials::new(id, secret, None, None, "test")
 }
 
 /// A client of the server at this URL.
-pub fn sqs_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sqs::Client {
+pub(crate) fn sqs_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -168,7 +172,7 @@ pub fn sqs_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sqs::Client {
 }
 
 /// The same for SES.
-pub fn sns_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sns::Client {
+pub(crate) fn sns_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sns::Client {
     let config = aws_sdk_sns::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -178,7 +182,7 @@ pub fn sns_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sns::Client {
     aws_sdk_sns::Client::from_conf(config.build())
 }
 
-pub fn sesv2_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sesv2::Client {
+pub(crate) fn sesv2_at(endpoint: &str, credentials: Credentials) -> aws_sdk_sesv2::Client {
     let config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

@@ -13,13 +13,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 impl Bench {
     /// Looks at everything that is due after so long.
-    pub async fn later(&self, by: Duration) {
+    pub(crate) async fn later(&self, by: Duration) {
         self.clock.advance(by);
         while self.identities.check_pending().await.expect("a round") > 0 {}
     }
 
     /// Publishes what a domain's owner has to.
-    pub async fn publish(&self, domain: &str) {
+    pub(crate) async fn publish(&self, domain: &str) {
         let (account, region) = (&self.scope.account, &self.scope.region);
         let found = self.identities.get(account, region, domain).await.expect("there");
         for record in dns_records(&found, None, "out.example") {

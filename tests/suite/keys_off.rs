@@ -15,21 +15,21 @@ const BOUND: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(300);
 
 /// Runs `postrider admin` on the database of a running server.
-pub fn admin(house: &House, arguments: &[&str]) -> Output {
+pub(crate) fn admin(house: &House, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
     command.arg("admin").arg("--data-dir").arg(house.database.dir.path().join("data"));
     command.args(["--database-url", &house.database.url]).args(arguments).env_clear().output().expect("it runs")
 }
 
 /// The same, for what must succeed; gives what was printed.
-pub fn done(house: &House, arguments: &[&str]) -> String {
+pub(crate) fn done(house: &House, arguments: &[&str]) -> String {
     let output = admin(house, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
 
 /// The same, for what must be refused; gives why.
-pub fn refused(house: &House, arguments: &[&str]) -> String {
+pub(crate) fn refused(house: &House, arguments: &[&str]) -> String {
     let output = admin(house, arguments);
     assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stderr).expect("text")

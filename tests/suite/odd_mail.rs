@@ -25,7 +25,7 @@ use crate::ses_house::{Watched, object};
 use crate::smtp_sink::{FaultySmtp, Script};
 
 /// Says the lines one after the other, and gives the last line of each answer; the greeting is the first.
-pub async fn talk(address: SocketAddr, lines: &[&str]) -> Vec<String> {
+pub(crate) async fn talk(address: SocketAddr, lines: &[&str]) -> Vec<String> {
     let mut stream = BufReader::new(TcpStream::connect(address).await.expect("a connection"));
     let mut answers = Vec::new();
     for line in std::iter::once(&"").chain(lines) {

@@ -31,7 +31,7 @@ const RAW: &str = "From: Ann <ann@sender.example>\r\nTo: b@there.example\r\nSubj
 /// As many mails at once as the server carries.
 const AT_ONCE: usize = 2_000;
 
-pub struct Bench {
+pub(crate) struct Bench {
     pub store: Store,
     pub clock: Clock,
     queues: Queues,
@@ -43,7 +43,7 @@ pub struct Bench {
     _database: TestDatabase,
 }
 
-pub async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> Bench {
+pub(crate) async fn bench(engine: crate::engine::Engine, delivery: &str, mx_port: u16) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
@@ -126,7 +126,7 @@ impl Bench {
         self.events().await;
     }
 
-    pub async fn send_with(&self, set: &str, recipients: &[&str]) -> String {
+    pub(crate) async fn send_with(&self, set: &str, recipients: &[&str]) -> String {
         let submission = Submission {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
@@ -143,16 +143,16 @@ impl Bench {
         self.sending.accept(submission).await.expect("accepted")
     }
 
-    pub async fn send(&self, recipients: &[&str]) -> String {
+    pub(crate) async fn send(&self, recipients: &[&str]) -> String {
         self.send_with("set", recipients).await
     }
 
-    pub async fn round(&self) -> usize {
+    pub(crate) async fn round(&self) -> usize {
         self.pool.round().await.expect("the store works")
     }
 
     /// All waiting events, oldest first.
-    pub async fn events(&self) -> Vec<Value> {
+    pub(crate) async fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
             let wanted = Receive { count_max: Some(10), visibility_timeout: Some(43_200), ..Receive::default() };
@@ -166,11 +166,11 @@ impl Bench {
         }
     }
 
-    pub async fn recipients(&self, mail: &str) -> Vec<Recipient> {
+    pub(crate) async fn recipients(&self, mail: &str) -> Vec<Recipient> {
         mails::recipients(&mut self.store.reader().await.expect("a reader"), mail).await.expect("read")
     }
 
-    pub async fn attempts(&self, mail: &str, n: i64) -> Vec<Attempt> {
+    pub(crate) async fn attempts(&self, mail: &str, n: i64) -> Vec<Attempt> {
         mails::attempts(&mut self.store.reader().await.expect("a reader"), mail, n).await.expect("read")
     }
 
@@ -179,7 +179,7 @@ impl Bench {
         mails::raw(&mut reader, mail).await.expect("read").expect("there")
     }
 
-    pub async fn keys_in_dns(&self) {
+    pub(crate) async fn keys_in_dns(&self) {
         let (account, region) = (&self.scope.account, &self.scope.region);
         let found = self.identities.get(account, region, "sender.example").await.expect("there");
         for key in found.keys {

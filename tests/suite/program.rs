@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crate::house::{KEY, SECRET};
 
 /// It runs, on ports of its own.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     pub endpoint: String,
     lines: Receiver<String>,
@@ -18,7 +18,7 @@ pub struct Program {
 
 impl Program {
     /// In `mode`, with these flags too, on this database.
-    pub fn start(mode: &str, data: &Path, database: &str, flags: &[&str]) -> Self {
+    pub(crate) fn start(mode: &str, data: &Path, database: &str, flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
         command.arg(mode).args(["--hostname", "mx.postrider.example"]);
         for port in ["--http", "--smtp", "--submission", "--submissions"] {
@@ -47,7 +47,7 @@ impl Program {
     }
 
     /// Waits for a line of the log with all of these words, and gives it.
-    pub fn heard(&mut self, words: &[&str]) -> String {
+    pub(crate) fn heard(&mut self, words: &[&str]) -> String {
         let fits = |line: &String| words.iter().all(|word| line.contains(word));
         if let Some(line) = self.heard.iter().find(|line| fits(line)) {
             return line.clone();
@@ -61,13 +61,13 @@ impl Program {
         panic!("it ended without {words:?}: {:#?}", self.heard);
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Stops it, and gives the whole log.
-    pub fn stop(mut self) -> Vec<String> {
+    pub(crate) fn stop(mut self) -> Vec<String> {
         self.signal("TERM");
         self.child.wait().expect("it ends");
         self.heard.extend(self.lines.iter());

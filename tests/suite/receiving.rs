@@ -29,10 +29,10 @@ use crate::engine::TestDatabase;
 use crate::webhook::Webhook;
 
 const PEER: &str = "192.0.2.7";
-pub const HELLO: &str = "From: Ann <ann@there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
+pub(crate) const HELLO: &str = "From: Ann <ann@there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
 
 /// The receiving floor of one server, with nothing in front.
-pub struct Bench {
+pub(crate) struct Bench {
     pub receiving: Receiving,
     pub dns: TestDns,
     /// Runs the function `decide`, and takes webhooks.
@@ -46,17 +46,17 @@ pub struct Bench {
     database: TestDatabase,
 }
 
-pub async fn bench(engine: crate::engine::Engine) -> Bench {
+pub(crate) async fn bench(engine: crate::engine::Engine) -> Bench {
     bench_with(engine, Arc::new(Disabled)).await
 }
 
 /// One with this scanner.
-pub async fn bench_with(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>) -> Bench {
+pub(crate) async fn bench_with(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>) -> Bench {
     bench_of(engine, scanner, None).await
 }
 
 /// One that puts objects there.
-pub async fn bench_storing(engine: crate::engine::Engine, objects: Objects) -> Bench {
+pub(crate) async fn bench_storing(engine: crate::engine::Engine, objects: Objects) -> Bench {
     bench_of(engine, Arc::new(Disabled), Some(objects)).await
 }
 
@@ -98,7 +98,7 @@ async fn bench_of(engine: crate::engine::Engine, scanner: Arc<dyn Scanner>, obje
     b
 }
 
-pub fn rule(name: &str, recipients: &[&str], actions: Vec<Action>) -> Rule {
+pub(crate) fn rule(name: &str, recipients: &[&str], actions: Vec<Action>) -> Rule {
     Rule {
         name: name.to_owned(),
         enabled: true,
@@ -119,21 +119,21 @@ fn s3(bucket: &str, topic: Option<&Arn>) -> Action {
     }
 }
 
-pub fn sns(topic: &Arn) -> Action {
+pub(crate) fn sns(topic: &Arn) -> Action {
     Action::Sns { topic: topic.clone(), encoding: Encoding::Utf8 }
 }
 
-pub fn address(text: &str) -> EmailAddress {
+pub(crate) fn address(text: &str) -> EmailAddress {
     text.parse().expect("an address")
 }
 
-pub fn account(digit: char) -> Scope {
+pub(crate) fn account(digit: char) -> Scope {
     let account = digit.to_string().repeat(12).parse().expect("an account id");
     Scope { account, region: Region::default_region() }
 }
 
 impl Bench {
-    pub async fn verified(&self, owner: &Scope, domain: &str) {
+    pub(crate) async fn verified(&self, owner: &Scope, domain: &str) {
         let now = self.clock.now();
         let identity = verified_domain(&owner.account, &owner.region, domain, now);
         self.write(move |tx| Box::pin(async move { identities::insert(tx, &identity).await })).await;
@@ -149,7 +149,7 @@ impl Bench {
     }
 
     /// Makes these rules the active ones.
-    pub async fn activate(&self, owner: &Scope, rules: Vec<Rule>) {
+    pub(crate) async fn activate(&self, owner: &Scope, rules: Vec<Rule>) {
         self.receiving.create_rule_set(owner, "set").await.expect("a rule set");
         let mut after: Option<String> = None;
         for rule in rules {
@@ -161,7 +161,7 @@ impl Bench {
     }
 
     /// A topic with a queue of the same name that gets raw messages.
-    pub async fn topic(&self, name: &str) -> Arn {
+    pub(crate) async fn topic(&self, name: &str) -> Arn {
         let Scope { account, region } = self.owner.clone();
         let scope = Scope { account: account.clone(), region: region.clone() };
         self.queues.create(&scope, name, BTreeMap::new(), BTreeMap::new()).await.expect("a queue");
@@ -186,7 +186,7 @@ impl Bench {
     }
 
     /// What came out of the topic since the last call.
-    pub async fn told(&self, name: &str) -> Vec<serde_json::Value> {
+    pub(crate) async fn told(&self, name: &str) -> Vec<serde_json::Value> {
         let scope = Scope { account: self.owner.account.clone(), region: self.owner.region.clone() };
         let wanted = Receive { count_max: Some(10), ..Receive::default() };
         let got = self.queues.receive(&scope, name, wanted).await.expect("the queue");
@@ -196,23 +196,23 @@ impl Bench {
     }
 
     /// Who receives mail for this address, if someone does.
-    pub async fn route(&self, text: &str, tls: bool) -> Option<Route> {
+    pub(crate) async fn route(&self, text: &str, tls: bool) -> Option<Route> {
         match self.routed(text, PEER, tls).await {
             Routed::To(route) => Some(route),
             _ => None,
         }
     }
 
-    pub async fn routed(&self, text: &str, peer: &str, tls: bool) -> Routed {
+    pub(crate) async fn routed(&self, text: &str, peer: &str, tls: bool) -> Routed {
         let client = Client { peer: peer.parse().expect("an address"), tls };
         self.receiving.route(&address(text), client).await.expect("the store reads")
     }
 
-    pub async fn accept(&self, source: Option<&str>, recipients: &[&str], data: &str) -> Result<String, Error> {
+    pub(crate) async fn accept(&self, source: Option<&str>, recipients: &[&str], data: &str) -> Result<String, Error> {
         self.accept_bytes(source, recipients, data.to_owned()).await
     }
 
-    pub async fn accept_bytes(
+    pub(crate) async fn accept_bytes(
         &self,
         source: Option<&str>,
         recipients: &[&str],
@@ -235,35 +235,35 @@ impl Bench {
         self.receiving.accept(mail).await
     }
 
-    pub async fn round(&self) -> usize {
+    pub(crate) async fn round(&self) -> usize {
         self.pool.round().await.expect("the store works")
     }
 
-    pub async fn state(&self, id: &str) -> (State, String) {
+    pub(crate) async fn state(&self, id: &str) -> (State, String) {
         let id = id.to_owned();
         let found = self.store.read(move |tx| Box::pin(async move { inbound_mails::find(tx, &id).await })).await;
         let mail = found.expect("the store reads").expect("the mail");
         (mail.state, mail.note.unwrap_or_default())
     }
 
-    pub async fn waiting(&self, queue_id: i64) -> i64 {
+    pub(crate) async fn waiting(&self, queue_id: i64) -> i64 {
         let counts = self.store.read(move |tx| Box::pin(async move { messages::counts(tx, queue_id).await })).await;
         let counts: messages::Counts = counts.map_err(|e: store::Error| e).expect("the store reads");
         i64::from(counts.visible + counts.delayed)
     }
 
     /// The octets of the object, if it is there.
-    pub fn bytes(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         std::fs::read(self.database.dir.path().join("objects").join(bucket).join(key)).ok()
     }
 
     /// The text of the object, if it is there.
-    pub fn object(&self, bucket: &str, key: &str) -> Option<String> {
+    pub(crate) fn object(&self, bucket: &str, key: &str) -> Option<String> {
         std::fs::read_to_string(self.database.dir.path().join("objects").join(bucket).join(key)).ok()
     }
 
     /// The raw messages of our own mails with their reverse paths, senders and recipients.
-    pub async fn sent(&self) -> Vec<(String, String, String, String)> {
+    pub(crate) async fn sent(&self) -> Vec<(String, String, String, String)> {
         let rows = self
             .store
             .read(|tx| {

@@ -24,7 +24,8 @@ use sha1::{Digest, Sha1};
 use crate::both_engines;
 use crate::receiving::{Bench, bench, bench_with, rule, sns};
 
-pub const HELLO: &str = "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
+pub(crate) const HELLO: &str =
+    "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";
 
 /// Signs as `domain` with a new key and publishes it.
 async fn signed(b: &Bench, domain: &str) -> String {
@@ -38,7 +39,7 @@ async fn signed(b: &Bench, domain: &str) -> String {
 }
 
 /// The verdicts of one mail: SPF, DKIM, DMARC, and the policy.
-pub async fn verdicts(b: &Bench, source: Option<&str>, data: &str) -> [String; 4] {
+pub(crate) async fn verdicts(b: &Bench, source: Option<&str>, data: &str) -> [String; 4] {
     b.accept(source, &["bob@here.example"], data).await.expect("accepted");
     assert_eq!(b.round().await, 1);
     let told = b.told("mail").await;
@@ -64,7 +65,7 @@ impl Scanner for Says {
     }
 }
 
-pub async fn ready(engine: crate::engine::Engine) -> Bench {
+pub(crate) async fn ready(engine: crate::engine::Engine) -> Bench {
     let b = bench(engine).await;
     let topic = b.topic("mail").await;
     b.activate(&b.owner, vec![rule("all", &[], vec![sns(&topic)])]).await;

@@ -1,7 +1,7 @@
 //! What other servers write about a mail of ours, in the forms that they are known to use.
 
 /// A mail of ours as it came to them.
-pub struct Original {
+pub(crate) struct Original {
     pub to: String,
     pub return_path: String,
     pub text: String,
@@ -23,7 +23,7 @@ fn report(from: &str, subject: &str, kind: &str, text: &str, machine: &str, retu
 }
 
 /// Postfix: the standard, with fields of its own.
-pub fn postfix(original: &Original) -> String {
+pub(crate) fn postfix(original: &Original) -> String {
     let to = &original.to;
     let machine = format!(
         "Reporting-MTA: dns; mx.there.example\nX-Postfix-Queue-ID: 4ABCD\nX-Postfix-Sender: rfc822; {}\n\
@@ -47,7 +47,7 @@ pub fn postfix(original: &Original) -> String {
 }
 
 /// Exim in its old form: a text, and a field with the recipients.
-pub fn exim(original: &Original) -> String {
+pub(crate) fn exim(original: &Original) -> String {
     format!(
         "X-Failed-Recipients: {to}\nAuto-Submitted: auto-replied\nFrom: Mail Delivery System <Mailer-Daemon@mx.there.example>\n\
          Subject: Mail delivery failed: returning message to sender\n\n\
@@ -60,7 +60,7 @@ pub fn exim(original: &Original) -> String {
 }
 
 /// qmail: a text of a fixed form.
-pub fn qmail(original: &Original) -> String {
+pub(crate) fn qmail(original: &Original) -> String {
     format!(
         "From: MAILER-DAEMON@mx.there.example\nSubject: failure notice\n\nHi. This is the qmail-send program at mx.there.example.\n\
          It was not possible to deliver to these:\n\n<{to}>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n\
@@ -72,7 +72,7 @@ pub fn qmail(original: &Original) -> String {
 }
 
 /// Exchange without its machine's part: words, and a diagnostic for administrators.
-pub fn exchange(original: &Original) -> String {
+pub(crate) fn exchange(original: &Original) -> String {
     format!(
         "From: Microsoft Outlook <MicrosoftExchange329e@there.example>\nSubject: Undeliverable: hi\nAuto-Submitted: auto-replied\n\
          MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\nDelivery has failed to these recipients:\n\n{to}\n\
@@ -85,7 +85,7 @@ pub fn exchange(original: &Original) -> String {
 }
 
 /// Gmail: the standard, but with a status and a diagnostic that run over lines, and a field with the recipients.
-pub fn gmail(original: &Original) -> String {
+pub(crate) fn gmail(original: &Original) -> String {
     let to = &original.to;
     let machine = format!(
         "Reporting-MTA: dns; googlemail.example\nReceived-From-MTA: dns; {path}\nArrival-Date: Fri, 15 Jan 2027 00:00:00 -0800 (PST)\n\
@@ -111,7 +111,7 @@ pub fn gmail(original: &Original) -> String {
 }
 
 /// A feedback report as RFC 5965 has it.
-pub fn arf(original: &Original) -> String {
+pub(crate) fn arf(original: &Original) -> String {
     let machine = format!(
         "Feedback-Type: abuse\nUser-Agent: ExampleFBL/1.0\nVersion: 1\nOriginal-Mail-From: <{}>\nOriginal-Rcpt-To: <{}>\n\
          Arrival-Date: Fri, 15 Jan 2027 08:00:00 +0000\nSource-IP: 192.0.2.1\n",
@@ -122,7 +122,7 @@ pub fn arf(original: &Original) -> String {
 }
 
 /// One whose addresses are taken out; of the mail only the header came back.
-pub fn redacted_arf(original: &Original) -> String {
+pub(crate) fn redacted_arf(original: &Original) -> String {
     let machine = "Feedback-Type: abuse\nUser-Agent: ExampleFBL/2.0\nVersion: 0.1\nRedacted-Address: redacted@\n";
     let header = original.header().replace(&original.to, "redacted@there.example");
     let text = "A user marked this as spam.";
@@ -137,7 +137,7 @@ pub fn redacted_arf(original: &Original) -> String {
 }
 
 /// Microsoft's: the mail attached, with a field that names the recipient.
-pub fn jmrp(original: &Original) -> String {
+pub(crate) fn jmrp(original: &Original) -> String {
     format!(
         "From: <staff@hotmail.com>\nSubject: complaint about message from 192.0.2.1\nMIME-Version: 1.0\n\
          Content-Type: multipart/mixed; boundary=\"B1\"\n\n--B1\nContent-Type: message/rfc822\nContent-Disposition: inline\n\n\
@@ -148,7 +148,7 @@ pub fn jmrp(original: &Original) -> String {
 
 /// The reports of the providers whose loops are open to senders, as their documents and published samples show them: name,
 /// report, and the user agent that it names. Addresses and texts are ours.
-pub fn providers(original: &Original) -> Vec<(&'static str, String, Option<&'static str>)> {
+pub(crate) fn providers(original: &Original) -> Vec<(&'static str, String, Option<&'static str>)> {
     let Original { to, return_path, text } = original;
     let header = original.header();
     let arf = |from: &str, subject: &str, machine: String, returned: (&str, &str)| {

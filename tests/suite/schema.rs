@@ -5,27 +5,27 @@ use crate::engine::TestDatabase;
 
 /// A table and its columns.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     pub name: String,
     pub columns: Vec<Column>,
 }
 
 /// A column; `kind` in capitals, as the database names it.
 #[derive(Debug)]
-pub struct Column {
+pub(crate) struct Column {
     pub name: String,
     pub kind: String,
     pub needed: bool,
 }
 
 /// A connection of the test's own, past the store.
-pub enum Raw {
+pub(crate) enum Raw {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl Raw {
-    pub async fn open(database: &TestDatabase) -> Self {
+    pub(crate) async fn open(database: &TestDatabase) -> Self {
         let url = database.url();
         if url.starts_with("sqlite:") {
             return Self::Sqlite(SqliteConnection::connect(url).await.expect("a connection"));
@@ -33,7 +33,7 @@ impl Raw {
         Self::Postgres(PgConnection::connect(url).await.expect("a connection"))
     }
 
-    pub async fn run(&mut self, sql: String) {
+    pub(crate) async fn run(&mut self, sql: String) {
         let shown = sql.clone();
         match self {
             Self::Sqlite(c) => drop(c.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|e| panic!("{shown}: {e}"))),
@@ -42,7 +42,7 @@ impl Raw {
     }
 
     /// The one number that a query gives.
-    pub async fn number(&mut self, sql: String) -> i64 {
+    pub(crate) async fn number(&mut self, sql: String) -> i64 {
         match self {
             Self::Sqlite(c) => c.fetch_one(AssertSqlSafe(sql)).await.expect("a row").get(0),
             Self::Postgres(c) => c.fetch_one(AssertSqlSafe(sql)).await.expect("a row").get(0),
@@ -50,7 +50,7 @@ impl Raw {
     }
 
     /// All tables with their columns, but for what the migrations keep of themselves.
-    pub async fn tables(&mut self) -> Vec<Table> {
+    pub(crate) async fn tables(&mut self) -> Vec<Table> {
         let sqlite = "SELECT m.name, p.name, UPPER(p.type), CASE WHEN (p.\"notnull\" = 1 OR p.pk > 0) AND p.dflt_value IS NULL \
                       AND NOT (p.pk = 1 AND p.type = 'INTEGER' AND m.sql LIKE '%AUTOINCREMENT%') THEN 1 ELSE 0 END \
                       FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' \

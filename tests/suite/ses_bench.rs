@@ -23,14 +23,14 @@ use crate::engine::{Engine, TestDatabase};
 
 /// A DNS that knows what it was told: texts by name, and mail hosts by `MX` and the name.
 #[derive(Default)]
-pub struct Records(pub Mutex<HashMap<String, String>>);
+pub(crate) struct Records(pub Mutex<HashMap<String, String>>);
 
 impl Records {
-    pub fn set(&self, name: &str, value: &str) {
+    pub(crate) fn set(&self, name: &str, value: &str) {
         self.0.lock().expect("not poisoned").insert(name.to_owned(), value.to_owned());
     }
 
-    pub fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         self.0.lock().expect("not poisoned").remove(name);
     }
 
@@ -55,7 +55,7 @@ impl RecordLookup for Records {
 }
 
 /// A domain identity that is verified, without keys.
-pub fn verified_domain(account: &AccountId, region: &Region, name: &str, at: Timestamp) -> Identity {
+pub(crate) fn verified_domain(account: &AccountId, region: &Region, name: &str, at: Timestamp) -> Identity {
     Identity {
         account: account.clone(),
         region: region.clone(),
@@ -83,7 +83,7 @@ pub fn verified_domain(account: &AccountId, region: &Region, name: &str, at: Tim
     }
 }
 
-pub struct Bench {
+pub(crate) struct Bench {
     pub store: Store,
     pub clock: Clock,
     pub queues: Queues,
@@ -96,7 +96,7 @@ pub struct Bench {
     _database: TestDatabase,
 }
 
-pub async fn bench(engine: Engine, limits: Limits) -> Bench {
+pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
@@ -125,7 +125,7 @@ pub async fn bench(engine: Engine, limits: Limits) -> Bench {
 }
 
 impl Bench {
-    pub async fn identity(&self, name: &str) -> Found {
+    pub(crate) async fn identity(&self, name: &str) -> Found {
         let parsed = IdentityName::parse(name).expect("a name");
         let key = if name.contains("short") { KeyChoice::Bits(1024) } else { KeyChoice::Usual };
         let new = NewIdentity { key, ..NewIdentity::default() };
@@ -133,7 +133,7 @@ impl Bench {
     }
 
     /// A verified identity, without waiting for proof.
-    pub async fn verified(&self, name: &str) {
+    pub(crate) async fn verified(&self, name: &str) {
         let found = self.identity(name).await;
         let done: Result<(), StoreError> = self
             .store
@@ -144,7 +144,7 @@ impl Bench {
         done.expect("the identity is verified");
     }
 
-    pub async fn configuration_set(&self, name: &str) {
+    pub(crate) async fn configuration_set(&self, name: &str) {
         let set = ConfigurationSet {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
@@ -158,7 +158,7 @@ impl Bench {
         self.sets.create(set).await.expect("a set");
     }
 
-    pub fn submission(&self, source: &str, recipients: &[&str]) -> Submission {
+    pub(crate) fn submission(&self, source: &str, recipients: &[&str]) -> Submission {
         Submission {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
@@ -176,11 +176,11 @@ impl Bench {
         }
     }
 
-    pub async fn send(&self, source: &str, recipients: &[&str]) -> Result<String, SendError> {
+    pub(crate) async fn send(&self, source: &str, recipients: &[&str]) -> Result<String, SendError> {
         self.sending.accept(self.submission(source, recipients)).await
     }
 
-    pub async fn limits(&self, max_24_hour: i64, max_per_second: i64) {
+    pub(crate) async fn limits(&self, max_24_hour: i64, max_per_second: i64) {
         let (account, region) = (self.scope.account.clone(), self.scope.region.clone());
         let limits = SendingAccount { sending_enabled: true, production_access: true, max_24_hour, max_per_second };
         let done: Result<(), StoreError> = self
@@ -191,13 +191,13 @@ impl Bench {
     }
 
     /// How many jobs wait in the outbound queue.
-    pub async fn jobs(&self) -> usize {
+    pub(crate) async fn jobs(&self) -> usize {
         let mut reader = self.store.reader().await.expect("a reader");
         let counts = messages::counts(&mut reader, SystemQueue::Outbound.id()).await.expect("counts");
         usize::try_from(counts.visible).expect("small")
     }
 
-    pub async fn mail(&self, id: &str) -> (mails::Mail, String, Vec<mails::Recipient>) {
+    pub(crate) async fn mail(&self, id: &str) -> (mails::Mail, String, Vec<mails::Recipient>) {
         let mut tx = self.store.reader().await.expect("a reader");
         let mail = mails::find(&mut tx, id).await.expect("read").expect("the mail");
         let raw = mails::raw(&mut tx, id).await.expect("read").expect("its message");
@@ -206,7 +206,7 @@ impl Bench {
     }
 
     /// A topic, with its messages in a queue of the same name.
-    pub async fn topic(&self, name: &str) -> String {
+    pub(crate) async fn topic(&self, name: &str) -> String {
         let (account, region) = (&self.scope.account, &self.scope.region);
         self.queues.create(&self.scope, name, Default::default(), Default::default()).await.expect("a queue");
         let new = NewTopic {
@@ -232,7 +232,7 @@ impl Bench {
 
 impl Bench {
     /// What waits in a queue, oldest first, and is taken out.
-    pub async fn received(&self, queue: &str) -> Vec<String> {
+    pub(crate) async fn received(&self, queue: &str) -> Vec<String> {
         let wanted = Receive { count_max: Some(10), visibility_timeout: Some(43_200), ..Receive::default() };
         let got = self.queues.receive(&self.scope, queue, wanted).await.expect("the queue is there");
         got.into_iter().map(|message| message.body).collect()

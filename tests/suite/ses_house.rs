@@ -7,18 +7,18 @@ use serde_json::Value;
 use crate::house::House;
 
 /// A verified sender and a configuration set; the events of its mails are in a queue.
-pub struct Watched {
+pub(crate) struct Watched {
     pub ses: aws_sdk_sesv2::Client,
     sqs: aws_sdk_sqs::Client,
     url: String,
 }
 
 impl Watched {
-    pub const SET: &str = "watched";
-    pub const FROM: &str = "ann@sender.example";
+    pub(crate) const SET: &str = "watched";
+    pub(crate) const FROM: &str = "ann@sender.example";
 
     /// In a server in `dev`, where identities are verified at once.
-    pub async fn new(house: &House) -> Self {
+    pub(crate) async fn new(house: &House) -> Self {
         let (ses, sqs, sns) = (house.sesv2(), house.sqs(), house.sns());
         ses.create_email_identity().email_identity("sender.example").send().await.expect("an identity");
         ses.create_configuration_set().configuration_set_name(Self::SET).send().await.expect("a set");
@@ -45,7 +45,7 @@ impl Watched {
     }
 
     /// Sends a small mail to these recipients.
-    pub async fn send(&self, to: &[&str]) -> String {
+    pub(crate) async fn send(&self, to: &[&str]) -> String {
         let content = |text: &str| Content::builder().data(text).build().expect("a text");
         let message =
             Message::builder().subject(content("hi")).body(Body::builder().text(content("body")).build()).build();
@@ -56,7 +56,7 @@ impl Watched {
     }
 
     /// Works until nothing is left, and gives the events since the last call, in the order of their times.
-    pub async fn events(&self, house: &House) -> Vec<Value> {
+    pub(crate) async fn events(&self, house: &House) -> Vec<Value> {
         house.work().await;
         let mut events: Vec<Value> =
             self.drain().await.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect();
@@ -92,7 +92,7 @@ fn place(event: &Value) -> Option<usize> {
 }
 
 /// The first object of this name in the events.
-pub fn object(events: &[Value], name: &str) -> Option<Value> {
+pub(crate) fn object(events: &[Value], name: &str) -> Option<Value> {
     events.iter().find_map(|event| event.get(name).cloned())
 }
 

@@ -9,13 +9,13 @@ use crate::both_engines;
 use crate::ses_bench::{Bench, bench};
 
 impl Bench {
-    pub async fn status(&self, name: &str) -> String {
+    pub(crate) async fn status(&self, name: &str) -> String {
         let found = self.identities.get(&self.scope.account, &self.scope.region, name).await;
         found.expect("the identity").identity.status
     }
 
     /// The token in the newest verification mail, which must go to `address`.
-    pub async fn mailed_token(&self, address: &str) -> String {
+    pub(crate) async fn mailed_token(&self, address: &str) -> String {
         let mut tx = self.store.reader().await.expect("a reader");
         let sql = "SELECT mail_id FROM recipients WHERE address = $1 ORDER BY mail_id DESC LIMIT 1";
         let row = tx.one(sql, vec![address.into()]).await.expect("read").expect("a mail");

@@ -5,18 +5,18 @@ use crate::house::House;
 use crate::sqs_wire::Answer;
 
 /// A developer's server, called by hand.
-pub struct SesWire {
+pub(crate) struct SesWire {
     pub house: House,
     client: reqwest::Client,
 }
 
 impl SesWire {
-    pub async fn new(engine: crate::engine::Engine) -> Self {
+    pub(crate) async fn new(engine: crate::engine::Engine) -> Self {
         Self { house: House::dev(engine).await, client: reqwest::Client::new() }
     }
 
     /// A call of the first API.
-    pub async fn v1(&self, action: &str, members: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn v1(&self, action: &str, members: &[(&str, &str)]) -> Answer {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("Version", "2010-12-01").append_pair("Action", action).extend_pairs(members);
         let request = self.client.post(self.house.endpoint());
@@ -24,7 +24,7 @@ impl SesWire {
     }
 
     /// A call of the second API; `call` is a method and a path below `/v2/email`.
-    pub async fn v2(&self, call: &str, body: Value) -> Answer {
+    pub(crate) async fn v2(&self, call: &str, body: Value) -> Answer {
         let (method, path) = call.split_once(' ').expect("a method and a path");
         let url = format!("{}/v2/email/{path}", self.house.endpoint());
         let request = self.client.request(method.parse().expect("a method"), url);
@@ -33,21 +33,21 @@ impl SesWire {
     }
 
     /// Where a call of the first API must go well.
-    pub async fn done_v1(&self, action: &str, members: &[(&str, &str)]) -> String {
+    pub(crate) async fn done_v1(&self, action: &str, members: &[(&str, &str)]) -> String {
         let answer = self.v1(action, members).await;
         assert_eq!(answer.status, 200, "{action} {members:?}: {}", answer.text);
         answer.text
     }
 
     /// Where a call of the second API must go well.
-    pub async fn done_v2(&self, call: &str, body: Value) -> Value {
+    pub(crate) async fn done_v2(&self, call: &str, body: Value) -> Value {
         let answer = self.v2(call, body).await;
         assert_eq!(answer.status, 200, "{call}: {}", answer.text);
         answer.json()
     }
 
     /// `CODE: text` of a call of the first API that fails.
-    pub async fn no_v1(&self, action: &str, members: &[(&str, &str)]) -> String {
+    pub(crate) async fn no_v1(&self, action: &str, members: &[(&str, &str)]) -> String {
         let answer = self.v1(action, members).await;
         assert_eq!(answer.status, 400, "{action} {members:?}: {}", answer.text);
         let (code, text) = answer.error();
@@ -55,7 +55,7 @@ impl SesWire {
     }
 
     /// `STATUS CODE: text` of a call of the second API that fails.
-    pub async fn no_v2(&self, call: &str, body: Value) -> String {
+    pub(crate) async fn no_v2(&self, call: &str, body: Value) -> String {
         let answer = self.v2(call, body).await;
         assert!(answer.status >= 400, "{call}: {}", answer.text);
         let code = answer.headers["x-amzn-errortype"].to_str().expect("a code");
@@ -63,7 +63,7 @@ impl SesWire {
     }
 
     /// The newest captured mail to an address, as it is.
-    pub async fn captured(&self, to: &str) -> String {
+    pub(crate) async fn captured(&self, to: &str) -> String {
         self.house.work().await;
         let get = async |path: String| {
             let url = format!("{}/_postrider/inbox{path}", self.house.endpoint());
@@ -76,7 +76,7 @@ impl SesWire {
 }
 
 /// The text of a request that breaks constraints: `what` is each violation, after `Value at `.
-pub fn violated(what: &[(&str, &str)]) -> String {
+pub(crate) fn violated(what: &[(&str, &str)]) -> String {
     let errors = if what.len() == 1 { "error" } else { "errors" };
     let each = what.iter().map(|(path, why)| format!("Value at '{path}' failed to satisfy constraint: {why}"));
     format!("{} validation {errors} detected: {}", what.len(), each.collect::<Vec<_>>().join("; "))

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::house::credentials;
 
 /// The disk. It is gone when this is dropped.
-pub struct SmallDisk {
+pub(crate) struct SmallDisk {
     place: TempDir,
     /// Holds the namespace.
     holder: Child,
@@ -21,7 +21,7 @@ pub struct SmallDisk {
 
 impl SmallDisk {
     /// A disk of so many MiB; `None` where the machine gives none.
-    pub fn new(mib: usize) -> Option<Self> {
+    pub(crate) fn new(mib: usize) -> Option<Self> {
         let place = tempfile::tempdir().expect("a folder");
         let script = format!("mount -t tmpfs -o size={mib}m tmpfs \"$0\" && echo mounted && exec cat");
         let mut command = Command::new("unshare");
@@ -39,25 +39,25 @@ impl SmallDisk {
     }
 
     /// The disk's root, as it is seen from outside.
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         let place = self.place.path().strip_prefix("/").expect("absolute");
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(place)
     }
 
     /// Takes all the room that there is.
-    pub fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let mut filler = File::create(self.folder().join("filler")).expect("made");
         let block = [0_u8; 4_096];
         while filler.write_all(&block).is_ok() {}
     }
 
     /// Gives it back.
-    pub fn empty(&self) {
+    pub(crate) fn empty(&self) {
         std::fs::remove_file(self.folder().join("filler")).expect("removed");
     }
 
     /// The binary, in `dev`, with its data on the disk and 4 MiB of it kept back.
-    pub fn serve(&self) -> Server {
+    pub(crate) fn serve(&self) -> Server {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.holder.id().to_string(), "--user", "--mount", "--preserve-credentials"]);
         command.args([env!("CARGO_BIN_EXE_postrider"), "dev", "--delivery", "capture", "--disk-reserve", "4"]);
@@ -86,14 +86,14 @@ impl Drop for SmallDisk {
 }
 
 /// The running binary.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     endpoint: String,
 }
 
 impl Server {
     /// A client that asks once.
-    pub fn sqs(&self) -> Client {
+    pub(crate) fn sqs(&self) -> Client {
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -105,7 +105,7 @@ impl Server {
     }
 
     /// Kills it, or asks it to stop, and waits until it is gone.
-    pub fn end(mut self, kill: bool) {
+    pub(crate) fn end(mut self, kill: bool) {
         let signal = if kill { "-KILL" } else { "-TERM" };
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());

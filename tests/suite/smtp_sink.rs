@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// A mail that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Received {
+pub(crate) struct Received {
     pub from: String,
     pub to: Vec<String>,
     pub eight_bit: bool,
@@ -24,23 +24,23 @@ type Mails = Arc<Mutex<Vec<Received>>>;
 
 /// A receiver built on mailin-embedded. It takes everything (but the null sender, which it does not know). It cannot be
 /// stopped: its thread ends with the test's process.
-pub struct SmtpSink {
+pub(crate) struct SmtpSink {
     pub address: SocketAddr,
     mails: Mails,
 }
 
 impl SmtpSink {
-    pub fn start(place: &str) -> Self {
+    pub(crate) fn start(place: &str) -> Self {
         Self::start_with(place, SslConfig::None)
     }
 
     /// One that offers STARTTLS with a certificate that nobody vouches for.
-    pub fn start_tls(place: &str) -> Self {
+    pub(crate) fn start_tls(place: &str) -> Self {
         Self::start_tls_until(place, 2100)
     }
 
     /// The same, with a certificate that was good until the beginning of this year.
-    pub fn start_tls_until(place: &str, year: i32) -> Self {
+    pub(crate) fn start_tls_until(place: &str, year: i32) -> Self {
         // More than one provider is linked into the tests, so that rustls does not choose by itself.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut of_sink = rcgen::CertificateParams::new(vec!["sink.example".to_owned()]).expect("parameters");
@@ -65,7 +65,7 @@ impl SmtpSink {
     }
 
     /// What has arrived, oldest first.
-    pub fn mails(&self) -> Vec<Received> {
+    pub(crate) fn mails(&self) -> Vec<Received> {
         self.mails.lock().expect("mails").clone()
     }
 }
@@ -100,7 +100,7 @@ impl Handler for Collector {
 
 /// How a [`FaultySmtp`] greets and what it offers.
 #[derive(Clone, Copy)]
-pub struct Script {
+pub(crate) struct Script {
     pub greeting: &'static str,
     pub offers: &'static [&'static str],
 }
@@ -116,7 +116,7 @@ impl Default for Script {
 /// answers RCPT, `endless` answers RCPT without end, `drop` closes after the content without an answer,
 /// `spam` 554 5.7.1 after the content, `bye` is accepted and then the connection closes. All others are accepted. Offers STARTTLS only if the script does, and then closes
 /// when it is used. Stops when dropped.
-pub struct FaultySmtp {
+pub(crate) struct FaultySmtp {
     pub address: SocketAddr,
     state: Arc<State>,
     task: JoinHandle<()>,
@@ -132,7 +132,7 @@ struct State {
 }
 
 impl FaultySmtp {
-    pub async fn start(place: &str, script: Script) -> Self {
+    pub(crate) async fn start(place: &str, script: Script) -> Self {
         let listener = TcpListener::bind(place).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let state = Arc::new(State::default());
@@ -147,21 +147,21 @@ impl FaultySmtp {
         Self { address, state, task }
     }
 
-    pub fn mails(&self) -> Vec<Received> {
+    pub(crate) fn mails(&self) -> Vec<Received> {
         self.state.mails.lock().expect("mails").clone()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
     /// From now on every recipient is put off, or none.
-    pub fn put_off(&self, puts_off: bool) {
+    pub(crate) fn put_off(&self, puts_off: bool) {
         self.state.puts_off.store(puts_off, Ordering::SeqCst);
     }
 
     /// Every command line so far.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.state.lines.lock().expect("lines").clone()
     }
 }
@@ -236,17 +236,17 @@ async fn converse(socket: TcpStream, script: Script, state: &State) -> io::Resul
     }
 }
 
-pub async fn say(socket: &mut BufReader<TcpStream>, line: &str) -> io::Result<()> {
+pub(crate) async fn say(socket: &mut BufReader<TcpStream>, line: &str) -> io::Result<()> {
     socket.write_all(format!("{line}\r\n").as_bytes()).await
 }
 
-pub async fn hear(socket: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
+pub(crate) async fn hear(socket: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     Ok((socket.read_until(b'\n', &mut line).await? > 0).then_some(line))
 }
 
 /// The content up to the line with the dot; only CRLF ends a line (RFC 5321, 2.3.8).
-pub async fn content(socket: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+pub(crate) async fn content(socket: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     let (mut data, mut line) = (Vec::new(), Vec::new());
     loop {
         if socket.read_until(b'\n', &mut line).await? == 0 {

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use postrider::base::{AccountId, Clock, Secret};
 use postrider::config::{Encryption, Given, KmsKey, KmsState, Mode};
-use postrider::store::{Database, Store, access};
+use postrider::store::{Database, Store, accounts};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::both_engines;
@@ -265,8 +265,8 @@ both_engines! {
         let database = TestDatabase::new(engine).await;
         let store = Store::open(&Database::from_str(&database.url).expect("a URL"), Clock::system()).await.expect("opened");
         store.write(|tx| Box::pin(async move {
-            access::insert_account(tx, &AccountId::development(), "root").await?;
-            access::insert_key(tx, "OLDKEY", &AccountId::development(), &Secret::new("an-old-secret-in-clear")).await
+            accounts::insert_account(tx, &AccountId::development(), "root").await?;
+            accounts::insert_key(tx, "OLDKEY", &AccountId::development(), &Secret::new("an-old-secret-in-clear")).await
         })).await.expect("added");
         assert!(dump(&database).await.contains("an-old-secret-in-clear"));
         drop(store);

@@ -8,7 +8,7 @@ use postrider::queues::Received;
 
 /// What the queues of one case are like.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// Receives before a message is dead; `None` without a dead-letter queue.
     pub receives_max: Option<u32>,
     pub retention: Duration,
@@ -17,7 +17,7 @@ pub struct Rules {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub(crate) enum Place {
     Work,
     Dead,
     /// It has been received too often. It moves when a receive comes across it, and nobody can see whether one has.
@@ -41,7 +41,7 @@ struct Message {
 
 /// The reference. Messages are told apart by their bodies, which are all different.
 #[derive(Debug)]
-pub struct Reference {
+pub(crate) struct Reference {
     rules: Rules,
     messages: BTreeMap<String, Message>,
     /// Every handle that was ever given out.
@@ -50,7 +50,7 @@ pub struct Reference {
 }
 
 /// What is wrong, if something is.
-pub type Verdict = Result<(), String>;
+pub(crate) type Verdict = Result<(), String>;
 
 macro_rules! demand {
     ($condition:expr, $($text:tt)+) => {
@@ -60,11 +60,11 @@ macro_rules! demand {
 pub(crate) use demand;
 
 impl Reference {
-    pub fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         Self { rules, messages: BTreeMap::new(), handles: vec![], ids_of_old: BTreeSet::new() }
     }
 
-    pub fn sent(&mut self, body: String, id: String, visible_at: Timestamp, now: Timestamp) {
+    pub(crate) fn sent(&mut self, body: String, id: String, visible_at: Timestamp, now: Timestamp) {
         let message = Message {
             id: Some(id),
             place: Place::Work,
@@ -101,7 +101,7 @@ impl Reference {
     }
 
     /// One or several receives at once got `got`, when each could get `limit`.
-    pub fn received(
+    pub(crate) fn received(
         &mut self,
         place: Place,
         got: &[Vec<Received>],
@@ -177,7 +177,7 @@ impl Reference {
     }
 
     /// Whether it is certain what a handle means now.
-    pub fn is_certain(&self, body: &str) -> bool {
+    pub(crate) fn is_certain(&self, body: &str) -> bool {
         self.messages.get(body).is_none_or(|m| m.place != Place::Either)
     }
 
@@ -185,7 +185,7 @@ impl Reference {
         self.messages.get_mut(body).filter(|m| m.place == place && m.handles.contains(handle))
     }
 
-    pub fn deleted(&mut self, place: Place, body: &str, handle: &str) {
+    pub(crate) fn deleted(&mut self, place: Place, body: &str, handle: &str) {
         if self.named(place, body, handle).is_some() {
             self.messages.remove(body);
         }
@@ -193,7 +193,7 @@ impl Reference {
 
     /// Whether the visibility could be changed: of every message that is there, even when its time is over. `None` when it is
     /// so old that it may be gone.
-    pub fn changed(
+    pub(crate) fn changed(
         &mut self,
         place: Place,
         body: &str,
@@ -211,7 +211,7 @@ impl Reference {
     }
 
     /// A move task has taken all that was visible in `dead` back to `work`.
-    pub fn moved_back(&mut self, now: Timestamp) {
+    pub(crate) fn moved_back(&mut self, now: Timestamp) {
         for message in self.messages.values_mut().filter(|m| m.place == Place::Dead && m.visible_at <= now) {
             self.ids_of_old.extend(message.id.take());
             (message.place, message.first_received_at) = (Place::Work, None);
@@ -223,7 +223,7 @@ impl Reference {
 
     /// What both queues together hold: visible, in flight, delayed. Expired messages may be gone or not, so this is
     /// known only where nothing expires.
-    pub fn counts(&self, now: Timestamp) -> [usize; 3] {
+    pub(crate) fn counts(&self, now: Timestamp) -> [usize; 3] {
         let count = |which: &dyn Fn(&Message) -> bool| self.messages.values().filter(|m| which(m)).count();
         [
             count(&|m| m.visible_at <= now),
@@ -233,7 +233,7 @@ impl Reference {
     }
 
     /// The bodies of what is still there.
-    pub fn left(&self, now: Timestamp) -> BTreeSet<String> {
+    pub(crate) fn left(&self, now: Timestamp) -> BTreeSet<String> {
         let alive = |m: &Message| now.since(m.sent_at) <= self.rules.retention;
         self.messages.iter().filter(|(_, m)| alive(m)).map(|(body, _)| body.clone()).collect()
     }

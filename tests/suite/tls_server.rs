@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// A server for `localhost`, certified by an authority of its own. Stops when dropped.
-pub struct TlsServer {
+pub(crate) struct TlsServer {
     pub address: SocketAddr,
     /// The authority, PEM.
     pub authority: String,
@@ -28,7 +28,7 @@ impl Drop for TlsServer {
 
 impl TlsServer {
     /// Answers 200 with `page` to everything.
-    pub async fn start(page: &str) -> Self {
+    pub(crate) async fn start(page: &str) -> Self {
         let mut params = CertificateParams::new(vec![]).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, "Test authority");
@@ -68,12 +68,12 @@ impl TlsServer {
     }
 
     /// `https://localhost:PORT`.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 
     /// Writes the authority into a file of `dir`.
-    pub fn authority_file(&self, dir: &std::path::Path) -> PathBuf {
+    pub(crate) fn authority_file(&self, dir: &std::path::Path) -> PathBuf {
         let path = dir.join("authority.pem");
         std::fs::write(&path, &self.authority).expect("written");
         path

@@ -19,7 +19,7 @@ use crate::engine::TestDatabase;
 use crate::webhook::Webhook;
 
 /// The core and what it stands on.
-pub struct Bench {
+pub(crate) struct Bench {
     pub topics: Topics,
     pub queues: Queues,
     pub store: Store,
@@ -31,15 +31,15 @@ pub struct Bench {
     pub database: TestDatabase,
 }
 
-pub fn loopback() -> Reach {
+pub(crate) fn loopback() -> Reach {
     Reach::new(vec!["127.0.0.0/8".parse().expect("a network"), "::1/128".parse().expect("a network")])
 }
 
-pub async fn bench(engine: crate::engine::Engine) -> Bench {
+pub(crate) async fn bench(engine: crate::engine::Engine) -> Bench {
     bench_reaching(engine, loopback()).await
 }
 
-pub async fn bench_reaching(engine: crate::engine::Engine, reach: Reach) -> Bench {
+pub(crate) async fn bench_reaching(engine: crate::engine::Engine, reach: Reach) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
@@ -54,7 +54,7 @@ pub async fn bench_reaching(engine: crate::engine::Engine, reach: Reach) -> Benc
 }
 
 /// One key for all tests of this process: making one takes its time.
-pub async fn seed_key(store: &Store) {
+pub(crate) async fn seed_key(store: &Store) {
     static KEY: OnceLock<Made> = OnceLock::new();
     let made = KEY.get_or_init(|| Key::make(Timestamp::from_secs(1_800_000_000)).expect("a key"));
     let key = SigningKey {
@@ -68,7 +68,7 @@ pub async fn seed_key(store: &Store) {
 }
 
 impl Bench {
-    pub async fn topic(&self, name: &str, attributes: &[(&str, &str)]) -> Arn {
+    pub(crate) async fn topic(&self, name: &str, attributes: &[(&str, &str)]) -> Arn {
         let new = NewTopic {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
@@ -79,18 +79,24 @@ impl Bench {
         self.topics.create(new).await.expect("the topic is made")
     }
 
-    pub async fn queue(&self, name: &str) -> String {
+    pub(crate) async fn queue(&self, name: &str) -> String {
         let attributes = map(&[("VisibilityTimeout", "43200")]);
         self.queues.create(&self.scope, name, attributes, BTreeMap::new()).await.expect("the queue is made");
         Arn::new("sqs", &self.scope.region, &self.scope.account, name).to_string()
     }
 
-    pub async fn subscribe(&self, topic: &Arn, protocol: &str, endpoint: &str, attributes: &[(&str, &str)]) -> Arn {
+    pub(crate) async fn subscribe(
+        &self,
+        topic: &Arn,
+        protocol: &str,
+        endpoint: &str,
+        attributes: &[(&str, &str)],
+    ) -> Arn {
         let listed = self.topics.subscribe(self.wish(topic, protocol, endpoint, attributes)).await;
         listed.expect("the endpoint is subscribed").arn
     }
 
-    pub fn wish(&self, topic: &Arn, protocol: &str, endpoint: &str, attributes: &[(&str, &str)]) -> Wish {
+    pub(crate) fn wish(&self, topic: &Arn, protocol: &str, endpoint: &str, attributes: &[(&str, &str)]) -> Wish {
         Wish {
             owner: self.scope.account.clone(),
             topic: topic.clone(),
@@ -102,29 +108,29 @@ impl Bench {
     }
 
     /// Subscribes a webhook and confirms it. Gives the subscription's ARN.
-    pub async fn hook(&self, topic: &Arn, hook: &Webhook, attributes: &[(&str, &str)]) -> Arn {
+    pub(crate) async fn hook(&self, topic: &Arn, hook: &Webhook, attributes: &[(&str, &str)]) -> Arn {
         self.subscribe(topic, "http", &hook.url("/hook"), attributes).await;
         self.round().await;
         let asked = hook.arrived().last().expect("the endpoint is asked").json();
         self.topics.confirm(topic, text(&asked, "Token"), Authenticated::No).await.expect("confirmed")
     }
 
-    pub async fn publish(&self, topic: &Arn, message: &str) -> String {
+    pub(crate) async fn publish(&self, topic: &Arn, message: &str) -> String {
         let publication = Publication { message: message.to_owned(), ..Publication::default() };
         self.topics.publish(topic, publication).await.expect("published")
     }
 
-    pub async fn received(&self, queue: &str) -> Vec<Received> {
+    pub(crate) async fn received(&self, queue: &str) -> Vec<Received> {
         let wanted = Receive { count_max: Some(10), ..Receive::default() };
         self.queues.receive(&self.scope, queue, wanted).await.expect("the queue is there")
     }
 
-    pub async fn round(&self) -> usize {
+    pub(crate) async fn round(&self) -> usize {
         self.fans.round().await.expect("a round");
         self.pool.round().await.expect("a round")
     }
 
-    pub async fn attempts(&self, subscription: &Arn) -> Vec<(u32, Option<u32>, String)> {
+    pub(crate) async fn attempts(&self, subscription: &Arn) -> Vec<(u32, Option<u32>, String)> {
         let (_, uuid) = subscription.resource.split_once(':').expect("a subscription's ARN");
         let uuid = uuid.to_owned();
         let rows: Result<_, store::Error> =
@@ -132,7 +138,7 @@ impl Bench {
         rows.expect("attempts").into_iter().rev().map(|row| (row.attempt, row.status, row.outcome)).collect()
     }
 
-    pub async fn kept(&self, message_id: &str) -> bool {
+    pub(crate) async fn kept(&self, message_id: &str) -> bool {
         let id = message_id.to_owned();
         let content: Result<_, store::Error> =
             self.store.read(|tx| Box::pin(async move { publications::content(tx, &id).await })).await;
@@ -140,7 +146,7 @@ impl Bench {
     }
 
     /// Verifies a message with Python's `cryptography`, against the certificate that its link names.
-    pub async fn verify(&self, message: &Json) -> bool {
+    pub(crate) async fn verify(&self, message: &Json) -> bool {
         let url = text(message, "SigningCertURL");
         let id = url.rsplit_once("SimpleNotificationService-").expect("the usual name").1.trim_end_matches(".pem");
         let certificate = self.topics.signer().certificate(id).await.expect("an answer").expect("a certificate");
@@ -159,13 +165,13 @@ impl Bench {
 }
 
 /// All the time to reckon that an account may wait for is taken, as long as this is there.
-pub struct Occupied {
+pub(crate) struct Occupied {
     go_on: std::sync::mpsc::Sender<()>,
     waiting: Vec<BoxFuture<'static, Result<(), NotDone>>>,
 }
 
 impl Occupied {
-    pub async fn all_of(compute: &Compute, account: &AccountId) -> Self {
+    pub(crate) async fn all_of(compute: &Compute, account: &AccountId) -> Self {
         let (go_on, waits) = std::sync::mpsc::channel::<()>();
         let run = |work: Box<dyn FnOnce() + Send>| -> BoxFuture<'static, Result<(), NotDone>> {
             let (compute, whose) = (compute.clone(), account.to_string());
@@ -184,20 +190,20 @@ impl Occupied {
     }
 
     /// Returns when there is time again.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         drop(self.go_on);
         self.waiting.swap_remove(0).await.expect("done");
     }
 }
 
-pub fn map(pairs: &[(&str, &str)]) -> Attributes {
+pub(crate) fn map(pairs: &[(&str, &str)]) -> Attributes {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-pub fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+pub(crate) fn text<'a>(json: &'a Json, key: &str) -> &'a str {
     json[key].as_str().unwrap_or_else(|| panic!("{key} in {json}"))
 }
 
-pub fn body(message: &Received) -> Json {
+pub(crate) fn body(message: &Received) -> Json {
     serde_json::from_str(&message.body).expect("a JSON body")
 }

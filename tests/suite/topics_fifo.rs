@@ -9,17 +9,17 @@ use crate::topics_bench::{Bench, bench, body, map, text};
 
 const CONTENT: &[(&str, &str)] = &[("FifoTopic", "true"), ("ContentBasedDeduplication", "true")];
 
-pub async fn fifo_queue(b: &Bench, name: &str) -> String {
+pub(crate) async fn fifo_queue(b: &Bench, name: &str) -> String {
     let attributes = map(&[("FifoQueue", "true"), ("VisibilityTimeout", "43200")]);
     b.queues.create(&b.scope, name, attributes, Default::default()).await.expect("the queue is made");
     Arn::new("sqs", &b.scope.region, &b.scope.account, name).to_string()
 }
 
-pub fn message(group: &str, text: &str) -> Publication {
+pub(crate) fn message(group: &str, text: &str) -> Publication {
     Publication { message: text.to_owned(), group: Some(group.to_owned()), ..Publication::default() }
 }
 
-pub async fn bodies(b: &Bench, queue: &str) -> Vec<String> {
+pub(crate) async fn bodies(b: &Bench, queue: &str) -> Vec<String> {
     b.received(queue).await.into_iter().map(|m| m.body).collect()
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -23,19 +23,19 @@ pub struct Arrived {
 
 impl Arrived {
     /// A header's value; empty when it is absent.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).expect("a JSON body")
     }
 }
 
 /// What the receiver answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// This status and body.
     Status(u16, String),
     /// This status, one header and body.
@@ -47,7 +47,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self::Status(status, String::new())
     }
 }
@@ -61,7 +61,7 @@ struct Inner {
 }
 
 /// A receiver on a free loopback port. Answers 200 unless told otherwise. Stops when dropped.
-pub struct Webhook {
+pub(crate) struct Webhook {
     pub address: SocketAddr,
     inner: Arc<Inner>,
     task: JoinHandle<()>,
@@ -74,7 +74,7 @@ impl Drop for Webhook {
 }
 
 impl Webhook {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let inner = Arc::new(Inner {
             arrived: Mutex::default(),
             answers: Mutex::default(),
@@ -89,37 +89,37 @@ impl Webhook {
     }
 
     /// Where to post to: this receiver under `path`, such as `/hook`.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The next requests get these answers, in this order; those after them get 200 again.
-    pub fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.inner.answers.lock().expect("answers").extend(answers);
     }
 
     /// From now on requests wait for their answers.
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.inner.open.send_replace(false);
     }
 
     /// Answers those that wait, and those to come.
-    pub fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         self.inner.open.send_replace(true);
     }
 
     /// What has arrived, oldest first.
-    pub fn arrived(&self) -> Vec<Arrived> {
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
         self.inner.arrived.lock().expect("arrived").clone()
     }
 
     /// How many have arrived.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.inner.arrived.lock().expect("arrived").len()
     }
 
     /// Waits until `count` requests have arrived, and gives them all.
-    pub async fn wait_for(&self, count: usize) -> Vec<Arrived> {
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Arrived> {
         loop {
             let rung = self.inner.bell.notified();
             let arrived = self.arrived();

@@ -37,7 +37,7 @@ pub(super) fn read(value: &Value) -> Result<Vec<Test>, Malformed> {
 impl Test {
     /// Whether the request passes. A key that this server does not know makes a permission void, whatever the
     /// operator, since AWS might have had a value that does not pass; a prohibition takes it for absent.
-    pub fn passes(&self, request: &Request, effect: Effect) -> bool {
+    pub(super) fn passes(&self, request: &Request, effect: Effect) -> bool {
         let values = match request.value(&self.key) {
             Known::Values(values) => values,
             Known::Never if effect == Effect::Allow => return false,

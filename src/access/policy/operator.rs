@@ -55,7 +55,7 @@ pub(super) enum Set {
 
 impl Operator {
     /// Reads the name.
-    pub fn read(name: &str) -> Option<Self> {
+    pub(super) fn read(name: &str) -> Option<Self> {
         let (set, name) = match name.split_once(':') {
             None => (None, name),
             Some(("ForAllValues", name)) => (Some(Set::All), name),
@@ -114,7 +114,7 @@ impl Order {
 
 impl Compare {
     /// Whether a policy may give this value to compare with.
-    pub fn takes(self, value: &str) -> bool {
+    pub(super) fn takes(self, value: &str) -> bool {
         match self {
             Self::StringEquals | Self::StringEqualsIgnoreCase | Self::StringLike => true,
             // AWS was recorded to take a text that is no ARN. It compares with none.
@@ -127,7 +127,7 @@ impl Compare {
     }
 
     /// Whether the request's value compares with the policy's.
-    pub fn holds(self, request: &str, policy: &str) -> bool {
+    pub(super) fn holds(self, request: &str, policy: &str) -> bool {
         match self {
             Self::StringEquals => request == policy,
             Self::StringEqualsIgnoreCase => request.to_lowercase() == policy.to_lowercase(),

@@ -18,7 +18,7 @@ pub(super) struct Principals {
 
 impl Principals {
     /// Reads the element.
-    pub fn read(value: &Value) -> Result<Self, Malformed> {
+    pub(super) fn read(value: &Value) -> Result<Self, Malformed> {
         let mut all = Self::default();
         match value {
             Value::String(star) if star == "*" => {
@@ -50,12 +50,12 @@ impl Principals {
     }
 
     /// How many it names.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.count
     }
 
     /// Whether `who` is one of them. `{"AWS": "*"}` and `"*"` are everybody, services too.
-    pub fn include(&self, who: &Principal) -> bool {
+    pub(super) fn include(&self, who: &Principal) -> bool {
         self.everybody
             || match who {
                 Principal::Account(account) => self.accounts.contains(account),

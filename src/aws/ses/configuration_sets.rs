@@ -14,26 +14,26 @@ use crate::store::configuration_sets;
 /// A set's name.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ConfigurationSet {
+pub(super) struct ConfigurationSet {
     name: String,
 }
 
 /// The set to make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateConfigurationSetRequest {
+pub(super) struct CreateConfigurationSetRequest {
     configuration_set: ConfigurationSet,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct CreateConfigurationSetResponse {}
+pub(super) struct CreateConfigurationSetResponse {}
 
 /// Makes a configuration set.
 ///
 /// # Errors
 /// A name that is none or taken; too many.
-pub async fn create_configuration_set(
+pub(super) async fn create_configuration_set(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetRequest,
@@ -55,7 +55,7 @@ pub async fn create_configuration_set(
 /// The set to look at, and what of it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DescribeConfigurationSetRequest {
+pub(super) struct DescribeConfigurationSetRequest {
     configuration_set_name: String,
     #[serde(default)]
     configuration_set_attribute_names: Vec<String>,
@@ -64,7 +64,7 @@ pub struct DescribeConfigurationSetRequest {
 /// A set, with what was asked for.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DescribeConfigurationSetResponse {
+pub(super) struct DescribeConfigurationSetResponse {
     configuration_set: ConfigurationSet,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_destinations: Option<Vec<EventDestination>>,
@@ -77,7 +77,7 @@ pub struct DescribeConfigurationSetResponse {
 /// How mails are delivered.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeliveryOptions {
+pub(super) struct DeliveryOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_policy: Option<String>,
 }
@@ -85,7 +85,7 @@ pub struct DeliveryOptions {
 /// Whether mails may be sent and figures are kept.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReputationOptions {
+pub(super) struct ReputationOptions {
     sending_enabled: bool,
     reputation_metrics_enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +96,7 @@ pub struct ReputationOptions {
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn describe_configuration_set(
+pub(super) async fn describe_configuration_set(
     services: &Services,
     caller: &Caller,
     input: DescribeConfigurationSetRequest,
@@ -127,7 +127,7 @@ pub async fn describe_configuration_set(
 /// Which page of sets.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListConfigurationSetsRequest {
+pub(super) struct ListConfigurationSetsRequest {
     next_token: Option<String>,
     max_items: Option<i32>,
 }
@@ -135,7 +135,7 @@ pub struct ListConfigurationSetsRequest {
 /// A page of sets.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListConfigurationSetsResponse {
+pub(super) struct ListConfigurationSetsResponse {
     configuration_sets: Vec<ConfigurationSet>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -145,7 +145,7 @@ pub struct ListConfigurationSetsResponse {
 ///
 /// # Errors
 /// A token that is none.
-pub async fn list_configuration_sets(
+pub(super) async fn list_configuration_sets(
     services: &Services,
     caller: &Caller,
     input: ListConfigurationSetsRequest,
@@ -162,19 +162,19 @@ pub async fn list_configuration_sets(
 /// The set to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteConfigurationSetRequest {
+pub(super) struct DeleteConfigurationSetRequest {
     configuration_set_name: String,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteConfigurationSetResponse {}
+pub(super) struct DeleteConfigurationSetResponse {}
 
 /// Removes a set with its destinations.
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn delete_configuration_set(
+pub(super) async fn delete_configuration_set(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetRequest,
@@ -186,20 +186,20 @@ pub async fn delete_configuration_set(
 /// A set, and its delivery options.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutConfigurationSetDeliveryOptionsRequest {
+pub(super) struct PutConfigurationSetDeliveryOptionsRequest {
     configuration_set_name: String,
     delivery_options: Option<DeliveryOptions>,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutConfigurationSetDeliveryOptionsResponse {}
+pub(super) struct PutConfigurationSetDeliveryOptionsResponse {}
 
 /// Sets whether TLS is required.
 ///
 /// # Errors
 /// A set that does not exist; a policy that SES does not have.
-pub async fn put_configuration_set_delivery_options(
+pub(super) async fn put_configuration_set_delivery_options(
     services: &Services,
     caller: &Caller,
     input: PutConfigurationSetDeliveryOptionsRequest,
@@ -218,7 +218,7 @@ pub async fn put_configuration_set_delivery_options(
 /// A set, and a switch.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SwitchRequest {
+pub(super) struct SwitchRequest {
     configuration_set_name: String,
     enabled: bool,
 }
@@ -227,7 +227,7 @@ pub struct SwitchRequest {
 ///
 /// # Errors
 /// A set that does not exist.
-pub async fn update_configuration_set_reputation_metrics_enabled(
+pub(super) async fn update_configuration_set_reputation_metrics_enabled(
     services: &Services,
     caller: &Caller,
     input: SwitchRequest,
@@ -243,7 +243,7 @@ pub async fn update_configuration_set_reputation_metrics_enabled(
 ///
 /// # Errors
 /// A set that does not exist.
-pub async fn update_configuration_set_sending_enabled(
+pub(super) async fn update_configuration_set_sending_enabled(
     services: &Services,
     caller: &Caller,
     input: SwitchRequest,

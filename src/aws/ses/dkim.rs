@@ -13,14 +13,14 @@ use crate::mail::identity::{Error, IdentityName, NewIdentity, Origin};
 /// The domain to sign for.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct VerifyDomainDkimRequest {
+pub(super) struct VerifyDomainDkimRequest {
     domain: String,
 }
 
 /// The tokens of its selectors.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct VerifyDomainDkimResponse {
+pub(super) struct VerifyDomainDkimResponse {
     dkim_tokens: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ pub struct VerifyDomainDkimResponse {
 ///
 /// # Errors
 /// A name that is no domain; too many identities.
-pub async fn verify_domain_dkim(
+pub(super) async fn verify_domain_dkim(
     services: &Services,
     caller: &Caller,
     input: VerifyDomainDkimRequest,
@@ -47,7 +47,7 @@ pub async fn verify_domain_dkim(
 ///
 /// # Errors
 /// A name that is none.
-pub fn domain(text: &str) -> Result<IdentityName, SesError> {
+pub(super) fn domain(text: &str) -> Result<IdentityName, SesError> {
     match IdentityName::parse(text) {
         Ok(name @ IdentityName::Domain(_)) => Ok(name),
         _ => Err(SesError::InvalidParameterValue(format!(
@@ -60,20 +60,20 @@ pub fn domain(text: &str) -> Result<IdentityName, SesError> {
 /// Whether mails are signed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetIdentityDkimEnabledRequest {
+pub(super) struct SetIdentityDkimEnabledRequest {
     identity: String,
     dkim_enabled: bool,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct SetIdentityDkimEnabledResponse {}
+pub(super) struct SetIdentityDkimEnabledResponse {}
 
 /// Switches signing on or off.
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn set_identity_dkim_enabled(
+pub(super) async fn set_identity_dkim_enabled(
     services: &Services,
     caller: &Caller,
     input: SetIdentityDkimEnabledRequest,
@@ -86,14 +86,14 @@ pub async fn set_identity_dkim_enabled(
 /// How the keys of each known name stand.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetIdentityDkimAttributesResponse {
+pub(super) struct GetIdentityDkimAttributesResponse {
     dkim_attributes: BTreeMap<String, IdentityDkimAttributes>,
 }
 
 /// How the keys of a name stand.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct IdentityDkimAttributes {
+pub(super) struct IdentityDkimAttributes {
     dkim_enabled: bool,
     dkim_verification_status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -104,7 +104,7 @@ pub struct IdentityDkimAttributes {
 ///
 /// # Errors
 /// More than 100 names.
-pub async fn get_identity_dkim_attributes(
+pub(super) async fn get_identity_dkim_attributes(
     services: &Services,
     caller: &Caller,
     input: IdentitiesRequest,

@@ -29,7 +29,7 @@ const SOURCES: [(&str, DimensionSource); 3] = [
 /// A destination.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EventDestination {
+pub(super) struct EventDestination {
     name: String,
     #[serde(default)]
     enabled: bool,
@@ -45,14 +45,14 @@ pub struct EventDestination {
 
 /// An SNS topic.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct SnsDestination {
+pub(super) struct SnsDestination {
     #[serde(rename = "TopicARN")]
     topic_arn: String,
 }
 
 /// A delivery stream.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct KinesisFirehoseDestination {
+pub(super) struct KinesisFirehoseDestination {
     #[serde(rename = "IAMRoleARN")]
     role_arn: String,
     #[serde(rename = "DeliveryStreamARN")]
@@ -62,14 +62,14 @@ pub struct KinesisFirehoseDestination {
 /// Counters of the events, with these labels.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CloudWatchDestination {
+pub(super) struct CloudWatchDestination {
     dimension_configurations: Vec<CloudWatchDimensionConfiguration>,
 }
 
 /// A label.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CloudWatchDimensionConfiguration {
+pub(super) struct CloudWatchDimensionConfiguration {
     dimension_name: String,
     dimension_value_source: String,
     default_dimension_value: String,
@@ -101,7 +101,7 @@ impl EventDestination {
     ///
     /// # Errors
     /// When what is stored cannot be read.
-    pub fn write(stored: Destination) -> Result<Self, store::Error> {
+    pub(super) fn write(stored: Destination) -> Result<Self, store::Error> {
         let word = |stored: &String| EVENT_TYPES.iter().find(|(_, s)| s == stored).map(|(ours, _)| (*ours).to_owned());
         let target = Target::of(&stored)?;
         let mut shown = Self {
@@ -153,20 +153,20 @@ impl CloudWatchDestination {
 /// A set, and a destination.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EventDestinationRequest {
+pub(super) struct EventDestinationRequest {
     configuration_set_name: String,
     event_destination: EventDestination,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct EventDestinationResponse {}
+pub(super) struct EventDestinationResponse {}
 
 /// Adds an event destination to a set.
 ///
 /// # Errors
 /// A set that does not exist; a name that is taken; a topic that does not exist; a destination of a kind that is not here.
-pub async fn create_configuration_set_event_destination(
+pub(super) async fn create_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: EventDestinationRequest,
@@ -180,7 +180,7 @@ pub async fn create_configuration_set_event_destination(
 ///
 /// # Errors
 /// A set or a destination that does not exist; a topic that does not exist; a destination of a kind that is not here.
-pub async fn update_configuration_set_event_destination(
+pub(super) async fn update_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: EventDestinationRequest,
@@ -193,7 +193,7 @@ pub async fn update_configuration_set_event_destination(
 /// The destination to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteConfigurationSetEventDestinationRequest {
+pub(super) struct DeleteConfigurationSetEventDestinationRequest {
     configuration_set_name: String,
     event_destination_name: String,
 }
@@ -202,7 +202,7 @@ pub struct DeleteConfigurationSetEventDestinationRequest {
 ///
 /// # Errors
 /// A set or a destination that does not exist.
-pub async fn delete_configuration_set_event_destination(
+pub(super) async fn delete_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetEventDestinationRequest,

@@ -50,7 +50,7 @@ impl From<identity::Error> for SesError {
 }
 
 /// The first API's word for a status.
-pub fn status(word: &str) -> &'static str {
+pub(super) fn status(word: &str) -> &'static str {
     match word {
         "SUCCESS" => "Success",
         "FAILED" => "Failed",

@@ -16,7 +16,7 @@ const ASKED_MAX: usize = 20;
 /// A policy to make or to replace.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutIdentityPolicyRequest {
+pub(super) struct PutIdentityPolicyRequest {
     identity: String,
     policy_name: String,
     policy: String,
@@ -24,13 +24,13 @@ pub struct PutIdentityPolicyRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutIdentityPolicyResponse {}
+pub(super) struct PutIdentityPolicyResponse {}
 
 /// Makes a policy, or replaces the one of this name.
 ///
 /// # Errors
 /// An identity that does not exist; what is no policy.
-pub async fn put_identity_policy(
+pub(super) async fn put_identity_policy(
     services: &Services,
     caller: &Caller,
     input: PutIdentityPolicyRequest,
@@ -52,7 +52,7 @@ pub async fn put_identity_policy(
 /// The policies to tell.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetIdentityPoliciesRequest {
+pub(super) struct GetIdentityPoliciesRequest {
     identity: String,
     #[serde(default)]
     policy_names: Vec<String>,
@@ -61,7 +61,7 @@ pub struct GetIdentityPoliciesRequest {
 /// Those that exist, by their names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetIdentityPoliciesResponse {
+pub(super) struct GetIdentityPoliciesResponse {
     policies: BTreeMap<String, String>,
 }
 
@@ -69,7 +69,7 @@ pub struct GetIdentityPoliciesResponse {
 ///
 /// # Errors
 /// An identity that does not exist; more than 20 names.
-pub async fn get_identity_policies(
+pub(super) async fn get_identity_policies(
     services: &Services,
     caller: &Caller,
     input: GetIdentityPoliciesRequest,
@@ -85,14 +85,14 @@ pub async fn get_identity_policies(
 /// The identity whose policies to list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListIdentityPoliciesRequest {
+pub(super) struct ListIdentityPoliciesRequest {
     identity: String,
 }
 
 /// Their names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListIdentityPoliciesResponse {
+pub(super) struct ListIdentityPoliciesResponse {
     policy_names: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ pub struct ListIdentityPoliciesResponse {
 ///
 /// # Errors
 /// An identity that does not exist.
-pub async fn list_identity_policies(
+pub(super) async fn list_identity_policies(
     services: &Services,
     caller: &Caller,
     input: ListIdentityPoliciesRequest,
@@ -112,20 +112,20 @@ pub async fn list_identity_policies(
 /// The policy to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteIdentityPolicyRequest {
+pub(super) struct DeleteIdentityPolicyRequest {
     identity: String,
     policy_name: String,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteIdentityPolicyResponse {}
+pub(super) struct DeleteIdentityPolicyResponse {}
 
 /// Removes a policy; one that is not there is gone already.
 ///
 /// # Errors
 /// An identity that does not exist.
-pub async fn delete_identity_policy(
+pub(super) async fn delete_identity_policy(
     services: &Services,
     caller: &Caller,
     input: DeleteIdentityPolicyRequest,

@@ -13,7 +13,7 @@ use crate::aws::ses::identity_error::status;
 /// The domain to use; none takes it away.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetIdentityMailFromDomainRequest {
+pub(super) struct SetIdentityMailFromDomainRequest {
     identity: String,
     mail_from_domain: Option<String>,
     #[serde(rename = "BehaviorOnMXFailure")]
@@ -22,13 +22,13 @@ pub struct SetIdentityMailFromDomainRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct SetIdentityMailFromDomainResponse {}
+pub(super) struct SetIdentityMailFromDomainResponse {}
 
 /// Sets an identity's MAIL FROM domain, or takes it away.
 ///
 /// # Errors
 /// An identity that does not exist; a domain that is not under it.
-pub async fn set_identity_mail_from_domain(
+pub(super) async fn set_identity_mail_from_domain(
     services: &Services,
     caller: &Caller,
     input: SetIdentityMailFromDomainRequest,
@@ -46,14 +46,14 @@ pub async fn set_identity_mail_from_domain(
 /// How the MAIL FROM domain of each known name stands.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetIdentityMailFromDomainAttributesResponse {
+pub(super) struct GetIdentityMailFromDomainAttributesResponse {
     mail_from_domain_attributes: BTreeMap<String, IdentityMailFromDomainAttributes>,
 }
 
 /// How the MAIL FROM domain of a name stands. A name without one has the last member alone.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct IdentityMailFromDomainAttributes {
+pub(super) struct IdentityMailFromDomainAttributes {
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_from_domain: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ pub struct IdentityMailFromDomainAttributes {
 ///
 /// # Errors
 /// More than 100 names.
-pub async fn get_identity_mail_from_domain_attributes(
+pub(super) async fn get_identity_mail_from_domain_attributes(
     services: &Services,
     caller: &Caller,
     input: IdentitiesRequest,

@@ -3,7 +3,7 @@ use crate::aws::ses::error::SesError;
 use crate::aws::sesv2::page;
 
 /// How large the pages of a list are. A number out of range is no error in this API.
-pub struct Sizes {
+pub(super) struct Sizes {
     usual: i32,
     largest: i32,
     /// Where the number is out of range.
@@ -11,14 +11,14 @@ pub struct Sizes {
 }
 
 /// ListConfigurationSets.
-pub const SETS: Sizes = Sizes { usual: 50, largest: 1000, otherwise: 50 };
+pub(super) const SETS: Sizes = Sizes { usual: 50, largest: 1000, otherwise: 50 };
 /// ListTemplates.
-pub const TEMPLATES: Sizes = Sizes { usual: 10, largest: 100, otherwise: 100 };
+pub(super) const TEMPLATES: Sizes = Sizes { usual: 10, largest: 100, otherwise: 100 };
 /// ListCustomVerificationEmailTemplates.
-pub const VERIFICATION_TEMPLATES: Sizes = Sizes { usual: 50, largest: 50, otherwise: 50 };
+pub(super) const VERIFICATION_TEMPLATES: Sizes = Sizes { usual: 50, largest: 50, otherwise: 50 };
 
 /// Which page is asked for.
-pub struct Page {
+pub(super) struct Page {
     /// Names after this one.
     pub after: String,
     /// At most so many.
@@ -30,7 +30,7 @@ impl Page {
     ///
     /// # Errors
     /// A token that none of these lists gave.
-    pub fn read(sizes: &Sizes, token: Option<&str>, size: Option<i32>) -> Result<Self, SesError> {
+    pub(super) fn read(sizes: &Sizes, token: Option<&str>, size: Option<i32>) -> Result<Self, SesError> {
         let after = match token {
             None | Some("") => String::new(),
             Some(token) => {
@@ -47,12 +47,12 @@ impl Page {
     }
 
     /// One more than the page holds, to see whether there is another.
-    pub fn limit(&self) -> i64 {
+    pub(super) fn limit(&self) -> i64 {
         i64::try_from(self.size).unwrap_or(i64::MAX - 1) + 1
     }
 
     /// Cuts the list to the page, and makes the token of the next one where there is one.
-    pub fn cut<T>(&self, list: &mut Vec<T>, name: impl Fn(&T) -> &str) -> Option<String> {
+    pub(super) fn cut<T>(&self, list: &mut Vec<T>, name: impl Fn(&T) -> &str) -> Option<String> {
         let more = list.len() > self.size;
         list.truncate(self.size);
         list.last().filter(|_| more).map(|last| page::token(name(last)))

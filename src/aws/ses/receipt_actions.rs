@@ -30,7 +30,7 @@ pub struct ReceiptAction {
 /// Puts the mail into a bucket.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct S3Action {
+pub(super) struct S3Action {
     topic_arn: Option<String>,
     bucket_name: Option<String>,
     object_key_prefix: Option<String>,
@@ -41,7 +41,7 @@ pub struct S3Action {
 /// Sends a bounce.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BounceAction {
+pub(super) struct BounceAction {
     topic_arn: Option<String>,
     smtp_reply_code: Option<String>,
     status_code: Option<String>,
@@ -52,7 +52,7 @@ pub struct BounceAction {
 /// Hands the mail to Amazon WorkMail: refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct WorkmailAction {
+pub(super) struct WorkmailAction {
     topic_arn: Option<String>,
     organization_arn: Option<String>,
 }
@@ -60,7 +60,7 @@ pub struct WorkmailAction {
 /// Calls a Lambda function.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct LambdaAction {
+pub(super) struct LambdaAction {
     topic_arn: Option<String>,
     function_arn: Option<String>,
     invocation_type: Option<String>,
@@ -69,7 +69,7 @@ pub struct LambdaAction {
 /// Ends the rule set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct StopAction {
+pub(super) struct StopAction {
     scope: Option<String>,
     topic_arn: Option<String>,
 }
@@ -77,7 +77,7 @@ pub struct StopAction {
 /// Adds a header field.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct AddHeaderAction {
+pub(super) struct AddHeaderAction {
     header_name: Option<String>,
     header_value: Option<String>,
 }
@@ -85,14 +85,14 @@ pub struct AddHeaderAction {
 /// Publishes the mail to a topic.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SNSAction {
+pub(super) struct SNSAction {
     topic_arn: Option<String>,
     encoding: Option<String>,
 }
 
 /// Hands the mail to Amazon Connect: refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ConnectAction {
+pub(super) struct ConnectAction {
     #[serde(rename = "InstanceARN")]
     instance_arn: Option<String>,
     #[serde(rename = "IAMRoleARN")]

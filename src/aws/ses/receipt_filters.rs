@@ -11,7 +11,7 @@ use crate::mail::receiving::filters::{Filter, Policy};
 /// A filter.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReceiptFilter {
+pub(super) struct ReceiptFilter {
     name: Option<String>,
     ip_filter: Option<ReceiptIpFilter>,
 }
@@ -19,7 +19,7 @@ pub struct ReceiptFilter {
 /// Which addresses, and what happens to them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReceiptIpFilter {
+pub(super) struct ReceiptIpFilter {
     policy: Option<String>,
     cidr: Option<String>,
 }
@@ -27,30 +27,30 @@ pub struct ReceiptIpFilter {
 /// CreateReceiptFilter's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateReceiptFilterRequest {
+pub(super) struct CreateReceiptFilterRequest {
     filter: ReceiptFilter,
 }
 
 /// No members.
 #[derive(Debug, Deserialize)]
-pub struct ListReceiptFiltersRequest {}
+pub(super) struct ListReceiptFiltersRequest {}
 
 /// All filters.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListReceiptFiltersResponse {
+pub(super) struct ListReceiptFiltersResponse {
     filters: Vec<ReceiptFilter>,
 }
 
 /// DeleteReceiptFilter's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteReceiptFilterRequest {
+pub(super) struct DeleteReceiptFilterRequest {
     filter_name: String,
 }
 
 /// Makes a filter.
-pub async fn create_receipt_filter(
+pub(super) async fn create_receipt_filter(
     services: &Services,
     caller: &Caller,
     input: CreateReceiptFilterRequest,
@@ -73,7 +73,7 @@ pub async fn create_receipt_filter(
 }
 
 /// Lists all filters.
-pub async fn list_receipt_filters(
+pub(super) async fn list_receipt_filters(
     services: &Services,
     caller: &Caller,
     _input: ListReceiptFiltersRequest,
@@ -91,7 +91,7 @@ pub async fn list_receipt_filters(
 }
 
 /// Removes a filter; one that does not exist is fine.
-pub async fn delete_receipt_filter(
+pub(super) async fn delete_receipt_filter(
     services: &Services,
     caller: &Caller,
     input: DeleteReceiptFilterRequest,

@@ -14,21 +14,21 @@ use crate::mail::receiving::rules::one_line;
 /// CreateReceiptRuleSet, DescribeReceiptRuleSet and DeleteReceiptRuleSet have only a name.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct RuleSetRequest {
+pub(super) struct RuleSetRequest {
     rule_set_name: String,
 }
 
 /// SetActiveReceiptRuleSet's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetActiveReceiptRuleSetRequest {
+pub(super) struct SetActiveReceiptRuleSetRequest {
     rule_set_name: Option<String>,
 }
 
 /// CloneReceiptRuleSet's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CloneReceiptRuleSetRequest {
+pub(super) struct CloneReceiptRuleSetRequest {
     rule_set_name: String,
     original_rule_set_name: String,
 }
@@ -36,30 +36,30 @@ pub struct CloneReceiptRuleSetRequest {
 /// ReorderReceiptRuleSet's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReorderReceiptRuleSetRequest {
+pub(super) struct ReorderReceiptRuleSetRequest {
     rule_set_name: String,
     rule_names: Vec<String>,
 }
 
 /// No members.
 #[derive(Debug, Deserialize)]
-pub struct DescribeActiveReceiptRuleSetRequest {}
+pub(super) struct DescribeActiveReceiptRuleSetRequest {}
 
 /// ListReceiptRuleSets's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListReceiptRuleSetsRequest {
+pub(super) struct ListReceiptRuleSetsRequest {
     next_token: Option<String>,
 }
 
 /// A result without members.
 #[derive(Debug, Serialize)]
-pub struct Nothing {}
+pub(super) struct Nothing {}
 
 /// A rule set's name and age.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReceiptRuleSetMetadata {
+pub(super) struct ReceiptRuleSetMetadata {
     name: String,
     created_timestamp: Time,
 }
@@ -67,7 +67,7 @@ pub struct ReceiptRuleSetMetadata {
 /// A rule set with its rules; without members where none is active.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DescribeReceiptRuleSetResponse {
+pub(super) struct DescribeReceiptRuleSetResponse {
     metadata: Option<ReceiptRuleSetMetadata>,
     rules: Option<Vec<ReceiptRule>>,
 }
@@ -75,7 +75,7 @@ pub struct DescribeReceiptRuleSetResponse {
 /// All rule sets: there are never more than one page of them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListReceiptRuleSetsResponse {
+pub(super) struct ListReceiptRuleSetsResponse {
     rule_sets: Vec<ReceiptRuleSetMetadata>,
 }
 
@@ -101,7 +101,7 @@ fn check(names: &[(&str, &str)]) -> Result<(), Violated> {
 }
 
 /// Makes an empty rule set.
-pub async fn create_receipt_rule_set(
+pub(super) async fn create_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: RuleSetRequest,
@@ -112,7 +112,7 @@ pub async fn create_receipt_rule_set(
 }
 
 /// Makes a rule set with the rules of another.
-pub async fn clone_receipt_rule_set(
+pub(super) async fn clone_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: CloneReceiptRuleSetRequest,
@@ -125,7 +125,7 @@ pub async fn clone_receipt_rule_set(
 }
 
 /// Tells a rule set with its rules.
-pub async fn describe_receipt_rule_set(
+pub(super) async fn describe_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: RuleSetRequest,
@@ -135,7 +135,7 @@ pub async fn describe_receipt_rule_set(
 }
 
 /// Tells the active rule set; nothing where none is active.
-pub async fn describe_active_receipt_rule_set(
+pub(super) async fn describe_active_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     _: DescribeActiveReceiptRuleSetRequest,
@@ -145,7 +145,7 @@ pub async fn describe_active_receipt_rule_set(
 }
 
 /// Lists the rule sets. No page token is ever given, so none is taken.
-pub async fn list_receipt_rule_sets(
+pub(super) async fn list_receipt_rule_sets(
     services: &Services,
     caller: &Caller,
     input: ListReceiptRuleSetsRequest,
@@ -158,7 +158,7 @@ pub async fn list_receipt_rule_sets(
 }
 
 /// Removes a rule set.
-pub async fn delete_receipt_rule_set(
+pub(super) async fn delete_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: RuleSetRequest,
@@ -169,7 +169,7 @@ pub async fn delete_receipt_rule_set(
 }
 
 /// Chooses the active rule set; without a name, none is active.
-pub async fn set_active_receipt_rule_set(
+pub(super) async fn set_active_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: SetActiveReceiptRuleSetRequest,
@@ -181,7 +181,7 @@ pub async fn set_active_receipt_rule_set(
 }
 
 /// Orders the rules of a set.
-pub async fn reorder_receipt_rule_set(
+pub(super) async fn reorder_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: ReorderReceiptRuleSetRequest,

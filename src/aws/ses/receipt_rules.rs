@@ -24,7 +24,7 @@ pub struct ReceiptRule {
 /// CreateReceiptRule's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateReceiptRuleRequest {
+pub(super) struct CreateReceiptRuleRequest {
     rule_set_name: String,
     after: Option<String>,
     rule: ReceiptRule,
@@ -33,7 +33,7 @@ pub struct CreateReceiptRuleRequest {
 /// UpdateReceiptRule's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UpdateReceiptRuleRequest {
+pub(super) struct UpdateReceiptRuleRequest {
     rule_set_name: String,
     rule: ReceiptRule,
 }
@@ -41,7 +41,7 @@ pub struct UpdateReceiptRuleRequest {
 /// DescribeReceiptRule and DeleteReceiptRule have these members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct RuleRequest {
+pub(super) struct RuleRequest {
     rule_set_name: String,
     rule_name: String,
 }
@@ -49,7 +49,7 @@ pub struct RuleRequest {
 /// SetReceiptRulePosition's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetReceiptRulePositionRequest {
+pub(super) struct SetReceiptRulePositionRequest {
     rule_set_name: String,
     rule_name: String,
     after: Option<String>,
@@ -58,7 +58,7 @@ pub struct SetReceiptRulePositionRequest {
 /// One rule.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DescribeReceiptRuleResponse {
+pub(super) struct DescribeReceiptRuleResponse {
     rule: ReceiptRule,
 }
 
@@ -186,7 +186,7 @@ async fn read(services: &Services, caller: &Caller, set: &str, rule: ReceiptRule
 }
 
 /// Makes a rule, after another or first.
-pub async fn create_receipt_rule(
+pub(super) async fn create_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: CreateReceiptRuleRequest,
@@ -199,7 +199,7 @@ pub async fn create_receipt_rule(
 }
 
 /// Replaces a rule.
-pub async fn update_receipt_rule(
+pub(super) async fn update_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: UpdateReceiptRuleRequest,
@@ -212,7 +212,7 @@ pub async fn update_receipt_rule(
 }
 
 /// Tells a rule.
-pub async fn describe_receipt_rule(
+pub(super) async fn describe_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: RuleRequest,
@@ -223,7 +223,7 @@ pub async fn describe_receipt_rule(
 }
 
 /// Removes a rule.
-pub async fn delete_receipt_rule(
+pub(super) async fn delete_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: RuleRequest,
@@ -234,7 +234,7 @@ pub async fn delete_receipt_rule(
 }
 
 /// Moves a rule behind another, or to the front.
-pub async fn set_receipt_rule_position(
+pub(super) async fn set_receipt_rule_position(
     services: &Services,
     caller: &Caller,
     input: SetReceiptRulePositionRequest,

@@ -47,7 +47,7 @@ const RECIPIENTS_MAX: usize = 100;
 /// The mail that goes back, and why.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendBounceRequest {
+pub(super) struct SendBounceRequest {
     original_message_id: String,
     bounce_sender: String,
     explanation: Option<String>,
@@ -58,7 +58,7 @@ pub struct SendBounceRequest {
 /// What the report says of the mail.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct MessageDsn {
+pub(super) struct MessageDsn {
     reporting_mta: Option<String>,
     arrival_date: Option<Time>,
     #[serde(default)]
@@ -68,7 +68,7 @@ pub struct MessageDsn {
 /// A recipient, and why it did not get the mail.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BouncedRecipientInfo {
+pub(super) struct BouncedRecipientInfo {
     recipient: String,
     bounce_type: Option<String>,
     recipient_dsn_fields: Option<RecipientDsnFields>,
@@ -77,7 +77,7 @@ pub struct BouncedRecipientInfo {
 /// What the report says of a recipient.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct RecipientDsnFields {
+pub(super) struct RecipientDsnFields {
     action: String,
     status: String,
     diagnostic_code: Option<String>,
@@ -89,7 +89,7 @@ pub struct RecipientDsnFields {
 /// A field of the report that RFC 3464 does not have.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ExtensionField {
+pub(super) struct ExtensionField {
     name: String,
     value: String,
 }
@@ -97,7 +97,7 @@ pub struct ExtensionField {
 /// The id of the report.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendBounceResponse {
+pub(super) struct SendBounceResponse {
     message_id: String,
 }
 
@@ -123,7 +123,7 @@ impl From<ReturnError> for SesError {
 /// # Errors
 /// A mail that the account did not receive in the last 24 hours, or not for these recipients; a sender that is not
 /// verified; fields that this server does not write.
-pub async fn send_bounce(
+pub(super) async fn send_bounce(
     services: &Services,
     caller: &Caller,
     input: SendBounceRequest,

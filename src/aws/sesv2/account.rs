@@ -12,12 +12,12 @@ use crate::store::suppressed::Reason;
 
 /// No members.
 #[derive(Debug, Deserialize)]
-pub struct GetAccountRequest {}
+pub(super) struct GetAccountRequest {}
 
 /// What the account may send.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetAccountResponse {
+pub(super) struct GetAccountResponse {
     dedicated_ip_auto_warmup_enabled: bool,
     enforcement_status: &'static str,
     production_access_enabled: bool,
@@ -32,20 +32,20 @@ pub struct GetAccountResponse {
 /// Virtual Deliverability Manager: there is none here.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct VdmAttributes {
+pub(super) struct VdmAttributes {
     vdm_enabled: &'static str,
 }
 
 /// Which reasons suppress.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SuppressionAttributes {
+pub(super) struct SuppressionAttributes {
     suppressed_reasons: Vec<Reason>,
 }
 
 /// The limits (-1 is none for a day) and what was sent.
 #[derive(Debug, Serialize)]
-pub struct SendQuota {
+pub(super) struct SendQuota {
     #[serde(rename = "Max24HourSend")]
     max_24_hour_send: f64,
     #[serde(rename = "MaxSendRate")]
@@ -58,7 +58,7 @@ pub struct SendQuota {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn get_account(
+pub(super) async fn get_account(
     services: &Services,
     caller: &Caller,
     _: GetAccountRequest,
@@ -93,7 +93,7 @@ fn details(settings: &AccountSettings) -> Option<Value> {
 /// What the account tells of itself.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutAccountDetailsRequest {
+pub(super) struct PutAccountDetailsRequest {
     mail_type: String,
     #[serde(rename = "WebsiteURL")]
     website_url: String,
@@ -109,14 +109,14 @@ pub struct PutAccountDetailsRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutAccountDetailsResponse {}
+pub(super) struct PutAccountDetailsResponse {}
 
 /// Keeps what the account tells of itself. With `ProductionAccessEnabled` it asks to leave the sandbox: an operator
 /// decides (`postrider admin`).
 ///
 /// # Errors
 /// Members outside of AWS's limits; a request that waits already.
-pub async fn put_account_details(
+pub(super) async fn put_account_details(
     services: &Services,
     caller: &Caller,
     input: PutAccountDetailsRequest,
@@ -152,20 +152,20 @@ fn is_url(text: &str) -> bool {
 /// Whether the account is to send.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutAccountSendingAttributesRequest {
+pub(super) struct PutAccountSendingAttributesRequest {
     #[serde(default)]
     sending_enabled: bool,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutAccountSendingAttributesResponse {}
+pub(super) struct PutAccountSendingAttributesResponse {}
 
 /// Switches the account's sending on or off.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn put_account_sending_attributes(
+pub(super) async fn put_account_sending_attributes(
     services: &Services,
     caller: &Caller,
     input: PutAccountSendingAttributesRequest,

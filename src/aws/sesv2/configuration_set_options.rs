@@ -21,7 +21,7 @@ const TRIED_FOR: std::ops::RangeInclusive<i64> = 300..=50_400;
 /// How mails are delivered.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeliveryOptions {
+pub(super) struct DeliveryOptions {
     /// `REQUIRE` or `OPTIONAL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_policy: Option<String>,
@@ -39,7 +39,7 @@ pub struct DeliveryOptions {
 /// Whether mails may be sent.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendingOptions {
+pub(super) struct SendingOptions {
     /// Yes or no.
     #[serde(default)]
     pub sending_enabled: bool,
@@ -48,7 +48,7 @@ pub struct SendingOptions {
 /// Whether figures are kept.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReputationOptions {
+pub(super) struct ReputationOptions {
     /// Yes or no.
     #[serde(default)]
     pub reputation_metrics_enabled: bool,
@@ -60,7 +60,7 @@ pub struct ReputationOptions {
 /// Which reasons suppress.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SuppressionOptions {
+pub(super) struct SuppressionOptions {
     /// `BOUNCE`, `COMPLAINT`; none switches suppression off.
     #[serde(default)]
     pub suppressed_reasons: Vec<String>,
@@ -75,7 +75,7 @@ pub struct SuppressionOptions {
 /// Where tracking links lead.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TrackingOptions {
+pub(super) struct TrackingOptions {
     custom_redirect_domain: Option<String>,
     https_policy: Option<String>,
 }
@@ -83,7 +83,7 @@ pub struct TrackingOptions {
 /// Virtual Deliverability Manager.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct VdmOptions {
+pub(super) struct VdmOptions {
     dashboard_options: Option<DashboardOptions>,
     guardian_options: Option<GuardianOptions>,
 }
@@ -91,21 +91,21 @@ pub struct VdmOptions {
 /// Its dashboard.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DashboardOptions {
+pub(super) struct DashboardOptions {
     engagement_metrics: Option<String>,
 }
 
 /// Its guardian.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GuardianOptions {
+pub(super) struct GuardianOptions {
     optimized_shared_delivery: Option<String>,
 }
 
 /// Where mails are archived.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ArchivingOptions {
+pub(super) struct ArchivingOptions {
     archive_arn: Option<String>,
 }
 
@@ -114,7 +114,7 @@ impl DeliveryOptions {
     ///
     /// # Errors
     /// See there.
-    pub fn check(&self, path: &str) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self, path: &str) -> Result<(), SesV2Error> {
         let mut found = Violations::default();
         found.one_of(&format!("{path}tlsPolicy"), self.tls_policy.as_deref(), &["OPTIONAL", "REQUIRE"]);
         found.finish()?;
@@ -138,7 +138,7 @@ impl SuppressionOptions {
     ///
     /// # Errors
     /// A reason that SES does not have; validation of addresses.
-    pub fn read(self, path: Option<&str>) -> Result<Vec<Reason>, SesV2Error> {
+    pub(super) fn read(self, path: Option<&str>) -> Result<Vec<Reason>, SesV2Error> {
         if self.validation_options.is_some() {
             lacking("ValidationOptions")?;
         }
@@ -158,7 +158,7 @@ impl SuppressionOptions {
     }
 
     /// The block that says these reasons.
-    pub fn write(reasons: Vec<Reason>) -> Self {
+    pub(super) fn write(reasons: Vec<Reason>) -> Self {
         let suppressed_reasons = reasons.into_iter().map(|reason| reason.as_str().to_owned()).collect();
         Self { suppressed_reasons, suppression_scope: None, validation_options: None }
     }
@@ -170,7 +170,7 @@ impl TrackingOptions {
     ///
     /// # Errors
     /// See there.
-    pub async fn check(&self, services: &Services, caller: &Caller, path: &str) -> Result<(), SesV2Error> {
+    pub(super) async fn check(&self, services: &Services, caller: &Caller, path: &str) -> Result<(), SesV2Error> {
         let mut found = Violations::default();
         let policies = &["OPTIONAL", "REQUIRE", "REQUIRE_OPEN_ONLY"];
         found.one_of(&format!("{path}httpsPolicy"), self.https_policy.as_deref(), policies);
@@ -195,7 +195,7 @@ impl VdmOptions {
     ///
     /// # Errors
     /// See there.
-    pub fn check(&self) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self) -> Result<(), SesV2Error> {
         let dashboard = self.dashboard_options.as_ref().and_then(|options| options.engagement_metrics.as_deref());
         let guardian = self.guardian_options.as_ref().and_then(|options| options.optimized_shared_delivery.as_deref());
         let (mut found, states) = (Violations::default(), &["ENABLED", "DISABLED"]);
@@ -214,7 +214,7 @@ impl ArchivingOptions {
     ///
     /// # Errors
     /// See there.
-    pub fn check(&self) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self) -> Result<(), SesV2Error> {
         if self.archive_arn.is_some() { lacking("ArchivingOptions") } else { Ok(()) }
     }
 }
@@ -246,7 +246,7 @@ fn lacking(what: &str) -> Result<(), SesV2Error> {
 /// A configuration set, and one block of its options.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutOptions<T> {
+pub(super) struct PutOptions<T> {
     configuration_set_name: String,
     #[serde(flatten)]
     options: T,
@@ -255,19 +255,19 @@ pub struct PutOptions<T> {
 /// The deliverability manager's options have a member of their own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutVdmOptions {
+pub(super) struct PutVdmOptions {
     vdm_options: Option<VdmOptions>,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutOptionsResponse {}
+pub(super) struct PutOptionsResponse {}
 
 /// Switches sending with a set on or off.
 ///
 /// # Errors
 /// A set that does not exist.
-pub async fn put_configuration_set_sending_options(
+pub(super) async fn put_configuration_set_sending_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<SendingOptions>,
@@ -281,7 +281,7 @@ pub async fn put_configuration_set_sending_options(
 ///
 /// # Errors
 /// A set that does not exist; options that cannot be, or that this server does not have.
-pub async fn put_configuration_set_delivery_options(
+pub(super) async fn put_configuration_set_delivery_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<DeliveryOptions>,
@@ -301,7 +301,7 @@ pub async fn put_configuration_set_delivery_options(
 ///
 /// # Errors
 /// A set that does not exist.
-pub async fn put_configuration_set_reputation_options(
+pub(super) async fn put_configuration_set_reputation_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<ReputationOptions>,
@@ -317,7 +317,7 @@ pub async fn put_configuration_set_reputation_options(
 ///
 /// # Errors
 /// A set that does not exist; a reason that SES does not have.
-pub async fn put_configuration_set_suppression_options(
+pub(super) async fn put_configuration_set_suppression_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<SuppressionOptions>,
@@ -333,7 +333,7 @@ pub async fn put_configuration_set_suppression_options(
 ///
 /// # Errors
 /// A set that does not exist; any option.
-pub async fn put_configuration_set_tracking_options(
+pub(super) async fn put_configuration_set_tracking_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<TrackingOptions>,
@@ -347,7 +347,7 @@ pub async fn put_configuration_set_tracking_options(
 ///
 /// # Errors
 /// A set that does not exist; an archive.
-pub async fn put_configuration_set_archiving_options(
+pub(super) async fn put_configuration_set_archiving_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<ArchivingOptions>,
@@ -361,7 +361,7 @@ pub async fn put_configuration_set_archiving_options(
 ///
 /// # Errors
 /// A set that does not exist; anything that is to be switched on.
-pub async fn put_configuration_set_vdm_options(
+pub(super) async fn put_configuration_set_vdm_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<PutVdmOptions>,

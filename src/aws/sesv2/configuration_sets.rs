@@ -25,7 +25,7 @@ const REASONS: &str = "suppressionOptions.suppressedReasons";
 /// The set to make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateConfigurationSetRequest {
+pub(super) struct CreateConfigurationSetRequest {
     configuration_set_name: String,
     delivery_options: Option<DeliveryOptions>,
     reputation_options: Option<ReputationOptions>,
@@ -41,13 +41,13 @@ pub struct CreateConfigurationSetRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct CreateConfigurationSetResponse {}
+pub(super) struct CreateConfigurationSetResponse {}
 
 /// Makes a configuration set.
 ///
 /// # Errors
 /// A name that is none or exists; options that this server does not have.
-pub async fn create_configuration_set(
+pub(super) async fn create_configuration_set(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetRequest,
@@ -82,14 +82,14 @@ pub async fn create_configuration_set(
 /// The set to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetConfigurationSetRequest {
+pub(super) struct GetConfigurationSetRequest {
     configuration_set_name: String,
 }
 
 /// A set with its options.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetConfigurationSetResponse {
+pub(super) struct GetConfigurationSetResponse {
     configuration_set_name: String,
     delivery_options: DeliveryOptions,
     reputation_options: ReputationOptions,
@@ -103,7 +103,7 @@ pub struct GetConfigurationSetResponse {
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn get_configuration_set(
+pub(super) async fn get_configuration_set(
     services: &Services,
     caller: &Caller,
     input: GetConfigurationSetRequest,
@@ -133,7 +133,7 @@ pub async fn get_configuration_set(
 /// Which page of sets.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListConfigurationSetsRequest {
+pub(super) struct ListConfigurationSetsRequest {
     #[serde(default)]
     filter: BTreeMap<String, String>,
     next_token: Option<String>,
@@ -143,7 +143,7 @@ pub struct ListConfigurationSetsRequest {
 /// A page of names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListConfigurationSetsResponse {
+pub(super) struct ListConfigurationSetsResponse {
     configuration_sets: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -153,7 +153,7 @@ pub struct ListConfigurationSetsResponse {
 ///
 /// # Errors
 /// A token, a page size or a filter that cannot be.
-pub async fn list_configuration_sets(
+pub(super) async fn list_configuration_sets(
     services: &Services,
     caller: &Caller,
     input: ListConfigurationSetsRequest,
@@ -177,19 +177,19 @@ pub async fn list_configuration_sets(
 /// The set to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteConfigurationSetRequest {
+pub(super) struct DeleteConfigurationSetRequest {
     configuration_set_name: String,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteConfigurationSetResponse {}
+pub(super) struct DeleteConfigurationSetResponse {}
 
 /// Removes a set with its destinations.
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn delete_configuration_set(
+pub(super) async fn delete_configuration_set(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetRequest,

@@ -15,7 +15,7 @@ use crate::store::verification_templates::VerificationTemplate;
 /// A template to make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateCustomVerificationEmailTemplateRequest {
+pub(super) struct CreateCustomVerificationEmailTemplateRequest {
     template_name: String,
     from_email_address: String,
     template_subject: String,
@@ -30,13 +30,13 @@ pub struct CreateCustomVerificationEmailTemplateRequest {
 
 /// No members: Create, Update and DeleteCustomVerificationEmailTemplate.
 #[derive(Debug, Serialize)]
-pub struct CustomVerificationEmailTemplateResponse {}
+pub(super) struct CustomVerificationEmailTemplateResponse {}
 
 /// Makes a template.
 ///
 /// # Errors
 /// One that exists; more than 50; a sender that is not verified; content that cannot be sent.
-pub async fn create_custom_verification_email_template(
+pub(super) async fn create_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CreateCustomVerificationEmailTemplateRequest,
@@ -57,7 +57,7 @@ pub async fn create_custom_verification_email_template(
 /// A template to change.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UpdateCustomVerificationEmailTemplateRequest {
+pub(super) struct UpdateCustomVerificationEmailTemplateRequest {
     template_name: String,
     from_email_address: String,
     template_subject: String,
@@ -72,7 +72,7 @@ pub struct UpdateCustomVerificationEmailTemplateRequest {
 ///
 /// # Errors
 /// One that does not exist; a sender that is not verified; content that cannot be sent.
-pub async fn update_custom_verification_email_template(
+pub(super) async fn update_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: UpdateCustomVerificationEmailTemplateRequest,
@@ -93,14 +93,14 @@ pub async fn update_custom_verification_email_template(
 /// A template by its name.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CustomVerificationEmailTemplateRequest {
+pub(super) struct CustomVerificationEmailTemplateRequest {
     template_name: String,
 }
 
 /// A template.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetCustomVerificationEmailTemplateResponse {
+pub(super) struct GetCustomVerificationEmailTemplateResponse {
     template_name: String,
     from_email_address: String,
     template_subject: String,
@@ -116,7 +116,7 @@ pub struct GetCustomVerificationEmailTemplateResponse {
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn get_custom_verification_email_template(
+pub(super) async fn get_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CustomVerificationEmailTemplateRequest,
@@ -137,7 +137,7 @@ pub async fn get_custom_verification_email_template(
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn delete_custom_verification_email_template(
+pub(super) async fn delete_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CustomVerificationEmailTemplateRequest,
@@ -149,7 +149,7 @@ pub async fn delete_custom_verification_email_template(
 /// Which page of templates.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListCustomVerificationEmailTemplatesRequest {
+pub(super) struct ListCustomVerificationEmailTemplatesRequest {
     next_token: Option<String>,
     page_size: Option<i32>,
 }
@@ -157,7 +157,7 @@ pub struct ListCustomVerificationEmailTemplatesRequest {
 /// A template in a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CustomVerificationEmailTemplateMetadata {
+pub(super) struct CustomVerificationEmailTemplateMetadata {
     template_name: String,
     from_email_address: String,
     template_subject: String,
@@ -170,7 +170,7 @@ pub struct CustomVerificationEmailTemplateMetadata {
 /// A page of templates.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListCustomVerificationEmailTemplatesResponse {
+pub(super) struct ListCustomVerificationEmailTemplatesResponse {
     custom_verification_email_templates: Vec<CustomVerificationEmailTemplateMetadata>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -180,7 +180,7 @@ pub struct ListCustomVerificationEmailTemplatesResponse {
 ///
 /// # Errors
 /// A token or page size that cannot be.
-pub async fn list_custom_verification_email_templates(
+pub(super) async fn list_custom_verification_email_templates(
     services: &Services,
     caller: &Caller,
     input: ListCustomVerificationEmailTemplatesRequest,
@@ -203,7 +203,7 @@ pub async fn list_custom_verification_email_templates(
 /// Whom to ask, and by which template.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendCustomVerificationEmailRequest {
+pub(super) struct SendCustomVerificationEmailRequest {
     email_address: String,
     template_name: String,
     configuration_set_name: Option<String>,
@@ -212,7 +212,7 @@ pub struct SendCustomVerificationEmailRequest {
 /// The id of the mail.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendCustomVerificationEmailResponse {
+pub(super) struct SendCustomVerificationEmailResponse {
     message_id: String,
 }
 
@@ -221,7 +221,7 @@ pub struct SendCustomVerificationEmailResponse {
 /// # Errors
 /// A template that does not exist; an account in the sandbox; those of
 /// [`Sending::accept`](crate::mail::sending::Sending::accept).
-pub async fn send_custom_verification_email(
+pub(super) async fn send_custom_verification_email(
     services: &Services,
     caller: &Caller,
     input: SendCustomVerificationEmailRequest,

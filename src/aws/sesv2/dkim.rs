@@ -13,7 +13,7 @@ const SELECTOR_MAX: usize = 63;
 /// A key of the caller's own, or the length of ours.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DkimSigningAttributes {
+pub(super) struct DkimSigningAttributes {
     domain_signing_selector: Option<String>,
     domain_signing_private_key: Option<String>,
     next_signing_key_length: Option<String>,
@@ -36,7 +36,7 @@ impl DkimSigningAttributes {
     ///
     /// # Errors
     /// Keys for an address; half of a key; what this server does not have.
-    pub fn choice(self, name: &IdentityName) -> Result<KeyChoice, SesV2Error> {
+    pub(super) fn choice(self, name: &IdentityName) -> Result<KeyChoice, SesV2Error> {
         let given = self.domain_signing_selector.is_some()
             || self.domain_signing_private_key.is_some()
             || self.next_signing_key_length.is_some();
@@ -89,7 +89,7 @@ impl DkimSigningAttributes {
 /// prints it).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DkimAttributes {
+pub(super) struct DkimAttributes {
     signing_enabled: bool,
     status: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -107,7 +107,7 @@ pub struct DkimAttributes {
 
 impl DkimAttributes {
     /// How the keys of an identity stand.
-    pub fn of(found: &Found, zone: Option<&str>) -> Self {
+    pub(super) fn of(found: &Found, zone: Option<&str>) -> Self {
         let dkim = &found.identity.dkim;
         let ours = dkim.origin == "AWS_SES" && found.rsa_keys().next().is_some();
         let current = found.rsa_keys().find(|key| key.state == "CURRENT");
@@ -133,7 +133,7 @@ fn tokens(found: &Found) -> Vec<String> {
 /// Whether mails are signed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutEmailIdentityDkimAttributesRequest {
+pub(super) struct PutEmailIdentityDkimAttributesRequest {
     email_identity: String,
     #[serde(default)]
     signing_enabled: bool,
@@ -141,13 +141,13 @@ pub struct PutEmailIdentityDkimAttributesRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutEmailIdentityDkimAttributesResponse {}
+pub(super) struct PutEmailIdentityDkimAttributesResponse {}
 
 /// Switches signing on or off.
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn put_email_identity_dkim_attributes(
+pub(super) async fn put_email_identity_dkim_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityDkimAttributesRequest,
@@ -160,7 +160,7 @@ pub async fn put_email_identity_dkim_attributes(
 /// What shall sign.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutEmailIdentityDkimSigningAttributesRequest {
+pub(super) struct PutEmailIdentityDkimSigningAttributesRequest {
     email_identity: String,
     signing_attributes_origin: String,
     signing_attributes: Option<DkimSigningAttributes>,
@@ -169,7 +169,7 @@ pub struct PutEmailIdentityDkimSigningAttributesRequest {
 /// How the keys stand now.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutEmailIdentityDkimSigningAttributesResponse {
+pub(super) struct PutEmailIdentityDkimSigningAttributesResponse {
     dkim_status: String,
     dkim_tokens: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,7 +180,7 @@ pub struct PutEmailIdentityDkimSigningAttributesResponse {
 ///
 /// # Errors
 /// One that does not exist or is no domain; half of a key; a change of length less than a day after the last.
-pub async fn put_email_identity_dkim_signing_attributes(
+pub(super) async fn put_email_identity_dkim_signing_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityDkimSigningAttributesRequest,

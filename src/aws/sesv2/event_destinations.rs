@@ -12,14 +12,14 @@ use crate::store::configuration_sets::Destination;
 /// An SNS topic.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SnsDestination {
+pub(super) struct SnsDestination {
     topic_arn: String,
 }
 
 /// A delivery stream.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct KinesisFirehoseDestination {
+pub(super) struct KinesisFirehoseDestination {
     iam_role_arn: String,
     delivery_stream_arn: String,
 }
@@ -27,21 +27,21 @@ pub struct KinesisFirehoseDestination {
 /// An event bus.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EventBridgeDestination {
+pub(super) struct EventBridgeDestination {
     event_bus_arn: String,
 }
 
 /// Counters of the events, with these labels.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CloudWatchDestination {
+pub(super) struct CloudWatchDestination {
     dimension_configurations: Vec<DimensionConfiguration>,
 }
 
 /// A label.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DimensionConfiguration {
+pub(super) struct DimensionConfiguration {
     dimension_name: String,
     dimension_value_source: String,
     default_dimension_value: String,
@@ -79,7 +79,7 @@ impl CloudWatchDestination {
 /// What events go where.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EventDestinationDefinition {
+pub(super) struct EventDestinationDefinition {
     #[serde(default)]
     enabled: bool,
     #[serde(default)]
@@ -121,7 +121,7 @@ impl EventDestinationDefinition {
 /// The destination to add.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateConfigurationSetEventDestinationRequest {
+pub(super) struct CreateConfigurationSetEventDestinationRequest {
     configuration_set_name: String,
     event_destination_name: String,
     event_destination: EventDestinationDefinition,
@@ -129,13 +129,13 @@ pub struct CreateConfigurationSetEventDestinationRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct CreateConfigurationSetEventDestinationResponse {}
+pub(super) struct CreateConfigurationSetEventDestinationResponse {}
 
 /// Adds an event destination to a set.
 ///
 /// # Errors
 /// A set that does not exist; a name that is taken; a topic that does not exist; a destination that is no topic.
-pub async fn create_configuration_set_event_destination(
+pub(super) async fn create_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetEventDestinationRequest,
@@ -149,7 +149,7 @@ pub async fn create_configuration_set_event_destination(
 /// The destination to change.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UpdateConfigurationSetEventDestinationRequest {
+pub(super) struct UpdateConfigurationSetEventDestinationRequest {
     configuration_set_name: String,
     event_destination_name: String,
     event_destination: EventDestinationDefinition,
@@ -157,13 +157,13 @@ pub struct UpdateConfigurationSetEventDestinationRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct UpdateConfigurationSetEventDestinationResponse {}
+pub(super) struct UpdateConfigurationSetEventDestinationResponse {}
 
 /// Changes an event destination: what is said here replaces what was said before.
 ///
 /// # Errors
 /// A set or a destination that does not exist; a topic that does not exist; a destination of a kind that is not here.
-pub async fn update_configuration_set_event_destination(
+pub(super) async fn update_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: UpdateConfigurationSetEventDestinationRequest,
@@ -177,21 +177,21 @@ pub async fn update_configuration_set_event_destination(
 /// The set to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetConfigurationSetEventDestinationsRequest {
+pub(super) struct GetConfigurationSetEventDestinationsRequest {
     configuration_set_name: String,
 }
 
 /// Its destinations.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetConfigurationSetEventDestinationsResponse {
+pub(super) struct GetConfigurationSetEventDestinationsResponse {
     event_destinations: Vec<EventDestination>,
 }
 
 /// A destination.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EventDestination {
+pub(super) struct EventDestination {
     name: String,
     enabled: bool,
     matching_event_types: Vec<String>,
@@ -209,7 +209,7 @@ pub struct EventDestination {
 ///
 /// # Errors
 /// A set that does not exist.
-pub async fn get_configuration_set_event_destinations(
+pub(super) async fn get_configuration_set_event_destinations(
     services: &Services,
     caller: &Caller,
     input: GetConfigurationSetEventDestinationsRequest,
@@ -249,20 +249,20 @@ pub async fn get_configuration_set_event_destinations(
 /// The destination to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteConfigurationSetEventDestinationRequest {
+pub(super) struct DeleteConfigurationSetEventDestinationRequest {
     configuration_set_name: String,
     event_destination_name: String,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteConfigurationSetEventDestinationResponse {}
+pub(super) struct DeleteConfigurationSetEventDestinationResponse {}
 
 /// Removes a destination.
 ///
 /// # Errors
 /// A set or a destination that does not exist.
-pub async fn delete_configuration_set_event_destination(
+pub(super) async fn delete_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetEventDestinationRequest,

@@ -10,7 +10,7 @@ use crate::mail::content::feedback;
 /// Whose bounces and complaints go out as mails.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutEmailIdentityFeedbackAttributesRequest {
+pub(super) struct PutEmailIdentityFeedbackAttributesRequest {
     email_identity: String,
     #[serde(default)]
     email_forwarding_enabled: bool,
@@ -18,13 +18,13 @@ pub struct PutEmailIdentityFeedbackAttributesRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutEmailIdentityFeedbackAttributesResponse {}
+pub(super) struct PutEmailIdentityFeedbackAttributesResponse {}
 
 /// Sets whether bounces and complaints go to the sender as mails.
 ///
 /// # Errors
 /// An identity that does not exist.
-pub async fn put_email_identity_feedback_attributes(
+pub(super) async fn put_email_identity_feedback_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityFeedbackAttributesRequest,

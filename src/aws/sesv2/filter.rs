@@ -6,7 +6,7 @@ use crate::store::identities::Identity;
 
 /// Which identities.
 #[derive(Debug, Default)]
-pub struct IdentityFilter {
+pub(super) struct IdentityFilter {
     contains: Option<String>,
     kind: Option<&'static str>,
     status: Option<String>,
@@ -20,7 +20,7 @@ impl IdentityFilter {
     ///
     /// # Errors
     /// A key, a type or a status that SES does not have.
-    pub fn read(given: BTreeMap<String, String>) -> Result<Self, SesV2Error> {
+    pub(super) fn read(given: BTreeMap<String, String>) -> Result<Self, SesV2Error> {
         let mut filter = Self::default();
         for (key, value) in given {
             match key.as_str() {
@@ -37,17 +37,17 @@ impl IdentityFilter {
     }
 
     /// The kind that the store looks for.
-    pub fn kind(&self) -> Option<&'static str> {
+    pub(super) fn kind(&self) -> Option<&'static str> {
         self.kind
     }
 
     /// Whether it asks for nothing but the kind.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.contains.is_none() && self.status.is_none()
     }
 
     /// Whether an identity fits.
-    pub fn fits(&self, identity: &Identity) -> bool {
+    pub(super) fn fits(&self, identity: &Identity) -> bool {
         self.contains.as_ref().is_none_or(|part| identity.name.contains(part.as_str()))
             && self.status.as_ref().is_none_or(|status| identity.status == *status)
     }
@@ -57,7 +57,7 @@ impl IdentityFilter {
 ///
 /// # Errors
 /// A key that SES does not have.
-pub fn set_name_part(given: BTreeMap<String, String>) -> Result<Option<String>, SesV2Error> {
+pub(super) fn set_name_part(given: BTreeMap<String, String>) -> Result<Option<String>, SesV2Error> {
     let mut part = None;
     for (key, value) in given {
         match key.as_str() {

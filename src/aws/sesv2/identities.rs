@@ -17,7 +17,7 @@ use crate::mail::identity::{IdentityName, NewIdentity};
 /// The identity to make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateEmailIdentityRequest {
+pub(super) struct CreateEmailIdentityRequest {
     email_identity: String,
     #[serde(default)]
     tags: Vec<Tag>,
@@ -28,7 +28,7 @@ pub struct CreateEmailIdentityRequest {
 /// The new identity.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateEmailIdentityResponse {
+pub(super) struct CreateEmailIdentityResponse {
     identity_type: String,
     verified_for_sending_status: bool,
     dkim_attributes: DkimAttributes,
@@ -38,7 +38,7 @@ pub struct CreateEmailIdentityResponse {
 ///
 /// # Errors
 /// A name that is none; one that exists; a configuration set that does not; keys of the caller's own.
-pub async fn create_email_identity(
+pub(super) async fn create_email_identity(
     services: &Services,
     caller: &Caller,
     input: CreateEmailIdentityRequest,
@@ -58,14 +58,14 @@ pub async fn create_email_identity(
 /// The identity to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetEmailIdentityRequest {
+pub(super) struct GetEmailIdentityRequest {
     email_identity: String,
 }
 
 /// How an identity stands.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetEmailIdentityResponse {
+pub(super) struct GetEmailIdentityResponse {
     identity_type: String,
     feedback_forwarding_status: bool,
     verified_for_sending_status: bool,
@@ -82,7 +82,7 @@ pub struct GetEmailIdentityResponse {
 /// When it was looked at.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct VerificationInfo {
+pub(super) struct VerificationInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_checked_timestamp: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ pub struct VerificationInfo {
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn get_email_identity(
+pub(super) async fn get_email_identity(
     services: &Services,
     caller: &Caller,
     input: GetEmailIdentityRequest,
@@ -125,7 +125,7 @@ pub async fn get_email_identity(
 /// Which page of identities.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListEmailIdentitiesRequest {
+pub(super) struct ListEmailIdentitiesRequest {
     #[serde(default)]
     filter: BTreeMap<String, String>,
     next_token: Option<String>,
@@ -135,7 +135,7 @@ pub struct ListEmailIdentitiesRequest {
 /// A page of identities.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListEmailIdentitiesResponse {
+pub(super) struct ListEmailIdentitiesResponse {
     email_identities: Vec<IdentityInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -144,7 +144,7 @@ pub struct ListEmailIdentitiesResponse {
 /// An identity in a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct IdentityInfo {
+pub(super) struct IdentityInfo {
     identity_type: String,
     identity_name: String,
     sending_enabled: bool,
@@ -155,7 +155,7 @@ pub struct IdentityInfo {
 ///
 /// # Errors
 /// A token, a page size or a filter that cannot be.
-pub async fn list_email_identities(
+pub(super) async fn list_email_identities(
     services: &Services,
     caller: &Caller,
     input: ListEmailIdentitiesRequest,
@@ -184,19 +184,19 @@ pub async fn list_email_identities(
 /// The identity to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteEmailIdentityRequest {
+pub(super) struct DeleteEmailIdentityRequest {
     email_identity: String,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteEmailIdentityResponse {}
+pub(super) struct DeleteEmailIdentityResponse {}
 
 /// Removes an identity.
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn delete_email_identity(
+pub(super) async fn delete_email_identity(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailIdentityRequest,
@@ -208,20 +208,20 @@ pub async fn delete_email_identity(
 /// The configuration set for mails that name none.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutEmailIdentityConfigurationSetAttributesRequest {
+pub(super) struct PutEmailIdentityConfigurationSetAttributesRequest {
     email_identity: String,
     configuration_set_name: Option<String>,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutEmailIdentityConfigurationSetAttributesResponse {}
+pub(super) struct PutEmailIdentityConfigurationSetAttributesResponse {}
 
 /// Sets the configuration set for mails that name none, or takes it away.
 ///
 /// # Errors
 /// An identity or a set that does not exist.
-pub async fn put_email_identity_configuration_set_attributes(
+pub(super) async fn put_email_identity_configuration_set_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityConfigurationSetAttributesRequest,

@@ -13,7 +13,7 @@ use crate::store::identity_policies::IdentityPolicy;
 /// A policy to make or to replace.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EmailIdentityPolicyRequest {
+pub(super) struct EmailIdentityPolicyRequest {
     email_identity: String,
     policy_name: String,
     policy: String,
@@ -21,7 +21,7 @@ pub struct EmailIdentityPolicyRequest {
 
 /// No members: CreateEmailIdentityPolicy, UpdateEmailIdentityPolicy, DeleteEmailIdentityPolicy.
 #[derive(Debug, Serialize)]
-pub struct EmailIdentityPolicyResponse {}
+pub(super) struct EmailIdentityPolicyResponse {}
 
 /// These operations write an identity's name between brackets.
 fn told(error: identity::Error) -> SesV2Error {
@@ -47,7 +47,7 @@ async fn put(
 ///
 /// # Errors
 /// An identity that does not exist; a policy that does; what is no policy.
-pub async fn create_email_identity_policy(
+pub(super) async fn create_email_identity_policy(
     services: &Services,
     caller: &Caller,
     input: EmailIdentityPolicyRequest,
@@ -59,7 +59,7 @@ pub async fn create_email_identity_policy(
 ///
 /// # Errors
 /// An identity or a policy that does not exist; what is no policy.
-pub async fn update_email_identity_policy(
+pub(super) async fn update_email_identity_policy(
     services: &Services,
     caller: &Caller,
     input: EmailIdentityPolicyRequest,
@@ -70,7 +70,7 @@ pub async fn update_email_identity_policy(
 /// The policy to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteEmailIdentityPolicyRequest {
+pub(super) struct DeleteEmailIdentityPolicyRequest {
     email_identity: String,
     policy_name: String,
 }
@@ -79,7 +79,7 @@ pub struct DeleteEmailIdentityPolicyRequest {
 ///
 /// # Errors
 /// An identity that does not exist.
-pub async fn delete_email_identity_policy(
+pub(super) async fn delete_email_identity_policy(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailIdentityPolicyRequest,
@@ -96,14 +96,14 @@ pub async fn delete_email_identity_policy(
 /// The identity whose policies to tell.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetEmailIdentityPoliciesRequest {
+pub(super) struct GetEmailIdentityPoliciesRequest {
     email_identity: String,
 }
 
 /// Its policies by their names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetEmailIdentityPoliciesResponse {
+pub(super) struct GetEmailIdentityPoliciesResponse {
     policies: BTreeMap<String, String>,
 }
 
@@ -111,7 +111,7 @@ pub struct GetEmailIdentityPoliciesResponse {
 ///
 /// # Errors
 /// An identity that does not exist.
-pub async fn get_email_identity_policies(
+pub(super) async fn get_email_identity_policies(
     services: &Services,
     caller: &Caller,
     input: GetEmailIdentityPoliciesRequest,

@@ -14,7 +14,7 @@ use crate::store::import_jobs::ImportJob;
 /// Where the addresses go: one of the two.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ImportDestination {
+pub(super) struct ImportDestination {
     #[serde(skip_serializing_if = "Option::is_none")]
     suppression_list_destination: Option<SuppressionListDestination>,
     #[serde(skip_serializing)]
@@ -24,14 +24,14 @@ pub struct ImportDestination {
 /// The account's suppression list.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SuppressionListDestination {
+pub(super) struct SuppressionListDestination {
     suppression_list_import_action: String,
 }
 
 /// A contact list. There are none here.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ContactListDestination {
+pub(super) struct ContactListDestination {
     contact_list_name: String,
     contact_list_import_action: String,
 }
@@ -39,7 +39,7 @@ pub struct ContactListDestination {
 /// Where the addresses come from.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ImportDataSource {
+pub(super) struct ImportDataSource {
     #[serde(rename = "S3Url")]
     s3_url: String,
     data_format: String,
@@ -48,7 +48,7 @@ pub struct ImportDataSource {
 /// The job to do.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateImportJobRequest {
+pub(super) struct CreateImportJobRequest {
     import_destination: ImportDestination,
     import_data_source: ImportDataSource,
 }
@@ -56,7 +56,7 @@ pub struct CreateImportJobRequest {
 /// The job's name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateImportJobResponse {
+pub(super) struct CreateImportJobResponse {
     job_id: String,
 }
 
@@ -77,7 +77,7 @@ impl From<ImportError> for SesV2Error {
 ///
 /// # Errors
 /// A URL, a format or an action that cannot be; a contact list; an account in the sandbox; too many jobs.
-pub async fn create_import_job(
+pub(super) async fn create_import_job(
     services: &Services,
     caller: &Caller,
     input: CreateImportJobRequest,
@@ -107,14 +107,14 @@ pub async fn create_import_job(
 /// The job to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetImportJobRequest {
+pub(super) struct GetImportJobRequest {
     job_id: String,
 }
 
 /// A job, and how far it has come.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetImportJobResponse {
+pub(super) struct GetImportJobResponse {
     #[serde(flatten)]
     summary: ImportJobSummary,
     import_data_source: ImportDataSource,
@@ -127,7 +127,7 @@ pub struct GetImportJobResponse {
 /// What went wrong.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct FailureInfo {
+pub(super) struct FailureInfo {
     /// AWS signs a URL; ours names the object.
     #[serde(rename = "FailedRecordsS3Url", skip_serializing_if = "Option::is_none")]
     failed_records_s3_url: Option<String>,
@@ -138,7 +138,7 @@ pub struct FailureInfo {
 /// A job in a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ImportJobSummary {
+pub(super) struct ImportJobSummary {
     job_id: String,
     import_destination: ImportDestination,
     job_status: String,
@@ -166,7 +166,7 @@ fn summary(job: &ImportJob) -> ImportJobSummary {
 ///
 /// # Errors
 /// A job that does not exist.
-pub async fn get_import_job(
+pub(super) async fn get_import_job(
     services: &Services,
     caller: &Caller,
     input: GetImportJobRequest,
@@ -186,7 +186,7 @@ pub async fn get_import_job(
 /// Which page of which jobs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListImportJobsRequest {
+pub(super) struct ListImportJobsRequest {
     import_destination_type: Option<String>,
     next_token: Option<String>,
     page_size: Option<i32>,
@@ -195,7 +195,7 @@ pub struct ListImportJobsRequest {
 /// A page of jobs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListImportJobsResponse {
+pub(super) struct ListImportJobsResponse {
     import_jobs: Vec<ImportJobSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -205,7 +205,7 @@ pub struct ListImportJobsResponse {
 ///
 /// # Errors
 /// A token, a page size or a type that cannot be.
-pub async fn list_import_jobs(
+pub(super) async fn list_import_jobs(
     services: &Services,
     caller: &Caller,
     input: ListImportJobsRequest,

@@ -7,7 +7,7 @@ use crate::mail::sending::SendError;
 /// Settings for the mails of one call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ConfigurationOverrides {
+pub(super) struct ConfigurationOverrides {
     tracking: Option<TrackingOverrides>,
 }
 
@@ -24,7 +24,7 @@ impl ConfigurationOverrides {
     ///
     /// # Errors
     /// Tracking that is to be switched on.
-    pub fn check(&self) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self) -> Result<(), SesV2Error> {
         let Some(tracking) = &self.tracking else { return Ok(()) };
         let states = [&tracking.open_tracking_enabled, &tracking.click_tracking_enabled];
         match states.into_iter().flatten().find(|state| *state != "DISABLED") {
@@ -37,7 +37,7 @@ impl ConfigurationOverrides {
 /// How the messages of a configuration set are signed beside DKIM.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct MessageSecurityOptions {
+pub(super) struct MessageSecurityOptions {
     signing_scheme: Option<SigningScheme>,
 }
 
@@ -65,7 +65,7 @@ impl MessageSecurityOptions {
     ///
     /// # Errors
     /// S/MIME, or no scheme, or both.
-    pub fn check(&self) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self) -> Result<(), SesV2Error> {
         let Some(scheme) = &self.signing_scheme else { return Ok(()) };
         match (&scheme.default_scheme, &scheme.smime_scheme) {
             (Some(DefaultScheme {}), None) => Ok(()),
@@ -83,12 +83,12 @@ impl MessageSecurityOptions {
 ///
 /// # Errors
 /// A tenant.
-pub fn no_tenant(name: Option<&str>) -> Result<(), SesV2Error> {
+pub(super) fn no_tenant(name: Option<&str>) -> Result<(), SesV2Error> {
     let Some(name) = name else { return Ok(()) };
     Err(SendError::TenantMissing(name.chars().take(64).collect()).into())
 }
 
 /// The refusal of something that this server does not have.
-pub fn not_supported(what: &str) -> SesV2Error {
+pub(super) fn not_supported(what: &str) -> SesV2Error {
     SesV2Error::BadRequest(format!("{what} is not supported."))
 }

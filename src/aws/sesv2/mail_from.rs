@@ -11,7 +11,7 @@ use crate::store::identities::MailFrom;
 /// An identity's MAIL FROM domain. One without it has the last member alone, as in SES.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct MailFromAttributes {
+pub(super) struct MailFromAttributes {
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_from_domain: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,7 @@ pub struct MailFromAttributes {
 
 impl MailFromAttributes {
     /// How it stands.
-    pub fn of(mail_from: Option<MailFrom>) -> Self {
+    pub(super) fn of(mail_from: Option<MailFrom>) -> Self {
         let reject = mail_from.as_ref().is_some_and(|m| m.reject);
         let (mail_from_domain, mail_from_domain_status) = mail_from.map(|m| (m.domain, m.status)).unzip();
         let behavior_on_mx_failure = if reject { "REJECT_MESSAGE" } else { "USE_DEFAULT_VALUE" };
@@ -32,7 +32,7 @@ impl MailFromAttributes {
 /// The domain to use; none takes it away.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutEmailIdentityMailFromAttributesRequest {
+pub(super) struct PutEmailIdentityMailFromAttributesRequest {
     email_identity: String,
     mail_from_domain: Option<String>,
     behavior_on_mx_failure: Option<String>,
@@ -40,13 +40,13 @@ pub struct PutEmailIdentityMailFromAttributesRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutEmailIdentityMailFromAttributesResponse {}
+pub(super) struct PutEmailIdentityMailFromAttributesResponse {}
 
 /// Sets an identity's MAIL FROM domain, or takes it away.
 ///
 /// # Errors
 /// An identity that does not exist; a domain that is not under it.
-pub async fn put_email_identity_mail_from_attributes(
+pub(super) async fn put_email_identity_mail_from_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityMailFromAttributesRequest,

@@ -17,7 +17,7 @@ use crate::mail::sending::{Grants, SendError, Submission, Terms, compose_soon};
 /// A header of the caller's own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct MessageHeader {
+pub(super) struct MessageHeader {
     /// Its name.
     pub name: String,
     /// Its value.
@@ -27,7 +27,7 @@ pub struct MessageHeader {
 /// A file that goes with the message.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Attachment {
+pub(super) struct Attachment {
     raw_content: Blob,
     content_disposition: Option<String>,
     file_name: String,
@@ -42,7 +42,7 @@ impl Attachment {
     ///
     /// # Errors
     /// A word that SES does not have.
-    pub fn part(self) -> Result<Part, SesV2Error> {
+    pub(super) fn part(self) -> Result<Part, SesV2Error> {
         let none = |what: &str, given: &str| Err(SesV2Error::BadRequest(format!("{given:?} is not a {what}.")));
         let disposition = match self.content_disposition.as_deref() {
             None | Some("ATTACHMENT") => Disposition::Attachment,
@@ -70,7 +70,7 @@ impl Attachment {
 /// A message in its parts.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Message {
+pub(super) struct Message {
     subject: Content,
     body: Body,
     #[serde(default)]
@@ -82,14 +82,14 @@ pub struct Message {
 /// A complete message.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct RawMessage {
+pub(super) struct RawMessage {
     data: Blob,
 }
 
 /// One of three kinds of content.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EmailContent {
+pub(super) struct EmailContent {
     simple: Option<Message>,
     raw: Option<RawMessage>,
     template: Option<Template>,
@@ -98,7 +98,7 @@ pub struct EmailContent {
 /// A reference to a contact list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListManagementOptions {
+pub(super) struct ListManagementOptions {
     contact_list_name: String,
     #[expect(dead_code, reason = "a value of another type is an error")]
     topic_name: Option<String>,
@@ -107,7 +107,7 @@ pub struct ListManagementOptions {
 /// The mail to send.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendEmailRequest {
+pub(super) struct SendEmailRequest {
     from_email_address: Option<String>,
     from_email_address_identity_arn: Option<String>,
     #[serde(default)]
@@ -129,7 +129,7 @@ pub struct SendEmailRequest {
 /// The id of the accepted mail.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendEmailResponse {
+pub(super) struct SendEmailResponse {
     message_id: String,
 }
 
@@ -138,7 +138,7 @@ pub struct SendEmailResponse {
 /// # Errors
 /// Those of [`Sending::accept`](crate::mail::sending::Sending::accept); broken addresses; content that this server does
 /// not have.
-pub async fn send_email(
+pub(super) async fn send_email(
     services: &Services,
     caller: &Caller,
     input: SendEmailRequest,

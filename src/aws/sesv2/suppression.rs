@@ -14,7 +14,7 @@ use crate::store::suppressed::{Reason, Suppressed, Wanted};
 /// The address to suppress.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutSuppressedDestinationRequest {
+pub(super) struct PutSuppressedDestinationRequest {
     email_address: String,
     reason: String,
     tenant_name: Option<String>,
@@ -22,13 +22,13 @@ pub struct PutSuppressedDestinationRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutSuppressedDestinationResponse {}
+pub(super) struct PutSuppressedDestinationResponse {}
 
 /// Puts an address on the account's list.
 ///
 /// # Errors
 /// What is no address; a reason that SES does not have.
-pub async fn put_suppressed_destination(
+pub(super) async fn put_suppressed_destination(
     services: &Services,
     caller: &Caller,
     input: PutSuppressedDestinationRequest,
@@ -46,7 +46,7 @@ pub async fn put_suppressed_destination(
 /// The address to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetSuppressedDestinationRequest {
+pub(super) struct GetSuppressedDestinationRequest {
     email_address: String,
     tenant_name: Option<String>,
 }
@@ -54,14 +54,14 @@ pub struct GetSuppressedDestinationRequest {
 /// An entry of the list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetSuppressedDestinationResponse {
+pub(super) struct GetSuppressedDestinationResponse {
     suppressed_destination: SuppressedDestination,
 }
 
 /// An address with the reason, and what put it there.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SuppressedDestination {
+pub(super) struct SuppressedDestination {
     email_address: String,
     reason: Reason,
     last_update_time: Time,
@@ -72,7 +72,7 @@ pub struct SuppressedDestination {
 /// The mail and the bounce or complaint that put an address on the list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SuppressedDestinationAttributes {
+pub(super) struct SuppressedDestinationAttributes {
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +83,7 @@ pub struct SuppressedDestinationAttributes {
 ///
 /// # Errors
 /// An address that is not on the list.
-pub async fn get_suppressed_destination(
+pub(super) async fn get_suppressed_destination(
     services: &Services,
     caller: &Caller,
     input: GetSuppressedDestinationRequest,
@@ -106,7 +106,7 @@ pub async fn get_suppressed_destination(
 /// Which page of which entries.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSuppressedDestinationsRequest {
+pub(super) struct ListSuppressedDestinationsRequest {
     #[serde(default, rename = "Reason")]
     reasons: Vec<String>,
     start_date: Option<Time>,
@@ -119,7 +119,7 @@ pub struct ListSuppressedDestinationsRequest {
 /// A page of the list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSuppressedDestinationsResponse {
+pub(super) struct ListSuppressedDestinationsResponse {
     suppressed_destination_summaries: Vec<SuppressedDestinationSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -128,7 +128,7 @@ pub struct ListSuppressedDestinationsResponse {
 /// An address with the reason.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SuppressedDestinationSummary {
+pub(super) struct SuppressedDestinationSummary {
     email_address: String,
     reason: Reason,
     last_update_time: Time,
@@ -138,7 +138,7 @@ pub struct SuppressedDestinationSummary {
 ///
 /// # Errors
 /// A token, a page size or a reason that cannot be.
-pub async fn list_suppressed_destinations(
+pub(super) async fn list_suppressed_destinations(
     services: &Services,
     caller: &Caller,
     input: ListSuppressedDestinationsRequest,
@@ -170,20 +170,20 @@ pub async fn list_suppressed_destinations(
 /// The address to take off the list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteSuppressedDestinationRequest {
+pub(super) struct DeleteSuppressedDestinationRequest {
     email_address: String,
     tenant_name: Option<String>,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteSuppressedDestinationResponse {}
+pub(super) struct DeleteSuppressedDestinationResponse {}
 
 /// Takes an address off the account's list.
 ///
 /// # Errors
 /// An address that is not on the list.
-pub async fn delete_suppressed_destination(
+pub(super) async fn delete_suppressed_destination(
     services: &Services,
     caller: &Caller,
     input: DeleteSuppressedDestinationRequest,
@@ -196,7 +196,7 @@ pub async fn delete_suppressed_destination(
 /// Which reasons suppress.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutAccountSuppressionAttributesRequest {
+pub(super) struct PutAccountSuppressionAttributesRequest {
     #[serde(default)]
     suppressed_reasons: Vec<String>,
     validation_attributes: Option<serde_json::Value>,
@@ -204,13 +204,13 @@ pub struct PutAccountSuppressionAttributesRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct PutAccountSuppressionAttributesResponse {}
+pub(super) struct PutAccountSuppressionAttributesResponse {}
 
 /// Sets which reasons put addresses on the account's list and keep mails from them.
 ///
 /// # Errors
 /// A reason that SES does not have; the validation of addresses, which this server does not have.
-pub async fn put_account_suppression_attributes(
+pub(super) async fn put_account_suppression_attributes(
     services: &Services,
     caller: &Caller,
     input: PutAccountSuppressionAttributesRequest,
@@ -230,7 +230,7 @@ const REASONS: &[&str] = &["BOUNCE", "COMPLAINT"];
 ///
 /// # Errors
 /// A reason that SES does not have.
-pub fn reasons(path: &str, texts: &[String]) -> Result<Vec<Reason>, SesV2Error> {
+pub(super) fn reasons(path: &str, texts: &[String]) -> Result<Vec<Reason>, SesV2Error> {
     let mut found = Violations::default();
     found.all_of(path, texts, REASONS);
     found.finish()?;

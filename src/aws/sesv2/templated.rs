@@ -20,7 +20,7 @@ use crate::mail::sending::{Grants, Submission, Terms, Unrendered, compose_from};
 /// A template that is kept, or one that comes with the call; its data, and what else the mail has.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Template {
+pub(super) struct Template {
     template_name: Option<String>,
     template_arn: Option<String>,
     template_content: Option<EmailTemplateContent>,
@@ -32,7 +32,7 @@ pub struct Template {
 }
 
 /// A template with what belongs to it, ready to be written for one recipient after the other.
-pub struct Letter {
+pub(super) struct Letter {
     template: Prepared,
     data: Option<Arc<str>>,
     headers: Vec<(String, String)>,
@@ -44,7 +44,12 @@ impl Template {
     ///
     /// # Errors
     /// None or several are named; one that does not exist, or that cannot be read.
-    pub async fn letter(self, services: &Services, caller: &Caller, set: Option<&str>) -> Result<Letter, SesV2Error> {
+    pub(super) async fn letter(
+        self,
+        services: &Services,
+        caller: &Caller,
+        set: Option<&str>,
+    ) -> Result<Letter, SesV2Error> {
         let named = match &self.template_arn {
             Some(arn) => Some(name_of(caller, arn).ok_or_else(|| SesV2Error::NotFound(missing_arn(arn)))?),
             None => self.template_name.filter(|name| !name.is_empty()),
@@ -74,7 +79,7 @@ impl Template {
 
 impl Letter {
     /// The data of a mail: `own` where it has any, else what came with the template.
-    pub fn data(&self, own: Option<String>) -> Data {
+    pub(super) fn data(&self, own: Option<String>) -> Data {
         Data::own_or(own, self.data.as_ref())
     }
 
@@ -82,7 +87,7 @@ impl Letter {
     ///
     /// # Errors
     /// Data that is none, and what no message may have.
-    pub async fn write(
+    pub(super) async fn write(
         &self,
         (services, caller): (&Services, &Caller),
         data: Data,
@@ -111,14 +116,14 @@ impl Letter {
 /// What all mails of a call have in common.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BulkEmailContent {
+pub(super) struct BulkEmailContent {
     template: Option<Template>,
 }
 
 /// What one mail has of its own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BulkEmailEntry {
+pub(super) struct BulkEmailEntry {
     destination: Destination,
     #[serde(default)]
     replacement_tags: Vec<MessageTag>,
@@ -130,21 +135,21 @@ pub struct BulkEmailEntry {
 /// The content that a mail has of its own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReplacementEmailContent {
+pub(super) struct ReplacementEmailContent {
     replacement_template: Option<ReplacementTemplate>,
 }
 
 /// The data that a mail has of its own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReplacementTemplate {
+pub(super) struct ReplacementTemplate {
     replacement_template_data: Option<String>,
 }
 
 /// The mails to send.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendBulkEmailRequest {
+pub(super) struct SendBulkEmailRequest {
     from_email_address: Option<String>,
     from_email_address_identity_arn: Option<String>,
     #[serde(default)]
@@ -164,14 +169,14 @@ pub struct SendBulkEmailRequest {
 /// What became of each mail, in the order of the entries.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendBulkEmailResponse {
+pub(super) struct SendBulkEmailResponse {
     bulk_email_entry_results: Vec<BulkEmailEntryResult>,
 }
 
 /// What became of a mail.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BulkEmailEntryResult {
+pub(super) struct BulkEmailEntryResult {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -194,7 +199,7 @@ struct Bulk {
 ///
 /// # Errors
 /// What concerns all of them: no sender, no template, no entries or too many.
-pub async fn send_bulk_email(
+pub(super) async fn send_bulk_email(
     services: &Services,
     caller: &Caller,
     input: SendBulkEmailRequest,

@@ -13,7 +13,7 @@ use crate::mail::content::templates::Parts;
 /// The parts of a template.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EmailTemplateContent {
+pub(super) struct EmailTemplateContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +24,7 @@ pub struct EmailTemplateContent {
 
 impl EmailTemplateContent {
     /// The parts as the core knows them.
-    pub fn parts(self) -> Parts {
+    pub(super) fn parts(self) -> Parts {
         Parts { subject: self.subject, text: self.text, html: self.html }
     }
 }
@@ -32,7 +32,7 @@ impl EmailTemplateContent {
 /// The template to make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateEmailTemplateRequest {
+pub(super) struct CreateEmailTemplateRequest {
     template_name: String,
     template_content: EmailTemplateContent,
     #[serde(default)]
@@ -41,13 +41,13 @@ pub struct CreateEmailTemplateRequest {
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct CreateEmailTemplateResponse {}
+pub(super) struct CreateEmailTemplateResponse {}
 
 /// Keeps a template.
 ///
 /// # Errors
 /// A name that is none or taken; a template that cannot be read or is too large.
-pub async fn create_email_template(
+pub(super) async fn create_email_template(
     services: &Services,
     caller: &Caller,
     input: CreateEmailTemplateRequest,
@@ -61,14 +61,14 @@ pub async fn create_email_template(
 /// The template to look at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetEmailTemplateRequest {
+pub(super) struct GetEmailTemplateRequest {
     template_name: String,
 }
 
 /// A template.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetEmailTemplateResponse {
+pub(super) struct GetEmailTemplateResponse {
     template_name: String,
     template_content: EmailTemplateContent,
     tags: Vec<Tag>,
@@ -78,7 +78,7 @@ pub struct GetEmailTemplateResponse {
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn get_email_template(
+pub(super) async fn get_email_template(
     services: &Services,
     caller: &Caller,
     input: GetEmailTemplateRequest,
@@ -94,20 +94,20 @@ pub async fn get_email_template(
 /// The template to replace.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UpdateEmailTemplateRequest {
+pub(super) struct UpdateEmailTemplateRequest {
     template_name: String,
     template_content: EmailTemplateContent,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct UpdateEmailTemplateResponse {}
+pub(super) struct UpdateEmailTemplateResponse {}
 
 /// Replaces a template's parts.
 ///
 /// # Errors
 /// One that does not exist; a template that cannot be read or is too large.
-pub async fn update_email_template(
+pub(super) async fn update_email_template(
     services: &Services,
     caller: &Caller,
     input: UpdateEmailTemplateRequest,
@@ -120,19 +120,19 @@ pub async fn update_email_template(
 /// The template to remove.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteEmailTemplateRequest {
+pub(super) struct DeleteEmailTemplateRequest {
     template_name: String,
 }
 
 /// No members.
 #[derive(Debug, Serialize)]
-pub struct DeleteEmailTemplateResponse {}
+pub(super) struct DeleteEmailTemplateResponse {}
 
 /// Removes a template.
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn delete_email_template(
+pub(super) async fn delete_email_template(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailTemplateRequest,
@@ -146,7 +146,7 @@ pub async fn delete_email_template(
 /// Which page of templates.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListEmailTemplatesRequest {
+pub(super) struct ListEmailTemplatesRequest {
     next_token: Option<String>,
     page_size: Option<i32>,
 }
@@ -154,7 +154,7 @@ pub struct ListEmailTemplatesRequest {
 /// A page of templates.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListEmailTemplatesResponse {
+pub(super) struct ListEmailTemplatesResponse {
     templates_metadata: Vec<EmailTemplateMetadata>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -163,7 +163,7 @@ pub struct ListEmailTemplatesResponse {
 /// A template's name and age.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EmailTemplateMetadata {
+pub(super) struct EmailTemplateMetadata {
     template_name: String,
     created_timestamp: Time,
 }
@@ -172,7 +172,7 @@ pub struct EmailTemplateMetadata {
 ///
 /// # Errors
 /// A token or page size that cannot be.
-pub async fn list_email_templates(
+pub(super) async fn list_email_templates(
     services: &Services,
     caller: &Caller,
     input: ListEmailTemplatesRequest,
@@ -188,7 +188,7 @@ pub async fn list_email_templates(
 /// The template to try out, and its data.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TestRenderEmailTemplateRequest {
+pub(super) struct TestRenderEmailTemplateRequest {
     template_name: String,
     template_data: String,
 }
@@ -196,7 +196,7 @@ pub struct TestRenderEmailTemplateRequest {
 /// The message that it gives.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TestRenderEmailTemplateResponse {
+pub(super) struct TestRenderEmailTemplateResponse {
     rendered_template: String,
 }
 
@@ -204,7 +204,7 @@ pub struct TestRenderEmailTemplateResponse {
 ///
 /// # Errors
 /// One that does not exist; data that is none, or lacks what the template names.
-pub async fn test_render_email_template(
+pub(super) async fn test_render_email_template(
     services: &Services,
     caller: &Caller,
     input: TestRenderEmailTemplateRequest,

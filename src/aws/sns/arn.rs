@@ -4,12 +4,12 @@ use crate::aws::sns::error::SnsError;
 use crate::base::Arn;
 
 /// Reads the ARN of a topic that the caller owns, in the caller's region. `member` and `action` go into the error.
-pub fn own_topic(caller: &Caller, member: &str, text: &str, action: &str) -> Result<Arn, SnsError> {
+pub(super) fn own_topic(caller: &Caller, member: &str, text: &str, action: &str) -> Result<Arn, SnsError> {
     owned(caller, topic_here(caller, member, text)?, action)
 }
 
 /// Reads the ARN of a topic in the caller's region, whoever owns it.
-pub fn topic_here(caller: &Caller, member: &str, text: &str) -> Result<Arn, SnsError> {
+pub(super) fn topic_here(caller: &Caller, member: &str, text: &str) -> Result<Arn, SnsError> {
     let arn = read(member, text)?;
     if arn.service != "sns" || arn.resource.contains(':') || arn.region != caller.region {
         return Err(SnsError::parameter(member));
@@ -18,13 +18,13 @@ pub fn topic_here(caller: &Caller, member: &str, text: &str) -> Result<Arn, SnsE
 }
 
 /// Reads the ARN of a topic, whoever owns it: confirming needs the token only.
-pub fn any_topic(text: &str) -> Result<Arn, SnsError> {
+pub(super) fn any_topic(text: &str) -> Result<Arn, SnsError> {
     let arn = text.parse::<Arn>().ok().filter(|arn| arn.service == "sns" && !arn.resource.contains(':'));
     arn.ok_or_else(|| SnsError::parameter("Topic"))
 }
 
 /// Reads the ARN of a subscription, whoever owns it: its link works for whoever has it.
-pub fn any_subscription(text: &str) -> Result<Arn, SnsError> {
+pub(super) fn any_subscription(text: &str) -> Result<Arn, SnsError> {
     if text.is_empty() {
         return Err(SnsError::parameter("SubscriptionArn Reason: no value for required parameter"));
     }
@@ -37,7 +37,13 @@ pub fn any_subscription(text: &str) -> Result<Arn, SnsError> {
 
 /// Reads the ARN of a resource of another kind that the caller owns, in the caller's region: its resource starts with
 /// `prefix`.
-pub fn own_resource(caller: &Caller, member: &str, text: &str, prefix: &str, action: &str) -> Result<Arn, SnsError> {
+pub(super) fn own_resource(
+    caller: &Caller,
+    member: &str,
+    text: &str,
+    prefix: &str,
+    action: &str,
+) -> Result<Arn, SnsError> {
     let arn = read(member, text)?;
     if arn.service != "sns" || !arn.resource.starts_with(prefix) || arn.region != caller.region {
         return Err(SnsError::parameter(member));

@@ -9,20 +9,20 @@ use crate::aws::sns::permit;
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetDataProtectionPolicyInput {
+pub(super) struct GetDataProtectionPolicyInput {
     resource_arn: String,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetDataProtectionPolicyResponse {
+pub(super) struct GetDataProtectionPolicyResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     data_protection_policy: Option<String>,
 }
 
 /// A topic's data protection policy.
-pub async fn get_data_protection_policy(
+pub(super) async fn get_data_protection_policy(
     services: &Services,
     caller: &Caller,
     input: GetDataProtectionPolicyInput,
@@ -36,13 +36,13 @@ pub async fn get_data_protection_policy(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutDataProtectionPolicyInput {
+pub(super) struct PutDataProtectionPolicyInput {
     resource_arn: String,
     data_protection_policy: String,
 }
 
 /// Sets a topic's data protection policy, or takes it away where it is empty.
-pub async fn put_data_protection_policy(
+pub(super) async fn put_data_protection_policy(
     services: &Services,
     caller: &Caller,
     input: PutDataProtectionPolicyInput,

@@ -12,7 +12,7 @@ use crate::topics::{self, Attributes};
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreatePlatformEndpointInput {
+pub(super) struct CreatePlatformEndpointInput {
     platform_application_arn: String,
     token: String,
     custom_user_data: Option<String>,
@@ -23,12 +23,12 @@ pub struct CreatePlatformEndpointInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateEndpointResponse {
+pub(super) struct CreateEndpointResponse {
     endpoint_arn: String,
 }
 
 /// Makes an endpoint for a device, or finds the same one.
-pub async fn create_platform_endpoint(
+pub(super) async fn create_platform_endpoint(
     services: &Services,
     caller: &Caller,
     input: CreatePlatformEndpointInput,
@@ -47,7 +47,7 @@ pub async fn create_platform_endpoint(
 /// Names an endpoint: the input of several operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct EndpointInput {
+pub(super) struct EndpointInput {
     endpoint_arn: String,
 }
 
@@ -56,13 +56,17 @@ fn own_endpoint(caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsErr
 }
 
 /// Takes an endpoint away.
-pub async fn delete_endpoint(services: &Services, caller: &Caller, input: EndpointInput) -> Result<(), SnsError> {
+pub(super) async fn delete_endpoint(
+    services: &Services,
+    caller: &Caller,
+    input: EndpointInput,
+) -> Result<(), SnsError> {
     let arn = own_endpoint(caller, &input.endpoint_arn, "DeleteEndpoint")?;
     Ok(services.topics.delete_endpoint(&arn).await?)
 }
 
 /// An endpoint's attributes.
-pub async fn get_endpoint_attributes(
+pub(super) async fn get_endpoint_attributes(
     services: &Services,
     caller: &Caller,
     input: EndpointInput,
@@ -74,13 +78,13 @@ pub async fn get_endpoint_attributes(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetEndpointAttributesInput {
+pub(super) struct SetEndpointAttributesInput {
     endpoint_arn: String,
     attributes: Attributes,
 }
 
 /// Sets attributes.
-pub async fn set_endpoint_attributes(
+pub(super) async fn set_endpoint_attributes(
     services: &Services,
     caller: &Caller,
     input: SetEndpointAttributesInput,
@@ -107,7 +111,7 @@ fn of_attributes(error: topics::Error) -> SnsError {
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListEndpointsByPlatformApplicationInput {
+pub(super) struct ListEndpointsByPlatformApplicationInput {
     platform_application_arn: String,
     next_token: Option<String>,
 }
@@ -115,7 +119,7 @@ pub struct ListEndpointsByPlatformApplicationInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListEndpointsByPlatformApplicationResponse {
+pub(super) struct ListEndpointsByPlatformApplicationResponse {
     endpoints: Vec<Endpoint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -124,13 +128,13 @@ pub struct ListEndpointsByPlatformApplicationResponse {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Endpoint {
+pub(super) struct Endpoint {
     endpoint_arn: String,
     attributes: Attributes,
 }
 
 /// Lists an application's endpoints, 100 at a time.
-pub async fn list_endpoints_by_platform_application(
+pub(super) async fn list_endpoints_by_platform_application(
     services: &Services,
     caller: &Caller,
     input: ListEndpointsByPlatformApplicationInput,

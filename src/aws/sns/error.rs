@@ -11,13 +11,13 @@ const NOT_FOUND: ErrorShape = ErrorShape::sender("NotFound", 404);
 const AUTHORIZATION: ErrorShape = ErrorShape::sender("AuthorizationError", 403);
 const TAG_LIMIT: ErrorShape = ErrorShape::sender("TagLimitExceeded", 400);
 /// The row for a caller who asks for too much at once.
-pub const THROTTLED: ErrorShape = ErrorShape::sender("Throttled", 429);
+pub(super) const THROTTLED: ErrorShape = ErrorShape::sender("Throttled", 429);
 const NESTED: &str = "Filter policy scope MessageAttributes does not support nested filter policy";
 const INTERNAL: ErrorShape = ErrorShape::internal("InternalError");
 
 /// Why an SNS operation failed.
 #[derive(Debug, thiserror::Error)]
-pub enum SnsError {
+pub(super) enum SnsError {
     /// The caller's fault, with AWS's row and text.
     #[error("{1}")]
     Refused(ErrorShape, String),
@@ -40,17 +40,17 @@ impl ServiceError for SnsError {
 
 impl SnsError {
     /// `InvalidParameter` with this text after `Invalid parameter: `.
-    pub fn parameter(what: impl std::fmt::Display) -> Self {
+    pub(super) fn parameter(what: impl std::fmt::Display) -> Self {
         Self::Refused(INVALID_PARAMETER, format!("Invalid parameter: {what}"))
     }
 
     /// `InvalidParameter` with this text alone.
-    pub fn plain(text: impl Into<String>) -> Self {
+    pub(super) fn plain(text: impl Into<String>) -> Self {
         Self::Refused(INVALID_PARAMETER, text.into())
     }
 
     /// The member at this path is missing.
-    pub fn null(path: &str) -> Self {
+    pub(super) fn null(path: &str) -> Self {
         let text = format!(
             "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
         );
@@ -58,7 +58,7 @@ impl SnsError {
     }
 
     /// The caller may not do `action` to `resource`.
-    pub fn unauthorized(account: &str, action: &str, resource: &str) -> Self {
+    pub(super) fn unauthorized(account: &str, action: &str, resource: &str) -> Self {
         let text = format!(
             "User: arn:aws:iam::{account}:root is not authorized to perform: SNS:{action} on resource: {resource} because \
              no resource-based policy allows the SNS:{action} action"
@@ -67,7 +67,7 @@ impl SnsError {
     }
 
     /// `NotFound`.
-    pub fn not_found(text: &str) -> Self {
+    pub(super) fn not_found(text: &str) -> Self {
         Self::Refused(NOT_FOUND, text.to_owned())
     }
 
@@ -77,18 +77,18 @@ impl SnsError {
     }
 
     /// `ResourceNotFound`, of the tag operations.
-    pub fn no_resource() -> Self {
+    pub(super) fn no_resource() -> Self {
         Self::Refused(ErrorShape::sender("ResourceNotFound", 404), "Resource does not exist".to_owned())
     }
 
     /// A batch that is refused as a whole, under this code.
-    pub fn batch(code: &'static str, text: impl Into<String>) -> Self {
+    pub(super) fn batch(code: &'static str, text: impl Into<String>) -> Self {
         Self::Refused(ErrorShape::sender(code, 400), text.into())
     }
 
     /// The same error, for an operation that takes attributes in a map named `Attributes`.
     #[must_use]
-    pub fn in_attributes(error: topics::Error) -> Self {
+    pub(super) fn in_attributes(error: topics::Error) -> Self {
         match error {
             topics::Error::AttributeName(name) => {
                 Self::parameter(format_args!("Attributes Reason: Unknown attribute: {name}"))
@@ -300,7 +300,7 @@ fn attribute_text(name: &str, why: &AttributeFault) -> String {
 }
 
 /// The answer to a request that cannot be decoded.
-pub fn refuse(refusal: &Refusal) -> Failure {
+pub(super) fn refuse(refusal: &Refusal) -> Failure {
     let shape = match refusal {
         Refusal::Missing(_) | Refusal::NotInEnum { .. } => ErrorShape::sender("ValidationError", 400),
         _ => INVALID_PARAMETER,

@@ -9,7 +9,7 @@ use crate::aws::sns::permit;
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct AddPermissionInput {
+pub(super) struct AddPermissionInput {
     topic_arn: String,
     label: String,
     #[serde(rename = "AWSAccountId")]
@@ -18,7 +18,11 @@ pub struct AddPermissionInput {
 }
 
 /// Lets accounts use a topic.
-pub async fn add_permission(services: &Services, caller: &Caller, input: AddPermissionInput) -> Result<(), SnsError> {
+pub(super) async fn add_permission(
+    services: &Services,
+    caller: &Caller,
+    input: AddPermissionInput,
+) -> Result<(), SnsError> {
     let topic = permit::topic(services, caller, "TopicArn", &input.topic_arn, "AddPermission").await?;
     Ok(services.topics.add_permission(&topic, &input.label, input.aws_account_id, input.action_name).await?)
 }
@@ -26,13 +30,13 @@ pub async fn add_permission(services: &Services, caller: &Caller, input: AddPerm
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct RemovePermissionInput {
+pub(super) struct RemovePermissionInput {
     topic_arn: String,
     label: String,
 }
 
 /// Takes a permission back.
-pub async fn remove_permission(
+pub(super) async fn remove_permission(
     services: &Services,
     caller: &Caller,
     input: RemovePermissionInput,

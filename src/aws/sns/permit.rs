@@ -13,7 +13,7 @@ use crate::topics;
 ///
 /// # Errors
 /// `InvalidParameter`; `AuthorizationError`, for a topic of another account whether or not it is there.
-pub async fn topic(
+pub(super) async fn topic(
     services: &Services,
     caller: &Caller,
     member: &str,
@@ -27,7 +27,7 @@ pub async fn topic(
 ///
 /// # Errors
 /// As [`topic`].
-pub async fn topic_with(
+pub(super) async fn topic_with(
     services: &Services,
     caller: &Caller,
     (member, text): (&str, &str),
@@ -61,7 +61,12 @@ pub async fn topic_with(
 ///
 /// # Errors
 /// `InvalidParameter`; `AuthorizationError`, for one of others whether or not it is there.
-pub async fn subscription(services: &Services, caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsError> {
+pub(super) async fn subscription(
+    services: &Services,
+    caller: &Caller,
+    text: &str,
+    action: &str,
+) -> Result<Arn, SnsError> {
     let arn = any_subscription(text)?;
     if arn.account == caller.account {
         return Ok(arn);

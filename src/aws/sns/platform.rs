@@ -11,7 +11,7 @@ use crate::topics::Attributes;
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreatePlatformApplicationInput {
+pub(super) struct CreatePlatformApplicationInput {
     name: String,
     platform: String,
     attributes: Attributes,
@@ -20,12 +20,12 @@ pub struct CreatePlatformApplicationInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreatePlatformApplicationResponse {
+pub(super) struct CreatePlatformApplicationResponse {
     platform_application_arn: String,
 }
 
 /// Makes an application, or finds the same one.
-pub async fn create_platform_application(
+pub(super) async fn create_platform_application(
     services: &Services,
     caller: &Caller,
     input: CreatePlatformApplicationInput,
@@ -40,17 +40,17 @@ pub async fn create_platform_application(
 /// Names an application: the input of several operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ApplicationInput {
+pub(super) struct ApplicationInput {
     platform_application_arn: String,
 }
 
 /// Reads the ARN of an application that the caller owns.
-pub fn own_application(caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsError> {
+pub(super) fn own_application(caller: &Caller, text: &str, action: &str) -> Result<Arn, SnsError> {
     own_resource(caller, "PlatformApplicationArn", text, "app/", action)
 }
 
 /// Takes an application away.
-pub async fn delete_platform_application(
+pub(super) async fn delete_platform_application(
     services: &Services,
     caller: &Caller,
     input: ApplicationInput,
@@ -62,13 +62,13 @@ pub async fn delete_platform_application(
 /// Attributes: the result of several operations.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct AttributesResponse {
+pub(super) struct AttributesResponse {
     /// By name.
     pub attributes: Attributes,
 }
 
 /// An application's attributes.
-pub async fn get_platform_application_attributes(
+pub(super) async fn get_platform_application_attributes(
     services: &Services,
     caller: &Caller,
     input: ApplicationInput,
@@ -80,13 +80,13 @@ pub async fn get_platform_application_attributes(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetPlatformApplicationAttributesInput {
+pub(super) struct SetPlatformApplicationAttributesInput {
     platform_application_arn: String,
     attributes: Attributes,
 }
 
 /// Sets attributes.
-pub async fn set_platform_application_attributes(
+pub(super) async fn set_platform_application_attributes(
     services: &Services,
     caller: &Caller,
     input: SetPlatformApplicationAttributesInput,
@@ -99,14 +99,14 @@ pub async fn set_platform_application_attributes(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListPlatformApplicationsInput {
+pub(super) struct ListPlatformApplicationsInput {
     next_token: Option<String>,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListPlatformApplicationsResponse {
+pub(super) struct ListPlatformApplicationsResponse {
     platform_applications: Vec<PlatformApplication>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -115,13 +115,13 @@ pub struct ListPlatformApplicationsResponse {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PlatformApplication {
+pub(super) struct PlatformApplication {
     platform_application_arn: String,
     attributes: Attributes,
 }
 
 /// Lists the caller's applications, 100 at a time.
-pub async fn list_platform_applications(
+pub(super) async fn list_platform_applications(
     services: &Services,
     caller: &Caller,
     input: ListPlatformApplicationsInput,

@@ -16,7 +16,7 @@ use crate::topics::{Attribute, Error, Publication, Value};
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PublishInput {
+pub(super) struct PublishInput {
     topic_arn: Option<String>,
     target_arn: Option<String>,
     phone_number: Option<String>,
@@ -32,7 +32,7 @@ pub struct PublishInput {
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct MessageAttributeValue {
+pub(super) struct MessageAttributeValue {
     // SNS names the place where it is missing: see `typed`.
     data_type: Option<String>,
     string_value: Option<String>,
@@ -42,14 +42,18 @@ pub struct MessageAttributeValue {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PublishResponse {
+pub(super) struct PublishResponse {
     message_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence_number: Option<String>,
 }
 
 /// Publishes one message to a topic.
-pub async fn publish(services: &Services, caller: &Caller, input: PublishInput) -> Result<PublishResponse, SnsError> {
+pub(super) async fn publish(
+    services: &Services,
+    caller: &Caller,
+    input: PublishInput,
+) -> Result<PublishResponse, SnsError> {
     typed("", &input.message_attributes)?;
     let (member, target) = match (&input.topic_arn, &input.target_arn, &input.phone_number) {
         (None, None, Some(_)) => return publish_text(services, caller, input).await,
@@ -125,7 +129,7 @@ fn without_topic(caller: &Caller, input: PublishInput) -> Result<Publication, Sn
 }
 
 /// What MessageStructure says.
-pub fn structure(name: Option<&str>) -> Result<bool, SnsError> {
+pub(super) fn structure(name: Option<&str>) -> Result<bool, SnsError> {
     match name {
         None | Some("") => Ok(false),
         Some("json") => Ok(true),
@@ -135,7 +139,7 @@ pub fn structure(name: Option<&str>) -> Result<bool, SnsError> {
 
 /// Whether each attribute has a type. SNS finds this out before anything else. `place` is where the attributes are, with a dot
 /// if that is not the top.
-pub fn typed(place: &str, given: &BTreeMap<String, MessageAttributeValue>) -> Result<(), SnsError> {
+pub(super) fn typed(place: &str, given: &BTreeMap<String, MessageAttributeValue>) -> Result<(), SnsError> {
     match given.iter().find(|(_, attribute)| attribute.data_type.is_none()) {
         Some((name, _)) => {
             let shown: String = name.chars().take(256).collect();
@@ -146,7 +150,7 @@ pub fn typed(place: &str, given: &BTreeMap<String, MessageAttributeValue>) -> Re
 }
 
 /// Attributes as the core wants them. A value that is absent, or of the other kind, is found out there.
-pub fn attributes(given: BTreeMap<String, MessageAttributeValue>) -> BTreeMap<String, Attribute> {
+pub(super) fn attributes(given: BTreeMap<String, MessageAttributeValue>) -> BTreeMap<String, Attribute> {
     let one = |(name, attribute): (String, MessageAttributeValue)| {
         let data_type = attribute.data_type.unwrap_or_default();
         let binary = data_type.starts_with("Binary");

@@ -17,7 +17,7 @@ const ENTRIES_MAX: usize = 10;
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PublishBatchInput {
+pub(super) struct PublishBatchInput {
     topic_arn: String,
     publish_batch_request_entries: Vec<PublishBatchRequestEntry>,
 }
@@ -25,7 +25,7 @@ pub struct PublishBatchInput {
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PublishBatchRequestEntry {
+pub(super) struct PublishBatchRequestEntry {
     id: String,
     message: String,
     subject: Option<String>,
@@ -39,7 +39,7 @@ pub struct PublishBatchRequestEntry {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PublishBatchResponse {
+pub(super) struct PublishBatchResponse {
     successful: Vec<PublishBatchResultEntry>,
     failed: Vec<BatchResultErrorEntry>,
 }
@@ -47,7 +47,7 @@ pub struct PublishBatchResponse {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PublishBatchResultEntry {
+pub(super) struct PublishBatchResultEntry {
     id: String,
     message_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub struct PublishBatchResultEntry {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BatchResultErrorEntry {
+pub(super) struct BatchResultErrorEntry {
     id: String,
     code: &'static str,
     message: String,
@@ -65,7 +65,7 @@ pub struct BatchResultErrorEntry {
 }
 
 /// Publishes up to ten messages to a topic.
-pub async fn publish_batch(
+pub(super) async fn publish_batch(
     services: &Services,
     caller: &Caller,
     input: PublishBatchInput,

@@ -9,12 +9,12 @@ use crate::topics::{self, Attributes};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
-pub struct SetSMSAttributesInput {
+pub(super) struct SetSMSAttributesInput {
     attributes: Attributes,
 }
 
 /// Sets the caller's settings.
-pub async fn set_sms_attributes(
+pub(super) async fn set_sms_attributes(
     services: &Services,
     caller: &Caller,
     input: SetSMSAttributesInput,
@@ -30,19 +30,19 @@ pub async fn set_sms_attributes(
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
-pub struct GetSMSAttributesInput {
+pub(super) struct GetSMSAttributesInput {
     #[serde(default)]
     attributes: Vec<String>,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
-pub struct GetSMSAttributesResponse {
+pub(super) struct GetSMSAttributesResponse {
     attributes: Attributes,
 }
 
 /// The caller's settings: all that are set, or those that are asked for.
-pub async fn get_sms_attributes(
+pub(super) async fn get_sms_attributes(
     services: &Services,
     caller: &Caller,
     input: GetSMSAttributesInput,
@@ -55,19 +55,19 @@ pub async fn get_sms_attributes(
 /// Names a phone number: the input of two operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PhoneNumberInput {
+pub(super) struct PhoneNumberInput {
     phone_number: String,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CheckIfPhoneNumberIsOptedOutResponse {
+pub(super) struct CheckIfPhoneNumberIsOptedOutResponse {
     is_opted_out: bool,
 }
 
 /// Whether a phone number wants no messages.
-pub async fn check_if_phone_number_is_opted_out(
+pub(super) async fn check_if_phone_number_is_opted_out(
     services: &Services,
     caller: &Caller,
     input: PhoneNumberInput,
@@ -78,7 +78,7 @@ pub async fn check_if_phone_number_is_opted_out(
 }
 
 /// Takes a phone number back in.
-pub async fn opt_in_phone_number(
+pub(super) async fn opt_in_phone_number(
     services: &Services,
     caller: &Caller,
     input: PhoneNumberInput,
@@ -97,21 +97,21 @@ fn of_number(error: topics::Error) -> SnsError {
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ListPhoneNumbersOptedOutInput {
+pub(super) struct ListPhoneNumbersOptedOutInput {
     next_token: Option<String>,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ListPhoneNumbersOptedOutResponse {
+pub(super) struct ListPhoneNumbersOptedOutResponse {
     phone_numbers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
 
 /// The phone numbers that want no messages of the caller, 100 at a time.
-pub async fn list_phone_numbers_opted_out(
+pub(super) async fn list_phone_numbers_opted_out(
     services: &Services,
     caller: &Caller,
     input: ListPhoneNumbersOptedOutInput,
@@ -123,7 +123,7 @@ pub async fn list_phone_numbers_opted_out(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListOriginationNumbersRequest {
+pub(super) struct ListOriginationNumbersRequest {
     max_results: Option<i64>,
     next_token: Option<String>,
 }
@@ -131,12 +131,12 @@ pub struct ListOriginationNumbersRequest {
 /// See AWS's model. Origination numbers are the gateway's, which has none that this server knows of.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListOriginationNumbersResult {
+pub(super) struct ListOriginationNumbersResult {
     phone_numbers: Vec<String>,
 }
 
 /// Lists the numbers that messages come from: none that this server knows of.
-pub async fn list_origination_numbers(
+pub(super) async fn list_origination_numbers(
     _: &Services,
     _: &Caller,
     input: ListOriginationNumbersRequest,

@@ -12,12 +12,12 @@ const PAGE: i64 = 100;
 /// See AWS's model. The language of the message is not ours to choose: there is one.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SandboxPhoneNumberInput {
+pub(super) struct SandboxPhoneNumberInput {
     phone_number: String,
 }
 
 /// Adds a number and sends it a one-time password.
-pub async fn create_sms_sandbox_phone_number(
+pub(super) async fn create_sms_sandbox_phone_number(
     services: &Services,
     caller: &Caller,
     input: SandboxPhoneNumberInput,
@@ -27,7 +27,7 @@ pub async fn create_sms_sandbox_phone_number(
 }
 
 /// Takes a number away.
-pub async fn delete_sms_sandbox_phone_number(
+pub(super) async fn delete_sms_sandbox_phone_number(
     services: &Services,
     caller: &Caller,
     input: SandboxPhoneNumberInput,
@@ -39,13 +39,13 @@ pub async fn delete_sms_sandbox_phone_number(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct VerifySMSSandboxPhoneNumberInput {
+pub(super) struct VerifySMSSandboxPhoneNumberInput {
     phone_number: String,
     one_time_password: String,
 }
 
 /// Verifies a number with the password that it was sent.
-pub async fn verify_sms_sandbox_phone_number(
+pub(super) async fn verify_sms_sandbox_phone_number(
     services: &Services,
     caller: &Caller,
     input: VerifySMSSandboxPhoneNumberInput,
@@ -58,7 +58,7 @@ pub async fn verify_sms_sandbox_phone_number(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSMSSandboxPhoneNumbersInput {
+pub(super) struct ListSMSSandboxPhoneNumbersInput {
     next_token: Option<String>,
     max_results: Option<i64>,
 }
@@ -66,7 +66,7 @@ pub struct ListSMSSandboxPhoneNumbersInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSMSSandboxPhoneNumbersResult {
+pub(super) struct ListSMSSandboxPhoneNumbersResult {
     phone_numbers: Vec<SMSSandboxPhoneNumber>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -75,13 +75,13 @@ pub struct ListSMSSandboxPhoneNumbersResult {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SMSSandboxPhoneNumber {
+pub(super) struct SMSSandboxPhoneNumber {
     phone_number: String,
     status: &'static str,
 }
 
 /// Lists the caller's numbers.
-pub async fn list_sms_sandbox_phone_numbers(
+pub(super) async fn list_sms_sandbox_phone_numbers(
     services: &Services,
     caller: &Caller,
     input: ListSMSSandboxPhoneNumbersInput,
@@ -103,17 +103,17 @@ pub async fn list_sms_sandbox_phone_numbers(
 
 /// No members.
 #[derive(Debug, Deserialize)]
-pub struct GetSMSSandboxAccountStatusInput {}
+pub(super) struct GetSMSSandboxAccountStatusInput {}
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetSMSSandboxAccountStatusResult {
+pub(super) struct GetSMSSandboxAccountStatusResult {
     is_in_sandbox: bool,
 }
 
 /// Whether the caller is in the sandbox.
-pub async fn get_sms_sandbox_account_status(
+pub(super) async fn get_sms_sandbox_account_status(
     services: &Services,
     _: &Caller,
     _: GetSMSSandboxAccountStatusInput,

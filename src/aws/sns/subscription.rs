@@ -11,7 +11,7 @@ use crate::topics::{self, Attributes, Authenticated, By, Listed, Page, Wish};
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SubscribeInput {
+pub(super) struct SubscribeInput {
     topic_arn: String,
     protocol: String,
     endpoint: Option<String>,
@@ -24,12 +24,12 @@ pub struct SubscribeInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SubscribeResponse {
+pub(super) struct SubscribeResponse {
     subscription_arn: String,
 }
 
 /// Subscribes an endpoint, or finds its subscription.
-pub async fn subscribe(
+pub(super) async fn subscribe(
     services: &Services,
     caller: &Caller,
     input: SubscribeInput,
@@ -74,7 +74,7 @@ fn plain_number(written: &str) -> Option<String> {
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ConfirmSubscriptionInput {
+pub(super) struct ConfirmSubscriptionInput {
     topic_arn: String,
     token: String,
     authenticate_on_unsubscribe: Option<String>,
@@ -83,12 +83,12 @@ pub struct ConfirmSubscriptionInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ConfirmSubscriptionResponse {
+pub(super) struct ConfirmSubscriptionResponse {
     subscription_arn: String,
 }
 
 /// Confirms with the token that the endpoint got. Needs no signature, unless only the owner shall be able to unsubscribe.
-pub async fn confirm_subscription(
+pub(super) async fn confirm_subscription(
     services: &Services,
     caller: &Caller,
     input: ConfirmSubscriptionInput,
@@ -108,12 +108,16 @@ pub async fn confirm_subscription(
 /// Names a subscription: the input of several operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SubscriptionInput {
+pub(super) struct SubscriptionInput {
     subscription_arn: String,
 }
 
 /// Ends a subscription, for its owner or for whoever has its link.
-pub async fn unsubscribe(services: &Services, caller: &Caller, input: SubscriptionInput) -> Result<(), SnsError> {
+pub(super) async fn unsubscribe(
+    services: &Services,
+    caller: &Caller,
+    input: SubscriptionInput,
+) -> Result<(), SnsError> {
     let (arn, by) = if caller.access_key.is_empty() {
         (any_subscription(&input.subscription_arn)?, By::Link)
     } else {
@@ -127,14 +131,14 @@ pub async fn unsubscribe(services: &Services, caller: &Caller, input: Subscripti
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSubscriptionsInput {
+pub(super) struct ListSubscriptionsInput {
     next_token: Option<String>,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSubscriptionsResponse {
+pub(super) struct ListSubscriptionsResponse {
     subscriptions: Vec<Subscription>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -143,7 +147,7 @@ pub struct ListSubscriptionsResponse {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Subscription {
+pub(super) struct Subscription {
     subscription_arn: String,
     owner: String,
     protocol: String,
@@ -171,7 +175,7 @@ impl From<Page<Listed>> for ListSubscriptionsResponse {
 }
 
 /// Lists the caller's subscriptions, 100 at a time.
-pub async fn list_subscriptions(
+pub(super) async fn list_subscriptions(
     services: &Services,
     caller: &Caller,
     input: ListSubscriptionsInput,
@@ -183,13 +187,13 @@ pub async fn list_subscriptions(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListSubscriptionsByTopicInput {
+pub(super) struct ListSubscriptionsByTopicInput {
     topic_arn: String,
     next_token: Option<String>,
 }
 
 /// Lists a topic's subscriptions, 100 at a time.
-pub async fn list_subscriptions_by_topic(
+pub(super) async fn list_subscriptions_by_topic(
     services: &Services,
     caller: &Caller,
     input: ListSubscriptionsByTopicInput,
@@ -201,12 +205,12 @@ pub async fn list_subscriptions_by_topic(
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetSubscriptionAttributesResponse {
+pub(super) struct GetSubscriptionAttributesResponse {
     attributes: Attributes,
 }
 
 /// A subscription's attributes.
-pub async fn get_subscription_attributes(
+pub(super) async fn get_subscription_attributes(
     services: &Services,
     caller: &Caller,
     input: SubscriptionInput,
@@ -218,7 +222,7 @@ pub async fn get_subscription_attributes(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetSubscriptionAttributesInput {
+pub(super) struct SetSubscriptionAttributesInput {
     subscription_arn: String,
     attribute_name: String,
     #[serde(default)]
@@ -226,7 +230,7 @@ pub struct SetSubscriptionAttributesInput {
 }
 
 /// Sets one attribute.
-pub async fn set_subscription_attributes(
+pub(super) async fn set_subscription_attributes(
     services: &Services,
     caller: &Caller,
     input: SetSubscriptionAttributesInput,

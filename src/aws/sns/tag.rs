@@ -13,30 +13,34 @@ use crate::topics::Attributes;
 /// See AWS's model.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Tag {
+pub(super) struct Tag {
     key: String,
     value: String,
 }
 
 /// Tags by key; the last of two with one key counts.
-pub fn tags(list: Vec<Tag>) -> Attributes {
+pub(super) fn tags(list: Vec<Tag>) -> Attributes {
     list.into_iter().map(|tag| (tag.key, tag.value)).collect()
 }
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TagResourceRequest {
+pub(super) struct TagResourceRequest {
     resource_arn: String,
     tags: Vec<Tag>,
 }
 
 /// A result without members.
 #[derive(Debug, Serialize)]
-pub struct Empty {}
+pub(super) struct Empty {}
 
 /// Sets tags.
-pub async fn tag_resource(services: &Services, caller: &Caller, input: TagResourceRequest) -> Result<Empty, SnsError> {
+pub(super) async fn tag_resource(
+    services: &Services,
+    caller: &Caller,
+    input: TagResourceRequest,
+) -> Result<Empty, SnsError> {
     let arn = own_topic(caller, "ResourceArn", &input.resource_arn, "TagResource")?;
     let distinct: BTreeSet<&str> = input.tags.iter().map(|tag| tag.key.as_str()).collect();
     if distinct.len() < input.tags.len() {
@@ -49,13 +53,13 @@ pub async fn tag_resource(services: &Services, caller: &Caller, input: TagResour
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UntagResourceRequest {
+pub(super) struct UntagResourceRequest {
     resource_arn: String,
     tag_keys: Vec<String>,
 }
 
 /// Takes tags away.
-pub async fn untag_resource(
+pub(super) async fn untag_resource(
     services: &Services,
     caller: &Caller,
     input: UntagResourceRequest,
@@ -68,19 +72,19 @@ pub async fn untag_resource(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListTagsForResourceRequest {
+pub(super) struct ListTagsForResourceRequest {
     resource_arn: String,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListTagsForResourceResponse {
+pub(super) struct ListTagsForResourceResponse {
     tags: Vec<Tag>,
 }
 
 /// A topic's tags.
-pub async fn list_tags_for_resource(
+pub(super) async fn list_tags_for_resource(
     services: &Services,
     caller: &Caller,
     input: ListTagsForResourceRequest,

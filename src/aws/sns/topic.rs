@@ -11,7 +11,7 @@ use crate::topics::{Attributes, NewTopic};
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateTopicInput {
+pub(super) struct CreateTopicInput {
     name: String,
     #[serde(default)]
     attributes: Attributes,
@@ -23,12 +23,12 @@ pub struct CreateTopicInput {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateTopicResponse {
+pub(super) struct CreateTopicResponse {
     topic_arn: String,
 }
 
 /// Makes a topic, or finds the same one.
-pub async fn create_topic(
+pub(super) async fn create_topic(
     services: &Services,
     caller: &Caller,
     input: CreateTopicInput,
@@ -48,12 +48,12 @@ pub async fn create_topic(
 /// Names a topic: the input of several operations.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TopicInput {
+pub(super) struct TopicInput {
     topic_arn: String,
 }
 
 /// Takes a topic and its subscriptions away.
-pub async fn delete_topic(services: &Services, caller: &Caller, input: TopicInput) -> Result<(), SnsError> {
+pub(super) async fn delete_topic(services: &Services, caller: &Caller, input: TopicInput) -> Result<(), SnsError> {
     let arn = permit::topic(services, caller, "TopicArn", &input.topic_arn, "DeleteTopic").await?;
     Ok(services.topics.delete(&arn).await?)
 }
@@ -61,14 +61,14 @@ pub async fn delete_topic(services: &Services, caller: &Caller, input: TopicInpu
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListTopicsInput {
+pub(super) struct ListTopicsInput {
     next_token: Option<String>,
 }
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListTopicsResponse {
+pub(super) struct ListTopicsResponse {
     topics: Vec<Topic>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -77,12 +77,12 @@ pub struct ListTopicsResponse {
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Topic {
+pub(super) struct Topic {
     topic_arn: String,
 }
 
 /// Lists the caller's topics, 100 at a time.
-pub async fn list_topics(
+pub(super) async fn list_topics(
     services: &Services,
     caller: &Caller,
     input: ListTopicsInput,
@@ -95,12 +95,12 @@ pub async fn list_topics(
 /// See AWS's model.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetTopicAttributesResponse {
+pub(super) struct GetTopicAttributesResponse {
     attributes: Attributes,
 }
 
 /// A topic's attributes.
-pub async fn get_topic_attributes(
+pub(super) async fn get_topic_attributes(
     services: &Services,
     caller: &Caller,
     input: TopicInput,
@@ -112,7 +112,7 @@ pub async fn get_topic_attributes(
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetTopicAttributesInput {
+pub(super) struct SetTopicAttributesInput {
     topic_arn: String,
     attribute_name: String,
     #[serde(default)]
@@ -120,7 +120,7 @@ pub struct SetTopicAttributesInput {
 }
 
 /// Sets one attribute.
-pub async fn set_topic_attributes(
+pub(super) async fn set_topic_attributes(
     services: &Services,
     caller: &Caller,
     input: SetTopicAttributesInput,

@@ -6,12 +6,12 @@ use crate::queues::Error;
 
 /// The URL of a queue, at the public URL or else at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
-pub fn url(caller: &Caller, name: &str) -> String {
+pub(super) fn url(caller: &Caller, name: &str) -> String {
     url_in(caller, &scope(caller), name)
 }
 
 /// The URL of a queue that may be another account's.
-pub fn url_in(caller: &Caller, scope: &Scope, name: &str) -> String {
+pub(super) fn url_in(caller: &Caller, scope: &Scope, name: &str) -> String {
     let (at, Scope { account, region }) = (&caller.queues_at, scope);
     if *region == Region::default_region() {
         format!("{at}/{account}/{name}")
@@ -21,7 +21,7 @@ pub fn url_in(caller: &Caller, scope: &Scope, name: &str) -> String {
 }
 
 /// The queues of the caller, in the region that it calls.
-pub fn scope(caller: &Caller) -> Scope {
+pub(super) fn scope(caller: &Caller) -> Scope {
     Scope { account: caller.account.clone(), region: caller.region.clone() }
 }
 
@@ -30,7 +30,7 @@ pub fn scope(caller: &Caller) -> Scope {
 ///
 /// # Errors
 /// QueueDoesNotExist for a text that is none of these, as on AWS.
-pub fn parse(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
+pub(super) fn parse(caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
     let invalid = || SqsError::from(Error::QueueMissing(url.chars().take(200).collect()));
     // A public URL may have a path of its own, which is no part of the queue's.
     let ours = url.strip_prefix(&caller.queues_at).and_then(|rest| rest.strip_prefix('/'));

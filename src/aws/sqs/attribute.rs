@@ -11,7 +11,7 @@ use crate::queues::{Error, MessageAttribute, MessageAttributes};
 /// A message attribute, or a system attribute of a message to send.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct MessageAttributeValue {
+pub(super) struct MessageAttributeValue {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "any_text")]
     string_value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ impl From<MessageAttribute> for MessageAttributeValue {
 ///
 /// # Errors
 /// InvalidParameterValue for one without exactly one value.
-pub fn read(given: BTreeMap<String, MessageAttributeValue>) -> Result<MessageAttributes, SqsError> {
+pub(super) fn read(given: BTreeMap<String, MessageAttributeValue>) -> Result<MessageAttributes, SqsError> {
     given.into_iter().map(|(name, value)| read_one(name, value)).collect()
 }
 
@@ -74,7 +74,7 @@ const TRACE_HEADER: &str = "AWSTraceHeader";
 ///
 /// # Errors
 /// InvalidParameterValue for any other system attribute.
-pub fn trace_header(given: BTreeMap<String, MessageAttributeValue>) -> Result<Option<String>, SqsError> {
+pub(super) fn trace_header(given: BTreeMap<String, MessageAttributeValue>) -> Result<Option<String>, SqsError> {
     let mut header = None;
     for (name, value) in given {
         if name != TRACE_HEADER || value.data_type != "String" {
@@ -88,14 +88,14 @@ pub fn trace_header(given: BTreeMap<String, MessageAttributeValue>) -> Result<Op
 }
 
 /// The MD5 of the system attributes, which so far can only be a trace header.
-pub fn system_md5(given: &BTreeMap<String, MessageAttributeValue>) -> Option<String> {
+pub(super) fn system_md5(given: &BTreeMap<String, MessageAttributeValue>) -> Option<String> {
     let text = given.get(TRACE_HEADER)?.string_value.clone()?;
     let header = MessageAttribute { data_type: "String".to_owned(), value: AttributeValue::Text(text) };
     crate::queues::message_attributes::md5(&BTreeMap::from([(TRACE_HEADER.to_owned(), header)]))
 }
 
 /// The attributes that a receive asks for: by name, `All`, `.*`, or a prefix such as `order.*`.
-pub struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     few: &'a [String],
     /// Where there are many.
     names: HashSet<&'a str>,
@@ -107,7 +107,7 @@ const FEW: usize = 16;
 
 impl<'a> Wanted<'a> {
     /// Those of this list.
-    pub fn new(list: &'a [String]) -> Self {
+    pub(super) fn new(list: &'a [String]) -> Self {
         let (few, many) = if list.len() <= FEW { (list, &[][..]) } else { (&[][..], list) };
         let prefixes =
             many.iter().filter_map(|w| if w == "All" || w == "*" { Some("") } else { w.strip_suffix(".*") }).collect();
@@ -115,7 +115,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Whether it asks for this attribute.
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         let listed = self.few.iter().any(|w| match w.as_str() {
             "All" | ".*" | "*" => true,
             w => w == name || w.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix)),

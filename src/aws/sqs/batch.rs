@@ -23,7 +23,7 @@ const CHANGE: &str = "ChangeMessageVisibilityBatchRequestEntry";
 /// An entry that was refused.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct BatchResultErrorEntry {
+pub(super) struct BatchResultErrorEntry {
     id: String,
     sender_fault: bool,
     code: String,
@@ -98,7 +98,7 @@ fn check_ids<'a>(entry: &'static str, ids: impl ExactSizeIterator<Item = Option<
 /// See SendMessageBatch in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendMessageBatchRequest {
+pub(super) struct SendMessageBatchRequest {
     queue_url: String,
     #[serde(default)]
     entries: Vec<SendMessageBatchRequestEntry>,
@@ -107,7 +107,7 @@ pub struct SendMessageBatchRequest {
 /// A message of a batch.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendMessageBatchRequestEntry {
+pub(super) struct SendMessageBatchRequestEntry {
     id: Option<String>,
     #[serde(default)]
     message_body: AnyText,
@@ -123,7 +123,7 @@ pub struct SendMessageBatchRequestEntry {
 /// See SendMessageBatch.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendMessageBatchResult {
+pub(super) struct SendMessageBatchResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     successful: Vec<SendMessageBatchResultEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -133,7 +133,7 @@ pub struct SendMessageBatchResult {
 /// A message that was taken.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendMessageBatchResultEntry {
+pub(super) struct SendMessageBatchResultEntry {
     id: String,
     message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
@@ -151,7 +151,7 @@ pub struct SendMessageBatchResultEntry {
 /// # Errors
 /// Those of all batches, QueueDoesNotExist, BatchRequestTooLong; InvalidParameterValue when an entry for a FIFO queue is longer
 /// than it takes, or lacks its group or deduplication id.
-pub async fn send_message_batch(
+pub(super) async fn send_message_batch(
     services: &Services,
     caller: &Caller,
     input: SendMessageBatchRequest,
@@ -206,7 +206,7 @@ fn taken(id: String, sent: Sent, md5_of_message_system_attributes: Option<String
 /// An entry that was done, where there is nothing to tell but that.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DoneEntry {
+pub(super) struct DoneEntry {
     id: String,
 }
 
@@ -228,7 +228,7 @@ fn sort_out(
 /// See DeleteMessageBatch.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteMessageBatchRequest {
+pub(super) struct DeleteMessageBatchRequest {
     queue_url: String,
     #[serde(default)]
     entries: Vec<DeleteMessageBatchRequestEntry>,
@@ -237,7 +237,7 @@ pub struct DeleteMessageBatchRequest {
 /// A message to take away.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteMessageBatchRequestEntry {
+pub(super) struct DeleteMessageBatchRequestEntry {
     id: Option<String>,
     receipt_handle: String,
 }
@@ -245,7 +245,7 @@ pub struct DeleteMessageBatchRequestEntry {
 /// See DeleteMessageBatch.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteMessageBatchResult {
+pub(super) struct DeleteMessageBatchResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     successful: Vec<DoneEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -256,7 +256,7 @@ pub struct DeleteMessageBatchResult {
 ///
 /// # Errors
 /// Those of all batches, QueueDoesNotExist.
-pub async fn delete_message_batch(
+pub(super) async fn delete_message_batch(
     services: &Services,
     caller: &Caller,
     input: DeleteMessageBatchRequest,
@@ -271,7 +271,7 @@ pub async fn delete_message_batch(
 /// See ChangeMessageVisibilityBatch.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ChangeMessageVisibilityBatchRequest {
+pub(super) struct ChangeMessageVisibilityBatchRequest {
     queue_url: String,
     #[serde(default)]
     entries: Vec<ChangeMessageVisibilityBatchRequestEntry>,
@@ -280,7 +280,7 @@ pub struct ChangeMessageVisibilityBatchRequest {
 /// A message to hide for another time.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ChangeMessageVisibilityBatchRequestEntry {
+pub(super) struct ChangeMessageVisibilityBatchRequestEntry {
     id: Option<String>,
     receipt_handle: String,
     visibility_timeout: Option<i64>,
@@ -289,7 +289,7 @@ pub struct ChangeMessageVisibilityBatchRequestEntry {
 /// See ChangeMessageVisibilityBatch.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ChangeMessageVisibilityBatchResult {
+pub(super) struct ChangeMessageVisibilityBatchResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     successful: Vec<DoneEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -300,7 +300,7 @@ pub struct ChangeMessageVisibilityBatchResult {
 ///
 /// # Errors
 /// Those of all batches, QueueDoesNotExist.
-pub async fn change_message_visibility_batch(
+pub(super) async fn change_message_visibility_batch(
     services: &Services,
     caller: &Caller,
     input: ChangeMessageVisibilityBatchRequest,

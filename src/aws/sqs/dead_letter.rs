@@ -16,7 +16,7 @@ use crate::queues::moves::{MoveFailure, status};
 /// See ListDeadLetterSourceQueues in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListDeadLetterSourceQueuesRequest {
+pub(super) struct ListDeadLetterSourceQueuesRequest {
     queue_url: String,
     next_token: Option<String>,
     max_results: Option<i64>,
@@ -25,7 +25,7 @@ pub struct ListDeadLetterSourceQueuesRequest {
 /// See ListDeadLetterSourceQueues. The list is there even when it is empty, and the model writes it small.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListDeadLetterSourceQueuesResult {
+pub(super) struct ListDeadLetterSourceQueuesResult {
     #[serde(rename = "queueUrls")]
     queue_urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct ListDeadLetterSourceQueuesResult {
 ///
 /// # Errors
 /// QueueDoesNotExist; InvalidParameterValue for MaxResults or NextToken.
-pub async fn list_dead_letter_source_queues(
+pub(super) async fn list_dead_letter_source_queues(
     services: &Services,
     caller: &Caller,
     input: ListDeadLetterSourceQueuesRequest,
@@ -106,7 +106,7 @@ impl Handle {
 /// See StartMessageMoveTask.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct StartMessageMoveTaskRequest {
+pub(super) struct StartMessageMoveTaskRequest {
     source_arn: String,
     destination_arn: Option<String>,
     max_number_of_messages_per_second: Option<i64>,
@@ -115,7 +115,7 @@ pub struct StartMessageMoveTaskRequest {
 /// See StartMessageMoveTask.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct StartMessageMoveTaskResult {
+pub(super) struct StartMessageMoveTaskResult {
     task_handle: String,
 }
 
@@ -123,7 +123,7 @@ pub struct StartMessageMoveTaskResult {
 ///
 /// # Errors
 /// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue, AccessDenied.
-pub async fn start_message_move_task(
+pub(super) async fn start_message_move_task(
     services: &Services,
     caller: &Caller,
     input: StartMessageMoveTaskRequest,
@@ -142,14 +142,14 @@ pub async fn start_message_move_task(
 /// See CancelMessageMoveTask.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CancelMessageMoveTaskRequest {
+pub(super) struct CancelMessageMoveTaskRequest {
     task_handle: String,
 }
 
 /// See CancelMessageMoveTask.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CancelMessageMoveTaskResult {
+pub(super) struct CancelMessageMoveTaskResult {
     approximate_number_of_messages_moved: u32,
 }
 
@@ -157,7 +157,7 @@ pub struct CancelMessageMoveTaskResult {
 ///
 /// # Errors
 /// ResourceNotFoundException, UnsupportedOperation, InvalidParameterValue, AccessDenied.
-pub async fn cancel_message_move_task(
+pub(super) async fn cancel_message_move_task(
     services: &Services,
     caller: &Caller,
     input: CancelMessageMoveTaskRequest,
@@ -172,7 +172,7 @@ pub async fn cancel_message_move_task(
 /// See ListMessageMoveTasks.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListMessageMoveTasksRequest {
+pub(super) struct ListMessageMoveTasksRequest {
     source_arn: String,
     max_results: Option<i64>,
 }
@@ -180,7 +180,7 @@ pub struct ListMessageMoveTasksRequest {
 /// See ListMessageMoveTasks.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListMessageMoveTasksResult {
+pub(super) struct ListMessageMoveTasksResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     results: Vec<ListMessageMoveTasksResultEntry>,
 }
@@ -188,7 +188,7 @@ pub struct ListMessageMoveTasksResult {
 /// A task. The handle is there only while there is something to cancel.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListMessageMoveTasksResultEntry {
+pub(super) struct ListMessageMoveTasksResultEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_handle: Option<String>,
     status: String,
@@ -209,7 +209,7 @@ pub struct ListMessageMoveTasksResultEntry {
 ///
 /// # Errors
 /// ResourceNotFoundException, InvalidParameterValue, AccessDenied.
-pub async fn list_message_move_tasks(
+pub(super) async fn list_message_move_tasks(
     services: &Services,
     caller: &Caller,
     input: ListMessageMoveTasksRequest,

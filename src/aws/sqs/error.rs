@@ -14,7 +14,7 @@ use crate::store::vault::VaultError;
 
 /// An SQS error.
 #[derive(Debug)]
-pub enum SqsError {
+pub(super) enum SqsError {
     /// The core refused.
     Queue(Core),
     /// The queue belongs to another account, or its policy denies the call; holds its URL.
@@ -52,7 +52,7 @@ pub enum SqsError {
 
 impl SqsError {
     /// The refusal of a call to the queue with this URL.
-    pub fn denied(url: &str) -> Self {
+    pub(super) fn denied(url: &str) -> Self {
         Self::AccessDenied(url.chars().take(200).collect())
     }
 }
@@ -66,7 +66,7 @@ impl From<Core> for SqsError {
 impl std::error::Error for SqsError {}
 
 /// The row for a caller who asks for too much at once.
-pub const THROTTLED: ErrorShape = ErrorShape::sender("RequestThrottled", 429);
+pub(super) const THROTTLED: ErrorShape = ErrorShape::sender("RequestThrottled", 429);
 const INVALID_VALUE: ErrorShape = ErrorShape::sender("com.amazon.coral.service#InvalidParameterValueException", 400)
     .query("InvalidParameterValue", 400);
 const OVER_LIMIT: ErrorShape = ErrorShape::sender("OverLimit", 400).query("OverLimit", 403);
@@ -347,7 +347,7 @@ fn write_move(error: MoveError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// The answer to a request that cannot be decoded.
-pub fn refuse(refusal: &Refusal) -> Failure {
+pub(super) fn refuse(refusal: &Refusal) -> Failure {
     match refusal {
         Refusal::Missing(path) => {
             let name = path.rsplit('.').next().unwrap_or(path);

@@ -14,7 +14,7 @@ use crate::queues::Outgoing;
 /// See SendMessage in the SQS API reference.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendMessageRequest {
+pub(super) struct SendMessageRequest {
     queue_url: String,
     message_body: AnyText,
     delay_seconds: Option<i64>,
@@ -29,7 +29,7 @@ pub struct SendMessageRequest {
 /// See SendMessage.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SendMessageResult {
+pub(super) struct SendMessageResult {
     #[serde(rename = "MD5OfMessageBody")]
     md5_of_message_body: String,
     #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
@@ -53,12 +53,12 @@ pub(super) struct Given {
 
 impl Given {
     /// The MD5 of the system attributes that are given, which the client compares.
-    pub fn system_md5(&self) -> Option<String> {
+    pub(super) fn system_md5(&self) -> Option<String> {
         attribute::system_md5(&self.system_attributes)
     }
 
     /// The message for the core.
-    pub fn outgoing(self, caller: &Caller) -> Result<Outgoing, SqsError> {
+    pub(super) fn outgoing(self, caller: &Caller) -> Result<Outgoing, SqsError> {
         Ok(Outgoing {
             body: self.body,
             delay: self.delay,
@@ -76,7 +76,7 @@ impl Given {
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidMessageContents, InvalidParameterValue, MissingParameter.
-pub async fn send_message(
+pub(super) async fn send_message(
     services: &Services,
     caller: &Caller,
     input: SendMessageRequest,

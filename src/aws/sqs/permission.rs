@@ -9,7 +9,7 @@ use crate::aws::sqs::permit::own;
 /// See AddPermission in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct AddPermissionRequest {
+pub(super) struct AddPermissionRequest {
     queue_url: String,
     #[serde(default)]
     label: String,
@@ -27,7 +27,11 @@ fn labelled(label: &str) -> Result<(), SqsError> {
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidParameterValue, MissingParameter, OverLimit.
-pub async fn add_permission(services: &Services, caller: &Caller, input: AddPermissionRequest) -> Result<(), SqsError> {
+pub(super) async fn add_permission(
+    services: &Services,
+    caller: &Caller,
+    input: AddPermissionRequest,
+) -> Result<(), SqsError> {
     let (scope, name) = own(services, caller, &input.queue_url).await?;
     labelled(&input.label)?;
     if input.actions.is_empty() {
@@ -39,7 +43,7 @@ pub async fn add_permission(services: &Services, caller: &Caller, input: AddPerm
 /// See RemovePermission.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct RemovePermissionRequest {
+pub(super) struct RemovePermissionRequest {
     queue_url: String,
     #[serde(default)]
     label: String,
@@ -49,7 +53,7 @@ pub struct RemovePermissionRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidParameterValue, MissingParameter.
-pub async fn remove_permission(
+pub(super) async fn remove_permission(
     services: &Services,
     caller: &Caller,
     input: RemovePermissionRequest,

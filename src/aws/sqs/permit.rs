@@ -12,7 +12,7 @@ use crate::base::{Arn, Scope};
 ///
 /// # Errors
 /// QueueDoesNotExist, also for a text that is no queue's URL; `AccessDenied`.
-pub async fn permitted(
+pub(super) async fn permitted(
     services: &Services,
     caller: &Caller,
     url: &str,
@@ -32,7 +32,12 @@ pub async fn permitted(
 ///
 /// # Errors
 /// QueueDoesNotExist, also for a queue of another account that is not there; `AccessDenied`.
-pub async fn owned(services: &Services, caller: &Caller, url: &str, action: &str) -> Result<(Scope, String), SqsError> {
+pub(super) async fn owned(
+    services: &Services,
+    caller: &Caller,
+    url: &str,
+    action: &str,
+) -> Result<(Scope, String), SqsError> {
     let (scope, name) = own(services, caller, url).await?;
     if may(services, caller, &scope, &name, action).await? { Ok((scope, name)) } else { Err(SqsError::denied(url)) }
 }
@@ -41,7 +46,7 @@ pub async fn owned(services: &Services, caller: &Caller, url: &str, action: &str
 ///
 /// # Errors
 /// QueueDoesNotExist, also for a queue of another account that is not there; `AccessDenied`.
-pub async fn own(services: &Services, caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
+pub(super) async fn own(services: &Services, caller: &Caller, url: &str) -> Result<(Scope, String), SqsError> {
     let (scope, name) = address::parse(caller, url)?;
     if scope.account != caller.account {
         services.queues.get(&scope, &name).await?;
@@ -51,7 +56,7 @@ pub async fn own(services: &Services, caller: &Caller, url: &str) -> Result<(Sco
 }
 
 /// Whether the queue's policy lets the caller.
-pub async fn may(
+pub(super) async fn may(
     services: &Services,
     caller: &Caller,
     scope: &Scope,

@@ -16,7 +16,7 @@ use crate::queues;
 /// See CreateQueue in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateQueueRequest {
+pub(super) struct CreateQueueRequest {
     queue_name: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
@@ -28,7 +28,7 @@ pub struct CreateQueueRequest {
 /// The URL of a queue: the result of CreateQueue and of GetQueueUrl.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct QueueUrlResult {
+pub(super) struct QueueUrlResult {
     queue_url: String,
 }
 
@@ -36,7 +36,7 @@ pub struct QueueUrlResult {
 ///
 /// # Errors
 /// QueueNameExists, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue.
-pub async fn create_queue(
+pub(super) async fn create_queue(
     services: &Services,
     caller: &Caller,
     input: CreateQueueRequest,
@@ -52,7 +52,7 @@ const NAMELESS: SqsError = SqsError::Value("QueueName", "Must specify a queue na
 /// A request that names a queue and nothing else.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct QueueRequest {
+pub(super) struct QueueRequest {
     pub(super) queue_url: String,
 }
 
@@ -60,7 +60,7 @@ pub struct QueueRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist.
-pub async fn delete_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
+pub(super) async fn delete_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
     let (scope, name) = owned(services, caller, &input.queue_url, "DeleteQueue").await?;
     Ok(services.queues.delete(&scope, &name).await?)
 }
@@ -69,7 +69,7 @@ pub async fn delete_queue(services: &Services, caller: &Caller, input: QueueRequ
 ///
 /// # Errors
 /// QueueDoesNotExist, PurgeQueueInProgress.
-pub async fn purge_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
+pub(super) async fn purge_queue(services: &Services, caller: &Caller, input: QueueRequest) -> Result<(), SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "PurgeQueue").await?;
     Ok(services.queues.purge(&scope, &name).await?)
 }
@@ -77,7 +77,7 @@ pub async fn purge_queue(services: &Services, caller: &Caller, input: QueueReque
 /// See GetQueueUrl.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetQueueUrlRequest {
+pub(super) struct GetQueueUrlRequest {
     #[serde(default)]
     queue_name: String,
     #[serde(rename = "QueueOwnerAWSAccountId")]
@@ -89,7 +89,7 @@ pub struct GetQueueUrlRequest {
 /// # Errors
 /// QueueDoesNotExist, also for a queue of another account that does not allow it: whether it is there is not the
 /// caller's to know.
-pub async fn get_queue_url(
+pub(super) async fn get_queue_url(
     services: &Services,
     caller: &Caller,
     input: GetQueueUrlRequest,
@@ -117,7 +117,7 @@ pub async fn get_queue_url(
 /// See ListQueues.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListQueuesRequest {
+pub(super) struct ListQueuesRequest {
     #[serde(default)]
     queue_name_prefix: String,
     next_token: Option<String>,
@@ -127,7 +127,7 @@ pub struct ListQueuesRequest {
 /// See ListQueues.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListQueuesResult {
+pub(super) struct ListQueuesResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     queue_urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +148,7 @@ pub(super) fn page_size(asked: Option<i64>) -> Result<u32, SqsError> {
 ///
 /// # Errors
 /// InvalidParameterValue for MaxResults or NextToken.
-pub async fn list_queues(
+pub(super) async fn list_queues(
     services: &Services,
     caller: &Caller,
     input: ListQueuesRequest,
@@ -174,7 +174,7 @@ pub async fn list_queues(
 /// See GetQueueAttributes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetQueueAttributesRequest {
+pub(super) struct GetQueueAttributesRequest {
     queue_url: String,
     #[serde(default)]
     attribute_names: Vec<String>,
@@ -183,7 +183,7 @@ pub struct GetQueueAttributesRequest {
 /// See GetQueueAttributes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetQueueAttributesResult {
+pub(super) struct GetQueueAttributesResult {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<String, String>,
 }
@@ -192,7 +192,7 @@ pub struct GetQueueAttributesResult {
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidAttributeName.
-pub async fn get_queue_attributes(
+pub(super) async fn get_queue_attributes(
     services: &Services,
     caller: &Caller,
     input: GetQueueAttributesRequest,
@@ -205,7 +205,7 @@ pub async fn get_queue_attributes(
 /// See SetQueueAttributes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SetQueueAttributesRequest {
+pub(super) struct SetQueueAttributesRequest {
     queue_url: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
@@ -215,7 +215,7 @@ pub struct SetQueueAttributesRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidAttributeName, InvalidAttributeValue; MissingParameter for no attribute.
-pub async fn set_queue_attributes(
+pub(super) async fn set_queue_attributes(
     services: &Services,
     caller: &Caller,
     input: SetQueueAttributesRequest,

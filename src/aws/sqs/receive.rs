@@ -18,7 +18,7 @@ const NAMES_MAX: usize = 64;
 /// See ReceiveMessage in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReceiveMessageRequest {
+pub(super) struct ReceiveMessageRequest {
     queue_url: String,
     #[serde(default)]
     attribute_names: Vec<String>,
@@ -35,7 +35,7 @@ pub struct ReceiveMessageRequest {
 /// See ReceiveMessage.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ReceiveMessageResult {
+pub(super) struct ReceiveMessageResult {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     messages: Vec<Message>,
 }
@@ -43,7 +43,7 @@ pub struct ReceiveMessageResult {
 /// A received message.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Message {
+pub(super) struct Message {
     message_id: String,
     receipt_handle: String,
     #[serde(rename = "MD5OfBody")]
@@ -73,7 +73,7 @@ const SYSTEM_ATTRIBUTES: [&str; 9] = [
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidAttributeName, InvalidParameterValue.
-pub async fn receive_message(
+pub(super) async fn receive_message(
     services: &Services,
     caller: &Caller,
     input: ReceiveMessageRequest,
@@ -140,7 +140,7 @@ fn message(received: Received, system: &[String], wanted: &Wanted<'_>) -> Messag
 /// See DeleteMessage.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteMessageRequest {
+pub(super) struct DeleteMessageRequest {
     queue_url: String,
     receipt_handle: String,
 }
@@ -149,7 +149,11 @@ pub struct DeleteMessageRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist, ReceiptHandleIsInvalid.
-pub async fn delete_message(services: &Services, caller: &Caller, input: DeleteMessageRequest) -> Result<(), SqsError> {
+pub(super) async fn delete_message(
+    services: &Services,
+    caller: &Caller,
+    input: DeleteMessageRequest,
+) -> Result<(), SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "DeleteMessage").await?;
     let answers = services.queues.delete_messages(&scope, &name, vec![input.receipt_handle]).await?;
     Ok(answers.into_iter().collect::<Result<(), Error>>()?)
@@ -158,7 +162,7 @@ pub async fn delete_message(services: &Services, caller: &Caller, input: DeleteM
 /// See ChangeMessageVisibility.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ChangeMessageVisibilityRequest {
+pub(super) struct ChangeMessageVisibilityRequest {
     queue_url: String,
     receipt_handle: String,
     visibility_timeout: i64,
@@ -168,7 +172,7 @@ pub struct ChangeMessageVisibilityRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist, ReceiptHandleIsInvalid, MessageNotInflight, InvalidParameterValue.
-pub async fn change_message_visibility(
+pub(super) async fn change_message_visibility(
     services: &Services,
     caller: &Caller,
     input: ChangeMessageVisibilityRequest,

@@ -13,7 +13,7 @@ use crate::queues;
 /// See TagQueue in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct TagQueueRequest {
+pub(super) struct TagQueueRequest {
     queue_url: String,
     #[serde(default)]
     tags: BTreeMap<String, String>,
@@ -23,7 +23,7 @@ pub struct TagQueueRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist, MissingParameter, InvalidParameterValue.
-pub async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequest) -> Result<(), SqsError> {
+pub(super) async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequest) -> Result<(), SqsError> {
     let (scope, name) = owned(services, caller, &input.queue_url, "TagQueue").await?;
     if input.tags.is_empty() {
         return Err(SqsError::Missing("Tags"));
@@ -34,7 +34,7 @@ pub async fn tag_queue(services: &Services, caller: &Caller, input: TagQueueRequ
 /// See UntagQueue.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UntagQueueRequest {
+pub(super) struct UntagQueueRequest {
     queue_url: String,
     #[serde(default)]
     tag_keys: Vec<String>,
@@ -44,7 +44,11 @@ pub struct UntagQueueRequest {
 ///
 /// # Errors
 /// QueueDoesNotExist, InvalidParameterValue.
-pub async fn untag_queue(services: &Services, caller: &Caller, input: UntagQueueRequest) -> Result<(), SqsError> {
+pub(super) async fn untag_queue(
+    services: &Services,
+    caller: &Caller,
+    input: UntagQueueRequest,
+) -> Result<(), SqsError> {
     let (scope, name) = owned(services, caller, &input.queue_url, "UntagQueue").await?;
     if input.tag_keys.is_empty() {
         return Err(queues::Error::TagKeys.into());
@@ -55,7 +59,7 @@ pub async fn untag_queue(services: &Services, caller: &Caller, input: UntagQueue
 /// See ListQueueTags.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListQueueTagsResult {
+pub(super) struct ListQueueTagsResult {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
 }
@@ -64,7 +68,7 @@ pub struct ListQueueTagsResult {
 ///
 /// # Errors
 /// QueueDoesNotExist.
-pub async fn list_queue_tags(
+pub(super) async fn list_queue_tags(
     services: &Services,
     caller: &Caller,
     input: QueueRequest,

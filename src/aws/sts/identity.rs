@@ -7,12 +7,12 @@ use crate::aws::sts::error::StsError;
 
 /// No members.
 #[derive(Debug, Deserialize)]
-pub struct GetCallerIdentityRequest {}
+pub(super) struct GetCallerIdentityRequest {}
 
 /// Who signed the request.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetCallerIdentityResponse {
+pub(super) struct GetCallerIdentityResponse {
     user_id: String,
     account: String,
     arn: String,
@@ -22,7 +22,7 @@ pub struct GetCallerIdentityResponse {
 ///
 /// # Errors
 /// None.
-pub async fn get_caller_identity(
+pub(super) async fn get_caller_identity(
     _: &Services,
     caller: &Caller,
     _: GetCallerIdentityRequest,

@@ -63,7 +63,7 @@ const BY_STATUS: &[(&str, Cause)] = &[
 ];
 
 /// What an enhanced status means.
-pub fn by_status(status: &str) -> Option<Cause> {
+pub(super) fn by_status(status: &str) -> Option<Cause> {
     let rest = status.get(2..).filter(|_| !status.starts_with('2'))?;
     let fits = |key: &str| if key.ends_with('.') { rest.starts_with(key) } else { rest == key };
     let cause = BY_STATUS.iter().find(|(key, _)| fits(key)).map(|(_, cause)| *cause)?;
@@ -184,7 +184,7 @@ const DOUBTS: &[&str] = &[
 const WORDS_MAX: usize = 3;
 
 /// Whether a text in its plain form says no more than the code, or hardly more and that of a recipient.
-pub fn says_little(words: &str) -> bool {
+pub(super) fn says_little(words: &str) -> bool {
     let rest = words.split_whitespace().filter(|word| !FILLER.contains(word));
     let (names, others): (Vec<&str>, Vec<&str>) = rest.partition(|word| NAMES.contains(word));
     let doubtful = others.iter().any(|word| DOUBTS.contains(word));
@@ -193,7 +193,7 @@ pub fn says_little(words: &str) -> bool {
 
 /// What a reply code means, at the stage where it is known. `little`: nothing else is said ([`says_little`]); a code that
 /// stands beside words that nobody knows says nothing of the recipient.
-pub fn by_code(code: u16, stage: Option<Stage>, little: bool) -> Option<Cause> {
+pub(super) fn by_code(code: u16, stage: Option<Stage>, little: bool) -> Option<Cause> {
     match (code, stage) {
         // RFC 5321, 4.2.3: storage exceeded; before the recipient is named it is the size.
         (552, Some(Stage::Mail | Stage::Data)) => Some(Cause::TooLarge),

@@ -35,7 +35,7 @@ struct Half {
 
 /// Where a rule's phrase is in the words of a text, or in its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     pub rule: usize,
     pub in_words: bool,
     pub start: usize,
@@ -46,7 +46,7 @@ pub struct Place {
 
 /// What was found in a text.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     /// The places of phrases.
     pub places: Vec<Place>,
     /// Rules that do not fit with this text.
@@ -54,7 +54,7 @@ pub struct Found {
 }
 
 /// The phrases of a table of rules.
-pub struct Matcher {
+pub(super) struct Matcher {
     words: Half,
     marks: Half,
 }
@@ -64,7 +64,7 @@ impl Matcher {
     ///
     /// # Errors
     /// When there is too much of it.
-    pub fn new(rules: &[Rule]) -> Result<Self, RuleError> {
+    pub(super) fn new(rules: &[Rule]) -> Result<Self, RuleError> {
         let (mut words, mut marks) = (Vec::new(), Vec::new());
         for (number, rule) in rules.iter().enumerate() {
             words.extend(rule.words.iter().map(|text| (number, Role::Fits, parts(text))));
@@ -75,7 +75,7 @@ impl Matcher {
     }
 
     /// Looks for them.
-    pub fn find(&self, plain: &Plain) -> Found {
+    pub(super) fn find(&self, plain: &Plain) -> Found {
         let mut found = Found::default();
         self.words.find(&plain.words, true, &mut found);
         self.marks.find(&plain.marks, false, &mut found);

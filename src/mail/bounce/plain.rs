@@ -7,7 +7,7 @@ const TEXT_MAX: usize = 8 * 1024;
 
 /// A text, ready to be searched.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plain {
+pub(super) struct Plain {
     /// The words, with a space before and after each.
     pub words: String,
     /// All of it in lower case, on one line, for what stands in links, names and codes.
@@ -24,12 +24,12 @@ const ENDS: &[&str] = &[
 const SENDER: [&str; 2] = ["sender", "@"];
 
 /// The text in one form.
-pub fn plain(text: &str) -> Plain {
+pub(super) fn plain(text: &str) -> Plain {
     plain_with(text, None)
 }
 
 /// The text in one form, with `sender @` where this address or its domain stands.
-pub fn plain_with(text: &str, sender: Option<&str>) -> Plain {
+pub(super) fn plain_with(text: &str, sender: Option<&str>) -> Plain {
     let sender = sender.map(str::to_lowercase).filter(|sender| sender.contains('@'));
     let text = text.get(..text.floor_char_boundary(text.len().min(TEXT_MAX))).unwrap_or_default();
     let text = entities(&encoded_words(text)).to_lowercase().replace('\u{2019}', "'");
@@ -46,7 +46,7 @@ pub fn plain_with(text: &str, sender: Option<&str>) -> Plain {
 }
 
 /// A phrase of a rule in the form that [`Plain::words`] has, with a space before it where letters stand apart.
-pub fn phrase(text: &str) -> String {
+pub(super) fn phrase(text: &str) -> String {
     let words = plain(text).words;
     let words = words.trim_end();
     let first = words.trim_start().chars().next();

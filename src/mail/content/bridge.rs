@@ -21,7 +21,7 @@ fn detail_type(event: &Event) -> &'static str {
 }
 
 /// The id of a new event, and the event. `record` is what other destinations get of it.
-pub fn envelope(mail: &Mail, set: &str, event: &Event, record: &str, now: Timestamp) -> (String, String) {
+pub(super) fn envelope(mail: &Mail, set: &str, event: &Event, record: &str, now: Timestamp) -> (String, String) {
     let id = ids::uuid();
     let detail: Value = serde_json::from_str(record).unwrap_or_default();
     let second: String = now.iso_millis().chars().take(19).collect();

@@ -20,7 +20,7 @@ const VALUE_LENGTH: usize = 256;
 static SERIES: LazyLock<Mutex<HashSet<Vec<String>>>> = LazyLock::new(Mutex::default);
 
 /// Counts an event of `mail`; `event` is its name in a record.
-pub fn count(mail: &Mail, event: &'static str, dimensions: &[Dimension]) {
+pub(super) fn count(mail: &Mail, event: &'static str, dimensions: &[Dimension]) {
     let set = mail.configuration_set.clone().unwrap_or_default();
     let mut values: Vec<String> = dimensions.iter().map(|dimension| value(mail, dimension)).collect();
     let mut key = vec![event.to_owned(), mail.account.to_string(), set.clone()];

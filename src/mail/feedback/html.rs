@@ -6,7 +6,7 @@ const HIDDEN: [&str; 4] = ["style", "script", "head", "template"];
 const PARAGRAPHS: [&str; 11] = ["p", "div", "td", "th", "tr", "table", "li", "ul", "h1", "h2", "hr"];
 
 /// The text, an empty line around each cell and paragraph. The time grows with the size alone.
-pub fn text_of(html: &str) -> String {
+pub(super) fn text_of(html: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(html.len() / 2), html);
     while let Some((text, after)) = rest.split_once('<') {
         out.push_str(text);

@@ -69,7 +69,7 @@ const COPIES: &[&str] = &[
 
 /// What is said of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Passage {
+pub(super) struct Passage {
     /// The address; none for what stands before the first one.
     pub address: Option<String>,
     /// The lines; one empty one where there are several.
@@ -78,12 +78,12 @@ pub struct Passage {
 
 impl Passage {
     /// All of it on one line.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.lines.iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>().join(" ")
     }
 
     /// Adds a line, while there is room.
-    pub fn add(&mut self, text: &str, max: usize) {
+    pub(super) fn add(&mut self, text: &str, max: usize) {
         let text = line(text);
         let again = text.is_empty() && self.lines.last().is_none_or(String::is_empty);
         if !again && self.lines.len() < max {
@@ -93,7 +93,7 @@ impl Passage {
 }
 
 /// The text up to where the original is copied. Where nothing stands before that, the reason may stand behind: all of it.
-pub fn before_copy(text: &str) -> &str {
+pub(super) fn before_copy(text: &str) -> &str {
     let text = text.get(..text.floor_char_boundary(text.len().min(TEXT_MAX))).unwrap_or_default();
     // In ASCII, so that places in both are the same.
     let lower = text.to_ascii_lowercase();
@@ -104,7 +104,7 @@ pub fn before_copy(text: &str) -> &str {
 
 /// Parts a text at the lines that begin with an address, as qmail (`<a@b>:`), Exim (`  a@b`), Postfix and Zoho write them.
 /// The first passage is what stands before.
-pub fn passages(text: &str) -> Vec<Passage> {
+pub(super) fn passages(text: &str) -> Vec<Passage> {
     let mut passages = vec![Passage::default()];
     for text in text.lines().take(LINES_MAX) {
         if let Some(address) = leading_address(text)
@@ -125,7 +125,7 @@ pub fn passages(text: &str) -> Vec<Passage> {
 }
 
 /// What a text says of an address: its passage, or the lines around the first one that names it.
-pub fn about(text: &str, address: &str) -> Option<String> {
+pub(super) fn about(text: &str, address: &str) -> Option<String> {
     let of = |passage: &Passage| passage.address.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(address));
     let own: Vec<String> = passages(text).into_iter().filter(of).map(|passage| passage.text()).collect();
     if !own.is_empty() {
@@ -148,7 +148,7 @@ fn leading_address(text: &str) -> Option<String> {
 }
 
 /// Whether it looks like one.
-pub fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
     let fine = !local.is_empty() && domain.contains('.') && domain.chars().all(plain);

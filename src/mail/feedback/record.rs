@@ -15,7 +15,7 @@ use crate::store::{Error, Tx, feedback};
 use crate::topics::Topics;
 
 /// Whom it is about, and when it came.
-pub struct About {
+pub(super) struct About {
     /// The mail.
     pub mail: Mail,
     /// The recipient. Events name this address and not the one in the report, which may be where its mail goes on to, or
@@ -28,7 +28,7 @@ pub struct About {
 }
 
 /// It does not arrive, although the other side had taken it.
-pub async fn bounced(
+pub(super) async fn bounced(
     tx: &mut Tx,
     topics: &Topics,
     classifier: &Classifier,
@@ -72,7 +72,7 @@ pub async fn bounced(
 }
 
 /// It is delayed at the other side, which will go on trying.
-pub async fn delayed(
+pub(super) async fn delayed(
     tx: &mut Tx,
     topics: &Topics,
     classifier: &Classifier,
@@ -99,7 +99,7 @@ pub async fn delayed(
 }
 
 /// The recipient complains.
-pub async fn complained(
+pub(super) async fn complained(
     tx: &mut Tx,
     topics: &Topics,
     about: &About,

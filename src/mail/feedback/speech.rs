@@ -2,7 +2,7 @@
 //! case. In several languages, as servers and webmail write them.
 
 /// In subjects of bounces.
-pub const SUBJECTS: &[&str] = &[
+pub(super) const SUBJECTS: &[&str] = &[
     "undeliver",
     "delivery status notification",
     "delivery status",
@@ -149,7 +149,7 @@ pub const SUBJECTS: &[&str] = &[
 ];
 
 /// In texts of bounces.
-pub const SENTENCES: &[&str] = &[
+pub(super) const SENTENCES: &[&str] = &[
     "this is the qmail-send program",
     "this message was created automatically by mail delivery software",
     "this message was created automatically by the mail system",
@@ -267,7 +267,7 @@ pub const SENTENCES: &[&str] = &[
 ];
 
 /// In subjects and texts of delays.
-pub const DELAYS: &[&str] = &[
+pub(super) const DELAYS: &[&str] = &[
     "delivery status notification (delay)",
     "status notification: warning",
     "delayed mail",
@@ -320,7 +320,7 @@ pub const DELAYS: &[&str] = &[
 ];
 
 /// In subjects and texts that tell a success.
-pub const SUCCESSES: &[&str] = &[
+pub(super) const SUCCESSES: &[&str] = &[
     "successfully delivered",
     "successful mail delivery",
     "successfully relayed",
@@ -342,6 +342,6 @@ pub const SUCCESSES: &[&str] = &[
 ];
 
 /// Whether one of the words is in a text in lower case.
-pub fn has(text: &str, words: &[&str]) -> bool {
+pub(super) fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }

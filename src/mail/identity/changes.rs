@@ -5,7 +5,7 @@ use crate::store::configuration_sets;
 use crate::store::identities::{self, Identity};
 
 /// SES: tags of one resource.
-pub const TAGS_MAX: usize = 50;
+pub(super) const TAGS_MAX: usize = 50;
 
 impl Identities {
     /// Changes an identity while nobody else does, and gives it as it is then.

@@ -30,7 +30,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// What an answer means, when `fits` says whether it is the right one.
-    pub fn of(
+    pub(super) fn of(
         name: &str,
         kind: &'static str,
         answer: Result<Vec<String>, LookupFailed>,
@@ -68,7 +68,7 @@ pub(super) struct Told(Mutex<HashMap<String, u64>>);
 
 impl Told {
     /// Logs what a look has changed, and what is lacking unless that was said before.
-    pub fn tell(&self, before: &Identity, now: &Identity, seen: &[Seen]) {
+    pub(super) fn tell(&self, before: &Identity, now: &Identity, seen: &[Seen]) {
         let lacking: Vec<&Seen> = seen.iter().filter(|seen| seen.finding != Finding::Published).collect();
         let changed = statuses(before) != statuses(now);
         let new = self.is_new(now, &lacking);

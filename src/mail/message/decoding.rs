@@ -13,7 +13,7 @@ const WORD_MAX: usize = 1_000;
 const STRAYS_MAX: usize = 100;
 
 /// Quoted-printable (RFC 2045, 6.7). What no `=` may stand before stays as it is.
-pub fn quoted_printable(body: &[u8]) -> Vec<u8> {
+pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     for line in body.split_inclusive(|byte| *byte == b'\n') {
         // White space at the end of a line was added on the way.
@@ -50,7 +50,7 @@ fn hex(digits: &[u8]) -> Option<u8> {
 
 /// Base64 (RFC 2045, 6.8), up to its padding or to the first line of something else, such as what a list adds below. Characters
 /// out of place in a line are passed over. `None` where not even the first line is base64.
-pub fn base64(body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64(body: &[u8]) -> Option<Vec<u8>> {
     let mut digits = Vec::with_capacity(body.len());
     for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
         let padded = line.contains(&b'=');
@@ -76,7 +76,7 @@ pub fn base64(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Base64 with nothing else in it, before or behind: `None` where decoding would lose something.
-pub fn whole_base64(body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn whole_base64(body: &[u8]) -> Option<Vec<u8>> {
     let digits: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     LENIENT.decode(&digits).ok()
 }
@@ -94,7 +94,7 @@ fn is_digit(byte: u8) -> bool {
 
 /// Text in the character set that its part names. A name that is wrong is known by the octets: UTF-8 is seldom anything else,
 /// and what is not even that, under a name that says nothing, is most often Windows-1252.
-pub fn text<'a>(bytes: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
+pub(crate) fn text<'a>(bytes: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
     let charset = charset.unwrap_or_default().trim().to_ascii_lowercase();
     let utf8 = std::str::from_utf8(bytes).ok();
     let one_octet_each = ["iso-8859-", "windows-125", "cp125", "latin"].iter().any(|start| charset.starts_with(start));
@@ -122,7 +122,7 @@ struct Word<'a> {
 
 /// Whether more encoded words begin without an end than any sender would write: reading them takes time by the square of
 /// their number.
-pub fn is_littered(header: &[u8]) -> bool {
+pub(crate) fn is_littered(header: &[u8]) -> bool {
     memmem::find_iter(header, b"=?").filter(|at| is_stray(header, *at)).nth(STRAYS_MAX).is_some()
 }
 
@@ -134,7 +134,7 @@ fn is_stray(header: &[u8], at: usize) -> bool {
 
 /// Joins encoded words that stand side by side and have one character set: senders cut them within a character, and each alone
 /// cannot be decoded then. Beginnings without an end are parted where there are too many ([`is_littered`]).
-pub fn joined_words(header: &str) -> Cow<'_, str> {
+pub(crate) fn joined_words(header: &str) -> Cow<'_, str> {
     if header.matches("=?").nth(1).is_none() {
         return Cow::Borrowed(header);
     }

@@ -7,19 +7,19 @@ pub(super) struct Field<'a> {
 }
 
 impl Field<'_> {
-    pub fn is(&self, name: &str) -> bool {
+    pub(super) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
     /// The value, unfolded (RFC 5322, 2.2.3), without the spaces around it.
-    pub fn value(&self) -> String {
+    pub(super) fn value(&self) -> String {
         let text = String::from_utf8_lossy(self.bytes);
         let value = text.split_once(':').map_or("", |(_, value)| value);
         value.replace(['\r', '\n'], "").trim().to_owned()
     }
 
     /// Whether the field does not go out as it is.
-    pub fn is_taken_out(&self) -> bool {
+    pub(super) fn is_taken_out(&self) -> bool {
         ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| self.is(name))
             || self.name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("X-SES-"))
     }

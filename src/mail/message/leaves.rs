@@ -17,7 +17,7 @@ const VALUE_MAX: usize = 8 * 1024;
 
 /// What the header of a part says about it.
 #[derive(Debug, Default)]
-pub struct PartHeader {
+pub(super) struct PartHeader {
     /// `Content-Type`, if it has one that can be read.
     pub kind: Option<ContentType<'static>>,
     /// `Content-Disposition`.
@@ -30,7 +30,7 @@ pub struct PartHeader {
 
 /// The kind of multipart that a leaf stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Within {
+pub(super) enum Within {
     /// None: the leaf is the whole message.
     Message,
     /// `multipart/alternative`.
@@ -45,7 +45,7 @@ pub enum Within {
 
 /// One leaf.
 #[derive(Debug)]
-pub struct Leaf<'a> {
+pub(super) struct Leaf<'a> {
     /// Its header.
     pub header: PartHeader,
     /// Its octets as they stand in the message.
@@ -84,7 +84,7 @@ struct Walk<'a> {
 }
 
 /// The leaves of a message in their order, and whether some were left out.
-pub fn leaves(raw: &[u8]) -> (Vec<Leaf<'_>>, bool) {
+pub(super) fn leaves(raw: &[u8]) -> (Vec<Leaf<'_>>, bool) {
     let mut walk = Walk { raw, open: Vec::new(), at: At::Header(0), leaves: Vec::new(), truncated: false };
     let mut start = 0;
     while start < raw.len() {

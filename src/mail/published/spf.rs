@@ -23,7 +23,7 @@ pub(super) struct Senders {
 
 impl Senders {
     /// The state of a domain's SPF record.
-    pub async fn judge(&self, dns: &Dns, clock: &Clock, domain: &str) -> State {
+    pub(super) async fn judge(&self, dns: &Dns, clock: &Clock, domain: &str) -> State {
         let texts = match dns.published(domain, "TXT").await {
             Ok(texts) => texts,
             Err(LookupFailed::NoName | LookupFailed::NoRecord) => return State::Missing,

@@ -28,7 +28,7 @@ pub(super) enum Policy {
 }
 
 impl Policy {
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Policy::None => "none",
             Policy::Quarantine => "quarantine",
@@ -54,7 +54,7 @@ pub(super) struct Dmarc {
 }
 
 impl Dmarc {
-    pub fn nothing(found: Found) -> Self {
+    pub(super) fn nothing(found: Found) -> Self {
         Self { found, domain: String::new(), policy: None }
     }
 }
@@ -93,13 +93,13 @@ impl Record {
 }
 
 /// Whether a text begins as a record must: `v=DMARC1`, before all else.
-pub fn is_record(text: &str) -> bool {
+pub(crate) fn is_record(text: &str) -> bool {
     let first = text.split(';').next().unwrap_or_default();
     first.split_once('=').is_some_and(|(name, value)| name.trim().eq_ignore_ascii_case("v") && value.trim() == "DMARC1")
 }
 
 /// Whether a record asks for something that could be done.
-pub fn has_policy(text: &str) -> bool {
+pub(crate) fn has_policy(text: &str) -> bool {
     Record::parse(text).is_some()
 }
 

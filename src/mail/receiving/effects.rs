@@ -18,14 +18,14 @@ use crate::workers::{Job, Reason, SystemQueue};
 
 /// What effects are done with.
 #[derive(Clone)]
-pub struct Targets {
+pub(super) struct Targets {
     pub topics: Topics,
     pub queues: Queues,
 }
 
 /// Parts the effects into those that can be done and the failures of those whose topic or queue does not exist any more, or
 /// does not take so large a message.
-pub async fn part(tx: &mut Tx, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec<Failure>), Error> {
+pub(super) async fn part(tx: &mut Tx, effects: Vec<Effect>) -> Result<(Vec<Effect>, Vec<Failure>), Error> {
     let (mut good, mut missing) = (Vec::with_capacity(effects.len()), Vec::new());
     for effect in effects {
         match &effect {
@@ -62,7 +62,7 @@ async fn refusal(tx: &mut Tx, queue: &Arn, message: &str) -> Result<Option<Failu
 
 /// Does the effects of the mail `id` in the caller's transaction. A topic or queue that vanished since [`part`] looked is
 /// logged and passed over.
-pub async fn commit(
+pub(super) async fn commit(
     tx: &mut Tx,
     targets: &Targets,
     owner: &Scope,

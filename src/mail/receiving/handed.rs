@@ -77,7 +77,12 @@ pub(super) struct Hands {
 impl Hands {
     /// Does the task of a job. `again` is when it may be tried again, `None` on the last attempt. While who is asked
     /// rests the job comes again and no attempt counts, if it is `young`.
-    pub async fn work(&self, job: &InboundJob, task: &Task, (again, young): (Option<Timestamp>, bool)) -> Outcome {
+    pub(super) async fn work(
+        &self,
+        job: &InboundJob,
+        task: &Task,
+        (again, young): (Option<Timestamp>, bool),
+    ) -> Outcome {
         let (account, mail) = (job.account.as_ref(), job.mail.as_str());
         let work = async {
             let ended = match task {

@@ -41,7 +41,7 @@ impl Drop for Turn {
 
 impl Line {
     /// The turn, if it is this mail's; else it stands in line from now on, and asks again in about a second.
-    pub fn ask(&self, mail: &str, account: &AccountId, source: &str, now: Instant) -> Option<Turn> {
+    pub(super) fn ask(&self, mail: &str, account: &AccountId, source: &str, now: Instant) -> Option<Turn> {
         let mut state = self.state();
         state.waiting.retain(|one| now.since(one.asked) < FORGOTTEN_AFTER);
         if let Some(one) = state.waiting.iter_mut().find(|one| one.mail == mail) {
@@ -65,7 +65,7 @@ impl Line {
     }
 
     /// This mail needs it no more.
-    pub fn leave(&self, mail: &str) {
+    pub(super) fn leave(&self, mail: &str) {
         let mut state = self.state();
         if !state.waiting.is_empty() {
             state.waiting.retain(|one| one.mail != mail);

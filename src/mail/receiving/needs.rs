@@ -43,7 +43,7 @@ impl Receiving {
 impl Needs {
     /// Topics and queues must exist and belong to the owner; who a bounce comes from must be verified by the owner; and in
     /// the sandbox so must be who mail is forwarded to, as for mail that is sent.
-    pub async fn check(&self, tx: &mut Tx, owner: &Scope) -> Result<(), Error> {
+    pub(super) async fn check(&self, tx: &mut Tx, owner: &Scope) -> Result<(), Error> {
         let ours = |arn: &Arn, service: &str| {
             arn.service == service && arn.account == owner.account && arn.region == owner.region
         };

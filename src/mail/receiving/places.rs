@@ -64,7 +64,7 @@ impl Default for Places {
 impl Places {
     /// A place for a mail to `account`, and one for its checks, which wait for the name servers of its source; `None` when one
     /// of them holds its part.
-    pub fn enter(&self, account: &AccountId, (source, network): (&str, &str)) -> Option<(Place, Place)> {
+    pub(super) fn enter(&self, account: &AccountId, (source, network): (&str, &str)) -> Option<(Place, Place)> {
         let account = self.accounts.take(&account.to_string(), 1)?;
         let source = self.sources.take(&source.to_owned(), 1)?;
         let network = self.networks.take(&network.to_owned(), 1)?;
@@ -72,7 +72,7 @@ impl Places {
     }
 
     /// A place for work that waits for an endpoint; `None` as above.
-    pub fn enter_for(&self, account: Option<&AccountId>, endpoint: &str) -> Option<Place> {
+    pub(super) fn enter_for(&self, account: Option<&AccountId>, endpoint: &str) -> Option<Place> {
         let source = self.sources.take(&format!("to {endpoint}"), 1)?;
         let mut shares = vec![source];
         if let Some(account) = account {
@@ -83,7 +83,13 @@ impl Places {
 
     /// Room for the message of `mail`, of `size` octets; `None` when there is none now. Then it asks again in about a second: its
     /// turn comes, however many others there are that need less.
-    pub fn load(&self, (mail, size): (&str, i64), account: &AccountId, source: &str, now: Instant) -> Option<Place> {
+    pub(super) fn load(
+        &self,
+        (mail, size): (&str, i64),
+        account: &AccountId,
+        source: &str,
+        now: Instant,
+    ) -> Option<Place> {
         if size <= SMALL {
             return Some(Place::default());
         }

@@ -63,12 +63,12 @@ struct Asked {
 }
 
 impl<'a> Questions<'a> {
-    pub fn new(silence: &'a Silence, resolver: &'a TokioResolver) -> Self {
+    pub(super) fn new(silence: &'a Silence, resolver: &'a TokioResolver) -> Self {
         Self { silence, resolver, asked: Mutex::default() }
     }
 
     /// Parameters for mail-auth that ask here first. It looks for keys alone.
-    pub fn about<P>(&self, params: P) -> About<'_, 'a, P> {
+    pub(super) fn about<P>(&self, params: P) -> About<'_, 'a, P> {
         Parameters {
             params,
             cache_txt: Some(self),
@@ -81,7 +81,7 @@ impl<'a> Questions<'a> {
 
     /// Asks for the TXT records of all `names`, side by side and within `patience`, so that those who ask one after the other
     /// find the answers here, or know that there is none.
-    pub async fn ahead(&self, names: &[String], (clock, patience): (&Clock, Duration)) {
+    pub(super) async fn ahead(&self, names: &[String], (clock, patience): (&Clock, Duration)) {
         let lots = u32::try_from(names.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
         let each = patience / lots.max(1);
         let ask = async |name: &String| {
@@ -98,7 +98,7 @@ impl<'a> Questions<'a> {
 
     /// The TXT records of a name, each joined from its parts (RFC 7208, 3.3, and RFC 6376, 3.6.2.2 join them alike); none where
     /// there is no such name. What is known for this mail is not asked again.
-    pub async fn texts(&self, name: &str) -> Result<Arc<[Vec<u8>]>, NoAnswer> {
+    pub(super) async fn texts(&self, name: &str) -> Result<Arc<[Vec<u8>]>, NoAnswer> {
         let known = self.asked().texts.get(&key_of(name)).cloned();
         if let Some(known) = known {
             return Ok(known);
@@ -114,7 +114,7 @@ impl<'a> Questions<'a> {
     }
 
     /// The addresses of a host, of one kind.
-    pub async fn addresses(&self, host: &str, kind: Addresses) -> Result<Vec<IpAddr>, NoAnswer> {
+    pub(super) async fn addresses(&self, host: &str, kind: Addresses) -> Result<Vec<IpAddr>, NoAnswer> {
         let kind = match kind {
             Addresses::V4 => RecordType::A,
             Addresses::V6 => RecordType::AAAA,
@@ -125,7 +125,7 @@ impl<'a> Questions<'a> {
     }
 
     /// The mail hosts of a domain, in the order of their preference.
-    pub async fn mail_hosts(&self, domain: &str) -> Result<Vec<String>, NoAnswer> {
+    pub(super) async fn mail_hosts(&self, domain: &str) -> Result<Vec<String>, NoAnswer> {
         let lookup = self.look_up(domain, RecordType::MX).await?;
         let records = lookup.iter().flat_map(|lookup| lookup.answers());
         let mut hosts: Vec<(u16, String)> = records
@@ -139,7 +139,7 @@ impl<'a> Questions<'a> {
     }
 
     /// The names that an address says it has; none where nobody answers.
-    pub async fn names_of(&self, address: IpAddr) -> Vec<String> {
+    pub(super) async fn names_of(&self, address: IpAddr) -> Vec<String> {
         let Ok(lookup) = self.resolver.reverse_lookup(address).await else { return Vec::new() };
         let names = lookup.answers().iter().filter_map(|record| match &record.data {
             RData::PTR(name) => Some(plain(name)),
@@ -166,7 +166,7 @@ impl<'a> Questions<'a> {
     }
 
     /// What was asked last did not answer.
-    pub fn no_answer(&self) {
+    pub(super) fn no_answer(&self) {
         let last = self.asked().last.take();
         if let Some(last) = last {
             self.no_answer_of(last);
@@ -174,7 +174,7 @@ impl<'a> Questions<'a> {
     }
 
     /// All that was asked has answered, but for what was said to be silent.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         let Asked { domains, silent, .. } = std::mem::take(&mut *self.asked());
         for domain in domains.iter().filter(|domain| !silent.contains(domain)) {
             self.silence.answered(domain);

@@ -33,7 +33,7 @@ pub(super) enum Word {
 }
 
 impl Word {
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Word::Pass => "pass",
             Word::Fail => "fail",

@@ -33,7 +33,7 @@ pub(super) struct Check<'a, 'q> {
 
 /// What the SPF records of `domain` say of mail from `peer`, which calls itself `helo`. Nothing is answered from what was told
 /// before.
-pub async fn spf_verdict(dns: &Dns, clock: &Clock, peer: IpAddr, helo: &str, domain: &str) -> SpfResult {
+pub(crate) async fn spf_verdict(dns: &Dns, clock: &Clock, peer: IpAddr, helo: &str, domain: &str) -> SpfResult {
     let silence = Silence::new(clock.clone());
     let questions = Questions::new(&silence, dns.fresh());
     Check::new(&questions, peer, helo, &format!("postmaster@{domain}")).run(domain).await
@@ -51,12 +51,12 @@ impl From<NoAnswer> for Ends {
 const PERMANENT: Ends = Ends(SpfResult::PermError);
 
 impl<'a, 'q> Check<'a, 'q> {
-    pub fn new(questions: &'a Questions<'q>, peer: IpAddr, helo: &'a str, sender: &'a str) -> Self {
+    pub(super) fn new(questions: &'a Questions<'q>, peer: IpAddr, helo: &'a str, sender: &'a str) -> Self {
         Self { questions, peer: peer.to_canonical(), helo, sender, terms: 0, void: 0, client: None }
     }
 
     /// What the records of `domain` say.
-    pub async fn run(&mut self, domain: &str) -> SpfResult {
+    pub(super) async fn run(&mut self, domain: &str) -> SpfResult {
         self.check_host(domain).await.unwrap_or_else(|Ends(result)| result)
     }
 

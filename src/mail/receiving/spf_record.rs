@@ -9,14 +9,14 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// One record. Modifiers other than `redirect` change nothing that is told here, and are only read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     pub directives: Vec<(SpfResult, Mechanism)>,
     pub redirect: Option<String>,
 }
 
 /// What a directive asks. Domains are kept with their macros; `None` is the domain that is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mechanism {
+pub(crate) enum Mechanism {
     All,
     Include(String),
     A(Option<String>, Bits),
@@ -28,17 +28,17 @@ pub enum Mechanism {
 
 /// How many bits of an IPv4 and of an IPv6 address count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bits(pub u8, pub u8);
+pub(crate) struct Bits(pub u8, pub u8);
 
 /// Whether this text is an SPF record of version 1 (RFC 7208, 4.5).
-pub fn is_record(text: &[u8]) -> bool {
+pub(crate) fn is_record(text: &[u8]) -> bool {
     let (version, rest) = text.split_at(text.len().min(6));
     version.eq_ignore_ascii_case(b"v=spf1") && matches!(rest.first(), None | Some(b' '))
 }
 
 impl Record {
     /// Reads a record. `None` for one with any error of syntax (RFC 7208, 4.6: permerror, and nothing of it counts).
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let terms = std::str::from_utf8(text).ok().filter(|text| text.is_ascii())?.get(6..)?;
         let (mut record, mut explained) = (Self { directives: Vec::new(), redirect: None }, false);
         for term in terms.split(' ').filter(|term| !term.is_empty()) {
@@ -167,7 +167,7 @@ fn domain(text: &str) -> Option<String> {
 
 /// What macros stand for (RFC 7208, 7.2).
 #[derive(Clone, Debug)]
-pub struct Values<'a> {
+pub(crate) struct Values<'a> {
     pub sender: &'a str,
     pub domain: &'a str,
     pub helo: &'a str,
@@ -205,7 +205,7 @@ fn dotted(peer: IpAddr) -> String {
 }
 
 /// The text with its macros put in; without `values` it is only read. `None` for an error of syntax.
-pub fn expand(text: &str, values: Option<&Values<'_>>) -> Option<String> {
+pub(crate) fn expand(text: &str, values: Option<&Values<'_>>) -> Option<String> {
     let (mut out, mut rest) = (String::new(), text);
     while let Some(at) = rest.find('%') {
         let (before, after) = rest.split_at(at);

@@ -13,7 +13,7 @@ const ID_MAX: usize = 1_000;
 
 /// Writes the fields, each ending in CRLF. `Received` names the recipient only when there is one, so that no recipient
 /// learns of another (RFC 5321, 7.2).
-pub fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdicts, hostname: &str) -> String {
+pub(super) fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdicts, hostname: &str) -> String {
     let source = mail.source.as_deref().unwrap_or_default();
     let mut out = format!("Return-Path: <{source}>\r\n");
     out.push_str(&received(mail, recipients, hostname));
@@ -24,7 +24,7 @@ pub fn fields(mail: &InboundMail, recipients: &[EmailAddress], verdicts: &Verdic
 }
 
 /// The field that tells where a mail came from (RFC 5321, 4.4).
-pub fn received(mail: &InboundMail, recipients: &[EmailAddress], hostname: &str) -> String {
+pub(super) fn received(mail: &InboundMail, recipients: &[EmailAddress], hostname: &str) -> String {
     let protocol = if mail.tls { "ESMTPS" } else { "ESMTP" };
     let helo = word(&mail.helo);
     // An address literal of RFC 5321, 4.1.3.
@@ -45,7 +45,7 @@ fn word(helo: &str) -> String {
 
 /// The message without header fields that pretend to be ours: `Authentication-Results` in our name (RFC 8601, 5) and
 /// SES's scan verdicts. Most mails have none and are passed on as they are. A message that begins with a fold gets a name for it.
-pub fn without_claims(raw: Bytes, hostname: &str) -> Bytes {
+pub(super) fn without_claims(raw: Bytes, hostname: &str) -> Bytes {
     let section = parse::whole_header(&raw);
     // The octets that stay, up to the field that is being read.
     let (mut kept, mut copied, mut start, mut at) = (Vec::new(), 0, 0, 0);

@@ -5,7 +5,7 @@ use crate::mail::message::mailbox::decode_words;
 use crate::mail::message::parse::header_fields;
 use crate::mail::sending::parcel::Job;
 use crate::mail::sending::suppression::folded;
-use crate::store::access::{self, State};
+use crate::store::accounts::{self, State};
 use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
 use crate::store::suppressed::{self, Suppressed};
 use crate::store::{Error, Tx, backlog, lineage};
@@ -109,7 +109,7 @@ async fn waits_for(tx: &mut Tx, mail: &Mail, to: &Recipient) -> Result<Option<Ne
         if let Some(why) = lineage::read(tx).await?.and_then(|said| said.held) {
             return Ok(Some(Next::Released(why)));
         }
-        let suspended = access::state(tx, &mail.account).await? == State::Suspended;
+        let suspended = accounts::state(tx, &mail.account).await? == State::Suspended;
         return Ok(Some(if suspended { Next::Resumed } else { Next::From(job.visible_at.max(now)) }));
     }
     let given_up = backlog::find(tx, queue.dead_letters_id(), &group, &body).await?;

@@ -4,7 +4,7 @@ use crate::mail::sending::resolver::LookupError;
 
 /// How a receiver takes our mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pressure {
+pub(super) enum Pressure {
     /// It answers: go on.
     Answers,
     /// It answers, but takes no mail now, for a reason that is not about this one.
@@ -42,7 +42,7 @@ const WORDS: [&str; 18] = [
 ];
 
 /// What an ending says of the receiver.
-pub fn pressure(ending: &Ending) -> Pressure {
+pub(super) fn pressure(ending: &Ending) -> Pressure {
     match ending {
         Ending::Accepted(_) | Ending::NoSmtpUtf8 { .. } | Ending::NoEightBit | Ending::TooLarge(_) => Pressure::Answers,
         Ending::Refused(stage, reply) if wants_less(*stage, reply) => Pressure::Overloaded,

@@ -18,7 +18,7 @@ use crate::store::{Error, Tx};
 use crate::topics::Topics;
 
 /// An attempt that has ended.
-pub struct Attempted {
+pub(super) struct Attempted {
     /// 1 for the first.
     pub number: i64,
     /// When it began.
@@ -69,7 +69,7 @@ impl Attempted {
 }
 
 /// It was delivered.
-pub async fn delivered(
+pub(super) async fn delivered(
     tx: &mut Tx,
     topics: &Topics,
     mail: &Mail,
@@ -92,7 +92,7 @@ pub async fn delivered(
 }
 
 /// It failed for good.
-pub async fn bounced(
+pub(super) async fn bounced(
     tx: &mut Tx,
     topics: &Topics,
     mail: &Mail,
@@ -129,7 +129,7 @@ pub async fn bounced(
 }
 
 /// It is to be tried again.
-pub async fn deferred(
+pub(super) async fn deferred(
     tx: &mut Tx,
     topics: &Topics,
     mail: &Mail,
@@ -144,7 +144,7 @@ pub async fn deferred(
 }
 
 /// It waits, after an attempt or because its host rests. The sender hears of it once, when the delay has lasted.
-pub async fn delayed(
+pub(super) async fn delayed(
     tx: &mut Tx,
     topics: &Topics,
     mail: &Mail,

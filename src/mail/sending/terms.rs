@@ -15,7 +15,7 @@ use crate::mail::message::Mailbox;
 use crate::mail::message::dkim::{Signer, SigningKey};
 use crate::store;
 use crate::store::Tx;
-use crate::store::access::{self, State};
+use crate::store::accounts::{self, State};
 use crate::store::configuration_sets;
 use crate::store::mails::{Kind, Mail};
 
@@ -102,7 +102,7 @@ fn asked(mail: &Mail) -> Asked {
 async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, store::Error> {
     let mut terms = Terms { tells_delivery: content::tells_delivery(tx, mail).await?, ..Terms::default() };
     let (account, region) = (&mail.account, &mail.region);
-    terms.stays = access::state(tx, account).await? != State::Active;
+    terms.stays = accounts::state(tx, account).await? != State::Active;
     // Another account's identity is named by its ARN.
     let foreign = mail.identity.as_deref().and_then(|arn| identity_named(arn, region));
     let owner = foreign.map_or_else(|| account.clone(), |(owner, _)| owner);

@@ -16,7 +16,7 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub fn new(mode: Mode, tls: bool, limits: Limits) -> Self {
+    pub(super) fn new(mode: Mode, tls: bool, limits: Limits) -> Self {
         let clock = Clock::manual(Timestamp::from_secs(1_767_323_045));
         let site = Site { mode, hostname: "mx.here.example".to_owned(), limits, starttls: true, clock };
         let peer = "192.0.2.7".parse().expect("an address");
@@ -24,12 +24,12 @@ impl Talk {
         Self { session, mails: vec![], ended: false, handshakes: 0 }
     }
 
-    pub fn inbound() -> Self {
+    pub(super) fn inbound() -> Self {
         Self::new(Mode::Inbound, false, Limits::default())
     }
 
     /// Sends `text` and gives what comes back.
-    pub fn say(&mut self, text: impl AsRef<[u8]>) -> String {
+    pub(super) fn say(&mut self, text: impl AsRef<[u8]>) -> String {
         self.session.feed(text.as_ref());
         loop {
             match self.session.next_event() {
@@ -70,7 +70,7 @@ impl Talk {
     }
 
     /// The codes of the replies to `text`, one per reply.
-    pub fn codes(&mut self, text: impl AsRef<[u8]>) -> Vec<u16> {
+    pub(super) fn codes(&mut self, text: impl AsRef<[u8]>) -> Vec<u16> {
         let lines = self.say(text);
         let ends = lines.lines().filter(|line| line.as_bytes().get(3) == Some(&b' '));
         ends.map(|line| line[..3].parse().expect("a code")).collect()

@@ -42,7 +42,7 @@ impl DataKey {
     }
 
     /// A nonce that this key has not had.
-    pub fn nonce(&self) -> [u8; NONCE_LEN] {
+    pub(super) fn nonce(&self) -> [u8; NONCE_LEN] {
         let mut nonce = [0; NONCE_LEN];
         let count = self.used.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         nonce.iter_mut().skip(NONCE_LEN - count.len()).zip(count).for_each(|(to, from)| *to = from);
@@ -61,7 +61,7 @@ pub(super) struct DataKeys {
 
 impl DataKeys {
     /// The key that seals now; a new one when the last was made longer than `reuse` ago.
-    pub fn current(
+    pub(super) fn current(
         &self,
         master: &MasterKey,
         kms: &str,
@@ -78,7 +78,7 @@ impl DataKeys {
     }
 
     /// The key that a sealed text carries.
-    pub fn unwrap(&self, master: &MasterKey, parts: &Parts) -> Result<Arc<LessSafeKey>, VaultError> {
+    pub(super) fn unwrap(&self, master: &MasterKey, parts: &Parts) -> Result<Arc<LessSafeKey>, VaultError> {
         let lock = || self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = lock().get(parts.whole_header()) {
             return Ok(key.clone());

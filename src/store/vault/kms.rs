@@ -31,14 +31,14 @@ pub(super) struct KmsKeys {
 }
 
 impl KmsKeys {
-    pub fn new(keys: &[KmsKey]) -> Self {
+    pub(super) fn new(keys: &[KmsKey]) -> Self {
         let states = keys.iter().map(|key| (key.id.clone(), key.state)).collect();
         let aliases = keys.iter().flat_map(|key| key.aliases.iter().map(|alias| (alias.clone(), key.id.clone())));
         Self { states, aliases: aliases.collect() }
     }
 
     /// The id of the key that an id, an alias or an ARN names, if it can be used. `managed`: the service that asks.
-    pub fn usable<'k>(&'k self, name: &'k str, managed: Managed) -> Result<&'k str, VaultError> {
+    pub(super) fn usable<'k>(&'k self, name: &'k str, managed: Managed) -> Result<&'k str, VaultError> {
         // The accounts and regions of ARNs are not looked at: the settings' keys belong to the whole installation.
         let name = match name.strip_prefix("arn:") {
             Some(rest) => rest.splitn(5, ':').nth(4).unwrap_or_default(),
@@ -60,7 +60,7 @@ impl KmsKeys {
     }
 
     /// Whether the key of this id can be used.
-    pub fn check(&self, id: &str) -> Result<(), VaultError> {
+    pub(super) fn check(&self, id: &str) -> Result<(), VaultError> {
         if id == Managed::Sqs.id() || id == Managed::Ses.id() {
             return Ok(());
         }

@@ -32,12 +32,12 @@ impl MasterKey {
     }
 
     /// Names the key without telling anything about it.
-    pub fn id(&self) -> [u8; ID_LEN] {
+    pub(super) fn id(&self) -> [u8; ID_LEN] {
         self.id
     }
 
     /// The key that wraps data keys for a KMS key; the empty id stands for the master key alone.
-    pub fn wrapping_key(&self, kms: &str) -> Result<LessSafeKey, VaultError> {
+    pub(super) fn wrapping_key(&self, kms: &str) -> Result<LessSafeKey, VaultError> {
         let derived = hmac::sign(&self.key, format!("postrider data keys {kms}").as_bytes());
         let key = UnboundKey::new(&AES_256_GCM, derived.as_ref()).map_err(|_| VaultError::Cipher)?;
         Ok(LessSafeKey::new(key))

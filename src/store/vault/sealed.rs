@@ -27,7 +27,7 @@ pub(super) struct Parts {
 
 impl Parts {
     /// The header of a data key.
-    pub fn header(
+    pub(super) fn header(
         master: [u8; ID_LEN],
         kms: &str,
         nonce: [u8; NONCE_LEN],
@@ -38,7 +38,7 @@ impl Parts {
     }
 
     /// Takes a text apart. `None` when it is not sealed.
-    pub fn of(text: &str) -> Result<Option<Self>, VaultError> {
+    pub(super) fn of(text: &str) -> Result<Option<Self>, VaultError> {
         let Some(encoded) = text.strip_prefix(MARK) else { return Ok(None) };
         let bytes = STANDARD_NO_PAD.decode(encoded).map_err(|_| VaultError::Damaged)?;
         Self::read(bytes).map(Some).ok_or(VaultError::Damaged)
@@ -64,27 +64,27 @@ impl Parts {
     }
 
     /// The id of the master key.
-    pub fn master(&self) -> [u8; ID_LEN] {
+    pub(super) fn master(&self) -> [u8; ID_LEN] {
         self.master
     }
 
     /// The id of the KMS key; empty for none.
-    pub fn kms(&self) -> &str {
+    pub(super) fn kms(&self) -> &str {
         &self.kms
     }
 
     /// The wrapped data key and its nonce.
-    pub fn wrapped(&self) -> ([u8; NONCE_LEN], [u8; WRAPPED_LEN]) {
+    pub(super) fn wrapped(&self) -> ([u8; NONCE_LEN], [u8; WRAPPED_LEN]) {
         (self.wrap_nonce, self.wrapped)
     }
 
     /// All that is the same for every text of one data key.
-    pub fn whole_header(&self) -> &[u8] {
+    pub(super) fn whole_header(&self) -> &[u8] {
         self.bytes.get(..self.header_len).unwrap_or_default()
     }
 
     /// Opens what the data key sealed for `purpose`.
-    pub fn open(mut self, key: &LessSafeKey, purpose: &str) -> Result<Vec<u8>, VaultError> {
+    pub(super) fn open(mut self, key: &LessSafeKey, purpose: &str) -> Result<Vec<u8>, VaultError> {
         let bound = Aad::from(bound(purpose, self.whole_header()));
         let start = self.header_len + NONCE_LEN;
         let sealed = self.bytes.get_mut(start..).unwrap_or_default();

@@ -39,12 +39,12 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    pub fn plain(verdict: Verdict, status: Option<u16>, answer: impl Into<String>) -> Self {
+    pub(super) fn plain(verdict: Verdict, status: Option<u16>, answer: impl Into<String>) -> Self {
         Self { verdict, status, answer: answer.into(), retry: None, effect: None }
     }
 
     /// What it says of who was to answer.
-    pub fn came(&self) -> Came {
+    pub(super) fn came(&self) -> Came {
         match (self.status, self.verdict) {
             (Some(429 | 503), _) => Came::TooMuch,
             (Some(_), _) => Came::Answer,
@@ -62,7 +62,7 @@ impl Tried {
     }
 
     /// A gateway's answer.
-    pub fn said(said: Said) -> Self {
+    pub(super) fn said(said: Said) -> Self {
         let tried = match said {
             Said::Answer(status, text) => Self::plain(judge_status(status), Some(status), text),
             Said::Silent => Self::plain(Verdict::Again(Reason::Unreachable), None, "no answer within 15 seconds"),

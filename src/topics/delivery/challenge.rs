@@ -33,7 +33,7 @@ pub(super) struct Question<'a> {
 
 impl Credentials {
     /// Takes them out of a URL, so that nobody gets them unasked. `None` where there are none.
-    pub fn take(url: &mut Url) -> Option<Self> {
+    pub(super) fn take(url: &mut Url) -> Option<Self> {
         if url.username().is_empty() && url.password().is_none() {
             return None;
         }
@@ -46,7 +46,7 @@ impl Credentials {
 
     /// The Authorization header that a 401 to a POST asks for: Digest where it is offered, since it does not tell the password,
     /// else Basic. `None` where neither is.
-    pub fn answer(&self, question: &Question<'_>) -> Option<HeaderValue> {
+    pub(super) fn answer(&self, question: &Question<'_>) -> Option<HeaderValue> {
         let text = question.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         let text: String = text.collect::<Vec<_>>().join(", ");
         let challenges = challenges(text.get(..CHALLENGES_BYTES).unwrap_or(&text));

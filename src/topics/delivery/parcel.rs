@@ -45,12 +45,12 @@ pub(super) struct Parcel {
 
 impl Parcel {
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The same, where the parcel is not needed any more.
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         String::from_utf8(self.body.into()).unwrap_or_default()
     }
 }
@@ -58,7 +58,7 @@ impl Parcel {
 impl Found {
     /// Reads what a job needs. What was published to a subscription before it ended is delivered as it was then. `None`
     /// when nothing is left to do.
-    pub async fn read(tx: &mut Tx, uuid: &str, message: Option<&str>) -> Result<Option<Self>, store::Error> {
+    pub(crate) async fn read(tx: &mut Tx, uuid: &str, message: Option<&str>) -> Result<Option<Self>, store::Error> {
         let there = subscriptions::by_uuid(tx, uuid).await?;
         let ended = match &there {
             Some(there) if there.state != State::Unsubscribed => None,
@@ -79,24 +79,24 @@ impl Found {
     }
 
     /// The subscription's ARN.
-    pub fn arn(&self) -> Arn {
+    pub(crate) fn arn(&self) -> Arn {
         subscription::arn(&topic::arn(&self.topic), &self.subscription.uuid)
     }
 
     /// Whose places a delivery takes, and where.
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         Target::of(&self.topic.account, &self.subscription.protocol, &self.subscription.endpoint)
     }
 
     /// The delivery policy in force.
-    pub fn policy(&self) -> Result<Effective, Error> {
+    pub(crate) fn policy(&self) -> Result<Effective, Error> {
         let policy_of = |json: &str| Ok::<_, Error>(attributes::read(json)?.remove("DeliveryPolicy"));
         let (topic, own) = (policy_of(&self.topic.attributes)?, policy_of(&self.subscription.attributes)?);
         Ok(policy::effective(topic.as_deref(), own.as_deref()))
     }
 
     /// Whether what is given up has a dead-letter queue to go to.
-    pub fn has_dead_letter_queue(&self) -> bool {
+    pub(crate) fn has_dead_letter_queue(&self) -> bool {
         let redrive =
             attributes::read(&self.subscription.attributes).ok().and_then(|mut all| all.remove("RedrivePolicy"));
         redrive.is_some_and(|redrive| attributes::dead_letter_queue(&redrive, &topic::arn(&self.topic)).is_ok())

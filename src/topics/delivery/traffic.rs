@@ -131,7 +131,7 @@ struct NoPlace {
 
 impl Traffic {
     /// Traffic for a pool with so many workers. A fifth of them have no place: they say so to jobs, or wait.
-    pub fn new(clock: Clock, workers: usize) -> Self {
+    pub(super) fn new(clock: Clock, workers: usize) -> Self {
         let all = (workers * 4 / 5).max(1);
         let of = |places: usize, generosity| Shares::new(places.max(1) as u64, generosity);
         // An account whose endpoints answer may have seven eighths: its places come free soon.
@@ -141,7 +141,7 @@ impl Traffic {
     }
 
     /// A place at a target, or when to come again.
-    pub async fn enter(&self, target: &Target) -> Result<Place, Timestamp> {
+    pub(super) async fn enter(&self, target: &Target) -> Result<Place, Timestamp> {
         let Shared { clock, waiting, .. } = &*self.0;
         let until = clock.instant() + PATIENCE;
         let mut leave = None;
@@ -165,7 +165,7 @@ impl Traffic {
     }
 
     /// Room for a message of this size, or when to come again. Small ones need none.
-    pub fn hold(&self, account: &AccountId, octets: usize) -> Result<Option<Share<AccountId>>, Timestamp> {
+    pub(super) fn hold(&self, account: &AccountId, octets: usize) -> Result<Option<Share<AccountId>>, Timestamp> {
         if octets <= SMALL {
             return Ok(None);
         }
@@ -351,7 +351,7 @@ impl Line {
 
 impl Place {
     /// Gives the place back with what came of it.
-    pub fn end(self, came: Came) {
+    pub(super) fn end(self, came: Came) {
         let now = self.traffic.0.clock.instant();
         if let Some(endpoint) = self.traffic.locked().endpoints.get_mut(&self.target) {
             endpoint.ended(came, self.began, now, self.traffic.0.all);

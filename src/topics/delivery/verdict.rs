@@ -6,7 +6,7 @@ use crate::workers::Reason;
 
 /// What becomes of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The endpoint has it.
     Delivered,
     /// It is tried again, as long as the retry policy has retries.
@@ -17,7 +17,7 @@ pub enum Verdict {
 
 /// Judges one POST. 429 says "not now" and is tried again; a redirect is final, because following it would lead to where
 /// nobody subscribed.
-pub fn judge(posted: &Posted) -> Verdict {
+pub(super) fn judge(posted: &Posted) -> Verdict {
     match posted {
         Posted::Answer(status, _) => judge_status(*status),
         Posted::Silent | Posted::Unreachable(_) => Verdict::Again(Reason::Unreachable),
@@ -26,7 +26,7 @@ pub fn judge(posted: &Posted) -> Verdict {
 }
 
 /// Judges the status of an answer.
-pub fn judge_status(status: u16) -> Verdict {
+pub(super) fn judge_status(status: u16) -> Verdict {
     match status {
         200..=299 => Verdict::Delivered,
         429 => Verdict::Again(Reason::Deferred),

@@ -77,7 +77,7 @@ impl Comparison {
 
 impl Pattern {
     /// Whether the values of a name match: any of them has to. `None` means that the message does not have the name.
-    pub fn matches(&self, facts: Option<&[Fact<'_>]>, budget: &mut Budget) -> Result<bool, Spent> {
+    pub(super) fn matches(&self, facts: Option<&[Fact<'_>]>, budget: &mut Budget) -> Result<bool, Spent> {
         budget.spend(1)?;
         match (self, facts) {
             (Self::Exists(wanted), None) => return Ok(!wanted),

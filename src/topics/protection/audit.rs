@@ -14,7 +14,7 @@ const PLACES_MAX: usize = 100;
 
 /// What is told to one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// The group of logs that the line is for.
     pub log_group: Option<String>,
     /// The delivery stream.
@@ -24,7 +24,7 @@ pub struct Record {
 }
 
 /// Which message was looked at.
-pub struct About {
+pub(crate) struct About {
     /// The topic.
     pub topic: Arn,
     /// The MessageId.
@@ -37,7 +37,7 @@ pub struct About {
 
 /// What a statement's audit tells of a message whose texts have these findings. `None` where nobody wants to know. The time is
 /// that of the texts' length for each kind of data.
-pub fn record(of: &Statement, about: &About, texts: &[(String, Findings)]) -> Option<Record> {
+pub(crate) fn record(of: &Statement, about: &About, texts: &[(String, Findings)]) -> Option<Record> {
     let Operation::Audit(audit) = &of.operation else { return None };
     let any = texts.iter().any(|(_, findings)| of.identifiers.iter().any(|kind| findings.contains_key(kind)));
     let Destinations { log_group, stream } = if any { &audit.found } else { &audit.nothing };
@@ -101,7 +101,7 @@ impl Places<'_> {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn tell(tx: &mut Tx, records: &[Record]) -> Result<(), store::Error> {
+pub(crate) async fn tell(tx: &mut Tx, records: &[Record]) -> Result<(), store::Error> {
     for Record { log_group, stream, text } in records {
         if let Some(log_group) = log_group {
             tracing::info!(log_group, finding = text, "audited a message for data protection");

@@ -113,7 +113,7 @@ const SIN: [&str; 4] = ["canadian id", "numéro d'assurance sociale", "social in
 
 /// What is to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Identifier {
+pub(crate) enum Identifier {
     /// An address of mail.
     EmailAddress,
     /// An address of IPv4 or IPv6.
@@ -178,14 +178,14 @@ const ALL: [(&str, Identifier); 25] = [
 impl Identifier {
     /// Reads a managed identifier's ARN, `arn:aws:dataprotection::aws:data-identifier/NAME`. `None` for one that cannot be
     /// recognised here.
-    pub fn parse(arn: &str) -> Option<Self> {
+    pub(crate) fn parse(arn: &str) -> Option<Self> {
         let (partition, name) = arn.strip_prefix("arn:")?.split_once(":dataprotection::aws:data-identifier/")?;
         let known = matches!(partition, "aws" | "aws-cn" | "aws-us-gov");
         ALL.iter().find(|(known_name, _)| known && *known_name == name).map(|(_, identifier)| *identifier)
     }
 
     /// The last part of its ARN.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         ALL.iter().find(|(_, identifier)| *identifier == self).map_or("", |(name, _)| name)
     }
 

@@ -12,7 +12,7 @@ pub(super) struct Keywords(Vec<(usize, usize)>);
 impl Keywords {
     /// Finds the words of a list. Upper and lower case are the same; where a word has a space, the text may have none, or a
     /// hyphen or underscore ("creditCard", "credit_card").
-    pub fn of(text: &str, words: &[&str]) -> Self {
+    pub(super) fn of(text: &str, words: &[&str]) -> Self {
         let folded: Vec<String> = words.iter().map(|word| word.chars().filter(|c| !is_mark(*c)).collect()).collect();
         let Ok(finder) = AhoCorasick::builder().ascii_case_insensitive(true).build(&folded) else {
             return Self(vec![]);
@@ -35,7 +35,7 @@ impl Keywords {
     }
 
     /// Whether one of them stands near a place of the text, before it or after it.
-    pub fn near(&self, start: usize, end: usize) -> bool {
+    pub(super) fn near(&self, start: usize, end: usize) -> bool {
         let from = self.0.partition_point(|(begins, _)| begins + NEAR + LONGEST < start);
         let beside = |(begins, ends): &(usize, usize)| {
             (*ends <= start && start - ends <= NEAR) || (*begins >= end && begins - end <= NEAR)

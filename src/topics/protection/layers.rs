@@ -25,7 +25,7 @@ struct Escape {
 }
 
 impl<'a> Layers<'a> {
-    pub fn of(source: &'a str) -> Self {
+    pub(super) fn of(source: &'a str) -> Self {
         let mut layers = Self { source, decoded: Vec::new() };
         while layers.last() < DEEP {
             let Some(above) = decode(layers.text(layers.last())) else { break };
@@ -35,27 +35,27 @@ impl<'a> Layers<'a> {
     }
 
     /// The number of the last layer. The source is layer 0.
-    pub fn last(&self) -> usize {
+    pub(super) fn last(&self) -> usize {
         self.decoded.len()
     }
 
-    pub fn text(&self, layer: usize) -> &str {
+    pub(super) fn text(&self, layer: usize) -> &str {
         layer.checked_sub(1).and_then(|n| self.decoded.get(n)).map_or(self.source, |layer| &layer.text)
     }
 
     /// A range of a layer in the layer above, of whole escapes. The same where there is none.
-    pub fn above(&self, layer: usize, range: (usize, usize)) -> (usize, usize) {
+    pub(super) fn above(&self, layer: usize, range: (usize, usize)) -> (usize, usize) {
         self.decoded.get(layer).map_or(range, |above| above.raised(range))
     }
 
     /// A range of a layer in the source.
-    pub fn in_source(&self, layer: usize, range: (usize, usize)) -> (usize, usize) {
+    pub(super) fn in_source(&self, layer: usize, range: (usize, usize)) -> (usize, usize) {
         self.decoded.iter().take(layer).rev().fold(range, |(start, end), of| (of.below(start), of.below(end)))
     }
 
     /// The same, of whole characters of all layers: an escape is changed as a whole or not at all, and what is left of it can be
     /// read.
-    pub fn whole_in_source(&self, layer: usize, range: (usize, usize)) -> (usize, usize) {
+    pub(super) fn whole_in_source(&self, layer: usize, range: (usize, usize)) -> (usize, usize) {
         let highest = self.decoded.iter().skip(layer).fold(range, |range, of| of.raised(range));
         self.in_source(self.last(), highest)
     }

@@ -1,7 +1,7 @@
 //! Data protection: what a topic's policy finds in messages, and what becomes of them. Pure but for [`audit`]. Source: SNS
 //! developer guide, "Message data protection".
 mod addresses;
-pub mod audit;
+pub(super) mod audit;
 mod bank;
 mod card;
 mod cells;
@@ -11,15 +11,15 @@ mod layers;
 mod national;
 mod numbers;
 mod phone;
-pub mod policy;
+pub(super) mod policy;
 mod scan;
 #[cfg(test)]
 mod scan_json_tests;
 #[cfg(test)]
 mod scan_tests;
 mod secrets;
-pub mod verdict;
+pub(super) mod verdict;
 
-pub use identifier::Identifier;
-pub use policy::{Direction, Policy, Who};
-pub use scan::{Findings, Place, scan, weight};
+pub(super) use identifier::Identifier;
+pub(super) use policy::{Direction, Policy, Who};
+pub(super) use scan::{Findings, Place, scan, weight};

@@ -13,7 +13,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub fn len(self) -> usize {
+    pub(super) fn len(self) -> usize {
         self.end - self.start
     }
 }
@@ -25,7 +25,7 @@ pub(super) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    pub fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         for (at, octet) in text.bytes().enumerate() {
             if !octet.is_ascii_digit() {
@@ -42,7 +42,7 @@ impl<'a> Numbers<'a> {
     /// Goes through the groups. From each on, the longest row of groups whose separators `joins` lets pass, and then shorter
     /// ones, until `is_one` says that a row is what it looks for; the search goes on behind it. A row that is part of a longer
     /// word is none.
-    pub fn rows(&self, joins: impl Fn(&str) -> bool, is_one: impl Fn(&Row<'_>) -> bool) -> Vec<(usize, usize)> {
+    pub(super) fn rows(&self, joins: impl Fn(&str) -> bool, is_one: impl Fn(&Row<'_>) -> bool) -> Vec<(usize, usize)> {
         let (mut found, mut at) = (Vec::new(), 0);
         while let Some(first) = self.groups.get(at) {
             let mut count = 1;
@@ -80,28 +80,28 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    pub fn start(&self) -> usize {
+    pub(super) fn start(&self) -> usize {
         self.groups.first().map_or(0, |group| group.start)
     }
 
-    pub fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.groups.last().map_or(0, |group| group.end)
     }
 
     /// How many digits there are.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.groups.iter().map(|group| group.len()).sum()
     }
 
     /// All digits, as numbers.
-    pub fn digits(&self) -> Vec<u8> {
+    pub(super) fn digits(&self) -> Vec<u8> {
         let octets =
             self.groups.iter().flat_map(|group| self.text.get(group.start..group.end).unwrap_or_default().bytes());
         octets.map(|octet| octet - b'0').collect()
     }
 
     /// Whether the groups have these lengths.
-    pub fn has_shape(&self, lengths: &[usize]) -> bool {
+    pub(super) fn has_shape(&self, lengths: &[usize]) -> bool {
         self.groups.iter().map(|group| group.len()).eq(lengths.iter().copied())
     }
 }

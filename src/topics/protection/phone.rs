@@ -4,7 +4,7 @@ use crate::topics::protection::numbers::{Numbers, Row};
 
 /// Countries whose numbers are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Country {
+pub(crate) enum Country {
     /// The United States, and whoever shares its numbers.
     America,
     /// Brazil.

@@ -17,14 +17,14 @@ const SHOWN_MAX: usize = 100;
 
 /// A policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Its statements.
     pub statements: Vec<Statement>,
 }
 
 /// What becomes of which data, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Which way the message goes.
     pub direction: Direction,
     /// Whom it is about.
@@ -37,7 +37,7 @@ pub struct Statement {
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From a publisher to the topic.
     Inbound,
     /// From the topic to a subscription.
@@ -46,7 +46,7 @@ pub enum Direction {
 
 /// Who publishes, or subscribed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Who {
+pub(crate) enum Who {
     /// An account.
     Account(AccountId),
     /// This server, such as the mail of an account that has events.
@@ -55,7 +55,7 @@ pub enum Who {
 
 /// Whom a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Principals {
+pub(crate) enum Principals {
     /// Everybody.
     All,
     /// These accounts.
@@ -74,7 +74,7 @@ impl Principals {
 
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// What is found, or that nothing is, is told to others.
     Audit(Audit),
     /// Each character becomes this one.
@@ -87,7 +87,7 @@ pub enum Operation {
 
 /// Who is told, and of how many messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Audit {
+pub(crate) struct Audit {
     /// Of how many messages in a hundred.
     pub rate: u8,
     /// Who is told what was found.
@@ -98,7 +98,7 @@ pub struct Audit {
 
 /// Where findings go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Destinations {
+pub(crate) struct Destinations {
     /// A group of logs: a line in this server's log that names it.
     pub log_group: Option<String>,
     /// The name of a delivery stream.
@@ -116,7 +116,7 @@ impl Policy {
     ///
     /// # Errors
     /// What is wrong, in words that follow `DataProtectionPolicy Reason: `.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.len() > BYTES_MAX {
             return Err(format!("Length must be less than or equal to {BYTES_MAX} bytes"));
         }
@@ -145,23 +145,23 @@ impl Policy {
     }
 
     /// Which statements are about messages of these people that go this way: their places among all.
-    pub fn about(&self, direction: Direction, who: &Who) -> Vec<usize> {
+    pub(crate) fn about(&self, direction: Direction, who: &Who) -> Vec<usize> {
         let about = |of: &Statement| of.direction == direction && of.principals.has(who);
         self.statements.iter().enumerate().filter(|(_, of)| about(of)).map(|(place, _)| place).collect()
     }
 
     /// The statements at these places.
-    pub fn at(&self, places: &[usize]) -> Vec<Statement> {
+    pub(crate) fn at(&self, places: &[usize]) -> Vec<Statement> {
         places.iter().filter_map(|place| self.statements.get(*place)).cloned().collect()
     }
 
     /// Whether messages are looked at on their way to subscriptions.
-    pub fn has_outbound(&self) -> bool {
+    pub(crate) fn has_outbound(&self) -> bool {
         self.statements.iter().any(|of| of.direction == Direction::Outbound)
     }
 
     /// The delivery streams that are told of findings.
-    pub fn streams(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &str> {
         let audits = self.statements.iter().filter_map(|of| match &of.operation {
             Operation::Audit(audit) => Some(audit),
             _ => None,

@@ -8,7 +8,7 @@ use crate::topics::protection::{Identifier, addresses, bank, card, cells, nation
 
 /// Where something was found: octets of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Where it begins.
     pub start: usize,
     /// Where it ends.
@@ -19,7 +19,7 @@ pub struct Place {
 
 /// What was found: where each is, in order. Those of one kind do not overlap. What goes over several strings of JSON is in each
 /// of them. A kind of which there is nothing is not there.
-pub type Findings = BTreeMap<Identifier, Vec<Place>>;
+pub(crate) type Findings = BTreeMap<Identifier, Vec<Place>>;
 
 /// What was found in a layer, by its place in the source.
 struct Seen {
@@ -34,13 +34,13 @@ struct Seen {
 }
 
 /// How many octets a scan looks at for each kind.
-pub fn weight(text: &str) -> usize {
+pub(crate) fn weight(text: &str) -> usize {
     text.len().saturating_mul(if text.contains('\\') { 1 + DEEP } else { 1 })
 }
 
 /// Finds what is wanted. Escapes of JSON are the characters they stand for; what is found are whole ones. The time is that of
 /// the text's [`weight`], for each kind.
-pub fn scan(text: &str, wanted: &BTreeSet<Identifier>) -> Findings {
+pub(crate) fn scan(text: &str, wanted: &BTreeSet<Identifier>) -> Findings {
     let layers = Layers::of(text);
     // Who reads JSON sees no escape. Any other text may be read in both ways.
     let first = if cells::is_json(text) { layers.last().min(1) } else { 0 };

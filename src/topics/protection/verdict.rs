@@ -6,7 +6,7 @@ use crate::topics::protection::{Findings, Identifier, Place};
 
 /// What was judged of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// Whether a statement denies it, or all of it would have to go.
     pub denied: bool,
     /// The text without what was found, where that differs.
@@ -14,12 +14,12 @@ pub struct Judged {
 }
 
 /// The kinds of data that statements look for, each once.
-pub fn wanted<'a>(statements: impl IntoIterator<Item = &'a Statement>) -> BTreeSet<Identifier> {
+pub(crate) fn wanted<'a>(statements: impl IntoIterator<Item = &'a Statement>) -> BTreeSet<Identifier> {
     statements.into_iter().flat_map(|of| of.identifiers.iter().copied()).collect()
 }
 
 /// Judges a text, in which this was found, by statements. The time is that of the text's length and of the findings' number.
-pub fn judge(text: &str, findings: &Findings, statements: &[Statement]) -> Judged {
+pub(crate) fn judge(text: &str, findings: &Findings, statements: &[Statement]) -> Judged {
     let found = |of: &Statement| of.identifiers.iter().any(|identifier| findings.contains_key(identifier));
     let mut denied = statements.iter().any(|of| of.operation == Operation::Deny && found(of));
     let mut spans: Vec<(Place, Option<char>)> = Vec::new();

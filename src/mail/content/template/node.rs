@@ -27,7 +27,7 @@ pub(super) enum Node {
 
 impl Node {
     /// Whether it is text or puts in a value that a path names.
-    pub fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         match self {
             Self::Text(_) => true,
             Self::Value(Expression::Path(path)) => path.up == 0 && !path.data,

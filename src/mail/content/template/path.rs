@@ -90,7 +90,7 @@ fn part(text: &str) -> Option<(&str, &str)> {
 
 impl Expression {
     /// Reads a word of a tag; `None` when it is neither a path nor a value.
-    pub fn read(word: &str) -> Option<Self> {
+    pub(super) fn read(word: &str) -> Option<Self> {
         Self::read_within(word, LOOKUPS_MAX)
     }
 
@@ -123,7 +123,7 @@ impl Expression {
 
 impl Expression {
     /// Alone in a tag, a text or a number is the name of a member.
-    pub fn or_name(self, word: &str) -> Self {
+    pub(super) fn or_name(self, word: &str) -> Self {
         let name = match self {
             Self::Literal(Data::Text(text)) => text,
             Self::Literal(_) => word.to_owned(),

@@ -7,26 +7,26 @@ const MAX_LINE: usize = 500;
 
 /// Lines with `=` (a step of ours), `>` (we said) or `<` (the peer said).
 #[derive(Debug, Default)]
-pub struct Transcript(String);
+pub(super) struct Transcript(String);
 
 impl Transcript {
     /// Notes a step of ours, such as a connection.
-    pub fn step(&mut self, text: &str) {
+    pub(super) fn step(&mut self, text: &str) {
         self.line('=', text);
     }
 
     /// Notes a command.
-    pub fn said(&mut self, text: &str) {
+    pub(super) fn said(&mut self, text: &str) {
         self.line('>', text);
     }
 
     /// Notes an answer.
-    pub fn heard(&mut self, text: &str) {
+    pub(super) fn heard(&mut self, text: &str) {
         self.line('<', text);
     }
 
     /// The whole text.
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.0
     }
 

@@ -1,0 +1,23 @@
+//! Lanes, transactions, group commit, waking, both drivers: what every other wing writes and reads by. Knows no noun.
+pub(super) mod changes;
+pub mod dialect;
+pub(super) mod error;
+pub(super) mod floors;
+pub(super) mod gather;
+pub(super) mod hints;
+pub(super) mod jobs;
+pub(super) mod lane;
+pub(super) mod lanes;
+pub mod lineage;
+pub(super) mod mover;
+pub(super) mod open;
+pub(super) mod ours;
+pub(super) mod room;
+pub(super) mod rows;
+pub(super) mod server;
+pub mod sql;
+pub(super) mod there;
+pub(super) mod tx;
+pub(super) mod wake;
+pub(super) mod wal;
+pub(super) mod writer;

@@ -1,0 +1,180 @@
+//! Import jobs: which object's addresses go on or off a suppression list, and how far that has come.
+use crate::base::{AccountId, Region, Timestamp};
+use crate::store::queue::groups;
+use crate::store::{Error, Row, Tx, args};
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportJob {
+    /// Its number: the order of starting.
+    pub n: i64,
+    /// The JobId.
+    pub id: String,
+    /// Whose list it is.
+    pub account: AccountId,
+    /// The list's region.
+    pub region: Region,
+    /// `PUT` or `DELETE`.
+    pub action: String,
+    /// `s3://BUCKET/KEY`.
+    pub url: String,
+    /// `CSV` or `JSON`.
+    pub format: String,
+    /// SES's word.
+    pub status: String,
+    /// Records that were worked, with those that failed.
+    pub processed: i64,
+    /// Records that are none.
+    pub failed: i64,
+    /// How often the object store failed.
+    pub attempts: u32,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The object that names the records that failed.
+    pub failed_url: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+}
+
+fn read(row: &Row) -> Result<ImportJob, Error> {
+    let parsed = |name: &str| row.text(name);
+    Ok(ImportJob {
+        n: row.int("n")?,
+        id: row.text("id")?,
+        account: parsed("account")?.parse().map_err(Error::corrupt)?,
+        region: parsed("region")?.parse().map_err(Error::corrupt)?,
+        action: row.text("action")?,
+        url: row.text("url")?,
+        format: row.text("format")?,
+        status: row.text("status")?,
+        processed: row.int("processed")?,
+        failed: row.int("failed")?,
+        attempts: row.count("attempts")?,
+        error: row.opt_text("error")?,
+        failed_url: row.opt_text("failed_url")?,
+        created_at: row.time("created_at")?,
+        completed_at: row.opt_int("completed_at")?.map(Timestamp::from_micros),
+    })
+}
+
+/// What a new job is to do.
+#[derive(Clone, Debug)]
+pub struct NewImport {
+    /// See [`ImportJob::id`].
+    pub id: String,
+    /// See [`ImportJob::account`].
+    pub account: AccountId,
+    /// See [`ImportJob::region`].
+    pub region: Region,
+    /// See [`ImportJob::action`].
+    pub action: &'static str,
+    /// See [`ImportJob::url`].
+    pub url: String,
+    /// See [`ImportJob::format`].
+    pub format: &'static str,
+}
+
+/// Adds a job that begins now.
+pub async fn insert(tx: &mut Tx, new: &NewImport) -> Result<(), Error> {
+    let now = tx.now();
+    tx.run(
+        "INSERT INTO import_jobs (id, account, region, action, url, format, status, processed, failed, attempts, \
+         next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 'CREATED', 0, 0, 0, $7, $7)",
+        args![&new.id, &new.account, &new.region, new.action, &new.url, new.format, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// How many jobs of an account have not ended.
+pub async fn open(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<i64, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM import_jobs WHERE account = $1 AND region = $2 AND next_at IS NOT NULL";
+    tx.one(sql, args![account, region]).await?.map_or(Ok(0), |row| row.int("n"))
+}
+
+/// The job with this id.
+pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, id: &str) -> Result<Option<ImportJob>, Error> {
+    let sql = "SELECT * FROM import_jobs WHERE id = $1 AND account = $2 AND region = $3";
+    tx.one(sql, args![id, account, region]).await?.map(|row| read(&row)).transpose()
+}
+
+/// Jobs that began before the job with the number `before`, newest first (index `import_jobs_by_account`).
+pub async fn list(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<ImportJob>, Error> {
+    let sql = "SELECT * FROM import_jobs WHERE account = $1 AND region = $2 AND n < $3 ORDER BY n DESC LIMIT $4";
+    tx.all(sql, args![account, region, before, limit]).await?.iter().map(read).collect()
+}
+
+/// Whether a job is due (index `import_jobs_due`).
+pub async fn any_due(tx: &mut Tx) -> Result<bool, Error> {
+    let now = tx.now();
+    Ok(tx.one("SELECT n FROM import_jobs WHERE next_at <= $1 LIMIT 1", args![now]).await?.is_some())
+}
+
+/// Takes the job whose turn is longest due, of no account in `except`. Nobody else takes it until `until`, or until it ends
+/// (index `import_jobs_due`).
+pub async fn claim(tx: &mut Tx, until: Timestamp, except: &[String]) -> Result<Option<ImportJob>, Error> {
+    let (now, skip) = (tx.now(), tx.engine().skip_locked());
+    let others = if except.is_empty() {
+        String::new()
+    } else {
+        format!("AND account NOT IN ({})", groups::marks(2, except.len()))
+    };
+    let sql = format!("SELECT n FROM import_jobs WHERE next_at <= $1 {others} ORDER BY next_at, n LIMIT 1 {skip}");
+    let values = groups::with_groups(args![now], except);
+    let Some(row) = tx.one(sqlx::AssertSqlSafe(sql), values).await? else { return Ok(None) };
+    let sql = "UPDATE import_jobs SET next_at = $1, status = 'PROCESSING' WHERE n = $2 RETURNING *";
+    tx.one(sql, args![until, row.int("n")?]).await?.map(|row| read(&row)).transpose()
+}
+
+/// Ends a job's turn: those that are due go before it. Whoever worked on it must have it still, which `processed` says.
+pub async fn end_turn(tx: &mut Tx, job: &ImportJob) -> Result<(), Error> {
+    let now = tx.now();
+    let sql = "UPDATE import_jobs SET next_at = $1 WHERE n = $2 AND processed = $3 AND next_at IS NOT NULL";
+    tx.run(sql, args![now, job.n, job.processed]).await.map(drop)
+}
+
+/// Notes that `worked` more records were worked, `failed` of them in vain. False when somebody else works on the job by now:
+/// then it has come further, or has ended. Whoever notes this holds the job until the transaction ends.
+pub async fn advance(
+    tx: &mut Tx,
+    job: &ImportJob,
+    (worked, failed): (i64, i64),
+    until: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "UPDATE import_jobs SET processed = processed + $1, failed = failed + $2, next_at = $3 \
+               WHERE n = $4 AND processed = $5 AND next_at IS NOT NULL";
+    Ok(tx.run(sql, args![worked, failed, until, job.n, job.processed]).await? > 0)
+}
+
+/// Puts a job off whose object store failed.
+pub async fn put_off(tx: &mut Tx, n: i64, until: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE import_jobs SET attempts = attempts + 1, next_at = $1 WHERE n = $2 AND next_at IS NOT NULL";
+    tx.run(sql, args![until, n]).await.map(drop)
+}
+
+/// Ends a job.
+pub async fn end(
+    tx: &mut Tx,
+    n: i64,
+    status: &str,
+    error: Option<&str>,
+    failed_url: Option<&str>,
+) -> Result<(), Error> {
+    let (now, error) = (tx.now(), error.map(str::to_owned));
+    let sql = "UPDATE import_jobs SET status = $1, error = $2, failed_url = $3, completed_at = $4, next_at = NULL \
+               WHERE n = $5 AND next_at IS NOT NULL";
+    tx.run(sql, args![status, error, failed_url.map(str::to_owned), now, n]).await.map(drop)
+}
+
+/// Forgets jobs that ended before `before` (index `import_jobs_ended`).
+pub async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    tx.run("DELETE FROM import_jobs WHERE completed_at < $1", args![before]).await
+}

@@ -1,0 +1,21 @@
+//! Mails, received and sent: their rows, what became of them, and what an account has set for them.
+pub mod accepted;
+pub mod account_settings;
+pub mod captured;
+pub mod configuration_sets;
+pub mod feedback;
+pub mod forwards;
+pub mod idempotent_sends;
+pub mod import_jobs;
+pub mod inbound_mails;
+pub(super) mod mail_attempts;
+pub mod mail_figures;
+pub mod mails;
+pub mod outgoing;
+pub mod receipt_filters;
+pub mod receipt_rules;
+pub mod sending_accounts;
+pub mod sending_use;
+pub mod settled;
+pub mod suppressed;
+pub mod templates;

@@ -1,0 +1,21 @@
+//! Messages and queues: the one queue engine, its claims, groups and order.
+pub mod backlog;
+pub mod census;
+pub(super) mod claims;
+pub(super) mod crowded;
+pub mod deduplication;
+pub mod deleted_queues;
+pub mod ended;
+pub mod given_up;
+pub(super) mod groups;
+pub(super) mod handles;
+pub(super) mod merged_claims;
+pub(super) mod merged_messages;
+pub mod messages;
+pub mod move_tasks;
+pub(super) mod ordered;
+pub mod purges;
+pub mod queued_jobs;
+pub mod queues;
+pub mod receive_attempts;
+pub(super) mod spread;
