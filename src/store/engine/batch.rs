@@ -156,6 +156,9 @@ impl Statement {
 
     /// The text as the engine takes it, and the parameters.
     pub(in crate::store) fn ready(self) -> (AssertSqlSafe<String>, Vec<Value>) {
+        if self.places.is_empty() {
+            return (AssertSqlSafe(self.text), self.values);
+        }
         let mut text = String::with_capacity(self.text.len() + 4 * self.places.len());
         let mut from = 0;
         for (number, place) in (1..).zip(&self.places) {
