@@ -49,6 +49,7 @@ mod identity_policies;
 mod identity_proof;
 mod kept_terms;
 mod keys_off;
+mod leases;
 mod links;
 mod logging;
 mod lost_database;

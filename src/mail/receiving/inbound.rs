@@ -28,8 +28,7 @@ use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
 use crate::store;
-use crate::store::inbound_mails::{InboundMail, State};
-use crate::store::settled::Ended;
+use crate::store::inbound_mails::{InboundMail, Processed, State};
 use crate::store::{Gather, Store, Tx, inbound_mails};
 use crate::topics::Topics;
 use crate::topics::delivery::{Poster, signed};
@@ -278,7 +277,7 @@ impl Inbound {
             "processed"
         };
         if effects.is_empty() {
-            return Finish::ended(Ended::Inbound { mail: mail.id, note: note.to_owned() });
+            return Finish::ended(Processed { mail: mail.id, note: note.to_owned() });
         }
         self.finish(Outcome::Done, mail, effects, State::Done, note.to_owned())
     }

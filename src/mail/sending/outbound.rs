@@ -31,7 +31,6 @@ use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Delivery, Envelope, Outcome as Round, Route, Transport};
 use crate::mail::sending::verdict::{self, Verdict, judge, judge_by};
 use crate::store::mails::{self, Status};
-use crate::store::settled::Ended;
 use crate::store::{self, Gather, Store};
 use crate::topics::Topics;
 use crate::workers::{Claim, Compute, Finish, Outcome, Reason, SystemQueue, Work, backoff};
@@ -339,7 +338,7 @@ impl Outbound {
     ) -> Finish {
         log(&parcel, &attempted, "delivered", &response);
         if inbox.is_none() && !parcel.terms.tells_delivery {
-            return Finish::ended(Ended::Outbound(Box::new(attempted.taken(&parcel.recipient, &response))));
+            return Finish::ended(attempted.taken(&parcel.recipient, &response));
         }
         let topics = self.topics.clone();
         Finish::with(Outcome::Done, move |tx| {

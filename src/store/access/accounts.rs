@@ -1,6 +1,6 @@
 //! Accounts and access keys.
 use crate::base::{AccountId, Secret, Timestamp};
-use crate::store::engine::sql::args;
+use crate::store::engine::value::args;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
 

@@ -19,7 +19,7 @@ use sqlx::postgres::{PgListener, PgNotification};
 use tokio::sync::Notify;
 
 use crate::base::{Clock, ids};
-use crate::store::engine::lane::Pool;
+use crate::store::engine::pool::Pool;
 use crate::store::engine::wake::Wakes;
 use crate::store::{Error, Tx, args};
 

@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::base::{Clock, Instant, Timestamp};
+use crate::store::engine::batch::Statement;
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::floors::Floors;
-use crate::store::engine::rows::Statement;
 use crate::store::engine::sql::{bind_postgres, bind_sqlite};
 use crate::store::engine::wake::SETTINGS_CHANGED;
 use crate::store::engine::writer::Writer;
@@ -93,7 +93,7 @@ impl Tx {
 
     /// A statement of the lane's own: it runs also after one has failed.
     pub(in crate::store) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
-        self.execute(sql, vec![]).await.map(drop)
+        self.send(sql, vec![]).await.map(drop)
     }
 
     /// Begins a transaction.
@@ -201,16 +201,34 @@ impl Tx {
         self.check_whole()?;
         let sql = sql.into_sql_str();
         self.note_settings(sql.as_str());
-        let result = self.execute(sql, args).await;
+        let result = self.send(sql, args).await;
         self.note(result)
+    }
+
+    /// Runs a statement that was put together, and says how many rows it changed.
+    pub(in crate::store) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        let (sql, values) = statement.ready();
+        self.run(sql, values).await
     }
 
     /// Runs statements, in their order.
     pub(in crate::store) async fn run_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
-        for (sql, values) in statements {
-            self.run(AssertSqlSafe(sql), values).await?;
+        for statement in statements {
+            self.execute(statement).await?;
         }
         Ok(())
+    }
+
+    /// Runs a statement that was put together, and gives its rows. The statement itself must bound how many there can be.
+    pub(in crate::store) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, Error> {
+        let (sql, values) = statement.ready();
+        self.all(sql, values).await
+    }
+
+    /// Runs a query that does nothing but lock rows until the transaction ends. Where there are no other writers nobody is kept out,
+    /// and nothing is asked.
+    pub(in crate::store) async fn lock(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<(), Error> {
+        if self.engine().has_other_writers() { self.all(sql, args).await.map(drop) } else { Ok(()) }
     }
 
     /// Runs a query and gives all rows. The query itself must bound how many there can be.
@@ -255,7 +273,7 @@ impl Tx {
         result
     }
 
-    async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
+    async fn send(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.connection {
             Connection::Writer(c) => c.execute(sql.into_sql_str().as_str(), args)?,
             Connection::Sqlite(c) => sqlx::query_with(sql, bind_sqlite(args)?).execute(&mut **c).await?.rows_affected(),

@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, Value as Held, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 
-use crate::store::engine::sql::without_nul;
+use crate::store::engine::value::without_nul;
 use crate::store::{Error, Value};
 
 /// Statements that stay prepared: some there are for each number of rows.

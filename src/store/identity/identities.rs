@@ -201,14 +201,14 @@ pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64, except: &[St
     let others = if except.is_empty() {
         String::new()
     } else {
-        format!("AND account NOT IN ({})", crate::store::queue::groups::marks(4, except.len()))
+        format!("AND account NOT IN ({})", crate::store::engine::rows::placeholders(4, except.len()))
     };
     let sql = format!(
         "UPDATE identities SET next_check_at = $1 WHERE next_check_at <= $2 AND (account, region, name) IN \
          (SELECT account, region, name FROM identities WHERE next_check_at <= $2 {others} ORDER BY next_check_at LIMIT $3) \
          RETURNING *"
     );
-    let values = crate::store::queue::groups::with_groups(args![again_at, now, limit], except);
+    let values = crate::store::engine::rows::with_names(args![again_at, now, limit], except);
     let rows = tx.all(sqlx::AssertSqlSafe(sql), values).await?;
     rows.iter().map(identity).collect()
 }

@@ -1,6 +1,6 @@
 //! Import jobs: which object's addresses go on or off a suppression list, and how far that has come.
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::queue::groups;
+use crate::store::engine::rows;
 use crate::store::{Error, Row, Tx, args};
 
 /// A job.
@@ -125,10 +125,10 @@ pub async fn claim(tx: &mut Tx, until: Timestamp, except: &[String]) -> Result<O
     let others = if except.is_empty() {
         String::new()
     } else {
-        format!("AND account NOT IN ({})", groups::marks(2, except.len()))
+        format!("AND account NOT IN ({})", rows::placeholders(2, except.len()))
     };
     let sql = format!("SELECT n FROM import_jobs WHERE next_at <= $1 {others} ORDER BY next_at, n LIMIT 1 {skip}");
-    let values = groups::with_groups(args![now], except);
+    let values = rows::with_names(args![now], except);
     let Some(row) = tx.one(sqlx::AssertSqlSafe(sql), values).await? else { return Ok(None) };
     let sql = "UPDATE import_jobs SET next_at = $1, status = 'PROCESSING' WHERE n = $2 RETURNING *";
     tx.one(sql, args![until, row.int("n")?]).await?.map(|row| read(&row)).transpose()

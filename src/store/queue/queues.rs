@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::engine::dialect::Engine;
-use crate::store::queue::groups::marks;
-use crate::store::queue::messages::chunks;
+use crate::store::engine::rows::placeholders;
+use crate::store::queue::adding::chunks;
 use crate::store::{Error, Row, Tx, args};
 
 /// A user's queue as it is stored.
@@ -149,7 +148,7 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
 pub async fn find_each(tx: &mut Tx, names: &[(AccountId, Region, String)]) -> Result<Vec<Queue>, Error> {
     let mut found = Vec::with_capacity(names.len());
     for chunk in chunks(names) {
-        let row = |n: usize| format!("({})", marks(3 * n + 1, 3));
+        let row = |n: usize| format!("({})", placeholders(3 * n + 1, 3));
         let rows: Vec<String> = (0..chunk.len()).map(row).collect();
         let sql = format!(
             "SELECT q.*, CASE WHEN EXISTS (SELECT 1 FROM message_groups g WHERE g.queue_id = q.id) THEN 1 ELSE 0 END \
@@ -168,12 +167,8 @@ pub async fn find_each(tx: &mut Tx, names: &[(AccountId, Region, String)]) -> Re
 
 /// Holds a queue that this transaction will change by what it reads: another change of it waits until the end.
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-    // SQLite has one writer.
-    if tx.engine() == Engine::Postgres {
-        let sql = "SELECT id FROM queues WHERE account = $1 AND region = $2 AND name = $3 FOR UPDATE";
-        tx.one(sql, args![account, region, name]).await?;
-    }
-    Ok(())
+    let sql = "SELECT id FROM queues WHERE account = $1 AND region = $2 AND name = $3 FOR UPDATE";
+    tx.lock(sql, args![account, region, name]).await
 }
 
 /// How many queues an account has in a region; counts up to `limit`.

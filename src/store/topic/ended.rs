@@ -2,7 +2,7 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::groups::marks;
+use crate::store::engine::rows::placeholders;
 use crate::store::topic::subscriptions::{self, Subscription};
 use crate::store::topic::topics::{self, Topic};
 use crate::store::{Error, Tx, args};
@@ -119,8 +119,8 @@ pub async fn forget(tx: &mut Tx, subscriptions: &[i64], before: Timestamp) -> Re
         return Ok(0);
     }
     // Twice the condition: one may have been restored and ended again.
-    let marks = marks(2, subscriptions.len());
-    let sql = format!("DELETE FROM ended_subscriptions WHERE ended_at < $1 AND id IN ({marks})");
+    let placeholders = placeholders(2, subscriptions.len());
+    let sql = format!("DELETE FROM ended_subscriptions WHERE ended_at < $1 AND id IN ({placeholders})");
     let ids = subscriptions.iter().map(|id| (*id).into());
     tx.run(AssertSqlSafe(sql), std::iter::once(before.into()).chain(ids).collect()).await
 }
