@@ -27,10 +27,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::access::policy::Policy;
 use crate::base::{Arn, Clock, Headroom, Scope};
-use crate::queues::cache::Cache;
 use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
-use crate::store::Store;
+use crate::store::{Kept, Store};
 
 pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
@@ -42,14 +42,23 @@ pub use receive::{HIDDEN_RANGE, Receive, Received};
 pub use send::{Outgoing, Sent, TRACE_HEADER_MAX};
 pub use spread::Targets;
 
+/// Queues whose rows, and whose groups, are known: those that were used last.
+const QUEUES_KEPT: usize = 20_000;
+/// Policies that are kept read.
+const POLICIES_KEPT: usize = 1_000;
+
 /// The queues of all accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct Queues {
     store: Store,
     clock: Clock,
-    cache: Arc<Cache>,
+    /// Rows that were read.
+    rows: Arc<Kept<String, Arc<Queue>>>,
+    /// Queues that were seen with messages in groups. Such a queue is looked through for them from then on.
+    grouped: Arc<Kept<i64, ()>>,
     counting: Arc<Counting>,
-    policies: Arc<permission::Policies>,
+    /// Policies that were read, by their text, so that not every message costs a reading.
+    policies: Arc<Kept<String, Arc<Policy>>>,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
     /// Whether a deleted queue's name is free at once.
@@ -63,12 +72,14 @@ impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
         let counting = Arc::new(Counting::new(IN_FLIGHT_MAX));
+        let rows = Arc::new(store.kept(QUEUES_KEPT));
         Self {
             store,
             clock,
-            cache: Arc::default(),
+            rows,
+            grouped: Arc::new(Kept::new(QUEUES_KEPT)),
             counting,
-            policies: Arc::default(),
+            policies: Arc::new(Kept::new(POLICIES_KEPT)),
             closing: CancellationToken::new(),
             names_free_at_once: false,
             queues_max: u32::MAX,

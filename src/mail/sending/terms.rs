@@ -1,11 +1,9 @@
 //! What a sender's settings say about its mail on the way out, kept for a moment: many mails have the same sender.
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tracing::error;
 
-use crate::base::{AccountId, EmailAddress, Instant, Region};
+use crate::base::{AccountId, EmailAddress, Region};
 use crate::mail::content;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::identity::authorization::identity_named;
@@ -14,15 +12,13 @@ use crate::mail::identity::{ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
 use crate::mail::message::dkim::{Signer, SigningKey};
 use crate::store;
-use crate::store::Tx;
 use crate::store::accounts::{self, State};
 use crate::store::configuration_sets;
 use crate::store::mails::{Kind, Mail};
+use crate::store::{Kept, Store, Tx};
 
-/// How long what was read is good for that another node may have changed. What this node changes counts at once.
-const GOOD_FOR: Duration = Duration::from_secs(1);
-/// Enough for all senders in use; when there are more, all are read anew.
-const ENTRIES_MAX: usize = 1_000;
+/// Senders that are known: those whose mails were loaded last.
+const SENDERS_KEPT: usize = 50_000;
 
 /// What the settings say.
 #[derive(Default)]
@@ -40,50 +36,31 @@ pub(super) struct Terms {
 }
 
 /// All that the terms depend on, but for settings.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Asked {
     account: AccountId,
     region: Region,
     identity: Option<String>,
     source: String,
-    author: Option<String>,
+    /// The address in From: what is written before it changes nothing.
+    author: Option<EmailAddress>,
     set: Option<String>,
     is_user: bool,
 }
 
-struct Entry {
-    terms: Arc<Terms>,
-    generation: u64,
-    until: Instant,
-}
-
-/// The terms that were read lately. Keys of senders that send no more stay until others come.
-#[derive(Default)]
-pub(super) struct Known(Mutex<HashMap<Asked, Entry>>);
+/// The terms that were read lately.
+pub(super) struct Known(Kept<Asked, Arc<Terms>>);
 
 impl Known {
-    /// The terms of a mail, as they stood at most a second ago. `generation` is the settings' before `tx` read anything:
-    /// a change in between makes the entry stale, not wrong.
-    pub(super) async fn of(&self, tx: &mut Tx, mail: &Mail, generation: u64) -> Result<Arc<Terms>, store::Error> {
-        let now = tx.instant();
-        let asked = asked(mail);
-        if let Some(entry) = self.entries().get(&asked)
-            && entry.generation == generation
-            && entry.until > now
-        {
-            return Ok(entry.terms.clone());
-        }
-        let terms = Arc::new(read(tx, mail, asked.author.as_deref()).await?);
-        let mut entries = self.entries();
-        if entries.len() >= ENTRIES_MAX {
-            entries.clear();
-        }
-        entries.insert(asked, Entry { terms: terms.clone(), generation, until: now + GOOD_FOR });
-        Ok(terms)
+    /// Keeps what is read. Terms are read of kept tables and of nothing else, so that they are good until one of them changes.
+    pub(super) fn new(store: &Store) -> Self {
+        Self(store.kept(SENDERS_KEPT).while_confirmed())
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Asked, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The terms of a mail.
+    pub(super) async fn of(&self, tx: &mut Tx, mail: &Mail) -> Result<Arc<Terms>, store::Error> {
+        let asked = asked(mail);
+        self.0.get_or_load(&asked, || async { read(tx, mail, asked.author.as_ref()).await.map(Arc::new) }).await
     }
 }
 
@@ -93,13 +70,13 @@ fn asked(mail: &Mail) -> Asked {
         region: mail.region.clone(),
         identity: mail.identity.clone(),
         source: mail.source.clone(),
-        author: HeadersRecord::source_of(&mail.headers),
+        author: HeadersRecord::source_of(&mail.headers).and_then(|from| Some(Mailbox::parse(&from).ok()?.address)),
         set: mail.configuration_set.clone(),
         is_user: mail.kind == Kind::User,
     }
 }
 
-async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, store::Error> {
+async fn read(tx: &mut Tx, mail: &Mail, author: Option<&EmailAddress>) -> Result<Terms, store::Error> {
     let mut terms = Terms { tells_delivery: content::tells_delivery(tx, mail).await?, ..Terms::default() };
     let (account, region) = (&mail.account, &mail.region);
     terms.stays = accounts::state(tx, account).await? != State::Active;
@@ -108,8 +85,8 @@ async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, s
     let owner = foreign.map_or_else(|| account.clone(), |(owner, _)| owner);
     if let Ok(source) = EmailAddress::lenient(&mail.source) {
         // The address in From: its domain is what receivers compare the signature's with (RFC 7489, 3.1.1).
-        let author = author.and_then(|from| Mailbox::parse(from).ok()).map_or_else(|| source.clone(), |m| m.address);
-        terms.signers = signers(mail, &signing_keys(tx, &owner, region, &author).await?);
+        let author = author.unwrap_or(&source);
+        terms.signers = signers(mail, &signing_keys(tx, &owner, region, author).await?);
         // A mail that was accepted goes out, even if its identity would refuse it by now.
         if let ReversePath::Domain(domain) = reverse_path(tx, &owner, region, &source).await? {
             terms.reverse = Some(domain);

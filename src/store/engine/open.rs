@@ -1,5 +1,6 @@
 //! Opens the store: finds the engine, migrates, starts the writer lanes.
 use std::fs::{File, OpenOptions};
+use std::hash::Hash;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::Clock;
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::hints::{Hints, open_ear};
+use crate::store::engine::kept::Kept;
 use crate::store::engine::lane::Pool;
 use crate::store::engine::lanes::{Doors, Lanes, POSTGRES_LANES};
 use crate::store::engine::ours;
@@ -192,7 +194,13 @@ impl Store {
     /// Grows whenever the row of a queue, an identity, a rule set or the like has changed through this store: what was
     /// read before may be stale.
     pub fn settings_generation(&self) -> u64 {
-        self.wakes.generation()
+        self.wakes.settings.generation()
+    }
+
+    /// Keeps up to `max` values that are read of kept tables. A change of one counts at once where it goes through this store, and
+    /// within a second where another process makes it.
+    pub fn kept<K: Hash + Eq, V: Clone>(&self, max: usize) -> Kept<K, V> {
+        Kept::of_settings(self.wakes.clone(), self.clock.clone(), max)
     }
 
     /// What opens texts that were sealed before they were written.
@@ -323,6 +331,9 @@ async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &
     let hints = Hints::new();
     let (speaker, mouth, time, end) = (hints.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
     tokio::spawn(async move { end.run_until_cancelled(speaker.speak(&mouth, &time)).await });
+    let (asker, asks, mouth, time, end) =
+        (hints.clone(), wakes.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(asker.confirm(&mouth, &asks.settings, &time)).await });
     let (listener, wakes, clock, end) = (hints.clone(), wakes.clone(), clock.clone(), alive.clone());
     tokio::spawn(
         async move { end.run_until_cancelled(listener.listen(ear.ok(), others.pool(), &wakes, &clock)).await },
