@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::Error;
-use crate::base::{AccountId, Secret, ids};
+use crate::base::{AccountId, Kept, Secret, ids};
 use crate::store;
 use crate::store::accounts::{self, AccessKey, State};
-use crate::store::{Kept, Store, Tx};
+use crate::store::{Store, Tx};
 
 /// Active keys per account. AWS allows two per user; an account here has no users, so it gets room for its programs.
 const ACTIVE_KEYS_MAX: usize = 100;

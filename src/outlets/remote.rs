@@ -10,10 +10,9 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{Attribute, Attributes, ClientOptions, ObjectStore, PutOptions, RetryConfig};
 
-use crate::base::{Region, Secret};
+use crate::base::{Kept, Region, Secret};
 use crate::config;
 use crate::outlets::object::{Metadata, ObjectError};
-use crate::store::Kept;
 
 /// How many buckets' clients are kept. Each has its connections, and its token where the provider gives tokens.
 const CLIENTS_MAX: usize = 256;

@@ -2,9 +2,8 @@
 use std::sync::Arc;
 
 use crate::base::Scope;
-use crate::queues::manage::find;
 use crate::queues::{Error, Queue, Queues};
-use crate::store::Tx;
+use crate::store::{Tx, queues};
 
 /// What a row is kept by. A name holds no slash.
 fn key(scope: &Scope, name: &str) -> String {
@@ -14,6 +13,12 @@ fn key(scope: &Scope, name: &str) -> String {
         key.push_str(part);
     }
     key
+}
+
+/// Finds a queue inside a transaction.
+pub(super) async fn find(tx: &mut Tx, scope: &Scope, name: &str) -> Result<Queue, Error> {
+    let queue = queues::find(tx, &scope.account, &scope.region, name).await?;
+    queue.ok_or_else(|| Error::QueueMissing(name.to_owned()))
 }
 
 impl Queues {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::base::Instant;
+use crate::base::{Instant, Kept};
 use crate::queues::Error;
+use crate::store::Store;
 use crate::store::messages::{self, Counts};
-use crate::store::{Kept, Store};
 
 /// So many messages of a queue may be in flight (SQS developer guide, "Quotas"); AWS calls the number approximate.
 pub(super) const IN_FLIGHT_MAX: u32 = 120_000;

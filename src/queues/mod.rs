@@ -2,9 +2,12 @@
 mod attempts;
 mod attributes;
 mod cache;
+mod characters;
+mod checking;
 mod claiming;
 mod counting;
 mod dead_letters;
+mod deduplicating;
 mod error;
 mod fifo;
 mod handle;
@@ -13,10 +16,13 @@ mod manage;
 pub mod message_attributes;
 pub mod moves;
 mod moving;
+mod name;
+mod outgoing;
 mod peek;
 mod permission;
 mod protection;
 mod receive;
+mod received;
 mod retention;
 mod sealing;
 mod send;
@@ -28,18 +34,20 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::policy::Policy;
-use crate::base::{Arn, Clock, Headroom, Scope};
+use crate::base::{Arn, Clock, Headroom, Kept, Scope};
 use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
-use crate::store::{Kept, Store};
+use crate::store::Store;
 
 pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
+pub use checking::TRACE_HEADER_MAX;
 pub use error::{Error, MoveError};
 pub use fifo::{NOT_HERE, sequence_number};
 pub use message_attributes::{MessageAttribute, MessageAttributes};
-pub use receive::{HIDDEN_RANGE, Receive, Received};
-pub use send::{Outgoing, Sent, TRACE_HEADER_MAX};
+pub use outgoing::{Outgoing, Sent};
+pub use receive::{HIDDEN_RANGE, Receive};
+pub use received::Received;
 pub use spread::Targets;
 
 /// Queues whose rows, and whose groups, are known: those that were used last.

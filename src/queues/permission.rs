@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::access::policy::{Decision, Policy, Principal, Request, STATEMENTS_MAX};
 use crate::base::{AccountId, Arn, Clock, Scope};
-use crate::queues::manage::find;
-use crate::queues::send::{Sent, insert};
-use crate::queues::{Error, Outgoing, Queue, Queues, arn, protection};
+use crate::queues::cache::find;
+use crate::queues::send::insert;
+use crate::queues::{Error, Outgoing, Queue, Queues, Sent, arn, protection};
 use crate::store::{self, Tx, queues};
 
 /// The most actions of a statement that AddPermission makes (SQS API reference, AddPermission).

@@ -31,7 +31,6 @@ pub use topic::{
 
 pub use engine::error::Error;
 pub use engine::gather::{Gather, Reads};
-pub use engine::kept::{Kept, Moment};
 pub use engine::open::{Database, NOTICES, Store};
 pub use engine::sql::{Row, Value};
 pub use engine::tx::Tx;

@@ -3,9 +3,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::policy::Policy;
-use crate::base::Clock;
+use crate::base::{Clock, Kept};
 use crate::queues::Queues;
-use crate::store::{Kept, Store};
+use crate::store::Store;
 use crate::topics::Ways;
 use crate::topics::endpoint::Protocol;
 use crate::topics::limits::{Limits, Room};

@@ -1,4 +1,5 @@
-//! What nodes keep of settings: for long while it is confirmed that nothing has changed, and not a moment longer where something has.
+//! What nodes keep of settings: for long while it is confirmed that nothing has changed, and not a moment longer where
+//! something has.
 use std::time::Duration;
 
 use postrider::base::{AccountId, Region};

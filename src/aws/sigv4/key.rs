@@ -4,8 +4,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::aws::sigv4::authorization::TERMINATOR;
-use crate::base::Secret;
-use crate::store::Kept;
+use crate::base::{Kept, Secret};
 
 /// How many keys are remembered: one per caller, region and service, new every day.
 const REMEMBERED_MAX: usize = 4_096;

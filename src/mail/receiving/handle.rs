@@ -2,13 +2,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Arn, Clock, Domain, Reach, Scope};
+use crate::base::{Arn, Clock, Domain, Kept, Reach, Scope};
 use crate::mail::feedback::ReturnPaths;
 use crate::mail::receiving::Error;
 use crate::mail::receiving::candidate::Candidate;
 use crate::outlets::Functions;
 use crate::store::inbound_mails::State;
-use crate::store::{Kept, Store, inbound_mails};
+use crate::store::{Store, inbound_mails};
 
 /// How many old mails one sweep removes of each kind, so that it does not hold the store for long.
 const SWEEP_MAX: i64 = 500;

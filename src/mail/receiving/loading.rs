@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::Scope;
+use crate::base::{Kept, Scope};
 use crate::mail::receiving::rules::Rule;
 use crate::mail::receiving::{Error, rule_sets};
 use crate::store;
 use crate::store::inbound_mails::{self, InboundMail};
-use crate::store::{Gather, Kept, Reads, Store, Tx};
+use crate::store::{Gather, Reads, Store, Tx};
 
 /// Mails in one query.
 const AT_ONCE: usize = 16;

@@ -3,8 +3,7 @@ use std::net::IpAddr;
 
 use crate::base::{AccountId, EmailAddress, Region, Scope};
 use crate::mail::feedback::Purpose;
-use crate::mail::receiving::candidate::Candidate;
-use crate::mail::receiving::filters::Filter;
+use crate::mail::receiving::candidate::{Candidate, Filter};
 use crate::mail::receiving::handle::House;
 use crate::mail::receiving::{Error, Receiving, filters, matching};
 use crate::store::mails;

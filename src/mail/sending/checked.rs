@@ -1,16 +1,16 @@
 //! What the checks found for a sender, kept for a moment: a sender sends many mails, and what he may seldom changes.
 use std::sync::Arc;
 
-use crate::base::{AccountId, EmailAddress, Region};
+use crate::base::{AccountId, EmailAddress, Kept, Region};
 use crate::mail::sending::checks::{self, Authors, Checked};
 use crate::mail::sending::{SendError, Sending, Submission};
-use crate::store::{Kept, Store, identity_policies};
+use crate::store::{Store, identity_policies};
 
 /// Senders that are known: those that sent last. An answer with its key has less than a kilobyte.
 const SENDERS_KEPT: usize = 50_000;
 
-/// Everything that the checks look at for an account that is out of the sandbox and whose identities have no policies. With
-/// them, and with other accounts' identities, more counts: recipients, the time, the client. Then nothing is kept.
+/// Everything that the checks look at for an account that is out of the sandbox and whose identities have no policies.
+/// With them, and with other accounts' identities, more counts: recipients, the time, the client. Then nothing is kept.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
     account: AccountId,
@@ -24,14 +24,15 @@ pub(super) struct Asked {
 /// What was found for senders that passed the checks.
 pub(super) type Passed = Kept<Asked, Arc<Checked>>;
 
-/// Keeps what is found. The checks read kept tables and nothing else, so that an answer is good until one of them changes.
+/// Keeps what is found. The checks read kept tables and nothing else, so that an answer is good until one of them
+/// changes.
 pub(super) fn passed(store: &Store) -> Passed {
     store.kept(SENDERS_KEPT).while_confirmed()
 }
 
 impl Sending {
-    /// Runs the checks, or says what they found before. Refusals are not kept. Of those who ask at once each has its own checks: whether
-    /// an answer is for others too is known only when it is there.
+    /// Runs the checks, or says what they found before. Refusals are not kept. Of those who ask at once each has its
+    /// own checks: whether an answer is for others too is known only when it is there.
     pub(super) async fn checked(
         &self,
         submission: &Submission,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tracing::error;
 
-use crate::base::{AccountId, EmailAddress, Region};
+use crate::base::{AccountId, EmailAddress, Kept, Region};
 use crate::mail::content;
 use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::identity::authorization::identity_named;
@@ -15,7 +15,7 @@ use crate::store;
 use crate::store::accounts::{self, State};
 use crate::store::configuration_sets;
 use crate::store::mails::{Kind, Mail};
-use crate::store::{Kept, Store, Tx};
+use crate::store::{Store, Tx};
 
 /// Senders that are known: those whose mails were loaded last.
 const SENDERS_KEPT: usize = 50_000;
@@ -52,7 +52,8 @@ struct Asked {
 pub(super) struct Known(Kept<Asked, Arc<Terms>>);
 
 impl Known {
-    /// Keeps what is read. Terms are read of kept tables and of nothing else, so that they are good until one of them changes.
+    /// Keeps what is read. Terms are read of kept tables and of nothing else, so that they are good until one of them
+    /// changes.
     pub(super) fn new(store: &Store) -> Self {
         Self(store.kept(SENDERS_KEPT).while_confirmed())
     }

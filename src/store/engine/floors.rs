@@ -7,8 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{Instant, Timestamp};
-use crate::store::engine::kept::Kept;
+use crate::base::{Instant, Kept, Timestamp};
 
 /// How often a claim looks from the beginning.
 const LOOK_BELOW_EVERY: Duration = Duration::from_millis(200);

@@ -1,11 +1,11 @@
 //! Hints between nodes that share a PostgreSQL database: who commits messages tells the others, so that they wake their
 //! waiters at once.
 //!
-//! A node that hears of no other keeps them to itself: it would be the only one to hear. To be heard, each greets the others
-//! now and then, and who hears of a new one greets back.
+//! A node that hears of no other keeps them to itself: it would be the only one to hear. To be heard, each greets the
+//! others now and then, and who hears of a new one greets back.
 //!
-//! A guest, such as `postrider admin`, is no node: it does not greet, hears nothing, and tells what it changed before it says that it
-//! did, since it ends soon.
+//! A guest, such as `postrider admin`, is no node: it does not greet, hears nothing, and tells what it changed before
+//! it says that it did, since it ends soon.
 //!
 //! A hint may be lost, or the server may have no LISTEN at all (poolers, compatible clusters). Whoever waits looks into
 //! the queue every few seconds all the same.
@@ -18,10 +18,9 @@ use sqlx::Postgres;
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio::sync::Notify;
 
-use crate::base::{Clock, Instant, ids};
+use crate::base::{Clock, Freshness, Instant, ids};
 use crate::store::engine::lane::Pool;
-use crate::store::engine::settings::{CONFIRM_EVERY, Settings};
-use crate::store::engine::wake::{SETTINGS_CHANGED, Wakes};
+use crate::store::engine::wake::{CONFIRM_EVERY, SETTINGS_CHANGED, Wakes};
 use crate::store::{Error, Tx, args};
 
 const CHANNEL: &str = "postrider_wake";
@@ -149,8 +148,9 @@ impl Hints {
         }
     }
 
-    /// Tells the others that settings have changed, as a part of the transaction that changes them: PostgreSQL delivers that with the
-    /// commit, and in the order of commits. Where the server has no NOTIFY, the change is made without a word.
+    /// Tells the others that settings have changed, as a part of the transaction that changes them: PostgreSQL delivers
+    /// that with the commit, and in the order of commits. Where the server has no NOTIFY, the change is made without a
+    /// word.
     pub(in crate::store) async fn announce_settings(&self, tx: &mut Tx) -> Result<(), Error> {
         tx.savepoint().await?;
         let said = tx
@@ -162,9 +162,9 @@ impl Hints {
         tx.release().await
     }
 
-    /// Says something to itself whenever it is asked for, for ever. Once it is heard, so was every change of settings that was
-    /// committed before it was said.
-    pub(in crate::store) async fn confirm(&self, pool: &Pool, settings: &Settings, clock: &Clock) {
+    /// Says something to itself whenever it is asked for, for ever. Once it is heard, so was every change of settings
+    /// that was committed before it was said.
+    pub(in crate::store) async fn confirm(&self, pool: &Pool, settings: &Freshness, clock: &Clock) {
         loop {
             settings.asked().await;
             if let Err(error) =

@@ -3,8 +3,9 @@ use sqlx::SqlSafeStr;
 
 use crate::store::{Error, Row, Tx, Value};
 
-/// A table whose rows nodes keep ([`Kept`](crate::store::Kept)). It is declared once, in the room that writes it, and is written
-/// by the functions below only: so each change makes what is kept stale. `tests/architecture` finds statements that pass them by.
+/// A table whose rows nodes keep ([`Kept`](crate::base::Kept)). It is declared once, in the room that writes it, and is
+/// written by the functions below only: so each change makes what is kept stale. `tests/architecture` finds statements
+/// that pass them by.
 pub(in crate::store) struct KeptTable {
     name: &'static str,
 }
@@ -40,8 +41,8 @@ impl Tx {
         self.all(sql, args).await
     }
 
-    /// Runs a statement that writes to a kept table nothing that is kept: it holds a row until the end, adds one where nobody keeps that
-    /// there is none, or notes what only the database is asked for.
+    /// Runs a statement that writes to a kept table nothing that is kept: it holds a row until the end, adds one where
+    /// nobody keeps that there is none, or notes what only the database is asked for.
     pub(in crate::store) async fn touch(
         &mut self,
         _: &KeptTable,

@@ -15,10 +15,9 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::Clock;
+use crate::base::{Clock, Kept};
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::hints::{Hints, open_ear};
-use crate::store::engine::kept::Kept;
 use crate::store::engine::lane::Pool;
 use crate::store::engine::lanes::{Doors, Lanes, POSTGRES_LANES};
 use crate::store::engine::ours;
@@ -31,8 +30,8 @@ use crate::store::mail::sending_use;
 use crate::store::vault::Vault;
 use crate::store::{Error, Tx, Waiter};
 
-/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info it helps
-/// nobody.
+/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info
+/// it helps nobody.
 pub const NOTICES: &str = "sqlx::postgres::notice";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -99,7 +98,8 @@ impl Store {
         Self::open_as(database, clock, vault, false).await
     }
 
-    /// The same for a command that changes something and ends: nodes hear what it changes, and do not take it for one of them.
+    /// The same for a command that changes something and ends: nodes hear what it changes, and do not take it for one
+    /// of them.
     pub async fn open_as_guest(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
         Self::open_as(database, clock, vault, true).await
     }
@@ -152,7 +152,8 @@ impl Store {
         // Another mode may have sent in between without counting.
         let forgotten = store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await;
         match forgotten {
-            // On a full disk a server starts all the same: messages can be received and deleted. Too much was counted then.
+            // On a full disk a server starts all the same: messages can be received and deleted. Too much was counted
+            // then.
             Ok(_) | Err(Error::Full) => Ok(store),
             Err(error) => Err(error),
         }
@@ -197,10 +198,10 @@ impl Store {
         self.wakes.settings.generation()
     }
 
-    /// Keeps up to `max` values that are read of kept tables. A change of one counts at once where it goes through this store, and
-    /// within a second where another process makes it.
+    /// Keeps up to `max` values that are read of kept tables. A change of one counts at once where it goes through this
+    /// store, and within a second where another process makes it.
     pub fn kept<K: Hash + Eq, V: Clone>(&self, max: usize) -> Kept<K, V> {
-        Kept::of_settings(self.wakes.clone(), self.clock.clone(), max)
+        Kept::of_settings(self.wakes.settings.clone(), self.clock.clone(), max)
     }
 
     /// What opens texts that were sealed before they were written.
@@ -224,8 +225,8 @@ impl Store {
     }
 }
 
-/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys. SQLite
-/// gives the files beside it the same mode.
+/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys.
+/// SQLite gives the files beside it the same mode.
 fn make_private(path: &Path) -> Result<(), Error> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
@@ -234,8 +235,8 @@ fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's migrations know
-/// of no others. PostgreSQL's hold a lock in the database.
+/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's
+/// migrations know of no others. PostgreSQL's hold a lock in the database.
 async fn alone(path: &Path) -> Result<File, Error> {
     let mut name = path.as_os_str().to_owned();
     name.push("-opening");
@@ -322,8 +323,8 @@ pub(in crate::store) async fn open_sqlite(path: &Path) -> Result<Opened<()>, Err
     Ok(Opened { writers: Pool::Writer(SqliteFile(path.to_owned())), readers, pings, others: () })
 }
 
-/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is
-/// tried again by and by: it is not needed to be right.
+/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it
+/// is tried again by and by: it is not needed to be right.
 async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &CancellationToken) -> Arc<Hints> {
     let ear = open_ear(others.pool()).await.inspect_err(|error| {
         tracing::warn!(%error, "does not hear of other nodes' messages; looks for them every few seconds");

@@ -6,13 +6,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::base::{Clock, Instant, Timestamp};
+use crate::base::{Clock, Freshness, Instant, Timestamp};
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::floors::Floors;
 use crate::store::engine::rows::Statement;
-use crate::store::engine::settings::{CONFIRM_EVERY, Settings};
 use crate::store::engine::sql::{bind_postgres, bind_sqlite};
-use crate::store::engine::wake::SETTINGS_CHANGED;
+use crate::store::engine::wake::{CONFIRM_EVERY, SETTINGS_CHANGED};
 use crate::store::engine::writer::Writer;
 use crate::store::vault::Vault;
 use crate::store::{Error, Row, Value};
@@ -117,7 +116,8 @@ impl Tx {
         self.control("ROLLBACK").await
     }
 
-    /// Lets one statement run without a transaction around it, and no second one, which would be kept or lost by itself.
+    /// Lets one statement run without a transaction around it, and no second one, which would be kept or lost by
+    /// itself.
     pub(in crate::store) fn one_statement(&mut self) {
         self.statements_left = Some(1);
     }
@@ -146,9 +146,9 @@ impl Tx {
         }
     }
 
-    /// Asks SQLite's writer, now and then, whether another process has changed the database: `postrider admin` is one. PostgreSQL's
-    /// nodes tell each other ([`Hints`](crate::store::engine::hints::Hints)).
-    pub(in crate::store) fn look_for_others(&mut self, settings: &Settings) {
+    /// Asks SQLite's writer, now and then, whether another process has changed the database: `postrider admin` is one.
+    /// PostgreSQL's nodes tell each other ([`Hints`](crate::store::engine::hints::Hints)).
+    pub(in crate::store) fn look_for_others(&mut self, settings: &Freshness) {
         let now = self.instant();
         let Some(writer) = self.writer().filter(|_| now.since(settings.confirmed_at()) >= CONFIRM_EVERY) else {
             return;
@@ -179,8 +179,8 @@ impl Tx {
         self.clock.instant()
     }
 
-    /// What gives the time by which quotas are counted: the database's clock where it has one, since those of the nodes may
-    /// differ. `None`: this server's. A clock that tests move counts by itself.
+    /// What gives the time by which quotas are counted: the database's clock where it has one, since those of the nodes
+    /// may differ. `None`: this server's. A clock that tests move counts by itself.
     pub(in crate::store) fn counting_clock(&self) -> Option<&'static str> {
         self.engine().database_now().filter(|_| !self.clock.is_manual())
     }

@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::base::Instant;
-use crate::store::engine::settings::Settings;
+use crate::base::{Freshness, Instant};
 
 /// Who waits on which queue. Lives in memory: a wake-up is a hint, the queue itself is in the database.
 #[derive(Default)]
 pub(in crate::store) struct Wakes {
     bells: Mutex<HashMap<i64, Weak<Bell>>>,
-    pub(in crate::store) settings: Settings,
+    /// Of what is kept of settings.
+    pub(in crate::store) settings: Arc<Freshness>,
 }
 
 /// Nobody has looked yet.
 const NEVER: i64 = i64::MIN;
+
+/// How often it is confirmed at the most that every change of settings is known.
+pub(in crate::store) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
 
 /// Rung in place of a queue's id when settings have changed. No queue has it.
 pub(in crate::store) const SETTINGS_CHANGED: i64 = 0;

@@ -1,5 +1,5 @@
-//! The connection that writes to SQLite. It has no thread of its own: a statement runs on the lane's, to its end. A trip to
-//! another thread and back, for each statement, would cost more than a row.
+//! The connection that writes to SQLite. It has no thread of its own: a statement runs on the lane's, to its end. A
+//! trip to another thread and back, for each statement, would cost more than a row.
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ impl Writer {
         Ok(Self { connection, version: None })
     }
 
-    /// Moves pages of the log into the database, but for those that somebody who reads does not see yet. Gives how many of
-    /// the log are there now.
+    /// Moves pages of the log into the database, but for those that somebody who reads does not see yet. Gives how many
+    /// of the log are there now.
     pub(in crate::store) fn checkpoint(&mut self) -> Result<u32, Error> {
         self.checkpoint_by("PRAGMA wal_checkpoint(PASSIVE)")
     }
@@ -67,8 +67,8 @@ impl Writer {
         self.fetch(pragma, vec![])?.first().map_or(Ok(0), |row| row.get("checkpointed"))
     }
 
-    /// Whether another connection, of this process or another, has changed the database since this was asked last; true when it is asked
-    /// for the first time. SQLite's `data_version` does not change by what this connection writes.
+    /// Whether another connection, of this process or another, has changed the database since this was asked last; true
+    /// when it is asked for the first time. SQLite's `data_version` does not change by what this connection writes.
     pub(in crate::store) fn others_wrote(&mut self) -> Result<bool, Error> {
         let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         Ok(self.version.replace(version) != Some(version))

@@ -1,12 +1,10 @@
 //! The DKIM keys of domain identities. The private halves are sealed; those from before sealing are readable too.
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
-use crate::store::engine::kept_table::KeptTable;
 use crate::store::identity::identities::Identity;
+use crate::store::identity::tables::DKIM_KEYS;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
-
-pub(in crate::store) const DKIM_KEYS: KeptTable = KeptTable::new("dkim_keys");
 
 /// One selector of a domain with its key. Selectors may share a key.
 #[derive(Clone, PartialEq, Eq)]

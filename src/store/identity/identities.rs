@@ -1,12 +1,8 @@
 //! Identities: domains and addresses that an account may send from, and how each stands.
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
-use crate::store::engine::kept_table::KeptTable;
-use crate::store::identity::dkim_keys::DKIM_KEYS;
-use crate::store::identity::identity_policies::IDENTITY_POLICIES;
+use crate::store::identity::tables::{DKIM_KEYS, IDENTITIES, IDENTITY_POLICIES};
 use crate::store::{Error, Row, Tx};
-
-pub(in crate::store) const IDENTITIES: KeptTable = KeptTable::new("identities");
 
 /// A domain or an address of an account in a region. Statuses are SESv2's words: `PENDING`, `SUCCESS`, `FAILED`,
 /// `TEMPORARY_FAILURE`, `NOT_STARTED`.

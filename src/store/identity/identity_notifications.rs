@@ -2,7 +2,7 @@
 use crate::base::{AccountId, Region};
 use crate::store::args;
 use crate::store::engine::kept_table::KeptTable;
-use crate::store::identity::identities::IDENTITIES;
+use crate::store::identity::tables::IDENTITIES;
 use crate::store::{Error, Row, Tx};
 
 const IDENTITY_NOTIFICATIONS: KeptTable = KeptTable::new("identity_notifications");

@@ -1,10 +1,8 @@
 //! Policies of identities: who else may send from them.
 use crate::base::{AccountId, Region};
 use crate::store::args;
-use crate::store::engine::kept_table::KeptTable;
+use crate::store::identity::tables::IDENTITY_POLICIES;
 use crate::store::{Error, Tx};
-
-pub(in crate::store) const IDENTITY_POLICIES: KeptTable = KeptTable::new("identity_policies");
 
 /// A policy with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::base::Timestamp;
-use crate::store::engine::kept::Kept;
+use crate::base::{Kept, Timestamp};
 use crate::store::vault::VaultError;
 use crate::store::vault::master::{KEY_LEN, MasterKey};
 use crate::store::vault::sealed::Parts;

@@ -1,4 +1,4 @@
-//! What this process knows of changes of settings: how often they have changed, and until when every change is known.
+//! Whether what was read is still so: how often it has changed, and until when every change is known.
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -6,12 +6,10 @@ use tokio::sync::Notify;
 
 use crate::base::Instant;
 
-/// How often it is confirmed at the most that every change is known.
-pub(in crate::store) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
-
-/// Whether what was read of settings is still so.
-#[derive(Default)]
-pub(in crate::store) struct Settings {
+/// Whether what was read of settings is still so. Shared by who hears of changes and what is kept
+/// ([`Kept`](crate::base::Kept)).
+#[derive(Debug, Default)]
+pub struct Freshness {
     /// How often a kept table was changed, as far as this process has heard.
     generation: AtomicU64,
     /// Every change that was committed before is in the generation. Microseconds of the monotonic clock.
@@ -19,34 +17,35 @@ pub(in crate::store) struct Settings {
     asked: Notify,
 }
 
-impl Settings {
-    pub(in crate::store) fn generation(&self) -> u64 {
+impl Freshness {
+    /// Grows with each change.
+    pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
     /// Notes a change.
-    pub(in crate::store) fn changed(&self) {
+    pub fn changed(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Up to when every change of any process is known.
-    pub(in crate::store) fn confirmed_at(&self) -> Instant {
+    pub fn confirmed_at(&self) -> Instant {
         let micros = u64::try_from(self.confirmed_at.load(Ordering::Acquire)).unwrap_or(0);
         Instant::BEGINNING + Duration::from_micros(micros)
     }
 
-    /// Notes that all that was committed before `at` is known. Call after [`Settings::changed`].
-    pub(in crate::store) fn confirm(&self, at: Instant) {
+    /// Notes that all that was committed before `at` is known. Call after [`Freshness::changed`].
+    pub fn confirm(&self, at: Instant) {
         self.confirmed_at.fetch_max(at.micros(), Ordering::AcqRel);
     }
 
     /// Asks for a confirmation soon: something is used that was read some time ago.
-    pub(in crate::store) fn ask(&self) {
+    pub fn ask(&self) {
         self.asked.notify_one();
     }
 
     /// Returns once somebody has asked for a confirmation.
-    pub(in crate::store) async fn asked(&self) {
+    pub async fn asked(&self) {
         self.asked.notified().await;
     }
 }

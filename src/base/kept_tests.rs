@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::Timestamp;
+use crate::base::{Clock, Freshness, Timestamp};
 
 fn put(kept: &Kept<u8, u32>, key: u8, value: u32) {
     kept.put(key, value, kept.moment());
 }
 
-fn settings(max: usize) -> (Kept<u8, u32>, Arc<Wakes>, Clock) {
-    let (wakes, clock) = (Arc::new(Wakes::default()), Clock::manual(Timestamp::from_secs(1_800_000_000)));
-    (Kept::of_settings(wakes.clone(), clock.clone(), max), wakes, clock)
+fn settings(max: usize) -> (Kept<u8, u32>, Arc<Freshness>, Clock) {
+    let (freshness, clock) = (Arc::new(Freshness::default()), Clock::manual(Timestamp::from_secs(1_800_000_000)));
+    (Kept::of_settings(freshness.clone(), clock.clone(), max), freshness, clock)
 }
 
 #[test]
@@ -43,16 +43,16 @@ fn octets_are_a_limit_too_and_what_is_over_it_alone_pushes_nothing_out() {
 
 #[test]
 fn what_was_read_of_settings_is_good_until_they_change_and_for_a_second() {
-    let (kept, wakes, clock) = settings(10);
+    let (kept, freshness, clock) = settings(10);
     let before = kept.moment();
     put(&kept, 1, 1);
     clock.advance(Duration::from_millis(999));
     assert_eq!(kept.get(&1), Some(1));
-    wakes.settings.confirm(clock.instant());
+    freshness.confirm(clock.instant());
     clock.advance(Duration::from_millis(1));
     assert_eq!(kept.get(&1), None);
     put(&kept, 1, 2);
-    wakes.settings.changed();
+    freshness.changed();
     assert_eq!(kept.get(&1), None);
     // It was read before the change, and comes after it.
     kept.put(1, 3, before);
@@ -61,21 +61,21 @@ fn what_was_read_of_settings_is_good_until_they_change_and_for_a_second() {
 
 #[test]
 fn what_is_confirmed_again_and_again_is_good_for_a_minute() {
-    let (kept, wakes, clock) = settings(10);
+    let (kept, freshness, clock) = settings(10);
     let kept = kept.while_confirmed();
     put(&kept, 1, 1);
     for _ in 0..59 {
         clock.advance(Duration::from_secs(1));
         assert_eq!(kept.get(&1), None, "nobody has confirmed it");
-        wakes.settings.confirm(clock.instant());
+        freshness.confirm(clock.instant());
         assert_eq!(kept.get(&1), Some(1));
     }
     clock.advance(Duration::from_secs(1));
-    wakes.settings.confirm(clock.instant());
+    freshness.confirm(clock.instant());
     assert_eq!(kept.get(&1), None);
     put(&kept, 1, 2);
-    wakes.settings.changed();
-    wakes.settings.confirm(clock.instant());
+    freshness.changed();
+    freshness.confirm(clock.instant());
     assert_eq!(kept.get(&1), None);
 }
 
@@ -116,13 +116,13 @@ async fn who_waits_for_one_that_fails_or_goes_away_loads_by_itself() {
 
 #[tokio::test]
 async fn what_is_on_its_way_when_settings_change_is_not_given_to_who_asks_later() {
-    let (kept, wakes, _) = settings(10);
+    let (kept, freshness, _) = settings(10);
     let early = kept.get_or_load(&1, || async {
         tokio::task::yield_now().await;
         Ok::<_, Infallible>(1)
     });
     let late = async {
-        wakes.settings.changed();
+        freshness.changed();
         kept.get_or_load(&1, || async { Ok::<_, Infallible>(2) }).await
     };
     assert_eq!(tokio::join!(early, late), (Ok(1), Ok(2)));

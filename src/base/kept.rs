@@ -1,7 +1,8 @@
-//! Values that were read or worked out, and are kept: within a limit, of which the least recently used are over it first.
+//! Values that were read or worked out, and are kept: so many at the most, of which the least recently used go first.
 //!
-//! `hashlink`'s LRU map is inside (MIT or Apache-2.0, kept by rustls's maintainers, and here already with sqlx and rusqlite): its order
-//! is exact. `quick_cache` and `moka` guess what will be used again, and may give up another than the oldest.
+//! Inside is `hashlink`'s LRU map: MIT or Apache-2.0, maintained, and here already, since sqlx and rusqlite use it. Its
+//! order is exact. `quick_cache` and `moka` estimate what will be used again, and may give up another value than the
+//! oldest.
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, RandomState};
@@ -12,11 +13,10 @@ use std::time::Duration;
 use hashlink::LruCache;
 use tokio::sync::OnceCell;
 
-use crate::base::{Clock, Instant};
-use crate::store::engine::wake::Wakes;
+use crate::base::{Clock, Freshness, Instant};
 
-/// How long what was read of settings is good where nobody has confirmed since that no other process has changed any. What this
-/// process changes counts at once.
+/// How long what was read of settings is good where nobody has confirmed since that no other process has changed any.
+/// What this process changes counts at once.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// How long it is good at the most where that is confirmed again and again.
 const CONFIRMED_MAX: Duration = Duration::from_secs(60);
@@ -60,30 +60,30 @@ enum Life {
     /// They follow from their keys.
     Always,
     /// They were read of settings.
-    Settings { wakes: Arc<Wakes>, clock: Clock, confirmed: bool },
+    Settings { freshness: Arc<Freshness>, clock: Clock, confirmed: bool },
 }
 
 impl Life {
     fn moment(&self) -> Moment {
         match self {
             Self::Always => Moment { generation: 0, at: Instant::BEGINNING },
-            Self::Settings { wakes, clock, .. } => {
-                Moment { generation: wakes.settings.generation(), at: clock.instant() }
+            Self::Settings { freshness, clock, .. } => {
+                Moment { generation: freshness.generation(), at: clock.instant() }
             }
         }
     }
 
     fn is_good(&self, read: Moment) -> bool {
-        let Self::Settings { wakes, clock, confirmed } = self else { return true };
+        let Self::Settings { freshness, clock, confirmed } = self else { return true };
         // First what is confirmed: the changes that were known then are in the generation already.
-        let known = if *confirmed { wakes.settings.confirmed_at() } else { Instant::BEGINNING };
-        if read.generation != wakes.settings.generation() {
+        let known = if *confirmed { freshness.confirmed_at() } else { Instant::BEGINNING };
+        if read.generation != freshness.generation() {
             return false;
         }
         let now = clock.instant();
         let unknown = now.since(read.at.max(known));
         if *confirmed && unknown >= GOOD_FOR / 2 {
-            wakes.settings.ask();
+            freshness.ask();
         }
         unknown < GOOD_FOR && now.since(read.at) < CONFIRMED_MAX
     }
@@ -95,9 +95,10 @@ impl<K: Hash + Eq, V: Clone> Kept<K, V> {
         Self::living(Life::Always, max)
     }
 
-    /// Keeps up to `max` values that are read of kept tables, each for as long as none of them has changed and a second at the most.
-    pub(in crate::store) fn of_settings(wakes: Arc<Wakes>, clock: Clock, max: usize) -> Self {
-        Self::living(Life::Settings { wakes, clock, confirmed: false }, max)
+    /// Keeps up to `max` values that are read of settings, each for as long as none of them has changed and a second at
+    /// the most.
+    pub fn of_settings(freshness: Arc<Freshness>, clock: Clock, max: usize) -> Self {
+        Self::living(Life::Settings { freshness, clock, confirmed: false }, max)
     }
 
     fn living(life: Life, max: usize) -> Self {
@@ -105,8 +106,8 @@ impl<K: Hash + Eq, V: Clone> Kept<K, V> {
         Self { life, max, octets_max: usize::MAX, weigh: |_| 0, stays: |_| true, inner: Mutex::new(inner) }
     }
 
-    /// The same for longer than a second, as long as it is confirmed that no other process has changed a kept table. For values that
-    /// are read of kept tables and of nothing else.
+    /// The same for longer than a second, as long as it is confirmed that no other process has changed any. For values
+    /// that are read of settings and of nothing else.
     pub fn while_confirmed(mut self) -> Self {
         if let Life::Settings { confirmed, .. } = &mut self.life {
             *confirmed = true;
@@ -135,8 +136,8 @@ impl<K: Hash + Eq, V: Clone> Kept<K, V> {
         entry.place.get()?.clone()
     }
 
-    /// The value; where there is none, what `load` gives. Those who ask meanwhile wait for that. Where it fails, who waits loads by
-    /// itself.
+    /// The value; where there is none, what `load` gives. Those who ask meanwhile wait for that. Where it fails, who
+    /// waits loads by itself.
     ///
     /// # Errors
     /// Those of `load`.
