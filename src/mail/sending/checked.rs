@@ -7,7 +7,7 @@ use crate::mail::sending::{SendError, Sending, Submission};
 use crate::store::{Store, identity_policies};
 
 /// Senders that are known: those that sent last. An answer with its key has less than a kilobyte.
-const SENDERS_KEPT: usize = 50_000;
+const SENDERS_KEPT: usize = 20_000;
 
 /// Everything that the checks look at for an account that is out of the sandbox and whose identities have no policies.
 /// With them, and with other accounts' identities, more counts: recipients, the time, the client. Then nothing is kept.
