@@ -11,7 +11,7 @@ use crate::queues::tags::{self, Tags};
 use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, fifo};
 use crate::store;
 use crate::store::queues::Settings;
-use crate::store::{Tx, deleted_queues, messages, purges, queues};
+use crate::store::{deleted_queues, messages, purges, queues};
 
 /// How long the name of a deleted queue is not free (CreateQueue in the SQS API reference).
 const NAME_TAKEN: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::{Arn, Scope};
 use crate::queues::checking::check;
 use crate::queues::outgoing::row;
-use crate::queues::{Error, Outgoing, Queue, Queues, arn, fifo};
+use crate::queues::{Error, Outgoing, Queue, Queues, arn, deduplicating};
 use crate::store::{self, Tx, messages, queues};
 
 /// Queues that were looked up, by their ARNs.

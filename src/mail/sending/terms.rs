@@ -69,8 +69,8 @@ impl Known {
     /// The terms of a mail.
     pub(super) async fn of(&self, tx: &mut Tx, mail: &Mail) -> Result<Arc<Terms>, store::Error> {
         let asked = asked(mail);
-        let read = || async { self.read(tx, mail, asked.author.as_ref()).await.map(Arc::new) };
-        self.terms.get_or_load(&asked, read).await
+        let author = asked.author.as_ref();
+        self.terms.get_or_load(&asked, || async { self.read(tx, mail, author).await.map(Arc::new) }).await
     }
 
     async fn read(&self, tx: &mut Tx, mail: &Mail, author: Option<&EmailAddress>) -> Result<Terms, store::Error> {
