@@ -132,7 +132,7 @@ impl Parts {
             pool.inside(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
             pool.outward(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
-        let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
+        let access = Access::new(store.clone(), trust(settings.mode));
         let inbox = has_inbox(settings, captures);
         Ok(Self { services, access, streams, objects, transport, pools, hold, captures, inbox })
     }

@@ -194,7 +194,7 @@ mod tests {
         let clock = Clock::system();
         let (services, dir) = Services::for_test(clock.clone()).await;
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
-        let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
+        let gate = Gate::new(Access::new(store, trust), clock);
         let arrived = Arrived { request: Box::new(request.clone()), standing: Standing::Unknown, charge };
         answer(&services, &gate, arrived).await
     }
@@ -273,7 +273,7 @@ mod tests {
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let account = access::create_account(&store, None, "test").await.expect("an account");
         let (access_key, _) = access::create_key(&store, &account).await.expect("a key");
-        let gate = Gate::new(Access::new(store.clone(), clock.clone(), Trust::KnownKeys), clock.clone());
+        let gate = Gate::new(Access::new(store.clone(), Trust::KnownKeys), clock.clone());
         let asked = request("POST", "/", &[("authorization", STS)], "Action=GetCallerIdentity&Version=2011-06-15");
         for status in [200, 403] {
             // The head has shown that the signature is right.

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Arn, Scope};
-use crate::queues::manage::find;
+use crate::queues::cache::find;
 use crate::queues::{Error, Queues, arn, kept};
 use crate::store::queues::Settings;
 use crate::store::{Tx, queues};

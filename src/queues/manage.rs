@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::base::{Arn, Scope, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
+use crate::queues::cache::find;
 use crate::queues::dead_letters::check_target;
 use crate::queues::tags::{self, Tags};
 use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, fifo};
 use crate::store;
 use crate::store::queues::Settings;
-use crate::store::{Tx, deleted_queues, messages, purges, queues};
+use crate::store::{deleted_queues, messages, purges, queues};
 
 /// How long the name of a deleted queue is not free (CreateQueue in the SQS API reference).
 const NAME_TAKEN: Duration = Duration::from_secs(60);
@@ -20,21 +21,6 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const DELETED_KEPT: Duration = Duration::from_secs(120);
 /// Rows deleted in one transaction: enough to be quick, few enough that others are not held up.
 const DELETE_BATCH: u32 = 5_000;
-
-/// Finds a queue inside a transaction.
-pub(super) async fn find(tx: &mut Tx, scope: &Scope, name: &str) -> Result<Queue, Error> {
-    let queue = queues::find(tx, &scope.account, &scope.region, name).await?;
-    queue.ok_or_else(|| Error::QueueMissing(name.to_owned()))
-}
-
-pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if (1..=80).contains(&name.len()) && name.bytes().all(fine) {
-        Ok(())
-    } else {
-        Err(Error::QueueName(name.to_owned()))
-    }
-}
 
 impl Queues {
     /// Creates a queue, or finds it when it is there with the same attributes.

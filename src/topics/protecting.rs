@@ -1,6 +1,6 @@
 //! Data protection policies of topics: put, read, and asked what becomes of a message on its way in and out.
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::Rng;
 
@@ -24,33 +24,6 @@ use crate::topics::{Error, Topics, attributes};
 pub(in crate::topics) const NAME: &str = "DataProtectionPolicy";
 /// Octets that are looked at on the thread that asks for it, each counted once for each kind of data: less than a millisecond.
 const HERE_MAX: usize = 64 * 1024;
-/// How many policies are kept read.
-const READ_MAX: usize = 1_000;
-
-/// Policies that were read, by their text, so that not every message costs a reading.
-#[derive(Default)]
-pub(in crate::topics) struct Protections {
-    read: Mutex<HashMap<String, Arc<Policy>>>,
-}
-
-impl Protections {
-    fn of(&self, topic_attributes: &str) -> Result<Option<Arc<Policy>>, store::Error> {
-        if !topic_attributes.contains(NAME) {
-            return Ok(None);
-        }
-        let Some(text) = attributes::read(topic_attributes)?.remove(NAME) else { return Ok(None) };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = read.get(&text) {
-            return Ok(Some(policy.clone()));
-        }
-        let policy = Arc::new(Policy::parse(&text).map_err(store::Error::corrupt)?);
-        if read.len() >= READ_MAX {
-            read.clear();
-        }
-        read.insert(text, policy.clone());
-        Ok(Some(policy))
-    }
-}
 
 /// A text of a message, that of a protocol or that of all others, with what was found in it and what is judged of it.
 struct Looked {
@@ -68,6 +41,15 @@ pub(in crate::topics) struct Share {
 }
 
 impl Topics {
+    fn protection_of(&self, topic_attributes: &str) -> Result<Option<Arc<Policy>>, store::Error> {
+        if !topic_attributes.contains(NAME) {
+            return Ok(None);
+        }
+        let Some(text) = attributes::read(topic_attributes)?.remove(NAME) else { return Ok(None) };
+        let read = || Policy::parse(&text).map(Arc::new).map_err(store::Error::corrupt);
+        self.protections().get_or_make(text.as_str(), read).map(Some)
+    }
+
     /// A topic's data protection policy; `None` where it has none.
     ///
     /// # Errors
@@ -129,7 +111,7 @@ impl Topics {
 
     /// The policy that a topic's messages are screened by. Costs next to nothing where there is none.
     pub(in crate::topics) fn protection(&self, topic: &Topic) -> Result<Option<Arc<Policy>>, store::Error> {
-        self.protections().of(&topic.attributes)
+        self.protection_of(&topic.attributes)
     }
 
     /// Screens a message on its way into its topic: what is told of it is kept in the draft, what must not be in it is taken

@@ -47,6 +47,7 @@ mod identity_api;
 mod identity_keys;
 mod identity_policies;
 mod identity_proof;
+mod kept;
 mod kept_terms;
 mod keys_off;
 mod leases;

@@ -93,7 +93,7 @@ pub(crate) struct Bench {
     pub sets: ConfigurationSets,
     pub records: Arc<Records>,
     pub scope: Scope,
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
@@ -120,11 +120,16 @@ pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
         queues,
         topics,
         records,
-        _database: database,
+        database,
     }
 }
 
 impl Bench {
+    /// Another process's store on the same database, by the same clock.
+    pub(crate) async fn another_store(&self) -> Store {
+        Store::open(&self.database.database(), self.clock.clone()).await.expect("the store opens")
+    }
+
     pub(crate) async fn identity(&self, name: &str) -> Found {
         let parsed = IdentityName::parse(name).expect("a name");
         let key = if name.contains("short") { KeyChoice::Bits(1024) } else { KeyChoice::Usual };

@@ -12,7 +12,7 @@ use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
 use crate::mail::message::{Finished, Known, Stamp, finish_knowing};
 use crate::mail::sending::SendError;
-use crate::mail::sending::checked::Passed;
+use crate::mail::sending::checked::{self, Passed};
 use crate::mail::sending::checks::{Authors, Checked};
 use crate::mail::sending::idempotency::{self, Idempotency};
 use crate::mail::sending::message_tags;
@@ -123,12 +123,13 @@ pub struct Sending {
 impl Sending {
     /// A door to `store`; events go to `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
+        let passed = Arc::new(checked::passed(&store));
         Self {
             store,
             clock,
             topics,
             settings: Arc::new(settings),
-            passed: Arc::default(),
+            passed,
             simulator: Simulator::default(),
             compute: Compute::default(),
         }

@@ -72,10 +72,9 @@ pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
 
 /// What stands before the message: the field with the mark, and the signatures of all keys.
 pub(super) fn signatures(parcel: &Parcel, forms: Canonicalization, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let sign = |signer| dkim::signature(signer, forms, raw, now);
     let mut all = parcel.trace.clone();
-    for signature in parcel.terms.signers.iter().map(sign) {
-        match signature {
+    for signer in &parcel.terms.signers {
+        match dkim::signature(signer, forms, raw, now) {
             Ok(field) => all.push_str(&field),
             // As with a key that cannot be read.
             Err(error) => error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature"),
