@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
 use postrider::base::{Arn, EmailAddress, Timestamp};
-use postrider::mail::content::headers_record::HeadersRecord;
+use postrider::mail::message::headers_record::HeadersRecord;
 use postrider::mail::message::{HeaderLine, Mailbox, Stamp, canonical, finish, mailbox, parse, parts, rewrite};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};

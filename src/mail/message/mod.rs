@@ -9,6 +9,7 @@ mod dkim_tests;
 mod error;
 mod field;
 pub mod headers;
+pub mod headers_record;
 mod leaves;
 pub mod mailbox;
 pub mod mime;

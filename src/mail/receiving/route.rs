@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 
 use crate::base::{AccountId, Domain, EmailAddress, Region, Scope};
-use crate::mail::feedback::Purpose;
+use crate::mail::marks::Purpose;
 use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::known::Candidate;
 use crate::mail::receiving::{Error, Receiving, filters, matching};

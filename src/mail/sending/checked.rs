@@ -3,10 +3,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{AccountId, EmailAddress, Instant, Region};
+use crate::base::{AccountId, Clock, EmailAddress, Instant, Region};
 use crate::mail::sending::checks::{self, Authors, Checked};
-use crate::mail::sending::{SendError, Sending, Submission};
-use crate::store::identity_policies;
+use crate::mail::sending::quota::Limits;
+use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::{SendError, Submission};
+use crate::store::{Store, identity_policies};
 
 /// How long an answer is good for that another node may have changed. What this node changes counts at once.
 const GOOD_FOR: Duration = Duration::from_secs(1);
@@ -35,7 +37,17 @@ struct Entry {
 #[derive(Default)]
 pub(super) struct Passed(Mutex<HashMap<Asked, Entry>>);
 
-impl Sending {
+/// The checks, with what they go by and what passed them lately.
+pub(super) struct Checks<'a> {
+    pub store: &'a Store,
+    pub clock: &'a Clock,
+    /// What accounts without limits of their own may send.
+    pub limits: Limits,
+    pub simulator: &'a Simulator,
+    pub passed: &'a Passed,
+}
+
+impl Checks<'_> {
     /// Runs the checks, or says what they found within the last second. Refusals are not kept.
     pub(super) async fn checked(
         &self,
@@ -61,8 +73,7 @@ impl Sending {
             return Ok(entry.checked.clone());
         }
         let mut reader = self.store.reader().await?;
-        let checked =
-            checks::check(&mut reader, submission, &authors, named_set, self.settings.limits, &self.simulator).await?;
+        let checked = checks::check(&mut reader, submission, &authors, named_set, self.limits, self.simulator).await?;
         let checked = Arc::new(checked);
         if checked.limits.production_access
             && submission.grants.are_none()

@@ -15,7 +15,7 @@ use hickory_resolver::{Resolver, TokioResolver, system_conf};
 use rand::seq::SliceRandom;
 
 use crate::base::Domain;
-use crate::mail::identity::{LookupFailed, RecordLookup};
+use crate::mail::resolver::{LookupFailed, RecordLookup};
 use crate::topics::delivery::Lookup as AddressLookup;
 
 /// The most mail hosts that one delivery looks at; a domain with more is served by its best ones.

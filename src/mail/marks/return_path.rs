@@ -2,7 +2,7 @@
 //! whom it is about whatever its text says.
 use crate::base::{Domain, EmailAddress, Timestamp};
 use crate::config::Feedback;
-use crate::mail::feedback::mark::{Mark, Marks};
+use crate::mail::marks::mark::{Mark, Marks};
 use crate::store::mails::{Kind, Mail};
 
 /// The header field with the mark in what goes out: complaints are tied to the mail by it.
