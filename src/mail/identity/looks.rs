@@ -16,7 +16,7 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    pub fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         let places = u64::try_from(LOOKS_AT_ONCE).unwrap_or(u64::MAX);
         Self {
             accounts: Shares::new(places, 1),
@@ -27,7 +27,7 @@ impl Looks {
     }
 
     /// What the DNS says to a question about a domain, unless it did not answer lately.
-    pub async fn ask(
+    pub(super) async fn ask(
         &self,
         domain: &str,
         question: impl Future<Output = Result<Vec<String>, LookupFailed>>,

@@ -5,7 +5,6 @@ pub mod capture;
 mod checked;
 mod checks;
 mod converting;
-mod crlf;
 mod ending;
 mod error;
 mod freight;
