@@ -2,8 +2,8 @@
 use std::fmt;
 
 use crate::base::{AccountId, Region, Timestamp};
+use crate::mail::own::OutboundJob;
 use crate::mail::receiving::accept::{InboundJob, RuleName};
-use crate::mail::sending::OutboundJob;
 use crate::store::given_up::{self, GivenUp};
 use crate::store::inbound_mails::{self, State};
 use crate::store::mails::{self, Status};

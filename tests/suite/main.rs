@@ -37,6 +37,7 @@ mod full_disk;
 mod full_house;
 mod functions;
 mod given_up_jobs;
+mod header_fields;
 mod health;
 mod held;
 mod hostile;

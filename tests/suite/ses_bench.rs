@@ -7,8 +7,9 @@ use futures::future::BoxFuture;
 use postrider::base::{AccountId, Arn, Clock, Region, Scope, Timestamp};
 use postrider::mail::content::ConfigurationSets;
 use postrider::mail::identity::{
-    Found, Identities, IdentityName, KeyChoice, LookupFailed, NewIdentity, RecordLookup, Settings as IdentitySettings,
+    Found, Identities, IdentityName, KeyChoice, NewIdentity, Settings as IdentitySettings,
 };
+use postrider::mail::resolver::{LookupFailed, RecordLookup};
 use postrider::mail::sending::{Grants, Limits, SendError, Sending, Settings, Submission};
 use postrider::queues::{Queues, Receive};
 use postrider::store::configuration_sets::ConfigurationSet;

@@ -7,7 +7,6 @@ pub mod event;
 mod event_tests;
 pub mod feedback;
 mod forwarding;
-pub mod headers_record;
 mod metrics;
 pub mod options;
 mod prepared;

@@ -7,9 +7,13 @@ pub mod dkim;
 #[cfg(test)]
 mod dkim_tests;
 mod error;
-mod field;
+pub mod fields;
+#[cfg(test)]
+mod fields_tests;
 pub mod headers;
+pub mod headers_record;
 mod leaves;
+pub(in crate::mail) mod line_ends;
 pub mod mailbox;
 pub mod mime;
 pub mod parse;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Arn, Clock, Domain, Kept, Reach, Scope};
-use crate::mail::feedback::ReturnPaths;
+use crate::mail::marks::ReturnPaths;
 use crate::mail::receiving::Error;
 use crate::mail::receiving::candidate::Candidate;
 use crate::outlets::Functions;

@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 
 use crate::base::{AccountId, EmailAddress, Region, Scope};
-use crate::mail::feedback::Purpose;
+use crate::mail::marks::Purpose;
 use crate::mail::receiving::candidate::{Candidate, Filter};
 use crate::mail::receiving::handle::House;
 use crate::mail::receiving::{Error, Receiving, filters, matching};

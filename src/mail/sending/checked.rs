@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use crate::base::{AccountId, EmailAddress, Kept, Region};
 use crate::mail::sending::checks::{self, Authors, Checked};
-use crate::mail::sending::{SendError, Sending, Submission};
+use crate::mail::sending::quota::Limits;
+use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::{SendError, Submission};
 use crate::store::{Store, identity_policies};
 
 /// Senders that are known: those that sent last. An answer with its key has less than a kilobyte.
@@ -30,9 +32,18 @@ pub(super) fn passed(store: &Store) -> Passed {
     store.kept(SENDERS_KEPT).while_confirmed()
 }
 
-impl Sending {
-    /// Runs the checks, or says what they found before. Refusals are not kept. Of those who ask at once each has its
-    /// own checks: whether an answer is for others too is known only when it is there.
+/// The checks, with what they go by and what passed them lately.
+pub(super) struct Checks<'a> {
+    pub store: &'a Store,
+    /// What accounts without limits of their own may send.
+    pub limits: Limits,
+    pub simulator: &'a Simulator,
+    pub passed: &'a Passed,
+}
+
+impl Checks<'_> {
+    /// Runs the checks, or says what they found before. Refusals are not kept. Of those who ask at once each has its own checks:
+    /// whether an answer is for others too is known only when it is there.
     pub(super) async fn checked(
         &self,
         submission: &Submission,
@@ -54,8 +65,7 @@ impl Sending {
         }
         let moment = self.passed.moment();
         let mut reader = self.store.reader().await?;
-        let checked =
-            checks::check(&mut reader, submission, &authors, named_set, self.settings.limits, &self.simulator).await?;
+        let checked = checks::check(&mut reader, submission, &authors, named_set, self.limits, self.simulator).await?;
         let checked = Arc::new(checked);
         if checked.limits.production_access
             && submission.grants.are_none()

@@ -52,7 +52,7 @@ pub enum SendError {
     #[error("no recipients")]
     NoRecipients,
     /// More recipients than a message may have.
-    #[error("{0} recipients are more than {max}", max = crate::mail::sending::accept::RECIPIENTS_MAX)]
+    #[error("{0} recipients are more than {max}", max = crate::mail::sending::submission::RECIPIENTS_MAX)]
     TooManyRecipients(usize),
     /// A message larger than this many octets.
     #[error("the message is longer than {0} octets")]

@@ -1,5 +1,6 @@
 //! Loads what outbound jobs need: many workers begin at once, and share a few queries.
-use crate::mail::sending::parcel::{Job, Parcel};
+use crate::mail::own::OutboundJob;
+use crate::mail::sending::parcel::Parcel;
 use crate::mail::sending::suppression;
 use crate::mail::sending::terms::Known;
 use crate::store::mails::Kind;
@@ -23,10 +24,10 @@ pub(super) fn parcels(store: Store) -> Gather<Parcels> {
 }
 
 impl Reads for Parcels {
-    type Key = Job;
+    type Key = OutboundJob;
     type Found = Option<Parcel>;
 
-    async fn read(&self, jobs: &[Job]) -> Result<Vec<Option<Parcel>>, Error> {
+    async fn read(&self, jobs: &[OutboundJob]) -> Result<Vec<Option<Parcel>>, Error> {
         let mut reader = self.store.reader().await?;
         let places: Vec<(&str, i64)> = jobs.iter().map(|job| (job.mail.as_str(), job.recipient)).collect();
         let mut parcels = Vec::with_capacity(jobs.len());

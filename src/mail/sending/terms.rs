@@ -6,12 +6,12 @@ use tracing::error;
 
 use crate::base::{AccountId, EmailAddress, Kept, Region};
 use crate::mail::content;
-use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::identity::authorization::identity_named;
 use crate::mail::identity::dkim::signing_keys;
 use crate::mail::identity::{ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
 use crate::mail::message::dkim::{DkimError, Signer, SigningKey};
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::store;
 use crate::store::accounts::{self, State};
 use crate::store::configuration_sets;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::base::EmailAddress;
 use crate::mail::message::{self, Draft, Mailbox, compose};
-use crate::mail::sending::system::{SystemMail, send_in};
+use crate::mail::own::system::{SystemMail, send_in};
 use crate::store::{self, Tx, throttles};
 use crate::topics::mailer::{Content, Mailer, Notice};
 use crate::workers::Record;
