@@ -2,7 +2,7 @@
 //!
 //! While one commit is on its way to the disk, the next jobs gather; so the cost of a commit falls as load grows, and
 //! a lone job does not wait for company. Values that many callers bring become one job with one statement
-//! ([`Kind`](crate::store::engine::jobs::Kind)); where that fails, each is tried alone, so that a bad one costs itself only.
+//! ([`Kind`](crate::store::engine::jobs::DeliveryKind)); where that fails, each is tried alone, so that a bad one costs itself only.
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
