@@ -125,6 +125,7 @@ fn signed_request() -> Request {
         body: Bytes::from(body),
         body_hash: None,
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        long_wait: Default::default(),
         id: String::new(),
     }
 }

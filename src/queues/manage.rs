@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
-use crate::base::{Arn, Scope, Timestamp};
+use crate::base::{Arn, Page, PageRequest, Scope, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
 use crate::queues::cache::find;
 use crate::queues::dead_letters::check_target;
@@ -90,13 +90,14 @@ impl Queues {
         Ok((*self.queue(scope, name).await?).clone())
     }
 
-    /// Lists names of queues that start with `prefix` and come after `after`, at most `limit`.
+    /// A page of the names of queues that start with `prefix`.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn list(&self, scope: &Scope, prefix: &str, after: &str, limit: u32) -> Result<Vec<String>, Error> {
+    pub async fn list(&self, scope: &Scope, prefix: &str, asked: &PageRequest) -> Result<Page<String>, Error> {
         let tx = &mut self.store.reader().await?;
-        Ok(queues::list(tx, &scope.account, &scope.region, prefix, after, limit).await?)
+        let names = queues::list(tx, &scope.account, &scope.region, prefix, &asked.after, asked.limit()).await?;
+        Ok(asked.cut(names, |name| name))
     }
 
     /// The attributes that `wanted` names, or all of them for `All`.

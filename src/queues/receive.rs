@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::KeyInUse;
-use crate::base::{Instant, Scope, Timestamp, patience};
+use crate::base::{Instant, LongWait, Scope, Timestamp};
 use crate::queues::claiming::Taking;
 use crate::queues::handle::{Handle, shown};
 use crate::queues::received::{readable, received};
@@ -36,6 +36,8 @@ pub struct Receive {
     pub attempt_id: Option<String>,
     /// The key of who receives, who may wait for longer than the key counts.
     pub key: Option<KeyInUse>,
+    /// Where the caller is told that this begins to wait.
+    pub long_wait: LongWait,
 }
 
 fn within(
@@ -86,6 +88,7 @@ impl Queues {
         if wait == 0 {
             return Box::pin(self.take(&queue, taking)).await;
         }
+        wanted.long_wait.begin();
         let deadline = self.clock.instant() + Duration::from_secs(u64::from(wait));
         Box::pin(self.wait_for(queue, taking, deadline, wanted.key)).await
     }
@@ -98,7 +101,6 @@ impl Queues {
         key: Option<KeyInUse>,
     ) -> Result<Vec<Received>, Error> {
         let id = queue.id;
-        patience::begin();
         // Before the first look, so that no message can come between the look and the wait.
         let mut waiter = self.store.waiter(id);
         let mut pause = PAUSE_FIRST;

@@ -36,7 +36,7 @@ impl Queues {
         self.add(queue, outgoing).await
     }
 
-    async fn add(&self, queue: Arc<Queue>, outgoing: Vec<Outgoing>) -> Result<Answers, Error> {
+    async fn add(&self, queue: Arc<Queue>, outgoing: Vec<Outgoing>) -> Result<EntryAnswers, Error> {
         self.store.check_room()?;
         let grouped = outgoing.iter().any(|message| message.group_id.is_some());
         if grouped {
@@ -90,7 +90,7 @@ pub(super) async fn insert(
     Ok(answers)
 }
 
-type Answers = Vec<Result<Sent, Error>>;
+type EntryAnswers = Vec<Result<Sent, Error>>;
 
 /// The rows of those messages that are fine, and what the sender of each message is told.
 fn rows(
@@ -98,7 +98,7 @@ fn rows(
     now: Timestamp,
     queue: &Queue,
     outgoing: Vec<Outgoing>,
-) -> Result<(Vec<NewMessage>, Answers), Error> {
+) -> Result<(Vec<NewMessage>, EntryAnswers), Error> {
     let mut rows = Vec::with_capacity(outgoing.len());
     let mut answers = Vec::with_capacity(outgoing.len());
     for message in outgoing {

@@ -121,10 +121,6 @@ fn a_room_uses_only_what_stands_before_it_in_its_floor() {
 /// added, and none may grow; one that is gone is taken out.
 const CIRCLES: &[(&str, usize, &str)] = &[
     ("app/start.rs", 9, "what is started is built of what tells how the start failed"),
-    ("aws/ses/dkim.rs", 2, "the operations on identities share how many names one may ask for"),
-    ("aws/ses/receipt_actions.rs", 2, "one list of actions, cut in AWS's and our own"),
-    ("aws/ses/receipt_rules.rs", 2, "a set shows its rules; a rule is found in its set"),
-    ("aws/sesv2/sending.rs", 2, "one request with or without a template"),
     ("cli/mod.rs", 2, "clap's tree: the commands hold the flags, and the flags stand in the commands"),
     ("config/settings.rs", 7, "what was given becomes settings, part by part, in the room of each part"),
     ("mail/content/templates.rs", 2, "a template is prepared, and what is prepared is kept with it"),

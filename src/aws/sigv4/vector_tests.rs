@@ -74,6 +74,7 @@ fn unsigned(method: &str, target: &str, body: &str) -> Request {
         body: Bytes::from(body.to_owned()),
         body_hash: None,
         peer: IpAddr::from([127, 0, 0, 1]),
+        long_wait: crate::base::LongWait::default(),
         id: "id".into(),
     }
 }

@@ -48,6 +48,8 @@ pub struct Terms {
     pub unrendered: Option<Unrendered>,
     /// The operation that it came by, as the tag `ses:operation` tells it. `None`: the one of [`Grants::action`].
     pub operation: Option<&'static str>,
+    /// The octets of a message that the API takes, where it takes fewer than [`MESSAGE_MAX`].
+    pub octets_max: Option<usize>,
 }
 
 /// The door. Cheap to clone.
@@ -94,6 +96,10 @@ impl Sending {
 
     /// [`Sending::accept`], on terms. A call that was accepted before on the same terms gives the first one's id.
     pub async fn accept_on(&self, submission: Submission, terms: Terms) -> Result<String, SendError> {
+        let length = submission.raw.len();
+        if let Some(max) = terms.octets_max.filter(|max| length > *max) {
+            return Err(SendError::TooLargeForApi { max, length });
+        }
         self.store.check_room()?;
         let mut submission = submission;
         let count = submission.recipients.len();

@@ -57,6 +57,14 @@ pub enum SendError {
     /// A message larger than this many octets.
     #[error("the message is longer than {0} octets")]
     TooLarge(usize),
+    /// A message larger than the API takes that it came by.
+    #[error("the message has {length} octets, and the API takes {max}")]
+    TooLargeForApi {
+        /// The octets that the API takes.
+        max: usize,
+        /// The message's octets.
+        length: usize,
+    },
     /// A tag whose name or value is not allowed.
     #[error(transparent)]
     BadTag(#[from] TagFault),

@@ -190,7 +190,7 @@ pub async fn list(
     region: &Region,
     prefix: &str,
     after: &str,
-    limit: u32,
+    limit: i64,
 ) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
@@ -233,7 +233,7 @@ pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64, Error> {
 }
 
 /// The queues whose dead-letter queue has this ARN, by name, after `after`; `limit` at the most.
-pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: u32) -> Result<Vec<String>, Error> {
+pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: i64) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
             "SELECT name FROM queues WHERE dead_letter_queue = $1 AND name > $2 ORDER BY name LIMIT $3",
