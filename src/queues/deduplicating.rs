@@ -22,7 +22,7 @@ fn content_id(body: &str) -> String {
     hex(&Sha256::digest(body.as_bytes()))
 }
 
-enum Entry {
+enum FifoEntry {
     Refused(Error),
     /// Its key, and what its sender is told if it is new.
     Taken(Key, Sent),
@@ -41,7 +41,7 @@ pub(super) async fn insert(
     let mut keys: BTreeMap<Key, String> = BTreeMap::new();
     for mut message in outgoing {
         if let Err(error) = check(queue, &message) {
-            entries.push(Entry::Refused(error));
+            entries.push(FifoEntry::Refused(error));
             continue;
         }
         let id = message.deduplication_id.take().unwrap_or_else(|| content_id(&message.body));
@@ -55,12 +55,12 @@ pub(super) async fn insert(
             keys.insert(key.clone(), new.message_id.clone());
             rows.push((key.clone(), new));
         }
-        entries.push(Entry::Taken(key, sent));
+        entries.push(FifoEntry::Taken(key, sent));
     }
     let known = take(tx, queue, &keys, rows).await?;
     let answer = |entry| match entry {
-        Entry::Refused(error) => Err(error),
-        Entry::Taken(key, sent) => match known.get(&key) {
+        FifoEntry::Refused(error) => Err(error),
+        FifoEntry::Taken(key, sent) => match known.get(&key) {
             Some((message_id, id)) => {
                 Ok(Sent { message_id: message_id.clone(), sequence_number: Some(sequence_number(*id)), ..sent })
             }
