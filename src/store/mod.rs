@@ -16,9 +16,9 @@ pub use identity::{
     dkim_keys, identities, identity_notifications, identity_policies, verification_links, verification_templates,
 };
 pub use mail::{
-    accepted, account_settings, captured, configuration_sets, feedback, forwards, idempotent_sends, import_jobs,
-    inbound_mails, mail_figures, mails, outgoing, receipt_filters, receipt_rules, sending_accounts, sending_use,
-    settled, suppressed, templates,
+    accepted, account_settings, captured, configuration_sets, event_destinations, event_types, feedback, forwards,
+    headers_record, idempotent_sends, import_jobs, inbound_mails, mail_figures, mails, outgoing, receipt_filters,
+    receipt_rules, sending_accounts, sending_use, settled, suppressed, templates,
 };
 pub use queue::{
     backlog, census, deduplication, deleted_queues, ended, given_up, messages, move_tasks, purges, queued_jobs, queues,
@@ -31,6 +31,7 @@ pub use topic::{
 
 pub use engine::error::Error;
 pub use engine::gather::{Gather, Reads};
+pub use engine::json::{Json, Pairs};
 pub use engine::open::{Database, NOTICES, Store};
 pub use engine::sql::{Row, Value};
 pub use engine::tx::Tx;

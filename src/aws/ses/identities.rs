@@ -12,7 +12,7 @@ use crate::aws::ses::identity_error::status;
 use crate::aws::sesv2::page;
 use crate::base::EmailAddress;
 use crate::mail::identity::{self, Found};
-use crate::store::identities::Identity;
+use crate::store::identities::{Identity, IdentityKind};
 
 /// How many names one GetIdentityVerificationAttributes may ask for (SES model).
 const ASKED_MAX: usize = 100;
@@ -75,7 +75,9 @@ pub async fn list_identities(
     let mut found = Violations::default();
     found.one_of("identityType", input.identity_type.as_deref(), &["Domain", "EmailAddress"]);
     found.finish()?;
-    let kind = input.identity_type.map(|kind| if kind == "Domain" { "DOMAIN" } else { "EMAIL_ADDRESS" });
+    let kind = input
+        .identity_type
+        .map(|kind| if kind == "Domain" { IdentityKind::Domain } else { IdentityKind::EmailAddress });
     let limit = input.max_items.unwrap_or(PAGE_MAX);
     if !(1..=PAGE_MAX).contains(&limit) {
         let rule = format!("MaxItems must be between 1 and {PAGE_MAX}.");
@@ -157,7 +159,7 @@ pub async fn get_identity_verification_attributes(
     input: IdentitiesRequest,
 ) -> Result<GetIdentityVerificationAttributesResponse, SesError> {
     let attributes = each(services, caller, input, |found| IdentityVerificationAttributes {
-        verification_status: status(&found.identity.status),
+        verification_status: status(found.identity.status),
         verification_token: found.identity.txt_token.clone(),
     });
     Ok(GetIdentityVerificationAttributesResponse { verification_attributes: attributes.await? })
@@ -223,7 +225,7 @@ pub async fn list_verified_email_addresses(
     caller: &Caller,
     _: ListVerifiedEmailAddressesRequest,
 ) -> Result<ListVerifiedEmailAddressesResponse, SesError> {
-    let (account, region, kind) = (&caller.account, &caller.region, Some("EMAIL_ADDRESS"));
+    let (account, region, kind) = (&caller.account, &caller.region, Some(IdentityKind::EmailAddress));
     let (mut verified, mut after) = (Vec::new(), String::new());
     loop {
         let page = services.identities.list(account, region, kind, &after, i64::from(PAGE_MAX)).await?;

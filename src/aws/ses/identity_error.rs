@@ -5,6 +5,7 @@ use crate::aws::sesv2::identity_error::{
     from_not_verified, not_a_subdomain, not_signed, policy_text, redirection, template_exists, template_missing,
 };
 use crate::mail::identity;
+use crate::store::identities::Standing;
 
 impl From<identity::Error> for SesError {
     fn from(error: identity::Error) -> Self {
@@ -50,12 +51,12 @@ impl From<identity::Error> for SesError {
 }
 
 /// The first API's word for a status.
-pub(super) fn status(word: &str) -> &'static str {
-    match word {
-        "SUCCESS" => "Success",
-        "FAILED" => "Failed",
-        "TEMPORARY_FAILURE" => "TemporaryFailure",
-        "NOT_STARTED" => "NotStarted",
-        _ => "Pending",
+pub(super) fn status(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pending => "Pending",
+        Standing::Success => "Success",
+        Standing::Failed => "Failed",
+        Standing::TemporaryFailure => "TemporaryFailure",
+        Standing::NotStarted => "NotStarted",
     }
 }

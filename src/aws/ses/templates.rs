@@ -10,6 +10,7 @@ use crate::mail::content::Data;
 use crate::mail::content::templates::{self, Parts};
 use crate::mail::message::{self, Draft, Mailbox};
 use crate::mail::sending::compose_soon;
+use crate::store::Pairs;
 
 /// A template.
 #[derive(Debug, Deserialize, Serialize)]
@@ -51,7 +52,7 @@ pub async fn create_template(
     input: CreateTemplateRequest,
 ) -> Result<CreateTemplateResponse, SesError> {
     let (name, parts) = input.template.parts();
-    services.templates.create(&caller.account, &caller.region, &name, parts, "[]".to_owned()).await?;
+    services.templates.create(&caller.account, &caller.region, &name, parts, Pairs::new()).await?;
     Ok(CreateTemplateResponse {})
 }
 

@@ -7,7 +7,8 @@ use crate::aws::services::Services;
 use crate::aws::ses::account::send_rate;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
-use crate::store::account_settings::AccountSettings;
+use crate::store;
+use crate::store::account_settings::{AccountDetails, AccountSettings};
 use crate::store::suppressed::Reason;
 
 /// No members.
@@ -75,36 +76,46 @@ pub(super) async fn get_account(
             sent_last_24_hours: quota.sent_last_24_hours as f64,
         },
         sending_enabled: quota.account.sending_enabled,
-        details: details(&settings),
+        details: details(&settings)?,
         vdm_attributes: VdmAttributes { vdm_enabled: "DISABLED" },
         suppression_attributes: SuppressionAttributes { suppressed_reasons: settings.suppressed_reasons },
     })
 }
 
 /// What the account told of itself, with how far its request is. There are no cases to name.
-fn details(settings: &AccountSettings) -> Option<Value> {
-    let mut details: Value = serde_json::from_str(settings.details.as_deref()?).ok()?;
-    if let (Some(members), Some(review)) = (details.as_object_mut(), &settings.review) {
+fn details(settings: &AccountSettings) -> Result<Option<Value>, store::Error> {
+    let Some(details) = &settings.details else { return Ok(None) };
+    let mut details = json!(details.read()?);
+    if let (Some(members), Some(review)) = (details.as_object_mut(), settings.review) {
         members.insert("ReviewDetails".to_owned(), json!({ "Status": review }));
     }
-    Some(details)
+    Ok(Some(details))
 }
 
 /// What the account tells of itself.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PutAccountDetailsRequest {
     mail_type: String,
     #[serde(rename = "WebsiteURL")]
     website_url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     contact_language: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     use_case_description: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     additional_contact_email_addresses: Vec<String>,
-    #[serde(skip_serializing)]
     production_access_enabled: Option<bool>,
+}
+
+impl From<PutAccountDetailsRequest> for AccountDetails {
+    fn from(told: PutAccountDetailsRequest) -> Self {
+        Self {
+            mail_type: told.mail_type,
+            website_url: told.website_url,
+            contact_language: told.contact_language,
+            use_case_description: told.use_case_description,
+            additional_contact_email_addresses: told.additional_contact_email_addresses,
+        }
+    }
 }
 
 /// No members.
@@ -137,8 +148,7 @@ pub(super) async fn put_account_details(
         return Err(SesV2Error::BadRequest(format!("{name} is invalid.")));
     }
     let asks = input.production_access_enabled.unwrap_or(false);
-    let details = serde_json::to_string(&input).unwrap_or_default();
-    services.sending.put_details(&caller.account, &caller.region, details, asks).await?;
+    services.sending.put_details(&caller.account, &caller.region, input.into(), asks).await?;
     Ok(PutAccountDetailsResponse {})
 }
 

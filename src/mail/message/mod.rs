@@ -22,4 +22,4 @@ mod shape;
 pub use compose::{Attachment, Disposition, Draft, compose};
 pub use error::Error;
 pub use mailbox::Mailbox;
-pub use rewrite::{Finished, HeaderLine, Known, Stamp, finish, finish_knowing};
+pub use rewrite::{Finished, Known, Stamp, finish, finish_knowing};

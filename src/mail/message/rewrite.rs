@@ -3,9 +3,7 @@
 //! but for line ends, which become CRLF (RFC 5321, 2.3.8: CR and LF go together only).
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-
-use crate::base::EmailAddress;
+use crate::base::{EmailAddress, HeaderLine};
 use crate::mail::message::field::Field;
 use crate::mail::message::shape::{check_multipart, once_each};
 use crate::mail::message::{Error, Mailbox};
@@ -14,15 +12,6 @@ use crate::mail::message::{Error, Mailbox};
 const HEADER_LIMIT: usize = 256 * 1024;
 /// Fields in it.
 const FIELDS_LIMIT: usize = 1000;
-
-/// A header field as event records show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeaderLine {
-    /// The name, as it was written.
-    pub name: String,
-    /// The value, unfolded, encoded words as they are.
-    pub value: String,
-}
 
 /// What the accept door writes into the header.
 pub struct Stamp<'a> {

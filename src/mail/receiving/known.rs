@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::base::{Instant, Scope};
 use crate::mail::receiving::filters::Filter;
 use crate::mail::receiving::rules::Rule;
-use crate::mail::receiving::{Error, Receiving, filters, rule_sets};
+use crate::mail::receiving::{Error, Receiving, filters};
+use crate::store;
 use crate::store::receipt_rules;
 
 /// How long an answer is good for that another node may have changed. What this node changes counts at once.
@@ -20,10 +21,17 @@ const OCTETS_MAX: usize = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub owner: Scope,
-    pub rules: Vec<Rule>,
+    rules: Result<Vec<Rule>, store::Error>,
     pub filters: Vec<Filter>,
     /// Whether the account is suspended.
     pub suspended: bool,
+}
+
+impl Candidate {
+    /// Its rules. Only who comes to them fails where they cannot be read: those who were first keep their mail.
+    pub(super) fn rules(&self) -> Result<&[Rule], store::Error> {
+        self.rules.as_deref().map_err(Clone::clone)
+    }
 }
 
 /// What this node has read, by domain.
@@ -73,8 +81,8 @@ impl Receiving {
         for row in receipt_rules::candidates(&mut reader, domain).await? {
             let owner = Scope { account: row.account, region: row.region };
             let filters = filters::read(&mut reader, &owner).await?;
-            octets = octets.saturating_add(row.rules.len());
-            let rules = rule_sets::read_rules(&row.rules)?;
+            octets = octets.saturating_add(row.rules.text().len());
+            let rules = row.rules.read();
             read.push(Candidate { owner, rules, filters, suspended: row.suspended });
         }
         let candidates: Arc<[Candidate]> = read.into();

@@ -30,8 +30,8 @@ pub(super) struct Loaded {
     pub size: i64,
     /// The message, where it is small.
     pub raw: Option<Bytes>,
-    /// The active rule set.
-    pub rules: Arc<Active>,
+    /// The active rule set. Where it cannot be read, its account's mails alone wait for it.
+    pub rules: Result<Arc<Active>, store::Error>,
 }
 
 /// The active rule set, as far as a mail needs it; without rules where none is active.
@@ -74,7 +74,10 @@ impl Reads for Mails {
                 continue;
             };
             let owner = Scope { account: mail.account.clone(), region: mail.region.clone() };
-            let rules = self.rules(&mut reader, owner, generation).await?;
+            let rules = match self.rules(&mut reader, owner, generation).await {
+                Err(error) if !error.is_corrupt() => return Err(error),
+                rules => rules,
+            };
             all.push(Some(Loaded { mail, size, raw: raw.map(Into::into), rules }));
         }
         Ok(all)

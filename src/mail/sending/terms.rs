@@ -7,7 +7,7 @@ use tracing::error;
 
 use crate::base::{AccountId, EmailAddress, Instant, Region};
 use crate::mail::content;
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::content::headers_record::source_of;
 use crate::mail::identity::authorization::identity_named;
 use crate::mail::identity::dkim::signing_keys;
 use crate::mail::identity::{ReversePath, reverse_path};
@@ -16,7 +16,7 @@ use crate::mail::message::dkim::{Signer, SigningKey};
 use crate::store;
 use crate::store::Tx;
 use crate::store::accounts::{self, State};
-use crate::store::configuration_sets;
+use crate::store::configuration_sets::{self, SetTlsPolicy};
 use crate::store::mails::{Kind, Mail};
 
 /// How long what was read is good for that another node may have changed. What this node changes counts at once.
@@ -66,7 +66,7 @@ impl Known {
     /// a change in between makes the entry stale, not wrong.
     pub(super) async fn of(&self, tx: &mut Tx, mail: &Mail, generation: u64) -> Result<Arc<Terms>, store::Error> {
         let now = tx.instant();
-        let asked = asked(mail);
+        let asked = asked(mail)?;
         if let Some(entry) = self.entries().get(&asked)
             && entry.generation == generation
             && entry.until > now
@@ -87,16 +87,16 @@ impl Known {
     }
 }
 
-fn asked(mail: &Mail) -> Asked {
-    Asked {
+fn asked(mail: &Mail) -> Result<Asked, store::Error> {
+    Ok(Asked {
         account: mail.account.clone(),
         region: mail.region.clone(),
         identity: mail.identity.clone(),
         source: mail.source.clone(),
-        author: HeadersRecord::source_of(&mail.headers),
+        author: source_of(&mail.headers)?,
         set: mail.configuration_set.clone(),
         is_user: mail.kind == Kind::User,
-    }
+    })
 }
 
 async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, store::Error> {
@@ -118,7 +118,7 @@ async fn read(tx: &mut Tx, mail: &Mail, author: Option<&str>) -> Result<Terms, s
     if let Some(name) = &mail.configuration_set {
         let set = configuration_sets::find(tx, account, region, name).await?;
         // What was REQUIRE at the accept stays, though the set may be gone (`Parcel`).
-        terms.require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
+        terms.require_tls = set.is_some_and(|set| set.tls_policy == Some(SetTlsPolicy::Require));
     }
     Ok(terms)
 }

@@ -6,6 +6,7 @@ pub(super) mod floors;
 pub(super) mod gather;
 pub(super) mod hints;
 pub(super) mod jobs;
+pub(super) mod json;
 pub(super) mod lane;
 pub(super) mod lanes;
 pub mod lineage;

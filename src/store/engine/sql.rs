@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use crate::base::{AccountId, Domain, EmailAddress, Region, Timestamp};
 use crate::store::Error;
+use crate::store::engine::json::Json;
 use crate::store::engine::writer::WriterRow;
 
 /// A parameter of a query. Numbers, flags (0 or 1) and times (microseconds) are all BIGINT.
@@ -74,6 +75,18 @@ value_from! {
     &EmailAddress => |v| Value::Text(Some(v.as_str().to_owned()));
     Vec<u8> => |v| Value::Blob(Some(v));
     &[u8] => |v| Value::Blob(Some(v.to_vec()));
+}
+
+impl<T> From<&Json<T>> for Value {
+    fn from(json: &Json<T>) -> Self {
+        Self::Text(Some(json.text().to_owned()))
+    }
+}
+
+impl<T> From<Option<&Json<T>>> for Value {
+    fn from(json: Option<&Json<T>>) -> Self {
+        Self::Text(json.map(|json| json.text().to_owned()))
+    }
 }
 
 /// The parameters of one query, in order: `args![queue_id, now, "text"]`.
@@ -194,6 +207,51 @@ impl Row {
         T: std::str::FromStr,
         T::Err: std::fmt::Display,
     {
-        self.text(column)?.parse().map_err(|e| Error::corrupt(format_args!("{column}: {e}")))
+        parse(column, &self.text(column)?)
     }
+
+    /// Reads a text and parses it, or `None` for NULL.
+    pub(in crate::store) fn opt_parsed<T>(&self, column: &str) -> Result<Option<T>, Error>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        self.opt_text(column)?.map(|text| parse(column, &text)).transpose()
+    }
+
+    /// Takes a text of JSON, which is read when somebody asks.
+    pub(in crate::store) fn json<T>(&self, column: &'static str) -> Result<Json<T>, Error> {
+        Ok(Json::stored(self.text(column)?, column))
+    }
+
+    /// Takes a text of JSON, or `None` for NULL.
+    pub(in crate::store) fn opt_json<T>(&self, column: &'static str) -> Result<Option<Json<T>>, Error> {
+        Ok(self.opt_text(column)?.map(|text| Json::stored(text, column)))
+    }
+}
+
+fn parse<T>(column: &str, text: &str) -> Result<T, Error>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e| Error::corrupt(format_args!("{column}: {e}")))
+}
+
+/// The rows that can be read. One that cannot is passed over with a line in the log, so that it keeps no others from theirs. `of` is
+/// their table, and `key` a column of text that tells them apart.
+pub(in crate::store) fn readable<T>(
+    rows: &[Row],
+    (of, key): (&str, &str),
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Vec<T> {
+    let one = |row: &Row| match read(row) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let key = row.text(key).unwrap_or_default();
+            tracing::error!(table = of, key, %error, "a row cannot be read, and is passed over");
+            None
+        }
+    };
+    rows.iter().filter_map(one).collect()
 }

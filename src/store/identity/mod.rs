@@ -5,3 +5,4 @@ pub mod identity_notifications;
 pub mod identity_policies;
 pub mod verification_links;
 pub mod verification_templates;
+pub(super) mod words;

@@ -2,12 +2,26 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::base::words::words;
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::rows::{Table, insert, repeated};
 use crate::store::mail::mails::Status;
 use crate::store::queue::claims::Receipts;
 use crate::store::queue::merged_messages::{Gone, columns, delete_by};
 use crate::store::{Error, Row, Tx, Value, args};
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// The other side said yes, or the mail was captured.
+    Delivered,
+    /// It is tried again.
+    Delayed,
+    /// Given up.
+    Bounced,
+}
+
+words!(AttemptOutcome { Delivered => "Delivered", Delayed => "Delayed", Bounced => "Bounced" });
 
 /// One delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +32,8 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
-    /// `Delivered`, `Delayed` or `Bounced`.
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
     /// Host name and address of the other side.
     pub remote: Option<String>,
     /// Protocol and cipher; `None` for clear text.
@@ -170,7 +184,7 @@ fn settle_values(tx: &Tx, tried: &[&Tried], jobs: Vec<i64>) -> Vec<Value> {
         ints(|one| one.attempt.attempt),
         ints(|one| one.attempt.started_at.micros()),
         ints(|one| one.attempt.finished_at.micros()),
-        texts(|one| Some(&one.attempt.outcome)),
+        texts(|one| Some(one.attempt.outcome.as_str())),
         texts(|one| one.attempt.remote.as_deref()),
         texts(|one| one.attempt.tls.as_deref()),
         texts(|one| one.attempt.reply.as_deref()),
@@ -193,7 +207,7 @@ fn attempt_row(row: &Row) -> Result<Attempt, Error> {
         attempt: row.int("attempt")?,
         started_at: row.time("started_at")?,
         finished_at: row.time("finished_at")?,
-        outcome: row.text("outcome")?,
+        outcome: row.parsed("outcome")?,
         remote: row.opt_text("remote")?,
         tls: row.opt_text("tls")?,
         reply: row.opt_text("reply")?,
