@@ -3,12 +3,12 @@
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
-use postrider::base::{Arn, EmailAddress, Timestamp};
-use postrider::mail::message::headers_record::HeadersRecord;
-use postrider::mail::message::{HeaderLine, Mailbox, Stamp, canonical, fields, finish, mailbox, parse, parts, rewrite};
+use postrider::base::{Arn, EmailAddress, HeaderLine, Timestamp};
+use postrider::mail::message::{Mailbox, Stamp, canonical, fields, finish, mailbox, parse, parts, rewrite};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};
 use postrider::mail::receiving::rules::Encoding;
+use postrider::store::Json;
 use postrider_fuzz::{bounded, has_only_crlf};
 
 fn one_line(text: &str) -> bool {
@@ -104,7 +104,7 @@ fn sent(raw: &[u8]) {
     }
     let record = HeadersRecord::new(Some(done.from), vec![], done.lines);
     assert!(record.headers.iter().map(|line| line.name.len() + line.value.len()).sum::<usize>() <= 10 * 1024);
-    assert_eq!(HeadersRecord::read(&record.write()), record);
+    assert_eq!(Json::of(&record).and_then(|stored| stored.read()).expect("what was written"), record);
     let _ = record.common_headers("id");
 }
 

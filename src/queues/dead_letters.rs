@@ -24,10 +24,12 @@ pub(super) struct AllowPolicy {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum Permission {
+    #[serde(rename = "allowAll")]
     AllowAll,
+    #[serde(rename = "denyAll")]
     DenyAll,
+    #[serde(rename = "byQueue")]
     ByQueue,
 }
 

@@ -17,9 +17,9 @@ pub use identity::{
     dkim_keys, identities, identity_notifications, identity_policies, verification_links, verification_templates,
 };
 pub use mail::{
-    accepted, account_settings, captured, configuration_sets, feedback, forwards, idempotent_sends, import_jobs,
-    inbound_mails, mail_attempts, mail_figures, mails, outgoing, receipt_filters, receipt_rules, sending_accounts,
-    sending_use, suppressed, templates,
+    accepted, account_settings, captured, configuration_sets, event_destinations, event_types, feedback, forwards,
+    headers_record, idempotent_sends, import_jobs, inbound_mails, mail_attempts, mail_figures, mails, outgoing,
+    receipt_filters, receipt_rules, sending_accounts, sending_use, suppressed, templates,
 };
 pub use queue::{
     backlog, census, deduplication, deleted_queues, given_up, messages, move_tasks, purges, queued_jobs, queues,
@@ -34,6 +34,7 @@ pub use engine::database::Database;
 pub use engine::error::Error;
 pub use engine::gather::{Gather, Reads};
 pub use engine::handle::Store;
+pub use engine::json::{Json, Pairs};
 pub use engine::open::NOTICES;
 pub use engine::sql::Row;
 pub use engine::tx::Tx;

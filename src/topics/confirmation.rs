@@ -16,8 +16,10 @@ use crate::topics::{Error, Topics, Ways, large};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QuestionKind {
     /// That it wants to be subscribed.
+    #[serde(rename = "Subscribe")]
     Subscribe,
     /// That it wants to be subscribed again, after it was unsubscribed.
+    #[serde(rename = "Unsubscribe")]
     Unsubscribe,
 }
 

@@ -6,7 +6,7 @@ use postrider::store::inbound_mails::{self, InboundMail, Processed, State};
 use postrider::store::messages::{self, Claim, Groups};
 use postrider::store::sending_use::Charged;
 use postrider::store::settled::{JobEnd, Settled};
-use postrider::store::{Error, Store};
+use postrider::store::{Error, Json, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn mail(id: &str, raw_id: &str, at: Timestamp) -> Accepted {
         account: AccountId::development(),
         region: Region::default_region(),
         source: None,
-        recipients: "[]".to_owned(),
+        recipients: Json::of(&vec![]).expect("JSON"),
         helo: "client".to_owned(),
         peer: "192.0.2.1".to_owned(),
         tls: false,

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use postrider::base::{AccountId, Clock, Region, Timestamp};
-use postrider::store::Store;
 use postrider::store::accepted::{Accepted, NewJob};
+use postrider::store::headers_record::HeadersRecord;
 use postrider::store::mail_attempts::Tried;
-use postrider::store::mails::{self, Attempt, Kind, Mail, Status};
+use postrider::store::mails::{self, Attempt, AttemptOutcome, Kind, Mail, Status};
 use postrider::store::messages::{self, Claim, Groups};
 use postrider::store::outgoing;
 use postrider::store::sending_use::{Charge, Charged};
 use postrider::store::settled::{JobEnd, Settled};
 use postrider::store::suppressed::{self, Reason, Suppressed};
+use postrider::store::{Json, Store};
 
 use crate::both_engines;
 use crate::engine::{Engine, TestDatabase};
@@ -29,8 +30,8 @@ fn mail(id: &str, size: i64, at: Timestamp) -> Mail {
         source: "ann@x.example".to_owned(),
         return_path: "ann@x.example".to_owned(),
         configuration_set: None,
-        tags: "[]".to_owned(),
-        headers: "{}".to_owned(),
+        tags: Json::of(&vec![]).expect("JSON"),
+        headers: Json::of(&HeadersRecord::default()).expect("JSON"),
         identity: None,
         kind: Kind::User,
         size,
@@ -65,7 +66,7 @@ fn tried(mail: usize, n: i64, at: Timestamp) -> Tried {
         attempt: 1,
         started_at: at,
         finished_at: at,
-        outcome: "Delivered".to_owned(),
+        outcome: AttemptOutcome::Delivered,
         remote: Some("mx.a.example".to_owned()),
         tls: None,
         reply: Some(format!("250 taken {mail}")),

@@ -187,7 +187,7 @@ both_engines! {
             let (mail, raw) = bench.sent_mail(id).await;
             assert_eq!((mail.account.as_str(), mail.region.as_str()), (bench.owner.account.as_str(), "us-west-2"));
             assert_eq!((mail.caller.as_str(), mail.source_ip.as_deref()), (bench.key.as_str(), Some("127.0.0.1")));
-            assert_eq!(mail.tags, r#"[["ses:operation","SendSmtpEmail"]]"#);
+            assert_eq!(mail.tags.text(), r#"[["ses:operation","SendSmtpEmail"]]"#);
             assert!(raw.contains("with ESMTPSA\r\n") && raw.ends_with("\r\n\r\n.hidden\r\n"), "{raw}");
         }
     }

@@ -4,9 +4,9 @@ use crate::base::{Clock, Scope, Timestamp};
 use crate::config::Settings;
 use crate::mail::identity::Found;
 use crate::mail::published::zone::{line, quoted};
-use crate::mail::published::{self, CheckedRecord, DnsRecord, Need, Purpose, Server, State, check, server_records};
+use crate::mail::published::{CheckedRecord, DnsRecord, Need, Purpose, Server, State, check, server_records};
 use crate::mail::resolver::Dns;
-use crate::store::identities::Identity;
+use crate::store::identities::{Identity, IdentityKind};
 
 /// How records are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Admin {
         look: bool,
     ) -> Result<Vec<String>, AdminError> {
         let found = self.identities.get(&scope.account, &scope.region, domain).await?;
-        if found.identity.kind != "DOMAIN" {
+        if found.identity.kind != IdentityKind::Domain {
             return Err(AdminError::NoIdentity(domain.to_owned()));
         }
         let mut records = self.records(&found);

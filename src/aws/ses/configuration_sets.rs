@@ -10,7 +10,8 @@ use crate::aws::ses::event_destinations::EventDestination;
 use crate::aws::ses::page::SETS;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
-use crate::store::configuration_sets;
+use crate::store::Json;
+use crate::store::configuration_sets::{self, SetTlsPolicy};
 
 /// A set's name.
 #[derive(Debug, Deserialize, Serialize)]
@@ -42,7 +43,7 @@ pub(super) async fn create_configuration_set(
         sending_enabled: true,
         tls_policy: None,
         max_delivery_seconds: None,
-        options: SetOptions::default().write(),
+        options: Json::of(&SetOptions::default())?,
         created_at: services.clock.now(),
     };
     services.configuration_sets.create(set).await?;
@@ -100,7 +101,7 @@ pub(super) async fn describe_configuration_set(
 ) -> Result<DescribeConfigurationSetResponse, ConfigurationSetError> {
     let (account, region, name) = (&caller.account, &caller.region, &input.configuration_set_name);
     let set = services.configuration_sets.get(account, region, name).await?;
-    let options = SetOptions::of(&set);
+    let options = set.options.read()?;
     let wants = |what: &str| input.configuration_set_attribute_names.iter().any(|name| name == what);
     let event_destinations = match wants("eventDestinations") {
         true => {
@@ -110,7 +111,7 @@ pub(super) async fn describe_configuration_set(
         false => None,
     };
     let delivery_options = wants("deliveryOptions").then(|| DeliveryOptions {
-        tls_policy: Some(if set.tls_policy.as_deref() == Some("REQUIRE") { "Require" } else { "Optional" }.to_owned()),
+        tls_policy: Some(if set.tls_policy == Some(SetTlsPolicy::Require) { "Require" } else { "Optional" }.to_owned()),
     });
     let reputation_options = wants("reputationOptions").then(|| ReputationOptions {
         sending_enabled: set.sending_enabled,
@@ -195,12 +196,12 @@ pub(super) async fn put_configuration_set_delivery_options(
 ) -> Result<NoMembers, ConfigurationSetError> {
     let policy = match input.delivery_options.unwrap_or_default().tls_policy.as_deref() {
         None => None,
-        Some("Require") => Some("REQUIRE".to_owned()),
-        Some("Optional") => Some("OPTIONAL".to_owned()),
+        Some("Require") => Some(SetTlsPolicy::Require),
+        Some("Optional") => Some(SetTlsPolicy::Optional),
         Some(_) => return Err(ConfigurationSetError::InvalidDeliveryOptions),
     };
     let (account, region, name) = (&caller.account, &caller.region, &input.configuration_set_name);
-    services.configuration_sets.change(account, region, name, |set, _| set.tls_policy = policy).await?;
+    services.configuration_sets.change(account, region, name, move |set, _| set.tls_policy = policy).await?;
     Ok(NoMembers {})
 }
 

@@ -9,6 +9,7 @@ use crate::aws::ses::page::{self, VERIFICATION_TEMPLATES};
 use crate::mail::identity;
 use crate::mail::sending::InvitationError;
 use crate::store::verification_templates::VerificationTemplate;
+use crate::store::{Json, Pairs};
 
 /// A template to make.
 #[derive(Debug, Deserialize)]
@@ -40,7 +41,7 @@ pub(super) async fn create_custom_verification_email_template(
         content: input.template_content,
         success_url: input.success_redirection_url,
         failure_url: input.failure_redirection_url,
-        tags: "[]".to_owned(),
+        tags: Json::of(&Pairs::new())?,
     };
     services.identities.create_template(&caller.account, &caller.region, template).await?;
     Ok(())

@@ -10,6 +10,7 @@ use crate::aws::ses::error::SesError;
 use crate::aws::ses::identity_error::status;
 use crate::aws::ses::identity_names::{IdentitiesRequest, domain, each};
 use crate::mail::identity::{Error, NewIdentity, Origin};
+use crate::store::identities::Standing;
 
 /// The domain to sign for.
 #[derive(Debug, Deserialize)]
@@ -93,8 +94,8 @@ pub(super) async fn get_identity_dkim_attributes(
     input: IdentitiesRequest,
 ) -> Result<GetIdentityDkimAttributesResponse, SesError> {
     let attributes = each(services, caller, input, |found| IdentityDkimAttributes {
-        dkim_enabled: found.identity.dkim_signing && found.identity.dkim.status != "NOT_STARTED",
-        dkim_verification_status: status(&found.identity.dkim.status),
+        dkim_enabled: found.identity.dkim_signing && found.identity.dkim.status != Standing::NotStarted,
+        dkim_verification_status: status(found.identity.dkim.status),
         dkim_tokens: found.rsa_keys().map(|key| key.selector.clone()).collect(),
     });
     Ok(GetIdentityDkimAttributesResponse { dkim_attributes: attributes.await? })

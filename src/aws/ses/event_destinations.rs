@@ -8,19 +8,8 @@ use crate::aws::ses::configuration_set_error::ConfigurationSetError;
 use crate::aws::ses::dimensions::{CloudWatchDestination, SourceWords};
 use crate::mail::content::{DimensionSource, NewDestination, Target, exactly_one};
 use crate::store;
-use crate::store::configuration_sets::Destination;
-
-/// The words of this API, and those of the second one, which the store has.
-const EVENT_TYPES: [(&str, &str); 8] = [
-    ("send", "SEND"),
-    ("reject", "REJECT"),
-    ("bounce", "BOUNCE"),
-    ("complaint", "COMPLAINT"),
-    ("delivery", "DELIVERY"),
-    ("open", "OPEN"),
-    ("click", "CLICK"),
-    ("renderingFailure", "RENDERING_FAILURE"),
-];
+use crate::store::event_destinations::Destination;
+use crate::store::event_types::EventType;
 
 const SOURCES: SourceWords = [
     ("messageTag", DimensionSource::MessageTag),
@@ -64,8 +53,8 @@ pub(super) struct KinesisFirehoseDestination {
 impl EventDestination {
     fn read(self) -> Result<NewDestination, ConfigurationSetError> {
         let event_type = |word: String| {
-            let known = EVENT_TYPES.iter().find(|(ours, _)| *ours == word).map(|(_, stored)| (*stored).to_owned());
-            known.ok_or_else(|| {
+            let known = EventType::ALL.iter().find(|kind| kind.first_api() == Some(word.as_str()));
+            known.map(|kind| kind.as_str().to_owned()).ok_or_else(|| {
                 let shown: String = word.chars().take(64).collect();
                 ConfigurationSetError::InvalidParameterValue(format!("Unknown event type <{shown}>."))
             })
@@ -88,10 +77,10 @@ impl EventDestination {
     /// # Errors
     /// When what is stored cannot be read.
     pub(super) fn write(stored: Destination) -> Result<Self, store::Error> {
-        let word = |stored: &String| EVENT_TYPES.iter().find(|(_, s)| s == stored).map(|(ours, _)| (*ours).to_owned());
-        let target = Target::of(&stored)?;
+        let word = |kind: &EventType| kind.first_api().map(str::to_owned);
+        let (target, types) = (stored.target()?, stored.event_types.read()?);
         let mut shown = Self {
-            matching_event_types: stored.event_types.iter().filter_map(word).collect(),
+            matching_event_types: types.iter().filter_map(word).collect(),
             name: stored.name,
             enabled: stored.enabled,
             sns_destination: None,

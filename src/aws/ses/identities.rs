@@ -14,7 +14,7 @@ use crate::aws::ses::identity_names::{IdentitiesRequest, domain, each};
 use crate::aws::ses::page::{self, IDENTITIES, IDENTITIES_MAX};
 use crate::base::EmailAddress;
 use crate::mail::identity;
-use crate::store::identities::Identity;
+use crate::store::identities::{Identity, IdentityKind};
 
 /// The address to verify.
 #[derive(Debug, Deserialize)]
@@ -68,7 +68,9 @@ pub async fn list_identities(
     let mut found = Violations::default();
     found.one_of("identityType", input.identity_type.as_deref(), &["Domain", "EmailAddress"]);
     found.finish()?;
-    let kind = input.identity_type.map(|kind| if kind == "Domain" { "DOMAIN" } else { "EMAIL_ADDRESS" });
+    let kind = input
+        .identity_type
+        .map(|kind| if kind == "Domain" { IdentityKind::Domain } else { IdentityKind::EmailAddress });
     let asked = page::read(&IDENTITIES, input.next_token.as_deref(), input.max_items)?;
     let (account, region) = (&caller.account, &caller.region);
     let list = services.identities.list(account, region, kind, &asked.after, asked.limit()).await?;
@@ -102,7 +104,7 @@ pub async fn get_identity_verification_attributes(
     input: IdentitiesRequest,
 ) -> Result<GetIdentityVerificationAttributesResponse, SesError> {
     let attributes = each(services, caller, input, |found| IdentityVerificationAttributes {
-        verification_status: status(&found.identity.status),
+        verification_status: status(found.identity.status),
         verification_token: found.identity.txt_token.clone(),
     });
     Ok(GetIdentityVerificationAttributesResponse { verification_attributes: attributes.await? })
@@ -164,7 +166,7 @@ pub async fn list_verified_email_addresses(
     caller: &Caller,
     _: NoMembers,
 ) -> Result<ListVerifiedEmailAddressesResponse, SesError> {
-    let (account, region, kind) = (&caller.account, &caller.region, Some("EMAIL_ADDRESS"));
+    let (account, region, kind) = (&caller.account, &caller.region, Some(IdentityKind::EmailAddress));
     let (mut verified, mut after) = (Vec::new(), String::new());
     loop {
         let page = services.identities.list(account, region, kind, &after, i64::from(IDENTITIES_MAX)).await?;

@@ -2,6 +2,7 @@
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::texts::{TOO_MANY_MAILS, identity_missing, identity_text};
 use crate::mail::identity;
+use crate::store::identities::Standing;
 
 impl From<identity::Error> for SesError {
     fn from(error: identity::Error) -> Self {
@@ -40,12 +41,12 @@ impl From<identity::Error> for SesError {
 }
 
 /// The first API's word for a status.
-pub(super) fn status(word: &str) -> &'static str {
-    match word {
-        "SUCCESS" => "Success",
-        "FAILED" => "Failed",
-        "TEMPORARY_FAILURE" => "TemporaryFailure",
-        "NOT_STARTED" => "NotStarted",
-        _ => "Pending",
+pub(super) fn status(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pending => "Pending",
+        Standing::Success => "Success",
+        Standing::Failed => "Failed",
+        Standing::TemporaryFailure => "TemporaryFailure",
+        Standing::NotStarted => "NotStarted",
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn get_identity_mail_from_domain_attributes(
         let mail_from = found.identity.mail_from.as_ref();
         IdentityMailFromDomainAttributes {
             mail_from_domain: mail_from.map(|m| m.domain.clone()),
-            mail_from_domain_status: mail_from.map(|m| status(&m.status)),
+            mail_from_domain_status: mail_from.map(|m| status(m.status)),
             behavior_on_mx_failure: if mail_from.is_some_and(|m| m.reject) {
                 "RejectMessage"
             } else {

@@ -8,7 +8,7 @@ use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::mail::content::feedback;
-use crate::store::identity_notifications::Notification;
+use crate::store::identity_notifications::{Notification, NotificationKind};
 
 /// SES: identities of one call.
 const IDENTITIES_MAX: usize = 100;
@@ -20,7 +20,7 @@ impl From<feedback::Error> for SesError {
             E::Missing(name) => Self::InvalidParameterValue(unknown_identity(&name)),
             E::Kind(kind) => Self::InvalidParameterValue(format!(
                 "Invalid notification type: {kind}. Valid values are: {}.",
-                feedback::KINDS.join(", ")
+                NotificationKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
             )),
             E::Topic(topic) => Self::InvalidParameterValue(format!("Invalid SNS topic: {topic}")),
             E::NeedsTopics(name) => Self::InvalidParameterValue(format!(
@@ -172,12 +172,16 @@ pub async fn get_identity_notification_attributes(
 fn attributes(set: feedback::Settings) -> IdentityNotificationAttributes {
     let mut shown = IdentityNotificationAttributes { forwarding_enabled: set.forwarding, ..Default::default() };
     for Notification { kind, topic_arn, headers } in set.notifications {
-        match kind.as_str() {
-            "Bounce" => (shown.bounce_topic, shown.headers_in_bounce_notifications_enabled) = (topic_arn, headers),
-            "Complaint" => {
+        match kind {
+            NotificationKind::Bounce => {
+                (shown.bounce_topic, shown.headers_in_bounce_notifications_enabled) = (topic_arn, headers)
+            }
+            NotificationKind::Complaint => {
                 (shown.complaint_topic, shown.headers_in_complaint_notifications_enabled) = (topic_arn, headers);
             }
-            _ => (shown.delivery_topic, shown.headers_in_delivery_notifications_enabled) = (topic_arn, headers),
+            NotificationKind::Delivery => {
+                (shown.delivery_topic, shown.headers_in_delivery_notifications_enabled) = (topic_arn, headers);
+            }
         }
     }
     shown

@@ -9,6 +9,7 @@ use crate::aws::ses::error::SesError;
 use crate::aws::ses::page::{self, TEMPLATES};
 use crate::mail::content::templates::{self, Parts};
 use crate::mail::sending::{FromTemplateError, try_out};
+use crate::store::Pairs;
 
 /// A template.
 #[derive(Debug, Deserialize, Serialize)]
@@ -46,7 +47,7 @@ pub(super) async fn create_template(
     input: CreateTemplateRequest,
 ) -> Result<NoMembers, SesError> {
     let (name, parts) = input.template.parts();
-    services.templates.create(&caller.account, &caller.region, &name, parts, "[]".to_owned()).await?;
+    services.templates.create(&caller.account, &caller.region, &name, parts, Pairs::new()).await?;
     Ok(NoMembers {})
 }
 

@@ -8,7 +8,8 @@ use crate::aws::services::Services;
 use crate::aws::ses::account::SendQuota;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
-use crate::store::account_settings::AccountSettings;
+use crate::store;
+use crate::store::account_settings::{AccountDetails, AccountSettings};
 use crate::store::suppressed::Reason;
 
 /// What the account may send.
@@ -57,35 +58,33 @@ pub(super) async fn get_account(
         production_access_enabled: quota.account.production_access,
         send_quota: SendQuota::of(&quota),
         sending_enabled: quota.account.sending_enabled,
-        details: details(&settings),
+        details: details(&settings)?,
         vdm_attributes: VdmAttributes { vdm_enabled: "DISABLED" },
         suppression_attributes: SuppressionAttributes { suppressed_reasons: settings.suppressed_reasons },
     })
 }
 
 /// What the account told of itself, with how far its request is. There are no cases to name.
-fn details(settings: &AccountSettings) -> Option<Value> {
-    let mut details: Value = serde_json::from_str(settings.details.as_deref()?).ok()?;
-    if let (Some(members), Some(review)) = (details.as_object_mut(), &settings.review) {
+fn details(settings: &AccountSettings) -> Result<Option<Value>, store::Error> {
+    let Some(details) = &settings.details else { return Ok(None) };
+    let mut details = json!(details.read()?);
+    if let (Some(members), Some(review)) = (details.as_object_mut(), settings.review) {
         members.insert("ReviewDetails".to_owned(), json!({ "Status": review }));
     }
-    Some(details)
+    Ok(Some(details))
 }
 
 /// What the account tells of itself.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PutAccountDetailsRequest {
     mail_type: String,
     #[serde(rename = "WebsiteURL")]
     website_url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     contact_language: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     use_case_description: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     additional_contact_email_addresses: Vec<String>,
-    #[serde(skip_serializing)]
     production_access_enabled: Option<bool>,
 }
 

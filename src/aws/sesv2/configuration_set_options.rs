@@ -12,7 +12,7 @@ use crate::aws::sesv2::suppression::reasons;
 use crate::base::Domain;
 use crate::mail::content::SetOptions;
 use crate::mail::identity;
-use crate::store::configuration_sets::ConfigurationSet;
+use crate::store::configuration_sets::{ConfigurationSet, SetTlsPolicy};
 use crate::store::suppressed::Reason;
 
 /// SES: how long a mail is tried, in seconds.
@@ -110,11 +110,12 @@ pub(super) struct ArchivingOptions {
 }
 
 impl DeliveryOptions {
-    /// Refuses what is wrong and what this server does not have. `path` leads to the members, with a dot at its end.
+    /// Refuses what is wrong and what this server does not have, and gives the policy. `path` leads to the members, with a dot at its
+    /// end.
     ///
     /// # Errors
     /// See there.
-    pub(super) fn check(&self, path: &str) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self, path: &str) -> Result<Option<SetTlsPolicy>, SesV2Error> {
         let mut found = Violations::default();
         found.one_of(&format!("{path}tlsPolicy"), self.tls_policy.as_deref(), &["OPTIONAL", "REQUIRE"]);
         found.finish()?;
@@ -125,11 +126,12 @@ impl DeliveryOptions {
             Some(pool) => return Err(SesV2Error::BadRequest(format!("SendingPool <{}> doesn't exist", short(pool)))),
         }
         if self.shared_pool_delivery_mode.as_deref().is_some_and(|mode| mode != "ACCOUNT") {
-            return lacking("SharedPoolDeliveryMode");
+            lacking("SharedPoolDeliveryMode")?;
         }
         let mut found = Violations::default();
         found.range(&format!("{path}maxDeliverySeconds"), self.max_delivery_seconds, TRIED_FOR);
-        Ok(found.finish()?)
+        found.finish()?;
+        Ok(self.tls_policy.as_deref().and_then(|word| word.parse().ok()))
     }
 }
 
@@ -147,7 +149,7 @@ impl SuppressionOptions {
             Some("TENANT") => lacking("SuppressionScope TENANT")?,
             Some(_) => return Err(SesV2Error::BadRequest("SuppressionScope is ACCOUNT or TENANT.".to_owned())),
         }
-        let unknown = self.suppressed_reasons.iter().find(|text| Reason::read(text).is_none());
+        let unknown = self.suppressed_reasons.iter().find(|text| text.parse::<Reason>().is_err());
         match (path, unknown) {
             (None, Some(reason)) => {
                 let text = format!("Reason {} is invalid, must be one of [BOUNCE, COMPLAINT].", short(reason));
@@ -282,10 +284,10 @@ pub(super) async fn put_configuration_set_delivery_options(
     caller: &Caller,
     input: PutOptions<DeliveryOptions>,
 ) -> Result<NoMembers, SesV2Error> {
-    input.options.check("")?;
+    let tls_policy = input.options.check("")?;
     let options = input.options;
     let change = move |set: &mut ConfigurationSet, _: &mut SetOptions| {
-        set.tls_policy = options.tls_policy;
+        set.tls_policy = tls_policy;
         set.max_delivery_seconds = options.max_delivery_seconds;
     };
     let (account, region) = (&caller.account, &caller.region);

@@ -18,7 +18,8 @@ use crate::aws::sesv2::page::{self, SETS};
 use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
-use crate::store::configuration_sets::ConfigurationSet;
+use crate::store::Json;
+use crate::store::configuration_sets::{ConfigurationSet, SetTlsPolicy};
 
 /// Where SES finds the reasons of a new set.
 const REASONS: &str = "suppressionOptions.suppressedReasons";
@@ -51,7 +52,7 @@ pub(super) async fn create_configuration_set(
 ) -> Result<NoMembers, SesV2Error> {
     let suppressed_reasons = input.suppression_options.map(|s| s.read(Some(REASONS))).transpose()?;
     let delivery = input.delivery_options.unwrap_or_default();
-    delivery.check("deliveryOptions.")?;
+    let tls_policy = delivery.check("deliveryOptions.")?;
     input.tracking_options.unwrap_or_default().check(services, caller, "trackingOptions.").await?;
     input.vdm_options.unwrap_or_default().check()?;
     input.archiving_options.unwrap_or_default().check()?;
@@ -67,9 +68,9 @@ pub(super) async fn create_configuration_set(
         region: caller.region.clone(),
         name: input.configuration_set_name,
         sending_enabled: input.sending_options.is_none_or(|s| s.sending_enabled),
-        tls_policy: delivery.tls_policy,
+        tls_policy,
         max_delivery_seconds: delivery.max_delivery_seconds,
-        options: options.write(),
+        options: Json::of(&options)?,
         created_at: services.clock.now(),
     };
     services.configuration_sets.create(set).await?;
@@ -107,12 +108,11 @@ pub(super) async fn get_configuration_set(
 ) -> Result<GetConfigurationSetResponse, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
     let set = services.configuration_sets.get(account, region, &input.configuration_set_name).await?;
-    let options = SetOptions::of(&set);
-    let tags = serde_json::to_string(&options.tags).unwrap_or_default();
+    let options = set.options.read()?;
     Ok(GetConfigurationSetResponse {
         configuration_set_name: set.name,
         delivery_options: DeliveryOptions {
-            tls_policy: Some(set.tls_policy.unwrap_or_else(|| "OPTIONAL".to_owned())),
+            tls_policy: Some(set.tls_policy.unwrap_or(SetTlsPolicy::Optional).to_string()),
             sending_pool_name: None,
             shared_pool_delivery_mode: None,
             max_delivery_seconds: set.max_delivery_seconds,
@@ -123,7 +123,7 @@ pub(super) async fn get_configuration_set(
         },
         sending_options: SendingOptions { sending_enabled: set.sending_enabled },
         suppression_options: options.suppressed_reasons.map(SuppressionOptions::write),
-        tags: Tag::list(&tags),
+        tags: Tag::list(options.tags),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::aws::services::Services;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::page::{self, VERIFICATION_TEMPLATES};
 use crate::aws::sesv2::tags::Tag;
+use crate::store::Json;
 use crate::store::verification_templates::VerificationTemplate;
 
 /// A template to make.
@@ -42,7 +43,7 @@ pub(super) async fn create_custom_verification_email_template(
         content: input.template_content,
         success_url: input.success_redirection_url,
         failure_url: input.failure_redirection_url,
-        tags: serde_json::to_string(&Tag::pairs(input.tags)?).unwrap_or_default(),
+        tags: Json::of(&Tag::pairs(input.tags)?)?,
     };
     services.identities.create_template(&caller.account, &caller.region, template).await?;
     Ok(NoMembers {})
@@ -121,7 +122,7 @@ pub(super) async fn get_custom_verification_email_template(
         from_email_address: found.from,
         template_subject: found.subject,
         template_content: found.content,
-        tags: Tag::list(&found.tags),
+        tags: Tag::list(found.tags.read()?),
         success_redirection_url: found.success_url,
         failure_redirection_url: found.failure_url,
     })

@@ -7,8 +7,9 @@ use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::dimensions::{CloudWatchDestination, SourceWords};
 use crate::aws::sesv2::error::SesV2Error;
-use crate::mail::content::{DimensionSource, NewDestination, Target, exactly_one};
-use crate::store::configuration_sets::Destination;
+use crate::mail::content::{NewDestination, exactly_one};
+use crate::store::event_destinations::{Destination, DimensionSource, Target};
+use crate::store::event_types::EventType;
 
 /// An SNS topic.
 #[derive(Debug, Deserialize, Serialize)]
@@ -146,7 +147,7 @@ pub(super) struct GetConfigurationSetEventDestinationsResponse {
 pub(super) struct EventDestination {
     name: String,
     enabled: bool,
-    matching_event_types: Vec<String>,
+    matching_event_types: Vec<EventType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sns_destination: Option<SnsDestination>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,11 +170,11 @@ pub(super) async fn get_configuration_set_event_destinations(
     let (account, region) = (&caller.account, &caller.region);
     let list = services.configuration_sets.destinations(account, region, &input.configuration_set_name).await?;
     let shown = |d: Destination| {
-        let target = Target::of(&d)?;
+        let target = d.target()?;
         let mut shown = EventDestination {
             name: d.name,
             enabled: d.enabled,
-            matching_event_types: d.event_types,
+            matching_event_types: d.event_types.read()?,
             sns_destination: None,
             cloud_watch_destination: None,
             kinesis_firehose_destination: None,

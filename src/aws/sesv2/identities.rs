@@ -14,6 +14,7 @@ use crate::aws::sesv2::mail_from::MailFromAttributes;
 use crate::aws::sesv2::page::{self, IDENTITIES};
 use crate::aws::sesv2::tags::Tag;
 use crate::mail::identity::{IdentityName, NewIdentity};
+use crate::store::identities::{IdentityKind, ProofError, Standing};
 
 /// The identity to make.
 #[derive(Debug, Deserialize)]
@@ -30,7 +31,7 @@ pub(super) struct CreateEmailIdentityRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CreateEmailIdentityResponse {
-    identity_type: String,
+    identity_type: IdentityKind,
     verified_for_sending_status: bool,
     dkim_attributes: DkimAttributes,
 }
@@ -50,7 +51,7 @@ pub(super) async fn create_email_identity(
     let new = NewIdentity { configuration_set: input.configuration_set_name, tags, key };
     let found = services.identities.create(&caller.account, &caller.region, name, new).await?;
     Ok(CreateEmailIdentityResponse {
-        identity_type: found.identity.kind.clone(),
+        identity_type: found.identity.kind,
         verified_for_sending_status: found.is_verified(),
         dkim_attributes: DkimAttributes::of(&found, services.identities.dkim_zone()),
     })
@@ -67,7 +68,7 @@ pub(super) struct GetEmailIdentityRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GetEmailIdentityResponse {
-    identity_type: String,
+    identity_type: IdentityKind,
     feedback_forwarding_status: bool,
     verified_for_sending_status: bool,
     dkim_attributes: DkimAttributes,
@@ -76,7 +77,7 @@ pub(super) struct GetEmailIdentityResponse {
     tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
     configuration_set_name: Option<String>,
-    verification_status: String,
+    verification_status: Standing,
     verification_info: VerificationInfo,
 }
 
@@ -89,7 +90,7 @@ pub(super) struct VerificationInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_success_timestamp: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_type: Option<String>,
+    error_type: Option<ProofError>,
 }
 
 /// Tells how an identity stands.
@@ -112,7 +113,7 @@ pub(super) async fn get_email_identity(
         dkim_attributes,
         mail_from_attributes: MailFromAttributes::of(identity.mail_from),
         policies: found.policies.into_iter().map(|p| (p.name, p.policy)).collect(),
-        tags: Tag::list(&identity.tags),
+        tags: Tag::list(identity.tags.read()?),
         configuration_set_name: identity.configuration_set,
         verification_status: identity.status,
         verification_info: VerificationInfo {
@@ -146,10 +147,10 @@ pub(super) struct ListEmailIdentitiesResponse {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct IdentityInfo {
-    identity_type: String,
+    identity_type: IdentityKind,
     identity_name: String,
     sending_enabled: bool,
-    verification_status: String,
+    verification_status: Standing,
 }
 
 /// Lists the account's identities in the order of names.

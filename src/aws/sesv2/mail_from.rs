@@ -8,7 +8,7 @@ use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::texts::identity_missing;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity;
-use crate::store::identities::MailFrom;
+use crate::store::identities::{MailFrom, Standing};
 
 /// An identity's MAIL FROM domain. One without it has the last member alone, as in SES.
 #[derive(Debug, Serialize)]
@@ -17,7 +17,7 @@ pub(super) struct MailFromAttributes {
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_from_domain: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mail_from_domain_status: Option<String>,
+    mail_from_domain_status: Option<Standing>,
     behavior_on_mx_failure: &'static str,
 }
 

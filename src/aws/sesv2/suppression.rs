@@ -223,7 +223,7 @@ pub(super) fn reasons(path: &str, texts: &[String]) -> Result<Vec<Reason>, SesV2
     let mut found = Violations::default();
     found.all_of(path, texts, REASONS);
     found.finish()?;
-    let mut reasons: Vec<_> = texts.iter().filter_map(|text| Reason::read(text)).collect();
+    let mut reasons: Vec<_> = texts.iter().filter_map(|text| text.parse::<Reason>().ok()).collect();
     reasons.sort();
     reasons.dedup();
     Ok(reasons)

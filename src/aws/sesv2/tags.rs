@@ -9,6 +9,7 @@ use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::Arn;
+use crate::store::Pairs;
 
 /// Tags of one resource (AWS: 50).
 const TAGS_MAX: usize = 50;
@@ -33,7 +34,7 @@ impl Tag {
     ///
     /// # Errors
     /// In SES's order: too many, a key twice, letters that a tag may not have, a key of AWS's own, too long ones.
-    pub fn pairs(tags: Vec<Tag>) -> Result<Vec<(String, String)>, SesV2Error> {
+    pub fn pairs(tags: Vec<Tag>) -> Result<Pairs, SesV2Error> {
         let bad = |text: &str| Err(SesV2Error::BadRequest(text.to_owned()));
         if tags.len() > TAGS_MAX {
             return bad(TOO_MANY_TAGS);
@@ -61,8 +62,7 @@ impl Tag {
     }
 
     /// The stored pairs as tags.
-    pub fn list(json: &str) -> Vec<Tag> {
-        let pairs: Vec<(String, String)> = serde_json::from_str(json).unwrap_or_default();
+    pub fn list(pairs: Pairs) -> Vec<Tag> {
         pairs.into_iter().map(|(key, value)| Tag { key, value }).collect()
     }
 }
@@ -71,9 +71,6 @@ impl Tag {
 fn is_separator(c: char) -> bool {
     c.is_whitespace() && !c.is_control()
 }
-
-/// Tags as the cores have them.
-type Pairs = Vec<(String, String)>;
 
 /// A resource that has tags.
 #[derive(Clone)]
@@ -179,7 +176,7 @@ async fn change(
     services: &Services,
     caller: &Caller,
     resource: Resource,
-    add: Vec<(String, String)>,
+    add: Pairs,
     remove: Vec<String>,
 ) -> Result<(), SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
@@ -239,16 +236,14 @@ pub async fn list_tags_for_resource(
 
 async fn stored(services: &Services, caller: &Caller, resource: &Resource) -> Result<Vec<Tag>, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
-    Ok(match resource {
-        Resource::Identity(name) => Tag::list(&services.identities.get(account, region, name).await?.identity.tags),
+    Ok(Tag::list(match resource {
+        Resource::Identity(name) => services.identities.get(account, region, name).await?.identity.tags.read()?,
         Resource::VerificationTemplate(name) => {
-            Tag::list(&services.identities.template(account, region, name).await?.tags)
+            services.identities.template(account, region, name).await?.tags.read()?
         }
-        Resource::Template(name) => Tag::list(&services.templates.get(account, region, name).await?.tags),
+        Resource::Template(name) => services.templates.get(account, region, name).await?.tags.read()?,
         Resource::ConfigurationSet(name) => {
-            let set = services.configuration_sets.get(account, region, name).await?;
-            let options: serde_json::Value = serde_json::from_str(&set.options).unwrap_or_default();
-            Tag::list(&options.get("tags").map(ToString::to_string).unwrap_or_default())
+            services.configuration_sets.get(account, region, name).await?.options.read()?.tags
         }
-    })
+    }))
 }

@@ -49,7 +49,7 @@ pub(super) async fn create_email_template(
     caller: &Caller,
     input: CreateEmailTemplateRequest,
 ) -> Result<NoMembers, SesV2Error> {
-    let tags = serde_json::to_string(&Tag::pairs(input.tags)?).unwrap_or_default();
+    let tags = Tag::pairs(input.tags)?;
     let parts = input.template_content.parts();
     services.templates.create(&caller.account, &caller.region, &input.template_name, parts, tags).await?;
     Ok(NoMembers {})
@@ -84,7 +84,7 @@ pub(super) async fn get_email_template(
     Ok(GetEmailTemplateResponse {
         template_name: found.name,
         template_content: EmailTemplateContent { subject: found.subject, text: found.text, html: found.html },
-        tags: Tag::list(&found.tags),
+        tags: Tag::list(found.tags.read()?),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::aws::sqs::permit::{may, permitted};
 use crate::aws::sqs::queue::{page_asked, shown};
 use crate::base::{Arn, Scope};
 use crate::queues::MoveTask;
-use crate::queues::moves::{MoveFailure, status};
+use crate::store::move_tasks::{MoveFailure, MoveStatus};
 
 /// See ListDeadLetterSourceQueues in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
@@ -177,7 +177,7 @@ pub(super) struct ListMessageMoveTasksResult {
 pub(super) struct ListMessageMoveTasksResultEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_handle: Option<String>,
-    status: String,
+    status: MoveStatus,
     source_arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination_arn: Option<String>,
@@ -207,7 +207,7 @@ pub(super) async fn list_message_move_tasks(
 }
 
 fn entry(task: MoveTask) -> ListMessageMoveTasksResultEntry {
-    let running = task.status == status::RUNNING;
+    let running = task.status == MoveStatus::Running;
     let handle = Handle { task_id: task.task_id, source_arn: task.source.clone() };
     ListMessageMoveTasksResultEntry {
         task_handle: running.then(|| handle.encode()),
@@ -217,7 +217,7 @@ fn entry(task: MoveTask) -> ListMessageMoveTasksResultEntry {
         max_number_of_messages_per_second: task.per_second,
         approximate_number_of_messages_moved: task.moved,
         approximate_number_of_messages_to_move: task.to_move,
-        failure_reason: task.failure.as_deref().and_then(MoveFailure::parse).map(reason),
+        failure_reason: task.failure.map(reason),
         started_timestamp: task.started_at.millis(),
     }
 }

@@ -1,9 +1,12 @@
 //! What event records tell of a mail's headers: made once when the mail is accepted, kept as JSON beside it.
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::mail::message::HeaderLine;
+use crate::base::HeaderLine;
 use crate::mail::message::mailbox::decode_words;
+use crate::store::{Error, Json};
+
+pub use crate::store::headers_record::HeadersRecord;
 
 /// The headers in a record hold at most 10 KB; the rest is left out and `headersTruncated` says so (SES guide).
 const HEADERS_LIMIT: usize = 10 * 1024;
@@ -14,20 +17,16 @@ const LISTS: [(&str, &str); 6] =
     [("From", "from"), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply-To", "replyTo"), ("Sender", "sender")];
 const TEXTS: [(&str, &str); 2] = [("Date", "date"), ("Subject", "subject")];
 
-/// The headers of an accepted mail, as far as records tell them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadersRecord {
-    /// The sender, with the display name if there is one.
-    pub source: Option<String>,
-    /// All recipients of the envelope.
-    pub destination: Vec<String>,
-    /// Whether some headers did not fit.
-    pub truncated: bool,
-    /// The headers in order.
-    pub headers: Vec<HeaderLine>,
-    /// Common headers that did not fit there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub common: Vec<HeaderLine>,
+/// Only the sender of what is kept: every mail that goes out asks for it, and not for the rest.
+///
+/// # Errors
+/// [`Error::Corrupt`] where the record cannot be read.
+pub(in crate::mail) fn source_of(record: &Json<HeadersRecord>) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    struct Source {
+        source: Option<String>,
+    }
+    Ok(record.read_part::<Source>()?.source)
 }
 
 impl HeadersRecord {
@@ -51,25 +50,6 @@ impl HeadersRecord {
             }
         }
         record
-    }
-
-    /// Reads what [`HeadersRecord::write`] wrote; anything else gives an empty record.
-    pub fn read(json: &str) -> Self {
-        serde_json::from_str(json).unwrap_or_default()
-    }
-
-    /// Only the sender of what [`HeadersRecord::write`] wrote.
-    pub fn source_of(json: &str) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Source {
-            source: Option<String>,
-        }
-        serde_json::from_str::<Source>(json).ok()?.source
-    }
-
-    /// The form in the store.
-    pub fn write(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// The `commonHeaders` object: the usual headers, decoded, address lists split, and SES's message id.
@@ -158,7 +138,8 @@ mod tests {
         let record = HeadersRecord::new(None, vec![], [line("A", &long), line("B", &long), line("C", "short")]);
         assert!(record.truncated);
         assert_eq!(record.headers.len(), 1);
-        assert_eq!(HeadersRecord::read(&record.write()), record);
+        let stored = |record: &HeadersRecord| Json::of(record).expect("JSON").read().expect("what was written");
+        assert_eq!(stored(&record), record);
         let lines = [
             line("X-A", &long),
             line("X-B", &long),
@@ -166,7 +147,7 @@ mod tests {
             line("subject", &long),
             line("X-C", "c"),
         ];
-        let record = HeadersRecord::read(&HeadersRecord::new(None, vec![], lines).write());
+        let record = stored(&HeadersRecord::new(None, vec![], lines));
         assert!(record.truncated && record.headers.len() == 1);
         assert_eq!(record.common_headers("id")["from"], json!(["a@x.example"]));
         assert_eq!(record.common_headers("id")["subject"], json!(long));

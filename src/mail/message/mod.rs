@@ -28,4 +28,4 @@ pub use compose::{Attachment, Disposition, Draft, compose};
 pub use error::Error;
 pub use mailbox::Mailbox;
 pub use recipients::Recipients;
-pub use rewrite::{Finished, HeaderLine, Known, Stamp, finish, finish_knowing};
+pub use rewrite::{Finished, Known, Stamp, finish, finish_knowing};

@@ -3,22 +3,11 @@
 //! but for line ends (`line_ends.rs`).
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-
-use crate::base::EmailAddress;
+use crate::base::{EmailAddress, HeaderLine};
 use crate::mail::message::fields::{self, FIELDS_MAX, Field, Fields, SECTION_MAX};
 use crate::mail::message::line_ends;
 use crate::mail::message::shape::{check_multipart, once_each};
 use crate::mail::message::{Error, Mailbox};
-
-/// A header field as event records show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeaderLine {
-    /// The name, as it was written.
-    pub name: String,
-    /// The value, unfolded, encoded words as they are.
-    pub value: String,
-}
 
 /// What the accept door writes into the header.
 pub struct Stamp<'a> {

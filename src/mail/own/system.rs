@@ -5,7 +5,7 @@ use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::{self, Stamp, finish};
 use crate::mail::own::jobs::{self, LIFETIME};
 use crate::store::mails::{Kind, Mail};
-use crate::store::{self, Tx};
+use crate::store::{self, Json, Pairs, Tx};
 
 /// A mail of our own.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub async fn send_in(tx: &mut Tx, mail: SystemMail) -> Result<String, SystemMail
     let message_id = format!("<{id}@{}>", mail.hostname);
     let finished = finish(&mail.raw, &Stamp { message_id: &message_id, date: &now.rfc2822() })?;
     let headers = HeadersRecord::new(None, vec![mail.recipient.to_string()], finished.lines);
-    let row = Mail { headers: headers.write(), ..row(&id, &mail.account, &mail.region, finished.raw.len(), now) };
+    let row = row(&id, (&mail.account, &mail.region), &headers, finished.raw.len(), now)?;
     let row = Mail { source: mail.source.to_string(), ..row };
     jobs::insert(tx, &row, finished.raw, std::slice::from_ref(&mail.recipient)).await?;
     Ok(id)
@@ -75,18 +75,23 @@ pub async fn send_on_in(tx: &mut Tx, mail: Onward) -> Result<String, store::Erro
     let row = Mail {
         source: mail.from.to_string(),
         return_path: if mail.null { String::new() } else { mail.from.to_string() },
-        headers: headers.write(),
         recipient_count: i64::try_from(mail.to.len()).unwrap_or(i64::MAX),
         kind: mail.kind,
-        ..row(&id, &mail.account, &mail.region, mail.raw.len(), now)
+        ..row(&id, (&mail.account, &mail.region), &headers, mail.raw.len(), now)?
     };
     jobs::insert(tx, &row, mail.raw, &mail.to).await?;
     Ok(id)
 }
 
 /// A mail with one recipient and the null reverse path.
-fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timestamp) -> Mail {
-    Mail {
+fn row(
+    id: &str,
+    (account, region): (&AccountId, &Region),
+    headers: &HeadersRecord,
+    size: usize,
+    now: Timestamp,
+) -> Result<Mail, store::Error> {
+    Ok(Mail {
         id: id.to_owned(),
         account: account.clone(),
         region: region.clone(),
@@ -95,8 +100,8 @@ fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timesta
         source: String::new(),
         return_path: String::new(),
         configuration_set: None,
-        tags: "[]".to_owned(),
-        headers: String::new(),
+        tags: Json::of(&Pairs::new())?,
+        headers: Json::of(headers)?,
         identity: None,
         kind: Kind::System,
         size: i64::try_from(size).unwrap_or(i64::MAX),
@@ -104,5 +109,5 @@ fn row(id: &str, account: &AccountId, region: &Region, size: usize, now: Timesta
         accepted_at: now,
         expires_at: now + LIFETIME,
         require_tls: false,
-    }
+    })
 }

@@ -5,7 +5,8 @@
 use crate::mail::identity::Found;
 use crate::mail::identity::keys::record_value;
 use crate::mail::published::{DnsRecord, Need, Purpose, Turn};
-use crate::store::dkim_keys::DkimKey;
+use crate::store::dkim_keys::{DkimKey, KeyState};
+use crate::store::identities::KeyOrigin;
 
 /// The records that verify a domain, that receivers check its signatures with, and that its MAIL FROM domain needs, those
 /// that verify it first. `hostname` is the name under which this server takes mail.
@@ -18,7 +19,7 @@ pub fn dns_records(found: &Found, zone: Option<&str>, hostname: &str) -> Vec<Dns
         let token = record(format!("_amazonses.{domain}"), "TXT", token.clone(), Purpose::Verification);
         records.push(DnsRecord { need, ..token });
     }
-    let ours = found.identity.dkim.origin == "AWS_SES";
+    let ours = found.identity.dkim.origin == KeyOrigin::AwsSes;
     for key in &found.keys {
         let name = format!("{}._domainkey.{domain}", key.selector);
         match zone.filter(|_| ours) {
@@ -65,11 +66,11 @@ fn spf(hostname: &str) -> String {
 }
 
 fn turn(key: &DkimKey) -> Turn {
-    match key.state.as_str() {
-        "CURRENT" => Turn::Current,
-        "NEXT" => Turn::Next,
-        "RETIRED" => Turn::Old,
-        _ => Turn::Spare,
+    match key.state {
+        KeyState::Current => Turn::Current,
+        KeyState::Next => Turn::Next,
+        KeyState::Retired => Turn::Old,
+        KeyState::Spare => Turn::Spare,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Who may receive mail for a domain.
 use crate::base::Scope;
 use crate::mail::receiving::rules::Rule;
+use crate::store;
 
 /// An account and region that a domain is verified in, with the rules of its active rule set and its IP filters.
 #[derive(Debug)]
 pub(in crate::mail::receiving) struct Candidate {
     pub owner: Scope,
-    pub rules: Vec<Rule>,
+    pub(super) rules: Result<Vec<Rule>, store::Error>,
     pub filters: Vec<Filter>,
     /// Whether the account is suspended.
     pub suspended: bool,
@@ -41,5 +42,12 @@ impl Policy {
             Self::Block => "Block",
             Self::Allow => "Allow",
         }
+    }
+}
+
+impl Candidate {
+    /// Its rules. Only who comes to them fails where they cannot be read: those who were first keep their mail.
+    pub(super) fn rules(&self) -> Result<&[Rule], store::Error> {
+        self.rules.as_deref().map_err(Clone::clone)
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::base::Scope;
 use crate::mail::receiving::candidate::Candidate;
-use crate::mail::receiving::{Error, Receiving, filters, rule_sets};
+use crate::mail::receiving::{Error, Receiving, filters};
 use crate::store::receipt_rules;
 
 impl Receiving {
@@ -18,7 +18,7 @@ impl Receiving {
         for row in receipt_rules::candidates(&mut reader, domain).await? {
             let owner = Scope { account: row.account, region: row.region };
             let filters = filters::read(&mut reader, &owner).await?;
-            let (rules, octets) = (rule_sets::read_rules(&row.rules)?, row.rules.len());
+            let (rules, octets) = (row.rules.read(), row.rules.text().len());
             read.push(Candidate { owner, rules, filters, suspended: row.suspended, octets });
         }
         Ok(read.into())

@@ -26,8 +26,8 @@ pub(super) struct Loaded {
     pub size: i64,
     /// The message, where it is small.
     pub raw: Option<Bytes>,
-    /// The active rule set.
-    pub rules: Arc<Active>,
+    /// The active rule set. Where it cannot be read, its account's mails alone wait for it.
+    pub rules: Result<Arc<Active>, store::Error>,
 }
 
 /// The active rule set, as far as a mail needs it; without rules where none is active.
@@ -64,7 +64,10 @@ impl Reads for Mails {
                 continue;
             };
             let owner = Scope { account: mail.account.clone(), region: mail.region.clone() };
-            let rules = self.rules.get_or_load(&owner, || read_rules(&mut reader, &owner)).await?;
+            let rules = match self.rules.get_or_load(&owner, || read_rules(&mut reader, &owner)).await {
+                Err(error) if !error.is_corrupt() => return Err(error),
+                rules => rules,
+            };
             all.push(Some(Loaded { mail, size, raw: raw.map(Into::into), rules }));
         }
         Ok(all)

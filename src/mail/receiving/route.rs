@@ -59,6 +59,8 @@ impl Receiving {
     /// and have a rule for the recipient, the one that verified it first wins, so that nobody can take another's mail by
     /// verifying later; the others receive nothing. That account's IP filters then decide about the client.
     ///
+    /// Whoever comes before an account whose rules cannot be read gets its mail; what may be that account's is put off.
+    ///
     /// `postmaster` of a domain that receives at all, and of this server's own name, is always taken (RFC 5321, 4.5.1):
     /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own.
     pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
@@ -84,10 +86,11 @@ impl Receiving {
         for level in levels(recipient) {
             let candidates = self.candidates(&level).await?;
             for (n, candidate) in candidates.iter().enumerate() {
-                if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
+                let rules = candidate.rules()?;
+                if rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
                     return Ok(candidate.admit(client));
                 }
-                for_tls |= candidate.rules.iter().any(|rule| matching::matches(rule, recipient, true));
+                for_tls |= rules.iter().any(|rule| matching::matches(rule, recipient, true));
                 if is_postmaster(recipient) && postmaster.is_none() && own.iter().any(|own| own.as_str() == level) {
                     postmaster = Some((n, candidates.clone()));
                 }

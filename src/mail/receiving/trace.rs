@@ -184,7 +184,7 @@ mod tests {
             account: AccountId::development(),
             region: Region::default_region(),
             source: None,
-            recipients: "[]".to_owned(),
+            recipients: crate::store::Json::of(&vec![]).expect("JSON"),
             helo: "evil\r\nBcc: (x)".to_owned(),
             peer: "192.0.2.1".to_owned(),
             tls: true,

@@ -23,6 +23,7 @@ use crate::mail::sending::unrendered::{self, Unrendered};
 use crate::store::Store;
 use crate::store::mails::{Kind, Mail};
 use crate::store::sending_use::{self, Charge};
+use crate::store::{self, Json, Pairs, Store, Tx};
 use crate::topics::Topics;
 use crate::workers::Compute;
 
@@ -142,7 +143,7 @@ impl Sending {
         let counted = submission.recipients.iter().filter(|address| !self.simulator.has(address)).count();
         let counted = i64::try_from(counted).unwrap_or(i64::MAX);
         let charge = quota::charge(&submission.account, &submission.region, checked.limits, counted);
-        let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked) };
+        let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked)? };
         let plain = mail.configuration_set.is_none() && terms.once.is_none() && terms.unrendered.is_none();
         let id = if plain {
             let accepted = with_jobs(mail, finished.raw, &submission.recipients, charge);
@@ -241,12 +242,12 @@ fn mail_row(
     now: Timestamp,
     submission: &Submission,
     finished: &Finished,
-    tags: &[(String, String)],
+    tags: &Pairs,
     checked: &Checked,
-) -> Mail {
+) -> Result<Mail, store::Error> {
     let destination = submission.recipients.iter().map(EmailAddress::to_string).collect();
     let headers = HeadersRecord::new(Some(finished.from.clone()), destination, finished.lines.iter().cloned());
-    Mail {
+    Ok(Mail {
         id: id.to_owned(),
         account: submission.account.clone(),
         region: submission.region.clone(),
@@ -255,8 +256,8 @@ fn mail_row(
         source: submission.source.to_string(),
         return_path: submission.return_path.as_ref().unwrap_or(&submission.source).to_string(),
         configuration_set: checked.configuration_set.clone(),
-        tags: serde_json::to_string(tags).unwrap_or_default(),
-        headers: headers.write(),
+        tags: Json::of(tags)?,
+        headers: Json::of(&headers)?,
         identity: Some(checked.identity.clone()),
         kind: Kind::User,
         size: i64::try_from(finished.raw.len()).unwrap_or(i64::MAX),
@@ -264,7 +265,7 @@ fn mail_row(
         accepted_at: now,
         expires_at: now + checked.way.tried_for,
         require_tls: checked.way.require_tls,
-    }
+    })
 }
 
 /// The list without repetitions, in order.

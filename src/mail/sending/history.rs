@@ -1,6 +1,5 @@
 //! What became of a sent mail, as values: whoever shows it writes them down.
 use crate::base::{EmailAddress, Timestamp};
-use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::mailbox::decode_words;
 use crate::mail::message::parse::header_fields;
 use crate::mail::own::OutboundJob;
@@ -63,10 +62,10 @@ pub fn message_id(text: &str) -> &str {
 /// What became of the mail with this id; `None` when there is no such mail, or no more.
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails, or what it has of the mail cannot be read.
 pub async fn history(tx: &mut Tx, id: &str) -> Result<Option<History>, Error> {
     let Some(mail) = mails::find(tx, id).await? else { return Ok(None) };
-    let known = HeadersRecord::read(&mail.headers);
+    let known = mail.headers.read()?;
     let subject = match known.subject() {
         Some(subject) => Some(subject),
         None => mails::raw(tx, id).await?.and_then(|raw| subject_of(&raw)),

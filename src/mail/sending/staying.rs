@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, Timestamp};
+use crate::mail::bounce::DelayType;
 use crate::mail::own::OutboundJob;
 use crate::mail::sending::ending::Ending;
 use crate::mail::sending::outbound::Outbound;
@@ -29,7 +30,7 @@ impl Outbound {
         }
         let said = "the account that sent the mail is suspended";
         let deferral = Deferral {
-            delay_type: "SendingDeferral",
+            delay_type: DelayType::SendingDeferral,
             status: "4.7.0".to_owned(),
             diagnostic: format!("smtp; 421 4.7.0 {said}"),
         };

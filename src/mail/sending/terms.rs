@@ -11,10 +11,10 @@ use crate::mail::identity::dkim::signing_keys;
 use crate::mail::identity::{ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
 use crate::mail::message::dkim::{DkimError, Signer, SigningKey};
-use crate::mail::message::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::source_of;
 use crate::store;
 use crate::store::accounts::{self, State};
-use crate::store::configuration_sets;
+use crate::store::configuration_sets::{self, SetTlsPolicy};
 use crate::store::mails::{Kind, Mail};
 use crate::store::{Store, Tx};
 
@@ -68,7 +68,7 @@ impl Known {
 
     /// The terms of a mail.
     pub(super) async fn of(&self, tx: &mut Tx, mail: &Mail) -> Result<Arc<Terms>, store::Error> {
-        let asked = asked(mail);
+        let asked = asked(mail)?;
         let author = asked.author.as_ref();
         self.terms.get_or_load(&asked, || async { self.read(tx, mail, author).await.map(Arc::new) }).await
     }
@@ -92,7 +92,7 @@ impl Known {
         if let Some(name) = &mail.configuration_set {
             let set = configuration_sets::find(tx, account, region, name).await?;
             // What was REQUIRE at the accept stays, though the set may be gone (`Parcel`).
-            terms.require_tls = set.is_some_and(|set| set.tls_policy.as_deref() == Some("REQUIRE"));
+            terms.require_tls = set.is_some_and(|set| set.tls_policy == Some(SetTlsPolicy::Require));
         }
         Ok(terms)
     }
@@ -116,14 +116,14 @@ impl Known {
     }
 }
 
-fn asked(mail: &Mail) -> Asked {
-    Asked {
+fn asked(mail: &Mail) -> Result<Asked, store::Error> {
+    Ok(Asked {
         account: mail.account.clone(),
         region: mail.region.clone(),
         identity: mail.identity.clone(),
         source: mail.source.clone(),
-        author: HeadersRecord::source_of(&mail.headers).and_then(|from| Some(Mailbox::parse(&from).ok()?.address)),
+        author: source_of(&mail.headers)?.and_then(|from| Some(Mailbox::parse(&from).ok()?.address)),
         set: mail.configuration_set.clone(),
         is_user: mail.kind == Kind::User,
-    }
+    })
 }

@@ -107,6 +107,51 @@ impl Row {
         T: std::str::FromStr,
         T::Err: std::fmt::Display,
     {
-        self.text(column)?.parse().map_err(|e| Error::corrupt(format_args!("{column}: {e}")))
+        parse(column, &self.text(column)?)
     }
+
+    /// Reads a text and parses it, or `None` for NULL.
+    pub(in crate::store) fn opt_parsed<T>(&self, column: &str) -> Result<Option<T>, Error>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        self.opt_text(column)?.map(|text| parse(column, &text)).transpose()
+    }
+
+    /// Takes a text of JSON, which is read when somebody asks.
+    pub(in crate::store) fn json<T>(&self, column: &'static str) -> Result<Json<T>, Error> {
+        Ok(Json::stored(self.text(column)?, column))
+    }
+
+    /// Takes a text of JSON, or `None` for NULL.
+    pub(in crate::store) fn opt_json<T>(&self, column: &'static str) -> Result<Option<Json<T>>, Error> {
+        Ok(self.opt_text(column)?.map(|text| Json::stored(text, column)))
+    }
+}
+
+fn parse<T>(column: &str, text: &str) -> Result<T, Error>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e| Error::corrupt(format_args!("{column}: {e}")))
+}
+
+/// The rows that can be read. One that cannot is passed over with a line in the log, so that it keeps no others from theirs. `of` is
+/// their table, and `key` a column of text that tells them apart.
+pub(in crate::store) fn readable<T>(
+    rows: &[Row],
+    (of, key): (&str, &str),
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Vec<T> {
+    let one = |row: &Row| match read(row) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let key = row.text(key).unwrap_or_default();
+            tracing::error!(table = of, key, %error, "a row cannot be read, and is passed over");
+            None
+        }
+    };
+    rows.iter().filter_map(one).collect()
 }

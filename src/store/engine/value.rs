@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 
 use crate::base::{AccountId, Domain, EmailAddress, Region, Timestamp};
+use crate::store::engine::json::Json;
 
 /// A parameter of a query. Numbers, flags (0 or 1) and times (microseconds) are all BIGINT.
 #[derive(Clone, Debug)]
@@ -67,6 +68,18 @@ value_from! {
     &EmailAddress => |v| Value::Text(Some(v.as_str().to_owned()));
     Vec<u8> => |v| Value::Blob(Some(v));
     &[u8] => |v| Value::Blob(Some(v.to_vec()));
+}
+
+impl<T> From<&Json<T>> for Value {
+    fn from(json: &Json<T>) -> Self {
+        Self::Text(Some(json.text().to_owned()))
+    }
+}
+
+impl<T> From<Option<&Json<T>>> for Value {
+    fn from(json: Option<&Json<T>>) -> Self {
+        Self::Text(json.map(|json| json.text().to_owned()))
+    }
 }
 
 /// The parameters of one query, in order: `args![queue_id, now, "text"]`.

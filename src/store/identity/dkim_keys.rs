@@ -6,6 +6,8 @@ use crate::store::identity::tables::DKIM_KEYS;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
 
+pub use crate::store::identity::words::{KeyAlgorithm, KeyState};
+
 /// One selector of a domain with its key. Selectors may share a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DkimKey {
@@ -13,10 +15,10 @@ pub struct DkimKey {
     pub selector: String,
     /// Its place among the selectors.
     pub n: i64,
-    /// `CURRENT` signs; `NEXT` signs from when the DNS publishes it; `RETIRED` has signed; `SPARE` waits for a key.
-    pub state: String,
-    /// `rsa` or `ed25519`.
-    pub algorithm: String,
+    /// What the key does.
+    pub state: KeyState,
+    /// What it signs with.
+    pub algorithm: KeyAlgorithm,
     /// The key's length.
     pub bits: i64,
     /// PKCS #8, DER.
@@ -43,12 +45,12 @@ pub async fn put(tx: &mut Tx, i: &Identity, key: &DkimKey) -> Result<(), Error> 
             &i.name,
             &key.selector,
             key.n,
-            &key.algorithm,
+            key.algorithm.as_str(),
             key.bits,
             private_key,
             &key.public_key,
             key.created_at,
-            &key.state,
+            key.state.as_str(),
         ],
     )
     .await?;
@@ -63,9 +65,9 @@ pub async fn list(tx: &mut Tx, account: &AccountId, region: &Region, domain: &st
 }
 
 /// Says in what state a selector is now.
-pub async fn set_state(tx: &mut Tx, i: &Identity, selector: &str, state: &str) -> Result<(), Error> {
+pub async fn set_state(tx: &mut Tx, i: &Identity, selector: &str, state: KeyState) -> Result<(), Error> {
     let sql = "UPDATE dkim_keys SET state = $1 WHERE account = $2 AND region = $3 AND domain = $4 AND selector = $5";
-    tx.change(&DKIM_KEYS, sql, args![state, &i.account, &i.region, &i.name, selector]).await?;
+    tx.change(&DKIM_KEYS, sql, args![state.as_str(), &i.account, &i.region, &i.name, selector]).await?;
     Ok(())
 }
 
@@ -123,8 +125,8 @@ fn key(vault: &Vault, row: &Row) -> Result<DkimKey, Error> {
     Ok(DkimKey {
         selector: row.text("selector")?,
         n: row.int("n")?,
-        state: row.text("state")?,
-        algorithm: row.text("algorithm")?,
+        state: row.parsed("state")?,
+        algorithm: row.parsed("algorithm")?,
         bits: row.int("bits")?,
         private_key: opened(vault, row.blob("private_key")?)?,
         public_key: row.text("public_key")?,

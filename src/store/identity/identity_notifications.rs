@@ -5,13 +5,15 @@ use crate::store::engine::kept_table::KeptTable;
 use crate::store::identity::tables::IDENTITIES;
 use crate::store::{Error, Row, Tx};
 
+pub use crate::store::identity::words::NotificationKind;
+
 const IDENTITY_NOTIFICATIONS: KeptTable = KeptTable::new("identity_notifications");
 
 /// What an identity has set for one kind of notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// `Bounce`, `Complaint` or `Delivery`.
-    pub kind: String,
+    /// What is told.
+    pub kind: NotificationKind,
     /// The SNS topic; `None`: not told.
     pub topic_arn: Option<String>,
     /// Whether the mail's headers are told too.
@@ -31,7 +33,7 @@ pub async fn set_topic(
     account: &AccountId,
     region: &Region,
     identity: &str,
-    kind: &str,
+    kind: NotificationKind,
     topic: Option<String>,
 ) -> Result<(), Error> {
     tx.change(
@@ -39,7 +41,7 @@ pub async fn set_topic(
         "INSERT INTO identity_notifications (account, region, identity, kind, topic_arn, headers) \
          VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (account, region, identity, kind) DO UPDATE SET \
          topic_arn = excluded.topic_arn",
-        args![account, region, identity, kind, topic],
+        args![account, region, identity, kind.as_str(), topic],
     )
     .await?;
     Ok(())
@@ -51,14 +53,14 @@ pub async fn set_headers(
     account: &AccountId,
     region: &Region,
     identity: &str,
-    kind: &str,
+    kind: NotificationKind,
     headers: bool,
 ) -> Result<(), Error> {
     tx.change(
         &IDENTITY_NOTIFICATIONS,
         "INSERT INTO identity_notifications (account, region, identity, kind, headers) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (account, region, identity, kind) DO UPDATE SET headers = excluded.headers",
-        args![account, region, identity, kind, headers],
+        args![account, region, identity, kind.as_str(), headers],
     )
     .await?;
     Ok(())
@@ -96,5 +98,5 @@ pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, identity:
 }
 
 fn read(row: &Row) -> Result<Notification, Error> {
-    Ok(Notification { kind: row.text("kind")?, topic_arn: row.opt_text("topic_arn")?, headers: row.flag("headers")? })
+    Ok(Notification { kind: row.parsed("kind")?, topic_arn: row.opt_text("topic_arn")?, headers: row.flag("headers")? })
 }

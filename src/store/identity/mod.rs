@@ -6,3 +6,4 @@ pub mod identity_policies;
 mod tables;
 pub mod verification_links;
 pub mod verification_templates;
+pub(super) mod words;

@@ -3,11 +3,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures::future::BoxFuture;
 
-use crate::base::{AccountId, Region, Timestamp};
+use crate::base::words::words;
+use crate::base::{AccountId, EmailAddress, Region, Timestamp};
 use crate::store::engine::batch::{Statement, in_list, parts};
 use crate::store::engine::rows::Table;
 use crate::store::queue::settled::{JobEnd, of_type};
-use crate::store::{Error, Row, Tx, Value, args};
+use crate::store::{Error, Json, Row, Tx, Value, args};
 
 /// A mail as it was accepted for one account and region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct InboundMail {
     pub region: Region,
     /// The reverse path; `None` for the null reverse path.
     pub source: Option<String>,
-    /// JSON list of the recipients' addresses in this account and region.
-    pub recipients: String,
+    /// The recipients' addresses in this account and region.
+    pub recipients: Json<Vec<EmailAddress>>,
     /// What the client called itself.
     pub helo: String,
     /// The client's IP address.
@@ -87,16 +88,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
-    /// The word in the store.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Waiting => "Waiting",
-            State::Done => "Done",
-            State::Failed => "Failed",
-        }
-    }
-}
+words!(State { Waiting => "Waiting", Done => "Done", Failed => "Failed" });
 
 /// The raw message of this id.
 pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -191,23 +183,18 @@ pub async fn expire(tx: &mut Tx, state: State, before: Timestamp, limit: i64) ->
 }
 
 fn mail(row: &Row) -> Result<InboundMail, Error> {
-    let word = row.text("state")?;
-    let state = [State::Waiting, State::Done, State::Failed]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-        .ok_or_else(|| Error::corrupt(format!("inbound state {word:?}")))?;
     Ok(InboundMail {
         id: row.text("id")?,
         raw_id: row.text("raw_id")?,
         account: row.parsed("account")?,
         region: row.parsed("region")?,
         source: row.opt_text("source")?,
-        recipients: row.text("recipients")?,
+        recipients: row.json("recipients")?,
         helo: row.text("helo")?,
         peer: row.text("peer")?,
         tls: row.flag("tls")?,
         received_at: row.time("received_at")?,
-        state,
+        state: row.parsed("state")?,
         note: row.opt_text("note")?,
     })
 }

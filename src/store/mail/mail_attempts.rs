@@ -2,11 +2,25 @@
 use futures::future::BoxFuture;
 
 use crate::base::Timestamp;
+use crate::base::words::words;
 use crate::store::engine::batch::{Batch, Statement, parts};
 use crate::store::engine::rows::{Table, insert};
 use crate::store::mail::mails::Status;
 use crate::store::queue::settled::{JobEnd, of_type};
 use crate::store::{Error, Row, Tx, Value, args};
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// The other side said yes, or the mail was captured.
+    Delivered,
+    /// It is tried again.
+    Delayed,
+    /// Given up.
+    Bounced,
+}
+
+words!(AttemptOutcome { Delivered => "Delivered", Delayed => "Delayed", Bounced => "Bounced" });
 
 /// One delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +31,8 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
-    /// `Delivered`, `Delayed` or `Bounced`.
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
     /// Host name and address of the other side.
     pub remote: Option<String>,
     /// Protocol and cipher; `None` for clear text.
@@ -173,7 +187,7 @@ fn attempt_row(row: &Row) -> Result<Attempt, Error> {
         attempt: row.int("attempt")?,
         started_at: row.time("started_at")?,
         finished_at: row.time("finished_at")?,
-        outcome: row.text("outcome")?,
+        outcome: row.parsed("outcome")?,
         remote: row.opt_text("remote")?,
         tls: row.opt_text("tls")?,
         reply: row.opt_text("reply")?,
