@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
+use crate::queues::checking::check;
 use crate::queues::claiming::claim;
 use crate::queues::moves::{MoveFailure, status};
-use crate::queues::receive::received;
-use crate::queues::send::{check, insert};
+use crate::queues::received::received;
+use crate::queues::send::insert;
 use crate::queues::{Error, Outgoing, Queue, Queues, Received};
 use crate::store::messages::{Claimed, Groups};
 use crate::store::move_tasks::{self, MoveTask};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{AccountId, Arn, Region, Timestamp};
 use crate::store;
 use crate::store::Tx;
-use crate::topics::confirmation::Kind;
+use crate::topics::confirmation::QuestionKind;
 use crate::topics::endpoint;
 use crate::topics::endpoint::Protocol;
 use crate::workers::{self, SystemQueue};
@@ -132,7 +132,7 @@ impl Way {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::topics) struct Asking {
     /// Whether to subscribe, or to stay unsubscribed.
-    pub what: Kind,
+    pub what: QuestionKind,
     /// The last part of the subscription's ARN.
     pub subscription: String,
     /// The MessageId.

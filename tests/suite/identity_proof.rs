@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use postrider::base::AccountId;
-use postrider::mail::identity::{Error, IdentityName, ReversePath, dns_records, reverse_path};
+use postrider::mail::identity::{Error, IdentityName, ReversePath, reverse_path};
+use postrider::mail::published::dns_records;
 use postrider::mail::sending::{Limits, SendError};
 use postrider::store::verification_links::{self, Link};
 

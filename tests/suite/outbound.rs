@@ -9,7 +9,7 @@ use postrider::base::{AccountId, Arn, Clock, Memory, Reach, Region, Scope, Times
 use postrider::http::inbox;
 use postrider::mail::content::{ConfigurationSets, NewDestination, Target};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
-use postrider::mail::sending::resolver::Dns;
+use postrider::mail::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
 use postrider::mail::sending::{Grants, Outbound, Sending, Settings, Submission, quota};
 use postrider::queues::{Queues, Receive};

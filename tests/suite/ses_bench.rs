@@ -7,8 +7,9 @@ use futures::future::BoxFuture;
 use postrider::base::{AccountId, Arn, Clock, Region, Scope, Timestamp};
 use postrider::mail::content::ConfigurationSets;
 use postrider::mail::identity::{
-    Found, Identities, IdentityName, KeyChoice, LookupFailed, NewIdentity, RecordLookup, Settings as IdentitySettings,
+    Found, Identities, IdentityName, KeyChoice, NewIdentity, Settings as IdentitySettings,
 };
+use postrider::mail::resolver::{LookupFailed, RecordLookup};
 use postrider::mail::sending::{Grants, Limits, SendError, Sending, Settings, Submission};
 use postrider::queues::{Queues, Receive};
 use postrider::store::configuration_sets::ConfigurationSet;
@@ -93,7 +94,7 @@ pub(crate) struct Bench {
     pub sets: ConfigurationSets,
     pub records: Arc<Records>,
     pub scope: Scope,
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
@@ -120,11 +121,16 @@ pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
         queues,
         topics,
         records,
-        _database: database,
+        database,
     }
 }
 
 impl Bench {
+    /// Another process's store on the same database, by the same clock.
+    pub(crate) async fn another_store(&self) -> Store {
+        Store::open(&self.database.database(), self.clock.clone()).await.expect("the store opens")
+    }
+
     pub(crate) async fn identity(&self, name: &str) -> Found {
         let parsed = IdentityName::parse(name).expect("a name");
         let key = if name.contains("short") { KeyChoice::Bits(1024) } else { KeyChoice::Usual };

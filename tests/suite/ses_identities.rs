@@ -1,7 +1,8 @@
 //! Identities: verified by a mailed link or by the DNS, and gone when they are deleted.
 use std::time::Duration;
 
-use postrider::mail::identity::{Error, IdentityName, NewIdentity, Opened, dns_records};
+use postrider::mail::identity::{Error, IdentityName, NewIdentity, Opened};
+use postrider::mail::published::dns_records;
 use postrider::mail::sending::Limits;
 use postrider::store::mails::Kind;
 

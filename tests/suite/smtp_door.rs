@@ -54,7 +54,7 @@ async fn bench(engine: crate::engine::Engine, trust: Trust) -> Bench {
     let sending = Sending::new(store.clone(), clock.clone(), topics, settings);
     let account = create_account(&store, None, "test").await.expect("an account");
     let (key, secret) = create_key(&store, &account).await.expect("a key");
-    let access = Access::new(store.clone(), clock.clone(), trust);
+    let access = Access::new(store.clone(), trust);
     let office = Arc::new(PostOffice::new(receiving.clone(), sending, access, Region::default_region()));
     let tls = Arc::new(Tls::own(database.dir.path(), "mx.our.example").expect("a certificate"));
     let stop = CancellationToken::new();

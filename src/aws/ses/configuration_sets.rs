@@ -2,11 +2,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::configuration_set_error::ConfigurationSetError;
 use crate::aws::ses::event_destinations::EventDestination;
-use crate::aws::ses::page::{Page, SETS};
+use crate::aws::ses::page::SETS;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
 use crate::store::configuration_sets;
@@ -25,10 +26,6 @@ pub(super) struct CreateConfigurationSetRequest {
     configuration_set: ConfigurationSet,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct CreateConfigurationSetResponse {}
-
 /// Makes a configuration set.
 ///
 /// # Errors
@@ -37,7 +34,7 @@ pub(super) async fn create_configuration_set(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetRequest,
-) -> Result<CreateConfigurationSetResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let set = configuration_sets::ConfigurationSet {
         account: caller.account.clone(),
         region: caller.region.clone(),
@@ -49,7 +46,7 @@ pub(super) async fn create_configuration_set(
         created_at: services.clock.now(),
     };
     services.configuration_sets.create(set).await?;
-    Ok(CreateConfigurationSetResponse {})
+    Ok(NoMembers {})
 }
 
 /// The set to look at, and what of it.
@@ -150,12 +147,12 @@ pub(super) async fn list_configuration_sets(
     caller: &Caller,
     input: ListConfigurationSetsRequest,
 ) -> Result<ListConfigurationSetsResponse, ConfigurationSetError> {
-    let page = Page::read(&SETS, input.next_token.as_deref(), input.max_items);
-    let page = page.map_err(|error| ConfigurationSetError::InvalidParameterValue(error.to_string()))?;
+    let asked = SETS.read(input.next_token.as_deref(), input.max_items);
+    let asked = asked.map_err(ConfigurationSetError::InvalidParameterValue)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut names = services.configuration_sets.list(account, region, &page.after, page.limit()).await?;
-    let next_token = page.cut(&mut names, |name| name);
-    let configuration_sets = names.into_iter().map(|name| ConfigurationSet { name }).collect();
+    let names = services.configuration_sets.list(account, region, &asked.after, asked.limit()).await?;
+    let page = asked.cut(names, |name| name).map(|name| ConfigurationSet { name });
+    let (configuration_sets, next_token) = paging::shown(page);
     Ok(ListConfigurationSetsResponse { configuration_sets, next_token })
 }
 
@@ -166,10 +163,6 @@ pub(super) struct DeleteConfigurationSetRequest {
     configuration_set_name: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteConfigurationSetResponse {}
-
 /// Removes a set with its destinations.
 ///
 /// # Errors
@@ -178,9 +171,9 @@ pub(super) async fn delete_configuration_set(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetRequest,
-) -> Result<DeleteConfigurationSetResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     services.configuration_sets.delete(&caller.account, &caller.region, &input.configuration_set_name).await?;
-    Ok(DeleteConfigurationSetResponse {})
+    Ok(NoMembers {})
 }
 
 /// A set, and its delivery options.
@@ -191,10 +184,6 @@ pub(super) struct PutConfigurationSetDeliveryOptionsRequest {
     delivery_options: Option<DeliveryOptions>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutConfigurationSetDeliveryOptionsResponse {}
-
 /// Sets whether TLS is required.
 ///
 /// # Errors
@@ -203,7 +192,7 @@ pub(super) async fn put_configuration_set_delivery_options(
     services: &Services,
     caller: &Caller,
     input: PutConfigurationSetDeliveryOptionsRequest,
-) -> Result<PutConfigurationSetDeliveryOptionsResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let policy = match input.delivery_options.unwrap_or_default().tls_policy.as_deref() {
         None => None,
         Some("Require") => Some("REQUIRE".to_owned()),
@@ -212,7 +201,7 @@ pub(super) async fn put_configuration_set_delivery_options(
     };
     let (account, region, name) = (&caller.account, &caller.region, &input.configuration_set_name);
     services.configuration_sets.change(account, region, name, |set, _| set.tls_policy = policy).await?;
-    Ok(PutConfigurationSetDeliveryOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// A set, and a switch.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::mail::content::feedback;
@@ -44,10 +45,6 @@ pub struct SetIdentityNotificationTopicRequest {
     sns_topic: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct SetIdentityNotificationTopicResponse {}
-
 /// Sets the topic of one kind of notification; without a topic, there are none of that kind.
 ///
 /// # Errors
@@ -56,11 +53,11 @@ pub async fn set_identity_notification_topic(
     services: &Services,
     caller: &Caller,
     input: SetIdentityNotificationTopicRequest,
-) -> Result<SetIdentityNotificationTopicResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let topic = input.sns_topic.filter(|topic| !topic.is_empty());
     let (account, region) = (&caller.account, &caller.region);
     services.feedback.set_topic(account, region, &input.identity, &input.notification_type, topic).await?;
-    Ok(SetIdentityNotificationTopicResponse {})
+    Ok(NoMembers {})
 }
 
 /// Whose notifications have headers.
@@ -72,10 +69,6 @@ pub struct SetIdentityHeadersInNotificationsEnabledRequest {
     enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct SetIdentityHeadersInNotificationsEnabledResponse {}
-
 /// Sets whether one kind of notification tells the mail's headers.
 ///
 /// # Errors
@@ -84,7 +77,7 @@ pub async fn set_identity_headers_in_notifications_enabled(
     services: &Services,
     caller: &Caller,
     input: SetIdentityHeadersInNotificationsEnabledRequest,
-) -> Result<SetIdentityHeadersInNotificationsEnabledResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (account, region) = (&caller.account, &caller.region);
     let (identity, kind) = (&input.identity, &input.notification_type);
     let set = services.feedback.set_headers(account, region, identity, kind, input.enabled).await;
@@ -95,7 +88,7 @@ pub async fn set_identity_headers_in_notifications_enabled(
         }
         other => other.into(),
     })?;
-    Ok(SetIdentityHeadersInNotificationsEnabledResponse {})
+    Ok(NoMembers {})
 }
 
 /// Whose bounces and complaints go out as mails.
@@ -106,10 +99,6 @@ pub struct SetIdentityFeedbackForwardingEnabledRequest {
     forwarding_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct SetIdentityFeedbackForwardingEnabledResponse {}
-
 /// Sets whether bounces and complaints go to the sender as mails. Off needs topics for both.
 ///
 /// # Errors
@@ -118,10 +107,10 @@ pub async fn set_identity_feedback_forwarding_enabled(
     services: &Services,
     caller: &Caller,
     input: SetIdentityFeedbackForwardingEnabledRequest,
-) -> Result<SetIdentityFeedbackForwardingEnabledResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (account, region, enabled) = (&caller.account, &caller.region, input.forwarding_enabled);
     services.feedback.set_forwarding(account, region, &input.identity, enabled, true).await?;
-    Ok(SetIdentityFeedbackForwardingEnabledResponse {})
+    Ok(NoMembers {})
 }
 
 /// The identities to look at.

@@ -3,16 +3,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
-use crate::aws::ses::account::send_rate;
+use crate::aws::ses::account::SendQuota;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
 use crate::store::account_settings::AccountSettings;
 use crate::store::suppressed::Reason;
-
-/// No members.
-#[derive(Debug, Deserialize)]
-pub(super) struct GetAccountRequest {}
 
 /// What the account may send.
 #[derive(Debug, Serialize)]
@@ -43,17 +40,6 @@ pub(super) struct SuppressionAttributes {
     suppressed_reasons: Vec<Reason>,
 }
 
-/// The limits (-1 is none for a day) and what was sent.
-#[derive(Debug, Serialize)]
-pub(super) struct SendQuota {
-    #[serde(rename = "Max24HourSend")]
-    max_24_hour_send: f64,
-    #[serde(rename = "MaxSendRate")]
-    max_send_rate: f64,
-    #[serde(rename = "SentLast24Hours")]
-    sent_last_24_hours: f64,
-}
-
 /// Tells how the account stands. It has no dedicated addresses, and nobody enforces anything but its owner.
 ///
 /// # Errors
@@ -61,7 +47,7 @@ pub(super) struct SendQuota {
 pub(super) async fn get_account(
     services: &Services,
     caller: &Caller,
-    _: GetAccountRequest,
+    _: NoMembers,
 ) -> Result<GetAccountResponse, SesV2Error> {
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
     let settings = services.sending.settings(&caller.account, &caller.region).await?;
@@ -69,11 +55,7 @@ pub(super) async fn get_account(
         dedicated_ip_auto_warmup_enabled: false,
         enforcement_status: "HEALTHY",
         production_access_enabled: quota.account.production_access,
-        send_quota: SendQuota {
-            max_24_hour_send: quota.account.max_24_hour as f64,
-            max_send_rate: send_rate(quota.account.max_per_second),
-            sent_last_24_hours: quota.sent_last_24_hours as f64,
-        },
+        send_quota: SendQuota::of(&quota),
         sending_enabled: quota.account.sending_enabled,
         details: details(&settings),
         vdm_attributes: VdmAttributes { vdm_enabled: "DISABLED" },
@@ -107,10 +89,6 @@ pub(super) struct PutAccountDetailsRequest {
     production_access_enabled: Option<bool>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutAccountDetailsResponse {}
-
 /// Keeps what the account tells of itself. With `ProductionAccessEnabled` it asks to leave the sandbox: an operator
 /// decides (`postrider admin`).
 ///
@@ -120,7 +98,7 @@ pub(super) async fn put_account_details(
     services: &Services,
     caller: &Caller,
     input: PutAccountDetailsRequest,
-) -> Result<PutAccountDetailsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let known = |text: &str, words: &[&str]| words.contains(&text);
     let addresses = &input.additional_contact_email_addresses;
     let wrong = [
@@ -139,7 +117,7 @@ pub(super) async fn put_account_details(
     let asks = input.production_access_enabled.unwrap_or(false);
     let details = serde_json::to_string(&input).unwrap_or_default();
     services.sending.put_details(&caller.account, &caller.region, details, asks).await?;
-    Ok(PutAccountDetailsResponse {})
+    Ok(NoMembers {})
 }
 
 /// AWS's pattern: `http` or `https`, and 1,000 characters at most.
@@ -157,10 +135,6 @@ pub(super) struct PutAccountSendingAttributesRequest {
     sending_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutAccountSendingAttributesResponse {}
-
 /// Switches the account's sending on or off.
 ///
 /// # Errors
@@ -169,7 +143,7 @@ pub(super) async fn put_account_sending_attributes(
     services: &Services,
     caller: &Caller,
     input: PutAccountSendingAttributesRequest,
-) -> Result<PutAccountSendingAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.sending.set_enabled(&caller.account, &caller.region, input.sending_enabled).await?;
-    Ok(PutAccountSendingAttributesResponse {})
+    Ok(NoMembers {})
 }

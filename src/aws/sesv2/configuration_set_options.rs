@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
@@ -259,10 +259,6 @@ pub(super) struct PutVdmOptions {
     vdm_options: Option<VdmOptions>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutOptionsResponse {}
-
 /// Switches sending with a set on or off.
 ///
 /// # Errors
@@ -271,10 +267,10 @@ pub(super) async fn put_configuration_set_sending_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<SendingOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (name, enabled) = (input.configuration_set_name, input.options.sending_enabled);
     services.configuration_sets.set_sending(&caller.account, &caller.region, &name, enabled).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Sets how mails are delivered.
@@ -285,7 +281,7 @@ pub(super) async fn put_configuration_set_delivery_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<DeliveryOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     input.options.check("")?;
     let options = input.options;
     let change = move |set: &mut ConfigurationSet, _: &mut SetOptions| {
@@ -294,7 +290,7 @@ pub(super) async fn put_configuration_set_delivery_options(
     };
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Sets whether figures are kept.
@@ -305,12 +301,12 @@ pub(super) async fn put_configuration_set_reputation_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<ReputationOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let enabled = input.options.reputation_metrics_enabled;
     let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.reputation_metrics = enabled;
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Sets which reasons suppress, whatever the account says.
@@ -321,12 +317,12 @@ pub(super) async fn put_configuration_set_suppression_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<SuppressionOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let reasons = input.options.read(None)?;
     let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.suppressed_reasons = Some(reasons);
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Switches tracking off; there is none to be switched on.
@@ -337,10 +333,10 @@ pub(super) async fn put_configuration_set_tracking_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<TrackingOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
     input.options.check(services, caller, "").await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Switches archiving off; there is none to be switched on.
@@ -351,10 +347,10 @@ pub(super) async fn put_configuration_set_archiving_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<ArchivingOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
     input.options.check()?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Switches the deliverability manager off; there is none to be switched on.
@@ -365,8 +361,8 @@ pub(super) async fn put_configuration_set_vdm_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<PutVdmOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
     input.options.vdm_options.unwrap_or_default().check()?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity::{Found, IdentityName, KeyChoice, Origin, Pair};
@@ -139,10 +139,6 @@ pub(super) struct PutEmailIdentityDkimAttributesRequest {
     signing_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityDkimAttributesResponse {}
-
 /// Switches signing on or off.
 ///
 /// # Errors
@@ -151,10 +147,10 @@ pub(super) async fn put_email_identity_dkim_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityDkimAttributesRequest,
-) -> Result<PutEmailIdentityDkimAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (account, region, on) = (&caller.account, &caller.region, input.signing_enabled);
     services.identities.set_signing(account, region, &input.email_identity, on).await?;
-    Ok(PutEmailIdentityDkimAttributesResponse {})
+    Ok(NoMembers {})
 }
 
 /// What shall sign.

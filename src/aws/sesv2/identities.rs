@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::sesv2::dkim::{DkimAttributes, DkimSigningAttributes};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::filter::IdentityFilter;
 use crate::aws::sesv2::mail_from::MailFromAttributes;
-use crate::aws::sesv2::page::{IDENTITIES, Page};
+use crate::aws::sesv2::page::{self, IDENTITIES};
 use crate::aws::sesv2::tags::Tag;
 use crate::mail::identity::{IdentityName, NewIdentity};
 
@@ -160,25 +161,20 @@ pub(super) async fn list_email_identities(
     caller: &Caller,
     input: ListEmailIdentitiesRequest,
 ) -> Result<ListEmailIdentitiesResponse, SesV2Error> {
-    let page = Page::of(&IDENTITIES, input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&IDENTITIES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let filter = IdentityFilter::read(input.filter)?;
-    let mut list = Vec::new();
-    let (lot, mut next) = (page.lot(!filter.is_open()), Some(page.after.clone()));
-    while let Some(after) = next {
-        let some = services.identities.list(account, region, filter.kind(), &after, lot).await?;
-        let (read, last) = (some.len(), some.last().map(|identity| identity.name.clone()));
-        list.extend(some.into_iter().filter(|identity| filter.fits(identity)));
-        next = page.go_on(lot, read, list.len(), last);
-    }
-    let next_token = page.cut(&mut list, |identity| &identity.name);
+    let (lot, kind) = (IDENTITIES.lot(&asked, !filter.is_open()), filter.kind());
+    let read = |after: String| async move { services.identities.list(account, region, kind, &after, lot).await };
+    let page = asked.gather(lot, read, |identity| filter.fits(identity), |identity| &identity.name).await?;
     let info = |identity: crate::store::identities::Identity| IdentityInfo {
         sending_enabled: identity.is_verified(),
         identity_type: identity.kind,
         identity_name: identity.name,
         verification_status: identity.status,
     };
-    Ok(ListEmailIdentitiesResponse { email_identities: list.into_iter().map(info).collect(), next_token })
+    let (email_identities, next_token) = paging::shown(page.map(info));
+    Ok(ListEmailIdentitiesResponse { email_identities, next_token })
 }
 
 /// The identity to remove.
@@ -188,10 +184,6 @@ pub(super) struct DeleteEmailIdentityRequest {
     email_identity: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteEmailIdentityResponse {}
-
 /// Removes an identity.
 ///
 /// # Errors
@@ -200,9 +192,9 @@ pub(super) async fn delete_email_identity(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailIdentityRequest,
-) -> Result<DeleteEmailIdentityResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.identities.delete(&caller.account, &caller.region, &input.email_identity).await?;
-    Ok(DeleteEmailIdentityResponse {})
+    Ok(NoMembers {})
 }
 
 /// The configuration set for mails that name none.
@@ -213,10 +205,6 @@ pub(super) struct PutEmailIdentityConfigurationSetAttributesRequest {
     configuration_set_name: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityConfigurationSetAttributesResponse {}
-
 /// Sets the configuration set for mails that name none, or takes it away.
 ///
 /// # Errors
@@ -225,9 +213,9 @@ pub(super) async fn put_email_identity_configuration_set_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityConfigurationSetAttributesRequest,
-) -> Result<PutEmailIdentityConfigurationSetAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let set = input.configuration_set_name.filter(|name| !name.is_empty());
     let (account, region) = (&caller.account, &caller.region);
     services.identities.set_configuration_set(account, region, &input.email_identity, set).await?;
-    Ok(PutEmailIdentityConfigurationSetAttributesResponse {})
+    Ok(NoMembers {})
 }

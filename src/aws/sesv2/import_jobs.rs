@@ -2,11 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::protocol::Time;
 use crate::aws::services::Services;
-use crate::aws::ses::error::list_missing;
+use crate::aws::ses::texts::list_missing;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{self, USUAL};
+use crate::base::Page;
 use crate::mail::sending::ImportError;
 use crate::mail::sending::suppression_file::{Action, Format};
 use crate::store::import_jobs::ImportJob;
@@ -210,9 +212,9 @@ pub(super) async fn list_import_jobs(
     caller: &Caller,
     input: ListImportJobsRequest,
 ) -> Result<ListImportJobsResponse, SesV2Error> {
-    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&USUAL, input.next_token.as_deref(), input.page_size)?;
     let bad_token = || SesV2Error::BadRequest("The specified token is invalid.".to_owned());
-    let before = if page.after.is_empty() { i64::MAX } else { page.after.parse().map_err(|_| bad_token())? };
+    let before = if asked.after.is_empty() { i64::MAX } else { asked.after.parse().map_err(|_| bad_token())? };
     match input.import_destination_type.as_deref() {
         None | Some("SUPPRESSION_LIST") => {}
         Some("CONTACT_LIST") => return Ok(ListImportJobsResponse { import_jobs: vec![], next_token: None }),
@@ -221,8 +223,8 @@ pub(super) async fn list_import_jobs(
             return Err(SesV2Error::BadRequest(text.to_owned()));
         }
     }
-    let jobs = services.imports.list(&caller.account, &caller.region, before, page.limit()).await?;
-    let mut jobs: Vec<(String, ImportJob)> = jobs.into_iter().map(|job| (job.n.to_string(), job)).collect();
-    let next_token = page.cut(&mut jobs, |(n, _)| n.as_str());
-    Ok(ListImportJobsResponse { import_jobs: jobs.iter().map(|(_, job)| summary(job)).collect(), next_token })
+    let jobs = services.imports.list(&caller.account, &caller.region, before, asked.limit()).await?;
+    let page = Page::cut(jobs, asked.size, |job| job.n.to_string()).map(|job| summary(&job));
+    let (import_jobs, next_token) = paging::shown(page);
+    Ok(ListImportJobsResponse { import_jobs, next_token })
 }

@@ -2,8 +2,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
+use crate::aws::ses::texts::identity_missing;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity;
 use crate::store::identities::MailFrom;
@@ -38,10 +40,6 @@ pub(super) struct PutEmailIdentityMailFromAttributesRequest {
     behavior_on_mx_failure: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityMailFromAttributesResponse {}
-
 /// Sets an identity's MAIL FROM domain, or takes it away.
 ///
 /// # Errors
@@ -50,18 +48,18 @@ pub(super) async fn put_email_identity_mail_from_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityMailFromAttributesRequest,
-) -> Result<PutEmailIdentityMailFromAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (mut found, behavior) = (Violations::default(), input.behavior_on_mx_failure.as_deref());
     found.one_of("behaviorOnMxFailure", behavior, &["REJECT_MESSAGE", "USE_DEFAULT_VALUE"]);
     found.finish()?;
     let reject = behavior == Some("REJECT_MESSAGE");
-    let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
+    let domain = input.mail_from_domain.as_deref();
     let (account, region) = (&caller.account, &caller.region);
     let set = services.identities.set_mail_from(account, region, &input.email_identity, domain, reject).await;
     // This operation names what is no identity as the first API does.
     set.map_err(|error| match error {
-        identity::Error::Missing(name) => SesV2Error::BadRequest(format!("Identity <{name}> does not exist.")),
+        identity::Error::Missing(name) => SesV2Error::BadRequest(identity_missing(&name)),
         other => other.into(),
     })?;
-    Ok(PutEmailIdentityMailFromAttributesResponse {})
+    Ok(NoMembers {})
 }

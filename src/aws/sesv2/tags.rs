@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
@@ -124,10 +125,6 @@ pub struct TagResourceRequest {
     tags: Vec<Tag>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct TagResourceResponse {}
-
 /// Adds tags to a resource, each in the place of one with the same key.
 ///
 /// # Errors
@@ -136,13 +133,13 @@ pub async fn tag_resource(
     services: &Services,
     caller: &Caller,
     input: TagResourceRequest,
-) -> Result<TagResourceResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let add = Tag::pairs(input.tags)?;
     let Some(resource) = resource(caller, &input.resource_arn)? else {
         return Err(SesV2Error::BadRequest("Failed to tag resource".to_owned()));
     };
     change(services, caller, resource, add, Vec::new()).await?;
-    Ok(TagResourceResponse {})
+    Ok(NoMembers {})
 }
 
 /// Tags to remove.
@@ -153,10 +150,6 @@ pub struct UntagResourceRequest {
     tag_keys: Vec<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct UntagResourceResponse {}
-
 /// Removes tags from a resource; those that it does not have are gone already.
 ///
 /// # Errors
@@ -165,12 +158,12 @@ pub async fn untag_resource(
     services: &Services,
     caller: &Caller,
     input: UntagResourceRequest,
-) -> Result<UntagResourceResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let Some(resource) = resource(caller, &input.resource_arn)? else {
         return Err(SesV2Error::BadRequest("Failed to untag resource".to_owned()));
     };
     change(services, caller, resource, Vec::new(), input.tag_keys).await?;
-    Ok(UntagResourceResponse {})
+    Ok(NoMembers {})
 }
 
 /// How tags change: each key has one value.

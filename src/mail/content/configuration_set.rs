@@ -59,6 +59,12 @@ pub enum Error {
     /// As many as there may be.
     #[error("there may be {0} of them")]
     TooMany(i64),
+    /// A destination that is none of the kinds.
+    #[error("an event destination is needed")]
+    NoTarget,
+    /// A destination that is two of the kinds.
+    #[error("one event destination is needed, not two")]
+    ManyTargets,
     /// No event types, or one that SES does not have.
     #[error("{0:?} is not an event type")]
     EventType(String),

@@ -93,6 +93,19 @@ pub enum DimensionSource {
     LinkTag,
 }
 
+/// The one destination of those of all kinds that may be given.
+///
+/// # Errors
+/// [`Error::NoTarget`], [`Error::ManyTargets`].
+pub fn exactly_one<T, const N: usize>(given: [Option<T>; N]) -> Result<T, Error> {
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Error::NoTarget),
+        (Some(_), Some(_)) => Err(Error::ManyTargets),
+    }
+}
+
 impl Target {
     /// What a stored destination is.
     ///

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::base::Timestamp;
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::store::mails::Mail;
 
 /// One thing that happened to a mail.

@@ -7,8 +7,8 @@ use crate::base::Timestamp;
 use crate::mail::content::event::{
     Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event,
 };
-use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::message::HeaderLine;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::store::mails::{Kind, Mail};
 
 const ACCEPTED: Timestamp = Timestamp::from_secs(1_800_000_000);

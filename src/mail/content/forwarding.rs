@@ -4,9 +4,9 @@ use tracing::warn;
 
 use crate::base::EmailAddress;
 use crate::mail::content::event::{Bounce, Complaint, Event};
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::report::Report;
-use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
+use crate::mail::own::system::{SystemMail, SystemMailError, send_in};
 use crate::store::mails::Mail;
 use crate::store::{Error, Tx};
 

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use metrics::{Label, counter};
 
 use crate::mail::content::destination::{Dimension, DimensionSource};
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::store::mails::Mail;
 
 /// Series of one process.

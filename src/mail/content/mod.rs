@@ -7,7 +7,6 @@ pub mod event;
 mod event_tests;
 pub mod feedback;
 mod forwarding;
-pub mod headers_record;
 mod metrics;
 pub mod options;
 mod prepared;
@@ -17,7 +16,7 @@ pub mod template;
 pub mod templates;
 
 pub use configuration_set::{ConfigurationSets, Error, NameFault, check_name};
-pub use destination::{Dimension, DimensionSource, EVENT_TYPES, NewDestination, Target};
+pub use destination::{Dimension, DimensionSource, EVENT_TYPES, NewDestination, Target, exactly_one};
 pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
 pub use feedback::Feedback;
 pub use options::SetOptions;

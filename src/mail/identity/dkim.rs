@@ -8,7 +8,7 @@ use crate::base::{AccountId, EmailAddress, Region};
 use crate::mail::identity::keys::{Pair, SELECTORS};
 use crate::mail::identity::{Error, Found, Identities, IdentityName};
 use crate::mail::message::dkim::{Algorithm, SigningKey};
-use crate::mail::sending::resolver::ascii_domain;
+use crate::mail::resolver::ascii_domain;
 use crate::store::dkim_keys::{self, DkimKey};
 use crate::store::identities::{self, Identity, VERIFIED};
 use crate::store::{self, Tx};

@@ -1,10 +1,11 @@
-//! Making, finding, listing and deleting identities.
+//! Identities with what belongs to them: preparing, finding, listing and deleting them.
 use std::sync::Arc;
 
 use crate::base::{AccountId, Clock, Region, Timestamp, ids};
 use crate::mail::identity::keys::Pair;
-use crate::mail::identity::verification::Looks;
-use crate::mail::identity::{Error, IdentityName, RecordLookup, links};
+use crate::mail::identity::looks::Looks;
+use crate::mail::identity::{Error, IdentityName};
+use crate::mail::resolver::RecordLookup;
 use crate::store::dkim_keys::{self, DkimKey};
 use crate::store::identities::{self, DkimStanding, Identity};
 use crate::store::identity_policies::{self, IdentityPolicy};
@@ -102,32 +103,6 @@ impl Identities {
     /// The zone in which DKIM keys are published, where there is one.
     pub fn dkim_zone(&self) -> Option<&str> {
         self.settings.dkim_zone.as_deref()
-    }
-
-    /// Makes an identity. A domain gets its keys; an address gets a mail with a link, unless all are verified at once.
-    ///
-    /// # Errors
-    /// [`Error::Exists`], [`Error::TooMany`], [`Error::TooManyMails`], [`Error::ConfigurationSetMissing`].
-    pub async fn create(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        name: IdentityName,
-        new: NewIdentity,
-    ) -> Result<Found, Error> {
-        let found = self.prepared(account, region, &name, new).await?;
-        let settings = self.settings.clone();
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    insert(tx, &found).await?;
-                    if let (IdentityName::Address(address), false) = (&name, settings.at_once) {
-                        links::mail(tx, &settings, &found.identity, address).await?;
-                    }
-                    Ok(found)
-                })
-            })
-            .await
     }
 
     /// A new identity with its keys, not stored yet.

@@ -42,7 +42,7 @@ pub async fn reverse_path(
 }
 
 impl Identities {
-    /// Gives an identity a MAIL FROM domain, which is looked for in the DNS from now on, or takes it away. `reject`: mail is
+    /// Gives an identity a MAIL FROM domain, which is looked for in the DNS from now on, or takes it away (none, or an empty one). `reject`: mail is
     /// refused while the domain does not work.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Identities {
         reject: bool,
     ) -> Result<(), Error> {
         let at_once = self.settings.at_once;
-        let mail_from = mail_from.map(str::to_owned);
+        let mail_from = mail_from.filter(|domain| !domain.is_empty()).map(str::to_owned);
         self.change(account, region, name, move |identity, now| {
             identity.mail_from = match mail_from {
                 None => None,

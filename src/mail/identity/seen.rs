@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use tracing::{info, warn};
 
 use crate::base::Timestamp;
-use crate::mail::identity::LookupFailed;
 use crate::mail::identity::standing::Finding;
+use crate::mail::resolver::LookupFailed;
 use crate::store::identities::Identity;
 
 /// How many identities are remembered for which the log has said what is lacking. Beyond it all are forgotten, and told of

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::base::Timestamp;
-use crate::mail::identity::LookupFailed;
+use crate::mail::resolver::LookupFailed;
 use crate::store::identities::Identity;
 
 /// SES: records are looked for during 72 hours.

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use tracing::info;
 
-use crate::base::{Clock, Share, Shares, Silence, Timestamp};
-use crate::mail::identity::seen::{Seen, Told};
+use crate::base::{Share, Timestamp};
+use crate::mail::identity::looks::LOOKS_AT_ONCE;
+use crate::mail::identity::seen::Seen;
 use crate::mail::identity::standing::{Finding, after, next_look};
-use crate::mail::identity::{Error, Identities, LookupFailed, dkim, identities, keys, links};
+use crate::mail::identity::{Error, Identities, dkim, identities, keys, links};
 use crate::store::dkim_keys::DkimKey;
 use crate::store::identities::{self as rows, Identity};
 use crate::store::{Tx, dkim_keys};
 use crate::workers::{Pieces, Taken, one_round};
 
-/// Looks that are under way at once.
-pub const LOOKS_AT_ONCE: usize = 128;
 /// Identities that are taken in one transaction.
 const TAKE: usize = 50;
 /// How often more are taken to fill the places, where some of those taken had none.
@@ -23,43 +22,6 @@ const TAKES_MAX: usize = 8;
 const TAKEN_FOR: Duration = Duration::from_secs(60);
 /// When an identity comes again whose zone has its part of the looks.
 const CROWDED: Duration = Duration::from_secs(5);
-
-/// The looks that are under way, and who did not answer. One account has half of the places, and so has one zone.
-pub(super) struct Looks {
-    accounts: Shares<String>,
-    zones: Shares<String>,
-    silence: Silence,
-    told: Told,
-}
-
-impl Looks {
-    pub(super) fn new(clock: Clock) -> Self {
-        let places = u64::try_from(LOOKS_AT_ONCE).unwrap_or(u64::MAX);
-        Self {
-            accounts: Shares::new(places, 1),
-            zones: Shares::new(places, 1),
-            silence: Silence::new(clock),
-            told: Told::default(),
-        }
-    }
-
-    /// What the DNS says to a question about a domain, unless it did not answer lately.
-    async fn ask(
-        &self,
-        domain: &str,
-        question: impl Future<Output = Result<Vec<String>, LookupFailed>>,
-    ) -> Result<Vec<String>, LookupFailed> {
-        if self.silence.rests(domain) {
-            return Err(LookupFailed::Unavailable("it did not answer lately".to_owned()));
-        }
-        let answer = question.await;
-        match &answer {
-            Err(LookupFailed::Unavailable(_)) => self.silence.silent(domain),
-            _ => self.silence.answered(domain),
-        }
-        answer
-    }
-}
 
 /// An identity that was taken to be looked at.
 pub struct Look {

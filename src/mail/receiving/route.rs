@@ -1,10 +1,10 @@
 //! Who receives mail for an address: asked by SMTP for each RCPT, before anything is accepted.
 use std::net::IpAddr;
 
-use crate::base::{AccountId, Domain, EmailAddress, Region, Scope};
-use crate::mail::feedback::Purpose;
-use crate::mail::receiving::filters::Filter;
-use crate::mail::receiving::known::Candidate;
+use crate::base::{AccountId, EmailAddress, Region, Scope};
+use crate::mail::marks::Purpose;
+use crate::mail::receiving::candidate::{Candidate, Filter};
+use crate::mail::receiving::handle::House;
 use crate::mail::receiving::{Error, Receiving, filters, matching};
 use crate::store::mails;
 
@@ -46,13 +46,6 @@ pub enum Routed {
     Blocked,
 }
 
-/// Who receives mail to this server's own `postmaster`.
-#[derive(Clone, Debug)]
-pub(in crate::mail::receiving) struct House {
-    pub hostname: Domain,
-    pub owner: Scope,
-}
-
 /// Whether it is the address that every mail domain must have (RFC 5321, 4.5.1).
 pub(in crate::mail::receiving) fn is_postmaster(address: &EmailAddress) -> bool {
     address.local_part().eq_ignore_ascii_case("postmaster")
@@ -75,10 +68,10 @@ impl Receiving {
         // A refusal is for good, so it is never given for what another node may just have changed.
         let known = self.known();
         let levels = levels(recipient);
-        let again = known.holds(levels.iter().map(String::as_str));
+        let again = levels.iter().any(|domain| known.holds(domain.as_str()));
         let routed = self.look(recipient, client).await?;
         if again && !matches!(routed, Routed::To(_)) {
-            known.forget(levels.iter().map(String::as_str));
+            levels.iter().for_each(|domain| known.forget(domain.as_str()));
             return self.look(recipient, client).await;
         }
         Ok(routed)

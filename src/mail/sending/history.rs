@@ -1,9 +1,9 @@
 //! What became of a sent mail, as values: whoever shows it writes them down.
 use crate::base::{EmailAddress, Timestamp};
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::mailbox::decode_words;
 use crate::mail::message::parse::header_fields;
-use crate::mail::sending::parcel::Job;
+use crate::mail::own::OutboundJob;
 use crate::mail::sending::suppression::folded;
 use crate::store::accounts::{self, State};
 use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
@@ -97,7 +97,7 @@ fn subject_of(raw: &[u8]) -> Option<String> {
 /// Looks for the recipient's job: among those that wait, then among those that were given up.
 async fn waits_for(tx: &mut Tx, mail: &Mail, to: &Recipient) -> Result<Option<Next>, Error> {
     let Ok(address) = EmailAddress::lenient(&to.address) else { return Ok(None) };
-    let (group, body) = (address.domain().to_string(), Job::body(&to.mail_id, to.n));
+    let (group, body) = (address.domain().to_string(), OutboundJob::body(&to.mail_id, to.n));
     let (queue, now) = (SystemQueue::Outbound, tx.now());
     if let Some(job) = backlog::find(tx, queue.id(), &group, &body).await? {
         // A claim that has ended, as of a node that is gone, holds it no more.

@@ -5,7 +5,7 @@ use crate::base::{AccountId, EmailAddress, Region, Timestamp};
 use crate::mail::identity::IdentityName;
 use crate::mail::message::parse;
 use crate::mail::message::report::{StatusOf, StatusReport};
-use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
+use crate::mail::own::system::{SystemMail, SystemMailError, send_in};
 use crate::mail::sending::{SendError, Sending};
 use crate::store::{Tx, identities, inbound_mails};
 

@@ -1,8 +1,8 @@
 //! Mails whose template cannot be rendered with their data. SES says yes to the call, and tells of it in a Rendering Failure
 //! event; nothing is sent.
 use crate::base::{AccountId, EmailAddress, Region};
-use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::{Event, publish_event};
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::sending::SendError;
 use crate::store::Tx;
 use crate::store::accepted::{self, Accepted};

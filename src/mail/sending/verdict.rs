@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::mail::bounce::{Cause, Classifier, Kind, Said, Stage as Refused};
 use crate::mail::content::BounceType;
-use crate::mail::sending::resolver::LookupError;
+use crate::mail::resolver::LookupError;
 
 pub use crate::mail::sending::ending::{Ending, Reply, Stage};
 

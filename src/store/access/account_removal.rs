@@ -3,7 +3,9 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Timestamp};
+use crate::store::access::accounts::ACCOUNTS;
 use crate::store::engine::rows::placeholders;
+use crate::store::queue::queues;
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// A table whose rows are an account's, and can be found by it.
@@ -92,6 +94,8 @@ pub const FIGURES: [Table; 2] =
 
 /// Deletes up to `limit` rows of an account from a table; gives how many went.
 pub async fn delete(tx: &mut Tx, table: &Table, account: &AccountId, limit: u32) -> Result<u64, Error> {
+    // Some of them are kept.
+    tx.settings_changed();
     tx.run(AssertSqlSafe(delete_sql(table)), args![account, limit]).await
 }
 
@@ -258,7 +262,7 @@ pub async fn delete_queues(tx: &mut Tx, account: &AccountId, limit: u32) -> Resu
     tx.run(sql, args![account]).await?;
     let now = tx.now();
     let sql = "DELETE FROM queues WHERE id IN (SELECT id FROM queues WHERE account = $1 LIMIT $2) RETURNING id";
-    let gone = tx.all(sql, args![account, limit]).await?;
+    let gone = tx.change_returning(&queues::QUEUES, sql, args![account, limit]).await?;
     for row in &gone {
         let sql = "INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2) ON CONFLICT (queue_id) DO NOTHING";
         tx.run(sql, args![row.int("id")?, now]).await?;
@@ -268,7 +272,7 @@ pub async fn delete_queues(tx: &mut Tx, account: &AccountId, limit: u32) -> Resu
 
 /// Deletes the account itself, of which nothing is left; gives the number of accounts that went.
 pub async fn delete_account(tx: &mut Tx, account: &AccountId) -> Result<u64, Error> {
-    tx.run("DELETE FROM accounts WHERE id = $1 AND state = 'deleting'", args![account]).await
+    tx.change(&ACCOUNTS, "DELETE FROM accounts WHERE id = $1 AND state = 'deleting'", args![account]).await
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The store as others hold it: it reads here, and hands changes to the lanes.
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-use crate::base::Clock;
+use crate::base::{Clock, Kept};
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::hints::Hints;
 use crate::store::engine::lanes::Doors;
@@ -73,7 +74,13 @@ impl Store {
     /// Grows whenever the row of a queue, an identity, a rule set or the like has changed through this store: what was
     /// read before may be stale.
     pub fn settings_generation(&self) -> u64 {
-        self.wakes.generation()
+        self.wakes.settings.generation()
+    }
+
+    /// Keeps up to `max` values that are read of kept tables. A change of one counts at once where it goes through this store, and
+    /// within a second where another process makes it.
+    pub fn kept<K: Hash + Eq, V: Clone>(&self, max: usize) -> Kept<K, V> {
+        Kept::of_settings(self.wakes.settings.clone(), self.clock.clone(), max)
     }
 
     /// What opens texts that were sealed before they were written.

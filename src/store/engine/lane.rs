@@ -133,7 +133,7 @@ impl Lane {
     /// Runs jobs in one transaction. Says of each whether it was kept.
     async fn run_together(&self, batch: &mut [Box<dyn Job>], kept: &mut Kept) -> Result<Vec<bool>, Error> {
         let tx = self.begin(kept).await.inspect_err(|error| self.room.failed(error, "cannot begin a transaction"))?;
-        match run_batch(tx, batch, &self.room).await {
+        match self.run_batch(tx, batch).await {
             Ok(done) => {
                 self.committed(tx);
                 Ok(done)
@@ -153,10 +153,22 @@ impl Lane {
         }
     }
 
+    /// Runs the jobs and commits. Says of each whether it was kept.
+    async fn run_batch(&self, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>, Error> {
+        let Some(kept) = run_batch(tx, batch, &self.room).await? else { return Ok(vec![false; batch.len()]) };
+        if let Some(hints) = self.hints.as_ref().filter(|_| tx.changes_settings()) {
+            // Rare, and not to be a part of every commit.
+            Box::pin(hints.announce_settings(tx)).await?;
+        }
+        tx.commit().await?;
+        Ok(kept)
+    }
+
     /// Runs one statement, which is a transaction by itself: PostgreSQL is asked once and not three times, and SQLite need
     /// not be able to undo it without the rest.
     async fn run_alone(&self, job: &mut Box<dyn Job>, kept: &mut Kept) -> Result<Vec<bool>, Error> {
         let tx = self.connected(kept).await?;
+        tx.look_for_others(&self.wakes.settings);
         tx.one_statement();
         let (_, failure) = run_job(tx, job).await;
         match failure {
@@ -214,7 +226,11 @@ impl Lane {
         loop {
             let begun = self.connected(kept).await?.begin().await;
             match begun {
-                Ok(()) => return self.connected(kept).await,
+                Ok(()) => {
+                    let tx = self.connected(kept).await?;
+                    tx.look_for_others(&self.wakes.settings);
+                    return Ok(tx);
+                }
                 Err(error) => {
                     if let Some(mut tx) = kept.take() {
                         tx.close_on_drop();
@@ -253,11 +269,11 @@ fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>, has_room: b
     alone
 }
 
-/// Runs the jobs and commits. Says of each whether it was kept; the others were undone.
-async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Result<Vec<bool>, Error> {
+/// Runs the jobs. Says of each whether it stays; the others were undone. `None`: all were, and nothing is left to commit.
+async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Result<Option<Vec<bool>>, Error> {
     if batch.len() == 1 || batch.iter().all(|job| job.is_repeatable()) {
         let keep = run_as_one(tx, batch, room).await?;
-        return Ok(vec![keep; batch.len()]);
+        return Ok(keep.then(|| vec![true; batch.len()]));
     }
     let mut kept = Vec::with_capacity(batch.len());
     for job in batch {
@@ -272,8 +288,7 @@ async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Resu
         tx.release().await?;
         kept.push(keep);
     }
-    tx.commit().await?;
-    Ok(kept)
+    Ok(Some(kept))
 }
 
 /// Runs jobs that are kept or undone together: what is undone can be tried again alone.
@@ -290,7 +305,6 @@ async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Res
             return Ok(false);
         }
     }
-    tx.commit().await?;
     Ok(true)
 }
 

@@ -10,6 +10,7 @@ pub(super) mod gather;
 pub(super) mod handle;
 pub(super) mod hints;
 pub(super) mod jobs;
+pub(super) mod kept_table;
 pub(super) mod lane;
 pub(super) mod lanes;
 pub mod lineage;

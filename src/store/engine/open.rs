@@ -28,8 +28,8 @@ use crate::store::engine::wake::Wakes;
 use crate::store::engine::wal::Wal;
 use crate::store::vault::Vault;
 
-/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info it helps
-/// nobody.
+/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info
+/// it helps nobody.
 pub const NOTICES: &str = "sqlx::postgres::notice";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -101,8 +101,8 @@ impl Store {
     }
 }
 
-/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys. SQLite
-/// gives the files beside it the same mode.
+/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys.
+/// SQLite gives the files beside it the same mode.
 fn make_private(path: &Path) -> Result<(), Error> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
@@ -111,8 +111,8 @@ fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's migrations know
-/// of no others. PostgreSQL's hold a lock in the database.
+/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's
+/// migrations know of no others. PostgreSQL's hold a lock in the database.
 async fn alone(path: &Path) -> Result<File, Error> {
     let mut name = path.as_os_str().to_owned();
     name.push("-opening");
@@ -174,8 +174,8 @@ pub(in crate::store) async fn open_sqlite(path: &Path) -> Result<Opened<()>, Err
     Ok(Opened { writers: Pool::Writer(SqliteFile(path.to_owned())), readers, pings, others: () })
 }
 
-/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is
-/// tried again by and by: it is not needed to be right.
+/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it
+/// is tried again by and by: it is not needed to be right.
 async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &CancellationToken) -> Arc<Hints> {
     let ear = open_ear(others.pool()).await.inspect_err(|error| {
         tracing::warn!(%error, "does not hear of other nodes' messages; looks for them every few seconds");
@@ -183,6 +183,9 @@ async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &
     let hints = Hints::new();
     let (speaker, mouth, time, end) = (hints.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
     tokio::spawn(async move { end.run_until_cancelled(speaker.speak(&mouth, &time)).await });
+    let (asker, asks, mouth, time, end) =
+        (hints.clone(), wakes.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(asker.confirm(&mouth, &asks.settings, &time)).await });
     let (listener, wakes, clock, end) = (hints.clone(), wakes.clone(), clock.clone(), alive.clone());
     tokio::spawn(
         async move { end.run_until_cancelled(listener.listen(ear.ok(), others.pool(), &wakes, &clock)).await },

@@ -2,6 +2,7 @@
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
 use crate::store::identity::identities::Identity;
+use crate::store::identity::tables::DKIM_KEYS;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
 
@@ -29,7 +30,8 @@ pub struct DkimKey {
 /// Stores a selector with its key, or replaces its key.
 pub async fn put(tx: &mut Tx, i: &Identity, key: &DkimKey) -> Result<(), Error> {
     let private_key = sealed(tx, &key.private_key)?;
-    tx.run(
+    tx.change(
+        &DKIM_KEYS,
         "INSERT INTO dkim_keys (account, region, domain, selector, n, algorithm, bits, private_key, public_key, created_at, \
          state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (account, region, domain, selector) DO UPDATE SET n = excluded.n, algorithm = excluded.algorithm, \
@@ -63,14 +65,14 @@ pub async fn list(tx: &mut Tx, account: &AccountId, region: &Region, domain: &st
 /// Says in what state a selector is now.
 pub async fn set_state(tx: &mut Tx, i: &Identity, selector: &str, state: &str) -> Result<(), Error> {
     let sql = "UPDATE dkim_keys SET state = $1 WHERE account = $2 AND region = $3 AND domain = $4 AND selector = $5";
-    tx.run(sql, args![state, &i.account, &i.region, &i.name, selector]).await?;
+    tx.change(&DKIM_KEYS, sql, args![state, &i.account, &i.region, &i.name, selector]).await?;
     Ok(())
 }
 
 /// Removes one selector of a domain; false when it has none of this name.
 pub async fn remove(tx: &mut Tx, i: &Identity, selector: &str) -> Result<bool, Error> {
     let sql = "DELETE FROM dkim_keys WHERE account = $1 AND region = $2 AND domain = $3 AND selector = $4";
-    Ok(tx.run(sql, args![&i.account, &i.region, &i.name, selector]).await? > 0)
+    Ok(tx.change(&DKIM_KEYS, sql, args![&i.account, &i.region, &i.name, selector]).await? > 0)
 }
 
 /// Seals the keys of up to `limit` selectors after `after` that are stored in clear or under an earlier master key.
@@ -89,7 +91,7 @@ pub async fn seal(tx: &mut Tx, after: &str, limit: u32) -> Result<Option<String>
                 let key = opened(tx.vault(), before.clone())?;
                 let sealed = sealed(tx, &key)?;
                 let sql = "UPDATE dkim_keys SET private_key = $1 WHERE selector = $2 AND private_key = $3";
-                tx.run(sql, args![sealed, &selector, before]).await?;
+                tx.touch(&DKIM_KEYS, sql, args![sealed, &selector, before]).await?;
             }
         }
     }

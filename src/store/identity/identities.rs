@@ -1,6 +1,7 @@
 //! Identities: domains and addresses that an account may send from, and how each stands.
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
+use crate::store::identity::tables::{DKIM_KEYS, IDENTITIES, IDENTITY_POLICIES};
 use crate::store::{Error, Row, Tx};
 
 /// A domain or an address of an account in a region. Statuses are SESv2's words: `PENDING`, `SUCCESS`, `FAILED`,
@@ -86,7 +87,7 @@ pub async fn insert(tx: &mut Tx, i: &Identity) -> Result<(), Error> {
     let sql = "INSERT INTO identities (account, region, name, kind, status, created_at, feedback_forwarding, tags) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let key = args![&i.account, &i.region, &i.name, &i.kind, &i.status, i.created_at, i.feedback_forwarding, &i.tags];
-    tx.run(sql, key).await?;
+    tx.change(&IDENTITIES, sql, key).await?;
     update(tx, i).await
 }
 
@@ -94,7 +95,8 @@ pub async fn insert(tx: &mut Tx, i: &Identity) -> Result<(), Error> {
 /// stays as it is.
 pub async fn update(tx: &mut Tx, i: &Identity) -> Result<(), Error> {
     let mail_from = i.mail_from.as_ref();
-    tx.run(
+    tx.change(
+        &IDENTITIES,
         "UPDATE identities SET status = $1, since = $2, error = $3, verified_at = $4, checked_at = $5, \
          next_check_at = $6, txt_token = $7, configuration_set = $8, dkim_signing = $9, dkim_status = $10, \
          dkim_since = $11, dkim_origin = $12, dkim_next_bits = $13, mail_from_domain = $14, mail_from_status = $15, \
@@ -132,7 +134,7 @@ pub async fn update(tx: &mut Tx, i: &Identity) -> Result<(), Error> {
 /// Keeps the identity's row for this transaction alone, until its end; false when there is none.
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let sql = "UPDATE identities SET name = name WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+    Ok(tx.touch(&IDENTITIES, sql, args![account, region, name]).await? > 0)
 }
 
 /// The identity of this name (lower case).
@@ -166,11 +168,11 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
 /// Removes an identity with its keys and policies; false when there was none.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let keys = "DELETE FROM dkim_keys WHERE account = $1 AND region = $2 AND domain = $3";
-    tx.run(keys, args![account, region, name]).await?;
+    tx.change(&DKIM_KEYS, keys, args![account, region, name]).await?;
     let policies = "DELETE FROM identity_policies WHERE account = $1 AND region = $2 AND identity = $3";
-    tx.run(policies, args![account, region, name]).await?;
+    tx.change(&IDENTITY_POLICIES, policies, args![account, region, name]).await?;
     let sql = "DELETE FROM identities WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+    Ok(tx.change(&IDENTITIES, sql, args![account, region, name]).await? > 0)
 }
 
 /// Sets how an identity stands, and when to look next; its DKIM keys and its MAIL FROM domain stay as they are.
@@ -209,7 +211,7 @@ pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64, except: &[St
          RETURNING *"
     );
     let values = crate::store::engine::rows::with_names(args![again_at, now, limit], except);
-    let rows = tx.all(sqlx::AssertSqlSafe(sql), values).await?;
+    let rows = tx.touch_returning(&IDENTITIES, sqlx::AssertSqlSafe(sql), values).await?;
     rows.iter().map(identity).collect()
 }
 
@@ -217,7 +219,9 @@ pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64, except: &[St
 pub async fn give_back(tx: &mut Tx, taken: &Identity, at: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE identities SET next_check_at = $1 WHERE account = $2 AND region = $3 AND name = $4 \
                AND next_check_at = $5";
-    tx.run(sql, args![at, &taken.account, &taken.region, &taken.name, taken.next_check_at]).await.map(drop)
+    tx.touch(&IDENTITIES, sql, args![at, &taken.account, &taken.region, &taken.name, taken.next_check_at])
+        .await
+        .map(drop)
 }
 
 fn identity(row: &Row) -> Result<Identity, Error> {

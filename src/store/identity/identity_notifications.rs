@@ -1,7 +1,11 @@
 //! Where the bounces, complaints and deliveries of an identity's mails are told.
 use crate::base::{AccountId, Region};
 use crate::store::args;
+use crate::store::engine::kept_table::KeptTable;
+use crate::store::identity::tables::IDENTITIES;
 use crate::store::{Error, Row, Tx};
+
+const IDENTITY_NOTIFICATIONS: KeptTable = KeptTable::new("identity_notifications");
 
 /// What an identity has set for one kind of notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +34,8 @@ pub async fn set_topic(
     kind: &str,
     topic: Option<String>,
 ) -> Result<(), Error> {
-    tx.run(
+    tx.change(
+        &IDENTITY_NOTIFICATIONS,
         "INSERT INTO identity_notifications (account, region, identity, kind, topic_arn, headers) \
          VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (account, region, identity, kind) DO UPDATE SET \
          topic_arn = excluded.topic_arn",
@@ -49,7 +54,8 @@ pub async fn set_headers(
     kind: &str,
     headers: bool,
 ) -> Result<(), Error> {
-    tx.run(
+    tx.change(
+        &IDENTITY_NOTIFICATIONS,
         "INSERT INTO identity_notifications (account, region, identity, kind, headers) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (account, region, identity, kind) DO UPDATE SET headers = excluded.headers",
         args![account, region, identity, kind, headers],
@@ -79,13 +85,13 @@ pub async fn set_forwarding(
     enabled: bool,
 ) -> Result<bool, Error> {
     let sql = "UPDATE identities SET feedback_forwarding = $1 WHERE account = $2 AND region = $3 AND name = $4";
-    Ok(tx.run(sql, args![enabled, account, region, identity]).await? > 0)
+    Ok(tx.change(&IDENTITIES, sql, args![enabled, account, region, identity]).await? > 0)
 }
 
 /// Forgets all that an identity had set.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, identity: &str) -> Result<(), Error> {
     let sql = "DELETE FROM identity_notifications WHERE account = $1 AND region = $2 AND identity = $3";
-    tx.run(sql, args![account, region, identity]).await?;
+    tx.change(&IDENTITY_NOTIFICATIONS, sql, args![account, region, identity]).await?;
     Ok(())
 }
 

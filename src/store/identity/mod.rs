@@ -3,5 +3,6 @@ pub mod dkim_keys;
 pub mod identities;
 pub mod identity_notifications;
 pub mod identity_policies;
+mod tables;
 pub mod verification_links;
 pub mod verification_templates;

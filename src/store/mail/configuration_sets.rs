@@ -1,7 +1,11 @@
 //! Configuration sets and their event destinations.
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
+use crate::store::engine::kept_table::KeptTable;
 use crate::store::{Error, Row, Tx};
+
+const CONFIGURATION_SETS: KeptTable = KeptTable::new("configuration_sets");
+const EVENT_DESTINATIONS: KeptTable = KeptTable::new("event_destinations");
 
 /// A configuration set of an account in a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +47,8 @@ pub struct Destination {
 
 /// Stores a new set; breaks the unique rule when the name is taken.
 pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
-    tx.run(
+    tx.change(
+        &CONFIGURATION_SETS,
         "INSERT INTO configuration_sets (account, region, name, sending_enabled, tls_policy, max_delivery_seconds, options, \
          created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         args![
@@ -65,13 +70,14 @@ pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
 /// there is none.
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let sql = "UPDATE configuration_sets SET name = name WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+    Ok(tx.touch(&CONFIGURATION_SETS, sql, args![account, region, name]).await? > 0)
 }
 
 /// Writes what may change of a set; false when there is none.
 pub async fn update(tx: &mut Tx, set: &ConfigurationSet) -> Result<bool, Error> {
     let rows = tx
-        .run(
+        .change(
+            &CONFIGURATION_SETS,
             "UPDATE configuration_sets SET sending_enabled = $1, tls_policy = $2, max_delivery_seconds = $3, options = $4 \
              WHERE account = $5 AND region = $6 AND name = $7",
             args![
@@ -109,7 +115,7 @@ pub async fn set_options(
     options: &str,
 ) -> Result<(), Error> {
     let sql = "UPDATE configuration_sets SET options = $1 WHERE account = $2 AND region = $3 AND name = $4";
-    tx.run(sql, args![options, account, region, name]).await?;
+    tx.change(&CONFIGURATION_SETS, sql, args![options, account, region, name]).await?;
     Ok(())
 }
 
@@ -136,9 +142,9 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
 /// Removes a set with its destinations; false when there was none.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let destinations = "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3";
-    tx.run(destinations, args![account, region, name]).await?;
+    tx.change(&EVENT_DESTINATIONS, destinations, args![account, region, name]).await?;
     let sql = "DELETE FROM configuration_sets WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+    Ok(tx.change(&CONFIGURATION_SETS, sql, args![account, region, name]).await? > 0)
 }
 
 /// Stores a new destination; breaks the unique rule when the name is taken.
@@ -150,7 +156,8 @@ pub async fn insert_destination(
     d: &Destination,
 ) -> Result<(), Error> {
     let types = serde_json::to_string(&d.event_types).unwrap_or_default();
-    tx.run(
+    tx.change(
+        &EVENT_DESTINATIONS,
         "INSERT INTO event_destinations (account, region, configuration_set, name, enabled, event_types, topic_arn, \
          details, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         args![account, region, set, &d.name, d.enabled, types, &d.topic_arn, d.details.clone(), d.created_at],
@@ -169,7 +176,8 @@ pub async fn update_destination(
 ) -> Result<bool, Error> {
     let types = serde_json::to_string(&d.event_types).unwrap_or_default();
     let rows = tx
-        .run(
+        .change(
+            &EVENT_DESTINATIONS,
             "UPDATE event_destinations SET enabled = $1, event_types = $2, topic_arn = $3, details = $4 \
              WHERE account = $5 AND region = $6 AND configuration_set = $7 AND name = $8",
             args![d.enabled, types, &d.topic_arn, d.details.clone(), account, region, set, &d.name],
@@ -201,7 +209,7 @@ pub async fn delete_destination(
 ) -> Result<bool, Error> {
     let sql =
         "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 AND name = $4";
-    Ok(tx.run(sql, args![account, region, set, name]).await? > 0)
+    Ok(tx.change(&EVENT_DESTINATIONS, sql, args![account, region, set, name]).await? > 0)
 }
 
 fn set(row: &Row) -> Result<ConfigurationSet, Error> {

@@ -2,7 +2,11 @@
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::access::accounts::State;
 use crate::store::args;
+use crate::store::engine::kept_table::KeptTable;
 use crate::store::{Error, Row, Tx};
+
+const RULE_SETS: KeptTable = KeptTable::new("receipt_rule_sets");
+const ACTIVE_RULE_SETS: KeptTable = KeptTable::new("receipt_active_rule_sets");
 
 /// A rule set with its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +38,8 @@ pub struct Candidate {
 pub async fn insert(tx: &mut Tx, account: &AccountId, region: &Region, name: &str, rules: &str) -> Result<bool, Error> {
     let now = tx.now();
     let rows = tx
-        .run(
+        .change(
+            &RULE_SETS,
             "INSERT INTO receipt_rule_sets (account, region, name, rules, version, created_at) \
              VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT DO NOTHING",
             args![account, region, name, rules, now],
@@ -59,7 +64,11 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<RuleSet>, Error> {
     let sql = "UPDATE receipt_rule_sets SET version = version + 1 \
                WHERE account = $1 AND region = $2 AND name = $3 RETURNING name, rules, created_at";
-    tx.one(sql, args![account, region, name]).await?.map(|row| rule_set(&row)).transpose()
+    tx.touch_returning(&RULE_SETS, sql, args![account, region, name])
+        .await?
+        .first()
+        .map(|row| rule_set(&row))
+        .transpose()
 }
 
 /// All rule sets by name: at most 100, more than the limit allows to make.
@@ -86,14 +95,14 @@ pub async fn set_rules(
     rules: &str,
 ) -> Result<(), Error> {
     let sql = "UPDATE receipt_rule_sets SET rules = $1 WHERE account = $2 AND region = $3 AND name = $4";
-    tx.run(sql, args![rules, account, region, name]).await?;
+    tx.change(&RULE_SETS, sql, args![rules, account, region, name]).await?;
     Ok(())
 }
 
 /// Removes a rule set.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
     let sql = "DELETE FROM receipt_rule_sets WHERE account = $1 AND region = $2 AND name = $3";
-    tx.run(sql, args![account, region, name]).await?;
+    tx.change(&RULE_SETS, sql, args![account, region, name]).await?;
     Ok(())
 }
 
@@ -107,14 +116,14 @@ pub async fn active(tx: &mut Tx, account: &AccountId, region: &Region) -> Result
 pub async fn activate(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
     let sql = "INSERT INTO receipt_active_rule_sets (account, region, rule_set) VALUES ($1, $2, $3) \
                ON CONFLICT (account, region) DO UPDATE SET rule_set = excluded.rule_set";
-    tx.run(sql, args![account, region, name]).await?;
+    tx.change(&ACTIVE_RULE_SETS, sql, args![account, region, name]).await?;
     Ok(())
 }
 
 /// Makes no rule set active.
 pub async fn deactivate(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<(), Error> {
     let sql = "DELETE FROM receipt_active_rule_sets WHERE account = $1 AND region = $2";
-    tx.run(sql, args![account, region]).await?;
+    tx.change(&ACTIVE_RULE_SETS, sql, args![account, region]).await?;
     Ok(())
 }
 

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::base::EmailAddress;
 use crate::mail::message::{self, Draft, Mailbox, compose};
-use crate::mail::sending::system::{SystemMail, send_in};
+use crate::mail::own::system::{SystemMail, send_in};
 use crate::store::{self, Tx, throttles};
-use crate::topics::mailer::{Content, Mailer, Notice};
+use crate::topics::mailer::{MailContent, Mailer, Notice};
 use crate::workers::Record;
 
 /// How often an address is asked to confirm something in a window, whoever asks: so that nobody is flooded with links.
@@ -41,9 +41,9 @@ impl Notices {
         let name = notice.display_name.clone().unwrap_or_else(|| "Notifications".to_owned());
         let mut headers = vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())];
         let text = match &notice.content {
-            Content::Confirm { topic, link } => render(CONFIRM, json!({ "topic": topic, "link": link }))?,
-            Content::Ended { topic, link } => render(ENDED, json!({ "topic": topic, "link": link }))?,
-            Content::Message { text, link } => {
+            MailContent::Confirm { topic, link } => render(CONFIRM, json!({ "topic": topic, "link": link }))?,
+            MailContent::Ended { topic, link } => render(ENDED, json!({ "topic": topic, "link": link }))?,
+            MailContent::Message { text, link } => {
                 // RFC 8058: the page behind the link takes the POST that mail programs send.
                 if link.len() <= LINK_MAX {
                     headers.push(("List-Unsubscribe".to_owned(), format!("<{link}>")));
@@ -51,7 +51,7 @@ impl Notices {
                 }
                 render(MESSAGE, json!({ "text": text, "link": link }))?
             }
-            Content::Plain(text) => text.clone(),
+            MailContent::Plain(text) => text.clone(),
         };
         Ok(Draft {
             from: Mailbox { name: Some(name), address: from.address },

@@ -1,6 +1,6 @@
 //! The key of the marks: made at the first start, the same for all nodes of a database.
 use crate::base::{Secret, ids};
-use crate::mail::feedback::Marks;
+use crate::mail::marks::Marks;
 use crate::store::{Error, Store, feedback};
 
 /// Letters of a key: more than 256 bits.

@@ -15,11 +15,11 @@ use hickory_resolver::{Resolver, TokioResolver, system_conf};
 use rand::seq::SliceRandom;
 
 use crate::base::Domain;
-use crate::mail::identity::{LookupFailed, RecordLookup};
+use crate::mail::resolver::{LookupFailed, RecordLookup};
 use crate::topics::delivery::Lookup as AddressLookup;
 
 /// The most mail hosts that one delivery looks at; a domain with more is served by its best ones.
-pub const MAX_MAIL_HOSTS: usize = 16;
+const MAX_MAIL_HOSTS: usize = 16;
 /// The most addresses of one host that are tried.
 pub const MAX_ADDRESSES: usize = 8;
 /// How long one question may wait for its answer, and how often it is asked again.
@@ -90,7 +90,7 @@ impl Dns {
     }
 
     /// The hosts that take mail for `domain`, best first; hosts of one preference in random order (RFC 5321, 5.1).
-    /// A domain without MX records is its own mail host. At most [`MAX_MAIL_HOSTS`].
+    /// A domain without MX records is its own mail host. At most `MAX_MAIL_HOSTS`.
     pub async fn mail_hosts(&self, domain: &Domain) -> Result<Vec<String>, LookupError> {
         // An address literal is its own host (RFC 5321, 4.1.3).
         if domain.as_str().starts_with('[') {

@@ -1,10 +1,9 @@
 //! Our own mails: verification links, bounces of receipt rules, and received mail that goes on. They count in no quota and have
 //! no events; what we write ourselves goes out with the null sender, so that nothing answers it (RFC 3834; RFC 5321, 4.5.5).
 use crate::base::{AccountId, EmailAddress, Region, Timestamp, ids};
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::{self, Stamp, finish};
-use crate::mail::sending::accept;
-use crate::mail::sending::schedule::LIFETIME;
+use crate::mail::own::jobs::{self, LIFETIME};
 use crate::store::mails::{Kind, Mail};
 use crate::store::{self, Tx};
 
@@ -45,7 +44,7 @@ pub async fn send_in(tx: &mut Tx, mail: SystemMail) -> Result<String, SystemMail
     let headers = HeadersRecord::new(None, vec![mail.recipient.to_string()], finished.lines);
     let row = Mail { headers: headers.write(), ..row(&id, &mail.account, &mail.region, finished.raw.len(), now) };
     let row = Mail { source: mail.source.to_string(), ..row };
-    accept::insert(tx, &row, finished.raw, std::slice::from_ref(&mail.recipient)).await?;
+    jobs::insert(tx, &row, finished.raw, std::slice::from_ref(&mail.recipient)).await?;
     Ok(id)
 }
 
@@ -81,7 +80,7 @@ pub async fn send_on_in(tx: &mut Tx, mail: Onward) -> Result<String, store::Erro
         kind: mail.kind,
         ..row(&id, &mail.account, &mail.region, mail.raw.len(), now)
     };
-    accept::insert(tx, &row, mail.raw, &mail.to).await?;
+    jobs::insert(tx, &row, mail.raw, &mail.to).await?;
     Ok(id)
 }
 

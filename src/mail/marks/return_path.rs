@@ -2,11 +2,11 @@
 //! whom it is about whatever its text says.
 use crate::base::{Domain, EmailAddress, Timestamp};
 use crate::config::Feedback;
-use crate::mail::feedback::mark::{Mark, Marks};
+use crate::mail::marks::mark::{Mark, Marks};
 use crate::store::mails::{Kind, Mail};
 
 /// The header field with the mark in what goes out: complaints are tied to the mail by it.
-pub const TRACE_FIELD: &str = "X-Postrider-Id";
+const TRACE_FIELD: &str = "X-Postrider-Id";
 /// How long a mark counts, in seconds: as long as it is kept what became of the mail.
 const VALID: i64 = 30 * 86_400;
 
