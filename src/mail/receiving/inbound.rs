@@ -153,10 +153,7 @@ impl Inbound {
         let loaded = match self.mails.get(job.mail.clone()).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Finish::plain(Outcome::GiveUp(Reason::Missing)),
-            Err(error) => {
-                tracing::error!(message.id = %job.mail, %error, "cannot load an accepted mail");
-                return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
-            }
+            Err(error) => return self.own_fault(claim, &job.mail, &error, "cannot load an accepted mail"),
         };
         if loaded.mail.state == State::Done {
             return Finish::plain(Outcome::Done);
@@ -175,27 +172,28 @@ impl Inbound {
         match self.raw(&mail, raw).await {
             Ok(Some(raw)) => self.run(claim, (mail, raw), rules, for_checks).await,
             Ok(None) => Finish::plain(Outcome::GiveUp(Reason::Missing)),
-            Err(error) => {
-                tracing::error!(message.id = %mail.id, %error, "cannot load an accepted mail");
-                Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
-            }
+            Err(error) => self.own_fault(claim, &mail.id, &error, "cannot load an accepted mail"),
         }
     }
 
     /// The message, where it was too large to come with the rest.
     async fn raw(&self, mail: &InboundMail, raw: Option<Bytes>) -> Result<Option<Bytes>, store::Error> {
-        match raw {
-            Some(raw) => Ok(Some(raw)),
-            None => {
-                let mut reader = self.store.reader().await?;
-                Ok(inbound_mails::raw(&mut reader, &mail.raw_id).await?.map(Bytes::from))
-            }
+        if raw.is_some() {
+            return Ok(raw);
         }
+        let mut reader = self.store.reader().await?;
+        Ok(inbound_mails::raw(&mut reader, &mail.raw_id).await?.map(Bytes::from))
     }
 
     /// Others of its account, its source or its endpoint hold the places: it comes again, and this attempt does not count.
     fn crowded(&self) -> Finish {
         Finish::plain(Outcome::Crowded(self.clock.now() + backoff::jitter(CROWDED)))
+    }
+
+    /// The fault is ours: the mail comes again.
+    fn own_fault(&self, claim: &Claim, mail: &str, error: &store::Error, what: &str) -> Finish {
+        tracing::error!(message.id = %mail, %error, "{what}");
+        Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
     }
 
     async fn run(
@@ -212,17 +210,12 @@ impl Inbound {
         {
             let received = trace::received(&mail, &recipients, &self.settings.hostname);
             let worked = returned.work(claim.attempt, &mail, &recipients, (&raw, received)).await;
-            return worked.unwrap_or_else(|error| {
-                tracing::error!(message.id = %mail.id, %error, "cannot work what came back");
-                Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
-            });
+            let failed = |error: store::Error| self.own_fault(claim, &mail.id, &error, "cannot work what came back");
+            return worked.unwrap_or_else(failed);
         }
         let set = match set {
             Ok(set) => set,
-            Err(error) => {
-                tracing::error!(message.id = %mail.id, account = %mail.account, %error, "a rule set cannot be read: mail waits for it");
-                return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
-            }
+            Err(error) => return self.own_fault(claim, &mail.id, &error, "a rule set cannot be read: its mail waits"),
         };
         let scan = scanned(&set.rules, &recipients, mail.tls);
         let verdicts = self.check(&mail, &raw, scan).await;
@@ -262,12 +255,20 @@ impl Inbound {
         let (effects, mut failures, matched) = (run.effects, run.failures, run.matched);
         let (effects, missing) = match self.without_missing_topics(effects).await {
             Ok(parted) => parted,
-            Err(error) => {
-                tracing::error!(message.id = %mail.id, %error, "cannot look for topics");
-                return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
-            }
+            Err(error) => return self.own_fault(claim, &mail.id, &error, "cannot look for topics"),
         };
         failures.extend(missing);
+        self.ended(claim, mail, again, (effects, failures, matched))
+    }
+
+    /// What the rules came to.
+    fn ended(
+        &self,
+        claim: &Claim,
+        mail: InboundMail,
+        again: Again,
+        (effects, failures, matched): (Vec<Effect>, Vec<Failure>, usize),
+    ) -> Finish {
         for failure in &failures {
             tracing::error!(message.id = %mail.id, attempt = claim.attempt, cause = %failure.text, "a receipt action failed");
         }
