@@ -8,7 +8,7 @@
 //! | what | rule | source |
 //! | --- | --- | --- |
 //! | lone LF | ends a line, as CRLF does | programs on Unix write it; every reader takes it |
-//! | lone CR | ends no line; it is an octet of the value, and shown as a space | RFC 5322, 2.3; [`line_ends`] |
+//! | lone CR | ends no line; it is an octet of the value, and shown as a space | RFC 5322, 2.3; `line_ends.rs` |
 //! | lines of white space alone | folds; they do not end the header | RFC 5322, 4.2 |
 //! | first line is a fold | a piece without a name | RFC 5322, 2.2: fields begin with their name |
 //! | no colon | a piece without a name, its folds with it; what follows is read on | RFC 5322, 3.6.8 |
@@ -23,8 +23,6 @@
 //! Reading takes time by the size alone, and makes no copy. It has no limit of its own, because who must see each field may not
 //! stop early: who keeps what was read takes no more than [`SECTION_MAX`] octets or [`FIELDS_MAX`] fields.
 //! What goes out is held to more: `rewrite.rs` refuses controls and pieces without a name.
-//!
-//! [`line_ends`]: crate::mail::message::line_ends
 use std::borrow::Cow;
 use std::ops::Range;
 
