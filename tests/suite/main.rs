@@ -55,6 +55,7 @@ mod lost_database;
 mod memory_budget;
 mod merging;
 mod metrics;
+mod migrated;
 mod modes;
 mod odd_mail;
 mod ours;
