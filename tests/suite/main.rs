@@ -80,6 +80,7 @@ mod restored;
 mod retention;
 mod returned_mail;
 mod schema;
+mod schema_shape;
 mod ses_accept;
 mod ses_bench;
 mod ses_buses;
