@@ -5,7 +5,7 @@ use std::time::Duration;
 use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters};
 use postrider::base::Memory;
 use postrider::http::inbox;
-use postrider::mail::sending::resolver::Dns;
+use postrider::mail::resolver::Dns;
 use postrider::store::mails::Status;
 use postrider::workers::{Job, SystemQueue, enqueue};
 use serde_json::Value;
@@ -63,7 +63,7 @@ both_engines! {
         b.clock.advance(Duration::from_secs(26));
         assert_eq!(b.round().await, 1);
         assert_eq!((b.recipients(&id).await[0].status, peer.mails().len()), (Status::Delivered, 1));
-        let outcomes: Vec<String> = b.attempts(&id, 0).await.into_iter().map(|a| a.outcome).collect();
+        let outcomes: Vec<&str> = b.attempts(&id, 0).await.into_iter().map(|a| a.outcome.as_str()).collect();
         assert_eq!(outcomes, ["Delayed", "Delivered"]);
         assert_eq!(types(&b.events().await), ["Send", "Delivery"]);
     }

@@ -5,13 +5,13 @@ use bytes::Bytes;
 use postrider::base::{AccountId, Arn, Clock, Reach, Region, Scope, Timestamp};
 use postrider::mail::content::{ConfigurationSets, NewDestination, Target};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
-use postrider::mail::sending::resolver::Dns;
+use postrider::mail::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
 use postrider::mail::sending::{Grants, Outbound, Sending, Settings, Submission, quota};
 use postrider::queues::{Queues, Receive};
-use postrider::store::Store;
-use postrider::store::configuration_sets::ConfigurationSet;
+use postrider::store::configuration_sets::{ConfigurationSet, SetOptions, SetTlsPolicy};
 use postrider::store::mails::{self, Attempt, Recipient};
+use postrider::store::{Json, Store};
 use postrider::topics::{NewTopic, Topics, Wish};
 use postrider::workers::Pool;
 use serde_json::Value;
@@ -96,7 +96,7 @@ impl Bench {
         };
         topics.subscribe(wish).await.expect("a subscription");
         let sets = ConfigurationSets::new(self.store.clone(), self.clock.clone(), topics.clone());
-        for (name, tls_policy) in [("set", None), ("strict", Some("REQUIRE".to_owned()))] {
+        for (name, tls_policy) in [("set", None), ("strict", Some(SetTlsPolicy::Require))] {
             let set = ConfigurationSet {
                 account: account.clone(),
                 region: region.clone(),
@@ -104,7 +104,7 @@ impl Bench {
                 sending_enabled: true,
                 tls_policy,
                 max_delivery_seconds: None,
-                options: "{}".to_owned(),
+                options: Json::of(&SetOptions::default()).expect("JSON"),
                 created_at: self.clock.now(),
             };
             sets.create(set).await.expect("a set");

@@ -13,7 +13,8 @@ use rsa::signature::{SignatureEncoding, Signer as _};
 use sha2::{Digest, Sha256};
 
 use crate::base::Timestamp;
-use crate::mail::message::canonical::{self, Field, Form};
+use crate::mail::message::canonical::{self, Form, add_field};
+use crate::mail::message::fields::{self, Field};
 
 /// How a header field is signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,7 +148,7 @@ pub fn signature(
     message: &[u8],
     now: Timestamp,
 ) -> Result<String, DkimError> {
-    let (fields, body) = canonical::split(message);
+    let (fields, body) = fields::split(message);
     let (names, signed) = chosen(&fields);
     let algorithm = signer.algorithm();
     let mut own = format!(
@@ -171,11 +172,11 @@ pub fn signature(
     own.push_str(&format!(";\r\n bh={};\r\n b=", STANDARD.encode(canonical::body_hash(body, forms.body))));
     let mut data = Vec::new();
     for field in signed {
-        field.add_to(&mut data, forms.header);
+        add_field(&field, &mut data, forms.header);
         data.extend_from_slice(b"\r\n");
     }
     // The signature signs its own field too, with an empty `b=` and no line end (RFC 6376, 3.7).
-    Field(own.as_bytes()).add_to(&mut data, forms.header);
+    add_field(&Field::of(own.as_bytes()), &mut data, forms.header);
     let value = STANDARD.encode(sign(&signer.pair, &data)?);
     for (n, piece) in value.as_bytes().chunks(LINE - 4).enumerate() {
         if n > 0 {

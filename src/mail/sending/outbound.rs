@@ -14,24 +14,24 @@ use tracing::{error, info};
 
 use crate::base::{Clock, EmailAddress, Timestamp};
 use crate::mail::bounce::Classifier;
-use crate::mail::feedback::ReturnPaths;
+use crate::mail::marks::ReturnPaths;
 use crate::mail::message::dkim::Canonicalization;
+use crate::mail::message::line_ends::crlf_only;
+use crate::mail::own::OutboundJob;
+use crate::mail::resolver::LookupError;
 use crate::mail::sending::capture;
-use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::ending::{Ending, Reply};
 use crate::mail::sending::freight::Freight;
 use crate::mail::sending::loading::{Parcels, parcels};
 use crate::mail::sending::local::{self, Fate};
-use crate::mail::sending::parcel::{Job, Parcel, envelope, signatures};
+use crate::mail::sending::parcel::{Parcel, envelope, signatures};
 use crate::mail::sending::record::{self, Attempted};
-use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::schedule::{self, Next};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Delivery, Envelope, Outcome as Round, Route, Transport};
 use crate::mail::sending::verdict::{self, Verdict, judge, judge_by};
 use crate::store::mails::{self, Status};
-use crate::store::settled::Ended;
 use crate::store::{self, Gather, Store};
 use crate::topics::Topics;
 use crate::workers::{Claim, Compute, Finish, Outcome, Reason, SystemQueue, Work, backoff};
@@ -71,7 +71,7 @@ impl Work for Outbound {
 
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish> {
         Box::pin(async move {
-            let Ok(job) = serde_json::from_str::<Job>(&claim.body) else {
+            let Ok(job) = serde_json::from_str::<OutboundJob>(&claim.body) else {
                 return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
             };
             let parcel = match self.load(job).await {
@@ -150,7 +150,7 @@ impl Outbound {
         Finish::plain(Outcome::RetryAt(at, Reason::Internal))
     }
 
-    async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
+    async fn load(&self, job: OutboundJob) -> Result<Option<Parcel>, store::Error> {
         let found = self.parcels.get(job).await?;
         Ok(found.map(|parcel| match &self.return_paths {
             Some(paths) => parcel.marked(paths),
@@ -339,7 +339,7 @@ impl Outbound {
     ) -> Finish {
         log(&parcel, &attempted, "delivered", &response);
         if inbox.is_none() && !parcel.terms.tells_delivery {
-            return Finish::ended(Ended::Outbound(Box::new(attempted.taken(&parcel.recipient, &response))));
+            return Finish::ended(attempted.taken(&parcel.recipient, &response));
         }
         let topics = self.topics.clone();
         Finish::with(Outcome::Done, move |tx| {

@@ -1,33 +1,16 @@
 //! What an outbound job carries, but for the message: the mail, its recipient, who signs it, and its envelope.
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tracing::error;
 
 use crate::base::{EmailAddress, Timestamp};
-use crate::mail::feedback::ReturnPaths;
+use crate::mail::marks::ReturnPaths;
 use crate::mail::message::dkim::{self, Canonicalization};
 use crate::mail::sending::terms::Terms;
 use crate::mail::sending::transport::Envelope;
 use crate::store::mails::{Mail, Recipient};
 use crate::store::outgoing::Outgoing;
 use crate::store::suppressed::Reason as SuppressionReason;
-
-/// A job of the outbound queue: `{"mail": "id", "recipient": 0}`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Job {
-    /// The mail.
-    pub mail: String,
-    /// The recipient's place in its list.
-    pub recipient: i64,
-}
-
-impl Job {
-    /// The job of a mail's recipient, as it stands in the queue.
-    pub(super) fn body(mail: &str, recipient: impl Into<serde_json::Value>) -> String {
-        serde_json::json!({ "mail": mail, "recipient": recipient.into() }).to_string()
-    }
-}
 
 /// Everything about one delivery.
 pub(super) struct Parcel {
@@ -72,10 +55,9 @@ pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
 
 /// What stands before the message: the field with the mark, and the signatures of all keys.
 pub(super) fn signatures(parcel: &Parcel, forms: Canonicalization, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let sign = |signer| dkim::signature(signer, forms, raw, now);
     let mut all = parcel.trace.clone();
-    for signature in parcel.terms.signers.iter().map(sign) {
-        match signature {
+    for signer in &parcel.terms.signers {
+        match dkim::signature(signer, forms, raw, now) {
             Ok(field) => all.push_str(&field),
             // As with a key that cannot be read.
             Err(error) => error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature"),
