@@ -2,6 +2,7 @@
 //! stand, how long a file and a function may be, that each file says what it is for, and that everything is used.
 mod graph;
 mod kept;
+mod migrations;
 mod order;
 mod source;
 mod unused;

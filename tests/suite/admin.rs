@@ -84,7 +84,7 @@ both_engines! {
     }
 
     async fn where_no_server_was_admin_says_so_and_makes_nothing(engine: Engine) {
-        let database = TestDatabase::new(engine).await;
+        let database = TestDatabase::empty(engine).await;
         let here = database.dir.path().to_owned();
         let there = here.join("data").display().to_string();
         for made in [false, true] {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::both_engines;
 use crate::faults::{At, Fault, FaultyReceiver};
 use crate::feedback::{World, world};
-use crate::outbound::{Bench, bench};
+use crate::outbound_bench::{Bench, bench};
 use crate::ses_house::object;
 
 const BOB: &str = "bob@there.example";

@@ -7,7 +7,7 @@ use postrider::workers::Stop;
 
 use crate::both_engines;
 use crate::faults::{At, Fault, FaultyReceiver};
-use crate::outbound::bench;
+use crate::outbound_bench::bench;
 
 const GOOD: usize = 900;
 const HANGING: usize = 100;

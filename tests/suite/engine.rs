@@ -1,9 +1,11 @@
-//! The two store engines: a new, empty database for each test.
+//! The two store engines: a new database for each test.
 use std::str::FromStr;
 
 use postrider::store::Database;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
+
+use crate::migrated;
 
 /// Runs each test on SQLite and on PostgreSQL: `both_engines! { async fn name(engine: Engine) { … } }`.
 #[macro_export]
@@ -46,24 +48,40 @@ pub(crate) struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// One whose migrations have run, as good as new: see [`migrated`].
     pub(crate) async fn new(engine: Engine) -> Self {
-        let dir = tempfile::tempdir().expect("a folder for the test");
         match engine {
             Engine::Sqlite => {
+                let database = Self::empty(engine).await;
+                migrated::write_sqlite(&database.dir.path().join("postrider.db")).await;
+                database
+            }
+            Engine::Postgres => Self::create(migrated::postgres_options(&server_url()).await).await,
+        }
+    }
+
+    /// One in which there is nothing, for tests of what opens and migrates it.
+    pub(crate) async fn empty(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => {
+                let dir = tempfile::tempdir().expect("a folder for the test");
                 let url = format!("sqlite:{}", dir.path().join("postrider.db").display());
                 Self { url, dir, name: None }
             }
-            Engine::Postgres => {
-                let server = server_url();
-                let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-                let mut admin =
-                    PgConnection::connect(&server).await.expect("the PostgreSQL server of the tests answers");
-                let create = format!("CREATE DATABASE {name}");
-                admin.execute(AssertSqlSafe(create)).await.expect("a database for the test");
-                let (base, _) = server.rsplit_once('/').expect("a URL with a database");
-                Self { url: format!("{base}/{name}"), dir, name: Some(name) }
-            }
+            Engine::Postgres => Self::create("").await,
         }
+    }
+
+    /// One on the tests' PostgreSQL.
+    async fn create(options: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let server = server_url();
+        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        let mut admin = PgConnection::connect(&server).await.expect("the PostgreSQL server of the tests answers");
+        let create = format!("CREATE DATABASE {name} {options}");
+        admin.execute(AssertSqlSafe(create)).await.expect("a database for the test");
+        let (base, _) = server.rsplit_once('/').expect("a URL with a database");
+        Self { url: format!("{base}/{name}"), dir, name: Some(name) }
     }
 
     /// The same database, with a folder of its own; it does not go when this is dropped.

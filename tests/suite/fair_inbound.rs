@@ -11,7 +11,7 @@ use postrider::store::inbound_mails::State;
 use postrider::workers::Stop;
 
 use crate::both_engines;
-use crate::receiving::{Bench, HELLO, account, bench, rule, sns};
+use crate::receiving_bench::{Bench, HELLO, account, bench, rule, sns};
 use crate::webhook::Answer;
 
 const ANN: Option<&str> = Some("ann@there.example");

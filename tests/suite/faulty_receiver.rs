@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::both_engines;
 use crate::faults::{At, Fault, FaultyReceiver};
-use crate::outbound::{Bench, bench};
+use crate::outbound_bench::{Bench, bench};
 
 const OFFERS: &[&str] = &["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 10000000"];
 const OFFERS_TLS: &[&str] = &["STARTTLS", "8BITMIME"];

@@ -7,7 +7,7 @@ use crate::both_engines;
 use crate::dns::TestDns;
 use crate::engine::Engine as OneOf;
 use crate::feedback::{World, world};
-use crate::receiving::{address, rule};
+use crate::receiving_bench::{address, rule};
 use crate::returned_mail::{self, Original};
 use crate::smtp_sink::Received;
 

@@ -5,7 +5,7 @@ use postrider::mail::receiving::rules::{Action, Encoding};
 use postrider::store::inbound_mails::State;
 
 use crate::both_engines;
-use crate::receiving::{Bench, bench, rule};
+use crate::receiving_bench::{Bench, bench, rule};
 
 /// How long one such mail may take here, on a busy machine without optimization.
 const BOUND: Duration = Duration::from_secs(20);

@@ -20,7 +20,7 @@ use crate::dns::TestDns;
 use crate::engine::Engine as OneOf;
 use crate::hostile::bombs;
 use crate::house::House;
-use crate::receiving::rule;
+use crate::receiving_bench::rule;
 
 pub(crate) const ENVELOPE: &str =
     "EHLO client.example\r\nMAIL FROM:<ann@there.example>\r\nRCPT TO:<bob@here.example>\r\n";

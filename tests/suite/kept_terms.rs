@@ -12,7 +12,7 @@ use postrider::topics::Topics;
 use crate::both_engines;
 use crate::engine::TestDatabase;
 use crate::house::{KEY, SECRET, credentials, sesv2_at, sns_at};
-use crate::outbound::bench;
+use crate::outbound_bench::bench;
 use crate::program::Program;
 use crate::smtp_sink::{FaultySmtp, Script, SmtpSink};
 

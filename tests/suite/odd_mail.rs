@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::both_engines;
 use crate::house::House;
-use crate::receiving::{HELLO, bench, rule, sns};
+use crate::receiving_bench::{HELLO, bench, rule, sns};
 use crate::ses_house::{Watched, object};
 use crate::smtp_sink::{FaultySmtp, Script};
 

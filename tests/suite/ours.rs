@@ -43,7 +43,7 @@ fn mode_of(file: &Path) -> u32 {
 
 both_engines! {
     async fn a_database_with_another_programs_tables_is_refused_and_left_as_it_is(engine: Engine) {
-        let database = TestDatabase::new(engine).await;
+        let database = TestDatabase::empty(engine).await;
         make_another(&database).await;
         let file = database.url.strip_prefix("sqlite:").map(std::path::PathBuf::from);
         let bytes = || file.as_ref().map(|file| (std::fs::read(file).expect("a file"), mode_of(file)));
@@ -61,7 +61,7 @@ both_engines! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_of_its_own_is_enough() {
-    let mut database = TestDatabase::new(OneOf::Postgres).await;
+    let mut database = TestDatabase::empty(OneOf::Postgres).await;
     make_another(&database).await;
     let mut postgres = PgConnection::connect(&database.url).await.expect("it answers");
     postgres.execute("CREATE SCHEMA postrider").await.expect("made");
@@ -80,7 +80,7 @@ async fn a_schema_of_its_own_is_enough() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_greeting_says_that_other_nodes_would_not_find_the_buckets() {
     for mode in ["dev", "serve"] {
-        let database = TestDatabase::new(OneOf::Postgres).await;
+        let database = TestDatabase::empty(OneOf::Postgres).await;
         let said = start(mode, &database.dir.path().join("data"), "", &["--database-url", database.url()]);
         assert!(said.contains("warning: buckets are folders of this node"), "{said}");
     }

@@ -11,7 +11,7 @@ use crate::both_engines;
 use crate::dns::TestDns;
 use crate::engine::Engine as OneOf;
 use crate::house::House;
-use crate::receiving::{address, rule};
+use crate::receiving_bench::{address, rule};
 
 const MAILS: &str = "SELECT COUNT(*) AS total FROM mails";
 const INBOUND: &str = "SELECT COUNT(*) AS total FROM inbound_mails";

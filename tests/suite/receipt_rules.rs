@@ -4,7 +4,7 @@ use postrider::mail::receiving::Error;
 use postrider::mail::receiving::rules::{Action, MAX_RECIPIENTS, MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule};
 
 use crate::both_engines;
-use crate::receiving::{Bench, account, address, bench, rule, sns};
+use crate::receiving_bench::{Bench, account, address, bench, rule, sns};
 
 impl Bench {
     async fn names(&self, set: &str) -> Vec<String> {

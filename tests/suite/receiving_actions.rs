@@ -14,7 +14,7 @@ use postrider::workers::SystemQueue;
 use sha2::Sha256;
 
 use crate::both_engines;
-use crate::receiving::{Bench, HELLO, address, bench, rule, sns};
+use crate::receiving_bench::{Bench, HELLO, address, bench, rule, sns};
 use crate::webhook::Answer;
 
 const ANN: Option<&str> = Some("ann@there.example");

@@ -22,7 +22,7 @@ use rustls::pki_types::PrivateKeyDer;
 use sha1::{Digest, Sha1};
 
 use crate::both_engines;
-use crate::receiving::{Bench, bench, bench_with, rule, sns};
+use crate::receiving_bench::{Bench, bench, bench_with, rule, sns};
 
 pub(crate) const HELLO: &str =
     "From: Ann <ann@news.there.example>\r\nTo: bob@here.example\r\nSubject: hello\r\n\r\nhi\r\n";

@@ -10,7 +10,7 @@ use postrider::store::inbound_mails::State;
 use postrider::workers::SystemQueue;
 
 use crate::both_engines;
-use crate::receiving::{Bench, HELLO, bench, bench_storing, rule};
+use crate::receiving_bench::{Bench, HELLO, bench, bench_storing, rule};
 use crate::webhook::{Answer, Webhook};
 
 const ANN: Option<&str> = Some("ann@there.example");

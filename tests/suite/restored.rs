@@ -56,7 +56,7 @@ async fn back_up(of: &TestDatabase, to: &Path) {
 
 /// A copy of the database and of the data directory beside it.
 async fn copy(of: &TestDatabase, engine: OneOf) -> TestDatabase {
-    let copy = TestDatabase::new(engine).await;
+    let copy = TestDatabase::empty(engine).await;
     copy_folder(&of.dir.path().join("data"), &copy.dir.path().join("data"));
     if engine == OneOf::Sqlite {
         back_up(of, &copy.dir.path().join("postrider.db")).await;

@@ -49,6 +49,17 @@ impl Raw {
         }
     }
 
+    /// The tables without a row.
+    pub(crate) async fn empty_tables(&mut self) -> Vec<String> {
+        let mut empty = vec![];
+        for table in self.tables().await {
+            if self.number(format!("SELECT COUNT(*) FROM {}", table.name)).await == 0 {
+                empty.push(table.name);
+            }
+        }
+        empty
+    }
+
     /// All tables with their columns, but for what the migrations keep of themselves.
     pub(crate) async fn tables(&mut self) -> Vec<Table> {
         let sqlite = "SELECT m.name, p.name, UPPER(p.type), CASE WHEN (p.\"notnull\" = 1 OR p.pk > 0) AND p.dflt_value IS NULL \

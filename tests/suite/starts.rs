@@ -117,7 +117,7 @@ fn a_master_key_that_others_can_read_is_refused() {
 both_engines! {
     async fn admin_beside_a_first_start_works_or_says_that_nothing_is_there_yet(engine: Engine) {
         for round in 0..ROUNDS {
-            let database = TestDatabase::new(engine).await;
+            let database = TestDatabase::empty(engine).await;
             let data = database.dir.path().join("data");
             let make = |n: usize| admin(&data, &database.url, &["account", "create", &format!("a{n}")]);
             let children: Vec<Child> = (0..AT_ONCE).map(|n| make(n).spawn().expect("it starts")).collect();
@@ -146,7 +146,7 @@ both_engines! {
 #[tokio::test]
 async fn nodes_that_start_at_once_on_an_empty_postgresql_serve_or_say_what_they_lack() {
     for given in [true, false] {
-        let database = TestDatabase::new(crate::engine::Engine::Postgres).await;
+        let database = TestDatabase::empty(crate::engine::Engine::Postgres).await;
         let node = |n: usize| {
             let mut command = serve(&database.dir.path().join(format!("node{n}")), &database.url);
             if given {

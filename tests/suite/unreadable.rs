@@ -12,7 +12,7 @@ use postrider::store::{self, Store};
 
 use crate::both_engines;
 use crate::house::House;
-use crate::receiving::{HELLO, account, rule};
+use crate::receiving_bench::{HELLO, account, rule};
 use crate::smtp_sink::SmtpSink;
 use crate::{outbound, receiving, ses_bench};
 

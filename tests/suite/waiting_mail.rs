@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider::store::mails::Status;
 
 use crate::both_engines;
-use crate::outbound::{Bench, bench};
+use crate::outbound_bench::{Bench, bench};
 use crate::smtp_sink::{FaultySmtp, Script};
 
 const DOMAINS: usize = 10;
