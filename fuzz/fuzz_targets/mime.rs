@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
 use postrider::base::{Arn, EmailAddress, Timestamp};
 use postrider::mail::content::headers_record::HeadersRecord;
-use postrider::mail::message::{HeaderLine, Mailbox, Stamp, canonical, finish, mailbox, parse, parts, rewrite};
+use postrider::mail::message::{
+    HeaderLine, Mailbox, Stamp, body_hash, canonical, finish, mailbox, parse, parts, rewrite,
+};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};
 use postrider::mail::receiving::rules::Encoding;
@@ -75,7 +77,7 @@ fn checked(raw: &[u8]) {
         let mut out = Vec::new();
         fields.iter().for_each(|field| field.add_to(&mut out, form));
         assert!(out.len() <= raw.len() + fields.len());
-        let _ = canonical::body_hash(body, form);
+        let _ = body_hash::body_hash(body, form);
     }
 }
 

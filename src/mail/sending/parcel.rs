@@ -2,11 +2,9 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tracing::error;
 
-use crate::base::{EmailAddress, Timestamp};
+use crate::base::EmailAddress;
 use crate::mail::feedback::ReturnPaths;
-use crate::mail::message::dkim::{self, Canonicalization};
 use crate::mail::sending::terms::Terms;
 use crate::mail::sending::transport::Envelope;
 use crate::store::mails::{Mail, Recipient};
@@ -36,9 +34,10 @@ pub(super) struct Parcel {
     /// The message, if it is a small one.
     pub(super) raw: Option<Vec<u8>>,
     pub(super) terms: Arc<Terms>,
-    /// The return path that is ours, and the header field with its mark.
+    /// The return path that is ours.
     own_path: Option<EmailAddress>,
-    trace: String,
+    /// The header field with its mark, with CRLF; empty where the mail has none.
+    pub(super) trace: String,
     /// Why the recipient gets nothing of this account.
     pub(super) suppressed: Option<SuppressionReason>,
 }
@@ -68,18 +67,4 @@ pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
         }
     });
     Some(Envelope { sender, recipient, require_tls: mail.require_tls || parcel.terms.require_tls })
-}
-
-/// What stands before the message: the field with the mark, and the signatures of all keys.
-pub(super) fn signatures(parcel: &Parcel, forms: Canonicalization, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let sign = |signer| dkim::signature(signer, forms, raw, now);
-    let mut all = parcel.trace.clone();
-    for signature in parcel.terms.signers.iter().map(sign) {
-        match signature {
-            Ok(field) => all.push_str(&field),
-            // As with a key that cannot be read.
-            Err(error) => error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature"),
-        }
-    }
-    all.into_bytes()
 }
