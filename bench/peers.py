@@ -48,11 +48,29 @@ def ses(engine, rounds, count):
             cpu = (server.cpu() - cpu) / count
             yield "SendEmail, 1 KB, 16 connections", {**own, "CPU ms a mail": cpu * 1e3, "MiB": server.memory(),
                                                       "moto": theirs, "times moto": own["rate"] / theirs}
+            yield from senders(server, count)
 
 
-def send_email(url, count):
+def senders(server, count):
+    """The same from few addresses of the domain and from many, each of which has sent before: what is known of a sender must not
+    depend on how many there are. In turn, since a database that fills is slower by and by."""
+    few, many = 10, 2 * count
+    rates = {few: [], many: []}
+    for n in rates:
+        send_email(server.url, n, n)
+    for n in (few, many, many, few):
+        cpu = server.cpu()
+        sent = send_email(server.url, many, n)
+        rates[n].append({**sent, "CPU ms a mail": (server.cpu() - cpu) / many * 1e3, "MiB": server.memory()})
+    mean = {n: {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]} for n, parts in rates.items()}
+    yield f"SendEmail, 1 KB, 16 connections, {few} senders", mean[few]
+    beside = {f"{few} senders": mean[few]["rate"], f"times {few} senders": mean[many]["rate"] / mean[few]["rate"]}
+    yield f"SendEmail, 1 KB, 16 connections, {many} senders", {**mean[many], **beside}
+
+
+def send_email(url, count, senders=0):
     calls = postrider.load(url, "send-email", "--mails", count, "--seconds", 600, "--from", f"someone@{mail.DOMAIN}",
-                           "--to", "box@sink.test", "--body-bytes", 1024)
+                           "--to", "box@sink.test", "--body-bytes", 1024, "--senders", senders)
     return calls["send-email"]
 
 

@@ -151,6 +151,7 @@ fn signed_request() -> Request {
         body: Bytes::from(body),
         body_hash: None,
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        long_wait: Default::default(),
         id: String::new(),
     }
 }
@@ -165,7 +166,7 @@ fn signatures(c: &mut Criterion) {
         let store = Store::open(&database, clock.clone()).await.expect("a store");
         let given = Some((KEY.to_owned(), Secret::new(SECRET.to_owned())));
         ensure_root(&store, dir.path(), given).await.expect("a key");
-        Gate::new(Access::new(store, clock.clone(), Trust::KnownKeys), clock)
+        Gate::new(Access::new(store, Trust::KnownKeys), clock)
     });
     let request = signed_request();
     c.bench_function("SigV4 verify, 1 KB", |b| {

@@ -10,6 +10,8 @@ extern crate self as postrider_fuzz;
 mod aws_decode;
 #[path = "../fuzz/fuzz_targets/feedback.rs"]
 mod feedback;
+#[path = "../fuzz/fuzz_targets/fields.rs"]
+mod fields;
 #[path = "../fuzz/fuzz_targets/filter_policy.rs"]
 mod filter_policy;
 #[path = "../fuzz/fuzz_targets/mime.rs"]
@@ -53,9 +55,10 @@ type OfText = fn(&str);
 /// In one test: the targets measure the memory of the whole process.
 #[test]
 fn the_corpus_passes() {
-    let octets: [(&str, OfOctets); 6] = [
+    let octets: [(&str, OfOctets); 7] = [
         ("aws_decode", aws_decode::run),
         ("feedback", feedback::run),
+        ("fields", fields::run),
         ("mime", mime::run),
         ("smtp_command", smtp_command::run),
         ("smtp_data", smtp_data::run),

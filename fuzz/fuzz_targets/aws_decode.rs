@@ -72,6 +72,7 @@ fuzz_target!(|input: &[u8]| {
                 body: Default::default(),
                 body_hash: None,
                 peer: IpAddr::from([127, 0, 0, 1]),
+                long_wait: Default::default(),
                 id: "id".to_owned(),
             };
             let _ = (request.scope(), request.scope_service());

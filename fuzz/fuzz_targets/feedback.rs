@@ -4,7 +4,8 @@ use libfuzzer_sys::fuzz_target;
 use postrider::base::Secret;
 use postrider::mail::bounce::{Classifier, Said};
 use postrider::mail::feedback::letter::{self, Letter};
-use postrider::mail::feedback::{Marks, complaint, dsn};
+use postrider::mail::feedback::{complaint, dsn};
+use postrider::mail::marks::Marks;
 
 fuzz_target!(|raw: &[u8]| {
     let one_line = |text: &String| assert!(!text.contains(['\r', '\n']) && text.chars().count() <= 1_010);

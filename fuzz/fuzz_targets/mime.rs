@@ -3,14 +3,12 @@
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
-use postrider::base::{Arn, EmailAddress, Timestamp};
-use postrider::mail::content::headers_record::HeadersRecord;
-use postrider::mail::message::{
-    HeaderLine, Mailbox, Stamp, body_hash, canonical, finish, mailbox, parse, parts, rewrite,
-};
+use postrider::base::{Arn, EmailAddress, HeaderLine, Timestamp};
+use postrider::mail::message::{Mailbox, Stamp, body_hash, canonical, fields, finish, mailbox, parse, parts, rewrite};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};
 use postrider::mail::receiving::rules::Encoding;
+use postrider::store::Json;
 use postrider_fuzz::{bounded, has_only_crlf};
 
 fn one_line(text: &str) -> bool {
@@ -72,10 +70,10 @@ fn checked(raw: &[u8]) {
     let parsed = bounded(256 * 1024 + raw.len() * 80, || mail_auth::AuthenticatedMessage::parse(raw));
     // What is no UTF-8 becomes U+FFFD, of three octets.
     assert!(parsed.is_none_or(|message| message.from().len() <= raw.len() * 3));
-    let (fields, body) = canonical::split(raw);
+    let (fields, body) = fields::split(raw);
     for form in [canonical::Form::Relaxed, canonical::Form::Simple] {
         let mut out = Vec::new();
-        fields.iter().for_each(|field| field.add_to(&mut out, form));
+        fields.iter().for_each(|field| canonical::add_field(field, &mut out, form));
         assert!(out.len() <= raw.len() + fields.len());
         let _ = body_hash::body_hash(body, form);
     }
@@ -87,7 +85,7 @@ fn sent(raw: &[u8]) {
     let Ok(done) = finish(raw, &Stamp { message_id: "<id@host>", date: "now" }) else { return };
     assert!(has_only_crlf(&done.raw));
     assert!(!done.authors.is_empty());
-    let (fields, _) = canonical::split(&done.raw);
+    let (fields, _) = fields::split(&done.raw);
     for (name, count) in [("From", 1), ("Date", 1), ("Message-ID", 1), ("Bcc", 0), ("Return-Path", 0)] {
         assert_eq!(fields.iter().filter(|field| field.is(name)).count(), count, "{name}");
     }
@@ -95,8 +93,7 @@ fn sent(raw: &[u8]) {
     // What others read as an author is one that was checked.
     for name in ["From", "Sender"] {
         let Some(field) = fields.iter().find(|field| field.is(name)) else { continue };
-        let value = field.0.get(field.0.iter().position(|b| *b == b':').map_or(0, |at| at + 1)..).unwrap_or_default();
-        let value = [value, b"\r\n"].concat();
+        let value = [field.raw_value(), b"\r\n"].concat();
         let parsed = MessageStream::new(&value).parse_address();
         let Some(list) = parsed.as_address() else { continue };
         for address in list.iter().filter_map(|one| one.address()).filter(|text| text.contains('@')) {
@@ -107,7 +104,7 @@ fn sent(raw: &[u8]) {
     }
     let record = HeadersRecord::new(Some(done.from), vec![], done.lines);
     assert!(record.headers.iter().map(|line| line.name.len() + line.value.len()).sum::<usize>() <= 10 * 1024);
-    assert_eq!(HeadersRecord::read(&record.write()), record);
+    assert_eq!(Json::of(&record).and_then(|stored| stored.read()).expect("what was written"), record);
     let _ = record.common_headers("id");
 }
 

@@ -1,22 +1,16 @@
 //! Access keys: made, listed, switched off, and looked up for every request.
-use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::sync::OnceCell;
+use std::sync::Arc;
 
 use crate::access::Error;
-use crate::base::{AccountId, Clock, Instant, Secret, ids};
+use crate::base::{AccountId, Kept, Secret, ids};
 use crate::store;
 use crate::store::accounts::{self, AccessKey, State};
 use crate::store::{Store, Tx};
 
 /// Active keys per account. AWS allows two per user; an account here has no users, so it gets room for its programs.
 const ACTIVE_KEYS_MAX: usize = 100;
-/// How long a looked-up key is believed, from before it was looked up: so long at the most may a key that another process
-/// has switched off still work here.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// Characters of a key's id.
 const KEY_ID_MAX: usize = 128;
 /// How many look-ups are remembered, those under way among them.
@@ -33,30 +27,23 @@ pub enum Trust {
     KnownKeys,
 }
 
-/// What the store said of a key; empty while it is asked. All who ask meanwhile wait for this one answer.
-type Answer = OnceCell<Result<Option<Arc<AccessKey>>, store::Error>>;
-
-/// A look-up of a key.
-#[derive(Clone)]
-struct LookUp {
-    answer: Arc<Answer>,
-    /// Until when it is believed.
-    until: Instant,
-}
+/// What the store said of a key.
+type Answer = Result<Option<Arc<AccessKey>>, store::Error>;
 
 /// Looks up who calls. Cheap to clone; clones share what is remembered.
 #[derive(Clone)]
 pub struct Access {
     store: Store,
-    clock: Clock,
     trust: Trust,
-    remembered: Arc<Mutex<HashMap<String, LookUp>>>,
+    remembered: Arc<Kept<String, Answer>>,
 }
 
 impl Access {
     /// Looks up in `store`, and trusts as `trust` says.
-    pub fn new(store: Store, clock: Clock, trust: Trust) -> Self {
-        Self { store, clock, trust, remembered: Arc::default() }
+    pub fn new(store: Store, trust: Trust) -> Self {
+        // Only keys are remembered: one that is made or switched on works at once, and a store that failed is asked again.
+        let remembered = store.kept(REMEMBERED_MAX).only(|answer: &Answer| matches!(answer, Ok(Some(_))));
+        Self { store, trust, remembered: Arc::new(remembered) }
     }
 
     /// Whose credentials are taken.
@@ -74,53 +61,16 @@ impl Access {
         if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
             return Ok(None);
         }
-        let look_up = self.last_look_up(id);
-        if let Some(Ok(Some(key))) = look_up.answer.get() {
-            return Ok(Some(key.clone()));
+        let answer = self.remembered.get_or_load(id, || async { Ok::<_, Infallible>(self.look_up(id).await) }).await;
+        match answer {
+            Ok(answer) => Ok(answer?),
+            Err(never) => match never {},
         }
-        // Boxed, since it is large and rare, and would be a part of every request.
-        Box::pin(self.look_up(id, look_up)).await
     }
 
-    /// The last look-up of a key, which may be under way, or a new one where that is not believed any more.
-    fn last_look_up(&self, id: &str) -> LookUp {
-        let now = self.clock.instant();
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = remembered.get(id).filter(|last| now < last.until) {
-            return last.clone();
-        }
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, last| now < last.until);
-            if remembered.len() >= REMEMBERED_MAX {
-                remembered.clear();
-            }
-        }
-        let new = LookUp { answer: Arc::default(), until: now + BELIEVED_FOR };
-        remembered.insert(id.to_owned(), new.clone());
-        new
-    }
-
-    /// Asks the store, or waits for the answer to who asks it already.
-    async fn look_up(&self, id: &str, look_up: LookUp) -> Result<Option<Arc<AccessKey>>, Error> {
-        let ask = || async {
-            let wanted = id.to_owned();
-            let found =
-                self.store.read(move |tx| Box::pin(async move { accounts::find_usable_key(tx, &wanted).await }));
-            let found = found.await.map(|found| found.map(Arc::new));
-            // Only keys are remembered: one that is made or switched on works at once, and a store that failed is asked again.
-            if !matches!(found, Ok(Some(_))) {
-                self.forget(id, &look_up.answer);
-            }
-            found
-        };
-        Ok(look_up.answer.get_or_init(ask).await.clone()?)
-    }
-
-    fn forget(&self, id: &str, answer: &Arc<Answer>) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.get(id).is_some_and(|last| Arc::ptr_eq(&last.answer, answer)) {
-            remembered.remove(id);
-        }
+    async fn look_up(&self, id: &str) -> Answer {
+        let found = accounts::find_usable_key(&mut self.store.reader().await?, id).await?;
+        Ok(found.map(Arc::new))
     }
 
     /// The key called `id` for as long as a call or a session with it lasts; `None` where keys do not count.
@@ -297,19 +247,22 @@ pub async fn seal_secrets(store: &Store) -> Result<(), Error> {
 mod tests {
     use futures::future::join_all;
 
+    use std::time::Duration;
+
     use super::*;
-    use crate::base::Timestamp;
+    use crate::base::{Clock, Timestamp};
     use crate::store::Database;
 
     const CALLS: usize = 50;
+    const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
-    async fn house() -> (Access, String, tempfile::TempDir) {
+    async fn house() -> (Access, Clock, String, tempfile::TempDir) {
         let dir = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let account = crate::access::create_account(&store, None, "test").await.expect("an account");
         let (id, _) = create_key(&store, &account).await.expect("a key");
-        (Access::new(store, clock, Trust::KnownKeys), id, dir)
+        (Access::new(store, Trust::KnownKeys), clock, id, dir)
     }
 
     /// What many calls at once are told; each look-up makes a key of its own.
@@ -320,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_at_once_share_one_look_up_a_second() {
-        let (access, id, _dir) = house().await;
+        let (access, clock, id, _dir) = house().await;
         let mut seen: Vec<Arc<AccessKey>> = vec![];
         for round in 1..=3 {
             for key in [asked(&access, &id).await, asked(&access, &id).await].concat() {
@@ -330,7 +283,7 @@ mod tests {
                 }
             }
             assert_eq!(seen.len(), round);
-            access.clock.advance(BELIEVED_FOR);
+            clock.advance(BELIEVED_FOR);
         }
         deactivate_key(&access.store, &id).await.expect("switched off");
         assert!(asked(&access, &id).await.iter().all(Option::is_none));
@@ -340,11 +293,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_goes_away_leaves_the_look_up_to_others_and_none_joins_an_old_one() {
-        let (access, id, _dir) = house().await;
+        let (access, clock, id, _dir) = house().await;
         let (mut gone, mut other) = (Box::pin(access.key(&id)), Box::pin(access.key(&id)));
         assert!(futures::poll!(&mut gone).is_pending() && futures::poll!(&mut other).is_pending());
         drop(gone);
-        access.clock.advance(BELIEVED_FOR);
+        clock.advance(BELIEVED_FOR);
         let newer = access.key(&id).await.expect("the store works").expect("it is usable");
         let older = other.await.expect("the store works").expect("it is usable");
         assert!(!Arc::ptr_eq(&newer, &older), "a second is the bound for a slow look-up too");

@@ -9,12 +9,12 @@ use crate::aws::Services;
 use crate::base::{AccountId, Clock, Reach, Region, Scope};
 use crate::config::{Mode, Settings};
 use crate::mail::content::{ConfigurationSets, Feedback, Templates};
-use crate::mail::feedback::{Marks, ReturnPaths};
 use crate::mail::identity::{self, Identities};
+use crate::mail::marks::{Marks, ReturnPaths};
 use crate::mail::receiving::checks::{CheckSettings, Checks};
 use crate::mail::receiving::{Inbound, InboundSettings, Outlets, Receiving, places};
+use crate::mail::resolver::Dns;
 use crate::mail::sending::outbound::Outbound;
-use crate::mail::sending::resolver::Dns;
 use crate::mail::sending::transport::{self, Delivery, Transport, TransportOptions};
 use crate::mail::sending::{self, Imports, Limits, Sending, Simulator};
 use crate::outlets::{Functions, Objects, Streams};
@@ -131,7 +131,7 @@ impl Parts {
             pool.inside(FAN_OUTS_AT_ONCE, Spreader::new(topics)).per_group(FAN_OUTS_PER_ACCOUNT),
             pool.outward(TOPIC_DELIVERIES_AT_ONCE, deliverer).per_group(TOPIC_DELIVERIES_PER_SUBSCRIPTION),
         ];
-        let access = Access::new(store.clone(), clock.clone(), trust(settings.mode));
+        let access = Access::new(store.clone(), trust(settings.mode));
         let inbox = has_inbox(settings, captures);
         Ok(Self { services, access, streams, objects, transport, pools, hold, captures, inbox })
     }

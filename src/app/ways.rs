@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use crate::base::{Clock, Reach, Secret};
 use crate::config::{Mode, Settings};
-use crate::mail::sending::Notices;
-use crate::mail::sending::resolver::Dns;
+use crate::mail::own::Notices;
+use crate::mail::resolver::Dns;
 use crate::outlets::{EventBuses, Functions, Gateway, Streams, barred, client};
 use crate::topics::delivery::{Lookup, Poster};
 use crate::topics::{Texts, Ways};

@@ -7,7 +7,7 @@ use crate::aws::caller::Caller;
 use crate::aws::error::{ErrorShape, Failure, no_room};
 use crate::aws::operation::READ_HERE_MAX;
 use crate::aws::protocol::reply::{Reply, Writer};
-use crate::aws::registry::{Found, Target, find_by_head};
+use crate::aws::registry::{FoundOperation, RequestTarget, find_by_head};
 use crate::aws::request::Request;
 use crate::aws::services::Services;
 use crate::aws::sigv4::{Gate, SignatureError, Standing, too_large};
@@ -31,7 +31,7 @@ pub struct Arrived {
 
 /// A reply, and what the log says about its request.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answered {
     /// The reply.
     pub reply: Reply,
     /// The service, as far as it was found.
@@ -45,10 +45,10 @@ pub struct Answer {
 }
 
 /// Answers a request.
-pub async fn answer(services: &Services, gate: &Gate, arrived: Arrived) -> Answer {
-    let mut answer = Answer { reply: Reply::empty(), service: None, operation: None, caller: None, held: None };
+pub async fn answer(services: &Services, gate: &Gate, arrived: Arrived) -> Answered {
+    let mut answer = Answered { reply: Reply::empty(), service: None, operation: None, caller: None, held: None };
     let Arrived { request, standing, mut charge } = arrived;
-    let target = match Target::find(&request) {
+    let target = match RequestTarget::find(&request) {
         Ok(target) => target,
         Err((protocol, failure)) => {
             answer.reply = writer(None, protocol, &request).failure(failure);
@@ -87,10 +87,10 @@ async fn admit(
     services: &Services,
     gate: &Gate,
     request: &Request,
-    (mut target, standing): (Target, Standing),
+    (mut target, standing): (RequestTarget, Standing),
     charge: &mut Charge,
-    answer: &mut Answer,
-) -> Result<(Caller, Found), Failure> {
+    answer: &mut Answered,
+) -> Result<(Caller, FoundOperation), Failure> {
     let api = target.api();
     if request.body.len() > api.body_max {
         return Err(too_large(api.body_max));
@@ -141,6 +141,7 @@ async fn admit(
         source_ip: request.peer,
         once: once?,
         // What no trace header can be is not one.
+        long_wait: request.long_wait.clone(),
         trace_header: trace.filter(|header| (1..=TRACE_HEADER_MAX).contains(&header.len())).map(str::to_owned),
     };
     Ok((caller, found))
@@ -165,14 +166,14 @@ fn once(request: &Request, api: &Api, operation: &str) -> Result<Option<Idempote
 }
 
 /// The answer to a request that `failure` ended before its body was read.
-pub fn refuse(request: &Request, failure: Failure) -> Answer {
+pub fn refuse(request: &Request, failure: Failure) -> Answered {
     let head = find_by_head(request);
     // Without a service, the kind of body tells the protocol.
     let is_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
     let protocol = head.map_or(if is_json { Protocol::Json } else { Protocol::Query }, |(_, protocol)| protocol);
     let api = head.map(|(service, _)| service.api);
     let reply = writer(api, protocol, request).failure(failure);
-    Answer { reply, service: api.map(|api| api.name), operation: None, caller: None, held: None }
+    Answered { reply, service: api.map(|api| api.name), operation: None, caller: None, held: None }
 }
 
 #[cfg(test)]
@@ -190,11 +191,11 @@ mod tests {
         answered(request, trust, Memory::default().charge(request.peer, Whose::Stranger)).await.reply
     }
 
-    async fn answered(request: &Request, trust: Trust, charge: Charge) -> Answer {
+    async fn answered(request: &Request, trust: Trust, charge: Charge) -> Answered {
         let clock = Clock::system();
         let (services, dir) = Services::for_test(clock.clone()).await;
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
-        let gate = Gate::new(Access::new(store, clock.clone(), trust), clock);
+        let gate = Gate::new(Access::new(store, trust), clock);
         let arrived = Arrived { request: Box::new(request.clone()), standing: Standing::Unknown, charge };
         answer(&services, &gate, arrived).await
     }
@@ -273,7 +274,7 @@ mod tests {
         let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
         let account = access::create_account(&store, None, "test").await.expect("an account");
         let (access_key, _) = access::create_key(&store, &account).await.expect("a key");
-        let gate = Gate::new(Access::new(store.clone(), clock.clone(), Trust::KnownKeys), clock.clone());
+        let gate = Gate::new(Access::new(store.clone(), Trust::KnownKeys), clock.clone());
         let asked = request("POST", "/", &[("authorization", STS)], "Action=GetCallerIdentity&Version=2011-06-15");
         for status in [200, 403] {
             // The head has shown that the signature is right.

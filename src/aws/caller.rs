@@ -2,8 +2,8 @@
 use std::net::IpAddr;
 
 use crate::access::KeyInUse;
-use crate::base::{AccountId, Region};
-use crate::mail::sending::Idempotency;
+use crate::base::{AccountId, LongWait, Region, Scope};
+use crate::mail::sending::{Idempotency, Sender};
 
 /// Who calls an operation.
 #[derive(Clone, Debug)]
@@ -28,4 +28,23 @@ pub struct Caller {
     pub once: Option<Idempotency>,
     /// The call's `X-Amzn-Trace-Id`, for the messages of SQS and SNS that are sent with it.
     pub trace_header: Option<String>,
+    /// Where an operation says that it waits for seconds, so that its connection takes little memory meanwhile.
+    pub long_wait: LongWait,
+}
+
+impl Caller {
+    /// Whose things the call is about.
+    pub fn scope(&self) -> Scope {
+        Scope::new(self.account.clone(), self.region.clone())
+    }
+
+    /// The caller as the one who sends mails.
+    pub fn sender(&self) -> Sender {
+        Sender {
+            scope: self.scope(),
+            access_key: self.access_key.clone(),
+            source_ip: self.source_ip,
+            once: self.once.clone(),
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod call;
 pub mod caller;
 pub mod error;
 pub mod operation;
+pub mod paging;
 pub mod protocol;
 pub mod registry;
 pub mod request;
@@ -16,7 +17,7 @@ pub mod sns;
 pub mod sqs;
 pub mod sts;
 
-pub use answer::{Answer, answer};
+pub use answer::{Answered, answer};
 pub use api::Api;
 pub use caller::Caller;
 pub use error::{ErrorShape, Failure, Fault, ServiceError};

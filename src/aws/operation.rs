@@ -13,7 +13,7 @@ use crate::aws::error::{Failure, ServiceError};
 use crate::aws::protocol::form::Form;
 use crate::aws::protocol::refusal::Refusal;
 use crate::aws::protocol::reply::{Reply, Writer};
-use crate::aws::protocol::rest_json::Route;
+use crate::aws::protocol::rest_json::RestRoute;
 use crate::aws::protocol::{form_decode, json, rest_json};
 use crate::aws::services::Services;
 
@@ -28,7 +28,7 @@ pub struct Operation {
     /// The name, as in AWS's model.
     pub name: &'static str,
     /// Method and path on REST-JSON; empty on the other protocols.
-    pub routes: &'static [Route],
+    pub routes: &'static [RestRoute],
     /// Decodes, runs and encodes.
     pub run: Run,
 }
@@ -78,7 +78,7 @@ macro_rules! operations {
     ($($name:ident $([$($method:ident $path:literal),+ $(,)?])? => $function:path),* $(,)?) => {
         &[$($crate::aws::operation::Operation {
             name: stringify!($name),
-            routes: &[$($($crate::aws::protocol::rest_json::Route { method: stringify!($method), path: $path }),+)?],
+            routes: &[$($($crate::aws::protocol::rest_json::RestRoute { method: stringify!($method), path: $path }),+)?],
             run: |services, caller, call| {
                 Box::pin($crate::aws::operation::run(stringify!($name), services, caller, call, $function))
             },

@@ -70,14 +70,14 @@ fn find_by_action(version: Option<&str>, action: &str) -> Option<&'static Servic
 
 /// The service and protocol that a request means, and the form of a Query request once it was read.
 #[derive(Debug)]
-pub struct Target {
+pub struct RequestTarget {
     service: &'static Service,
     /// The protocol.
     pub protocol: Protocol,
     form: Option<Form>,
 }
 
-impl Target {
+impl RequestTarget {
     /// Finds the service that a request means. Only an unsigned Query request has to be decoded for it.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl Target {
     ///
     /// # Errors
     /// AWS's `UnknownOperationException`, `MissingAction` and so on.
-    pub fn operation(mut self, request: &Request) -> Result<Found, Failure> {
+    pub fn operation(mut self, request: &Request) -> Result<FoundOperation, Failure> {
         let Self { service, protocol, .. } = self;
         let api = service.api;
         let (operation, labels) = match protocol {
@@ -158,13 +158,13 @@ impl Target {
                 (service.operation(action).ok_or_else(|| invalid_action(action))?, Labels::new())
             }
         };
-        Ok(Found { operation, api, protocol, labels, form: self.form })
+        Ok(FoundOperation { operation, api, protocol, labels, form: self.form })
     }
 }
 
 /// An operation that a request means, and what was read of the request to find it.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundOperation {
     /// The operation.
     pub operation: &'static Operation,
     api: &'static Api,
@@ -173,7 +173,7 @@ pub struct Found {
     form: Option<Form>,
 }
 
-impl Found {
+impl FoundOperation {
     /// Decodes the request, runs the operation and encodes its answer.
     pub async fn run(self, services: &Services, caller: &Caller, request: Box<Request>) -> Reply {
         let Self { operation, api, protocol, labels, form } = self;

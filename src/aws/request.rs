@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::HeaderMap;
 
+use crate::base::LongWait;
+
 /// A request as it came, body included.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -21,6 +23,8 @@ pub struct Request {
     pub body_hash: Option<[u8; 32]>,
     /// Who is at the other end of the connection.
     pub peer: IpAddr,
+    /// Where its connection hears that it waits for seconds.
+    pub long_wait: LongWait,
     /// Our id for it.
     pub id: String,
 }
@@ -108,6 +112,7 @@ pub(crate) mod sample {
             body: Bytes::from(body.to_owned()),
             body_hash: None,
             peer: IpAddr::from([127, 0, 0, 1]),
+            long_wait: LongWait::default(),
             id: "id-1".into(),
         }
     }

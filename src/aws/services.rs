@@ -42,7 +42,7 @@ pub struct Services {
 impl Services {
     /// All services over a new, empty store in a folder that lives as long as the test holds it.
     pub(crate) async fn for_test(clock: Clock) -> (Self, tempfile::TempDir) {
-        use crate::mail::sending::resolver::Dns;
+        use crate::mail::resolver::Dns;
         use crate::mail::{identity, sending};
         use crate::store::{Database, Store};
 

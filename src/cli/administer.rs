@@ -7,8 +7,8 @@ use postrider::app::admin::{
 };
 use postrider::base::Scope;
 use postrider::config::Settings;
-use postrider::mail::sending::suppression_file::{Action, Format};
 use postrider::outlets::objects::INSTRUCTION;
+use postrider::store::import_jobs::{ImportAction, ImportFormat};
 
 use crate::cli::admin::{AccountCommand, AdminCommand, JOBS_MAX, JobsCommand, KeyCommand, Of, RecordFormat};
 use crate::cli::print::{note, wanted};
@@ -62,8 +62,8 @@ pub(crate) async fn carry_out(place: &Place, command: AdminCommand, whose: &Whos
         AdminCommand::ImportSuppressed { file, json, delete, of: whose } => {
             let problem = |error| AdminError::Addresses(format!("cannot read {}: {error}", file.display()));
             let data = read(&file).map_err(problem)?;
-            let format = if json { Format::Json } else { Format::Csv };
-            let action = if delete { Action::Delete } else { Action::Put };
+            let format = if json { ImportFormat::Json } else { ImportFormat::Csv };
+            let action = if delete { ImportAction::Delete } else { ImportAction::Put };
             admin().await?.import_suppressed(&of(whose)?, &data, format, action).await
         }
         AdminCommand::DnsRecords { domain, check, format, of: whose, .. } => {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::aws::answer::Arrived;
-use crate::aws::answer::{Answer, answer, refuse};
+use crate::aws::answer::{Answered, answer, refuse};
 use crate::aws::error::{ErrorShape, Failure, THROTTLED, no_place, no_room};
 use crate::aws::protocol::reply::Reply;
 use crate::aws::registry::find_by_head;
@@ -40,14 +40,14 @@ const NAMED_MAX: usize = 128;
 const FAILED_SAID: u32 = 20;
 
 /// A request that was read whole. Boxed, since it is handed on from one future to the next.
-pub(super) struct Received {
+pub(super) struct WholeRequest {
     arrived: Arrived,
     seat: Option<Seat>,
     began: Instant,
 }
 
 /// What the log says of a request.
-struct Asked {
+struct LoggedRequest {
     id: String,
     peer: IpAddr,
     bytes: usize,
@@ -55,7 +55,7 @@ struct Asked {
     query: String,
 }
 
-impl Asked {
+impl LoggedRequest {
     fn of(request: &Request) -> Self {
         let authorization = request.headers.get("authorization").cloned();
         let (id, query) = (request.id.clone(), request.query.clone());
@@ -106,12 +106,13 @@ impl AwsEndpoint {
     }
 
     /// Reads a request whole; or gives the answer to one that is not to be read.
-    pub(super) async fn receive(&self, incoming: Incoming) -> Result<Received, Response> {
+    pub(super) async fn receive(&self, incoming: Incoming) -> Result<WholeRequest, Response> {
         let began = self.clock.instant();
         let (head, body) = incoming.into_parts();
         let peer = head.extensions.get::<Peer>();
         let (address, octets) = peer.map_or((IpAddr::from([0, 0, 0, 0]), 0), |peer| (peer.address, peer.head));
         let seat = peer.map(|peer| peer.seat.clone());
+        let long_wait = peer.map(|peer| peer.long_wait.clone()).unwrap_or_default();
         let mut request = Box::new(Request {
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
@@ -120,10 +121,12 @@ impl AwsEndpoint {
             body: Bytes::new(),
             body_hash: None,
             peer: address,
+            long_wait,
             id: ids::uuid(),
         });
-        let refused =
-            |request: &Request, failure: Failure| self.finish(&Asked::of(request), began, refuse(request, failure));
+        let refused = |request: &Request, failure: Failure| {
+            self.finish(&LoggedRequest::of(request), began, refuse(request, failure))
+        };
         if seat.as_ref().is_some_and(Seat::in_reserve) {
             return Err(refused(&request, no_place()));
         }
@@ -138,15 +141,15 @@ impl AwsEndpoint {
         match reader.read(&request.headers, body).await {
             Ok((body, hash)) => {
                 (request.body, request.body_hash) = (body, hash);
-                Ok(Received { arrived: Arrived { request, standing: allowance.standing, charge }, seat, began })
+                Ok(WholeRequest { arrived: Arrived { request, standing: allowance.standing, charge }, seat, began })
             }
             Err(error) => Err(refused(&request, body_failure(error, &request, allowance.otherwise))),
         }
     }
 
     /// Answers a request that was read.
-    pub(super) async fn answer(&self, Received { arrived, seat, began }: Received) -> Response {
-        let asked = Asked::of(&arrived.request);
+    pub(super) async fn answer(&self, WholeRequest { arrived, seat, began }: WholeRequest) -> Response {
+        let asked = LoggedRequest::of(&arrived.request);
         let answered = answer(&self.services, &self.gate, arrived).await;
         if let (Some(seat), Some(_)) = (seat, &answered.caller) {
             seat.known();
@@ -154,13 +157,13 @@ impl AwsEndpoint {
         self.finish(&asked, began, answered)
     }
 
-    fn finish(&self, asked: &Asked, began: Instant, answered: Answer) -> Response {
+    fn finish(&self, asked: &LoggedRequest, began: Instant, answered: Answered) -> Response {
         self.log(asked, began, &answered);
         let Reply { status, headers, body, .. } = answered.reply;
         let mut response = Response::new(match answered.held {
             None => Body::from(body),
             // Hyper keeps the octets until they are sent, and with them what they take of the memory.
-            Some(held) => Body::from(Bytes::from_owner(Sent { body, _held: held })),
+            Some(held) => Body::from(Bytes::from_owner(ReplyOctets { body, _held: held })),
         });
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let out = response.headers_mut();
@@ -178,7 +181,7 @@ impl AwsEndpoint {
 
     /// One line per request; the cause of an internal error stands only here. What was refused is told at the level info, but
     /// for guesses of paths by who names no key, which come all day from anywhere.
-    fn log(&self, asked: &Asked, began: Instant, answered: &Answer) {
+    fn log(&self, asked: &LoggedRequest, began: Instant, answered: &Answered) {
         let took = self.clock.instant().since(began);
         let status = answered.reply.status;
         let service = answered.service.unwrap_or("none");
@@ -187,7 +190,7 @@ impl AwsEndpoint {
         macro_rules! line {
             ($level:expr, $($more:tt)*) => {
                 if tracing::enabled!($level) {
-                    let Told { account, region, key, error } = Told::of(asked, answered);
+                    let LoggedCaller { account, region, key, error } = LoggedCaller::of(asked, answered);
                     tracing::event!($level, request.id = %asked.id, service, operation, region, key, account,
                         peer = %asked.peer, status, error, duration_ms = took.as_millis() as u64, bytes_in = asked.bytes,
                         bytes_out = answered.reply.body.len(), $($more)*)
@@ -221,15 +224,15 @@ impl AwsEndpoint {
 }
 
 /// What a line says of who called, and of what went wrong.
-struct Told<'a> {
+struct LoggedCaller<'a> {
     account: &'a str,
     region: String,
     key: String,
     error: &'a str,
 }
 
-impl<'a> Told<'a> {
-    fn of(asked: &Asked, answered: &'a Answer) -> Self {
+impl<'a> LoggedCaller<'a> {
+    fn of(asked: &LoggedRequest, answered: &'a Answered) -> Self {
         let none = || "none".to_owned();
         let (key, region) = asked.named().unwrap_or_else(|| (none(), none()));
         let caller = answered.caller.as_ref();
@@ -244,12 +247,12 @@ impl<'a> Told<'a> {
 }
 
 /// A large reply on its way.
-struct Sent {
+struct ReplyOctets {
     body: String,
     _held: Held,
 }
 
-impl AsRef<[u8]> for Sent {
+impl AsRef<[u8]> for ReplyOctets {
     fn as_ref(&self) -> &[u8] {
         self.body.as_bytes()
     }

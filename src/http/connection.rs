@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::places::Seat;
-use crate::base::{Clock, Memory};
+use crate::base::{Clock, LongWait, Memory};
 use crate::http::desk::{Desk, Work};
 use crate::http::peer::Peer;
 use crate::http::routes::Site;
@@ -63,9 +63,9 @@ pub(super) struct Connection {
 enum Turn {
     Over(hyper::Result<()>),
     /// The answer to this takes seconds.
-    Waits(Line, Work),
+    Waits(ClientStream, Work),
     /// There is no memory for the head.
-    NoRoom(Line),
+    NoRoom(ClientStream),
 }
 
 impl Connection {
@@ -86,7 +86,7 @@ impl Connection {
         let stream = Impatient::new(stream, self.clock.clone(), REPLY_STALL_MAX);
         let (memory, desk) = (self.memory.clone(), Arc::default());
         let (mut line, mut answer) = (
-            Line {
+            ClientStream {
                 stream,
                 ahead: Bytes::new(),
                 desk,
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     /// Lets hyper talk. `answer` is the one to the first request.
-    async fn talk(&self, mut line: Line, answer: Option<Response>) -> Turn {
+    async fn talk(&self, mut line: ClientStream, answer: Option<Response>) -> Turn {
         let desk = Arc::new(Desk::with(answer));
         line.desk = desk.clone();
         let (site, address, seat, at_desk) = (self.site.clone(), self.peer, self.seat.clone(), desk.clone());
@@ -134,7 +134,12 @@ impl Connection {
                     Some(answer) => answer,
                     None => {
                         seat.works();
-                        request.extensions_mut().insert(Peer { address, seat: seat.clone(), head });
+                        request.extensions_mut().insert(Peer {
+                            address,
+                            seat: seat.clone(),
+                            head,
+                            long_wait: LongWait::default(),
+                        });
                         site.answer(request, &desk).await
                     }
                 };
@@ -180,7 +185,7 @@ impl Connection {
 
     /// The answer, unless the client goes, the server stops, or the place is needed. That the client is gone is looked at
     /// first: nothing is taken for it then that others wait for.
-    async fn wait(&self, line: &mut Line, mut work: Work) -> Option<Response> {
+    async fn wait(&self, line: &mut ClientStream, mut work: Work) -> Option<Response> {
         self.seat.waits_for_answer();
         tokio::select! {
             biased;
@@ -195,7 +200,7 @@ impl Connection {
     }
 
     /// Says that there is no room, and takes a little of what still comes: a reset would take these words with it.
-    async fn refuse(&self, line: Line) {
+    async fn refuse(&self, line: ClientStream) {
         let mut stream = line.stream;
         let farewell = async {
             stream.write_all(NO_ROOM).await?;
@@ -214,7 +219,7 @@ async fn begins(stream: &mut TcpStream) -> bool {
 }
 
 /// The stream, before which other octets may be read.
-struct Line {
+struct ClientStream {
     stream: Impatient<TcpStream>,
     ahead: Bytes,
     desk: Arc<Desk>,
@@ -225,7 +230,7 @@ struct Line {
     moved: bool,
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for ClientStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
             let before = into.filled().len();
@@ -240,7 +245,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl Line {
+impl ClientStream {
     /// Returns once the client has closed the connection, or has sent more ahead than may wait. What it sends is kept.
     async fn gone(&mut self) {
         while self.ahead.len() <= AHEAD_MAX {
@@ -274,7 +279,7 @@ impl Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note(written)
@@ -312,10 +317,10 @@ mod tests {
         (client, listener.accept().await.expect("a client").0)
     }
 
-    fn line(stream: TcpStream) -> Line {
+    fn line(stream: TcpStream) -> ClientStream {
         let (memory, peer) = (Memory::default(), IpAddr::from([127, 0, 0, 1]));
         let stream = Impatient::new(stream, Clock::system(), REPLY_STALL_MAX);
-        Line { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer, seat: None, moved: true }
+        ClientStream { stream, ahead: Bytes::new(), desk: Arc::default(), memory, peer, seat: None, moved: true }
     }
 
     #[tokio::test]
@@ -338,7 +343,7 @@ mod tests {
     }
 
     /// Writes as much as goes. Gives how much that was.
-    async fn fill(line: &mut Line) -> usize {
+    async fn fill(line: &mut ClientStream) -> usize {
         let mut count = 0;
         std::future::poll_fn(|cx| {
             while let Poll::Ready(written) = Pin::new(&mut *line).poll_write(cx, &[b'x'; 64 * 1024]) {

@@ -8,7 +8,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::http::query::{Asked, with_plus};
+use crate::http::query::{Parameters, with_plus};
 use crate::store::publications::Attempt;
 use crate::topics::Topics;
 
@@ -22,13 +22,13 @@ pub fn routes(topics: Topics) -> Router {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct DeliveriesQuery {
     /// A subscription's ARN, a phone number, or the ARN of a device's endpoint.
     #[serde(default)]
     to: String,
 }
 
-async fn list(State(topics): State<Topics>, Asked(wanted): Asked<Wanted>) -> Response {
+async fn list(State(topics): State<Topics>, Parameters(wanted): Parameters<DeliveriesQuery>) -> Response {
     match topics.deliveries(&with_plus(&wanted.to), SHOWN).await {
         Ok(attempts) => {
             let body = attempts.iter().map(shown).collect::<Value>().to_string();

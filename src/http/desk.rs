@@ -10,12 +10,14 @@ use futures::future::BoxFuture;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
 
+use crate::base::LongWait;
 use crate::base::memory::{Charge, FREE, Memory, Whose};
-use crate::base::patience;
 
 /// A request that is at work.
 pub(super) struct Work {
     answer: BoxFuture<'static, Response>,
+    /// Where the request says that it waits for seconds.
+    long_wait: LongWait,
     pub(super) again: Again,
 }
 
@@ -48,8 +50,8 @@ impl Again {
 }
 
 impl Work {
-    pub(super) fn new(again: Again, answer: BoxFuture<'static, Response>) -> Self {
-        Self { answer, again }
+    pub(super) fn new(again: Again, long_wait: LongWait, answer: BoxFuture<'static, Response>) -> Self {
+        Self { answer, long_wait, again }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response> {
@@ -66,8 +68,6 @@ struct Lying {
     work: Option<Work>,
     /// The answer to it, when that came while hyper was away.
     answer: Option<Response>,
-    /// The work waits for seconds.
-    waits: bool,
     /// Something that was written before did not get into the connection yet.
     stuck: bool,
     /// Octets of a head that has begun, which hyper keeps until it is whole, and the memory taken for them.
@@ -100,11 +100,9 @@ impl Desk {
         std::future::poll_fn(|cx| {
             let mut lying = self.lying();
             let Some(work) = &mut lying.work else { return Poll::Pending };
-            let (polled, waits) = patience::watch(|| work.poll(cx));
-            // It says so once, and may be polled again before anybody asks.
-            lying.waits |= waits;
+            let polled = work.poll(cx);
             if polled.is_ready() {
-                (lying.work, lying.waits) = (None, false);
+                lying.work = None;
             }
             polled
         })
@@ -114,7 +112,8 @@ impl Desk {
     /// Takes work away that waits for seconds, where nothing is left to be written before its answer.
     pub(super) fn take_waiting(&self) -> Option<Work> {
         let mut lying = self.lying();
-        if lying.waits && !lying.stuck { lying.work.take() } else { None }
+        let stuck = lying.stuck;
+        lying.work.take_if(|work| work.long_wait.has_begun() && !stuck)
     }
 
     /// Notes that `octets` were read. False when they are of a head for which there is no memory.
@@ -169,11 +168,13 @@ mod tests {
 
     fn waiting() -> Work {
         let request = Request::builder().header(CONNECTION, "close").body(()).expect("a request");
-        let answer = async {
-            patience::begin();
+        let long_wait = LongWait::default();
+        let says = long_wait.clone();
+        let answer = async move {
+            says.begin();
             pending::<Response>().await
         };
-        Work::new(Again::of(&request), answer.boxed())
+        Work::new(Again::of(&request), long_wait, answer.boxed())
     }
 
     #[tokio::test]
@@ -215,7 +216,7 @@ mod tests {
             tokio::task::yield_now().await;
             Response::default()
         };
-        let mut answer = Box::pin(desk.answer(Work::new(Again::of(&request), soon.boxed())));
+        let mut answer = Box::pin(desk.answer(Work::new(Again::of(&request), LongWait::default(), soon.boxed())));
         assert!(futures::poll!(&mut answer).is_pending());
         assert!(desk.take_waiting().is_none());
         assert_eq!(answer.await.status(), 200);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::base::{AccountId, Clock};
 use crate::http::json::json;
-use crate::http::query::Asked;
+use crate::http::query::Parameters;
 use crate::store::Store;
 
 /// The page. Mount it only where anybody may take everything away.
@@ -23,7 +23,7 @@ struct Whose {
     account: Option<String>,
 }
 
-async fn reset(State((store, clock)): State<(Store, Clock)>, Asked(whose): Asked<Whose>) -> Response {
+async fn reset(State((store, clock)): State<(Store, Clock)>, Parameters(whose): Parameters<Whose>) -> Response {
     let account = match whose.account.map(|text| text.parse::<AccountId>()).transpose() {
         Ok(account) => account,
         Err(_) => return json(400, &json!({ "error": "account must be an account id of twelve digits" })),

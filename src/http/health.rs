@@ -32,7 +32,7 @@ struct Inner {
     stage: AtomicU8,
     looks: Option<Looks>,
     beside: Beside,
-    last: Mutex<Option<(Instant, Found)>>,
+    last: Mutex<Option<(Instant, HealthFindings)>>,
     store_down: AtomicBool,
     quiet: Quiet,
 }
@@ -55,7 +55,7 @@ struct Looks {
 
 /// What was found: a line each, where something is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Found {
+struct HealthFindings {
     store: Option<String>,
     listeners: Option<String>,
     workers: Option<String>,
@@ -63,7 +63,7 @@ struct Found {
     buckets_apart: bool,
 }
 
-impl Found {
+impl HealthFindings {
     fn reason(&self) -> Option<String> {
         let parts = [("store", &self.store), ("listeners", &self.listeners), ("workers", &self.workers)];
         let wrong: Vec<String> =
@@ -155,8 +155,8 @@ impl Health {
     }
 
     /// What was found within the last second; who asks meanwhile waits for the same answer.
-    async fn found(&self) -> Found {
-        let Some(looks) = &self.0.looks else { return Found::default() };
+    async fn found(&self) -> HealthFindings {
+        let Some(looks) = &self.0.looks else { return HealthFindings::default() };
         let mut last = self.0.last.lock().await;
         if let Some((at, found)) = &*last
             && looks.clock.instant().since(*at) < GOOD_FOR
@@ -170,7 +170,7 @@ impl Health {
 }
 
 impl Looks {
-    async fn look(&self, inner: &Inner) -> Found {
+    async fn look(&self, inner: &Inner) -> HealthFindings {
         let answered = self.store.ping().await;
         inner.store_down.store(answered.is_err(), Ordering::Relaxed);
         if let Err(error) = &answered {
@@ -181,7 +181,7 @@ impl Looks {
         let ended = |names: Vec<&str>| {
             if names.is_empty() { None } else { Some(format!("ended by a fault: {}", names.join(", "))) }
         };
-        Found {
+        HealthFindings {
             // What is wrong with it is for the log.
             store: answered.err().map(|_| "it does not answer".to_owned()),
             listeners: ended(listeners),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::base::memory::Charge;
 use crate::base::{Clock, Memory};
 use crate::http::peer::Peer;
-use crate::http::query::{Asked, Nothing, with_plus};
+use crate::http::query::{Nothing, Parameters, with_plus};
 use crate::http::room::{self, NoRoom};
 use crate::mail::message::Mailbox;
 use crate::mail::message::parse::{self, HeaderField};
@@ -54,7 +54,7 @@ struct Inbox {
 type Asker = Option<Extension<Peer>>;
 
 impl Inbox {
-    fn room(&self, peer: &Asker, octets: i64, copies: u64) -> Result<Charge, Refusal> {
+    fn room(&self, peer: &Asker, octets: i64, copies: u64) -> Result<Charge, InboxRefusal> {
         let octets = u64::try_from(octets).unwrap_or(0).saturating_mul(copies);
         Ok(room::take(&self.memory, peer.as_ref().map(|Extension(peer)| peer), octets)?)
     }
@@ -75,7 +75,7 @@ pub fn routes(store: Store, memory: Memory, clock: Clock) -> Router {
 /// answer comes when there is such a mail, or none after so long.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Page {
+struct ListQuery {
     limit: Option<i64>,
     before: Option<String>,
     to: Option<String>,
@@ -83,7 +83,7 @@ struct Page {
 }
 
 /// An answer that is no mail.
-enum Refusal {
+enum InboxRefusal {
     NotFound,
     BadLimit,
     BadWait,
@@ -91,20 +91,20 @@ enum Refusal {
     Internal,
 }
 
-impl From<NoRoom> for Refusal {
+impl From<NoRoom> for InboxRefusal {
     fn from(full: NoRoom) -> Self {
         Self::NoRoom(full)
     }
 }
 
-impl From<store::Error> for Refusal {
+impl From<store::Error> for InboxRefusal {
     fn from(error: store::Error) -> Self {
         tracing::error!(%error, "the inbox cannot be read");
         Self::Internal
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for InboxRefusal {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "no such mail in the inbox"),
@@ -158,22 +158,25 @@ fn summary(c: &Captured) -> Value {
     })
 }
 
-async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Asked(page): Asked<Page>) -> Result<Response, Refusal> {
-    let limit = page.limit.unwrap_or(DEFAULT_LIMIT);
+async fn list(
+    State(Inbox { store, clock, .. }): State<Inbox>,
+    Parameters(query): Parameters<ListQuery>,
+) -> Result<Response, InboxRefusal> {
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Refusal::BadLimit);
+        return Err(InboxRefusal::BadLimit);
     }
-    let wait = page.wait.unwrap_or(0);
+    let wait = query.wait.unwrap_or(0);
     if wait > MAX_WAIT {
-        return Err(Refusal::BadWait);
+        return Err(InboxRefusal::BadWait);
     }
-    let to = page.to.as_deref().map(with_plus);
-    let look = async || read(&store, page.before.as_deref(), to.clone(), limit).await;
+    let to = query.to.as_deref().map(with_plus);
+    let look = async || read(&store, query.before.as_deref(), to.clone(), limit).await;
     let first = async {
         loop {
             let rows = look().await?;
             if !rows.is_empty() {
-                return Ok::<_, Refusal>(rows);
+                return Ok::<_, InboxRefusal>(rows);
             }
             clock.sleep(LOOK_EVERY).await;
         }
@@ -186,16 +189,21 @@ async fn list(State(Inbox { store, clock, .. }): State<Inbox>, Asked(page): Aske
     Ok(answer(&rows.iter().map(summary).collect()))
 }
 
-async fn read(store: &Store, before: Option<&str>, to: Option<String>, limit: i64) -> Result<Vec<Captured>, Refusal> {
+async fn read(
+    store: &Store,
+    before: Option<&str>,
+    to: Option<String>,
+    limit: i64,
+) -> Result<Vec<Captured>, InboxRefusal> {
     let before = before.map(read_id);
     store
         .read(move |tx| {
             Box::pin(async move {
                 let before = match before {
                     None => i64::MAX,
-                    Some((mail, n)) => captured::find(tx, &mail, n).await?.ok_or(Refusal::NotFound)?.seq,
+                    Some((mail, n)) => captured::find(tx, &mail, n).await?.ok_or(InboxRefusal::NotFound)?.seq,
                 };
-                Ok::<_, Refusal>(captured::page(tx, before, to.as_deref(), limit).await?)
+                Ok::<_, InboxRefusal>(captured::page(tx, before, to.as_deref(), limit).await?)
             })
         })
         .await
@@ -204,23 +212,23 @@ async fn read(store: &Store, before: Option<&str>, to: Option<String>, limit: i6
 /// Takes no parameters: whoever names one mail does not mean all of them.
 async fn clear(
     State(Inbox { store, .. }): State<Inbox>,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Response, Refusal> {
-    let removed = store.write(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::clear(tx).await?) })).await?;
+    Parameters(Nothing {}): Parameters<Nothing>,
+) -> Result<Response, InboxRefusal> {
+    let removed = store.write(|tx| Box::pin(async move { Ok::<_, InboxRefusal>(captured::clear(tx).await?) })).await?;
     Ok(answer(&json!({ "deleted": removed })))
 }
 
 /// A mail, read once there is room for so many copies of it.
-async fn load(inbox: &Inbox, peer: &Asker, id: &str, copies: u64) -> Result<(Captured, Vec<u8>, Charge), Refusal> {
+async fn load(inbox: &Inbox, peer: &Asker, id: &str, copies: u64) -> Result<(Captured, Vec<u8>, Charge), InboxRefusal> {
     let (mail, n) = read_id(id);
     let mut reader = inbox.store.reader().await?;
-    let row = captured::find(&mut reader, &mail, n).await?.ok_or(Refusal::NotFound)?;
+    let row = captured::find(&mut reader, &mail, n).await?.ok_or(InboxRefusal::NotFound)?;
     let charge = inbox.room(peer, row.size, copies)?;
-    let content = captured::content(&mut reader, &mail, n).await?.ok_or(Refusal::NotFound)?;
+    let content = captured::content(&mut reader, &mail, n).await?.ok_or(InboxRefusal::NotFound)?;
     Ok((row, content, charge))
 }
 
-async fn show(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn show(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -> Result<Response, InboxRefusal> {
     let (row, content, charge) = load(&inbox, &peer, &id, COPIES).await?;
     let mut value = summary(&row);
     let parts = parts::read_up_to(&content, content.len().saturating_mul(3));
@@ -233,7 +241,7 @@ async fn show(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -
     Ok(answer_with(&value, charge))
 }
 
-async fn raw(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn raw(State(inbox): State<Inbox>, peer: Asker, Path(id): Path<String>) -> Result<Response, InboxRefusal> {
     let (_, content, charge) = load(&inbox, &peer, &id, RAW_COPIES).await?;
     let headers = [(CONTENT_TYPE, "message/rfc822"), (CONTENT_DISPOSITION, "attachment; filename=\"mail.eml\"")];
     let body: Body = room::send(content, charge);
@@ -264,7 +272,7 @@ fn attachment(part: &Attached) -> Value {
 /// `?id=MESSAGE-ID` and `?email=SOURCE` as LocalStack has them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Filter {
+struct InboxFilter {
     id: Option<String>,
     email: Option<String>,
 }
@@ -272,11 +280,13 @@ struct Filter {
 async fn localstack(
     State(inbox): State<Inbox>,
     peer: Asker,
-    Asked(filter): Asked<Filter>,
-) -> Result<Response, Refusal> {
+    Parameters(filter): Parameters<InboxFilter>,
+) -> Result<Response, InboxRefusal> {
     let store = &inbox.store;
     let rows = store
-        .read(|tx| Box::pin(async move { Ok::<_, Refusal>(captured::page(tx, i64::MAX, None, MAX_PARSED).await?) }))
+        .read(|tx| {
+            Box::pin(async move { Ok::<_, InboxRefusal>(captured::page(tx, i64::MAX, None, MAX_PARSED).await?) })
+        })
         .await?;
     let mut mails: Vec<(Captured, Vec<String>)> = Vec::new();
     let mut size = 0;
@@ -304,7 +314,7 @@ async fn localstack(
     for (first, recipients) in &mails {
         let (mail, n) = (first.mail_id.clone(), first.n);
         let content = store
-            .read(move |tx| Box::pin(async move { Ok::<_, Refusal>(captured::content(tx, &mail, n).await?) }))
+            .read(move |tx| Box::pin(async move { Ok::<_, InboxRefusal>(captured::content(tx, &mail, n).await?) }))
             .await?;
         messages.push(localstack_message(first, recipients, &content.unwrap_or_default()));
     }

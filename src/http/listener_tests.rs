@@ -27,7 +27,7 @@ async fn house(trust: Trust) -> House {
 async fn house_at(trust: Trust, clock: Clock) -> House {
     let (services, dir) = Services::for_test(clock.clone()).await;
     let store = Store::open(&Database::Sqlite(dir.path().join("keys.db")), clock.clone()).await.expect("a store");
-    let gate = Gate::new(Access::new(store, clock.clone(), trust), clock.clone());
+    let gate = Gate::new(Access::new(store, trust), clock.clone());
     let memory = Memory::default();
     let endpoint = AwsEndpoint::new(services, gate, clock.clone(), memory.clone());
     let bounds = Bounds::new(100, 50, memory, clock.clone());

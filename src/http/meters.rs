@@ -8,10 +8,10 @@ use metrics::{Counter, Histogram};
 
 /// The meters of all kinds of requests that came.
 #[derive(Default)]
-pub(super) struct Meters(RwLock<HashMap<Kind, Meter>>);
+pub(super) struct Meters(RwLock<HashMap<MeterKey, Meter>>);
 
 /// Service, operation and status.
-type Kind = (&'static str, &'static str, u16);
+type MeterKey = (&'static str, &'static str, u16);
 
 #[derive(Clone)]
 struct Meter {
@@ -21,7 +21,7 @@ struct Meter {
 
 impl Meters {
     /// Counts a request that took so long.
-    pub(super) fn count(&self, kind: Kind, took: Duration) {
+    pub(super) fn count(&self, kind: MeterKey, took: Duration) {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&kind).cloned();
         let meter = known.unwrap_or_else(|| {
             let mut meters = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +33,7 @@ impl Meters {
 }
 
 impl Meter {
-    fn of((service, operation, status): Kind) -> Self {
+    fn of((service, operation, status): MeterKey) -> Self {
         let labels = [("service", service.to_owned()), ("operation", operation.to_owned())];
         let seconds = metrics::histogram!("postrider_request_seconds", &labels);
         let [service, operation] = labels;

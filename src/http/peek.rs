@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::base::{Memory, Region, Scope};
 use crate::http::json::json;
 use crate::http::peer::Peer;
-use crate::http::query::Asked;
+use crate::http::query::Parameters;
 use crate::http::room;
 use crate::queues::message_attributes::{AttributeValue, body_md5};
 use crate::queues::{Error, Queues, Received};
@@ -30,7 +30,7 @@ pub fn routes(queues: Queues, memory: Memory) -> Router {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct PeekQuery {
     #[serde(rename = "QueueUrl", default)]
     queue_url: String,
 }
@@ -38,7 +38,7 @@ struct Wanted {
 async fn messages(
     State((queues, memory)): State<(Queues, Memory)>,
     peer: Option<Extension<Peer>>,
-    Asked(wanted): Asked<Wanted>,
+    Parameters(wanted): Parameters<PeekQuery>,
 ) -> Response {
     let Some((scope, name)) = find(&wanted.queue_url) else {
         return json(400, &json!({ "error": "QueueUrl must end with ACCOUNT/NAME" }));

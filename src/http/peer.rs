@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection.
 use std::net::IpAddr;
 
+use crate::base::LongWait;
 use crate::base::places::Seat;
 
 /// Who is at the other end of the connection; an extension of every request.
@@ -12,4 +13,6 @@ pub struct Peer {
     pub seat: Seat,
     /// Octets of the request's head.
     pub head: usize,
+    /// Where the request says that it waits for seconds.
+    pub long_wait: LongWait,
 }

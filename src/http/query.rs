@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::http::json::json;
 
 /// What a caller asked for. `T` denies unknown fields, so that an unknown parameter is refused by its name, with 400 and JSON.
-pub(super) struct Asked<T>(pub T);
+pub(super) struct Parameters<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {

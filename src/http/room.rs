@@ -38,17 +38,17 @@ pub(super) fn send(page: Vec<u8>, mut charge: Charge) -> Body {
     // It holds more than that.
     let _ = charge.hold(page.len());
     match charge.keep() {
-        Some(held) => Body::from(Bytes::from_owner(Sent { page, _held: held })),
+        Some(held) => Body::from(Bytes::from_owner(PageOctets { page, _held: held })),
         None => Body::from(page),
     }
 }
 
-struct Sent {
+struct PageOctets {
     page: Vec<u8>,
     _held: Held,
 }
 
-impl AsRef<[u8]> for Sent {
+impl AsRef<[u8]> for PageOctets {
     fn as_ref(&self) -> &[u8] {
         &self.page
     }

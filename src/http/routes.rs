@@ -21,12 +21,13 @@ use crate::http::hosts::Hosts;
 use crate::http::metrics::{Gauge, Metrics};
 use crate::http::peer::Peer;
 
-type Page = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
+/// What makes the document that a browser gets at `/`.
+type HomeHandler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// The pages of one server, with room for more until [`Routes::finish`].
 pub struct Routes {
     router: Router,
-    home: Option<Page>,
+    home: Option<HomeHandler>,
     gauges: Vec<Gauge>,
     figures: Option<Figures>,
     hosts: Option<Hosts>,
@@ -136,14 +137,15 @@ impl Site {
         if self.hosts.is_some_and(|hosts| !hosts.allow(request.headers())) {
             return Hosts::refusal();
         }
-        let last = request.extensions().get::<Peer>().is_some_and(|peer| peer.seat.in_reserve());
+        let peer = request.extensions().get::<Peer>();
+        let last = peer.is_some_and(|peer| peer.seat.in_reserve());
         let mut response = match self.endpoint {
             Some(endpoint) if request.method() == Method::POST && request.uri().path() == "/" => {
-                let again = Again::of(&request);
+                let (again, long_wait) = (Again::of(&request), peer.map(|peer| peer.long_wait.clone()));
                 match endpoint.receive(request.map(Body::new)).await {
                     Ok(received) => {
                         let answer = Box::pin(async move { endpoint.answer(received).await });
-                        desk.answer(Work::new(again, answer)).await
+                        desk.answer(Work::new(again, long_wait.unwrap_or_default(), answer)).await
                     }
                     Err(refused) => refused,
                 }

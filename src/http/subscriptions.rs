@@ -22,7 +22,7 @@ pub fn routes(topics: Topics) -> Router {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Confirmation {
+struct ConfirmationLink {
     #[serde(default)]
     topic_arn: String,
     #[serde(default)]
@@ -33,19 +33,19 @@ struct Confirmation {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Ending {
+struct EndingLink {
     #[serde(default)]
     subscription_arn: String,
     #[serde(default)]
     endpoint: String,
 }
 
-async fn ask_to_confirm(Query(link): Query<Confirmation>) -> Response {
+async fn ask_to_confirm(Query(link): Query<ConfirmationLink>) -> Response {
     let text = format!("Subscribe {} to the topic {}?", shown(&link.endpoint), shown(&link.topic_arn));
     page(StatusCode::OK, "Confirm subscription", &text, Some("Confirm subscription"))
 }
 
-async fn confirm(State(topics): State<Topics>, Query(link): Query<Confirmation>) -> Response {
+async fn confirm(State(topics): State<Topics>, Query(link): Query<ConfirmationLink>) -> Response {
     let Ok(topic) = link.topic_arn.parse::<Arn>() else { return not_valid() };
     match topics.confirm(&topic, &link.token, Authenticated::No).await {
         Ok(arn) => {
@@ -61,12 +61,12 @@ async fn confirm(State(topics): State<Topics>, Query(link): Query<Confirmation>)
     }
 }
 
-async fn ask_to_end(Query(link): Query<Ending>) -> Response {
+async fn ask_to_end(Query(link): Query<EndingLink>) -> Response {
     let text = format!("End the subscription of {}?", shown(&link.endpoint));
     page(StatusCode::OK, "Unsubscribe", &text, Some("Unsubscribe"))
 }
 
-async fn end(State(topics): State<Topics>, Query(link): Query<Ending>) -> Response {
+async fn end(State(topics): State<Topics>, Query(link): Query<EndingLink>) -> Response {
     let Ok(subscription) = link.subscription_arn.parse::<Arn>() else { return not_valid() };
     match topics.unsubscribe(&subscription, By::Link, None).await {
         Ok(()) => {

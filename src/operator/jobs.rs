@@ -1,9 +1,9 @@
 //! Jobs of the system's queues that were given up: what each was for, putting it back, dropping it.
 use std::fmt;
 
-use crate::base::{AccountId, Region, Timestamp};
+use crate::base::{AccountId, Page, Region, Timestamp};
+use crate::mail::own::OutboundJob;
 use crate::mail::receiving::accept::{InboundJob, RuleName};
-use crate::mail::sending::OutboundJob;
 use crate::store::given_up::{self, GivenUp};
 use crate::store::inbound_mails::{self, State};
 use crate::store::mails::{self, Status};
@@ -80,15 +80,6 @@ pub enum Task {
     Unreadable,
 }
 
-/// A page of jobs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The jobs.
-    pub jobs: Vec<DeadJob>,
-    /// Where the next page begins; `None` after the last one.
-    pub next: Option<Key>,
-}
-
 /// Why a job stays where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stays {
@@ -144,7 +135,12 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn page(&self, queue: Option<SystemQueue>, after: Option<Key>, limit: u32) -> Result<Page, store::Error> {
+    pub async fn page(
+        &self,
+        queue: Option<SystemQueue>,
+        after: Option<Key>,
+        limit: u32,
+    ) -> Result<Page<DeadJob, Key>, store::Error> {
         let limit = limit.clamp(1, PAGE_MAX);
         let mut queues: Vec<SystemQueue> =
             SystemQueue::ALL.into_iter().filter(|one| queue.is_none_or(|queue| queue == *one)).collect();
@@ -201,20 +197,20 @@ async fn read_page(
     queues: Vec<SystemQueue>,
     after: Option<Key>,
     limit: u32,
-) -> Result<Page, store::Error> {
-    let mut page = Page::default();
+) -> Result<Page<DeadJob, Key>, store::Error> {
+    let mut page = Page::<DeadJob, Key>::default();
     for queue in queues {
         let place =
             after.filter(|after| after.queue == queue).map_or((Timestamp::from_secs(0), 0), |a| (a.queued_at, a.id));
-        let left = limit - u32::try_from(page.jobs.len()).unwrap_or(limit).min(limit);
+        let left = limit - u32::try_from(page.items.len()).unwrap_or(limit).min(limit);
         // One more than asked for, which tells whether there is more.
         for job in given_up::page(tx, queue.dead_letters_id(), place, left + 1).await? {
-            if page.jobs.len() >= limit as usize {
+            if page.items.len() >= limit as usize {
                 page.next =
-                    page.jobs.last().map(|last| Key { queue: last.queue, queued_at: last.queued_at, id: last.id });
+                    page.items.last().map(|last| Key { queue: last.queue, queued_at: last.queued_at, id: last.id });
                 return Ok(page);
             }
-            page.jobs.push(told(tx, queue, job).await?);
+            page.items.push(told(tx, queue, job).await?);
         }
     }
     Ok(page)

@@ -2,8 +2,8 @@
 use std::collections::HashSet;
 
 use crate::base::AccountId;
+use crate::mail::own::OutboundJob;
 use crate::mail::receiving::accept::InboundJob;
-use crate::mail::sending::OutboundJob;
 use crate::store::queued_jobs::{self as queued, Queued};
 use crate::store::{self, Tx};
 use crate::topics::given_up::{Owner, owner};

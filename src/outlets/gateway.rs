@@ -24,7 +24,7 @@ pub struct Gateway {
 
 /// What a gateway said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum GatewayReply {
     /// Its status and the first bytes as text.
     Answer(u16, String),
     /// Nothing within 15 seconds.
@@ -40,7 +40,7 @@ impl Gateway {
     }
 
     /// Gives a message to the gateway. The same `id` may come twice.
-    pub async fn send(&self, message: &Json) -> Said {
+    pub async fn send(&self, message: &Json) -> GatewayReply {
         let mut request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
@@ -53,9 +53,9 @@ impl Gateway {
             Ok::<_, String>((status, text))
         };
         match self.clock.timeout(TIMEOUT, exchange).await {
-            None => Said::Silent,
-            Some(Ok((status, text))) => Said::Answer(status, text),
-            Some(Err(why)) => Said::Unreachable(why),
+            None => GatewayReply::Silent,
+            Some(Ok((status, text))) => GatewayReply::Answer(status, text),
+            Some(Err(why)) => GatewayReply::Unreachable(why),
         }
     }
 }

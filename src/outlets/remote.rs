@@ -1,8 +1,7 @@
 //! Buckets at a provider: an S3 service (AWS, MinIO, R2, and others), Google Cloud Storage, or Azure Blob Storage.
-use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{Attribute, Attributes, ClientOptions, ObjectStore, PutOptions, RetryConfig};
 
-use crate::base::{Region, Secret};
+use crate::base::{Kept, Region, Secret};
 use crate::config;
 use crate::outlets::object::{Metadata, ObjectError};
 
@@ -144,7 +143,7 @@ impl Provider {
 /// The buckets of a provider, each with its client.
 pub(super) struct Remote {
     provider: Provider,
-    clients: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    clients: Kept<String, Arc<dyn ObjectStore>>,
 }
 
 impl fmt::Debug for Remote {
@@ -155,7 +154,7 @@ impl fmt::Debug for Remote {
 
 impl Remote {
     pub(super) fn new(provider: Provider) -> Self {
-        Self { provider, clients: Mutex::default() }
+        Self { provider, clients: Kept::new(CLIENTS_MAX) }
     }
 
     pub(super) async fn put(
@@ -186,17 +185,7 @@ impl Remote {
     }
 
     fn client(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, ObjectError> {
-        let lock = || self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = lock().get(bucket) {
-            return Ok(client.clone());
-        }
-        let client = self.provider.client(bucket)?;
-        let mut clients = lock();
-        if clients.len() >= CLIENTS_MAX {
-            clients.clear();
-        }
-        clients.insert(bucket.to_owned(), client.clone());
-        Ok(client)
+        self.clients.get_or_make(bucket, || self.provider.client(bucket))
     }
 }
 

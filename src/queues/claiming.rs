@@ -21,7 +21,7 @@ pub(super) struct Taking {
 }
 
 /// What a claim gave.
-pub(super) struct Claims {
+pub(super) struct ClaimedMessages {
     /// What may be given out, in order.
     pub messages: Vec<Claimed>,
     /// Until when these are hidden.
@@ -74,7 +74,7 @@ impl Queues {
             let claimed = self.store.claim_messages(queue.id, limit, taking.hidden, receives_max, ids::nonce()).await?;
             let (full, before) = (claimed.len() == limit as usize, taken.len());
             let now = self.clock.now();
-            if claimed.iter().all(|message| fate(queue, message, now) == Fate::Given) {
+            if claimed.iter().all(|message| fate(queue, message, now) == MessageFate::Given) {
                 taken.extend(claimed);
             } else {
                 let (queues, queue, hidden) = (self.clone(), queue.clone(), taking.hidden);
@@ -109,7 +109,7 @@ pub(super) async fn claim(
     groups: Groups,
     count: u32,
     hidden: Duration,
-) -> Result<Claims, Error> {
+) -> Result<ClaimedMessages, Error> {
     // Who holds groups that keep their order claims no others: two who do so could wait for each other.
     let rounds = if groups == Groups::Order { 1 } else { ROUNDS_MAX };
     let hidden_until = tx.now() + hidden;
@@ -130,24 +130,24 @@ pub(super) async fn claim(
             break;
         }
     }
-    Ok(Claims { messages: taken, hidden_until, more })
+    Ok(ClaimedMessages { messages: taken, hidden_until, more })
 }
 
 /// What becomes of a claimed message.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum MessageFate {
     Given,
     TooOld,
     ReceivedTooOften,
 }
 
-fn fate(queue: &Queue, message: &Claimed, now: Timestamp) -> Fate {
+fn fate(queue: &Queue, message: &Claimed, now: Timestamp) -> MessageFate {
     if now.since(message.sent_at) > Duration::from_secs(u64::from(queue.settings.retention)) {
-        Fate::TooOld
+        MessageFate::TooOld
     } else if message.spent {
-        Fate::ReceivedTooOften
+        MessageFate::ReceivedTooOften
     } else {
-        Fate::Given
+        MessageFate::Given
     }
 }
 
@@ -164,9 +164,9 @@ async fn sort_out(
     let (mut given, mut dead) = (Vec::with_capacity(claimed.len()), Vec::new());
     for message in claimed {
         match fate(queue, &message, now) {
-            Fate::TooOld => messages::drop_claimed(tx, queue.id, &message).await?,
-            Fate::ReceivedTooOften => dead.push(message),
-            Fate::Given => given.push(message),
+            MessageFate::TooOld => messages::drop_claimed(tx, queue.id, &message).await?,
+            MessageFate::ReceivedTooOften => dead.push(message),
+            MessageFate::Given => given.push(message),
         }
     }
     if !dead.is_empty() {

@@ -1,8 +1,8 @@
 //! Dead-letter queues: which queue may be one for which (RedrivePolicy, RedriveAllowPolicy), and who uses one.
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Arn, Scope};
-use crate::queues::manage::find;
+use crate::base::{Arn, Page, PageRequest, Scope};
+use crate::queues::cache::find;
 use crate::queues::{Error, Queues, arn, kept};
 use crate::store::queues::Settings;
 use crate::store::{Tx, queues};
@@ -24,10 +24,12 @@ pub(super) struct AllowPolicy {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum Permission {
+    #[serde(rename = "allowAll")]
     AllowAll,
+    #[serde(rename = "denyAll")]
     DenyAll,
+    #[serde(rename = "byQueue")]
     ByQueue,
 }
 
@@ -104,7 +106,7 @@ pub(super) fn is_fifo(name: &str) -> bool {
 }
 
 impl Queues {
-    /// Names of the queues whose dead-letter queue this is, those after `after`, at most `limit`.
+    /// A page of the names of the queues whose dead-letter queue this is.
     ///
     /// # Errors
     /// [`Error::QueueMissing`].
@@ -112,12 +114,12 @@ impl Queues {
         &self,
         scope: &Scope,
         name: &str,
-        after: &str,
-        limit: u32,
-    ) -> Result<Vec<String>, Error> {
+        asked: &PageRequest,
+    ) -> Result<Page<String>, Error> {
         let tx = &mut self.store.reader().await?;
         let queue = find(tx, scope, name).await?;
-        Ok(queues::dead_letter_sources(tx, &arn(&queue).to_string(), after, limit).await?)
+        let names = queues::dead_letter_sources(tx, &arn(&queue).to_string(), &asked.after, asked.limit()).await?;
+        Ok(asked.cut(names, |name| name))
     }
 }
 

@@ -33,3 +33,8 @@ pub(super) fn set<T: Serialize>(settings: &mut Settings, name: &str, value: Opti
     settings.attributes = Value::Object(all).to_string();
     Ok(())
 }
+
+/// Reads a boolean attribute, in small letters, capitals, or as Python writes it.
+pub(super) fn truth(value: &str) -> Option<bool> {
+    [true, false].into_iter().find(|truth| value.eq_ignore_ascii_case(&truth.to_string()))
+}

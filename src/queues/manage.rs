@@ -3,14 +3,15 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
-use crate::base::{Arn, Scope, Timestamp};
+use crate::base::{Arn, Page, PageRequest, Scope, Timestamp};
 use crate::queues::attributes::{all, apply, first_difference};
+use crate::queues::cache::find;
 use crate::queues::dead_letters::check_target;
 use crate::queues::tags::{self, Tags};
 use crate::queues::{ATTRIBUTE_NAMES, Error, Queue, Queues, fifo};
 use crate::store;
 use crate::store::queues::Settings;
-use crate::store::{Tx, deleted_queues, messages, purges, queues};
+use crate::store::{deleted_queues, messages, purges, queues};
 
 /// How long the name of a deleted queue is not free (CreateQueue in the SQS API reference).
 const NAME_TAKEN: Duration = Duration::from_secs(60);
@@ -20,21 +21,6 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const DELETED_KEPT: Duration = Duration::from_secs(120);
 /// Rows deleted in one transaction: enough to be quick, few enough that others are not held up.
 const DELETE_BATCH: u32 = 5_000;
-
-/// Finds a queue inside a transaction.
-pub(super) async fn find(tx: &mut Tx, scope: &Scope, name: &str) -> Result<Queue, Error> {
-    let queue = queues::find(tx, &scope.account, &scope.region, name).await?;
-    queue.ok_or_else(|| Error::QueueMissing(name.to_owned()))
-}
-
-pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if (1..=80).contains(&name.len()) && name.bytes().all(fine) {
-        Ok(())
-    } else {
-        Err(Error::QueueName(name.to_owned()))
-    }
-}
 
 impl Queues {
     /// Creates a queue, or finds it when it is there with the same attributes.
@@ -104,13 +90,14 @@ impl Queues {
         Ok((*self.queue(scope, name).await?).clone())
     }
 
-    /// Lists names of queues that start with `prefix` and come after `after`, at most `limit`.
+    /// A page of the names of queues that start with `prefix`.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn list(&self, scope: &Scope, prefix: &str, after: &str, limit: u32) -> Result<Vec<String>, Error> {
+    pub async fn list(&self, scope: &Scope, prefix: &str, asked: &PageRequest) -> Result<Page<String>, Error> {
         let tx = &mut self.store.reader().await?;
-        Ok(queues::list(tx, &scope.account, &scope.region, prefix, after, limit).await?)
+        let names = queues::list(tx, &scope.account, &scope.region, prefix, &asked.after, asked.limit()).await?;
+        Ok(asked.cut(names, |name| name))
     }
 
     /// The attributes that `wanted` names, or all of them for `All`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::hex;
 use crate::queues::Error;
-use crate::queues::send::forbidden;
+use crate::queues::characters::forbidden;
 
 /// A message's attributes by name.
 pub type MessageAttributes = BTreeMap<String, MessageAttribute>;

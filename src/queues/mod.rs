@@ -2,9 +2,12 @@
 mod attempts;
 mod attributes;
 mod cache;
+mod characters;
+mod checking;
 mod claiming;
 mod counting;
 mod dead_letters;
+mod deduplicating;
 mod error;
 mod fifo;
 mod handle;
@@ -13,10 +16,13 @@ mod manage;
 pub mod message_attributes;
 pub mod moves;
 mod moving;
+mod name;
+mod outgoing;
 mod peek;
 mod permission;
 mod protection;
 mod receive;
+mod received;
 mod retention;
 mod sealing;
 mod send;
@@ -27,29 +33,40 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{Arn, Clock, Headroom, Scope};
-use crate::queues::cache::Cache;
+use crate::access::policy::Policy;
+use crate::base::{Arn, Clock, Headroom, Kept, Scope};
 use crate::queues::counting::{Counting, IN_FLIGHT_MAX};
 use crate::store::Store;
 
 pub use crate::store::move_tasks::MoveTask;
 pub use crate::store::queues::Queue;
 pub use attributes::ATTRIBUTE_NAMES;
+pub use checking::TRACE_HEADER_MAX;
 pub use error::{Error, MoveError};
 pub use fifo::{NOT_HERE, sequence_number};
 pub use message_attributes::{MessageAttribute, MessageAttributes};
-pub use receive::{HIDDEN_RANGE, Receive, Received};
-pub use send::{Outgoing, Sent, TRACE_HEADER_MAX};
+pub use outgoing::{Outgoing, Sent};
+pub use receive::{HIDDEN_RANGE, Receive};
+pub use received::Received;
 pub use spread::Targets;
+
+/// Queues whose rows, and whose groups, are known: those that were used last.
+const QUEUES_KEPT: usize = 20_000;
+/// Policies that are kept read.
+const POLICIES_KEPT: usize = 1_000;
 
 /// The queues of all accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct Queues {
     store: Store,
     clock: Clock,
-    cache: Arc<Cache>,
+    /// Rows that were read.
+    rows: Arc<Kept<String, Arc<Queue>>>,
+    /// Queues that were seen with messages in groups. Such a queue is looked through for them from then on.
+    grouped: Arc<Kept<i64, ()>>,
     counting: Arc<Counting>,
-    policies: Arc<permission::Policies>,
+    /// Policies that were read, by their text, so that not every message costs a reading.
+    policies: Arc<Kept<String, Arc<Policy>>>,
     /// Cancelled when nobody may wait for a message any more.
     closing: CancellationToken,
     /// Whether a deleted queue's name is free at once.
@@ -63,12 +80,14 @@ impl Queues {
     /// The queues in `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
         let counting = Arc::new(Counting::new(IN_FLIGHT_MAX));
+        let rows = Arc::new(store.kept(QUEUES_KEPT));
         Self {
             store,
             clock,
-            cache: Arc::default(),
+            rows,
+            grouped: Arc::new(Kept::new(QUEUES_KEPT)),
             counting,
-            policies: Arc::default(),
+            policies: Arc::new(Kept::new(POLICIES_KEPT)),
             closing: CancellationToken::new(),
             names_free_at_once: false,
             queues_max: u32::MAX,

@@ -2,7 +2,7 @@
 use crate::base::{Arn, Scope, ids};
 use crate::queues::dead_letters::is_fifo;
 use crate::queues::{Error, MoveError, Queues};
-use crate::store::move_tasks::{self, MoveTask, NewTask};
+use crate::store::move_tasks::{self, MoveStatus, MoveTask, NewTask};
 use crate::store::{Tx, messages, queues};
 
 /// StartMessageMoveTask in the SQS API reference.
@@ -11,72 +11,6 @@ const PER_SECOND_MAX: i64 = 500;
 const LIST_MAX: i64 = 10;
 /// SQS developer guide, "Configuring a dead-letter queue redrive": 100 active tasks per account.
 const UNDER_WAY_MAX: u32 = 100;
-
-/// What a task can be.
-pub mod status {
-    /// It moves messages.
-    pub const RUNNING: &str = "RUNNING";
-    /// It has moved all.
-    pub const COMPLETED: &str = "COMPLETED";
-    /// It was cancelled and will stop in a moment.
-    pub const CANCELLING: &str = "CANCELLING";
-    /// It was cancelled; what had moved stays moved.
-    pub const CANCELLED: &str = "CANCELLED";
-    /// It could not go on.
-    pub const FAILED: &str = "FAILED";
-}
-
-/// Why a task could not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MoveFailure {
-    /// The source or the destination is gone.
-    QueueMissing,
-    /// A message was not moved into the source from another queue, so there is no way back.
-    NoSource,
-    /// The destination does not take a message: it is too long there.
-    Refused,
-    /// It took longer than 36 hours.
-    TooLong,
-    /// There is no such KMS key as a message or the destination needs.
-    KeyMissing,
-    /// That key is disabled.
-    KeyDisabled,
-    /// That key is about to be deleted.
-    KeyState,
-    /// A stored message is damaged.
-    Unreadable,
-}
-
-impl MoveFailure {
-    /// What is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::QueueMissing => "queue missing",
-            Self::NoSource => "no source",
-            Self::Refused => "refused",
-            Self::TooLong => "too long",
-            Self::KeyMissing => "key missing",
-            Self::KeyDisabled => "key disabled",
-            Self::KeyState => "key state",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// Reads what was stored.
-    pub fn parse(text: &str) -> Option<Self> {
-        let all = [
-            Self::QueueMissing,
-            Self::NoSource,
-            Self::Refused,
-            Self::TooLong,
-            Self::KeyMissing,
-            Self::KeyDisabled,
-            Self::KeyState,
-            Self::Unreadable,
-        ];
-        all.into_iter().find(|failure| failure.as_str() == text)
-    }
-}
 
 impl Queues {
     /// Starts a task that moves the messages of `source` to `destination`, or each back to where it came from. Gives
@@ -106,7 +40,7 @@ impl Queues {
             source: source.to_string(),
             destination: destination.as_ref().map(Arn::to_string),
             per_second: per_second.and_then(|n| u32::try_from(n).ok()),
-            status: status::RUNNING,
+            status: MoveStatus::Running,
             to_move,
         };
         let scope = scope.clone();
@@ -163,10 +97,10 @@ impl Queues {
                     find(tx, &scope, &source, "SourceArn").await?;
                     let task = move_tasks::find(tx, &source.to_string(), &task_id).await?;
                     let task = task.ok_or(MoveError::TaskMissing)?;
-                    if task.status != status::RUNNING {
+                    if task.status != MoveStatus::Running {
                         return Err(MoveError::NotRunning.into());
                     }
-                    move_tasks::set_status(tx, task.id, status::CANCELLING).await?;
+                    move_tasks::set_status(tx, task.id, MoveStatus::Cancelling).await?;
                     Ok(task.moved)
                 })
             })

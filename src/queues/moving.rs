@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::base::{Arn, Timestamp};
+use crate::queues::checking::check;
 use crate::queues::claiming::claim;
-use crate::queues::moves::{MoveFailure, status};
-use crate::queues::receive::received;
-use crate::queues::send::{check, insert};
+use crate::queues::moves::status;
+use crate::queues::received::received;
+use crate::queues::send::insert;
 use crate::queues::{Error, Outgoing, Queue, Queues, Received};
 use crate::store::messages::{Claimed, Groups};
-use crate::store::move_tasks::{self, MoveTask};
+use crate::store::move_tasks::{self, MoveFailure, MoveStatus, MoveTask};
 use crate::store::vault::VaultError;
 use crate::store::{self, Tx, messages, queues};
 
@@ -73,8 +74,8 @@ impl Queues {
 /// Moves one lot. `None` when the task cannot move more now, or has ended.
 async fn step(tx: &mut Tx, queues: &Queues, id: i64) -> Result<Option<usize>, Error> {
     let Some(task) = move_tasks::lock_due(tx, id).await? else { return Ok(None) };
-    if task.status == status::CANCELLING {
-        move_tasks::end(tx, id, status::CANCELLED, None).await?;
+    if task.status == MoveStatus::Cancelling {
+        move_tasks::end(tx, id, MoveStatus::Cancelled, None).await?;
         return Ok(None);
     }
     let Some(source) = by_arn(tx, &task.source).await? else {
@@ -102,7 +103,7 @@ async fn step(tx: &mut Tx, queues: &Queues, id: i64) -> Result<Option<usize>, Er
     match failure {
         Some(failure) => return fail(tx, &task, failure).await.map(|_| None),
         None if complete => {
-            move_tasks::end(tx, id, status::COMPLETED, None).await?;
+            move_tasks::end(tx, id, MoveStatus::Completed, None).await?;
         }
         None => {}
     }
@@ -111,7 +112,7 @@ async fn step(tx: &mut Tx, queues: &Queues, id: i64) -> Result<Option<usize>, Er
 }
 
 async fn fail(tx: &mut Tx, task: &MoveTask, failure: MoveFailure) -> Result<Option<usize>, Error> {
-    move_tasks::end(tx, task.id, status::FAILED, Some(failure.as_str())).await?;
+    move_tasks::end(tx, task.id, MoveStatus::Failed, Some(failure)).await?;
     Ok(None)
 }
 
@@ -301,7 +302,7 @@ mod tests {
             source: String::new(),
             destination: None,
             per_second: Some(10),
-            status: status::RUNNING.to_owned(),
+            status: MoveStatus::Running,
             failure: None,
             moved: 0,
             to_move: 1_000,

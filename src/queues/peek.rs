@@ -1,8 +1,8 @@
 //! Looking at what waits in a queue without receiving it, for a developer's machine.
 use crate::base::Scope;
-use crate::queues::manage::find;
-use crate::queues::receive::received;
-use crate::queues::{Error, Queues, Received, sealing};
+use crate::queues::cache::find;
+use crate::queues::received::{readable, received};
+use crate::queues::{Error, Queues, Received};
 use crate::store::messages;
 
 impl Queues {
@@ -15,6 +15,6 @@ impl Queues {
         let tx = &mut self.store.reader().await?;
         let queue = find(tx, scope, name).await?;
         let messages = messages::peek(tx, queue.id, limit, octets).await?;
-        sealing::readable(messages.into_iter().map(|message| received(self.store.vault(), queue.id, message)))
+        readable(messages.into_iter().map(|message| received(self.store.vault(), queue.id, message)))
     }
 }

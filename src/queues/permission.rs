@@ -1,14 +1,13 @@
 //! Who else may use a queue: its policy, permissions by label, and what topics of other accounts may do.
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::access::policy::{Decision, Policy, Principal, Request, STATEMENTS_MAX};
 use crate::base::{AccountId, Arn, Clock, Scope};
-use crate::queues::manage::find;
-use crate::queues::send::{Sent, insert};
-use crate::queues::{Error, Outgoing, Queue, Queues, arn, protection};
+use crate::queues::cache::find;
+use crate::queues::send::insert;
+use crate::queues::{Error, Outgoing, Queue, Queues, Sent, arn, protection};
 use crate::store::{self, Tx, queues};
 
 /// The most actions of a statement that AddPermission makes (SQS API reference, AddPermission).
@@ -44,40 +43,20 @@ const OWNERS: [&str; 15] = [
     "TagQueue",
     "UntagQueue",
 ];
-/// How many policies are kept read.
-const READ_MAX: usize = 1_000;
-
-/// Policies that were read, by their text, so that not every message costs a reading.
-#[derive(Default)]
-pub(super) struct Policies {
-    read: Mutex<HashMap<String, Arc<Policy>>>,
-}
-
-impl Policies {
-    /// The policy of a queue.
-    fn of(&self, queue: &Queue) -> Result<Option<Arc<Policy>>, Error> {
-        let Some(text) = protection::policy(&queue.settings)? else { return Ok(None) };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = read.get(&text) {
-            return Ok(Some(policy.clone()));
-        }
-        let policy = Arc::new(Policy::read(&text).map_err(store::Error::corrupt)?);
-        if read.len() >= READ_MAX {
-            read.clear();
-        }
-        read.insert(text, policy.clone());
-        Ok(Some(policy))
-    }
-}
-
 impl Queues {
+    fn policy_of(&self, queue: &Queue) -> Result<Option<Arc<Policy>>, Error> {
+        let Some(text) = protection::policy(&queue.settings)? else { return Ok(None) };
+        let read = || Policy::read(&text).map(Arc::new).map_err(store::Error::corrupt);
+        Ok(Some(self.policies.get_or_make(text.as_str(), read)?))
+    }
+
     /// The policy of a queue; `None` when it has none or is not there.
     ///
     /// # Errors
     /// Only when the store fails.
     pub async fn policy(&self, scope: &Scope, name: &str) -> Result<Option<Arc<Policy>>, Error> {
         match self.queue(scope, name).await {
-            Ok(queue) => self.policies.of(&queue),
+            Ok(queue) => self.policy_of(&queue),
             Err(Error::QueueMissing(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -205,7 +184,7 @@ impl Queues {
 
     pub(super) fn lets(&self, found: &Queue, topic: &Arn, queue: &Arn) -> Result<bool, Error> {
         let own = queue.account == topic.account;
-        let Some(policy) = self.policies.of(found)? else { return Ok(own) };
+        let Some(policy) = self.policy_of(found)? else { return Ok(own) };
         let decision = policy.decide(&asked_by_topic(topic, queue, &self.clock));
         Ok(decision == Decision::Allow || (own && decision == Decision::Silent))
     }

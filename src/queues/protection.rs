@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::access::policy::{Malformed, Policy, STATEMENTS_MAX};
-use crate::queues::fifo::truth;
+use crate::queues::kept::truth;
 use crate::queues::{Error, kept};
 use crate::store::queues::Settings;
 

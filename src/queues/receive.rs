@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::KeyInUse;
-use crate::base::{Instant, Scope, Timestamp, patience};
+use crate::base::{Instant, LongWait, Scope, Timestamp};
 use crate::queues::claiming::Taking;
 use crate::queues::handle::{Handle, shown};
-use crate::queues::{Error, MessageAttributes, Queue, Queues, fifo, sealing};
+use crate::queues::received::{readable, received};
+use crate::queues::{Error, Queue, Queues, Received, fifo, sealing};
 use crate::store;
-use crate::store::messages::{self, Claimed, DeletedInOrder, Groups, Receipts};
-use crate::store::vault::Vault;
+use crate::store::messages::{self, DeletedInOrder, Groups, Receipts};
 use crate::store::{Tx, Waiter};
 
 /// The longest time that a message can stay hidden after one receive.
@@ -36,60 +36,8 @@ pub struct Receive {
     pub attempt_id: Option<String>,
     /// The key of who receives, who may wait for longer than the key counts.
     pub key: Option<KeyInUse>,
-}
-
-/// A received message.
-#[derive(Clone, Debug)]
-pub struct Received {
-    /// Its id.
-    pub message_id: String,
-    /// What names this receive in later calls.
-    pub receipt_handle: String,
-    /// Its body.
-    pub body: String,
-    /// Its attributes.
-    pub attributes: MessageAttributes,
-    /// Who sent it.
-    pub sender: Option<String>,
-    /// When it was sent.
-    pub sent_at: Timestamp,
-    /// How often it was received, this time included.
-    pub receive_count: u32,
-    /// When it was received for the first time.
-    pub first_received_at: Timestamp,
-    /// The tenant of a fair queue; in a FIFO queue, what keeps its order.
-    pub group_id: Option<String>,
-    /// What a FIFO queue knows it by.
-    pub deduplication_id: Option<String>,
-    /// Its place in a FIFO queue.
-    pub sequence_number: Option<String>,
-    /// AWSTraceHeader.
-    pub trace_header: Option<String>,
-    /// ARN of the queue that it was moved from.
-    pub dead_letter_source: Option<String>,
-}
-
-pub(super) fn received(vault: &Vault, queue_id: i64, message: Claimed) -> Result<Received, Error> {
-    let message = sealing::open(vault, message)?;
-    let attributes = match &message.attributes {
-        Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt)?,
-        None => MessageAttributes::new(),
-    };
-    Ok(Received {
-        message_id: message.message_id,
-        receipt_handle: Handle { queue_id, id: message.id, receipt: message.receipt }.encode(),
-        body: message.body,
-        attributes,
-        sender: message.sender,
-        sent_at: message.sent_at,
-        receive_count: message.receive_count,
-        first_received_at: message.first_received_at,
-        group_id: message.group_id,
-        sequence_number: message.deduplication_id.as_ref().map(|_| fifo::sequence_number(message.id)),
-        deduplication_id: message.deduplication_id,
-        trace_header: message.trace_header,
-        dead_letter_source: message.dead_letter_source,
-    })
+    /// Where the caller is told that this begins to wait.
+    pub long_wait: LongWait,
 }
 
 fn within(
@@ -140,6 +88,7 @@ impl Queues {
         if wait == 0 {
             return Box::pin(self.take(&queue, taking)).await;
         }
+        wanted.long_wait.begin();
         let deadline = self.clock.instant() + Duration::from_secs(u64::from(wait));
         Box::pin(self.wait_for(queue, taking, deadline, wanted.key)).await
     }
@@ -152,7 +101,6 @@ impl Queues {
         key: Option<KeyInUse>,
     ) -> Result<Vec<Received>, Error> {
         let id = queue.id;
-        patience::begin();
         // Before the first look, so that no message can come between the look and the wait.
         let mut waiter = self.store.waiter(id);
         let mut pause = PAUSE_FIRST;
@@ -231,7 +179,7 @@ impl Queues {
         };
         let taken = self.claim(queue, taking, groups).await?;
         self.counting.claimed(id, taken.len());
-        sealing::readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
+        readable(taken.into_iter().map(|message| received(self.store.vault(), id, message)))
     }
 
     /// Takes received messages away. A message that is gone already is no error, as in SQS; nor is it one that somebody has

@@ -4,7 +4,7 @@
 //! because the queue works with it: ids, times, counts, the sender, the group, the deduplication id.
 use crate::base::Timestamp;
 use crate::queues::protection::{Encryption, encryption};
-use crate::queues::{Error, Queue, Received};
+use crate::queues::{Error, Queue};
 use crate::store;
 use crate::store::messages::{Claimed, NewMessage};
 use crate::store::vault::{Lock, Managed, Opened, Vault, VaultError};
@@ -38,29 +38,6 @@ pub(super) fn check(vault: &Vault, queue: &Queue) -> Result<(), Error> {
     match encryption(&queue.settings)? {
         Encryption::Kms { key, .. } => vault.check_kms(&key, Managed::Sqs).map_err(failed),
         Encryption::None | Encryption::Managed => Ok(()),
-    }
-}
-
-/// Those messages that could be read. One that does not open, since its key was disabled or the text is damaged, is left
-/// out, so that it does not keep the others back; it stays claimed like any message that nobody deletes.
-///
-/// # Errors
-/// When none of them could be read, the reason of the first.
-pub(super) fn readable(messages: impl Iterator<Item = Result<Received, Error>>) -> Result<Vec<Received>, Error> {
-    let mut good = Vec::new();
-    let mut first = None;
-    for message in messages {
-        match message {
-            Ok(message) => good.push(message),
-            Err(error) => {
-                tracing::error!(%error, "a message cannot be read");
-                first.get_or_insert(error);
-            }
-        }
-    }
-    match first {
-        Some(error) if good.is_empty() => Err(error),
-        _ => Ok(good),
     }
 }
 

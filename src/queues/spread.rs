@@ -3,8 +3,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::{Arn, Scope};
-use crate::queues::send::{check, row};
-use crate::queues::{Error, Outgoing, Queue, Queues, arn, fifo};
+use crate::queues::checking::check;
+use crate::queues::outgoing::row;
+use crate::queues::{Error, Outgoing, Queue, Queues, arn, deduplicating};
 use crate::store::{self, Tx, messages, queues};
 
 /// Queues that were looked up, by their ARNs.
@@ -79,7 +80,7 @@ impl Queues {
         messages::insert_each(tx, &rows).await?;
         in_order.sort_by_key(|(queue, _, _)| queue.id);
         for (queue, n, message) in in_order {
-            let refused = match fifo::insert(tx, queue, vec![message]).await {
+            let refused = match deduplicating::insert(tx, queue, vec![message]).await {
                 Ok(mut sent) => sent.pop().and_then(Result::err),
                 Err(error) => Some(error),
             };

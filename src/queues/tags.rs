@@ -2,7 +2,7 @@
 use crate::base::Scope;
 use std::collections::BTreeMap;
 
-use crate::queues::manage::find;
+use crate::queues::cache::find;
 use crate::queues::{Error, Queues};
 use crate::store::{self, Tx, queues};
 

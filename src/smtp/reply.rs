@@ -182,7 +182,7 @@ pub fn not_sent(error: &SendError) -> Option<Answer> {
         }
         SendError::NoRecipients => Answer::from(&NO_VALID_RECIPIENTS),
         SendError::TooManyRecipients(_) => Answer::from(&TOO_MANY_RECIPIENTS),
-        SendError::TooLarge(max) => TOO_BIG.with(max.to_string()),
+        SendError::TooLarge(max) | SendError::TooLargeForApi { max, .. } => TOO_BIG.with(max.to_string()),
         SendError::BadTag(_)
         | SendError::ContactListMissing(_)
         | SendError::TenantMissing(_)

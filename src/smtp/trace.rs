@@ -1,5 +1,5 @@
-//! The trace field on top of what our users hand over (RFC 5321, 4.4), and the count of those already in a message. Mail
-//! that comes in gets its field from the receiving floor, which knows its id there.
+//! The trace field on top of what our users hand over (RFC 5321, 4.4). Mail that comes in gets its field from the receiving
+//! floor, which knows its id there.
 use std::net::IpAddr;
 
 use crate::base::{EmailAddress, Timestamp};
@@ -46,21 +46,6 @@ fn plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._:[]".contains(c)
 }
 
-/// How many `Received` fields the header of `message` has: more than a few dozen, and it is going in circles (6.3).
-pub fn hops(message: &[u8]) -> usize {
-    const NAME: &[u8] = b"received:";
-    let mut rest = message;
-    let mut count = 0;
-    while !rest.is_empty() && !rest.starts_with(b"\r\n") {
-        if rest.get(..NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(NAME)) {
-            count += 1;
-        }
-        let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |at| at + 1);
-        rest = rest.get(end..).unwrap_or_default();
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,12 +72,5 @@ mod tests {
             hop.field()
                 .starts_with("Received: from x?????y? ([IPv6:::1])\r\n\tby mx.example with UTF8SMTPSA\r\n\tid abc.1;")
         );
-    }
-
-    #[test]
-    fn only_header_fields_are_counted() {
-        assert_eq!(hops(b"Received: a\r\n\tb\r\nSubject: x\r\nRECEIVED: c\r\n\r\nReceived: in the body\r\n"), 2);
-        assert_eq!(hops(b"\r\nReceived: a\r\n"), 0);
-        assert_eq!(hops(b""), 0);
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod engine;
 mod identity;
 mod mail;
+mod opening;
 mod queue;
 mod topic;
 pub mod vault;
@@ -16,24 +17,28 @@ pub use identity::{
     dkim_keys, identities, identity_notifications, identity_policies, verification_links, verification_templates,
 };
 pub use mail::{
-    accepted, account_settings, captured, configuration_sets, feedback, forwards, idempotent_sends, import_jobs,
-    inbound_mails, mail_figures, mails, outgoing, receipt_filters, receipt_rules, sending_accounts, sending_use,
-    settled, suppressed, templates,
+    accepted, account_settings, captured, configuration_sets, event_destinations, event_types, feedback, forwards,
+    headers_record, idempotent_sends, import_jobs, inbound_mails, mail_attempts, mail_figures, mails, outgoing,
+    receipt_filters, receipt_rules, sending_accounts, sending_use, suppressed, templates,
 };
 pub use queue::{
-    backlog, census, deduplication, deleted_queues, ended, given_up, messages, move_tasks, purges, queued_jobs, queues,
-    receive_attempts,
+    backlog, census, deduplication, deleted_queues, given_up, messages, move_tasks, purges, queued_jobs, queues,
+    receive_attempts, settled,
 };
 pub use topic::{
-    fan_outs, platforms, publications, replays, signing_keys, sms, streams, subscriptions, throttles, topic_archive,
-    topic_order, topics,
+    ended, fan_outs, platforms, publications, replays, signing_keys, sms, streams, subscriptions, throttles,
+    topic_archive, topic_order, topics,
 };
 
+pub use engine::database::Database;
 pub use engine::error::Error;
 pub use engine::gather::{Gather, Reads};
-pub use engine::open::{Database, NOTICES, Store};
-pub use engine::sql::{Row, Value};
+pub use engine::handle::Store;
+pub use engine::json::{Json, Pairs};
+pub use engine::open::NOTICES;
+pub use engine::sql::Row;
 pub use engine::tx::Tx;
+pub use engine::value::Value;
 pub use engine::wake::Waiter;
 
-pub(crate) use engine::sql::args;
+pub(crate) use engine::value::args;

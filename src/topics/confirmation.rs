@@ -7,21 +7,23 @@ use crate::store::subscriptions::{self, Authenticated, State};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::envelope::confirmation_page;
 use crate::topics::job::{self, Asking, Job, Target};
-use crate::topics::mailer::{Content, Notice};
+use crate::topics::mailer::{MailContent, Notice};
 use crate::topics::subscription;
 use crate::topics::topic::find;
 use crate::topics::{Error, Topics, Ways, large};
 
 /// What an endpoint is asked to confirm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum QuestionKind {
     /// That it wants to be subscribed.
+    #[serde(rename = "Subscribe")]
     Subscribe,
     /// That it wants to be subscribed again, after it was unsubscribed.
+    #[serde(rename = "Unsubscribe")]
     Unsubscribe,
 }
 
-impl Kind {
+impl QuestionKind {
     /// The message's Type.
     pub fn message_type(self) -> &'static str {
         match self {
@@ -86,8 +88,8 @@ impl Topics {
 }
 
 /// A question to an endpoint.
-pub(in crate::topics) struct Asked<'a> {
-    pub what: Kind,
+pub(in crate::topics) struct Question<'a> {
+    pub what: QuestionKind,
     /// The topic's ARN.
     pub topic: &'a Arn,
     /// The topic's name for people, if it has one.
@@ -102,7 +104,7 @@ pub(in crate::topics) struct Asked<'a> {
 }
 
 /// Asks an endpoint to confirm, once the transaction commits: by a delivery job, or by mail. Errors: `AskedTooOften`.
-pub(in crate::topics) async fn ask(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -> Result<(), Error> {
+pub(in crate::topics) async fn ask(tx: &mut Tx, ways: &Ways, asked: Question<'_>) -> Result<(), Error> {
     if asked.protocol.is_mail() {
         return ask_by_mail(tx, ways, asked).await;
     }
@@ -118,18 +120,22 @@ pub(in crate::topics) async fn ask(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -
     Ok(job::enqueue(tx, &[Job::Confirmation(asking)]).await?)
 }
 
-async fn ask_by_mail(tx: &mut Tx, ways: &Ways, asked: Asked<'_>) -> Result<(), Error> {
+async fn ask_by_mail(tx: &mut Tx, ways: &Ways, asked: Question<'_>) -> Result<(), Error> {
     let mailer = ways.mailer.clone().ok_or(Error::NothingBehind("this server sends no mail"))?;
     let to = endpoint::address(asked.endpoint)?;
     if !mailer.may_ask(tx, &to).await? {
         // That it is unsubscribed is news that somebody can do without.
-        return if asked.what == Kind::Subscribe { Err(Error::AskedTooOften) } else { Ok(()) };
+        return if asked.what == QuestionKind::Subscribe { Err(Error::AskedTooOften) } else { Ok(()) };
     }
     let topic = asked.topic.to_string();
     let link = confirmation_page(&asked.base, &topic, asked.token, asked.endpoint);
     let (subject, content) = match asked.what {
-        Kind::Subscribe => ("AWS Notification - Subscription Confirmation", Content::Confirm { topic, link }),
-        Kind::Unsubscribe => ("AWS Notification - Unsubscribe Confirmation", Content::Ended { topic, link }),
+        QuestionKind::Subscribe => {
+            ("AWS Notification - Subscription Confirmation", MailContent::Confirm { topic, link })
+        }
+        QuestionKind::Unsubscribe => {
+            ("AWS Notification - Unsubscribe Confirmation", MailContent::Ended { topic, link })
+        }
     };
     let notice = Notice {
         account: asked.topic.account.clone(),

@@ -5,7 +5,7 @@ use crate::store::{self, Tx};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::endpoint;
 use crate::topics::job::{self, Direct, Job, Way};
-use crate::topics::page::{self, Page};
+use crate::topics::page::{self, NumberedPage};
 use crate::topics::platform::{self, enabled};
 use crate::topics::{Error, Publication, Topics};
 
@@ -85,8 +85,12 @@ impl Topics {
     }
 
     /// An application's endpoints, each with its attributes.
-    pub async fn endpoints(&self, application: &Arn, token: Option<&str>) -> Result<Page<(Arn, Attributes)>, Error> {
-        let (arn, after) = (application.clone(), page::after(token)?);
+    pub async fn endpoints(
+        &self,
+        application: &Arn,
+        after: Option<i64>,
+    ) -> Result<NumberedPage<(Arn, Attributes)>, Error> {
+        let (arn, after) = (application.clone(), after.unwrap_or(0));
         let (application, rows) = self
             .store()
             .read(|tx| {
@@ -98,7 +102,7 @@ impl Topics {
             })
             .await?;
         let listed = |row: &Endpoint| Ok((row.id, (endpoint_arn(&application, &row.uuid), shown(row)?)));
-        Ok(Page::of(rows.iter().map(listed).collect::<Result<_, store::Error>>()?))
+        Ok(page::of(rows.iter().map(listed).collect::<Result<_, store::Error>>()?))
     }
 
     /// Publishes to one device, and returns the MessageId once that is durable. Errors, in this order: `DeviceMissing`,

@@ -9,7 +9,7 @@ use crate::store::subscriptions::Subscription;
 use crate::topics::endpoint::Protocol;
 use crate::topics::envelope::Notification;
 use crate::topics::message::Wordings;
-use crate::topics::protection::audit::Record;
+use crate::topics::protection::audit::AuditRecord;
 use crate::topics::signing::{Key, Version};
 use crate::topics::{Error, Publication};
 
@@ -40,7 +40,7 @@ pub(in crate::topics) struct Draft {
     /// Whether a data protection policy was asked.
     pub screened: bool,
     /// What such a policy tells of it.
-    pub audits: Vec<Record>,
+    pub audits: Vec<AuditRecord>,
     wordings: Wordings,
     signatures: BTreeMap<Protocol, (Version, String)>,
 }

@@ -1,15 +1,14 @@
 //! Where a subscription delivers to: its protocol and endpoint. Only the form is checked here; whether an HTTP endpoint
 //! may be reached is decided at each delivery, after its name was looked up.
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
 
+use crate::base::words::words;
 use crate::base::{AccountId, Arn, EmailAddress};
 use crate::outlets::{functions, streams};
 use crate::topics::Error;
 
 /// The protocols of SNS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// POST over HTTP.
     Http,
@@ -31,27 +30,22 @@ pub enum Protocol {
     Firehose,
 }
 
-impl Protocol {
-    const NAMES: [(Self, &str); 9] = [
-        (Self::Http, "http"),
-        (Self::Https, "https"),
-        (Self::Sqs, "sqs"),
-        (Self::Lambda, "lambda"),
-        (Self::Email, "email"),
-        (Self::EmailJson, "email-json"),
-        (Self::Sms, "sms"),
-        (Self::Application, "application"),
-        (Self::Firehose, "firehose"),
-    ];
+words!(Protocol {
+    Http => "http",
+    Https => "https",
+    Sqs => "sqs",
+    Lambda => "lambda",
+    Email => "email",
+    EmailJson => "email-json",
+    Sms => "sms",
+    Application => "application",
+    Firehose => "firehose",
+});
 
+impl Protocol {
     /// Reads SNS's name of the protocol.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(protocol, _)| *protocol)
-    }
-
-    /// SNS's name of the protocol.
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES.iter().find(|(protocol, _)| *protocol == self).map_or("", |(_, name)| name)
+        name.parse().ok()
     }
 
     /// Whether messages go out by POST to the subscriber's own address.

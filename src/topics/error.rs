@@ -162,9 +162,6 @@ pub enum Error {
     /// The subscription was confirmed with AuthenticateOnUnsubscribe: its link does not end it.
     #[error("only the owner may unsubscribe")]
     UnsubscribeNeedsOwner,
-    /// A page token that this server did not give.
-    #[error("page token is not valid")]
-    PageToken,
     /// The message is empty.
     #[error("message is empty")]
     MessageEmpty,

@@ -49,7 +49,7 @@ struct Made {
 }
 
 /// What one part needs.
-struct Part {
+struct FanOutPart {
     topic: Topic,
     draft: Draft,
     reached: i64,
@@ -64,7 +64,7 @@ impl Spreader {
 
     /// Serves one part. `false` when there is nothing left to do.
     async fn part(&self, message: &str) -> Result<bool, Error> {
-        let Some(Part { topic, mut draft, reached, subscriptions }) = self.read(message).await? else {
+        let Some(FanOutPart { topic, mut draft, reached, subscriptions }) = self.read(message).await? else {
             return Ok(false);
         };
         let arn = topic::arn(&topic);
@@ -173,7 +173,7 @@ impl Spreader {
         Ok(true)
     }
 
-    async fn read(&self, message: &str) -> Result<Option<Part>, Error> {
+    async fn read(&self, message: &str) -> Result<Option<FanOutPart>, Error> {
         let message = message.to_owned();
         self.topics
             .store()
@@ -190,7 +190,7 @@ impl Spreader {
                     let limit = u32::try_from((PART_BYTES / each).clamp(PART_MIN, PART_MAX)).unwrap_or(u32::MAX);
                     let reached = under_way.reached;
                     let subscriptions = subscribed(tx, topic.id, under_way.created_at, (reached, limit)).await?;
-                    Ok(Some(Part { topic, draft, reached, subscriptions }))
+                    Ok(Some(FanOutPart { topic, draft, reached, subscriptions }))
                 })
             })
             .await

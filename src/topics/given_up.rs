@@ -12,7 +12,7 @@ const ATTEMPTS_MAX: u32 = 50;
 
 /// What was to be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DeliveryKind {
     /// A published message.
     Notification,
     /// The question whether an endpoint wants to be subscribed.
@@ -31,7 +31,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// What was to be delivered.
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     /// Whose it is; `None` where what the job names is gone.
     pub account: Option<AccountId>,
     /// In which region.
@@ -66,22 +66,22 @@ pub async fn delivery(tx: &mut Tx, body: &str) -> Result<Option<Delivery>, store
     };
     let (mut told, key) = match job {
         Job::Notification { message, subscription, .. } => {
-            let told = subscribed(tx, Kind::Notification, &subscription, message).await?;
+            let told = subscribed(tx, DeliveryKind::Notification, &subscription, message).await?;
             (told, subscription)
         }
         Job::Confirmation(asking) => {
-            let told = subscribed(tx, Kind::Confirmation, &asking.subscription, asking.id).await?;
+            let told = subscribed(tx, DeliveryKind::Confirmation, &asking.subscription, asking.id).await?;
             (told, asking.subscription)
         }
         Job::Direct(direct) => {
-            let kind = if direct.way == Way::Sms { Kind::Text } else { Kind::Push };
+            let kind = if direct.way == Way::Sms { DeliveryKind::Text } else { DeliveryKind::Push };
             let to = direct.to.clone();
             (plain(kind, Some(direct.account), Some(direct.region), direct.to, direct.id), to)
         }
         Job::Event(event) => {
             let bus = event.bus.parse::<Arn>().ok();
             let (account, region) = bus.map(|bus| (bus.account, bus.region)).unzip();
-            (plain(Kind::Event, account, region, event.bus.clone(), event.id), event.bus)
+            (plain(DeliveryKind::Event, account, region, event.bus.clone(), event.id), event.bus)
         }
     };
     let attempts = publications::attempts(tx, &key, ATTEMPTS_MAX).await?;
@@ -90,8 +90,8 @@ pub async fn delivery(tx: &mut Tx, body: &str) -> Result<Option<Delivery>, store
 }
 
 /// `kept_as` is what the message is kept as: its id, and for one to many subscribers a part of it behind a slash.
-async fn subscribed(tx: &mut Tx, kind: Kind, uuid: &str, kept_as: String) -> Result<Delivery, store::Error> {
-    let message = (kind == Kind::Notification).then_some(kept_as.as_str());
+async fn subscribed(tx: &mut Tx, kind: DeliveryKind, uuid: &str, kept_as: String) -> Result<Delivery, store::Error> {
+    let message = (kind == DeliveryKind::Notification).then_some(kept_as.as_str());
     let found = Found::read(tx, uuid, message).await?;
     let is_whole = found.as_ref().is_some_and(|found| message.is_none() || found.publication.is_some());
     let id = kept_as.split('/').next().unwrap_or_default().to_owned();
@@ -155,7 +155,7 @@ pub async fn fan_out(tx: &mut Tx, message: &str) -> Result<Delivery, store::Erro
         None => None,
     };
     Ok(Delivery {
-        kind: Kind::FanOut,
+        kind: DeliveryKind::FanOut,
         to: topic.as_ref().map(|topic| topic::arn(topic).to_string()).unwrap_or_default(),
         endpoint: None,
         message: message.to_owned(),

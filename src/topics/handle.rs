@@ -2,16 +2,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::base::Clock;
+use crate::access::policy::Policy;
+use crate::base::{Clock, Kept};
 use crate::queues::Queues;
 use crate::store::Store;
 use crate::topics::Ways;
 use crate::topics::endpoint::Protocol;
 use crate::topics::limits::{Limits, Room};
-use crate::topics::permission::Policies;
-use crate::topics::protecting::Protections;
+use crate::topics::protection::Policy as Protection;
 use crate::topics::signing::Signer;
 use crate::workers::Compute;
+
+/// Policies of each kind that are kept read.
+const POLICIES_KEPT: usize = 1_000;
 
 /// All operations on topics and subscriptions. Cheap to clone; the operations stand in the rooms of this floor.
 #[derive(Clone)]
@@ -22,8 +25,10 @@ struct Inner {
     clock: Clock,
     queues: Queues,
     signer: Signer,
-    policies: Policies,
-    protections: Protections,
+    /// Policies that were read, by their text, so that not every message costs a reading.
+    policies: Arc<Kept<String, Arc<Policy>>>,
+    /// The same of those that protect data.
+    protections: Arc<Kept<String, Arc<Protection>>>,
     public_url: Option<String>,
     bound_url: String,
     room: Arc<Room>,
@@ -40,8 +45,8 @@ impl Inner {
             clock: self.clock.clone(),
             queues: self.queues.clone(),
             signer: self.signer.clone(),
-            policies: Policies::default(),
-            protections: Protections::default(),
+            policies: self.policies.clone(),
+            protections: self.protections.clone(),
             public_url: self.public_url.clone(),
             bound_url: self.bound_url.clone(),
             room: self.room.clone(),
@@ -69,8 +74,8 @@ impl Topics {
             clock,
             queues,
             signer,
-            policies: Policies::default(),
-            protections: Protections::default(),
+            policies: Arc::new(Kept::new(POLICIES_KEPT)),
+            protections: Arc::new(Kept::new(POLICIES_KEPT)),
             public_url,
             bound_url: bound_url.into(),
             room: Arc::default(),
@@ -120,7 +125,7 @@ impl Topics {
         &self.0.room
     }
 
-    pub(in crate::topics) fn protections(&self) -> &Protections {
+    pub(in crate::topics) fn protections(&self) -> &Kept<String, Arc<Protection>> {
         &self.0.protections
     }
 
@@ -140,7 +145,7 @@ impl Topics {
         &self.0.clock
     }
 
-    pub(in crate::topics) fn policies(&self) -> &Policies {
+    pub(in crate::topics) fn policies(&self) -> &Kept<String, Arc<Policy>> {
         &self.0.policies
     }
 

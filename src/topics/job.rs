@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{AccountId, Arn, Region, Timestamp};
 use crate::store;
 use crate::store::Tx;
-use crate::topics::confirmation::Kind;
+use crate::topics::confirmation::QuestionKind;
 use crate::topics::endpoint;
 use crate::topics::endpoint::Protocol;
 use crate::workers::{self, SystemQueue};
@@ -16,9 +16,10 @@ const GROUP_MAX: usize = 128;
 
 /// What a delivery job does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind")]
 pub(in crate::topics) enum Job {
     /// Posts a publication, which is kept beside, to a subscription.
+    #[serde(rename = "notification")]
     Notification {
         /// The publication's MessageId.
         message: String,
@@ -29,10 +30,13 @@ pub(in crate::topics) enum Job {
         target: Option<Target>,
     },
     /// Asks an endpoint to confirm.
+    #[serde(rename = "confirmation")]
     Confirmation(Asking),
     /// A message to one phone or device, without a topic.
+    #[serde(rename = "direct")]
     Direct(Direct),
     /// An event for an event bus, which is no message of a topic.
+    #[serde(rename = "event")]
     Event(BusEvent),
 }
 
@@ -110,11 +114,12 @@ pub(in crate::topics) struct Direct {
 
 /// A gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(in crate::topics) enum Way {
     /// Text messages.
+    #[serde(rename = "sms")]
     Sms,
     /// Push messages.
+    #[serde(rename = "push")]
     Push,
 }
 
@@ -132,7 +137,7 @@ impl Way {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::topics) struct Asking {
     /// Whether to subscribe, or to stay unsubscribed.
-    pub what: Kind,
+    pub what: QuestionKind,
     /// The last part of the subscription's ARN.
     pub subscription: String,
     /// The MessageId.

@@ -20,12 +20,12 @@ pub struct Notice {
     /// The subject; no control characters.
     pub subject: String,
     /// What it says.
-    pub content: Content,
+    pub content: MailContent,
 }
 
 /// What a mail to a subscriber says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum MailContent {
     /// That somebody wants this address subscribed, and how to confirm it.
     Confirm {
         /// The topic's ARN.

@@ -1,6 +1,5 @@
 //! Who else may use a topic: its policy, permissions by label, and what our own mail may publish.
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
@@ -27,33 +26,6 @@ const GRANTABLE: [&str; 9] = [
     "Receive",
 ];
 const LABEL_MAX: usize = 256;
-/// How many policies are kept read.
-const READ_MAX: usize = 1_000;
-
-/// Policies that were read, by their text, so that not every message costs a reading.
-#[derive(Default)]
-pub(in crate::topics) struct Policies {
-    read: Mutex<HashMap<String, Arc<Policy>>>,
-}
-
-impl Policies {
-    fn of(&self, topic: &Topic) -> Result<Option<Arc<Policy>>, store::Error> {
-        if !topic.attributes.contains("Policy") {
-            return Ok(None);
-        }
-        let Some(text) = attributes::read(&topic.attributes)?.remove("Policy") else { return Ok(None) };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = read.get(&text) {
-            return Ok(Some(policy.clone()));
-        }
-        let policy = Arc::new(Policy::read_up_to(&text, POLICY_BYTES_MAX).map_err(store::Error::corrupt)?);
-        if read.len() >= READ_MAX {
-            read.clear();
-        }
-        read.insert(text, policy.clone());
-        Ok(Some(policy))
-    }
-}
 
 /// Checks the text of a policy for topics.
 pub(in crate::topics) fn check_policy(text: &str) -> Result<(), Error> {
@@ -80,6 +52,15 @@ fn statements(document: &Json) -> Vec<&Json> {
 }
 
 impl Topics {
+    fn policy_of(&self, topic: &Topic) -> Result<Option<Arc<Policy>>, store::Error> {
+        if !topic.attributes.contains("Policy") {
+            return Ok(None);
+        }
+        let Some(text) = attributes::read(&topic.attributes)?.remove("Policy") else { return Ok(None) };
+        let read = || Policy::read_up_to(&text, POLICY_BYTES_MAX).map(Arc::new).map_err(store::Error::corrupt);
+        self.policies().get_or_make(text.as_str(), read).map(Some)
+    }
+
     /// The policy of a topic; `None` when it has none or is not there.
     ///
     /// # Errors
@@ -87,7 +68,7 @@ impl Topics {
     pub async fn policy(&self, topic: &Arn) -> Result<Option<Arc<Policy>>, Error> {
         let arn = topic.clone();
         match self.store().read(|tx| Box::pin(async move { find(tx, &arn).await })).await {
-            Ok(topic) => Ok(self.policies().of(&topic)?),
+            Ok(topic) => Ok(self.policy_of(&topic)?),
             Err(Error::TopicMissing) => Ok(None),
             Err(error) => Err(error),
         }
@@ -95,7 +76,7 @@ impl Topics {
 
     /// Whether our own mail may publish to a topic: in its own account unless the policy denies it.
     pub(in crate::topics) fn check_mail(&self, row: &Topic, topic: &Arn) -> Result<(), Error> {
-        let Some(policy) = self.policies().of(row)? else { return Ok(()) };
+        let Some(policy) = self.policy_of(row)? else { return Ok(()) };
         let source = Arn::new("ses", &topic.region, &topic.account, "*");
         let request = Request {
             principal: Principal::Service { name: "ses.amazonaws.com", source },

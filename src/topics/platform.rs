@@ -4,7 +4,7 @@ use crate::base::{AccountId, Arn, Region};
 use crate::store::platforms::{self, Application};
 use crate::store::{self, Tx};
 use crate::topics::attributes::{self, Attributes};
-use crate::topics::page::{self, Page};
+use crate::topics::page::{self, NumberedPage};
 use crate::topics::{Error, Topics};
 
 /// SNS's platforms.
@@ -125,16 +125,16 @@ impl Topics {
         &self,
         account: &AccountId,
         region: &Region,
-        token: Option<&str>,
-    ) -> Result<Page<(Arn, Attributes)>, Error> {
-        let after = page::after(token)?;
+        after: Option<i64>,
+    ) -> Result<NumberedPage<(Arn, Attributes)>, Error> {
+        let after = after.unwrap_or(0);
         let (account, region) = (account.clone(), region.clone());
         let rows: Vec<Application> = self
             .store()
             .read(|tx| Box::pin(async move { platforms::list(tx, &account, &region, after, page::ASK).await }))
             .await?;
         let listed = |row: &Application| Ok((row.id, (arn(row), shown(row)?)));
-        Ok(Page::of(rows.iter().map(listed).collect::<Result<_, store::Error>>()?))
+        Ok(page::of(rows.iter().map(listed).collect::<Result<_, store::Error>>()?))
     }
 }
 

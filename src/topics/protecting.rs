@@ -1,6 +1,6 @@
 //! Data protection policies of topics: put, read, and asked what becomes of a message on its way in and out.
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::Rng;
 
@@ -11,7 +11,7 @@ use crate::store::topics as rows;
 use crate::store::topics::Topic;
 use crate::topics::draft::Draft;
 use crate::topics::endpoint::Protocol;
-use crate::topics::protection::audit::{self, About, Record};
+use crate::topics::protection::audit::{self, About, AuditRecord};
 use crate::topics::protection::policy::{Operation, Statement};
 use crate::topics::protection::verdict::{Judged, judge, wanted};
 use crate::topics::protection::{Direction, Findings, Policy, Who, scan, weight};
@@ -24,36 +24,9 @@ use crate::topics::{Error, Topics, attributes};
 pub(in crate::topics) const NAME: &str = "DataProtectionPolicy";
 /// Octets that are looked at on the thread that asks for it, each counted once for each kind of data: less than a millisecond.
 const HERE_MAX: usize = 64 * 1024;
-/// How many policies are kept read.
-const READ_MAX: usize = 1_000;
-
-/// Policies that were read, by their text, so that not every message costs a reading.
-#[derive(Default)]
-pub(in crate::topics) struct Protections {
-    read: Mutex<HashMap<String, Arc<Policy>>>,
-}
-
-impl Protections {
-    fn of(&self, topic_attributes: &str) -> Result<Option<Arc<Policy>>, store::Error> {
-        if !topic_attributes.contains(NAME) {
-            return Ok(None);
-        }
-        let Some(text) = attributes::read(topic_attributes)?.remove(NAME) else { return Ok(None) };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = read.get(&text) {
-            return Ok(Some(policy.clone()));
-        }
-        let policy = Arc::new(Policy::parse(&text).map_err(store::Error::corrupt)?);
-        if read.len() >= READ_MAX {
-            read.clear();
-        }
-        read.insert(text, policy.clone());
-        Ok(Some(policy))
-    }
-}
 
 /// A text of a message, that of a protocol or that of all others, with what was found in it and what is judged of it.
-struct Looked {
+struct TextVerdict {
     protocol: Option<Protocol>,
     findings: Findings,
     judged: Vec<Judged>,
@@ -68,6 +41,15 @@ pub(in crate::topics) struct Share {
 }
 
 impl Topics {
+    fn protection_of(&self, topic_attributes: &str) -> Result<Option<Arc<Policy>>, store::Error> {
+        if !topic_attributes.contains(NAME) {
+            return Ok(None);
+        }
+        let Some(text) = attributes::read(topic_attributes)?.remove(NAME) else { return Ok(None) };
+        let read = || Policy::parse(&text).map(Arc::new).map_err(store::Error::corrupt);
+        self.protections().get_or_make(text.as_str(), read).map(Some)
+    }
+
     /// A topic's data protection policy; `None` where it has none.
     ///
     /// # Errors
@@ -129,7 +111,7 @@ impl Topics {
 
     /// The policy that a topic's messages are screened by. Costs next to nothing where there is none.
     pub(in crate::topics) fn protection(&self, topic: &Topic) -> Result<Option<Arc<Policy>>, store::Error> {
-        self.protections().of(&topic.attributes)
+        self.protection_of(&topic.attributes)
     }
 
     /// Screens a message on its way into its topic: what is told of it is kept in the draft, what must not be in it is taken
@@ -157,7 +139,7 @@ impl Topics {
     }
 
     /// A message that is denied leaves nothing but what its audit tells.
-    async fn tell_of_denied(&self, audits: Vec<Record>) -> Result<(), store::Error> {
+    async fn tell_of_denied(&self, audits: Vec<AuditRecord>) -> Result<(), store::Error> {
         if audits.is_empty() {
             return Ok(());
         }
@@ -166,7 +148,7 @@ impl Topics {
 
     /// Looks at each text of a message, and judges it by each of several lists of statements, away from the threads that answer
     /// others where it is much.
-    async fn look(&self, topic: &Arn, draft: &Draft, lists: Vec<Vec<Statement>>) -> Result<Vec<Looked>, Error> {
+    async fn look(&self, topic: &Arn, draft: &Draft, lists: Vec<Vec<Statement>>) -> Result<Vec<TextVerdict>, Error> {
         let texts: Vec<(Option<Protocol>, String)> =
             draft.texts().map(|(protocol, text)| (protocol, text.to_owned())).collect();
         let kinds = wanted(lists.iter().flatten());
@@ -176,7 +158,7 @@ impl Topics {
             let one = |(protocol, text): (Option<Protocol>, String)| {
                 let findings = scan(&text, &kinds);
                 let judged = lists.iter().map(|statements| judge(&text, &findings, statements)).collect();
-                Looked { protocol, findings, judged }
+                TextVerdict { protocol, findings, judged }
             };
             texts.into_iter().map(one).collect()
         };
@@ -190,8 +172,8 @@ impl Topics {
         who: Who,
         draft: &Draft,
         statements: &[Statement],
-        looked: &[Looked],
-    ) -> Result<Vec<Record>, Error> {
+        looked: &[TextVerdict],
+    ) -> Result<Vec<AuditRecord>, Error> {
         let sampled = |of: &&Statement| match &of.operation {
             Operation::Audit(audit) => rand::rng().random_ratio(u32::from(audit.rate), 100),
             _ => false,
@@ -201,11 +183,11 @@ impl Topics {
             return Ok(vec![]);
         }
         let about = About { topic: topic.clone(), message: draft.parts.id.clone(), who, at: self.clock().now() };
-        let found = |((_, text), looked): ((_, &str), &Looked)| (text.to_owned(), looked.findings.clone());
+        let found = |((_, text), looked): ((_, &str), &TextVerdict)| (text.to_owned(), looked.findings.clone());
         let texts: Vec<(String, Findings)> = draft.texts().zip(looked).map(found).collect();
         let size = texts.iter().map(|(text, found)| text.len().saturating_mul(found.len())).sum();
         let work = move || sampled.iter().filter_map(|of| audit::record(of, &about, &texts)).collect();
-        let mut told: Vec<Record> = self.compute().linear(topic.account.as_str(), (size, HERE_MAX), work).await?;
+        let mut told: Vec<AuditRecord> = self.compute().linear(topic.account.as_str(), (size, HERE_MAX), work).await?;
         for record in &mut told {
             if let Some(stream) = &record.stream
                 && !self.takes_audits(stream).await?
@@ -245,7 +227,7 @@ impl Topics {
         let mut looked = self.look(topic, &draft, lists).await?;
         let mut shares = Vec::with_capacity(divided.len());
         for (n, (_, subscriptions)) in divided.into_iter().enumerate() {
-            let judged = |one: &mut Looked| Some((one.protocol, std::mem::take(one.judged.get_mut(n)?)));
+            let judged = |one: &mut TextVerdict| Some((one.protocol, std::mem::take(one.judged.get_mut(n)?)));
             let judged: Vec<(Option<Protocol>, Judged)> = looked.iter_mut().filter_map(judged).collect();
             let denies = |of: &Subscription| {
                 let own = Protocol::parse(&of.protocol);

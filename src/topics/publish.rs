@@ -48,7 +48,7 @@ struct Ahead {
 }
 
 /// One of several messages, and what was made of it before the transaction.
-struct Entry {
+struct BatchEntry {
     n: usize,
     draft: Draft,
     made: Option<(Handout, Targets)>,
@@ -86,7 +86,7 @@ impl Topics {
                         Some(few) => Some(self.make(topic, rules, &key, &draft, few, &mut sieve).await?),
                         None => None,
                     };
-                    drafts.push(Entry { n, draft, made, sieve });
+                    drafts.push(BatchEntry { n, draft, made, sieve });
                     answers.push(Err(Error::MessageEmpty));
                 }
                 Err(error) => answers.push(Err(error)),
@@ -190,14 +190,14 @@ impl Topics {
         Ok((handout, targets))
     }
 
-    async fn publish_lot(&self, topic: &Arn, lot: Vec<Entry>) -> Result<Vec<(usize, Published)>, Error> {
+    async fn publish_lot(&self, topic: &Arn, lot: Vec<BatchEntry>) -> Result<Vec<(usize, Published)>, Error> {
         self.store().check_room()?;
         let (topics, topic) = (self.clone(), topic.clone());
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
                     let mut published = Vec::with_capacity(lot.len());
-                    for Entry { n, draft, made, sieve } in lot {
+                    for BatchEntry { n, draft, made, sieve } in lot {
                         published.push((n, topics.publish_draft(tx, &topic, draft, made, sieve).await?));
                     }
                     Ok(published)
@@ -293,11 +293,11 @@ async fn fan_out_later(tx: &mut Tx, topic: &Topic, draft: &Draft) -> Result<(), 
 
 /// Messages that go into one transaction. In a FIFO topic those of one group: who holds several groups of several queues
 /// could wait for another such in a circle.
-fn lots(rules: Rules, entries: Vec<Entry>) -> Vec<Vec<Entry>> {
-    let mut lots: Vec<Vec<Entry>> = Vec::new();
+fn lots(rules: Rules, entries: Vec<BatchEntry>) -> Vec<Vec<BatchEntry>> {
+    let mut lots: Vec<Vec<BatchEntry>> = Vec::new();
     for entry in entries {
         let group = &entry.draft.parts.publication.group;
-        let same = |lot: &&mut Vec<Entry>| {
+        let same = |lot: &&mut Vec<BatchEntry>| {
             lot.first().is_none_or(|first| !rules.fifo || first.draft.parts.publication.group == *group)
         };
         match lots.iter_mut().find(same) {

@@ -72,7 +72,7 @@ impl Turns {
 }
 
 /// What one part needs.
-struct Part {
+struct ReplayPart {
     subscription: Subscription,
     topic: Topic,
     span: Span,
@@ -169,7 +169,7 @@ impl Topics {
     async fn commit_part(
         &self,
         tx: &mut Tx,
-        part: Part,
+        part: ReplayPart,
         rules: Rules,
         drafts: Vec<(Draft, Sieve)>,
         key: &Key,
@@ -206,7 +206,7 @@ impl Topics {
     }
 }
 
-async fn read(tx: &mut Tx, id: i64) -> Result<Option<Part>, Error> {
+async fn read(tx: &mut Tx, id: i64) -> Result<Option<ReplayPart>, Error> {
     let Some(subscription) = subscriptions::by_id(tx, id).await? else { return Ok(None) };
     let Some(topic) = topics::by_id(tx, subscription.topic_id).await? else { return Ok(None) };
     let all = attributes::read(&subscription.attributes)?;
@@ -219,7 +219,7 @@ async fn read(tx: &mut Tx, id: i64) -> Result<Option<Part>, Error> {
     if waits && span.until.is_some_and(|until| until >= tx.now()) {
         return Ok(None);
     }
-    Ok(Some(Part { subscription, topic, span, archived }))
+    Ok(Some(ReplayPart { subscription, topic, span, archived }))
 }
 
 #[cfg(test)]

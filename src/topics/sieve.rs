@@ -35,7 +35,7 @@ pub(in crate::topics) struct Sieve {
 }
 
 /// What policies look at, read once per message and only when a policy asks.
-struct Looked<'a> {
+struct PolicyFacts<'a> {
     attributes: &'a MessageAttributes,
     wording: &'a (dyn Fn(Protocol) -> &'a str + Send + Sync),
     of_attributes: Option<Facts>,
@@ -79,7 +79,7 @@ impl Sieve {
         let given = &draft.parts.publication.attributes;
         let here = Compute::at_once(steps, |budget| {
             let wording = |protocol| draft.wording(protocol);
-            judge_all(&asked, &mut Looked::new(given, &wording), budget)
+            judge_all(&asked, &mut PolicyFacts::new(given, &wording), budget)
         });
         if let Some(Ok(verdicts)) = here {
             return Ok(Self { verdicts: verdicts?, ..sieve });
@@ -105,7 +105,7 @@ impl Sieve {
             return Ok(*passes);
         }
         let wording = |protocol| draft.wording(protocol);
-        let mut looked = Looked::new(&draft.parts.publication.attributes, &wording);
+        let mut looked = PolicyFacts::new(&draft.parts.publication.attributes, &wording);
         match looked.passes(&of.attributes, protocol, &mut self.inside) {
             Ok(passes) => {
                 let passes = passes?;
@@ -147,7 +147,7 @@ type Verdicts = HashMap<(u64, Protocol), bool>;
 /// Judges all, or none where there are not steps enough.
 fn judge_all(
     asked: &BTreeMap<(u64, Protocol), &str>,
-    looked: &mut Looked<'_>,
+    looked: &mut PolicyFacts<'_>,
     budget: &mut Budget,
 ) -> Result<Result<Verdicts, Error>, Spent> {
     let mut verdicts = Verdicts::with_capacity(asked.len());
@@ -169,7 +169,7 @@ fn judge_each(
     budget: &mut Budget,
 ) -> Result<Verdicts, Error> {
     let wording = |protocol| wordings.get(&protocol).map_or("", String::as_str);
-    let mut looked = Looked::new(given, &wording);
+    let mut looked = PolicyFacts::new(given, &wording);
     let mut verdicts = Verdicts::with_capacity(asked.len());
     // What many policies look at is read at the expense of all: the share of one may be too small for a large body. Where the
     // steps of all are, each policy says so below.
@@ -199,7 +199,7 @@ fn judge_each(
     Ok(verdicts)
 }
 
-impl<'a> Looked<'a> {
+impl<'a> PolicyFacts<'a> {
     fn new(attributes: &'a MessageAttributes, wording: &'a (dyn Fn(Protocol) -> &'a str + Send + Sync)) -> Self {
         Self { attributes, wording, of_attributes: None, of_bodies: BTreeMap::new() }
     }

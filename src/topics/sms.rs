@@ -6,7 +6,7 @@ use crate::store::{Tx, sms};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::job::{self, Direct, Job, Way};
-use crate::topics::page::{self, Page};
+use crate::topics::page::{self, NumberedPage};
 use crate::topics::{Error, Publication, Topics, Value};
 
 /// The most characters of a text message (SNS developer guide, "Publishing SMS messages to a mobile phone").
@@ -112,14 +112,14 @@ impl Topics {
         &self,
         account: &AccountId,
         region: &Region,
-        token: Option<&str>,
-    ) -> Result<Page<String>, Error> {
-        let after = page::after(token)?;
+        after: Option<i64>,
+    ) -> Result<NumberedPage<String>, Error> {
+        let after = after.unwrap_or(0);
         let (account, region) = (account.clone(), region.clone());
         let listed = self
             .store()
             .read(|tx| Box::pin(async move { sms::list_opted_out(tx, &account, &region, after, page::ASK).await }));
-        Ok(Page::of(listed.await?))
+        Ok(page::of(listed.await?))
     }
 
     /// Takes a phone number back in that wanted no messages: once in 30 days, since its owner may mean it.

@@ -8,7 +8,7 @@ use crate::base::{AccountId, Region, ids};
 use crate::store::{sms, throttles};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::job::{self, Direct, Job, Way};
-use crate::topics::page::{self, Page};
+use crate::topics::page::{self, NumberedPage};
 use crate::topics::{Error, Topics};
 
 /// How many numbers an account may have (SNS: 10).
@@ -23,7 +23,7 @@ const ASKED_WINDOW: Duration = Duration::from_secs(3_600);
 
 /// A number as the list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedNumber {
     /// The number.
     pub phone: String,
     /// Whether it may be sent to.
@@ -145,17 +145,17 @@ impl Topics {
         &self,
         account: &AccountId,
         region: &Region,
-        token: Option<&str>,
+        after: Option<i64>,
         size: usize,
-    ) -> Result<Page<Listed>, Error> {
-        let after = page::after(token)?;
+    ) -> Result<NumberedPage<ListedNumber>, Error> {
+        let after = after.unwrap_or(0);
         let (account, region) = (account.clone(), region.clone());
         let rows = self
             .store()
             .read(|tx| Box::pin(async move { sms::sandbox(tx, &account, &region, after, page::ASK).await }))
             .await?;
-        let listed = |row: sms::SandboxNumber| (row.id, Listed { phone: row.phone, verified: row.verified });
-        Ok(Page::of_size(rows.into_iter().map(listed).collect(), size))
+        let listed = |row: sms::SandboxNumber| (row.id, ListedNumber { phone: row.phone, verified: row.verified });
+        Ok(page::of_size(rows.into_iter().map(listed).collect(), size))
     }
 }
 

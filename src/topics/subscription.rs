@@ -6,9 +6,9 @@ use crate::store::subscriptions::{self, Authenticated, NewSubscription, State, S
 use crate::store::topics::Topic;
 use crate::store::{Tx, topics};
 use crate::topics::attributes::{self, Attributes};
-use crate::topics::confirmation::{self, Asked, Kind};
+use crate::topics::confirmation::{self, Question, QuestionKind};
 use crate::topics::endpoint::{self, Protocol};
-use crate::topics::page::{self, Page};
+use crate::topics::page::{self, NumberedPage};
 use crate::topics::replay;
 use crate::topics::rules::SUFFIX;
 use crate::topics::sieve::check_policy;
@@ -39,7 +39,7 @@ pub struct Wish {
 
 /// A subscription as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedSubscription {
     /// Its ARN.
     pub arn: Arn,
     /// Whether it waits for confirmation.
@@ -58,7 +58,7 @@ impl Topics {
     /// Subscribes an endpoint. HTTP endpoints, mail addresses and queues of others than the subscriber get a message that they
     /// have to confirm; all others are confirmed at once. An endpoint that is subscribed already keeps its subscription, unless
     /// `attributes` differ.
-    pub async fn subscribe(&self, wish: Wish) -> Result<Listed, Error> {
+    pub async fn subscribe(&self, wish: Wish) -> Result<ListedSubscription, Error> {
         // That there is no such topic is told before anything of the endpoint, and that there is none before anything of the
         // protocol.
         self.id(&wish.topic).await?;
@@ -133,9 +133,9 @@ impl Topics {
         &self,
         owner: &AccountId,
         region: &Region,
-        token: Option<&str>,
-    ) -> Result<Page<Listed>, Error> {
-        let after = page::after(token)?;
+        after: Option<i64>,
+    ) -> Result<NumberedPage<ListedSubscription>, Error> {
+        let after = after.unwrap_or(0);
         let (owner, region) = (owner.clone(), region.clone());
         let in_region = region.clone();
         let rows = self
@@ -145,12 +145,16 @@ impl Topics {
         let listed = |(row, account, name): (Subscription, AccountId, String)| {
             (row.id, listed(&row, &Arn::new("sns", &in_region, &account, name)))
         };
-        Ok(Page::of(rows.into_iter().map(listed).collect()))
+        Ok(page::of(rows.into_iter().map(listed).collect()))
     }
 
     /// A topic's subscriptions, oldest first.
-    pub async fn subscriptions_of(&self, topic: &Arn, token: Option<&str>) -> Result<Page<Listed>, Error> {
-        let after = page::after(token)?;
+    pub async fn subscriptions_of(
+        &self,
+        topic: &Arn,
+        after: Option<i64>,
+    ) -> Result<NumberedPage<ListedSubscription>, Error> {
+        let after = after.unwrap_or(0);
         let arn = topic.clone();
         let rows = self
             .store()
@@ -161,7 +165,7 @@ impl Topics {
                 })
             })
             .await?;
-        Ok(Page::of(rows.iter().map(|row| (row.id, listed(row, topic))).collect()))
+        Ok(page::of(rows.iter().map(|row| (row.id, listed(row, topic))).collect()))
     }
 }
 
@@ -194,8 +198,8 @@ pub(in crate::topics) fn arn(topic: &Arn, uuid: &str) -> Arn {
     Arn::new("sns", &topic.region, &topic.account, format!("{}:{uuid}", topic.resource))
 }
 
-fn listed(row: &Subscription, topic: &Arn) -> Listed {
-    Listed {
+fn listed(row: &Subscription, topic: &Arn) -> ListedSubscription {
+    ListedSubscription {
         arn: arn(topic, &row.uuid),
         pending: row.state == State::Pending,
         owner: row.owner.clone(),
@@ -212,15 +216,15 @@ async fn subscribe(
     (protocol, endpoint): (Protocol, String),
     kept: Attributes,
     (base, full): (String, Option<Error>),
-) -> Result<Listed, Error> {
+) -> Result<ListedSubscription, Error> {
     let policy = kept.get("ReplayPolicy").cloned();
     // The archive must not grow between the look at it and the subscription.
     let topic =
         if policy.is_some() { hold(tx, &wish.topic).await? } else { large::find_to_join(tx, &wish.topic).await? };
     let until = tx.now() + TOKEN_VALID;
     let display_name = display_name(&topic)?;
-    let asked = |subscription, endpoint, token| Asked {
-        what: Kind::Subscribe,
+    let asked = |subscription, endpoint, token| Question {
+        what: QuestionKind::Subscribe,
         topic: &wish.topic,
         display_name: display_name.clone(),
         subscription,

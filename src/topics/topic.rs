@@ -4,7 +4,7 @@ use crate::store::topics::Topic;
 use crate::store::{Tx, ended, replays, subscriptions, topics};
 use crate::topics::attributes::{self, Attributes};
 use crate::topics::delivery::policy;
-use crate::topics::page::{self, Page};
+use crate::topics::page::{self, NumberedPage};
 use crate::topics::permission::default_policy;
 use crate::topics::replay::status;
 use crate::topics::rules::{Rules, SUFFIX};
@@ -89,14 +89,19 @@ impl Topics {
     }
 
     /// An account's topics in a region, oldest first.
-    pub async fn list(&self, account: &AccountId, region: &Region, token: Option<&str>) -> Result<Page<Arn>, Error> {
-        let after = page::after(token)?;
+    pub async fn list(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        after: Option<i64>,
+    ) -> Result<NumberedPage<Arn>, Error> {
+        let after = after.unwrap_or(0);
         let (account, region) = (account.clone(), region.clone());
         let rows = self
             .store()
             .read(|tx| Box::pin(async move { topics::list(tx, &account, &region, after, page::ASK).await }))
             .await?;
-        Ok(Page::of(rows.into_iter().map(|topic| (topic.id, arn(&topic))).collect()))
+        Ok(page::of(rows.into_iter().map(|topic| (topic.id, arn(&topic))).collect()))
     }
 
     /// A topic's attributes, as GetTopicAttributes names them.

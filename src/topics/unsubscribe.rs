@@ -3,7 +3,7 @@
 use crate::base::Arn;
 use crate::store::subscriptions::{self, Authenticated, State};
 use crate::store::{Tx, ended, topics};
-use crate::topics::confirmation::{self, Asked, Kind};
+use crate::topics::confirmation::{self, Question, QuestionKind};
 use crate::topics::endpoint::Protocol;
 use crate::topics::subscription::{TOKEN_VALID, display_name, hold_subscription, new_token};
 use crate::topics::topic;
@@ -50,8 +50,8 @@ impl Topics {
                     let token = new_token();
                     let until = tx.now() + TOKEN_VALID;
                     subscriptions::unsubscribe(tx, there.id, &token, until).await?;
-                    let asked = Asked {
-                        what: Kind::Unsubscribe,
+                    let asked = Question {
+                        what: QuestionKind::Unsubscribe,
                         topic: &topic::arn(&topic),
                         display_name: display_name(&topic)?,
                         subscription: &there.uuid,

@@ -1,12 +1,13 @@
 //! How a job ended, as a value: the loop acts on it, and nothing is signalled by an error.
 use std::fmt;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
 use crate::base::Timestamp;
 use crate::store;
 use crate::store::Tx;
-use crate::store::settled::Ended;
+use crate::store::settled::JobEnd;
 
 /// What becomes of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,20 +75,29 @@ impl fmt::Display for Reason {
 /// Changes that belong to the outcome: history and events. They commit with it, and only if the claim still holds.
 pub type Record = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), store::Error>> + Send>;
 
+/// What is written with an outcome.
+pub enum Written {
+    /// Nothing.
+    Nothing,
+    /// Changes of its own.
+    Record(Record),
+    /// What became of that which the job was for, in a form that needs no closure: many of these are written together. The job is
+    /// done.
+    End(Arc<dyn JobEnd>),
+}
+
 /// The end of one piece of work.
 pub struct Finish {
     /// What becomes of the job.
     pub outcome: Outcome,
     /// What is written with it.
-    pub record: Option<Record>,
-    /// What is written of its mail, and needs no closure: many of these are written together.
-    pub ended: Option<Ended>,
+    pub written: Written,
 }
 
 impl Finish {
     /// An outcome with nothing to write beside it.
     pub fn plain(outcome: Outcome) -> Self {
-        Self { outcome, record: None, ended: None }
+        Self { outcome, written: Written::Nothing }
     }
 
     /// An outcome with changes that commit with it.
@@ -95,11 +105,11 @@ impl Finish {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), store::Error>> + Send + 'static,
     {
-        Self { outcome, record: Some(Box::new(record)), ended: None }
+        Self { outcome, written: Written::Record(Box::new(record)) }
     }
 
-    /// Done, with what is written of its mail.
-    pub fn ended(ended: Ended) -> Self {
-        Self { outcome: Outcome::Done, record: None, ended: Some(ended) }
+    /// Done, with what became of that which the job was for.
+    pub fn ended(end: impl JobEnd) -> Self {
+        Self { outcome: Outcome::Done, written: Written::End(Arc::new(end)) }
     }
 }

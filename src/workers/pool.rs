@@ -231,17 +231,13 @@ impl Pool {
 
     /// Keeps the claims of what runs here, row by row: a queue may hold any number of others that are hidden.
     async fn renew(&self, running: &Running) {
-        let mut held: Vec<(i64, i64)> = running.held.values().copied().collect();
-        held.sort_unstable();
+        let held: Vec<(i64, i64)> = running.held.values().copied().collect();
         let renewed = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let until = tx.now() + LEASE;
-                    for (id, receipt) in held {
-                        messages::renew(tx, id, receipt, until).await?;
-                    }
-                    Ok::<_, store::Error>(())
+                    messages::renew(tx, &held, until).await
                 })
             })
             .await;

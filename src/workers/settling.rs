@@ -12,7 +12,7 @@ use crate::store::settled::Settled;
 use crate::store::{Tx, messages};
 use crate::workers::backoff;
 use crate::workers::leases::LEASE;
-use crate::workers::outcome::{Finish, Outcome, Reason};
+use crate::workers::outcome::{Finish, Outcome, Reason, Written};
 use crate::workers::pool::Pool;
 use crate::workers::queue::{Claim, SystemQueue};
 
@@ -54,8 +54,13 @@ impl Pool {
         // As long as a claim lasts. One that ended before is not harmed: the receipt says so.
         let tries = Tries { until: self.clock.instant() + LEASE, hard };
         let (crowded, outcome) = (rests_until(&finish.outcome), finish.outcome.clone());
-        let held = if finish.record.is_none() && (crowded.is_some() || matches!(outcome, Outcome::Done)) {
-            let settled = Settled { queue_id: queue.id(), id, receipt, ended: finish.ended, crowded };
+        let together = |end| Settled { queue_id: queue.id(), id, receipt, end, crowded };
+        let merged = match &finish.written {
+            Written::End(end) => Some(together(Some(end.clone()))),
+            Written::Nothing if crowded.is_some() || matches!(outcome, Outcome::Done) => Some(together(None)),
+            Written::Nothing | Written::Record(_) => None,
+        };
+        let held = if let Some(settled) = merged {
             let write = || -> Writing<'_> { Box::pin(self.store.settle(settled.clone())) };
             self.patiently(&tries, write, || true).await
         } else {
@@ -171,14 +176,9 @@ impl Way {
             (None, _) => {}
         }
         if rows > 0
-            && let Some(record) = finish.record
+            && let Written::Record(record) = finish.written
         {
             record(tx).await?;
-        }
-        if rows > 0
-            && let Some(ended) = finish.ended
-        {
-            ended.write(tx).await?;
         }
         Ok(rows > 0)
     }

@@ -1,6 +1,7 @@
 //! Holds the building to its plan (ARCHITECTURE.md): who may use whom, where SQL, time, tasks and SMTP replies may
 //! stand, how long a file and a function may be, that each file says what it is for, and that everything is used.
 mod graph;
+mod kept;
 mod order;
 mod source;
 mod unused;

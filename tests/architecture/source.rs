@@ -142,6 +142,11 @@ pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// The tokens of a part of a file, in a row, without documentation.
+pub(crate) fn tokens(part: &impl ToTokens) -> Vec<Token> {
+    flat(part.to_token_stream())
+}
+
 /// Tokens in a row, without documentation.
 fn flat(stream: TokenStream) -> Vec<Token> {
     let mut out = vec![];

@@ -2,11 +2,12 @@
 use futures::future::join_all;
 use postrider::base::{AccountId, Clock, Region, Timestamp, ids};
 use postrider::store::accepted::{Accepted, NewJob};
-use postrider::store::inbound_mails::{self, InboundMail, State};
+use postrider::store::inbound_mails::{self, InboundMail, Processed, State};
 use postrider::store::messages::{self, Claim, Groups};
 use postrider::store::sending_use::Charged;
-use postrider::store::settled::{Ended, Settled};
-use postrider::store::{Error, Store};
+use postrider::store::settled::{JobEnd, Settled};
+use postrider::store::{Error, Json, Store};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::both_engines;
@@ -21,7 +22,7 @@ fn mail(id: &str, raw_id: &str, at: Timestamp) -> Accepted {
         account: AccountId::development(),
         region: Region::default_region(),
         source: None,
-        recipients: "[]".to_owned(),
+        recipients: Json::of(&vec![]).expect("JSON"),
         helo: "client".to_owned(),
         peer: "192.0.2.1".to_owned(),
         tls: false,
@@ -88,9 +89,9 @@ both_engines! {
         let claimed = claimed.map_err(|error: Error| error).expect("claimed");
         assert_eq!(claimed.len(), 60);
         let each = claimed.iter().enumerate().map(|(n, job)| {
-            let ended = Some(Ended::Inbound { mail: job.body.clone(), note: format!("note {}", n % 2) });
+            let end: Arc<dyn JobEnd> = Arc::new(Processed { mail: job.body.clone(), note: format!("note {}", n % 2) });
             let receipt = if n % 5 == 0 { job.receipt ^ 1 } else { job.receipt };
-            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended, crowded: None })
+            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, end: Some(end), crowded: None })
         });
         for (n, held) in join_all(each).await.into_iter().enumerate() {
             assert_eq!(held.expect("settled"), n % 5 != 0);

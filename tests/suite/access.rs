@@ -22,7 +22,7 @@ async fn bench(engine: crate::engine::Engine) -> Bench {
     let database = TestDatabase::new(engine).await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let store = Store::open(&database.database(), clock.clone()).await.expect("the store opens");
-    let access = Access::new(store.clone(), clock.clone(), Trust::KnownKeys);
+    let access = Access::new(store.clone(), Trust::KnownKeys);
     Bench { store, clock, access, database }
 }
 

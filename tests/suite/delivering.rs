@@ -1,16 +1,19 @@
 //! Deliveries that many workers load and settle at once.
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use postrider::base::{AccountId, Clock, Region, Timestamp};
-use postrider::store::Store;
 use postrider::store::accepted::{Accepted, NewJob};
-use postrider::store::mails::{self, Attempt, Kind, Mail, Status};
+use postrider::store::headers_record::HeadersRecord;
+use postrider::store::mail_attempts::Tried;
+use postrider::store::mails::{self, Attempt, AttemptOutcome, Kind, Mail, Status};
 use postrider::store::messages::{self, Claim, Groups};
 use postrider::store::outgoing;
 use postrider::store::sending_use::{Charge, Charged};
-use postrider::store::settled::{Ended, Settled, Tried};
+use postrider::store::settled::{JobEnd, Settled};
 use postrider::store::suppressed::{self, Reason, Suppressed};
+use postrider::store::{Json, Store};
 
 use crate::both_engines;
 use crate::engine::{Engine, TestDatabase};
@@ -27,8 +30,8 @@ fn mail(id: &str, size: i64, at: Timestamp) -> Mail {
         source: "ann@x.example".to_owned(),
         return_path: "ann@x.example".to_owned(),
         configuration_set: None,
-        tags: "[]".to_owned(),
-        headers: "{}".to_owned(),
+        tags: Json::of(&vec![]).expect("JSON"),
+        headers: Json::of(&HeadersRecord::default()).expect("JSON"),
         identity: None,
         kind: Kind::User,
         size,
@@ -58,18 +61,23 @@ async fn filled(engine: Engine, count: usize) -> (Store, Clock, TestDatabase) {
     (store, clock, database)
 }
 
-fn tried(mail: usize, n: i64, at: Timestamp) -> Box<Tried> {
+fn tried(mail: usize, n: i64, at: Timestamp) -> Tried {
     let attempt = Attempt {
         attempt: 1,
         started_at: at,
         finished_at: at,
-        outcome: "Delivered".to_owned(),
+        outcome: AttemptOutcome::Delivered,
         remote: Some("mx.a.example".to_owned()),
         tls: None,
         reply: Some(format!("250 taken {mail}")),
         transcript: "> QUIT\n".to_owned(),
     };
-    Box::new(Tried { mail_id: format!("mail{mail}"), n, status: Status::Delivered, attempt })
+    Tried { mail_id: format!("mail{mail}"), n, status: Status::Delivered, attempt }
+}
+
+/// The end of a job, as a worker hands it in.
+fn end(mail: usize, n: i64, at: Timestamp) -> Arc<dyn JobEnd> {
+    Arc::new(tried(mail, n, at))
 }
 
 both_engines! {
@@ -163,11 +171,11 @@ both_engines! {
         };
         let settled = claimed.iter().enumerate().map(|(k, job)| {
             let (mail, n) = place(&job.body);
-            let ended = (k % 2 == 0).then(|| Ended::Outbound(tried(mail, n, clock.now())));
-            let crowded = ended.is_none().then_some(until);
-            (Settled { queue_id: QUEUE, id: job.id, receipt: job.receipt, ended, crowded }, true)
+            let end = (k % 2 == 0).then(|| end(mail, n, clock.now()));
+            let crowded = end.is_none().then_some(until);
+            (Settled { queue_id: QUEUE, id: job.id, receipt: job.receipt, end, crowded }, true)
         });
-        let gone = Settled { queue_id: QUEUE, id: lost.id, receipt: 8, ended: None, crowded: Some(until) };
+        let gone = Settled { queue_id: QUEUE, id: lost.id, receipt: 8, end: None, crowded: Some(until) };
         let (jobs, held): (Vec<Settled>, Vec<bool>) = settled.chain([(gone, false)]).unzip();
         let put_off: std::collections::BTreeSet<i64> = jobs.iter().filter(|j| j.crowded.is_some()).map(|j| j.id).collect();
         let answers = join_all(jobs.into_iter().map(|job| store.settle(job))).await;
@@ -210,10 +218,10 @@ both_engines! {
         assert_eq!(claimed.len(), 80, "no group has more than its limit");
         assert_eq!(claim(200, 20).await.len(), 0);
         // One recipient was settled before; one job is not held any more.
-        let before = *tried(0, 0, clock.now());
+        let before = tried(0, 0, clock.now());
         let early = Tried { status: Status::Bounced, ..before };
         store
-            .write(move |tx| Box::pin(async move { Ended::Outbound(Box::new(early)).write(tx).await }))
+            .write(move |tx| Box::pin(async move { early.write_all(tx, vec![&early]).await }))
             .await
             .expect("settled");
         let place = |body: &str| -> (usize, i64) {
@@ -225,8 +233,8 @@ both_engines! {
         let each = claimed.iter().map(|job| {
             let (mail, n) = place(&job.body);
             let receipt = if (mail, n) == lost { 8 } else { job.receipt };
-            let ended = Some(Ended::Outbound(tried(mail, n, clock.now())));
-            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, ended, crowded: None })
+            let end = Some(end(mail, n, clock.now()));
+            store.settle(Settled { queue_id: QUEUE, id: job.id, receipt, end, crowded: None })
         });
         let held: Vec<bool> = join_all(each).await.into_iter().map(|held| held.expect("settled")).collect();
         let mut reader = store.reader().await.expect("a reader");

@@ -57,7 +57,13 @@ async fn verified(house: &House, name: &str) {
     let verify = house.app.store().write(move |tx| {
         Box::pin(async move {
             let identity = postrider::store::identities::find(tx, &root, &region, &name).await?.expect("it is there");
-            postrider::store::identities::set_status(tx, &identity, "SUCCESS", None).await
+            postrider::store::identities::set_status(
+                tx,
+                &identity,
+                postrider::store::identities::Standing::Success,
+                None,
+            )
+            .await
         })
     });
     verify.await.map(drop).expect("verified");

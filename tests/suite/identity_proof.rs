@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use postrider::base::AccountId;
-use postrider::mail::identity::{Error, IdentityName, ReversePath, dns_records, reverse_path};
+use postrider::mail::identity::{Error, IdentityName, ReversePath, reverse_path};
+use postrider::mail::published::dns_records;
 use postrider::mail::sending::{Limits, SendError};
 use postrider::store::verification_links::{self, Link};
 
@@ -30,8 +31,8 @@ impl Bench {
 
     async fn standing(&self, domain: &str) -> [String; 3] {
         let found = self.identities.get(&self.scope.account, &self.scope.region, domain).await.expect("there");
-        let mail_from = found.identity.mail_from.map(|m| m.status).unwrap_or_default();
-        [found.identity.status, found.identity.dkim.status, mail_from]
+        let mail_from = found.identity.mail_from.map(|m| m.status.to_string()).unwrap_or_default();
+        [found.identity.status.to_string(), found.identity.dkim.status.to_string(), mail_from]
     }
 
     async fn reverse(&self, source: &str) -> ReversePath {

@@ -101,7 +101,7 @@ async fn a_database_that_gives_few_connections_serves_all_with_them() {
         for _ in 0..5 {
             store.write(ask).await.expect("written");
             store.read(ask).await.expect("read");
-            let nothing = Settled { queue_id: -3, id, receipt: 1, ended: None, crowded: None };
+            let nothing = Settled { queue_id: -3, id, receipt: 1, end: None, crowded: None };
             assert!(!store.settle(nothing).await.expect("asked"));
             store.ping().await.expect("the database answers");
         }

@@ -9,13 +9,13 @@ use postrider::base::{AccountId, Arn, Clock, Memory, Reach, Region, Scope, Times
 use postrider::http::inbox;
 use postrider::mail::content::{ConfigurationSets, NewDestination, Target};
 use postrider::mail::identity::{Identities, IdentityName, NewIdentity, Settings as IdentitySettings};
-use postrider::mail::sending::resolver::Dns;
+use postrider::mail::resolver::Dns;
 use postrider::mail::sending::transport::{Limits, Transport, TransportOptions};
 use postrider::mail::sending::{Grants, Outbound, Sending, Settings, Submission, quota};
 use postrider::queues::{Queues, Receive};
-use postrider::store::Store;
-use postrider::store::configuration_sets::ConfigurationSet;
+use postrider::store::configuration_sets::{ConfigurationSet, SetOptions, SetTlsPolicy};
 use postrider::store::mails::{self, Attempt, Recipient, Status};
+use postrider::store::{Json, Store};
 use postrider::topics::{NewTopic, Topics, Wish};
 use postrider::workers::{Job, Pool, SystemQueue, enqueue};
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl Bench {
         };
         topics.subscribe(wish).await.expect("a subscription");
         let sets = ConfigurationSets::new(self.store.clone(), self.clock.clone(), topics.clone());
-        for (name, tls_policy) in [("set", None), ("strict", Some("REQUIRE".to_owned()))] {
+        for (name, tls_policy) in [("set", None), ("strict", Some(SetTlsPolicy::Require))] {
             let set = ConfigurationSet {
                 account: account.clone(),
                 region: region.clone(),
@@ -110,7 +110,7 @@ impl Bench {
                 sending_enabled: true,
                 tls_policy,
                 max_delivery_seconds: None,
-                options: "{}".to_owned(),
+                options: Json::of(&SetOptions::default()).expect("JSON"),
                 created_at: self.clock.now(),
             };
             sets.create(set).await.expect("a set");
@@ -242,7 +242,7 @@ both_engines! {
         b.clock.advance(Duration::from_secs(26));
         assert_eq!(b.round().await, 1);
         assert_eq!((b.recipients(&id).await[0].status, peer.mails().len()), (Status::Delivered, 1));
-        let outcomes: Vec<String> = b.attempts(&id, 0).await.into_iter().map(|a| a.outcome).collect();
+        let outcomes: Vec<&str> = b.attempts(&id, 0).await.into_iter().map(|a| a.outcome.as_str()).collect();
         assert_eq!(outcomes, ["Delayed", "Delivered"]);
         assert_eq!(types(&b.events().await), ["Send", "Delivery"]);
     }

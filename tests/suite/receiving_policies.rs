@@ -49,6 +49,17 @@ both_engines! {
         assert_eq!(verdicts(&b, None, HELLO).await[2..], ["FAIL", "none"]);
     }
 
+    async fn nobody_hides_an_author_behind_a_line_that_is_no_field(engine: Engine) {
+        let b = ready(engine).await;
+        b.dns.txt("_dmarc.victim.example", "v=DMARC1; p=reject");
+        for odd in ["no field", " a fold of nothing", ": no name", "From a@b.example Fri Jan  2 03:04:05 2026", "F rom: a@b.example"] {
+            let data = HELLO.replace("From: Ann <ann@news.there.example>", &format!("{odd}\r\nFrom: ceo@victim.example"));
+            assert_eq!(verdicts(&b, None, &data).await[2..], ["FAIL", "reject"], "{odd}");
+        }
+        // The last line may come without an end (RFC 3030).
+        assert_eq!(verdicts(&b, None, "Subject: a\r\nFrom: ceo@victim.example").await[2..], ["FAIL", "reject"]);
+    }
+
     async fn nobody_hides_an_author_behind_many_others(engine: Engine) {
         let b = ready(engine).await;
         b.dns.txt("_dmarc.victim.example", "v=DMARC1; p=reject");

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use postrider::mail::sending::Limits;
 use postrider::store::captured::{self, NewCaptured};
-use postrider::store::mails::{self, Attempt, Status};
+use postrider::store::mails::{self, Attempt, AttemptOutcome, Status};
 use postrider::store::{Error, Store};
 
 use crate::both_engines;
@@ -21,7 +21,7 @@ async fn settle(store: &Store, id: &str) {
                     attempt: 1,
                     started_at: at,
                     finished_at: at,
-                    outcome: "Delivered".to_owned(),
+                    outcome: AttemptOutcome::Delivered,
                     remote: None,
                     tls: None,
                     reply: None,

@@ -108,7 +108,7 @@ both_engines! {
         let id = bench.sending.accept(submission.clone()).await.expect("accepted");
         let (mail, raw, _) = bench.mail(&id).await;
         let tags = r#"[["k","v"],["k2","v2"],["ses:operation","SendRawEmail"]]"#;
-        assert_eq!((mail.configuration_set.as_deref(), mail.tags.as_str()), (Some("set"), tags));
+        assert_eq!((mail.configuration_set.as_deref(), mail.tags.text()), (Some("set"), tags));
         assert!(!raw.contains("X-SES"));
         submission.configuration_set = Some("missing".to_owned());
         let refused = bench.sending.accept(submission).await;

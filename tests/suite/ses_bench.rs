@@ -7,14 +7,15 @@ use futures::future::BoxFuture;
 use postrider::base::{AccountId, Arn, Clock, Region, Scope, Timestamp};
 use postrider::mail::content::ConfigurationSets;
 use postrider::mail::identity::{
-    Found, Identities, IdentityName, KeyChoice, LookupFailed, NewIdentity, RecordLookup, Settings as IdentitySettings,
+    Found, Identities, IdentityName, KeyChoice, NewIdentity, Settings as IdentitySettings,
 };
+use postrider::mail::resolver::{LookupFailed, RecordLookup};
 use postrider::mail::sending::{Grants, Limits, SendError, Sending, Settings, Submission};
 use postrider::queues::{Queues, Receive};
-use postrider::store::configuration_sets::ConfigurationSet;
-use postrider::store::identities::{DkimStanding, Identity};
+use postrider::store::configuration_sets::{ConfigurationSet, SetOptions};
+use postrider::store::identities::{DkimStanding, Identity, IdentityKind, KeyOrigin, Standing};
 use postrider::store::sending_accounts::{self, SendingAccount};
-use postrider::store::{Error as StoreError, Store};
+use postrider::store::{Error as StoreError, Json, Store};
 use postrider::store::{identities, mails, messages};
 use postrider::topics::{NewTopic, Topics, Wish};
 use postrider::workers::SystemQueue;
@@ -60,8 +61,8 @@ pub(crate) fn verified_domain(account: &AccountId, region: &Region, name: &str, 
         account: account.clone(),
         region: region.clone(),
         name: name.to_owned(),
-        kind: "DOMAIN".to_owned(),
-        status: "SUCCESS".to_owned(),
+        kind: IdentityKind::Domain,
+        status: Standing::Success,
         since: None,
         error: None,
         created_at: at,
@@ -72,14 +73,9 @@ pub(crate) fn verified_domain(account: &AccountId, region: &Region, name: &str, 
         configuration_set: None,
         feedback_forwarding: true,
         dkim_signing: true,
-        dkim: DkimStanding {
-            status: "NOT_STARTED".to_owned(),
-            since: None,
-            origin: "AWS_SES".to_owned(),
-            next_bits: 2048,
-        },
+        dkim: DkimStanding { status: Standing::NotStarted, since: None, origin: KeyOrigin::AwsSes, next_bits: 2048 },
         mail_from: None,
-        tags: "[]".to_owned(),
+        tags: Json::of(&vec![]).expect("JSON"),
     }
 }
 
@@ -93,7 +89,7 @@ pub(crate) struct Bench {
     pub sets: ConfigurationSets,
     pub records: Arc<Records>,
     pub scope: Scope,
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
@@ -120,11 +116,16 @@ pub(crate) async fn bench(engine: Engine, limits: Limits) -> Bench {
         queues,
         topics,
         records,
-        _database: database,
+        database,
     }
 }
 
 impl Bench {
+    /// Another process's store on the same database, by the same clock.
+    pub(crate) async fn another_store(&self) -> Store {
+        Store::open(&self.database.database(), self.clock.clone()).await.expect("the store opens")
+    }
+
     pub(crate) async fn identity(&self, name: &str) -> Found {
         let parsed = IdentityName::parse(name).expect("a name");
         let key = if name.contains("short") { KeyChoice::Bits(1024) } else { KeyChoice::Usual };
@@ -138,7 +139,7 @@ impl Bench {
         let done: Result<(), StoreError> = self
             .store
             .write(move |tx| {
-                Box::pin(async move { identities::set_status(tx, &found.identity, "SUCCESS", None).await })
+                Box::pin(async move { identities::set_status(tx, &found.identity, Standing::Success, None).await })
             })
             .await;
         done.expect("the identity is verified");
@@ -152,7 +153,7 @@ impl Bench {
             sending_enabled: true,
             tls_policy: None,
             max_delivery_seconds: Some(600),
-            options: "{}".to_owned(),
+            options: Json::of(&SetOptions::default()).expect("JSON"),
             created_at: self.clock.now(),
         };
         self.sets.create(set).await.expect("a set");

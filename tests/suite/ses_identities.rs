@@ -1,8 +1,10 @@
 //! Identities: verified by a mailed link or by the DNS, and gone when they are deleted.
 use std::time::Duration;
 
-use postrider::mail::identity::{Error, IdentityName, NewIdentity, Opened, dns_records};
+use postrider::mail::identity::{Error, IdentityName, NewIdentity, Opened};
+use postrider::mail::published::dns_records;
 use postrider::mail::sending::Limits;
+use postrider::store::identities::IdentityKind;
 use postrider::store::mails::Kind;
 
 use crate::both_engines;
@@ -11,7 +13,7 @@ use crate::ses_bench::{Bench, bench};
 impl Bench {
     pub(crate) async fn status(&self, name: &str) -> String {
         let found = self.identities.get(&self.scope.account, &self.scope.region, name).await;
-        found.expect("the identity").identity.status
+        found.expect("the identity").identity.status.to_string()
     }
 
     /// The token in the newest verification mail, which must go to `address`.
@@ -103,7 +105,7 @@ both_engines! {
         };
         assert_eq!(names(None, "", 2).await, ["a@x.example", "b.short.example"]);
         assert_eq!(names(None, "b.short.example", 2).await, ["c@x.example"]);
-        assert_eq!(names(Some("DOMAIN"), "", 10).await, ["b.short.example"]);
+        assert_eq!(names(Some(IdentityKind::Domain), "", 10).await, ["b.short.example"]);
         let elsewhere = "999999999999".parse().expect("an account");
         assert!(bench.identities.list(&elsewhere, region, None, "", 10).await.expect("a list").is_empty());
         bench.identities.delete(account, region, "b.short.example").await.expect("deleted");

@@ -1,7 +1,10 @@
 //! The published ways of smuggling a second mail into the first one's data, through the real listener: SEC Consult's of
 //! 2023 (SMTP smuggling) and those that followed (Postfix, Exim, Sendmail and Cisco advisories), and mixes with BDAT.
+use postrider::mail::sending::{Limits, Submission};
+
 use crate::both_engines;
 use crate::hostile_door::{ENVELOPE, accepted, door, say};
+use crate::ses_bench::bench;
 
 /// What somebody's server takes for the end of the data.
 const ENDS: &[&str] = &[
@@ -62,6 +65,22 @@ both_engines! {
             assert!(unhidden.lines().last().is_some_and(|line| line.starts_with("221 ")), "{end:?}: {unhidden}");
         }
         door.a_good_mail_arrives("all that").await;
+    }
+
+    /// What a program hands over for sending goes out with line ends of CRLF only: a lone LF is one, a lone CR is none.
+    async fn what_is_sent_ends_its_data_in_no_way_but_ours(engine: Engine) {
+        let b = bench(engine, Limits::Sandbox).await;
+        b.limits(1_000, 1_000).await;
+        b.verified("sender.example").await;
+        for end in ENDS {
+            let body = format!("x{end}MAIL FROM:<evil@x.example>\r\n");
+            let raw = format!("From: ann@sender.example\r\nTo: bob@there.example\r\n\r\n{body}");
+            let submission = Submission { raw: raw.into(), ..b.submission("ann@sender.example", &["bob@there.example"]) };
+            let id = b.sending.accept(submission).await.expect("accepted");
+            let (_, sent, _) = b.mail(&id).await;
+            let lines = body.replace("\r\n", "\n").replace('\r', " ").replace('\n', "\r\n");
+            assert!(sent.ends_with(&format!("\r\n\r\n{lines}")), "{end:?}: {sent:?}");
+        }
     }
 
     /// The octets that a BDAT announces are its own, whatever they look like, and no others are.

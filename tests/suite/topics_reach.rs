@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postrider::base::Clock;
 use postrider::base::Reach;
-use postrider::mail::sending::resolver::Dns;
+use postrider::mail::resolver::Dns;
 use postrider::outlets::{Functions, client};
 use postrider::topics::delivery::{Deliverer, Lookup, Posted, Poster};
 use postrider::topics::{Authenticated, Ways};

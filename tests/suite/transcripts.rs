@@ -5,8 +5,8 @@ use aws_sdk_sesv2::types::{
 use postrider::app::admin::{Admin, Place, Whose};
 use postrider::base::Timestamp;
 use postrider::config::{Given, Mode};
+use postrider::mail::own::jobs::LIFETIME;
 use postrider::mail::sending::history::{self, History, Next};
-use postrider::mail::sending::schedule::LIFETIME;
 use postrider::store::mails::Status;
 
 use crate::both_engines;

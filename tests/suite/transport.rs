@@ -3,8 +3,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use postrider::base::{Clock, Reach, Timestamp};
-use postrider::mail::identity::{LookupFailed, RecordLookup};
-use postrider::mail::sending::resolver::{Dns, LookupError};
+use postrider::mail::resolver::{Dns, LookupError};
+use postrider::mail::resolver::{LookupFailed, RecordLookup};
 use postrider::mail::sending::transport;
 use postrider::mail::sending::transport::{Delivery, Envelope, Limits, Outcome, TransportOptions};
 use postrider::mail::sending::verdict::{Ending, Stage, Verdict, judge};

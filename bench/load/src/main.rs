@@ -88,6 +88,9 @@ struct Flags {
     /// send-email: send to so many domains in turn: d0., d1., … before the domain of --to; 0 for --to itself
     #[arg(long, default_value_t = 0)]
     domains: usize,
+    /// send-email: send from so many addresses in turn: s0., s1., … before the local part of --from; 0 for --from itself
+    #[arg(long, default_value_t = 0)]
+    senders: usize,
     /// send-email and smtp-in: the sender
     #[arg(long, default_value = "load@example.com")]
     from: String,
@@ -192,7 +195,11 @@ async fn work(flags: Flags, until: Instant, left: Rc<Cell<usize>>) -> Result<Tal
                     (1.., Some((local, domain))) => format!("{local}@d{}.{domain}", left.get() % flags.domains),
                     _ => flags.to.clone(),
                 };
-                mail::send_email(&mut client, &Mail { to, ..mail.clone() }, &mut tally).await?;
+                let from = match flags.senders {
+                    0 => flags.from.clone(),
+                    senders => format!("s{}.{}", left.get() % senders, flags.from),
+                };
+                mail::send_email(&mut client, &Mail { from, to, ..mail.clone() }, &mut tally).await?;
             }
         }
         Mode::SmtpIn => {

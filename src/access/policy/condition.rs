@@ -2,7 +2,7 @@
 use serde_json::Value;
 
 use crate::access::policy::operator::{Compare, Operator, Set};
-use crate::access::policy::request::{Known, Request};
+use crate::access::policy::request::{ConditionValue, Request};
 use crate::access::policy::words::{Effect, Malformed, texts};
 
 /// The most conditions; counted for each statement (SQS developer guide, "Quotas related to policies").
@@ -39,9 +39,9 @@ impl Test {
     /// operator, since AWS might have had a value that does not pass; a prohibition takes it for absent.
     pub(super) fn passes(&self, request: &Request, effect: Effect) -> bool {
         let values = match request.value(&self.key) {
-            Known::Values(values) => values,
-            Known::Never if effect == Effect::Allow => return false,
-            Known::Never | Known::Absent => Vec::new(),
+            ConditionValue::Values(values) => values,
+            ConditionValue::Never if effect == Effect::Allow => return false,
+            ConditionValue::Never | ConditionValue::Absent => Vec::new(),
         };
         let Operator { compare, negated, if_exists, set } = self.operator;
         if compare == Compare::Null {

@@ -40,7 +40,7 @@ pub struct Request {
 }
 
 /// What is known under a condition key.
-pub(super) enum Known {
+pub(super) enum ConditionValue {
     /// The key has these values: one, but for keys that list something.
     Values(Vec<String>),
     /// This server knows the key, and this request does not have it.
@@ -52,14 +52,14 @@ pub(super) enum Known {
 impl Request {
     /// The value of a condition key; keys are the same in upper and lower case (IAM user guide, "AWS global condition
     /// context keys").
-    pub(super) fn value(&self, key: &str) -> Known {
+    pub(super) fn value(&self, key: &str) -> ConditionValue {
         let (account, source) = match &self.principal {
             Principal::Account(account) => (Some(account), None),
             Principal::Service { source, .. } => (None, Some(source)),
         };
         let key = key.to_ascii_lowercase();
         if let Some((_, values)) = self.more.iter().find(|(own, _)| *own == key) {
-            return if values.is_empty() { Known::Absent } else { Known::Values(values.clone()) };
+            return if values.is_empty() { ConditionValue::Absent } else { ConditionValue::Values(values.clone()) };
         }
         let value = match key.as_str() {
             "aws:sourcearn" => source.map(ToString::to_string),
@@ -79,9 +79,9 @@ impl Request {
             "aws:securetransport" => Some(self.secure.to_string()),
             "aws:requestedregion" => Some(self.region.to_string()),
             "aws:epochtime" | "aws:currenttime" => Some(self.at.secs().to_string()),
-            _ => return Known::Never,
+            _ => return ConditionValue::Never,
         };
-        value.map_or(Known::Absent, |value| Known::Values(vec![value]))
+        value.map_or(ConditionValue::Absent, |value| ConditionValue::Values(vec![value]))
     }
 }
 

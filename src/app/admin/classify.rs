@@ -74,7 +74,7 @@ fn of_fate(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> Vec<Str
 fn lines(found: &Finding) -> Vec<String> {
     let (kind, sub_type) = found.cause.kind();
     vec![
-        format!("type: {kind:?}"),
+        format!("type: {kind}"),
         format!("subtype: {sub_type}"),
         format!("suppressed: {}", if found.cause.suppresses() { "yes" } else { "no" }),
         format!("blame: {}", found.cause.blame().as_str()),

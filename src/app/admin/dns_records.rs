@@ -2,11 +2,11 @@
 use crate::app::admin::{Admin, AdminError};
 use crate::base::{Clock, Scope, Timestamp};
 use crate::config::Settings;
-use crate::mail::identity::{self, Found};
+use crate::mail::identity::Found;
 use crate::mail::published::zone::{line, quoted};
 use crate::mail::published::{CheckedRecord, DnsRecord, Need, Purpose, Server, State, check, server_records};
-use crate::mail::sending::resolver::Dns;
-use crate::store::identities::Identity;
+use crate::mail::resolver::Dns;
+use crate::store::identities::{Identity, IdentityKind};
 
 /// How records are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,11 +35,11 @@ impl Admin {
         look: bool,
     ) -> Result<Vec<String>, AdminError> {
         let found = self.identities.get(&scope.account, &scope.region, domain).await?;
-        if found.identity.kind != "DOMAIN" {
+        if found.identity.kind != IdentityKind::Domain {
             return Err(AdminError::NoIdentity(domain.to_owned()));
         }
         let mut records = self.records(&found);
-        records.extend(identity::recommended_records(&found, &self.server.hostname));
+        records.extend(published::recommended_records(&found, &self.server.hostname));
         if !look {
             return Ok(lines(unchecked(records), form));
         }
@@ -66,7 +66,7 @@ impl Admin {
     }
 
     fn records(&self, found: &Found) -> Vec<DnsRecord> {
-        identity::dns_records(found, self.identities.dkim_zone(), &self.server.hostname)
+        published::dns_records(found, self.identities.dkim_zone(), &self.server.hostname)
     }
 }
 

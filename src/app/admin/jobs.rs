@@ -5,7 +5,7 @@ use crate::app::admin::{Admin, AdminError};
 use crate::operator::Jobs;
 use crate::operator::jobs::{DeadJob, JobError, PAGE_MAX, Task};
 use crate::outlets::barred::REFUSAL;
-use crate::topics::given_up::Kind;
+use crate::topics::given_up::DeliveryKind;
 use crate::workers::{Reason, SystemQueue};
 
 /// Which jobs.
@@ -37,8 +37,8 @@ impl Admin {
         let mut left = limit;
         while left > 0 {
             let page = jobs.page(queue, after, left.min(PAGE_MAX)).await?;
-            left = left.saturating_sub(u32::try_from(page.jobs.len()).unwrap_or(u32::MAX));
-            lines.extend(page.jobs.iter().map(line));
+            left = left.saturating_sub(u32::try_from(page.items.len()).unwrap_or(u32::MAX));
+            lines.extend(page.items.iter().map(line));
             after = page.next;
             if after.is_none() {
                 break;
@@ -73,7 +73,7 @@ impl Admin {
         // All ids first: a job that fails at once when it is tried again would come again and again.
         loop {
             let page = jobs.page(Some(queue), after, PAGE_MAX).await?;
-            ids.extend(page.jobs.iter().map(|job| job.id));
+            ids.extend(page.items.iter().map(|job| job.id));
             after = page.next;
             if after.is_none() {
                 break;
@@ -139,12 +139,12 @@ fn task(task: &Task) -> String {
         }
         Task::Delivery(delivery) => {
             let what = match delivery.kind {
-                Kind::Notification => "message",
-                Kind::Confirmation => "question",
-                Kind::Text => "text",
-                Kind::Push => "push",
-                Kind::Event => "event",
-                Kind::FanOut => "fan-out of message",
+                DeliveryKind::Notification => "message",
+                DeliveryKind::Confirmation => "question",
+                DeliveryKind::Text => "text",
+                DeliveryKind::Push => "push",
+                DeliveryKind::Event => "event",
+                DeliveryKind::FanOut => "fan-out of message",
             };
             let endpoint = delivery.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
             format!("{what} {} to {}{endpoint}", delivery.message, delivery.to)

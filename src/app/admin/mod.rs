@@ -23,7 +23,7 @@ use crate::config::Settings;
 use crate::mail::identity::{self, Identities};
 use crate::mail::published::Server;
 use crate::mail::receiving;
-use crate::mail::sending::resolver::Dns;
+use crate::mail::resolver::Dns;
 use crate::store::{self, Store};
 
 pub(in crate::app) use classify::classifier;

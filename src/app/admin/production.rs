@@ -1,7 +1,8 @@
 //! Production access: who asks for it, who gets it.
 use crate::app::admin::{Admin, AdminError};
 use crate::base::Scope;
-use crate::store::account_settings;
+use crate::store::Json;
+use crate::store::account_settings::{self, Review};
 use crate::store::sending_accounts::{self, SendingAccount};
 
 /// How many requests are shown at once.
@@ -23,7 +24,7 @@ impl Admin {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    account_settings::decide(tx, &account, &region, "GRANTED").await?;
+                    account_settings::decide(tx, &account, &region, Review::Granted).await?;
                     sending_accounts::put(tx, &account, &region, limits).await
                 })
             })
@@ -41,7 +42,7 @@ impl Admin {
         let waiting = account_settings::waiting(tx, REQUESTS_SHOWN).await?;
         let line = |(account, region, settings): (String, String, account_settings::AccountSettings)| {
             let what = if settings.review.is_some() { "asks" } else { "tells" };
-            format!("{account} {region} {what} {}", settings.details.unwrap_or_default())
+            format!("{account} {region} {what} {}", settings.details.as_ref().map_or("", Json::text))
         };
         Ok(waiting.into_iter().map(line).collect())
     }
@@ -54,7 +55,9 @@ impl Admin {
         let Scope { account, region } = scope.clone();
         let denied = self
             .store
-            .write(move |tx| Box::pin(async move { account_settings::decide(tx, &account, &region, "DENIED").await }))
+            .write(move |tx| {
+                Box::pin(async move { account_settings::decide(tx, &account, &region, Review::Denied).await })
+            })
             .await?;
         if denied { Ok(vec![]) } else { Err(AdminError::NoRequest(scope.clone())) }
     }

@@ -2,7 +2,8 @@
 use crate::app::admin::{Admin, AdminError};
 use crate::base::{Scope, Timestamp};
 use crate::mail::sending::imports;
-use crate::mail::sending::suppression_file::{self, Action, Format, Record};
+use crate::mail::sending::suppression_file::{self, Record};
+use crate::store::import_jobs::{ImportAction, ImportFormat};
 use crate::store::suppressed::{self, Reason, Wanted};
 
 /// Entries that are read or written at once.
@@ -42,8 +43,8 @@ impl Admin {
         &self,
         scope: &Scope,
         data: &[u8],
-        format: Format,
-        action: Action,
+        format: ImportFormat,
+        action: ImportAction,
     ) -> Result<Vec<String>, AdminError> {
         let lines = suppression_file::lines(data).ok_or_else(|| {
             let max = suppression_file::RECORDS_MAX;
@@ -69,7 +70,7 @@ impl Admin {
                 .await;
             done?;
         }
-        let done = if action == Action::Put { "put on the list" } else { "taken off the list" };
+        let done = if action == ImportAction::Put { "put on the list" } else { "taken off the list" };
         let why = format!("{} lines are no records", failed.len());
         let bad = !failed.is_empty();
         failed.insert(0, format!("{count} addresses {done}, {why}"));

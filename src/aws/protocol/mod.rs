@@ -17,7 +17,7 @@ pub mod xml;
 pub use names::Names;
 pub use refusal::{Refusal, lower_first};
 pub(crate) use value::{ANY_TEXT, may_be_any_text};
-pub use value::{AnyText, Blob, Time};
+pub use value::{AnyText, Blob, NoMembers, Time};
 
 /// How deep a request may nest. AWS's deepest models need fewer than 12 levels.
 pub(crate) const DEPTH_MAX: usize = 32;

@@ -12,7 +12,7 @@ use crate::aws::protocol::tree::Tree;
 
 /// One way to call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
+pub struct RestRoute {
     /// The HTTP method, in capitals.
     pub method: &'static str,
     /// The path; a segment `{Name}` stands for the member `Name`.
@@ -22,7 +22,7 @@ pub struct Route {
 /// The members that a path holds, by name.
 pub type Labels = Vec<(&'static str, String)>;
 
-impl Route {
+impl RestRoute {
     /// The labels of `path` (as it came, still percent-encoded) and how many of its segments the route spells out, or
     /// `None` when the path is not this route's. A slash at the end makes no difference.
     pub fn matches(&self, method: &str, path: &str) -> Option<(usize, Labels)> {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn paths_match_with_their_labels_decoded() {
-        let route = Route { method: "GET", path: "/v2/email/identities/{Name}/policies" };
+        let route = RestRoute { method: "GET", path: "/v2/email/identities/{Name}/policies" };
         let found = route.matches("GET", "/v2/email/identities/a%40b.c%2Fd/policies/");
         assert_eq!(found, Some((5, vec![("Name", "a@b.c/d".to_owned())])));
         for (method, path) in [

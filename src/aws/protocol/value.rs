@@ -15,6 +15,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// A structure without members: what most operations that change something answer, and what some are asked with.
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
+pub struct NoMembers {}
+
 /// Bytes, which every protocol of ours carries as base64.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Blob(pub Vec<u8>);

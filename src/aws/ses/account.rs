@@ -2,17 +2,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
+use crate::mail::sending::Quota;
 
-/// No members.
-#[derive(Debug, Deserialize)]
-pub struct GetSendQuotaRequest {}
-
-/// What the account may send, and what it has sent.
+/// What the account may send (-1 is no limit for a day), and what it has sent. Both APIs have these members.
 #[derive(Debug, Serialize)]
-pub struct GetSendQuotaResponse {
+pub struct SendQuota {
     #[serde(rename = "Max24HourSend")]
     max_24_hour_send: f64,
     #[serde(rename = "MaxSendRate")]
@@ -25,31 +22,26 @@ pub struct GetSendQuotaResponse {
 /// that keep below it (django-ses) reckon with the number, and a negative one stops them.
 const UNLIMITED_RATE: f64 = 10_000.0;
 
-/// The rate as both APIs tell it.
-pub fn send_rate(max_per_second: i64) -> f64 {
-    if max_per_second < 0 { UNLIMITED_RATE } else { max_per_second as f64 }
+impl SendQuota {
+    /// How it is told.
+    pub fn of(quota: &Quota) -> Self {
+        let rate = quota.account.max_per_second;
+        Self {
+            max_24_hour_send: quota.account.max_24_hour as f64,
+            max_send_rate: if rate < 0 { UNLIMITED_RATE } else { rate as f64 },
+            sent_last_24_hours: quota.sent_last_24_hours as f64,
+        }
+    }
 }
 
 /// Tells the quota.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn get_send_quota(
-    services: &Services,
-    caller: &Caller,
-    _: GetSendQuotaRequest,
-) -> Result<GetSendQuotaResponse, SesError> {
+pub async fn get_send_quota(services: &Services, caller: &Caller, _: NoMembers) -> Result<SendQuota, SesError> {
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
-    Ok(GetSendQuotaResponse {
-        max_24_hour_send: quota.account.max_24_hour as f64,
-        max_send_rate: send_rate(quota.account.max_per_second),
-        sent_last_24_hours: quota.sent_last_24_hours as f64,
-    })
+    Ok(SendQuota::of(&quota))
 }
-
-/// No members.
-#[derive(Debug, Deserialize)]
-pub struct GetAccountSendingEnabledRequest {}
 
 /// Whether the account may send.
 #[derive(Debug, Serialize)]
@@ -65,7 +57,7 @@ pub struct GetAccountSendingEnabledResponse {
 pub async fn get_account_sending_enabled(
     services: &Services,
     caller: &Caller,
-    _: GetAccountSendingEnabledRequest,
+    _: NoMembers,
 ) -> Result<GetAccountSendingEnabledResponse, SesError> {
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
     Ok(GetAccountSendingEnabledResponse { enabled: quota.account.sending_enabled })
@@ -90,10 +82,6 @@ pub async fn update_account_sending_enabled(
 ) -> Result<(), SesError> {
     Ok(services.sending.set_enabled(&caller.account, &caller.region, input.enabled).await?)
 }
-
-/// No members.
-#[derive(Debug, Deserialize)]
-pub struct GetSendStatisticsRequest {}
 
 /// The last two weeks, in spans of 15 minutes.
 #[derive(Debug, Serialize)]
@@ -120,7 +108,7 @@ pub struct SendDataPoint {
 pub async fn get_send_statistics(
     services: &Services,
     caller: &Caller,
-    _: GetSendStatisticsRequest,
+    _: NoMembers,
 ) -> Result<GetSendStatisticsResponse, SesError> {
     let figures = services.sending.figures(&caller.account, &caller.region).await?;
     let point = |f: crate::store::mail_figures::Figures| SendDataPoint {

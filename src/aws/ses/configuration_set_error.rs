@@ -1,36 +1,12 @@
 //! The error rows of the configuration set operations of the first API.
 use crate::aws::error::{ErrorShape, ServiceError};
 use crate::aws::ses::constraint::Violated;
-use crate::aws::ses::error::set_name;
+use crate::aws::ses::texts::content_text;
 use crate::mail::content;
-use crate::mail::content::NameFault;
-
-/// The texts for event destinations that both APIs have.
-pub const NO_DESTINATION: &str = "Event destination is not provided.";
-/// See [`NO_DESTINATION`].
-pub const MANY_DESTINATIONS: &str = "Please provide only one destination with each request. Either a Firehose Destination \
-                                     or a Cloudwatch Destination or an SNS Destination or an EventBridge Destination.";
-/// See [`NO_DESTINATION`].
-pub const NO_EVENT_TYPE: &str = "At least one event type must be specified.";
-/// See [`NO_DESTINATION`].
-pub const NO_DIMENSION: &str = "CloudWatch metrics dimension configuration list cannot be empty.";
-
-/// The text for what is no name of an event destination. (That for no name at all is not on record.)
-pub fn destination_name(fault: &NameFault) -> String {
-    match fault {
-        NameFault::Empty => "The event destination name must be specified.".to_owned(),
-        NameFault::Long => "Event destination name cannot exceed 64 characters.".to_owned(),
-        NameFault::Letters(name) => {
-            format!(
-                "Invalid event destination name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed."
-            )
-        }
-    }
-}
 
 /// Why an operation on configuration sets failed. Each variant's text is SES's, as far as it is known.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigurationSetError {
+pub(super) enum ConfigurationSetError {
     /// There is one of this name.
     #[error("Configuration set <{0}> already exists.")]
     ConfigurationSetAlreadyExists(String),
@@ -92,22 +68,24 @@ impl ServiceError for ConfigurationSetError {
 impl From<content::Error> for ConfigurationSetError {
     fn from(error: content::Error) -> Self {
         use content::Error as E;
+        let text = content_text(&error);
         match error {
-            E::Name(fault) => Self::InvalidParameterValue(set_name(&fault)),
-            E::DestinationName(fault) => Self::InvalidParameterValue(destination_name(&fault)),
             E::Exists(name) => Self::ConfigurationSetAlreadyExists(name),
             E::Missing(name) => Self::ConfigurationSetDoesNotExist(name),
             E::DestinationExists { name, .. } => Self::EventDestinationAlreadyExists(name),
             E::DestinationMissing { set, .. } => Self::EventDestinationDoesNotExist(set),
             E::TooMany(max) => Self::LimitExceeded(max),
-            E::EventType(name) if name.is_empty() => Self::InvalidParameterValue(NO_EVENT_TYPE.to_owned()),
-            E::NeverPublished(name) => Self::InvalidParameterValue(format!("Event type <{name}> is not supported.")),
-            E::EventType(name) => Self::InvalidParameterValue(format!("Unknown event type <{name}>.")),
-            E::NoDimension => Self::InvalidParameterValue(NO_DIMENSION.to_owned()),
             E::Dimension(name) => Self::InvalidCloudWatchDestination(name),
             E::Stream(stream) => Self::InvalidFirehoseDestination(stream),
-            E::Bus(bus) => Self::InvalidParameterValue(format!("Event bus <{bus}> not found.")),
             E::Topic(topic) => Self::InvalidSnsDestination(topic),
+            E::Bus(bus) => Self::InvalidParameterValue(format!("Event bus <{bus}> not found.")),
+            E::Name(_)
+            | E::DestinationName(_)
+            | E::NoTarget
+            | E::ManyTargets
+            | E::EventType(_)
+            | E::NeverPublished(_)
+            | E::NoDimension => Self::InvalidParameterValue(text),
             E::Internal(error) => Self::Internal(error),
         }
     }

@@ -2,14 +2,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::configuration_set_error::ConfigurationSetError;
 use crate::aws::ses::event_destinations::EventDestination;
-use crate::aws::ses::page::{Page, SETS};
+use crate::aws::ses::page::SETS;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
-use crate::store::configuration_sets;
+use crate::store::Json;
+use crate::store::configuration_sets::{self, SetTlsPolicy};
 
 /// A set's name.
 #[derive(Debug, Deserialize, Serialize)]
@@ -25,10 +27,6 @@ pub(super) struct CreateConfigurationSetRequest {
     configuration_set: ConfigurationSet,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct CreateConfigurationSetResponse {}
-
 /// Makes a configuration set.
 ///
 /// # Errors
@@ -37,7 +35,7 @@ pub(super) async fn create_configuration_set(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetRequest,
-) -> Result<CreateConfigurationSetResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let set = configuration_sets::ConfigurationSet {
         account: caller.account.clone(),
         region: caller.region.clone(),
@@ -45,11 +43,11 @@ pub(super) async fn create_configuration_set(
         sending_enabled: true,
         tls_policy: None,
         max_delivery_seconds: None,
-        options: SetOptions::default().write(),
+        options: Json::of(&SetOptions::default())?,
         created_at: services.clock.now(),
     };
     services.configuration_sets.create(set).await?;
-    Ok(CreateConfigurationSetResponse {})
+    Ok(NoMembers {})
 }
 
 /// The set to look at, and what of it.
@@ -103,7 +101,7 @@ pub(super) async fn describe_configuration_set(
 ) -> Result<DescribeConfigurationSetResponse, ConfigurationSetError> {
     let (account, region, name) = (&caller.account, &caller.region, &input.configuration_set_name);
     let set = services.configuration_sets.get(account, region, name).await?;
-    let options = SetOptions::of(&set);
+    let options = set.options.read()?;
     let wants = |what: &str| input.configuration_set_attribute_names.iter().any(|name| name == what);
     let event_destinations = match wants("eventDestinations") {
         true => {
@@ -113,7 +111,7 @@ pub(super) async fn describe_configuration_set(
         false => None,
     };
     let delivery_options = wants("deliveryOptions").then(|| DeliveryOptions {
-        tls_policy: Some(if set.tls_policy.as_deref() == Some("REQUIRE") { "Require" } else { "Optional" }.to_owned()),
+        tls_policy: Some(if set.tls_policy == Some(SetTlsPolicy::Require) { "Require" } else { "Optional" }.to_owned()),
     });
     let reputation_options = wants("reputationOptions").then(|| ReputationOptions {
         sending_enabled: set.sending_enabled,
@@ -150,12 +148,12 @@ pub(super) async fn list_configuration_sets(
     caller: &Caller,
     input: ListConfigurationSetsRequest,
 ) -> Result<ListConfigurationSetsResponse, ConfigurationSetError> {
-    let page = Page::read(&SETS, input.next_token.as_deref(), input.max_items);
-    let page = page.map_err(|error| ConfigurationSetError::InvalidParameterValue(error.to_string()))?;
+    let asked = SETS.read(input.next_token.as_deref(), input.max_items);
+    let asked = asked.map_err(ConfigurationSetError::InvalidParameterValue)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut names = services.configuration_sets.list(account, region, &page.after, page.limit()).await?;
-    let next_token = page.cut(&mut names, |name| name);
-    let configuration_sets = names.into_iter().map(|name| ConfigurationSet { name }).collect();
+    let names = services.configuration_sets.list(account, region, &asked.after, asked.limit()).await?;
+    let page = asked.cut(names, |name| name).map(|name| ConfigurationSet { name });
+    let (configuration_sets, next_token) = paging::shown(page);
     Ok(ListConfigurationSetsResponse { configuration_sets, next_token })
 }
 
@@ -166,10 +164,6 @@ pub(super) struct DeleteConfigurationSetRequest {
     configuration_set_name: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteConfigurationSetResponse {}
-
 /// Removes a set with its destinations.
 ///
 /// # Errors
@@ -178,9 +172,9 @@ pub(super) async fn delete_configuration_set(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetRequest,
-) -> Result<DeleteConfigurationSetResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     services.configuration_sets.delete(&caller.account, &caller.region, &input.configuration_set_name).await?;
-    Ok(DeleteConfigurationSetResponse {})
+    Ok(NoMembers {})
 }
 
 /// A set, and its delivery options.
@@ -191,10 +185,6 @@ pub(super) struct PutConfigurationSetDeliveryOptionsRequest {
     delivery_options: Option<DeliveryOptions>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutConfigurationSetDeliveryOptionsResponse {}
-
 /// Sets whether TLS is required.
 ///
 /// # Errors
@@ -203,16 +193,16 @@ pub(super) async fn put_configuration_set_delivery_options(
     services: &Services,
     caller: &Caller,
     input: PutConfigurationSetDeliveryOptionsRequest,
-) -> Result<PutConfigurationSetDeliveryOptionsResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let policy = match input.delivery_options.unwrap_or_default().tls_policy.as_deref() {
         None => None,
-        Some("Require") => Some("REQUIRE".to_owned()),
-        Some("Optional") => Some("OPTIONAL".to_owned()),
+        Some("Require") => Some(SetTlsPolicy::Require),
+        Some("Optional") => Some(SetTlsPolicy::Optional),
         Some(_) => return Err(ConfigurationSetError::InvalidDeliveryOptions),
     };
     let (account, region, name) = (&caller.account, &caller.region, &input.configuration_set_name);
-    services.configuration_sets.change(account, region, name, |set, _| set.tls_policy = policy).await?;
-    Ok(PutConfigurationSetDeliveryOptionsResponse {})
+    services.configuration_sets.change(account, region, name, move |set, _| set.tls_policy = policy).await?;
+    Ok(NoMembers {})
 }
 
 /// A set, and a switch.

@@ -1,21 +1,20 @@
 //! Templates for verification mails in the first API, and mails by them.
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
-use crate::aws::ses::page::{Page, VERIFICATION_TEMPLATES};
-use crate::base::EmailAddress;
+use crate::aws::ses::page::{self, VERIFICATION_TEMPLATES};
 use crate::mail::identity;
-use crate::mail::message::Mailbox;
-use crate::mail::sending::{Grants, Submission};
+use crate::mail::sending::InvitationError;
 use crate::store::verification_templates::VerificationTemplate;
+use crate::store::{Json, Pairs};
 
 /// A template to make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CreateCustomVerificationEmailTemplateRequest {
+pub(super) struct CreateCustomVerificationEmailTemplateRequest {
     template_name: String,
     from_email_address: String,
     template_subject: String,
@@ -30,7 +29,7 @@ pub struct CreateCustomVerificationEmailTemplateRequest {
 ///
 /// # Errors
 /// One that exists; more than 50; a sender that is not verified; content that cannot be sent.
-pub async fn create_custom_verification_email_template(
+pub(super) async fn create_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CreateCustomVerificationEmailTemplateRequest,
@@ -42,7 +41,7 @@ pub async fn create_custom_verification_email_template(
         content: input.template_content,
         success_url: input.success_redirection_url,
         failure_url: input.failure_redirection_url,
-        tags: "[]".to_owned(),
+        tags: Json::of(&Pairs::new())?,
     };
     services.identities.create_template(&caller.account, &caller.region, template).await?;
     Ok(())
@@ -51,7 +50,7 @@ pub async fn create_custom_verification_email_template(
 /// A template to change; what is absent stays.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UpdateCustomVerificationEmailTemplateRequest {
+pub(super) struct UpdateCustomVerificationEmailTemplateRequest {
     template_name: String,
     from_email_address: Option<String>,
     template_subject: Option<String>,
@@ -66,7 +65,7 @@ pub struct UpdateCustomVerificationEmailTemplateRequest {
 ///
 /// # Errors
 /// One that does not exist; a sender that is not verified; content that cannot be sent.
-pub async fn update_custom_verification_email_template(
+pub(super) async fn update_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: UpdateCustomVerificationEmailTemplateRequest,
@@ -87,14 +86,14 @@ pub async fn update_custom_verification_email_template(
 /// A template by its name.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CustomVerificationEmailTemplateRequest {
+pub(super) struct CustomVerificationEmailTemplateRequest {
     template_name: String,
 }
 
 /// A template; in a list it has no content.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct CustomVerificationEmailTemplate {
+pub(super) struct CustomVerificationEmailTemplate {
     template_name: String,
     from_email_address: String,
     template_subject: String,
@@ -121,7 +120,7 @@ fn shown(template: VerificationTemplate, whole: bool) -> CustomVerificationEmail
 ///
 /// # Errors
 /// One that does not exist.
-pub async fn get_custom_verification_email_template(
+pub(super) async fn get_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CustomVerificationEmailTemplateRequest,
@@ -134,7 +133,7 @@ pub async fn get_custom_verification_email_template(
 ///
 /// # Errors
 /// When the store fails.
-pub async fn delete_custom_verification_email_template(
+pub(super) async fn delete_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CustomVerificationEmailTemplateRequest,
@@ -148,7 +147,7 @@ pub async fn delete_custom_verification_email_template(
 /// Which page of templates.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListCustomVerificationEmailTemplatesRequest {
+pub(super) struct ListCustomVerificationEmailTemplatesRequest {
     next_token: Option<String>,
     max_results: Option<i32>,
 }
@@ -156,7 +155,7 @@ pub struct ListCustomVerificationEmailTemplatesRequest {
 /// A page of templates.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ListCustomVerificationEmailTemplatesResponse {
+pub(super) struct ListCustomVerificationEmailTemplatesResponse {
     custom_verification_email_templates: Vec<CustomVerificationEmailTemplate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -166,20 +165,20 @@ pub struct ListCustomVerificationEmailTemplatesResponse {
 ///
 /// # Errors
 /// A token that is none.
-pub async fn list_custom_verification_email_templates(
+pub(super) async fn list_custom_verification_email_templates(
     services: &Services,
     caller: &Caller,
     input: ListCustomVerificationEmailTemplatesRequest,
 ) -> Result<ListCustomVerificationEmailTemplatesResponse, SesError> {
-    let page = Page::read(&VERIFICATION_TEMPLATES, input.next_token.as_deref(), input.max_results)?;
+    let asked = page::read(&VERIFICATION_TEMPLATES, input.next_token.as_deref(), input.max_results)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut list = services.identities.templates(account, region, &page.after, page.limit()).await?;
-    let next_token = page.cut(&mut list, |template| &template.name);
-    let custom_verification_email_templates = list.into_iter().map(|template| shown(template, false)).collect();
+    let list = services.identities.templates(account, region, &asked.after, asked.limit()).await?;
+    let page = asked.cut(list, |template| &template.name).map(|template| shown(template, false));
+    let (custom_verification_email_templates, next_token) = paging::shown(page);
     Ok(ListCustomVerificationEmailTemplatesResponse { custom_verification_email_templates, next_token })
 }
 
-/// Whom to ask, and by which template.
+/// Whom to ask, and by which template. Both APIs have this structure.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SendCustomVerificationEmailRequest {
@@ -188,61 +187,26 @@ pub struct SendCustomVerificationEmailRequest {
     configuration_set_name: Option<String>,
 }
 
-/// The id of the mail.
+/// The id of the mail. Both APIs have this structure.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SendCustomVerificationEmailResponse {
     message_id: String,
 }
 
-/// The address that a mail by a template shall verify; both APIs have the texts.
-///
-/// # Errors
-/// The text for what is none.
-pub fn to_verify(text: &str) -> Result<EmailAddress, String> {
-    if text.trim().is_empty() {
-        return Err("Email address not specified.".to_owned());
-    }
-    let shown = || text.chars().take(320).collect::<String>();
-    Mailbox::parse(text).map(|mailbox| mailbox.address).map_err(|_| format!("Invalid email address<{}>.", shown()))
-}
-
-/// Makes an address an identity of the account's and mails it a link by a template.
+/// Makes an address an identity of the account's and mails it a link by a template. Both APIs have this operation, each with errors of
+/// its own.
 ///
 /// # Errors
 /// A template that does not exist; an account in the sandbox; those of
 /// [`Sending::accept`](crate::mail::sending::Sending::accept).
-pub async fn send_custom_verification_email(
+pub async fn send_custom_verification_email<E: From<InvitationError>>(
     services: &Services,
     caller: &Caller,
     input: SendCustomVerificationEmailRequest,
-) -> Result<SendCustomVerificationEmailResponse, SesError> {
-    let address = to_verify(&input.email_address).map_err(SesError::InvalidParameterValue)?;
-    let (account, region) = (&caller.account, &caller.region);
-    if !services.sending.quota(account, region).await?.account.production_access {
-        return Err(SesError::Coded("ProductionAccessNotGranted", "Production access not granted.".to_owned()));
-    }
-    let invited = services.identities.invite(account, region, &address, &input.template_name).await;
-    // This operation names the template so.
-    let invitation = invited.map_err(|error| match error {
-        identity::Error::TemplateMissing(name) => {
-            let text = format!("Template <{name}> does not exist");
-            SesError::Coded("CustomVerificationEmailTemplateDoesNotExist", text)
-        }
-        other => other.into(),
-    })?;
-    let submission = Submission {
-        account: account.clone(),
-        region: region.clone(),
-        caller: caller.access_key.clone(),
-        source_ip: Some(caller.source_ip),
-        source: invitation.source,
-        recipients: vec![address],
-        raw: Bytes::from(invitation.raw),
-        configuration_set: input.configuration_set_name,
-        tags: Vec::new(),
-        return_path: None,
-        grants: Grants { action: "ses:SendCustomVerificationEmail", ..Grants::default() },
-    };
-    Ok(SendCustomVerificationEmailResponse { message_id: services.sending.accept(submission).await? })
+) -> Result<SendCustomVerificationEmailResponse, E> {
+    let asked = (input.email_address.as_str(), input.template_name.as_str());
+    let (identities, set) = (&services.identities, input.configuration_set_name);
+    let message_id = services.sending.invite(identities, &caller.sender(), asked, set).await?;
+    Ok(SendCustomVerificationEmailResponse { message_id })
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
-use crate::aws::ses::identities::{IdentitiesRequest, each};
 use crate::aws::ses::identity_error::status;
-use crate::mail::identity::{Error, IdentityName, NewIdentity, Origin};
+use crate::aws::ses::identity_names::{IdentitiesRequest, domain, each};
+use crate::mail::identity::{Error, NewIdentity, Origin};
+use crate::store::identities::Standing;
 
 /// The domain to sign for.
 #[derive(Debug, Deserialize)]
@@ -43,20 +45,6 @@ pub(super) async fn verify_domain_dkim(
     Ok(VerifyDomainDkimResponse { dkim_tokens: found.rsa_keys().map(|key| key.selector.clone()).collect() })
 }
 
-/// The domain of this name.
-///
-/// # Errors
-/// A name that is none.
-pub(super) fn domain(text: &str) -> Result<IdentityName, SesError> {
-    match IdentityName::parse(text) {
-        Ok(name @ IdentityName::Domain(_)) => Ok(name),
-        _ => Err(SesError::InvalidParameterValue(format!(
-            "Invalid domain name <{}>.",
-            text.chars().take(320).collect::<String>()
-        ))),
-    }
-}
-
 /// Whether mails are signed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -64,10 +52,6 @@ pub(super) struct SetIdentityDkimEnabledRequest {
     identity: String,
     dkim_enabled: bool,
 }
-
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct SetIdentityDkimEnabledResponse {}
 
 /// Switches signing on or off.
 ///
@@ -77,10 +61,10 @@ pub(super) async fn set_identity_dkim_enabled(
     services: &Services,
     caller: &Caller,
     input: SetIdentityDkimEnabledRequest,
-) -> Result<SetIdentityDkimEnabledResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (account, region) = (&caller.account, &caller.region);
     services.identities.set_signing(account, region, &input.identity, input.dkim_enabled).await?;
-    Ok(SetIdentityDkimEnabledResponse {})
+    Ok(NoMembers {})
 }
 
 /// How the keys of each known name stand.
@@ -110,8 +94,8 @@ pub(super) async fn get_identity_dkim_attributes(
     input: IdentitiesRequest,
 ) -> Result<GetIdentityDkimAttributesResponse, SesError> {
     let attributes = each(services, caller, input, |found| IdentityDkimAttributes {
-        dkim_enabled: found.identity.dkim_signing && found.identity.dkim.status != "NOT_STARTED",
-        dkim_verification_status: status(&found.identity.dkim.status),
+        dkim_enabled: found.identity.dkim_signing && found.identity.dkim.status != Standing::NotStarted,
+        dkim_verification_status: status(found.identity.dkim.status),
         dkim_tokens: found.rsa_keys().map(|key| key.selector.clone()).collect(),
     });
     Ok(GetIdentityDkimAttributesResponse { dkim_attributes: attributes.await? })

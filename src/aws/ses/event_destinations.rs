@@ -2,25 +2,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
-use crate::aws::ses::configuration_set_error::{ConfigurationSetError, MANY_DESTINATIONS, NO_DESTINATION};
-use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
+use crate::aws::ses::configuration_set_error::ConfigurationSetError;
+use crate::aws::ses::dimensions::{CloudWatchDestination, SourceWords};
+use crate::mail::content::{DimensionSource, NewDestination, Target, exactly_one};
 use crate::store;
-use crate::store::configuration_sets::Destination;
+use crate::store::event_destinations::Destination;
+use crate::store::event_types::EventType;
 
-/// The words of this API, and those of the second one, which the store has.
-const EVENT_TYPES: [(&str, &str); 8] = [
-    ("send", "SEND"),
-    ("reject", "REJECT"),
-    ("bounce", "BOUNCE"),
-    ("complaint", "COMPLAINT"),
-    ("delivery", "DELIVERY"),
-    ("open", "OPEN"),
-    ("click", "CLICK"),
-    ("renderingFailure", "RENDERING_FAILURE"),
-];
-
-const SOURCES: [(&str, DimensionSource); 3] = [
+const SOURCES: SourceWords = [
     ("messageTag", DimensionSource::MessageTag),
     ("emailHeader", DimensionSource::EmailHeader),
     ("linkTag", DimensionSource::LinkTag),
@@ -59,41 +50,25 @@ pub(super) struct KinesisFirehoseDestination {
     stream_arn: String,
 }
 
-/// Counters of the events, with these labels.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct CloudWatchDestination {
-    dimension_configurations: Vec<CloudWatchDimensionConfiguration>,
-}
-
-/// A label.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct CloudWatchDimensionConfiguration {
-    dimension_name: String,
-    dimension_value_source: String,
-    default_dimension_value: String,
-}
-
 impl EventDestination {
     fn read(self) -> Result<NewDestination, ConfigurationSetError> {
         let event_type = |word: String| {
-            let known = EVENT_TYPES.iter().find(|(ours, _)| *ours == word).map(|(_, stored)| (*stored).to_owned());
-            known.ok_or_else(|| {
+            let known = EventType::ALL.iter().find(|kind| kind.first_api() == Some(word.as_str()));
+            known.map(|kind| kind.as_str().to_owned()).ok_or_else(|| {
                 let shown: String = word.chars().take(64).collect();
                 ConfigurationSetError::InvalidParameterValue(format!("Unknown event type <{shown}>."))
             })
         };
         let event_types = self.matching_event_types.into_iter().map(event_type).collect::<Result<_, _>>()?;
-        let target = match (self.sns_destination, self.cloud_watch_destination, self.kinesis_firehose_destination) {
-            (Some(topic), None, None) => Target::Topic(topic.topic_arn),
-            (None, None, Some(KinesisFirehoseDestination { role_arn, stream_arn })) => {
-                Target::Stream { stream_arn, role_arn }
-            }
-            (None, Some(metrics), None) => metrics.read()?,
-            (None, None, None) => return Err(ConfigurationSetError::InvalidParameterValue(NO_DESTINATION.to_owned())),
-            _ => return Err(ConfigurationSetError::InvalidParameterValue(MANY_DESTINATIONS.to_owned())),
-        };
+        let stream =
+            |to: KinesisFirehoseDestination| Target::Stream { stream_arn: to.stream_arn, role_arn: to.role_arn };
+        let metrics =
+            |to: CloudWatchDestination| to.read(&SOURCES).map_err(ConfigurationSetError::InvalidCloudWatchDestination);
+        let target = exactly_one([
+            self.sns_destination.map(|to| Ok(Target::Topic(to.topic_arn))),
+            self.kinesis_firehose_destination.map(stream).map(Ok),
+            self.cloud_watch_destination.map(metrics),
+        ])??;
         Ok(NewDestination { name: self.name, enabled: self.enabled, event_types, target })
     }
 
@@ -102,10 +77,10 @@ impl EventDestination {
     /// # Errors
     /// When what is stored cannot be read.
     pub(super) fn write(stored: Destination) -> Result<Self, store::Error> {
-        let word = |stored: &String| EVENT_TYPES.iter().find(|(_, s)| s == stored).map(|(ours, _)| (*ours).to_owned());
-        let target = Target::of(&stored)?;
+        let word = |kind: &EventType| kind.first_api().map(str::to_owned);
+        let (target, types) = (stored.target()?, stored.event_types.read()?);
         let mut shown = Self {
-            matching_event_types: stored.event_types.iter().filter_map(word).collect(),
+            matching_event_types: types.iter().filter_map(word).collect(),
             name: stored.name,
             enabled: stored.enabled,
             sns_destination: None,
@@ -115,7 +90,7 @@ impl EventDestination {
         match target {
             Target::Topic(topic_arn) => shown.sns_destination = Some(SnsDestination { topic_arn }),
             Target::Metrics(dimensions) => {
-                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
+                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions, &SOURCES));
             }
             // This API has no word for it.
             Target::Bus(_) => {}
@@ -127,29 +102,6 @@ impl EventDestination {
     }
 }
 
-impl CloudWatchDestination {
-    fn read(self) -> Result<Target, ConfigurationSetError> {
-        let dimension = |d: CloudWatchDimensionConfiguration| {
-            let source = SOURCES.iter().find(|(word, _)| *word == d.dimension_value_source).map(|(_, source)| *source);
-            let wrong = || ConfigurationSetError::InvalidCloudWatchDestination(d.dimension_name.clone());
-            let source = source.ok_or_else(wrong)?;
-            Ok(Dimension { name: d.dimension_name, source, default: d.default_dimension_value })
-        };
-        let read = self.dimension_configurations.into_iter().map(dimension);
-        Ok(Target::Metrics(read.collect::<Result<_, ConfigurationSetError>>()?))
-    }
-
-    fn write(dimensions: Vec<Dimension>) -> Self {
-        let word = |source| SOURCES.iter().find(|(_, s)| *s == source).map_or("", |(word, _)| word).to_owned();
-        let write = |d: Dimension| CloudWatchDimensionConfiguration {
-            dimension_name: d.name,
-            dimension_value_source: word(d.source),
-            default_dimension_value: d.default,
-        };
-        Self { dimension_configurations: dimensions.into_iter().map(write).collect() }
-    }
-}
-
 /// A set, and a destination.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -157,10 +109,6 @@ pub(super) struct EventDestinationRequest {
     configuration_set_name: String,
     event_destination: EventDestination,
 }
-
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct EventDestinationResponse {}
 
 /// Adds an event destination to a set.
 ///
@@ -170,10 +118,10 @@ pub(super) async fn create_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: EventDestinationRequest,
-) -> Result<EventDestinationResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let (account, region, set) = (&caller.account, &caller.region, &input.configuration_set_name);
     services.configuration_sets.put_destination(account, region, set, input.event_destination.read()?, false).await?;
-    Ok(EventDestinationResponse {})
+    Ok(NoMembers {})
 }
 
 /// Changes an event destination: what is said here replaces what was said before.
@@ -184,10 +132,10 @@ pub(super) async fn update_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: EventDestinationRequest,
-) -> Result<EventDestinationResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let (account, region, set) = (&caller.account, &caller.region, &input.configuration_set_name);
     services.configuration_sets.put_destination(account, region, set, input.event_destination.read()?, true).await?;
-    Ok(EventDestinationResponse {})
+    Ok(NoMembers {})
 }
 
 /// The destination to remove.
@@ -206,8 +154,8 @@ pub(super) async fn delete_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetEventDestinationRequest,
-) -> Result<EventDestinationResponse, ConfigurationSetError> {
+) -> Result<NoMembers, ConfigurationSetError> {
     let (set, name) = (&input.configuration_set_name, &input.event_destination_name);
     services.configuration_sets.delete_destination(&caller.account, &caller.region, set, name).await?;
-    Ok(EventDestinationResponse {})
+    Ok(NoMembers {})
 }

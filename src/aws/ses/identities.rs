@@ -4,20 +4,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
-use crate::aws::ses::dkim::domain;
 use crate::aws::ses::error::SesError;
 use crate::aws::ses::identity_error::status;
-use crate::aws::sesv2::page;
+use crate::aws::ses::identity_names::{IdentitiesRequest, domain, each};
+use crate::aws::ses::page::{self, IDENTITIES, IDENTITIES_MAX};
 use crate::base::EmailAddress;
-use crate::mail::identity::{self, Found};
-use crate::store::identities::Identity;
-
-/// How many names one GetIdentityVerificationAttributes may ask for (SES model).
-const ASKED_MAX: usize = 100;
-/// The largest page, and the usual one.
-const PAGE_MAX: i32 = 1000;
+use crate::mail::identity;
+use crate::store::identities::{Identity, IdentityKind};
 
 /// The address to verify.
 #[derive(Debug, Deserialize)]
@@ -25,10 +22,6 @@ const PAGE_MAX: i32 = 1000;
 pub struct VerifyEmailIdentityRequest {
     email_address: String,
 }
-
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct VerifyEmailIdentityResponse {}
 
 /// Makes an address identity and mails it a link, or another one when it is not verified yet.
 ///
@@ -38,11 +31,11 @@ pub async fn verify_email_identity(
     services: &Services,
     caller: &Caller,
     input: VerifyEmailIdentityRequest,
-) -> Result<VerifyEmailIdentityResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let wrong = |_| SesError::InvalidParameterValue(format!("Invalid email address<{}>.", input.email_address));
     let address: EmailAddress = input.email_address.parse().map_err(wrong)?;
     services.identities.verify_address(&caller.account, &caller.region, address).await?;
-    Ok(VerifyEmailIdentityResponse {})
+    Ok(NoMembers {})
 }
 
 /// Which identities to list.
@@ -75,60 +68,14 @@ pub async fn list_identities(
     let mut found = Violations::default();
     found.one_of("identityType", input.identity_type.as_deref(), &["Domain", "EmailAddress"]);
     found.finish()?;
-    let kind = input.identity_type.map(|kind| if kind == "Domain" { "DOMAIN" } else { "EMAIL_ADDRESS" });
-    let limit = input.max_items.unwrap_or(PAGE_MAX);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        let rule = format!("MaxItems must be between 1 and {PAGE_MAX}.");
-        let text = format!("Value {limit} for parameter MaxItems is invalid. {rule}");
-        return Err(SesError::InvalidParameterValue(text));
-    }
-    let after = match input.next_token.as_deref().filter(|token| !token.is_empty()) {
-        None => String::new(),
-        Some(token) => page::name(token).ok_or_else(|| {
-            let shown: String = token.chars().take(256).collect();
-            SesError::InvalidParameterValue(format!("Invalid NextToken <{shown}>."))
-        })?,
-    };
+    let kind = input
+        .identity_type
+        .map(|kind| if kind == "Domain" { IdentityKind::Domain } else { IdentityKind::EmailAddress });
+    let asked = page::read(&IDENTITIES, input.next_token.as_deref(), input.max_items)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut list = services.identities.list(account, region, kind, &after, i64::from(limit) + 1).await?;
-    let full = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = list.len() > full;
-    list.truncate(full);
-    let next_token = list.last().filter(|_| more).map(|last| page::token(&last.name));
-    Ok(ListIdentitiesResponse { identities: list.into_iter().map(|i| i.name).collect(), next_token })
-}
-
-/// The names to look at: GetIdentityVerificationAttributes, GetIdentityDkimAttributes and the like.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct IdentitiesRequest {
-    #[serde(default)]
-    identities: Vec<String>,
-}
-
-/// What `tell` says of each name, but for those that are no identities.
-///
-/// # Errors
-/// More than 100 names.
-pub async fn each<T>(
-    services: &Services,
-    caller: &Caller,
-    input: IdentitiesRequest,
-    tell: impl Fn(&Found) -> T,
-) -> Result<BTreeMap<String, T>, SesError> {
-    if input.identities.len() > ASKED_MAX {
-        let text = format!("The number of identities exceeds {ASKED_MAX}.");
-        return Err(SesError::InvalidParameterValue(text));
-    }
-    let mut told = BTreeMap::new();
-    for name in input.identities {
-        match services.identities.get(&caller.account, &caller.region, &name).await {
-            Ok(found) => drop(told.insert(name, tell(&found))),
-            Err(identity::Error::Missing(_)) => {}
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Ok(told)
+    let list = services.identities.list(account, region, kind, &asked.after, asked.limit()).await?;
+    let (identities, next_token) = paging::shown(asked.cut(list, |identity| &identity.name).map(|i| i.name));
+    Ok(ListIdentitiesResponse { identities, next_token })
 }
 
 /// How each known name stands.
@@ -157,7 +104,7 @@ pub async fn get_identity_verification_attributes(
     input: IdentitiesRequest,
 ) -> Result<GetIdentityVerificationAttributesResponse, SesError> {
     let attributes = each(services, caller, input, |found| IdentityVerificationAttributes {
-        verification_status: status(&found.identity.status),
+        verification_status: status(found.identity.status),
         verification_token: found.identity.txt_token.clone(),
     });
     Ok(GetIdentityVerificationAttributesResponse { verification_attributes: attributes.await? })
@@ -203,10 +150,6 @@ pub async fn verify_email_address(
     verify_email_identity(services, caller, input).await.map(drop)
 }
 
-/// No members.
-#[derive(Debug, Deserialize)]
-pub struct ListVerifiedEmailAddressesRequest {}
-
 /// Addresses.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -221,12 +164,12 @@ pub struct ListVerifiedEmailAddressesResponse {
 pub async fn list_verified_email_addresses(
     services: &Services,
     caller: &Caller,
-    _: ListVerifiedEmailAddressesRequest,
+    _: NoMembers,
 ) -> Result<ListVerifiedEmailAddressesResponse, SesError> {
-    let (account, region, kind) = (&caller.account, &caller.region, Some("EMAIL_ADDRESS"));
+    let (account, region, kind) = (&caller.account, &caller.region, Some(IdentityKind::EmailAddress));
     let (mut verified, mut after) = (Vec::new(), String::new());
     loop {
-        let page = services.identities.list(account, region, kind, &after, i64::from(PAGE_MAX)).await?;
+        let page = services.identities.list(account, region, kind, &after, i64::from(IDENTITIES_MAX)).await?;
         match page.last() {
             Some(last) => after.clone_from(&last.name),
             None => return Ok(ListVerifiedEmailAddressesResponse { verified_email_addresses: verified }),
@@ -264,10 +207,6 @@ pub struct DeleteIdentityRequest {
     identity: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct DeleteIdentityResponse {}
-
 /// Removes an identity; one that is not there is gone already.
 ///
 /// # Errors
@@ -276,9 +215,9 @@ pub async fn delete_identity(
     services: &Services,
     caller: &Caller,
     input: DeleteIdentityRequest,
-) -> Result<DeleteIdentityResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     match services.identities.delete(&caller.account, &caller.region, &input.identity).await {
-        Ok(()) | Err(identity::Error::Missing(_)) => Ok(DeleteIdentityResponse {}),
+        Ok(()) | Err(identity::Error::Missing(_)) => Ok(NoMembers {}),
         Err(other) => Err(other.into()),
     }
 }

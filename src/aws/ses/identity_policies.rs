@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::mail::identity;
@@ -22,10 +23,6 @@ pub(super) struct PutIdentityPolicyRequest {
     policy: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutIdentityPolicyResponse {}
-
 /// Makes a policy, or replaces the one of this name.
 ///
 /// # Errors
@@ -34,7 +31,7 @@ pub(super) async fn put_identity_policy(
     services: &Services,
     caller: &Caller,
     input: PutIdentityPolicyRequest,
-) -> Result<PutIdentityPolicyResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let policy = IdentityPolicy { name: input.policy_name, policy: input.policy };
     let (account, region) = (&caller.account, &caller.region);
     let put = services.identities.put_policy(account, region, &input.identity, policy, Put::Any).await;
@@ -46,7 +43,7 @@ pub(super) async fn put_identity_policy(
         }
         other => other.into(),
     })?;
-    Ok(PutIdentityPolicyResponse {})
+    Ok(NoMembers {})
 }
 
 /// The policies to tell.
@@ -117,10 +114,6 @@ pub(super) struct DeleteIdentityPolicyRequest {
     policy_name: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteIdentityPolicyResponse {}
-
 /// Removes a policy; one that is not there is gone already.
 ///
 /// # Errors
@@ -129,8 +122,8 @@ pub(super) async fn delete_identity_policy(
     services: &Services,
     caller: &Caller,
     input: DeleteIdentityPolicyRequest,
-) -> Result<DeleteIdentityPolicyResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (account, region) = (&caller.account, &caller.region);
     services.identities.delete_policy(account, region, &input.identity, &input.policy_name).await?;
-    Ok(DeleteIdentityPolicyResponse {})
+    Ok(NoMembers {})
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::error::SesError;
-use crate::aws::ses::identities::{IdentitiesRequest, each};
 use crate::aws::ses::identity_error::status;
+use crate::aws::ses::identity_names::{IdentitiesRequest, each};
 
 /// The domain to use; none takes it away.
 #[derive(Debug, Deserialize)]
@@ -20,10 +21,6 @@ pub(super) struct SetIdentityMailFromDomainRequest {
     behavior_on_mx_failure: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct SetIdentityMailFromDomainResponse {}
-
 /// Sets an identity's MAIL FROM domain, or takes it away.
 ///
 /// # Errors
@@ -32,15 +29,15 @@ pub(super) async fn set_identity_mail_from_domain(
     services: &Services,
     caller: &Caller,
     input: SetIdentityMailFromDomainRequest,
-) -> Result<SetIdentityMailFromDomainResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (mut found, behavior) = (Violations::default(), input.behavior_on_mx_failure.as_deref());
     found.one_of("behaviorOnMXFailure", behavior, &["RejectMessage", "UseDefaultValue"]);
     found.finish()?;
     let reject = behavior == Some("RejectMessage");
-    let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
+    let domain = input.mail_from_domain.as_deref();
     let (account, region) = (&caller.account, &caller.region);
     services.identities.set_mail_from(account, region, &input.identity, domain, reject).await?;
-    Ok(SetIdentityMailFromDomainResponse {})
+    Ok(NoMembers {})
 }
 
 /// How the MAIL FROM domain of each known name stands.
@@ -75,7 +72,7 @@ pub(super) async fn get_identity_mail_from_domain_attributes(
         let mail_from = found.identity.mail_from.as_ref();
         IdentityMailFromDomainAttributes {
             mail_from_domain: mail_from.map(|m| m.domain.clone()),
-            mail_from_domain_status: mail_from.map(|m| status(&m.status)),
+            mail_from_domain_status: mail_from.map(|m| status(m.status)),
             behavior_on_mx_failure: if mail_from.is_some_and(|m| m.reject) {
                 "RejectMessage"
             } else {

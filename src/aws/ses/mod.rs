@@ -1,14 +1,16 @@
 //! Amazon SES, the first API (2010-12-01), on the Query protocol.
 pub mod account;
-pub mod configuration_set_error;
+mod configuration_set_error;
 mod configuration_sets;
 pub mod constraint;
 pub mod custom_verification;
+pub mod dimensions;
 mod dkim;
 pub mod error;
 mod event_destinations;
 pub mod identities;
 mod identity_error;
+mod identity_names;
 mod identity_policies;
 mod mail_from;
 pub mod notifications;
@@ -16,13 +18,15 @@ mod page;
 mod receipt_actions;
 mod receipt_error;
 mod receipt_filters;
+mod receipt_members;
 pub mod receipt_own_actions;
 mod receipt_rule_sets;
 mod receipt_rules;
 mod send_bounce;
 pub mod sending;
-pub mod templated;
-pub mod templates;
+mod templated;
+mod templates;
+pub mod texts;
 
 pub use receipt_rules::{rule_from_json, rule_to_json};
 
@@ -69,7 +73,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     GetCustomVerificationEmailTemplate => custom_verification::get_custom_verification_email_template,
     DeleteCustomVerificationEmailTemplate => custom_verification::delete_custom_verification_email_template,
     ListCustomVerificationEmailTemplates => custom_verification::list_custom_verification_email_templates,
-    SendCustomVerificationEmail => custom_verification::send_custom_verification_email,
+    SendCustomVerificationEmail => custom_verification::send_custom_verification_email::<error::SesError>,
     GetSendQuota => account::get_send_quota,
     SendBounce => send_bounce::send_bounce,
     SendTemplatedEmail => templated::send_templated_email,

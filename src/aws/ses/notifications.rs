@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
 use crate::mail::content::feedback;
-use crate::store::identity_notifications::Notification;
+use crate::store::identity_notifications::{Notification, NotificationKind};
 
 /// SES: identities of one call.
 const IDENTITIES_MAX: usize = 100;
@@ -19,7 +20,7 @@ impl From<feedback::Error> for SesError {
             E::Missing(name) => Self::InvalidParameterValue(unknown_identity(&name)),
             E::Kind(kind) => Self::InvalidParameterValue(format!(
                 "Invalid notification type: {kind}. Valid values are: {}.",
-                feedback::KINDS.join(", ")
+                NotificationKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
             )),
             E::Topic(topic) => Self::InvalidParameterValue(format!("Invalid SNS topic: {topic}")),
             E::NeedsTopics(name) => Self::InvalidParameterValue(format!(
@@ -44,10 +45,6 @@ pub struct SetIdentityNotificationTopicRequest {
     sns_topic: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct SetIdentityNotificationTopicResponse {}
-
 /// Sets the topic of one kind of notification; without a topic, there are none of that kind.
 ///
 /// # Errors
@@ -56,11 +53,11 @@ pub async fn set_identity_notification_topic(
     services: &Services,
     caller: &Caller,
     input: SetIdentityNotificationTopicRequest,
-) -> Result<SetIdentityNotificationTopicResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let topic = input.sns_topic.filter(|topic| !topic.is_empty());
     let (account, region) = (&caller.account, &caller.region);
     services.feedback.set_topic(account, region, &input.identity, &input.notification_type, topic).await?;
-    Ok(SetIdentityNotificationTopicResponse {})
+    Ok(NoMembers {})
 }
 
 /// Whose notifications have headers.
@@ -72,10 +69,6 @@ pub struct SetIdentityHeadersInNotificationsEnabledRequest {
     enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct SetIdentityHeadersInNotificationsEnabledResponse {}
-
 /// Sets whether one kind of notification tells the mail's headers.
 ///
 /// # Errors
@@ -84,7 +77,7 @@ pub async fn set_identity_headers_in_notifications_enabled(
     services: &Services,
     caller: &Caller,
     input: SetIdentityHeadersInNotificationsEnabledRequest,
-) -> Result<SetIdentityHeadersInNotificationsEnabledResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (account, region) = (&caller.account, &caller.region);
     let (identity, kind) = (&input.identity, &input.notification_type);
     let set = services.feedback.set_headers(account, region, identity, kind, input.enabled).await;
@@ -95,7 +88,7 @@ pub async fn set_identity_headers_in_notifications_enabled(
         }
         other => other.into(),
     })?;
-    Ok(SetIdentityHeadersInNotificationsEnabledResponse {})
+    Ok(NoMembers {})
 }
 
 /// Whose bounces and complaints go out as mails.
@@ -106,10 +99,6 @@ pub struct SetIdentityFeedbackForwardingEnabledRequest {
     forwarding_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct SetIdentityFeedbackForwardingEnabledResponse {}
-
 /// Sets whether bounces and complaints go to the sender as mails. Off needs topics for both.
 ///
 /// # Errors
@@ -118,10 +107,10 @@ pub async fn set_identity_feedback_forwarding_enabled(
     services: &Services,
     caller: &Caller,
     input: SetIdentityFeedbackForwardingEnabledRequest,
-) -> Result<SetIdentityFeedbackForwardingEnabledResponse, SesError> {
+) -> Result<NoMembers, SesError> {
     let (account, region, enabled) = (&caller.account, &caller.region, input.forwarding_enabled);
     services.feedback.set_forwarding(account, region, &input.identity, enabled, true).await?;
-    Ok(SetIdentityFeedbackForwardingEnabledResponse {})
+    Ok(NoMembers {})
 }
 
 /// The identities to look at.
@@ -183,12 +172,16 @@ pub async fn get_identity_notification_attributes(
 fn attributes(set: feedback::Settings) -> IdentityNotificationAttributes {
     let mut shown = IdentityNotificationAttributes { forwarding_enabled: set.forwarding, ..Default::default() };
     for Notification { kind, topic_arn, headers } in set.notifications {
-        match kind.as_str() {
-            "Bounce" => (shown.bounce_topic, shown.headers_in_bounce_notifications_enabled) = (topic_arn, headers),
-            "Complaint" => {
+        match kind {
+            NotificationKind::Bounce => {
+                (shown.bounce_topic, shown.headers_in_bounce_notifications_enabled) = (topic_arn, headers)
+            }
+            NotificationKind::Complaint => {
                 (shown.complaint_topic, shown.headers_in_complaint_notifications_enabled) = (topic_arn, headers);
             }
-            _ => (shown.delivery_topic, shown.headers_in_delivery_notifications_enabled) = (topic_arn, headers),
+            NotificationKind::Delivery => {
+                (shown.delivery_topic, shown.headers_in_delivery_notifications_enabled) = (topic_arn, headers);
+            }
         }
     }
     shown

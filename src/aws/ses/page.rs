@@ -1,60 +1,37 @@
-//! Pages of lists in the first API: a token is the last name of the page before, in base64.
+//! How the pages of the lists of SES's first API are asked for. In most of them a number out of range is no error.
+use crate::aws::paging::{OutOfRange, PageRules};
 use crate::aws::ses::error::SesError;
-use crate::aws::sesv2::page;
+use crate::base::PageRequest;
 
-/// How large the pages of a list are. A number out of range is no error in this API.
-pub(super) struct Sizes {
-    usual: i32,
-    largest: i32,
-    /// Where the number is out of range.
-    otherwise: i32,
-}
+/// Entries of a page of identities at most.
+pub(super) const IDENTITIES_MAX: i32 = 1000;
 
+/// ListIdentities.
+pub(super) const IDENTITIES: PageRules = PageRules {
+    usual: IDENTITIES_MAX,
+    largest: IDENTITIES_MAX,
+    out_of_range: OutOfRange::Refuse(|size| {
+        format!("Value {size} for parameter MaxItems is invalid. MaxItems must be between 1 and {IDENTITIES_MAX}.")
+    }),
+    bad_token: |token| format!("Invalid NextToken <{token}>."),
+};
 /// ListConfigurationSets.
-pub(super) const SETS: Sizes = Sizes { usual: 50, largest: 1000, otherwise: 50 };
+pub(super) const SETS: PageRules = of(50, 1000, 50);
 /// ListTemplates.
-pub(super) const TEMPLATES: Sizes = Sizes { usual: 10, largest: 100, otherwise: 100 };
+pub(super) const TEMPLATES: PageRules = of(10, 100, 100);
 /// ListCustomVerificationEmailTemplates.
-pub(super) const VERIFICATION_TEMPLATES: Sizes = Sizes { usual: 50, largest: 50, otherwise: 50 };
+pub(super) const VERIFICATION_TEMPLATES: PageRules = of(50, 50, 50);
 
-/// Which page is asked for.
-pub(super) struct Page {
-    /// Names after this one.
-    pub after: String,
-    /// At most so many.
-    pub size: usize,
+/// A list of pages of `usual` entries, or of up to `largest`; of `otherwise` where the number is out of range.
+const fn of(usual: i32, largest: i32, otherwise: i32) -> PageRules {
+    let bad_token = |_: &str| "The specified token is invalid.".to_owned();
+    PageRules { usual, largest, out_of_range: OutOfRange::Take(otherwise), bad_token }
 }
 
-impl Page {
-    /// Reads what a list operation was asked.
-    ///
-    /// # Errors
-    /// A token that none of these lists gave.
-    pub(super) fn read(sizes: &Sizes, token: Option<&str>, size: Option<i32>) -> Result<Self, SesError> {
-        let after = match token {
-            None | Some("") => String::new(),
-            Some(token) => {
-                let bad = || SesError::InvalidParameterValue("The specified token is invalid.".to_owned());
-                page::name(token).ok_or_else(bad)?
-            }
-        };
-        let size = match size {
-            None => sizes.usual,
-            Some(size) if (1..=sizes.largest).contains(&size) => size,
-            Some(_) => sizes.otherwise,
-        };
-        Ok(Self { after, size: usize::try_from(size).unwrap_or(1) })
-    }
-
-    /// One more than the page holds, to see whether there is another.
-    pub(super) fn limit(&self) -> i64 {
-        i64::try_from(self.size).unwrap_or(i64::MAX - 1) + 1
-    }
-
-    /// Cuts the list to the page, and makes the token of the next one where there is one.
-    pub(super) fn cut<T>(&self, list: &mut Vec<T>, name: impl Fn(&T) -> &str) -> Option<String> {
-        let more = list.len() > self.size;
-        list.truncate(self.size);
-        list.last().filter(|_| more).map(|last| page::token(name(last)))
-    }
+/// Reads which page is asked for.
+///
+/// # Errors
+/// A token or a number that cannot be.
+pub(super) fn read(rules: &PageRules, token: Option<&str>, size: Option<i32>) -> Result<PageRequest, SesError> {
+    rules.read(token, size).map_err(SesError::InvalidParameterValue)
 }

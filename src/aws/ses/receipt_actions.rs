@@ -3,10 +3,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::receipt_error::ReceiptError;
+use crate::aws::ses::receipt_members::{encoding, invalid, optional_topic, topic, word};
 use crate::aws::ses::receipt_own_actions;
 use crate::aws::ses::receipt_own_actions::{ForwardAction, SqsAction, WebhookAction, forward, sqs, webhook};
 use crate::base::Arn;
-use crate::mail::receiving::rules::{Action, Encoding, one_line};
+use crate::mail::receiving::rules::{Action, one_line};
 
 /// One action: exactly one member is set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -212,38 +213,6 @@ fn lambda(action: LambdaAction) -> Result<Action, ReceiptError> {
     Ok(Action::Lambda { function, waits: action.invocation_type.as_deref() == Some("RequestResponse"), topic })
 }
 
-/// The topic that an action tells, if it names one.
-pub(super) fn optional_topic(arn: Option<String>) -> Result<Option<Arn>, ReceiptError> {
-    arn.map(topic).transpose()
-}
-
-fn topic(arn: String) -> Result<Arn, ReceiptError> {
-    let parsed = arn.parse().ok().filter(|parsed: &Arn| parsed.service == "sns");
-    parsed.ok_or_else(|| ReceiptError::MalformedSnsTopic(one_line(&arn)))
-}
-
-/// How the mail is written.
-pub(super) fn encoding(name: Option<&str>) -> Result<Encoding, ReceiptError> {
-    match name {
-        None | Some("UTF-8") => Ok(Encoding::Utf8),
-        Some("Base64") => Ok(Encoding::Base64),
-        Some(_) => Err(invalid("The encoding must be UTF-8 or Base64.")),
-    }
-}
-
-/// The name of an encoding.
-pub(super) fn word(encoding: Encoding) -> String {
-    match encoding {
-        Encoding::Utf8 => "UTF-8",
-        Encoding::Base64 => "Base64",
-    }
-    .to_owned()
-}
-
-pub(super) fn invalid(text: impl Into<String>) -> ReceiptError {
-    ReceiptError::InvalidParameterValue(text.into())
-}
-
 impl From<Action> for ReceiptAction {
     fn from(action: Action) -> Self {
         let text = |topic: Option<Arn>| topic.map(|topic| topic.to_string());
@@ -293,6 +262,7 @@ impl From<Action> for ReceiptAction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::receiving::rules::Encoding;
 
     fn back_and_forth(action: Action) {
         let wire = ReceiptAction::from(action.clone());

@@ -2,10 +2,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::ses::receipt_error::ReceiptError;
-use crate::aws::ses::receipt_rule_sets::{Nothing, owner};
 use crate::mail::receiving::filters::{Filter, Policy};
 
 /// A filter.
@@ -31,10 +31,6 @@ pub(super) struct CreateReceiptFilterRequest {
     filter: ReceiptFilter,
 }
 
-/// No members.
-#[derive(Debug, Deserialize)]
-pub(super) struct ListReceiptFiltersRequest {}
-
 /// All filters.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -54,7 +50,7 @@ pub(super) async fn create_receipt_filter(
     services: &Services,
     caller: &Caller,
     input: CreateReceiptFilterRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let ReceiptFilter { name, ip_filter } = input.filter;
     let mut found = Violations::default();
     found.present("filter.name", name.as_ref());
@@ -68,17 +64,17 @@ pub(super) async fn create_receipt_filter(
     let ReceiptIpFilter { policy, cidr } = ip_filter.unwrap_or_default();
     let policy = if policy.as_deref() == Some("Allow") { Policy::Allow } else { Policy::Block };
     let (name, cidr) = (name.unwrap_or_default(), cidr.unwrap_or_default());
-    services.receiving.create_filter(&owner(caller), Filter { name, policy, cidr }).await?;
-    Ok(Nothing {})
+    services.receiving.create_filter(&caller.scope(), Filter { name, policy, cidr }).await?;
+    Ok(NoMembers {})
 }
 
 /// Lists all filters.
 pub(super) async fn list_receipt_filters(
     services: &Services,
     caller: &Caller,
-    _input: ListReceiptFiltersRequest,
+    _input: NoMembers,
 ) -> Result<ListReceiptFiltersResponse, ReceiptError> {
-    let filters = services.receiving.filters(&owner(caller)).await?;
+    let filters = services.receiving.filters(&caller.scope()).await?;
     let told = |filter: Filter| {
         let policy = match filter.policy {
             Policy::Block => "Block",
@@ -95,7 +91,7 @@ pub(super) async fn delete_receipt_filter(
     services: &Services,
     caller: &Caller,
     input: DeleteReceiptFilterRequest,
-) -> Result<Nothing, ReceiptError> {
-    services.receiving.delete_filter(&owner(caller), &input.filter_name).await?;
-    Ok(Nothing {})
+) -> Result<NoMembers, ReceiptError> {
+    services.receiving.delete_filter(&caller.scope(), &input.filter_name).await?;
+    Ok(NoMembers {})
 }

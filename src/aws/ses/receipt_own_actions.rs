@@ -2,8 +2,8 @@
 //! signed Query request and `postrider admin receipt-rule` can.
 use serde::{Deserialize, Serialize};
 
-use crate::aws::ses::receipt_actions::{encoding, invalid, optional_topic, word};
 use crate::aws::ses::receipt_error::ReceiptError;
+use crate::aws::ses::receipt_members::{encoding, invalid, optional_topic, word};
 use crate::base::Arn;
 use crate::mail::receiving::rules::Action;
 

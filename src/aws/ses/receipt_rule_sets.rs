@@ -1,9 +1,8 @@
 //! The receipt rule sets of SES v1: making, cloning, listing, activating, ordering.
-use crate::base::Scope;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_error::ReceiptError;
@@ -41,20 +40,12 @@ pub(super) struct ReorderReceiptRuleSetRequest {
     rule_names: Vec<String>,
 }
 
-/// No members.
-#[derive(Debug, Deserialize)]
-pub(super) struct DescribeActiveReceiptRuleSetRequest {}
-
 /// ListReceiptRuleSets's members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListReceiptRuleSetsRequest {
     next_token: Option<String>,
 }
-
-/// A result without members.
-#[derive(Debug, Serialize)]
-pub(super) struct Nothing {}
 
 /// A rule set's name and age.
 #[derive(Debug, Serialize)]
@@ -79,11 +70,6 @@ pub(super) struct ListReceiptRuleSetsResponse {
     rule_sets: Vec<ReceiptRuleSetMetadata>,
 }
 
-/// Whose rule sets a caller means.
-pub(in crate::aws::ses) fn owner(caller: &Caller) -> Scope {
-    Scope { account: caller.account.clone(), region: caller.region.clone() }
-}
-
 fn metadata(set: &RuleSet) -> ReceiptRuleSetMetadata {
     ReceiptRuleSetMetadata { name: set.name.clone(), created_timestamp: Time(set.created_at) }
 }
@@ -105,10 +91,10 @@ pub(super) async fn create_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: RuleSetRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     check(&[("ruleSetName", &input.rule_set_name)])?;
-    services.receiving.create_rule_set(&owner(caller), &input.rule_set_name).await?;
-    Ok(Nothing {})
+    services.receiving.create_rule_set(&caller.scope(), &input.rule_set_name).await?;
+    Ok(NoMembers {})
 }
 
 /// Makes a rule set with the rules of another.
@@ -116,12 +102,12 @@ pub(super) async fn clone_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: CloneReceiptRuleSetRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let original = input.original_rule_set_name;
     // SES's order.
     check(&[("originalRuleSetName", &original), ("ruleSetName", &input.rule_set_name)])?;
-    services.receiving.clone_rule_set(&owner(caller), &input.rule_set_name, &original).await?;
-    Ok(Nothing {})
+    services.receiving.clone_rule_set(&caller.scope(), &input.rule_set_name, &original).await?;
+    Ok(NoMembers {})
 }
 
 /// Tells a rule set with its rules.
@@ -131,16 +117,16 @@ pub(super) async fn describe_receipt_rule_set(
     input: RuleSetRequest,
 ) -> Result<DescribeReceiptRuleSetResponse, ReceiptError> {
     check(&[("ruleSetName", &input.rule_set_name)])?;
-    Ok(described(services.receiving.rule_set(&owner(caller), &input.rule_set_name).await?))
+    Ok(described(services.receiving.rule_set(&caller.scope(), &input.rule_set_name).await?))
 }
 
 /// Tells the active rule set; nothing where none is active.
 pub(super) async fn describe_active_receipt_rule_set(
     services: &Services,
     caller: &Caller,
-    _: DescribeActiveReceiptRuleSetRequest,
+    _: NoMembers,
 ) -> Result<DescribeReceiptRuleSetResponse, ReceiptError> {
-    let active = services.receiving.active_rule_set(&owner(caller)).await?;
+    let active = services.receiving.active_rule_set(&caller.scope()).await?;
     Ok(active.map_or(DescribeReceiptRuleSetResponse { metadata: None, rules: None }, described))
 }
 
@@ -153,7 +139,7 @@ pub(super) async fn list_receipt_rule_sets(
     if let Some(token) = input.next_token.filter(|token| !token.is_empty()) {
         return Err(ReceiptError::InvalidParameterValue(format!("Invalid token: {}", one_line(&token))));
     }
-    let sets = services.receiving.rule_sets(&owner(caller)).await?;
+    let sets = services.receiving.rule_sets(&caller.scope()).await?;
     Ok(ListReceiptRuleSetsResponse { rule_sets: sets.iter().map(metadata).collect() })
 }
 
@@ -162,10 +148,10 @@ pub(super) async fn delete_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: RuleSetRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     check(&[("ruleSetName", &input.rule_set_name)])?;
-    services.receiving.delete_rule_set(&owner(caller), &input.rule_set_name).await?;
-    Ok(Nothing {})
+    services.receiving.delete_rule_set(&caller.scope(), &input.rule_set_name).await?;
+    Ok(NoMembers {})
 }
 
 /// Chooses the active rule set; without a name, none is active.
@@ -173,11 +159,11 @@ pub(super) async fn set_active_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: SetActiveReceiptRuleSetRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let name = input.rule_set_name.filter(|name| !name.is_empty());
     name.as_deref().map_or(Ok(()), |name| check(&[("ruleSetName", name)]))?;
-    services.receiving.set_active_rule_set(&owner(caller), name.as_deref()).await?;
-    Ok(Nothing {})
+    services.receiving.set_active_rule_set(&caller.scope(), name.as_deref()).await?;
+    Ok(NoMembers {})
 }
 
 /// Orders the rules of a set.
@@ -185,11 +171,11 @@ pub(super) async fn reorder_receipt_rule_set(
     services: &Services,
     caller: &Caller,
     input: ReorderReceiptRuleSetRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let mut found = Violations::default();
     found.rule_name("ruleSetName", &input.rule_set_name);
     found.rule_names("ruleNames", &input.rule_names);
     found.finish()?;
-    services.receiving.reorder_rules(&owner(caller), &input.rule_set_name, input.rule_names).await?;
-    Ok(Nothing {})
+    services.receiving.reorder_rules(&caller.scope(), &input.rule_set_name, input.rule_names).await?;
+    Ok(NoMembers {})
 }

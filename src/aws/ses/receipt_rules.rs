@@ -2,11 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::{Violated, Violations};
 use crate::aws::ses::receipt_actions::ReceiptAction;
 use crate::aws::ses::receipt_error::ReceiptError;
-use crate::aws::ses::receipt_rule_sets::{Nothing, owner};
 use crate::mail::receiving::rules::{Rule, TlsPolicy, check_name};
 
 /// A rule.
@@ -180,7 +180,7 @@ async fn read(services: &Services, caller: &Caller, set: &str, rule: ReceiptRule
     match Rule::try_from(rule) {
         Ok(rule) => Ok(rule),
         Err(wrong) => {
-            services.receiving.rule_set(&owner(caller), set).await.map_or_else(|e| Err(e.into()), |_| Err(wrong))
+            services.receiving.rule_set(&caller.scope(), set).await.map_or_else(|e| Err(e.into()), |_| Err(wrong))
         }
     }
 }
@@ -190,12 +190,12 @@ pub(super) async fn create_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: CreateReceiptRuleRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let (set, after) = (&input.rule_set_name, input.after.as_deref());
     check(set, None, after, Some(&input.rule))?;
     let rule = read(services, caller, set, input.rule).await?;
-    services.receiving.create_rule(&owner(caller), set, rule, after).await?;
-    Ok(Nothing {})
+    services.receiving.create_rule(&caller.scope(), set, rule, after).await?;
+    Ok(NoMembers {})
 }
 
 /// Replaces a rule.
@@ -203,12 +203,12 @@ pub(super) async fn update_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: UpdateReceiptRuleRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let set = &input.rule_set_name;
     check(set, None, None, Some(&input.rule))?;
     let rule = read(services, caller, set, input.rule).await?;
-    services.receiving.update_rule(&owner(caller), set, rule).await?;
-    Ok(Nothing {})
+    services.receiving.update_rule(&caller.scope(), set, rule).await?;
+    Ok(NoMembers {})
 }
 
 /// Tells a rule.
@@ -218,7 +218,7 @@ pub(super) async fn describe_receipt_rule(
     input: RuleRequest,
 ) -> Result<DescribeReceiptRuleResponse, ReceiptError> {
     check(&input.rule_set_name, Some(&input.rule_name), None, None)?;
-    let rule = services.receiving.rule(&owner(caller), &input.rule_set_name, &input.rule_name).await?;
+    let rule = services.receiving.rule(&caller.scope(), &input.rule_set_name, &input.rule_name).await?;
     Ok(DescribeReceiptRuleResponse { rule: rule.into() })
 }
 
@@ -227,10 +227,10 @@ pub(super) async fn delete_receipt_rule(
     services: &Services,
     caller: &Caller,
     input: RuleRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     check(&input.rule_set_name, Some(&input.rule_name), None, None)?;
-    services.receiving.delete_rule(&owner(caller), &input.rule_set_name, &input.rule_name).await?;
-    Ok(Nothing {})
+    services.receiving.delete_rule(&caller.scope(), &input.rule_set_name, &input.rule_name).await?;
+    Ok(NoMembers {})
 }
 
 /// Moves a rule behind another, or to the front.
@@ -238,9 +238,9 @@ pub(super) async fn set_receipt_rule_position(
     services: &Services,
     caller: &Caller,
     input: SetReceiptRulePositionRequest,
-) -> Result<Nothing, ReceiptError> {
+) -> Result<NoMembers, ReceiptError> {
     let (set, rule, after) = (&input.rule_set_name, &input.rule_name, input.after.as_deref());
     check(set, Some(rule), after, None)?;
-    services.receiving.move_rule(&owner(caller), set, rule, after).await?;
-    Ok(Nothing {})
+    services.receiving.move_rule(&caller.scope(), set, rule, after).await?;
+    Ok(NoMembers {})
 }

@@ -1,19 +1,16 @@
 //! SendEmail and SendRawEmail of the first API.
-use std::collections::HashSet;
-
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
 use crate::aws::protocol::Blob;
 use crate::aws::services::Services;
 use crate::aws::ses::error::SesError;
-use crate::base::EmailAddress;
-use crate::mail::message::{Draft, Mailbox, rewrite};
+use crate::mail::message::recipients::{address, mailboxes};
+use crate::mail::message::{self, Draft, Mailbox, Recipients, rewrite};
 use crate::mail::sending::{Grants, Submission, Terms, compose_soon};
 
 /// SES: octets of a message through the first API.
-const MESSAGE_MAX: usize = 10 * 1024 * 1024;
+pub(super) const MESSAGE_MAX: usize = 10 * 1024 * 1024;
 
 /// The recipients of a mail. Both APIs have this structure.
 #[derive(Debug, Default, Deserialize)]
@@ -30,27 +27,13 @@ pub struct Destination {
     pub bcc_addresses: Vec<String>,
 }
 
-/// The recipients, read.
-#[derive(Debug, Default)]
-pub struct Recipients {
-    /// The To header.
-    pub to: Vec<Mailbox>,
-    /// The Cc header.
-    pub cc: Vec<Mailbox>,
-    /// Everyone, in the order To, Cc, Bcc.
-    pub all: Vec<EmailAddress>,
-}
-
 impl Destination {
     /// Reads all addresses: one that is none refuses the whole mail, as SES does.
     ///
     /// # Errors
     /// An address that is none.
-    pub fn read(&self) -> Result<Recipients, crate::mail::message::Error> {
-        let list = |texts: &[String]| texts.iter().map(|text| Mailbox::parse(text)).collect::<Result<Vec<_>, _>>();
-        let (to, cc, bcc) = (list(&self.to_addresses)?, list(&self.cc_addresses)?, list(&self.bcc_addresses)?);
-        let all = to.iter().chain(&cc).chain(&bcc).map(|mailbox| mailbox.address.clone()).collect();
-        Ok(Recipients { to, cc, all })
+    pub fn read(&self) -> Result<Recipients, message::Error> {
+        Recipients::read(&self.to_addresses, &self.cc_addresses, &self.bcc_addresses)
     }
 }
 
@@ -86,14 +69,6 @@ pub struct MessageTag {
 /// The tags as the accept door takes them.
 pub fn pairs(tags: Vec<MessageTag>) -> Vec<(String, String)> {
     tags.into_iter().map(|tag| (tag.name, tag.value)).collect()
-}
-
-/// A mail's own pairs, and those of `default` whose names it does not have.
-pub fn own_and_default(mut own: Vec<(String, String)>, default: &[(String, String)]) -> Vec<(String, String)> {
-    let names: HashSet<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
-    let more: Vec<_> = default.iter().filter(|(name, _)| !names.contains(name.as_str())).cloned().collect();
-    own.extend(more);
-    own
 }
 
 /// Subject and body.
@@ -145,7 +120,7 @@ pub async fn send_email(
         from,
         to: recipients.to,
         cc: recipients.cc,
-        reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
+        reply_to: mailboxes(&input.reply_to_addresses)?,
         subject: input.message.subject.data,
         text: input.message.body.text.map(|content| content.data),
         html: input.message.body.html.map(|content| content.data),
@@ -154,14 +129,16 @@ pub async fn send_email(
     };
     let raw = compose_soon(services.templates.compute(), &caller.account, draft).await??;
     let submission = Submission {
-        return_path: return_path(input.return_path.as_deref())?,
+        configuration_set: input.configuration_set_name,
+        tags: pairs(input.tags),
+        return_path: address(input.return_path.as_deref())?,
         grants: Grants {
             action: "ses:SendEmail",
             source: input.source_arn,
             from: None,
             return_path: input.return_path_arn,
         },
-        ..submission(caller, source, recipients.all, raw, pairs(input.tags), input.configuration_set_name)?
+        ..caller.sender().submission(source, recipients.all, raw)
     };
     Ok(SendEmailResponse { message_id: services.sending.accept_on(submission, terms(caller)).await? })
 }
@@ -211,63 +188,24 @@ pub async fn send_raw_email(
         Some(source) => Mailbox::parse(source)?.address,
         None => rewrite::author(&raw)?,
     };
-    let recipients = if input.destinations.is_empty() {
-        rewrite::recipients(&raw)?
-    } else {
-        Destination { to_addresses: input.destinations, ..Destination::default() }.read()?.all
+    let recipients = match input.destinations.is_empty() {
+        true => rewrite::recipients(&raw)?,
+        false => Recipients::read(&input.destinations, &[], &[])?.all,
     };
     let submission = Submission {
+        configuration_set: input.configuration_set_name,
+        tags: pairs(input.tags),
         grants: Grants {
             action: "ses:SendRawEmail",
             source: input.source_arn,
             from: input.from_arn,
             return_path: input.return_path_arn,
         },
-        ..submission(caller, source, recipients, raw, pairs(input.tags), input.configuration_set_name)?
+        ..caller.sender().submission(source, recipients, raw)
     };
     Ok(SendRawEmailResponse { message_id: services.sending.accept_on(submission, terms(caller)).await? })
 }
 
 fn terms(caller: &Caller) -> Terms {
-    Terms { once: caller.once.clone(), ..Terms::default() }
-}
-
-/// A mail as the accept door takes it.
-///
-/// # Errors
-/// A message that is larger than this API takes.
-pub fn submission(
-    caller: &Caller,
-    source: EmailAddress,
-    recipients: Vec<EmailAddress>,
-    raw: Vec<u8>,
-    tags: Vec<(String, String)>,
-    configuration_set: Option<String>,
-) -> Result<Submission, SesError> {
-    let length = raw.len();
-    if length > MESSAGE_MAX {
-        let text = format!("Message length is more than {MESSAGE_MAX} bytes long: '{length}'.");
-        return Err(SesError::InvalidParameterValue(text));
-    }
-    Ok(Submission {
-        account: caller.account.clone(),
-        region: caller.region.clone(),
-        caller: caller.access_key.clone(),
-        source_ip: Some(caller.source_ip),
-        source,
-        recipients,
-        raw: Bytes::from(raw),
-        configuration_set,
-        tags,
-        return_path: None,
-        grants: Grants::default(),
-    })
-}
-
-/// The address for bounces, where one is named.
-///
-/// # Errors
-/// An address that is none.
-pub fn return_path(text: Option<&str>) -> Result<Option<EmailAddress>, crate::mail::message::Error> {
-    text.map(|text| Ok(Mailbox::parse(text)?.address)).transpose()
+    Terms { once: caller.once.clone(), octets_max: Some(MESSAGE_MAX), ..Terms::default() }
 }

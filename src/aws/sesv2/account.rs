@@ -3,16 +3,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
-use crate::aws::ses::account::send_rate;
+use crate::aws::ses::account::SendQuota;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::EmailAddress;
-use crate::store::account_settings::AccountSettings;
+use crate::store;
+use crate::store::account_settings::{AccountDetails, AccountSettings};
 use crate::store::suppressed::Reason;
-
-/// No members.
-#[derive(Debug, Deserialize)]
-pub(super) struct GetAccountRequest {}
 
 /// What the account may send.
 #[derive(Debug, Serialize)]
@@ -43,17 +41,6 @@ pub(super) struct SuppressionAttributes {
     suppressed_reasons: Vec<Reason>,
 }
 
-/// The limits (-1 is none for a day) and what was sent.
-#[derive(Debug, Serialize)]
-pub(super) struct SendQuota {
-    #[serde(rename = "Max24HourSend")]
-    max_24_hour_send: f64,
-    #[serde(rename = "MaxSendRate")]
-    max_send_rate: f64,
-    #[serde(rename = "SentLast24Hours")]
-    sent_last_24_hours: f64,
-}
-
 /// Tells how the account stands. It has no dedicated addresses, and nobody enforces anything but its owner.
 ///
 /// # Errors
@@ -61,7 +48,7 @@ pub(super) struct SendQuota {
 pub(super) async fn get_account(
     services: &Services,
     caller: &Caller,
-    _: GetAccountRequest,
+    _: NoMembers,
 ) -> Result<GetAccountResponse, SesV2Error> {
     let quota = services.sending.quota(&caller.account, &caller.region).await?;
     let settings = services.sending.settings(&caller.account, &caller.region).await?;
@@ -69,47 +56,37 @@ pub(super) async fn get_account(
         dedicated_ip_auto_warmup_enabled: false,
         enforcement_status: "HEALTHY",
         production_access_enabled: quota.account.production_access,
-        send_quota: SendQuota {
-            max_24_hour_send: quota.account.max_24_hour as f64,
-            max_send_rate: send_rate(quota.account.max_per_second),
-            sent_last_24_hours: quota.sent_last_24_hours as f64,
-        },
+        send_quota: SendQuota::of(&quota),
         sending_enabled: quota.account.sending_enabled,
-        details: details(&settings),
+        details: details(&settings)?,
         vdm_attributes: VdmAttributes { vdm_enabled: "DISABLED" },
         suppression_attributes: SuppressionAttributes { suppressed_reasons: settings.suppressed_reasons },
     })
 }
 
 /// What the account told of itself, with how far its request is. There are no cases to name.
-fn details(settings: &AccountSettings) -> Option<Value> {
-    let mut details: Value = serde_json::from_str(settings.details.as_deref()?).ok()?;
-    if let (Some(members), Some(review)) = (details.as_object_mut(), &settings.review) {
+fn details(settings: &AccountSettings) -> Result<Option<Value>, store::Error> {
+    let Some(details) = &settings.details else { return Ok(None) };
+    let mut details = json!(details.read()?);
+    if let (Some(members), Some(review)) = (details.as_object_mut(), settings.review) {
         members.insert("ReviewDetails".to_owned(), json!({ "Status": review }));
     }
-    Some(details)
+    Ok(Some(details))
 }
 
 /// What the account tells of itself.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PutAccountDetailsRequest {
     mail_type: String,
     #[serde(rename = "WebsiteURL")]
     website_url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     contact_language: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     use_case_description: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     additional_contact_email_addresses: Vec<String>,
-    #[serde(skip_serializing)]
     production_access_enabled: Option<bool>,
 }
-
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutAccountDetailsResponse {}
 
 /// Keeps what the account tells of itself. With `ProductionAccessEnabled` it asks to leave the sandbox: an operator
 /// decides (`postrider admin`).
@@ -120,7 +97,7 @@ pub(super) async fn put_account_details(
     services: &Services,
     caller: &Caller,
     input: PutAccountDetailsRequest,
-) -> Result<PutAccountDetailsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let known = |text: &str, words: &[&str]| words.contains(&text);
     let addresses = &input.additional_contact_email_addresses;
     let wrong = [
@@ -139,7 +116,7 @@ pub(super) async fn put_account_details(
     let asks = input.production_access_enabled.unwrap_or(false);
     let details = serde_json::to_string(&input).unwrap_or_default();
     services.sending.put_details(&caller.account, &caller.region, details, asks).await?;
-    Ok(PutAccountDetailsResponse {})
+    Ok(NoMembers {})
 }
 
 /// AWS's pattern: `http` or `https`, and 1,000 characters at most.
@@ -157,10 +134,6 @@ pub(super) struct PutAccountSendingAttributesRequest {
     sending_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutAccountSendingAttributesResponse {}
-
 /// Switches the account's sending on or off.
 ///
 /// # Errors
@@ -169,7 +142,7 @@ pub(super) async fn put_account_sending_attributes(
     services: &Services,
     caller: &Caller,
     input: PutAccountSendingAttributesRequest,
-) -> Result<PutAccountSendingAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.sending.set_enabled(&caller.account, &caller.region, input.sending_enabled).await?;
-    Ok(PutAccountSendingAttributesResponse {})
+    Ok(NoMembers {})
 }

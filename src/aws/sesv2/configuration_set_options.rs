@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
@@ -12,7 +12,7 @@ use crate::aws::sesv2::suppression::reasons;
 use crate::base::Domain;
 use crate::mail::content::SetOptions;
 use crate::mail::identity;
-use crate::store::configuration_sets::ConfigurationSet;
+use crate::store::configuration_sets::{ConfigurationSet, SetTlsPolicy};
 use crate::store::suppressed::Reason;
 
 /// SES: how long a mail is tried, in seconds.
@@ -110,11 +110,12 @@ pub(super) struct ArchivingOptions {
 }
 
 impl DeliveryOptions {
-    /// Refuses what is wrong and what this server does not have. `path` leads to the members, with a dot at its end.
+    /// Refuses what is wrong and what this server does not have, and gives the policy. `path` leads to the members, with a dot at its
+    /// end.
     ///
     /// # Errors
     /// See there.
-    pub(super) fn check(&self, path: &str) -> Result<(), SesV2Error> {
+    pub(super) fn check(&self, path: &str) -> Result<Option<SetTlsPolicy>, SesV2Error> {
         let mut found = Violations::default();
         found.one_of(&format!("{path}tlsPolicy"), self.tls_policy.as_deref(), &["OPTIONAL", "REQUIRE"]);
         found.finish()?;
@@ -125,11 +126,12 @@ impl DeliveryOptions {
             Some(pool) => return Err(SesV2Error::BadRequest(format!("SendingPool <{}> doesn't exist", short(pool)))),
         }
         if self.shared_pool_delivery_mode.as_deref().is_some_and(|mode| mode != "ACCOUNT") {
-            return lacking("SharedPoolDeliveryMode");
+            lacking("SharedPoolDeliveryMode")?;
         }
         let mut found = Violations::default();
         found.range(&format!("{path}maxDeliverySeconds"), self.max_delivery_seconds, TRIED_FOR);
-        Ok(found.finish()?)
+        found.finish()?;
+        Ok(self.tls_policy.as_deref().and_then(|word| word.parse().ok()))
     }
 }
 
@@ -147,7 +149,7 @@ impl SuppressionOptions {
             Some("TENANT") => lacking("SuppressionScope TENANT")?,
             Some(_) => return Err(SesV2Error::BadRequest("SuppressionScope is ACCOUNT or TENANT.".to_owned())),
         }
-        let unknown = self.suppressed_reasons.iter().find(|text| Reason::read(text).is_none());
+        let unknown = self.suppressed_reasons.iter().find(|text| text.parse::<Reason>().is_err());
         match (path, unknown) {
             (None, Some(reason)) => {
                 let text = format!("Reason {} is invalid, must be one of [BOUNCE, COMPLAINT].", short(reason));
@@ -259,10 +261,6 @@ pub(super) struct PutVdmOptions {
     vdm_options: Option<VdmOptions>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutOptionsResponse {}
-
 /// Switches sending with a set on or off.
 ///
 /// # Errors
@@ -271,10 +269,10 @@ pub(super) async fn put_configuration_set_sending_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<SendingOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (name, enabled) = (input.configuration_set_name, input.options.sending_enabled);
     services.configuration_sets.set_sending(&caller.account, &caller.region, &name, enabled).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Sets how mails are delivered.
@@ -285,16 +283,16 @@ pub(super) async fn put_configuration_set_delivery_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<DeliveryOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
-    input.options.check("")?;
+) -> Result<NoMembers, SesV2Error> {
+    let tls_policy = input.options.check("")?;
     let options = input.options;
     let change = move |set: &mut ConfigurationSet, _: &mut SetOptions| {
-        set.tls_policy = options.tls_policy;
+        set.tls_policy = tls_policy;
         set.max_delivery_seconds = options.max_delivery_seconds;
     };
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Sets whether figures are kept.
@@ -305,12 +303,12 @@ pub(super) async fn put_configuration_set_reputation_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<ReputationOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let enabled = input.options.reputation_metrics_enabled;
     let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.reputation_metrics = enabled;
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Sets which reasons suppress, whatever the account says.
@@ -321,12 +319,12 @@ pub(super) async fn put_configuration_set_suppression_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<SuppressionOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let reasons = input.options.read(None)?;
     let change = move |_: &mut ConfigurationSet, kept: &mut SetOptions| kept.suppressed_reasons = Some(reasons);
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.change(account, region, &input.configuration_set_name, change).await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Switches tracking off; there is none to be switched on.
@@ -337,10 +335,10 @@ pub(super) async fn put_configuration_set_tracking_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<TrackingOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
     input.options.check(services, caller, "").await?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Switches archiving off; there is none to be switched on.
@@ -351,10 +349,10 @@ pub(super) async fn put_configuration_set_archiving_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<ArchivingOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
     input.options.check()?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }
 
 /// Switches the deliverability manager off; there is none to be switched on.
@@ -365,8 +363,8 @@ pub(super) async fn put_configuration_set_vdm_options(
     services: &Services,
     caller: &Caller,
     input: PutOptions<PutVdmOptions>,
-) -> Result<PutOptionsResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.get(&caller.account, &caller.region, &input.configuration_set_name).await?;
     input.options.vdm_options.unwrap_or_default().check()?;
-    Ok(PutOptionsResponse {})
+    Ok(NoMembers {})
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::sesv2::configuration_set_options::{
     ArchivingOptions, DeliveryOptions, ReputationOptions, SendingOptions, SuppressionOptions, TrackingOptions,
@@ -13,11 +14,12 @@ use crate::aws::sesv2::configuration_set_options::{
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::filter::set_name_part;
 use crate::aws::sesv2::lacking::MessageSecurityOptions;
-use crate::aws::sesv2::page::{Page, SETS};
+use crate::aws::sesv2::page::{self, SETS};
 use crate::aws::sesv2::tags::Tag;
 use crate::base::Timestamp;
 use crate::mail::content::SetOptions;
-use crate::store::configuration_sets::ConfigurationSet;
+use crate::store::Json;
+use crate::store::configuration_sets::{ConfigurationSet, SetTlsPolicy};
 
 /// Where SES finds the reasons of a new set.
 const REASONS: &str = "suppressionOptions.suppressedReasons";
@@ -39,10 +41,6 @@ pub(super) struct CreateConfigurationSetRequest {
     message_security_options: Option<MessageSecurityOptions>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct CreateConfigurationSetResponse {}
-
 /// Makes a configuration set.
 ///
 /// # Errors
@@ -51,10 +49,10 @@ pub(super) async fn create_configuration_set(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetRequest,
-) -> Result<CreateConfigurationSetResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let suppressed_reasons = input.suppression_options.map(|s| s.read(Some(REASONS))).transpose()?;
     let delivery = input.delivery_options.unwrap_or_default();
-    delivery.check("deliveryOptions.")?;
+    let tls_policy = delivery.check("deliveryOptions.")?;
     input.tracking_options.unwrap_or_default().check(services, caller, "trackingOptions.").await?;
     input.vdm_options.unwrap_or_default().check()?;
     input.archiving_options.unwrap_or_default().check()?;
@@ -70,13 +68,13 @@ pub(super) async fn create_configuration_set(
         region: caller.region.clone(),
         name: input.configuration_set_name,
         sending_enabled: input.sending_options.is_none_or(|s| s.sending_enabled),
-        tls_policy: delivery.tls_policy,
+        tls_policy,
         max_delivery_seconds: delivery.max_delivery_seconds,
-        options: options.write(),
+        options: Json::of(&options)?,
         created_at: services.clock.now(),
     };
     services.configuration_sets.create(set).await?;
-    Ok(CreateConfigurationSetResponse {})
+    Ok(NoMembers {})
 }
 
 /// The set to look at.
@@ -110,12 +108,11 @@ pub(super) async fn get_configuration_set(
 ) -> Result<GetConfigurationSetResponse, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
     let set = services.configuration_sets.get(account, region, &input.configuration_set_name).await?;
-    let options = SetOptions::of(&set);
-    let tags = serde_json::to_string(&options.tags).unwrap_or_default();
+    let options = set.options.read()?;
     Ok(GetConfigurationSetResponse {
         configuration_set_name: set.name,
         delivery_options: DeliveryOptions {
-            tls_policy: Some(set.tls_policy.unwrap_or_else(|| "OPTIONAL".to_owned())),
+            tls_policy: Some(set.tls_policy.unwrap_or(SetTlsPolicy::Optional).to_string()),
             sending_pool_name: None,
             shared_pool_delivery_mode: None,
             max_delivery_seconds: set.max_delivery_seconds,
@@ -126,7 +123,7 @@ pub(super) async fn get_configuration_set(
         },
         sending_options: SendingOptions { sending_enabled: set.sending_enabled },
         suppression_options: options.suppressed_reasons.map(SuppressionOptions::write),
-        tags: Tag::list(&tags),
+        tags: Tag::list(options.tags),
     })
 }
 
@@ -158,20 +155,14 @@ pub(super) async fn list_configuration_sets(
     caller: &Caller,
     input: ListConfigurationSetsRequest,
 ) -> Result<ListConfigurationSetsResponse, SesV2Error> {
-    let page = Page::of(&SETS, input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&SETS, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let part = set_name_part(input.filter)?;
-    let mut names = Vec::new();
-    let (lot, mut next) = (page.lot(part.is_some()), Some(page.after.clone()));
-    while let Some(after) = next {
-        let some = services.configuration_sets.list(account, region, &after, lot).await?;
-        let (read, last) = (some.len(), some.last().cloned());
-        let fits = |name: &String| part.as_ref().is_none_or(|part| name.to_ascii_lowercase().contains(part.as_str()));
-        names.extend(some.into_iter().filter(fits));
-        next = page.go_on(lot, read, names.len(), last);
-    }
-    let next_token = page.cut(&mut names, |name| name);
-    Ok(ListConfigurationSetsResponse { configuration_sets: names, next_token })
+    let lot = SETS.lot(&asked, part.is_some());
+    let read = |after: String| async move { services.configuration_sets.list(account, region, &after, lot).await };
+    let fits = |name: &String| part.as_ref().is_none_or(|part| name.to_ascii_lowercase().contains(part.as_str()));
+    let (configuration_sets, next_token) = paging::shown(asked.gather(lot, read, fits, |name| name).await?);
+    Ok(ListConfigurationSetsResponse { configuration_sets, next_token })
 }
 
 /// The set to remove.
@@ -181,10 +172,6 @@ pub(super) struct DeleteConfigurationSetRequest {
     configuration_set_name: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteConfigurationSetResponse {}
-
 /// Removes a set with its destinations.
 ///
 /// # Errors
@@ -193,7 +180,7 @@ pub(super) async fn delete_configuration_set(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetRequest,
-) -> Result<DeleteConfigurationSetResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.configuration_sets.delete(&caller.account, &caller.region, &input.configuration_set_name).await?;
-    Ok(DeleteConfigurationSetResponse {})
+    Ok(NoMembers {})
 }

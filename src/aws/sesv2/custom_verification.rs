@@ -1,15 +1,14 @@
 //! Templates for verification mails in the second API, and mails by them.
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
-use crate::aws::ses::custom_verification::to_verify;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::page::{Page, VERIFICATION_TEMPLATES};
+use crate::aws::sesv2::page::{self, VERIFICATION_TEMPLATES};
 use crate::aws::sesv2::tags::Tag;
-use crate::mail::identity;
-use crate::mail::sending::{Grants, Submission};
+use crate::store::Json;
 use crate::store::verification_templates::VerificationTemplate;
 
 /// A template to make.
@@ -28,10 +27,6 @@ pub(super) struct CreateCustomVerificationEmailTemplateRequest {
     failure_redirection_url: String,
 }
 
-/// No members: Create, Update and DeleteCustomVerificationEmailTemplate.
-#[derive(Debug, Serialize)]
-pub(super) struct CustomVerificationEmailTemplateResponse {}
-
 /// Makes a template.
 ///
 /// # Errors
@@ -40,7 +35,7 @@ pub(super) async fn create_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CreateCustomVerificationEmailTemplateRequest,
-) -> Result<CustomVerificationEmailTemplateResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let template = VerificationTemplate {
         name: input.template_name,
         from: input.from_email_address,
@@ -48,10 +43,10 @@ pub(super) async fn create_custom_verification_email_template(
         content: input.template_content,
         success_url: input.success_redirection_url,
         failure_url: input.failure_redirection_url,
-        tags: serde_json::to_string(&Tag::pairs(input.tags)?).unwrap_or_default(),
+        tags: Json::of(&Tag::pairs(input.tags)?)?,
     };
     services.identities.create_template(&caller.account, &caller.region, template).await?;
-    Ok(CustomVerificationEmailTemplateResponse {})
+    Ok(NoMembers {})
 }
 
 /// A template to change.
@@ -76,7 +71,7 @@ pub(super) async fn update_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: UpdateCustomVerificationEmailTemplateRequest,
-) -> Result<CustomVerificationEmailTemplateResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let name = input.template_name;
     let change = move |template: VerificationTemplate| VerificationTemplate {
         from: input.from_email_address,
@@ -87,7 +82,7 @@ pub(super) async fn update_custom_verification_email_template(
         ..template
     };
     services.identities.update_template(&caller.account, &caller.region, &name, change).await?;
-    Ok(CustomVerificationEmailTemplateResponse {})
+    Ok(NoMembers {})
 }
 
 /// A template by its name.
@@ -127,7 +122,7 @@ pub(super) async fn get_custom_verification_email_template(
         from_email_address: found.from,
         template_subject: found.subject,
         template_content: found.content,
-        tags: Tag::list(&found.tags),
+        tags: Tag::list(found.tags.read()?),
         success_redirection_url: found.success_url,
         failure_redirection_url: found.failure_url,
     })
@@ -141,9 +136,9 @@ pub(super) async fn delete_custom_verification_email_template(
     services: &Services,
     caller: &Caller,
     input: CustomVerificationEmailTemplateRequest,
-) -> Result<CustomVerificationEmailTemplateResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.identities.delete_template(&caller.account, &caller.region, &input.template_name).await?;
-    Ok(CustomVerificationEmailTemplateResponse {})
+    Ok(NoMembers {})
 }
 
 /// Which page of templates.
@@ -185,10 +180,9 @@ pub(super) async fn list_custom_verification_email_templates(
     caller: &Caller,
     input: ListCustomVerificationEmailTemplatesRequest,
 ) -> Result<ListCustomVerificationEmailTemplatesResponse, SesV2Error> {
-    let page = Page::of(&VERIFICATION_TEMPLATES, input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&VERIFICATION_TEMPLATES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut list = services.identities.templates(account, region, &page.after, page.limit()).await?;
-    let next_token = page.cut(&mut list, |template| &template.name);
+    let list = services.identities.templates(account, region, &asked.after, asked.limit()).await?;
     let metadata = |template: VerificationTemplate| CustomVerificationEmailTemplateMetadata {
         template_name: template.name,
         from_email_address: template.from,
@@ -196,60 +190,7 @@ pub(super) async fn list_custom_verification_email_templates(
         success_redirection_url: template.success_url,
         failure_redirection_url: template.failure_url,
     };
-    let custom_verification_email_templates = list.into_iter().map(metadata).collect();
+    let page = asked.cut(list, |template| &template.name).map(metadata);
+    let (custom_verification_email_templates, next_token) = paging::shown(page);
     Ok(ListCustomVerificationEmailTemplatesResponse { custom_verification_email_templates, next_token })
-}
-
-/// Whom to ask, and by which template.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct SendCustomVerificationEmailRequest {
-    email_address: String,
-    template_name: String,
-    configuration_set_name: Option<String>,
-}
-
-/// The id of the mail.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct SendCustomVerificationEmailResponse {
-    message_id: String,
-}
-
-/// Makes an address an identity of the account's and mails it a link by a template.
-///
-/// # Errors
-/// A template that does not exist; an account in the sandbox; those of
-/// [`Sending::accept`](crate::mail::sending::Sending::accept).
-pub(super) async fn send_custom_verification_email(
-    services: &Services,
-    caller: &Caller,
-    input: SendCustomVerificationEmailRequest,
-) -> Result<SendCustomVerificationEmailResponse, SesV2Error> {
-    let address = to_verify(&input.email_address).map_err(SesV2Error::BadRequest)?;
-    let (account, region) = (&caller.account, &caller.region);
-    // SES guide: only for accounts out of the sandbox.
-    if !services.sending.quota(account, region).await?.account.production_access {
-        return Err(SesV2Error::BadRequest("Production access not granted.".to_owned()));
-    }
-    let invited = services.identities.invite(account, region, &address, &input.template_name).await;
-    // This operation names the template so.
-    let invitation = invited.map_err(|error| match error {
-        identity::Error::TemplateMissing(name) => SesV2Error::NotFound(format!("Template <{name}> does not exist")),
-        other => other.into(),
-    })?;
-    let submission = Submission {
-        account: account.clone(),
-        region: region.clone(),
-        caller: caller.access_key.clone(),
-        source_ip: Some(caller.source_ip),
-        source: invitation.source,
-        recipients: vec![address],
-        raw: Bytes::from(invitation.raw),
-        configuration_set: input.configuration_set_name,
-        tags: Vec::new(),
-        return_path: None,
-        grants: Grants { action: "ses:SendCustomVerificationEmail", ..Grants::default() },
-    };
-    Ok(SendCustomVerificationEmailResponse { message_id: services.sending.accept(submission).await? })
 }

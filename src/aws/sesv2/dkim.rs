@@ -2,10 +2,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity::{Found, IdentityName, KeyChoice, Origin, Pair};
+use crate::store::dkim_keys::KeyState;
+use crate::store::identities::{KeyOrigin, Standing};
 
 /// SES model: the letters of a selector.
 const SELECTOR_MAX: usize = 63;
@@ -44,8 +46,8 @@ impl DkimSigningAttributes {
             return refused("DKIM signing attributes can only be specified for domain identities.");
         }
         let external = self.domain_signing_selector.is_some() || self.domain_signing_private_key.is_some();
-        let origin = self.domain_signing_attributes_origin.clone();
-        let origin = origin.unwrap_or_else(|| if external { "EXTERNAL" } else { "AWS_SES" }.to_owned());
+        let usual = if external { KeyOrigin::External } else { KeyOrigin::AwsSes };
+        let origin = self.domain_signing_attributes_origin.clone().unwrap_or_else(|| usual.to_string());
         Ok(match self.origin(&origin)? {
             Origin::Ours(None) => KeyChoice::Usual,
             Origin::Ours(Some(bits)) => KeyChoice::Bits(bits),
@@ -61,13 +63,13 @@ impl DkimSigningAttributes {
             Some("RSA_2048_BIT") => Some(2048),
             Some(_) => return refused("NextSigningKeyLength is RSA_1024_BIT or RSA_2048_BIT."),
         };
-        match (origin, self.domain_signing_selector, self.domain_signing_private_key) {
-            ("AWS_SES", None, None) => Ok(Origin::Ours(bits)),
-            ("AWS_SES", ..) => refused("A selector and a private key go with the origin EXTERNAL."),
-            ("EXTERNAL", Some(_), Some(_)) if bits.is_some() => {
+        match (origin.parse(), self.domain_signing_selector, self.domain_signing_private_key) {
+            (Ok(KeyOrigin::AwsSes), None, None) => Ok(Origin::Ours(bits)),
+            (Ok(KeyOrigin::AwsSes), ..) => refused("A selector and a private key go with the origin EXTERNAL."),
+            (Ok(KeyOrigin::External), Some(_), Some(_)) if bits.is_some() => {
                 refused("NextSigningKeyLength goes with the origin AWS_SES.")
             }
-            ("EXTERNAL", Some(selector), Some(key)) => {
+            (Ok(KeyOrigin::External), Some(selector), Some(key)) => {
                 let fine = (1..=SELECTOR_MAX).contains(&selector.len())
                     && selector.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
                     && !selector.starts_with('-')
@@ -77,7 +79,7 @@ impl DkimSigningAttributes {
                     false => refused("DomainSigningSelector is a label of letters, digits and hyphens, 63 at most."),
                 }
             }
-            ("EXTERNAL", ..) => {
+            (Ok(KeyOrigin::External), ..) => {
                 refused("DomainSigningSelector and DomainSigningPrivateKey are required for the origin EXTERNAL.")
             }
             _ => refused("This server has no keys of other regions: the origin is AWS_SES or EXTERNAL."),
@@ -91,12 +93,12 @@ impl DkimSigningAttributes {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DkimAttributes {
     signing_enabled: bool,
-    status: String,
+    status: Standing,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tokens: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_hosted_zone: Option<String>,
-    signing_attributes_origin: String,
+    signing_attributes_origin: KeyOrigin,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_signing_key_length: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,15 +111,15 @@ impl DkimAttributes {
     /// How the keys of an identity stand.
     pub(super) fn of(found: &Found, zone: Option<&str>) -> Self {
         let dkim = &found.identity.dkim;
-        let ours = dkim.origin == "AWS_SES" && found.rsa_keys().next().is_some();
-        let current = found.rsa_keys().find(|key| key.state == "CURRENT");
+        let ours = dkim.origin == KeyOrigin::AwsSes && found.rsa_keys().next().is_some();
+        let current = found.rsa_keys().find(|key| key.state == KeyState::Current);
         let length = |bits: i64| if bits == 1024 { "RSA_1024_BIT" } else { "RSA_2048_BIT" };
         Self {
-            signing_enabled: found.identity.dkim_signing && dkim.status != "NOT_STARTED",
-            status: dkim.status.clone(),
+            signing_enabled: found.identity.dkim_signing && dkim.status != Standing::NotStarted,
+            status: dkim.status,
             tokens: tokens(found),
             signing_hosted_zone: zone.filter(|_| ours).map(str::to_owned),
-            signing_attributes_origin: dkim.origin.clone(),
+            signing_attributes_origin: dkim.origin,
             next_signing_key_length: ours.then(|| length(dkim.next_bits)),
             current_signing_key_length: current.filter(|_| ours).map(|key| length(key.bits)),
             last_key_generation_timestamp: found.key_made_at().filter(|_| ours).map(Time),
@@ -139,10 +141,6 @@ pub(super) struct PutEmailIdentityDkimAttributesRequest {
     signing_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityDkimAttributesResponse {}
-
 /// Switches signing on or off.
 ///
 /// # Errors
@@ -151,10 +149,10 @@ pub(super) async fn put_email_identity_dkim_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityDkimAttributesRequest,
-) -> Result<PutEmailIdentityDkimAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (account, region, on) = (&caller.account, &caller.region, input.signing_enabled);
     services.identities.set_signing(account, region, &input.email_identity, on).await?;
-    Ok(PutEmailIdentityDkimAttributesResponse {})
+    Ok(NoMembers {})
 }
 
 /// What shall sign.
@@ -170,7 +168,7 @@ pub(super) struct PutEmailIdentityDkimSigningAttributesRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PutEmailIdentityDkimSigningAttributesResponse {
-    dkim_status: String,
+    dkim_status: Standing,
     dkim_tokens: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_hosted_zone: Option<String>,
@@ -188,7 +186,7 @@ pub(super) async fn put_email_identity_dkim_signing_attributes(
     let origin = input.signing_attributes.unwrap_or_default().origin(&input.signing_attributes_origin)?;
     let (account, region) = (&caller.account, &caller.region);
     let found = services.identities.set_keys(account, region, &input.email_identity, origin).await?;
-    let ours = found.identity.dkim.origin == "AWS_SES";
+    let ours = found.identity.dkim.origin == KeyOrigin::AwsSes;
     Ok(PutEmailIdentityDkimSigningAttributesResponse {
         dkim_tokens: tokens(&found),
         dkim_status: found.identity.dkim.status,

@@ -1,15 +1,14 @@
 //! The error rows of SES's second API.
 use crate::aws::error::{ErrorShape, Failure, ServiceError};
 use crate::aws::protocol::Refusal;
-use crate::aws::ses::configuration_set_error::{NO_DIMENSION, NO_EVENT_TYPE, destination_name};
 use crate::aws::ses::constraint::{Violated, refused};
-use crate::aws::ses::error::{
-    KEY_REUSED, QUOTA_EXCEEDED, RATE_EXCEEDED, SENDING_PAUSED, TOO_MUCH_AT_ONCE, UNDER_REVIEW, bad_tag, list_missing,
-    mail_from_not_verified, message_text, not_authorized, not_verified, set_name, template_text, tenant_missing,
+use crate::aws::ses::texts::{
+    NOT_ONE_TEMPLATE, QUOTA_EXCEEDED, RATE_EXCEEDED, TOO_MUCH_AT_ONCE, content_text, invitation_text, message_text,
+    send_text, template_text,
 };
 use crate::mail::content::templates;
-use crate::mail::sending::SendError;
-use crate::mail::{content, message};
+use crate::mail::sending::{FromTemplateError, InvitationError, SendError};
+use crate::mail::{content, identity, message};
 use crate::store;
 use crate::workers::NotDone;
 
@@ -84,32 +83,49 @@ impl From<Violated> for SesV2Error {
 
 impl From<SendError> for SesV2Error {
     fn from(error: SendError) -> Self {
+        use SendError as E;
+        let text = send_text(&error);
         match error {
-            SendError::NotVerified { identities, region } => {
-                Self::MessageRejected(not_verified(&identities, region.as_str()))
-            }
-            SendError::Denied { account, action, resource } => {
-                Self::AccessDenied(not_authorized(&account, action, &resource))
-            }
-            SendError::MailFromNotVerified(domain) => Self::MailFromNotVerified(mail_from_not_verified(&domain)),
-            SendError::ConfigurationSetName(fault) => Self::BadRequest(set_name(&fault)),
-            SendError::ConfigurationSetMissing(name) => Self::NotFound(set_missing(&name)),
-            SendError::ConfigurationSetPaused(name) => {
-                Self::SendingPaused(format!("Email sending is disabled for configuration set <{name}>."))
-            }
-            SendError::AccountPaused => Self::SendingPaused(SENDING_PAUSED.to_owned()),
-            SendError::RateExceeded => Self::TooManyRequests(RATE_EXCEEDED),
-            SendError::DailyQuotaExceeded => Self::TooManyRequests(QUOTA_EXCEEDED),
-            SendError::NoRecipients => Self::BadRequest("Missing required header 'To'.".to_owned()),
-            SendError::TooManyRecipients(_) => Self::BadRequest("Recipient count exceeds 50.".to_owned()),
-            SendError::TooLarge(limit) => Self::BadRequest(format!("Message length is more than {limit} bytes long.")),
-            SendError::BadTag(fault) => Self::BadRequest(bad_tag(&fault)),
-            SendError::ContactListMissing(list) => Self::NotFound(list_missing(&list)),
-            SendError::TenantMissing(tenant) => Self::NotFound(tenant_missing(&tenant)),
-            SendError::UnderReview => Self::Conflict(UNDER_REVIEW.to_owned()),
-            SendError::KeyReused => Self::BadRequest(KEY_REUSED.to_owned()),
-            SendError::Message(error) => error.into(),
-            SendError::Internal(error) => Self::Internal(error),
+            E::NotVerified { .. } => Self::MessageRejected(text),
+            E::Denied { .. } => Self::AccessDenied(text),
+            E::MailFromNotVerified(_) => Self::MailFromNotVerified(text),
+            E::ConfigurationSetMissing(_) | E::ContactListMissing(_) | E::TenantMissing(_) => Self::NotFound(text),
+            E::ConfigurationSetPaused(_) | E::AccountPaused => Self::SendingPaused(text),
+            E::RateExceeded => Self::TooManyRequests(RATE_EXCEEDED),
+            E::DailyQuotaExceeded => Self::TooManyRequests(QUOTA_EXCEEDED),
+            E::UnderReview => Self::Conflict(text),
+            E::ConfigurationSetName(_)
+            | E::NoRecipients
+            | E::TooManyRecipients(_)
+            | E::TooLarge(_)
+            | E::TooLargeForApi { .. }
+            | E::BadTag(_)
+            | E::KeyReused
+            | E::Message(_) => Self::BadRequest(text),
+            E::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<FromTemplateError> for SesV2Error {
+    fn from(error: FromTemplateError) -> Self {
+        match error {
+            FromTemplateError::NotOneTemplate => Self::BadRequest(NOT_ONE_TEMPLATE.to_owned()),
+            FromTemplateError::Template(error) => error.into(),
+            FromTemplateError::Send(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvitationError> for SesV2Error {
+    fn from(error: InvitationError) -> Self {
+        use InvitationError as E;
+        let text = invitation_text(&error);
+        match error {
+            E::NoAddress | E::Address(_) | E::NotInProduction => Self::BadRequest(text),
+            E::Identity(identity::Error::TemplateMissing(_)) => Self::NotFound(text),
+            E::Identity(error) => error.into(),
+            E::Send(error) => error.into(),
         }
     }
 }
@@ -123,26 +139,28 @@ impl From<message::Error> for SesV2Error {
 impl From<content::Error> for SesV2Error {
     fn from(error: content::Error) -> Self {
         use content::Error as E;
+        let text = content_text(&error);
         match error {
-            E::Name(fault) => Self::BadRequest(set_name(&fault)),
-            E::DestinationName(fault) => Self::BadRequest(destination_name(&fault)),
-            E::Exists(name) => Self::AlreadyExists(format!("Configuration set <{name}> already exists.")),
-            E::Missing(name) => Self::NotFound(set_missing(&name)),
+            E::Exists(_) => Self::AlreadyExists(text),
+            E::Missing(_) => Self::NotFound(text),
             E::DestinationExists { set, name } => Self::AlreadyExists(format!(
                 "An event destination with name <{name}> already exists for configuration set <{set}>."
             )),
             E::DestinationMissing { set, name } => Self::NotFound(format!(
                 "An event destination with name <{name}> does not exist for configuration set <{set}>."
             )),
-            E::TooMany(max) => Self::LimitExceeded(format!("There may be no more than {max} of them.")),
-            E::EventType(name) if name.is_empty() => Self::BadRequest(NO_EVENT_TYPE.to_owned()),
-            E::EventType(name) => Self::BadRequest(format!("Unknown event type <{name}>.")),
-            E::NeverPublished(name) => Self::BadRequest(format!("Event type <{name}> is not supported.")),
-            E::NoDimension => Self::BadRequest(NO_DIMENSION.to_owned()),
-            E::Dimension(name) => Self::BadRequest(format!("Invalid CloudWatch dimension <{name}>.")),
-            E::Stream(stream) => Self::BadRequest(format!("Delivery stream <{stream}> not found.")),
+            E::TooMany(_) => Self::LimitExceeded(text),
             E::Bus(bus) => Self::BadRequest(format!("EventBridge event bus <{bus}> not found.")),
-            E::Topic(topic) => Self::BadRequest(format!("SNS topic <{topic}> not found.")),
+            E::Name(_)
+            | E::DestinationName(_)
+            | E::NoTarget
+            | E::ManyTargets
+            | E::EventType(_)
+            | E::NeverPublished(_)
+            | E::NoDimension
+            | E::Dimension(_)
+            | E::Stream(_)
+            | E::Topic(_) => Self::BadRequest(text),
             E::Internal(error) => Self::Internal(error),
         }
     }
@@ -170,11 +188,6 @@ impl From<templates::Error> for SesV2Error {
             _ => Self::BadRequest(text),
         }
     }
-}
-
-/// The text for a configuration set that does not exist.
-pub fn set_missing(name: &str) -> String {
-    format!("Configuration set <{name}> does not exist.")
 }
 
 /// The answer to a request that cannot be decoded.

@@ -3,11 +3,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
-use crate::aws::ses::configuration_set_error::{MANY_DESTINATIONS, NO_DESTINATION};
+use crate::aws::ses::dimensions::{CloudWatchDestination, SourceWords};
 use crate::aws::sesv2::error::SesV2Error;
-use crate::mail::content::{Dimension, DimensionSource, NewDestination, Target};
-use crate::store::configuration_sets::Destination;
+use crate::mail::content::{NewDestination, exactly_one};
+use crate::store::event_destinations::{Destination, DimensionSource, Target};
+use crate::store::event_types::EventType;
 
 /// An SNS topic.
 #[derive(Debug, Deserialize, Serialize)]
@@ -31,50 +33,12 @@ pub(super) struct EventBridgeDestination {
     event_bus_arn: String,
 }
 
-/// Counters of the events, with these labels.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct CloudWatchDestination {
-    dimension_configurations: Vec<DimensionConfiguration>,
-}
-
-/// A label.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct DimensionConfiguration {
-    dimension_name: String,
-    dimension_value_source: String,
-    default_dimension_value: String,
-}
-
 /// SES's words for where a label's value comes from.
-const SOURCES: [(&str, DimensionSource); 3] = [
+const SOURCES: SourceWords = [
     ("MESSAGE_TAG", DimensionSource::MessageTag),
     ("EMAIL_HEADER", DimensionSource::EmailHeader),
     ("LINK_TAG", DimensionSource::LinkTag),
 ];
-
-impl CloudWatchDestination {
-    fn read(self) -> Result<Target, SesV2Error> {
-        let dimension = |d: DimensionConfiguration| {
-            let source = SOURCES.iter().find(|(word, _)| *word == d.dimension_value_source);
-            let source = source.ok_or_else(|| SesV2Error::BadRequest("Invalid DimensionValueSource.".to_owned()))?.1;
-            Ok(Dimension { name: d.dimension_name, source, default: d.default_dimension_value })
-        };
-        let read = self.dimension_configurations.into_iter().map(dimension);
-        Ok(Target::Metrics(read.collect::<Result<_, SesV2Error>>()?))
-    }
-
-    fn write(dimensions: Vec<Dimension>) -> Self {
-        let word = |source| SOURCES.iter().find(|(_, s)| *s == source).map_or("", |(word, _)| word).to_owned();
-        let write = |d: Dimension| DimensionConfiguration {
-            dimension_name: d.name,
-            dimension_value_source: word(d.source),
-            default_dimension_value: d.default,
-        };
-        Self { dimension_configurations: dimensions.into_iter().map(write).collect() }
-    }
-}
 
 /// What events go where.
 #[derive(Debug, Deserialize)]
@@ -102,18 +66,15 @@ impl EventDestinationDefinition {
             stream_arn: to.delivery_stream_arn,
             role_arn: to.iam_role_arn,
         };
-        let given = [
+        let metrics = |to: CloudWatchDestination| {
+            to.read(&SOURCES).map_err(|_| SesV2Error::BadRequest("Invalid DimensionValueSource.".to_owned()))
+        };
+        let target = exactly_one([
             self.sns_destination.map(|to| Target::Topic(to.topic_arn)),
             self.kinesis_firehose_destination.map(stream),
             self.event_bridge_destination.map(|to| Target::Bus(to.event_bus_arn)),
-            self.cloud_watch_destination.map(CloudWatchDestination::read).transpose()?,
-        ];
-        let mut given = given.into_iter().flatten();
-        let target = match (given.next(), given.next()) {
-            (Some(target), None) => target,
-            (None, _) => return Err(SesV2Error::BadRequest(NO_DESTINATION.to_owned())),
-            _ => return Err(SesV2Error::BadRequest(MANY_DESTINATIONS.to_owned())),
-        };
+            self.cloud_watch_destination.map(metrics).transpose()?,
+        ])?;
         Ok(NewDestination { name, enabled: self.enabled, event_types: self.matching_event_types, target })
     }
 }
@@ -127,10 +88,6 @@ pub(super) struct CreateConfigurationSetEventDestinationRequest {
     event_destination: EventDestinationDefinition,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct CreateConfigurationSetEventDestinationResponse {}
-
 /// Adds an event destination to a set.
 ///
 /// # Errors
@@ -139,11 +96,11 @@ pub(super) async fn create_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: CreateConfigurationSetEventDestinationRequest,
-) -> Result<CreateConfigurationSetEventDestinationResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let new = input.event_destination.read(input.event_destination_name)?;
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.put_destination(account, region, &input.configuration_set_name, new, false).await?;
-    Ok(CreateConfigurationSetEventDestinationResponse {})
+    Ok(NoMembers {})
 }
 
 /// The destination to change.
@@ -155,10 +112,6 @@ pub(super) struct UpdateConfigurationSetEventDestinationRequest {
     event_destination: EventDestinationDefinition,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct UpdateConfigurationSetEventDestinationResponse {}
-
 /// Changes an event destination: what is said here replaces what was said before.
 ///
 /// # Errors
@@ -167,11 +120,11 @@ pub(super) async fn update_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: UpdateConfigurationSetEventDestinationRequest,
-) -> Result<UpdateConfigurationSetEventDestinationResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let new = input.event_destination.read(input.event_destination_name)?;
     let (account, region) = (&caller.account, &caller.region);
     services.configuration_sets.put_destination(account, region, &input.configuration_set_name, new, true).await?;
-    Ok(UpdateConfigurationSetEventDestinationResponse {})
+    Ok(NoMembers {})
 }
 
 /// The set to look at.
@@ -194,7 +147,7 @@ pub(super) struct GetConfigurationSetEventDestinationsResponse {
 pub(super) struct EventDestination {
     name: String,
     enabled: bool,
-    matching_event_types: Vec<String>,
+    matching_event_types: Vec<EventType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sns_destination: Option<SnsDestination>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,11 +170,11 @@ pub(super) async fn get_configuration_set_event_destinations(
     let (account, region) = (&caller.account, &caller.region);
     let list = services.configuration_sets.destinations(account, region, &input.configuration_set_name).await?;
     let shown = |d: Destination| {
-        let target = Target::of(&d)?;
+        let target = d.target()?;
         let mut shown = EventDestination {
             name: d.name,
             enabled: d.enabled,
-            matching_event_types: d.event_types,
+            matching_event_types: d.event_types.read()?,
             sns_destination: None,
             cloud_watch_destination: None,
             kinesis_firehose_destination: None,
@@ -233,7 +186,7 @@ pub(super) async fn get_configuration_set_event_destinations(
                 shown.event_bridge_destination = Some(EventBridgeDestination { event_bus_arn });
             }
             Target::Metrics(dimensions) => {
-                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions));
+                shown.cloud_watch_destination = Some(CloudWatchDestination::write(dimensions, &SOURCES));
             }
             Target::Stream { stream_arn, role_arn } => {
                 let stream = KinesisFirehoseDestination { iam_role_arn: role_arn, delivery_stream_arn: stream_arn };
@@ -254,10 +207,6 @@ pub(super) struct DeleteConfigurationSetEventDestinationRequest {
     event_destination_name: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteConfigurationSetEventDestinationResponse {}
-
 /// Removes a destination.
 ///
 /// # Errors
@@ -266,8 +215,8 @@ pub(super) async fn delete_configuration_set_event_destination(
     services: &Services,
     caller: &Caller,
     input: DeleteConfigurationSetEventDestinationRequest,
-) -> Result<DeleteConfigurationSetEventDestinationResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (set, name) = (&input.configuration_set_name, &input.event_destination_name);
     services.configuration_sets.delete_destination(&caller.account, &caller.region, set, name).await?;
-    Ok(DeleteConfigurationSetEventDestinationResponse {})
+    Ok(NoMembers {})
 }

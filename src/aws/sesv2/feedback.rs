@@ -1,7 +1,8 @@
 //! Feedback forwarding in the second API.
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::notifications::unknown_identity;
 use crate::aws::sesv2::error::SesV2Error;
@@ -16,10 +17,6 @@ pub(super) struct PutEmailIdentityFeedbackAttributesRequest {
     email_forwarding_enabled: bool,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityFeedbackAttributesResponse {}
-
 /// Sets whether bounces and complaints go to the sender as mails.
 ///
 /// # Errors
@@ -28,11 +25,11 @@ pub(super) async fn put_email_identity_feedback_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityFeedbackAttributesRequest,
-) -> Result<PutEmailIdentityFeedbackAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (account, region, enabled) = (&caller.account, &caller.region, input.email_forwarding_enabled);
     // Unlike the first API, this one does not ask for topics: events of configuration sets may tell the same.
     match services.feedback.set_forwarding(account, region, &input.email_identity, enabled, false).await {
-        Ok(()) => Ok(PutEmailIdentityFeedbackAttributesResponse {}),
+        Ok(()) => Ok(NoMembers {}),
         Err(feedback::Error::Internal(error)) => Err(SesV2Error::Internal(error)),
         Err(_) => Err(SesV2Error::BadRequest(unknown_identity(&input.email_identity))),
     }

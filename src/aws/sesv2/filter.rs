@@ -2,18 +2,15 @@
 use std::collections::BTreeMap;
 
 use crate::aws::sesv2::error::SesV2Error;
-use crate::store::identities::Identity;
+use crate::store::identities::{Identity, IdentityKind, Standing};
 
 /// Which identities.
 #[derive(Debug, Default)]
 pub(super) struct IdentityFilter {
     contains: Option<String>,
-    kind: Option<&'static str>,
-    status: Option<String>,
+    kind: Option<IdentityKind>,
+    status: Option<Standing>,
 }
-
-const KINDS: [&str; 2] = ["EMAIL_ADDRESS", "DOMAIN"];
-const STATES: [&str; 5] = ["PENDING", "SUCCESS", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"];
 
 impl IdentityFilter {
     /// Reads it.
@@ -25,11 +22,8 @@ impl IdentityFilter {
         for (key, value) in given {
             match key.as_str() {
                 "IDENTITY_NAME_CONTAINS" if !value.is_empty() => filter.contains = Some(value.to_lowercase()),
-                "IDENTITY_TYPE" => {
-                    let kind = KINDS.into_iter().find(|kind| *kind == value);
-                    filter.kind = Some(kind.ok_or_else(|| wrong(&key, &value))?);
-                }
-                "VERIFICATION_STATUS" if STATES.contains(&value.as_str()) => filter.status = Some(value),
+                "IDENTITY_TYPE" => filter.kind = Some(value.parse().map_err(|_| wrong(&key, &value))?),
+                "VERIFICATION_STATUS" => filter.status = Some(value.parse().map_err(|_| wrong(&key, &value))?),
                 _ => return Err(wrong(&key, &value)),
             }
         }
@@ -37,7 +31,7 @@ impl IdentityFilter {
     }
 
     /// The kind that the store looks for.
-    pub(super) fn kind(&self) -> Option<&'static str> {
+    pub(super) fn kind(&self) -> Option<IdentityKind> {
         self.kind
     }
 
@@ -49,7 +43,7 @@ impl IdentityFilter {
     /// Whether an identity fits.
     pub(super) fn fits(&self, identity: &Identity) -> bool {
         self.contains.as_ref().is_none_or(|part| identity.name.contains(part.as_str()))
-            && self.status.as_ref().is_none_or(|status| identity.status == *status)
+            && self.status.is_none_or(|status| identity.status == status)
     }
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::sesv2::dkim::{DkimAttributes, DkimSigningAttributes};
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::filter::IdentityFilter;
 use crate::aws::sesv2::mail_from::MailFromAttributes;
-use crate::aws::sesv2::page::{IDENTITIES, Page};
+use crate::aws::sesv2::page::{self, IDENTITIES};
 use crate::aws::sesv2::tags::Tag;
 use crate::mail::identity::{IdentityName, NewIdentity};
+use crate::store::identities::{IdentityKind, ProofError, Standing};
 
 /// The identity to make.
 #[derive(Debug, Deserialize)]
@@ -29,7 +31,7 @@ pub(super) struct CreateEmailIdentityRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CreateEmailIdentityResponse {
-    identity_type: String,
+    identity_type: IdentityKind,
     verified_for_sending_status: bool,
     dkim_attributes: DkimAttributes,
 }
@@ -49,7 +51,7 @@ pub(super) async fn create_email_identity(
     let new = NewIdentity { configuration_set: input.configuration_set_name, tags, key };
     let found = services.identities.create(&caller.account, &caller.region, name, new).await?;
     Ok(CreateEmailIdentityResponse {
-        identity_type: found.identity.kind.clone(),
+        identity_type: found.identity.kind,
         verified_for_sending_status: found.is_verified(),
         dkim_attributes: DkimAttributes::of(&found, services.identities.dkim_zone()),
     })
@@ -66,7 +68,7 @@ pub(super) struct GetEmailIdentityRequest {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GetEmailIdentityResponse {
-    identity_type: String,
+    identity_type: IdentityKind,
     feedback_forwarding_status: bool,
     verified_for_sending_status: bool,
     dkim_attributes: DkimAttributes,
@@ -75,7 +77,7 @@ pub(super) struct GetEmailIdentityResponse {
     tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
     configuration_set_name: Option<String>,
-    verification_status: String,
+    verification_status: Standing,
     verification_info: VerificationInfo,
 }
 
@@ -88,7 +90,7 @@ pub(super) struct VerificationInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_success_timestamp: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_type: Option<String>,
+    error_type: Option<ProofError>,
 }
 
 /// Tells how an identity stands.
@@ -111,7 +113,7 @@ pub(super) async fn get_email_identity(
         dkim_attributes,
         mail_from_attributes: MailFromAttributes::of(identity.mail_from),
         policies: found.policies.into_iter().map(|p| (p.name, p.policy)).collect(),
-        tags: Tag::list(&identity.tags),
+        tags: Tag::list(identity.tags.read()?),
         configuration_set_name: identity.configuration_set,
         verification_status: identity.status,
         verification_info: VerificationInfo {
@@ -145,10 +147,10 @@ pub(super) struct ListEmailIdentitiesResponse {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct IdentityInfo {
-    identity_type: String,
+    identity_type: IdentityKind,
     identity_name: String,
     sending_enabled: bool,
-    verification_status: String,
+    verification_status: Standing,
 }
 
 /// Lists the account's identities in the order of names.
@@ -160,25 +162,20 @@ pub(super) async fn list_email_identities(
     caller: &Caller,
     input: ListEmailIdentitiesRequest,
 ) -> Result<ListEmailIdentitiesResponse, SesV2Error> {
-    let page = Page::of(&IDENTITIES, input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&IDENTITIES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
     let filter = IdentityFilter::read(input.filter)?;
-    let mut list = Vec::new();
-    let (lot, mut next) = (page.lot(!filter.is_open()), Some(page.after.clone()));
-    while let Some(after) = next {
-        let some = services.identities.list(account, region, filter.kind(), &after, lot).await?;
-        let (read, last) = (some.len(), some.last().map(|identity| identity.name.clone()));
-        list.extend(some.into_iter().filter(|identity| filter.fits(identity)));
-        next = page.go_on(lot, read, list.len(), last);
-    }
-    let next_token = page.cut(&mut list, |identity| &identity.name);
+    let (lot, kind) = (IDENTITIES.lot(&asked, !filter.is_open()), filter.kind());
+    let read = |after: String| async move { services.identities.list(account, region, kind, &after, lot).await };
+    let page = asked.gather(lot, read, |identity| filter.fits(identity), |identity| &identity.name).await?;
     let info = |identity: crate::store::identities::Identity| IdentityInfo {
         sending_enabled: identity.is_verified(),
         identity_type: identity.kind,
         identity_name: identity.name,
         verification_status: identity.status,
     };
-    Ok(ListEmailIdentitiesResponse { email_identities: list.into_iter().map(info).collect(), next_token })
+    let (email_identities, next_token) = paging::shown(page.map(info));
+    Ok(ListEmailIdentitiesResponse { email_identities, next_token })
 }
 
 /// The identity to remove.
@@ -188,10 +185,6 @@ pub(super) struct DeleteEmailIdentityRequest {
     email_identity: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteEmailIdentityResponse {}
-
 /// Removes an identity.
 ///
 /// # Errors
@@ -200,9 +193,9 @@ pub(super) async fn delete_email_identity(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailIdentityRequest,
-) -> Result<DeleteEmailIdentityResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     services.identities.delete(&caller.account, &caller.region, &input.email_identity).await?;
-    Ok(DeleteEmailIdentityResponse {})
+    Ok(NoMembers {})
 }
 
 /// The configuration set for mails that name none.
@@ -213,10 +206,6 @@ pub(super) struct PutEmailIdentityConfigurationSetAttributesRequest {
     configuration_set_name: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityConfigurationSetAttributesResponse {}
-
 /// Sets the configuration set for mails that name none, or takes it away.
 ///
 /// # Errors
@@ -225,9 +214,9 @@ pub(super) async fn put_email_identity_configuration_set_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityConfigurationSetAttributesRequest,
-) -> Result<PutEmailIdentityConfigurationSetAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let set = input.configuration_set_name.filter(|name| !name.is_empty());
     let (account, region) = (&caller.account, &caller.region);
     services.identities.set_configuration_set(account, region, &input.email_identity, set).await?;
-    Ok(PutEmailIdentityConfigurationSetAttributesResponse {})
+    Ok(NoMembers {})
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity;
@@ -19,10 +20,6 @@ pub(super) struct EmailIdentityPolicyRequest {
     policy: String,
 }
 
-/// No members: CreateEmailIdentityPolicy, UpdateEmailIdentityPolicy, DeleteEmailIdentityPolicy.
-#[derive(Debug, Serialize)]
-pub(super) struct EmailIdentityPolicyResponse {}
-
 /// These operations write an identity's name between brackets.
 fn told(error: identity::Error) -> SesV2Error {
     match error {
@@ -36,11 +33,11 @@ async fn put(
     caller: &Caller,
     input: EmailIdentityPolicyRequest,
     put: Put,
-) -> Result<EmailIdentityPolicyResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let policy = IdentityPolicy { name: input.policy_name, policy: input.policy };
     let (account, region) = (&caller.account, &caller.region);
     services.identities.put_policy(account, region, &input.email_identity, policy, put).await.map_err(told)?;
-    Ok(EmailIdentityPolicyResponse {})
+    Ok(NoMembers {})
 }
 
 /// Makes a policy.
@@ -51,7 +48,7 @@ pub(super) async fn create_email_identity_policy(
     services: &Services,
     caller: &Caller,
     input: EmailIdentityPolicyRequest,
-) -> Result<EmailIdentityPolicyResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     put(services, caller, input, Put::New).await
 }
 
@@ -63,7 +60,7 @@ pub(super) async fn update_email_identity_policy(
     services: &Services,
     caller: &Caller,
     input: EmailIdentityPolicyRequest,
-) -> Result<EmailIdentityPolicyResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     put(services, caller, input, Put::Old).await
 }
 
@@ -83,14 +80,14 @@ pub(super) async fn delete_email_identity_policy(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailIdentityPolicyRequest,
-) -> Result<EmailIdentityPolicyResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
     services
         .identities
         .delete_policy(account, region, &input.email_identity, &input.policy_name)
         .await
         .map_err(told)?;
-    Ok(EmailIdentityPolicyResponse {})
+    Ok(NoMembers {})
 }
 
 /// The identity whose policies to tell.

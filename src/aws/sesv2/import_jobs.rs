@@ -2,14 +2,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::protocol::Time;
 use crate::aws::services::Services;
-use crate::aws::ses::error::list_missing;
+use crate::aws::ses::texts::list_missing;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{self, USUAL};
+use crate::base::Page;
 use crate::mail::sending::ImportError;
-use crate::mail::sending::suppression_file::{Action, Format};
-use crate::store::import_jobs::ImportJob;
+use crate::store::import_jobs::{ImportAction, ImportJob, ImportStatus};
 
 /// Where the addresses go: one of the two.
 #[derive(Debug, Deserialize, Serialize)]
@@ -88,7 +89,7 @@ pub(super) async fn create_import_job(
         (Some(list), None) => list,
         // The model has no NotFoundException for this operation.
         (None, Some(list)) => {
-            if Action::read(&list.contact_list_import_action).is_none() {
+            if list.contact_list_import_action.parse::<ImportAction>().is_err() {
                 return Err(wrong("ContactListImportAction must be one of [DELETE, PUT]."));
             }
             let name: String = list.contact_list_name.chars().take(64).collect();
@@ -96,10 +97,10 @@ pub(super) async fn create_import_job(
         }
         _ => return Err(wrong("ImportDestination must have one destination.")),
     };
-    let action = Action::read(&list.suppression_list_import_action);
-    let action = action.ok_or_else(|| wrong("SuppressionListImportAction must be one of [DELETE, PUT]."))?;
+    let action = list.suppression_list_import_action.parse();
+    let action = action.map_err(|_| wrong("SuppressionListImportAction must be one of [DELETE, PUT]."))?;
     let from = input.import_data_source;
-    let format = Format::read(&from.data_format).ok_or_else(|| wrong("DataFormat must be one of [CSV, JSON]."))?;
+    let format = from.data_format.parse().map_err(|_| wrong("DataFormat must be one of [CSV, JSON]."))?;
     let job_id = services.imports.create(&caller.account, &caller.region, action, &from.s3_url, format).await?;
     Ok(CreateImportJobResponse { job_id })
 }
@@ -141,21 +142,21 @@ pub(super) struct FailureInfo {
 pub(super) struct ImportJobSummary {
     job_id: String,
     import_destination: ImportDestination,
-    job_status: String,
+    job_status: ImportStatus,
     created_timestamp: Time,
     processed_records_count: i64,
     failed_records_count: i64,
 }
 
 fn summary(job: &ImportJob) -> ImportJobSummary {
-    let list = SuppressionListDestination { suppression_list_import_action: job.action.clone() };
+    let list = SuppressionListDestination { suppression_list_import_action: job.action.to_string() };
     ImportJobSummary {
         job_id: job.id.clone(),
         import_destination: ImportDestination {
             suppression_list_destination: Some(list),
             contact_list_destination: None,
         },
-        job_status: job.status.clone(),
+        job_status: job.status,
         created_timestamp: Time(job.created_at),
         processed_records_count: job.processed,
         failed_records_count: job.failed,
@@ -177,7 +178,7 @@ pub(super) async fn get_import_job(
     let failed = job.error.is_some() || job.failed_url.is_some();
     Ok(GetImportJobResponse {
         summary: summary(&job),
-        import_data_source: ImportDataSource { s3_url: job.url, data_format: job.format },
+        import_data_source: ImportDataSource { s3_url: job.url, data_format: job.format.to_string() },
         failure_info: failed.then_some(FailureInfo { failed_records_s3_url: job.failed_url, error_message: job.error }),
         completed_timestamp: job.completed_at.map(Time),
     })
@@ -210,9 +211,9 @@ pub(super) async fn list_import_jobs(
     caller: &Caller,
     input: ListImportJobsRequest,
 ) -> Result<ListImportJobsResponse, SesV2Error> {
-    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&USUAL, input.next_token.as_deref(), input.page_size)?;
     let bad_token = || SesV2Error::BadRequest("The specified token is invalid.".to_owned());
-    let before = if page.after.is_empty() { i64::MAX } else { page.after.parse().map_err(|_| bad_token())? };
+    let before = if asked.after.is_empty() { i64::MAX } else { asked.after.parse().map_err(|_| bad_token())? };
     match input.import_destination_type.as_deref() {
         None | Some("SUPPRESSION_LIST") => {}
         Some("CONTACT_LIST") => return Ok(ListImportJobsResponse { import_jobs: vec![], next_token: None }),
@@ -221,8 +222,8 @@ pub(super) async fn list_import_jobs(
             return Err(SesV2Error::BadRequest(text.to_owned()));
         }
     }
-    let jobs = services.imports.list(&caller.account, &caller.region, before, page.limit()).await?;
-    let mut jobs: Vec<(String, ImportJob)> = jobs.into_iter().map(|job| (job.n.to_string(), job)).collect();
-    let next_token = page.cut(&mut jobs, |(n, _)| n.as_str());
-    Ok(ListImportJobsResponse { import_jobs: jobs.iter().map(|(_, job)| summary(job)).collect(), next_token })
+    let jobs = services.imports.list(&caller.account, &caller.region, before, asked.limit()).await?;
+    let page = Page::cut(jobs, asked.size, |job| job.n.to_string()).map(|job| summary(&job));
+    let (import_jobs, next_token) = paging::shown(page);
+    Ok(ListImportJobsResponse { import_jobs, next_token })
 }

@@ -79,6 +79,22 @@ impl MessageSecurityOptions {
     }
 }
 
+/// What a send may ask for and this server does not have: a tenant, an endpoint of several regions, tracking.
+///
+/// # Errors
+/// The first of them that is asked for.
+pub(super) fn check_sending(
+    tenant: Option<&str>,
+    endpoint: Option<&str>,
+    overrides: Option<&ConfigurationOverrides>,
+) -> Result<(), SesV2Error> {
+    no_tenant(tenant)?;
+    if endpoint.is_some() {
+        return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
+    }
+    overrides.map_or(Ok(()), ConfigurationOverrides::check)
+}
+
 /// Nobody has tenants here.
 ///
 /// # Errors

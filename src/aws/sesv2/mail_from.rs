@@ -2,11 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
+use crate::aws::ses::texts::identity_missing;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::mail::identity;
-use crate::store::identities::MailFrom;
+use crate::store::identities::{MailFrom, Standing};
 
 /// An identity's MAIL FROM domain. One without it has the last member alone, as in SES.
 #[derive(Debug, Serialize)]
@@ -15,7 +17,7 @@ pub(super) struct MailFromAttributes {
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_from_domain: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mail_from_domain_status: Option<String>,
+    mail_from_domain_status: Option<Standing>,
     behavior_on_mx_failure: &'static str,
 }
 
@@ -38,10 +40,6 @@ pub(super) struct PutEmailIdentityMailFromAttributesRequest {
     behavior_on_mx_failure: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutEmailIdentityMailFromAttributesResponse {}
-
 /// Sets an identity's MAIL FROM domain, or takes it away.
 ///
 /// # Errors
@@ -50,18 +48,18 @@ pub(super) async fn put_email_identity_mail_from_attributes(
     services: &Services,
     caller: &Caller,
     input: PutEmailIdentityMailFromAttributesRequest,
-) -> Result<PutEmailIdentityMailFromAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let (mut found, behavior) = (Violations::default(), input.behavior_on_mx_failure.as_deref());
     found.one_of("behaviorOnMxFailure", behavior, &["REJECT_MESSAGE", "USE_DEFAULT_VALUE"]);
     found.finish()?;
     let reject = behavior == Some("REJECT_MESSAGE");
-    let domain = input.mail_from_domain.as_deref().filter(|domain| !domain.is_empty());
+    let domain = input.mail_from_domain.as_deref();
     let (account, region) = (&caller.account, &caller.region);
     let set = services.identities.set_mail_from(account, region, &input.email_identity, domain, reject).await;
     // This operation names what is no identity as the first API does.
     set.map_err(|error| match error {
-        identity::Error::Missing(name) => SesV2Error::BadRequest(format!("Identity <{name}> does not exist.")),
+        identity::Error::Missing(name) => SesV2Error::BadRequest(identity_missing(&name)),
         other => other.into(),
     })?;
-    Ok(PutEmailIdentityMailFromAttributesResponse {})
+    Ok(NoMembers {})
 }

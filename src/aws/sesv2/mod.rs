@@ -9,12 +9,13 @@ mod event_destinations;
 mod feedback;
 mod filter;
 mod identities;
-pub mod identity_error;
+mod identity_error;
 mod identity_policies;
 mod import_jobs;
 mod lacking;
 mod mail_from;
-pub mod page;
+mod message_parts;
+mod page;
 mod sending;
 mod suppression;
 pub mod tags;
@@ -25,6 +26,7 @@ mod tests;
 
 use crate::aws::api::Api;
 use crate::aws::operation::{Operation, operations};
+use crate::aws::ses::custom_verification::send_custom_verification_email;
 
 /// The service on the wire.
 pub static API: Api = Api {
@@ -74,7 +76,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     ListCustomVerificationEmailTemplates [GET "/v2/email/custom-verification-email-templates"]
         => custom_verification::list_custom_verification_email_templates,
     SendCustomVerificationEmail [POST "/v2/email/outbound-custom-verification-emails"]
-        => custom_verification::send_custom_verification_email,
+        => send_custom_verification_email::<error::SesV2Error>,
     TagResource [POST "/v2/email/tags"] => tags::tag_resource,
     UntagResource [DELETE "/v2/email/tags"] => tags::untag_resource,
     ListTagsForResource [GET "/v2/email/tags"] => tags::list_tags_for_resource,

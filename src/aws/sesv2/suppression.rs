@@ -2,12 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::aws::sesv2::lacking::{no_tenant, not_supported};
-use crate::aws::sesv2::page::Page;
+use crate::aws::sesv2::page::{self, USUAL};
 use crate::base::{EmailAddress, Timestamp};
 use crate::store::suppressed::{Reason, Suppressed, Wanted};
 
@@ -20,10 +21,6 @@ pub(super) struct PutSuppressedDestinationRequest {
     tenant_name: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutSuppressedDestinationResponse {}
-
 /// Puts an address on the account's list.
 ///
 /// # Errors
@@ -32,7 +29,7 @@ pub(super) async fn put_suppressed_destination(
     services: &Services,
     caller: &Caller,
     input: PutSuppressedDestinationRequest,
-) -> Result<PutSuppressedDestinationResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
     let mut found = Violations::default();
     found.one_of("reason", Some(&input.reason), REASONS);
@@ -40,7 +37,7 @@ pub(super) async fn put_suppressed_destination(
     let reason = reasons("reason", &[input.reason])?.into_iter().next().unwrap_or(Reason::Bounce);
     let address = address(&input.email_address)?;
     services.sending.put_suppressed(&caller.account, &caller.region, &address, reason).await?;
-    Ok(PutSuppressedDestinationResponse {})
+    Ok(NoMembers {})
 }
 
 /// The address to look at.
@@ -144,7 +141,7 @@ pub(super) async fn list_suppressed_destinations(
     input: ListSuppressedDestinationsRequest,
 ) -> Result<ListSuppressedDestinationsResponse, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
-    let page = Page::read(input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&USUAL, input.next_token.as_deref(), input.page_size)?;
     let mut wanted_reasons = reasons("reasons", &input.reasons)?;
     if wanted_reasons.is_empty() {
         wanted_reasons = Reason::ALL.to_vec();
@@ -153,17 +150,17 @@ pub(super) async fn list_suppressed_destinations(
         reasons: wanted_reasons,
         from: input.start_date.map_or(Timestamp::from_micros(i64::MIN), |time| time.0),
         until: input.end_date.map_or(Timestamp::from_micros(i64::MAX), |time| time.0),
-        after: page.after.clone(),
-        limit: page.limit(),
+        after: asked.after.clone(),
+        limit: asked.limit(),
     };
-    let mut entries = services.sending.list_suppressed(&caller.account, &caller.region, wanted).await?;
-    let next_token = page.cut(&mut entries, |entry| entry.address.as_str());
+    let entries = services.sending.list_suppressed(&caller.account, &caller.region, wanted).await?;
     let summary = |entry: Suppressed| SuppressedDestinationSummary {
         email_address: entry.address,
         reason: entry.reason,
         last_update_time: Time(entry.updated_at),
     };
-    let suppressed_destination_summaries = entries.into_iter().map(summary).collect();
+    let page = asked.cut(entries, |entry| &entry.address).map(summary);
+    let (suppressed_destination_summaries, next_token) = paging::shown(page);
     Ok(ListSuppressedDestinationsResponse { suppressed_destination_summaries, next_token })
 }
 
@@ -175,10 +172,6 @@ pub(super) struct DeleteSuppressedDestinationRequest {
     tenant_name: Option<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteSuppressedDestinationResponse {}
-
 /// Takes an address off the account's list.
 ///
 /// # Errors
@@ -187,10 +180,10 @@ pub(super) async fn delete_suppressed_destination(
     services: &Services,
     caller: &Caller,
     input: DeleteSuppressedDestinationRequest,
-) -> Result<DeleteSuppressedDestinationResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     no_tenant(input.tenant_name.as_deref())?;
     let gone = services.sending.delete_suppressed(&caller.account, &caller.region, &input.email_address).await?;
-    if gone { Ok(DeleteSuppressedDestinationResponse {}) } else { Err(not_listed(&input.email_address)) }
+    if gone { Ok(NoMembers {}) } else { Err(not_listed(&input.email_address)) }
 }
 
 /// Which reasons suppress.
@@ -202,10 +195,6 @@ pub(super) struct PutAccountSuppressionAttributesRequest {
     validation_attributes: Option<serde_json::Value>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct PutAccountSuppressionAttributesResponse {}
-
 /// Sets which reasons put addresses on the account's list and keep mails from them.
 ///
 /// # Errors
@@ -214,13 +203,13 @@ pub(super) async fn put_account_suppression_attributes(
     services: &Services,
     caller: &Caller,
     input: PutAccountSuppressionAttributesRequest,
-) -> Result<PutAccountSuppressionAttributesResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     if input.validation_attributes.is_some() {
         return Err(not_supported("ValidationAttributes"));
     }
     let reasons = reasons("suppressedReasons", &input.suppressed_reasons)?;
     services.sending.set_suppressed_reasons(&caller.account, &caller.region, reasons).await?;
-    Ok(PutAccountSuppressionAttributesResponse {})
+    Ok(NoMembers {})
 }
 
 /// SES's reasons, in its order.
@@ -234,7 +223,7 @@ pub(super) fn reasons(path: &str, texts: &[String]) -> Result<Vec<Reason>, SesV2
     let mut found = Violations::default();
     found.all_of(path, texts, REASONS);
     found.finish()?;
-    let mut reasons: Vec<_> = texts.iter().filter_map(|text| Reason::read(text)).collect();
+    let mut reasons: Vec<_> = texts.iter().filter_map(|text| text.parse::<Reason>().ok()).collect();
     reasons.sort();
     reasons.dedup();
     Ok(reasons)

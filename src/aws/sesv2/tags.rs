@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::ses::constraint::Violations;
 use crate::aws::sesv2::error::SesV2Error;
 use crate::base::Arn;
+use crate::store::Pairs;
 
 /// Tags of one resource (AWS: 50).
 const TAGS_MAX: usize = 50;
@@ -32,7 +34,7 @@ impl Tag {
     ///
     /// # Errors
     /// In SES's order: too many, a key twice, letters that a tag may not have, a key of AWS's own, too long ones.
-    pub fn pairs(tags: Vec<Tag>) -> Result<Vec<(String, String)>, SesV2Error> {
+    pub fn pairs(tags: Vec<Tag>) -> Result<Pairs, SesV2Error> {
         let bad = |text: &str| Err(SesV2Error::BadRequest(text.to_owned()));
         if tags.len() > TAGS_MAX {
             return bad(TOO_MANY_TAGS);
@@ -60,8 +62,7 @@ impl Tag {
     }
 
     /// The stored pairs as tags.
-    pub fn list(json: &str) -> Vec<Tag> {
-        let pairs: Vec<(String, String)> = serde_json::from_str(json).unwrap_or_default();
+    pub fn list(pairs: Pairs) -> Vec<Tag> {
         pairs.into_iter().map(|(key, value)| Tag { key, value }).collect()
     }
 }
@@ -70,9 +71,6 @@ impl Tag {
 fn is_separator(c: char) -> bool {
     c.is_whitespace() && !c.is_control()
 }
-
-/// Tags as the cores have them.
-type Pairs = Vec<(String, String)>;
 
 /// A resource that has tags.
 #[derive(Clone)]
@@ -124,10 +122,6 @@ pub struct TagResourceRequest {
     tags: Vec<Tag>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct TagResourceResponse {}
-
 /// Adds tags to a resource, each in the place of one with the same key.
 ///
 /// # Errors
@@ -136,13 +130,13 @@ pub async fn tag_resource(
     services: &Services,
     caller: &Caller,
     input: TagResourceRequest,
-) -> Result<TagResourceResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let add = Tag::pairs(input.tags)?;
     let Some(resource) = resource(caller, &input.resource_arn)? else {
         return Err(SesV2Error::BadRequest("Failed to tag resource".to_owned()));
     };
     change(services, caller, resource, add, Vec::new()).await?;
-    Ok(TagResourceResponse {})
+    Ok(NoMembers {})
 }
 
 /// Tags to remove.
@@ -153,10 +147,6 @@ pub struct UntagResourceRequest {
     tag_keys: Vec<String>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub struct UntagResourceResponse {}
-
 /// Removes tags from a resource; those that it does not have are gone already.
 ///
 /// # Errors
@@ -165,12 +155,12 @@ pub async fn untag_resource(
     services: &Services,
     caller: &Caller,
     input: UntagResourceRequest,
-) -> Result<UntagResourceResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let Some(resource) = resource(caller, &input.resource_arn)? else {
         return Err(SesV2Error::BadRequest("Failed to untag resource".to_owned()));
     };
     change(services, caller, resource, Vec::new(), input.tag_keys).await?;
-    Ok(UntagResourceResponse {})
+    Ok(NoMembers {})
 }
 
 /// How tags change: each key has one value.
@@ -186,7 +176,7 @@ async fn change(
     services: &Services,
     caller: &Caller,
     resource: Resource,
-    add: Vec<(String, String)>,
+    add: Pairs,
     remove: Vec<String>,
 ) -> Result<(), SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
@@ -246,16 +236,14 @@ pub async fn list_tags_for_resource(
 
 async fn stored(services: &Services, caller: &Caller, resource: &Resource) -> Result<Vec<Tag>, SesV2Error> {
     let (account, region) = (&caller.account, &caller.region);
-    Ok(match resource {
-        Resource::Identity(name) => Tag::list(&services.identities.get(account, region, name).await?.identity.tags),
+    Ok(Tag::list(match resource {
+        Resource::Identity(name) => services.identities.get(account, region, name).await?.identity.tags.read()?,
         Resource::VerificationTemplate(name) => {
-            Tag::list(&services.identities.template(account, region, name).await?.tags)
+            services.identities.template(account, region, name).await?.tags.read()?
         }
-        Resource::Template(name) => Tag::list(&services.templates.get(account, region, name).await?.tags),
+        Resource::Template(name) => services.templates.get(account, region, name).await?.tags.read()?,
         Resource::ConfigurationSet(name) => {
-            let set = services.configuration_sets.get(account, region, name).await?;
-            let options: serde_json::Value = serde_json::from_str(&set.options).unwrap_or_default();
-            Tag::list(&options.get("tags").map(ToString::to_string).unwrap_or_default())
+            services.configuration_sets.get(account, region, name).await?.options.read()?.tags
         }
-    })
+    }))
 }

@@ -1,21 +1,18 @@
 //! Mails from templates in the second API: the template of SendEmail, and SendBulkEmail.
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
 use crate::aws::services::Services;
-use crate::aws::ses::sending::{Destination, MessageTag, Recipients, own_and_default, pairs};
-use crate::aws::ses::templated::{BULK_MAX, IN_PARALLEL, bulk_address, missing_set, name_of};
+use crate::aws::ses::sending::{Destination, MessageTag, pairs};
+use crate::aws::ses::texts::{BULK_FAILED, QUOTA_EXCEEDED, invalid_address};
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::lacking::{ConfigurationOverrides, no_tenant};
-use crate::aws::sesv2::sending::{Attachment, MessageHeader};
+use crate::aws::sesv2::lacking::{ConfigurationOverrides, check_sending};
+use crate::aws::sesv2::message_parts::{Attachment, MessageHeader, file_parts, header_pairs};
 use crate::aws::sesv2::templates::EmailTemplateContent;
-use crate::mail::content::{Data, Prepared, templates};
-use crate::mail::message::{self, Attachment as Part, Draft, Mailbox};
-use crate::mail::sending::{Grants, Submission, Terms, Unrendered, compose_from};
+use crate::base::EmailAddress;
+use crate::mail::message::recipients::mailboxes;
+use crate::mail::message::{self, Mailbox};
+use crate::mail::sending::{BULK_MAX, Grants, OwnParts, TemplateChoice, TemplatedMail, in_lots};
 
 /// A template that is kept, or one that comes with the call; its data, and what else the mail has.
 #[derive(Debug, Deserialize)]
@@ -31,85 +28,52 @@ pub(super) struct Template {
     attachments: Vec<Attachment>,
 }
 
-/// A template with what belongs to it, ready to be written for one recipient after the other.
-pub(super) struct Letter {
-    template: Prepared,
-    data: Option<Arc<str>>,
-    headers: Vec<(String, String)>,
-    attachments: Vec<Part>,
+/// What a call says of its mails beside the template.
+pub(super) struct Common {
+    /// The author.
+    pub(super) from: Mailbox,
+    /// The Reply-To field.
+    pub(super) reply_to: Vec<Mailbox>,
+    /// Where bounces go.
+    pub(super) return_path: Option<EmailAddress>,
+    /// Tags.
+    pub(super) tags: Vec<(String, String)>,
+    /// The configuration set.
+    pub(super) configuration_set: Option<String>,
+    /// By whose leave the mails are sent.
+    pub(super) grants: Grants,
 }
 
 impl Template {
-    /// Finds and reads the template; where it is missing, the configuration set `set` is told of first if it is too.
+    /// Finds and reads the template, for mails with these parts in common.
     ///
     /// # Errors
     /// None or several are named; one that does not exist, or that cannot be read.
-    pub(super) async fn letter(
+    pub(super) async fn mail(
         self,
         services: &Services,
         caller: &Caller,
-        set: Option<&str>,
-    ) -> Result<Letter, SesV2Error> {
-        let named = match &self.template_arn {
-            Some(arn) => Some(name_of(caller, arn).ok_or_else(|| SesV2Error::NotFound(missing_arn(arn)))?),
-            None => self.template_name.filter(|name| !name.is_empty()),
+        common: Common,
+    ) -> Result<TemplatedMail, SesV2Error> {
+        let choice = TemplateChoice {
+            name: self.template_name.filter(|name| !name.is_empty()),
+            arn: self.template_arn,
+            content: self.template_content.map(EmailTemplateContent::parts),
         };
-        let template = match (named, self.template_content) {
-            (Some(name), None) => match services.templates.prepared(&caller.account, &caller.region, &name).await {
-                Err(missing @ templates::Error::Missing(_)) => {
-                    missing_set(services, caller, set).await?.map_or(Ok(()), |no_set| Err(SesV2Error::from(no_set)))?;
-                    return Err(missing.into());
-                }
-                found => found?,
-            },
-            (None, Some(content)) => services.templates.prepared_plain(&caller.account, content.parts()).await?,
-            _ => {
-                let text = "Template has exactly one of TemplateName, TemplateArn and TemplateContent.";
-                return Err(SesV2Error::BadRequest(text.to_owned()));
-            }
-        };
-        Ok(Letter {
-            template,
+        let (kept, set) = ((&services.templates, &services.configuration_sets), common.configuration_set.as_deref());
+        Ok(TemplatedMail {
+            template: choice.find(kept, &caller.scope(), set).await?,
             data: self.template_data.map(Into::into),
+            from: common.from,
+            reply_to: common.reply_to,
+            return_path: common.return_path,
             headers: header_pairs(self.headers),
-            attachments: self.attachments.into_iter().map(Attachment::part).collect::<Result<_, _>>()?,
+            attachments: file_parts(self.attachments)?,
+            tags: common.tags,
+            configuration_set: common.configuration_set,
+            grants: common.grants,
+            octets_max: None,
         })
-    }
-}
-
-impl Letter {
-    /// The data of a mail: `own` where it has any, else what came with the template.
-    pub(super) fn data(&self, own: Option<String>) -> Data {
-        Data::own_or(own, self.data.as_ref())
-    }
-
-    /// Writes a mail, or says why it cannot be. `headers` win over those of the template that have the same name.
-    ///
-    /// # Errors
-    /// Data that is none, and what no message may have.
-    pub(super) async fn write(
-        &self,
-        (services, caller): (&Services, &Caller),
-        data: Data,
-        headers: &[(String, String)],
-        from: Mailbox,
-        to: Recipients,
-        reply_to: Vec<Mailbox>,
-    ) -> Result<(Vec<u8>, Option<Unrendered>), SesV2Error> {
-        let replaced: HashSet<String> = headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-        let own = self.headers.iter().filter(|(name, _)| !replaced.contains(&name.to_ascii_lowercase()));
-        let draft = Draft {
-            from,
-            to: to.to,
-            cc: to.cc,
-            reply_to,
-            subject: String::new(),
-            text: None,
-            html: None,
-            attachments: self.attachments.clone(),
-            headers: own.chain(headers).cloned().collect(),
-        };
-        compose_from(&services.templates, &caller.account, &self.template, data, draft).await
     }
 }
 
@@ -184,17 +148,6 @@ pub(super) struct BulkEmailEntryResult {
     message_id: Option<String>,
 }
 
-/// What the entries share, read.
-struct Bulk {
-    letter: Letter,
-    from: Mailbox,
-    reply_to: Vec<Mailbox>,
-    return_path: Option<crate::base::EmailAddress>,
-    tags: Vec<(String, String)>,
-    configuration_set: Option<String>,
-    grants: Grants,
-}
-
 /// Accepts one mail for each entry, each by itself: an entry that is refused says why, and the others go out.
 ///
 /// # Errors
@@ -204,7 +157,8 @@ pub(super) async fn send_bulk_email(
     caller: &Caller,
     input: SendBulkEmailRequest,
 ) -> Result<SendBulkEmailResponse, SesV2Error> {
-    refuse_lacking(&input)?;
+    let overrides = input.configuration_overrides.as_ref();
+    check_sending(input.tenant_name.as_deref(), input.endpoint_id.as_deref(), overrides)?;
     let entries = input.bulk_email_entries;
     if entries.is_empty() || entries.len() > BULK_MAX {
         return Err(SesV2Error::BadRequest(format!("The number of entries must be between 1 and {BULK_MAX}.")));
@@ -212,15 +166,14 @@ pub(super) async fn send_bulk_email(
     let template = input.default_content.template;
     let template = template.ok_or_else(|| SesV2Error::BadRequest("DefaultContent has no Template.".to_owned()))?;
     let from = input.from_email_address.as_deref().ok_or(message::Error::NoFrom)?;
+    let bulk_address = |text: &str| Mailbox::parse(text).map_err(|_| SesV2Error::BadRequest(invalid_address(text)));
     // SES looks at the addresses before it looks for the template.
-    let bulk = Bulk {
-        from: bulk_address(from).map_err(SesV2Error::BadRequest)?,
-        reply_to: input.reply_to_addresses.iter().map(|text| Mailbox::parse(text)).collect::<Result<_, _>>()?,
-        return_path: match input.feedback_forwarding_email_address.as_deref() {
-            Some(text) => Some(bulk_address(text).map_err(SesV2Error::BadRequest)?.address),
-            None => None,
-        },
-        letter: template.letter(services, caller, input.configuration_set_name.as_deref()).await?,
+    let (from, reply_to) = (bulk_address(from)?, mailboxes(&input.reply_to_addresses)?);
+    let return_path = input.feedback_forwarding_email_address.as_deref().map(bulk_address).transpose()?;
+    let common = Common {
+        from,
+        reply_to,
+        return_path: return_path.map(|mailbox| mailbox.address),
         tags: pairs(input.default_email_tags),
         configuration_set: input.configuration_set_name,
         grants: Grants {
@@ -230,57 +183,20 @@ pub(super) async fn send_bulk_email(
             return_path: input.feedback_forwarding_email_address_identity_arn,
         },
     };
-    let mut results = Vec::with_capacity(entries.len());
-    let mut entries = entries.into_iter().enumerate().peekable();
-    while entries.peek().is_some() {
-        let some: Vec<_> = entries.by_ref().take(IN_PARALLEL).collect();
-        let sends = some.into_iter().map(|(n, entry)| send_entry(services, caller, &bulk, n, entry));
-        results.extend(futures::future::join_all(sends).await);
-    }
-    Ok(SendBulkEmailResponse { bulk_email_entry_results: results.into_iter().map(result).collect() })
-}
-
-/// What SES has and this server does not: refused by name, never ignored.
-fn refuse_lacking(input: &SendBulkEmailRequest) -> Result<(), SesV2Error> {
-    no_tenant(input.tenant_name.as_deref())?;
-    if input.endpoint_id.is_some() {
-        return Err(SesV2Error::BadRequest("Multi-region endpoints are not supported.".to_owned()));
-    }
-    input.configuration_overrides.as_ref().map_or(Ok(()), ConfigurationOverrides::check)
-}
-
-async fn send_entry(
-    services: &Services,
-    caller: &Caller,
-    bulk: &Bulk,
-    n: usize,
-    entry: BulkEmailEntry,
-) -> Result<String, SesV2Error> {
-    let replacement = entry.replacement_email_content.and_then(|content| content.replacement_template);
-    let own = replacement.and_then(|template| template.replacement_template_data);
-    let data = bulk.letter.data(own);
-    let recipients = entry.destination.read()?;
-    let all = recipients.all.clone();
-    let headers = header_pairs(entry.replacement_headers);
-    let (from, reply_to) = (bulk.from.clone(), bulk.reply_to.clone());
-    let written = bulk.letter.write((services, caller), data, &headers, from, recipients, reply_to);
-    let (raw, unrendered) = written.await?;
-    let tags = own_and_default(pairs(entry.replacement_tags), &bulk.tags);
-    let submission = Submission {
-        account: caller.account.clone(),
-        region: caller.region.clone(),
-        caller: caller.access_key.clone(),
-        source_ip: Some(caller.source_ip),
-        source: bulk.from.address.clone(),
-        recipients: all,
-        raw: Bytes::from(raw),
-        configuration_set: bulk.configuration_set.clone(),
-        tags,
-        return_path: bulk.return_path.clone(),
-        grants: bulk.grants.clone(),
+    let (mail, sender) = (template.mail(services, caller, common).await?, caller.sender());
+    let send = async |n: usize, entry: BulkEmailEntry| -> Result<String, SesV2Error> {
+        let replacement = entry.replacement_email_content.and_then(|content| content.replacement_template);
+        let own = OwnParts {
+            recipients: entry.destination.read()?,
+            data: replacement.and_then(|template| template.replacement_template_data),
+            tags: pairs(entry.replacement_tags),
+            headers: header_pairs(entry.replacement_headers),
+            nth: Some(n),
+        };
+        Ok(services.sending.send_templated(&services.templates, &sender, &mail, own).await?)
     };
-    let terms = Terms { once: caller.once.as_ref().map(|once| once.nth(n)), unrendered, ..Terms::default() };
-    Ok(services.sending.accept_on(submission, terms).await?)
+    let sent = in_lots(entries, send).await;
+    Ok(SendBulkEmailResponse { bulk_email_entry_results: sent.into_iter().map(result).collect() })
 }
 
 /// An entry's result. The unexpected is told blandly, and logged here.
@@ -294,22 +210,14 @@ fn result(sent: Result<String, SesV2Error>) -> BulkEmailEntryResult {
         SesV2Error::NotFound(_) => "CONFIGURATION_SET_NOT_FOUND",
         SesV2Error::SendingPaused(text) if text.contains("configuration set") => "CONFIGURATION_SET_SENDING_PAUSED",
         SesV2Error::SendingPaused(_) => "ACCOUNT_SENDING_PAUSED",
-        SesV2Error::TooManyRequests(crate::aws::ses::error::QUOTA_EXCEEDED) => "ACCOUNT_DAILY_QUOTA_EXCEEDED",
+        SesV2Error::TooManyRequests(QUOTA_EXCEEDED) => "ACCOUNT_DAILY_QUOTA_EXCEEDED",
         SesV2Error::TooManyRequests(_) => "ACCOUNT_THROTTLED",
         SesV2Error::Internal(_) | SesV2Error::Unexpected(_) => {
             tracing::error!(%error, "an entry of a bulk send failed");
-            let text = "The service failed; try again.".to_owned();
-            return BulkEmailEntryResult { status: "TRANSIENT_FAILURE", error: Some(text), message_id: None };
+            let error = Some(BULK_FAILED.to_owned());
+            return BulkEmailEntryResult { status: "TRANSIENT_FAILURE", error, message_id: None };
         }
         _ => "INVALID_PARAMETER",
     };
     BulkEmailEntryResult { status, error: Some(error.to_string()), message_id: None }
-}
-
-fn header_pairs(headers: Vec<MessageHeader>) -> Vec<(String, String)> {
-    headers.into_iter().map(|header| (header.name, header.value)).collect()
-}
-
-fn missing_arn(arn: &str) -> String {
-    format!("Template {} does not exist.", arn.chars().take(512).collect::<String>())
 }

@@ -2,13 +2,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
-use crate::aws::protocol::Time;
+use crate::aws::paging;
+use crate::aws::protocol::{NoMembers, Time};
 use crate::aws::services::Services;
-use crate::aws::ses::templates::try_out;
 use crate::aws::sesv2::error::SesV2Error;
-use crate::aws::sesv2::page::{Page, TEMPLATES};
+use crate::aws::sesv2::page::{self, TEMPLATES};
 use crate::aws::sesv2::tags::Tag;
 use crate::mail::content::templates::Parts;
+use crate::mail::sending::try_out;
 
 /// The parts of a template.
 #[derive(Debug, Deserialize, Serialize)]
@@ -39,10 +40,6 @@ pub(super) struct CreateEmailTemplateRequest {
     tags: Vec<Tag>,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct CreateEmailTemplateResponse {}
-
 /// Keeps a template.
 ///
 /// # Errors
@@ -51,11 +48,11 @@ pub(super) async fn create_email_template(
     services: &Services,
     caller: &Caller,
     input: CreateEmailTemplateRequest,
-) -> Result<CreateEmailTemplateResponse, SesV2Error> {
-    let tags = serde_json::to_string(&Tag::pairs(input.tags)?).unwrap_or_default();
+) -> Result<NoMembers, SesV2Error> {
+    let tags = Tag::pairs(input.tags)?;
     let parts = input.template_content.parts();
     services.templates.create(&caller.account, &caller.region, &input.template_name, parts, tags).await?;
-    Ok(CreateEmailTemplateResponse {})
+    Ok(NoMembers {})
 }
 
 /// The template to look at.
@@ -87,7 +84,7 @@ pub(super) async fn get_email_template(
     Ok(GetEmailTemplateResponse {
         template_name: found.name,
         template_content: EmailTemplateContent { subject: found.subject, text: found.text, html: found.html },
-        tags: Tag::list(&found.tags),
+        tags: Tag::list(found.tags.read()?),
     })
 }
 
@@ -99,10 +96,6 @@ pub(super) struct UpdateEmailTemplateRequest {
     template_content: EmailTemplateContent,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct UpdateEmailTemplateResponse {}
-
 /// Replaces a template's parts.
 ///
 /// # Errors
@@ -111,10 +104,10 @@ pub(super) async fn update_email_template(
     services: &Services,
     caller: &Caller,
     input: UpdateEmailTemplateRequest,
-) -> Result<UpdateEmailTemplateResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     let parts = input.template_content.parts();
     services.templates.update(&caller.account, &caller.region, &input.template_name, parts).await?;
-    Ok(UpdateEmailTemplateResponse {})
+    Ok(NoMembers {})
 }
 
 /// The template to remove.
@@ -124,10 +117,6 @@ pub(super) struct DeleteEmailTemplateRequest {
     template_name: String,
 }
 
-/// No members.
-#[derive(Debug, Serialize)]
-pub(super) struct DeleteEmailTemplateResponse {}
-
 /// Removes a template.
 ///
 /// # Errors
@@ -136,9 +125,9 @@ pub(super) async fn delete_email_template(
     services: &Services,
     caller: &Caller,
     input: DeleteEmailTemplateRequest,
-) -> Result<DeleteEmailTemplateResponse, SesV2Error> {
+) -> Result<NoMembers, SesV2Error> {
     match services.templates.delete(&caller.account, &caller.region, &input.template_name).await? {
-        true => Ok(DeleteEmailTemplateResponse {}),
+        true => Ok(NoMembers {}),
         false => Err(crate::mail::content::templates::Error::Missing(input.template_name).into()),
     }
 }
@@ -177,12 +166,12 @@ pub(super) async fn list_email_templates(
     caller: &Caller,
     input: ListEmailTemplatesRequest,
 ) -> Result<ListEmailTemplatesResponse, SesV2Error> {
-    let page = Page::of(&TEMPLATES, input.next_token.as_deref(), input.page_size)?;
+    let asked = page::read(&TEMPLATES, input.next_token.as_deref(), input.page_size)?;
     let (account, region) = (&caller.account, &caller.region);
-    let mut found = services.templates.list(account, region, &page.after, page.limit()).await?;
-    let next_token = page.cut(&mut found, |(name, _)| name);
+    let found = services.templates.list(account, region, &asked.after, asked.limit()).await?;
     let metadata = |(template_name, at)| EmailTemplateMetadata { template_name, created_timestamp: Time(at) };
-    Ok(ListEmailTemplatesResponse { templates_metadata: found.into_iter().map(metadata).collect(), next_token })
+    let (templates_metadata, next_token) = paging::shown(asked.cut(found, |(name, _)| name).map(metadata));
+    Ok(ListEmailTemplatesResponse { templates_metadata, next_token })
 }
 
 /// The template to try out, and its data.
@@ -209,6 +198,7 @@ pub(super) async fn test_render_email_template(
     caller: &Caller,
     input: TestRenderEmailTemplateRequest,
 ) -> Result<TestRenderEmailTemplateResponse, SesV2Error> {
-    let rendered_template = try_out(services, caller, &input.template_name, &input.template_data).await??;
+    let (name, data, now) = (&input.template_name, &input.template_data, services.clock.now());
+    let rendered_template = try_out(&services.templates, &caller.scope(), name, data, now).await?;
     Ok(TestRenderEmailTemplateResponse { rendered_template })
 }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::aws::caller::Caller;
 use crate::aws::protocol::reply::Reply;
-use crate::aws::registry::Target;
+use crate::aws::registry::RequestTarget;
 use crate::aws::request::sample::request;
 use crate::aws::services::Services;
-use crate::base::{AccountId, Clock, Region, Timestamp};
+use crate::base::{AccountId, Clock, LongWait, Region, Timestamp};
 
 struct Client {
     services: Services,
@@ -39,8 +39,9 @@ impl Client {
             source_ip: IpAddr::from([127, 0, 0, 1]),
             once: None,
             trace_header: None,
+            long_wait: LongWait::default(),
         };
-        let target = Target::find(&request).expect("a service");
+        let target = RequestTarget::find(&request).expect("a service");
         let found = target.operation(&request).expect("an operation");
         found.run(&self.services, &caller, Box::new(request)).await
     }

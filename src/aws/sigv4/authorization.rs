@@ -12,7 +12,7 @@ const SIGNED_HEADERS_MAX: usize = 100;
 
 /// What a request claims. Nothing of it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct SignatureClaim {
     pub access_key: String,
     /// The scope's day, `20260102`.
     pub date: String,
@@ -32,7 +32,7 @@ pub(super) struct Claim {
     pub session: bool,
 }
 
-impl Claim {
+impl SignatureClaim {
     /// What the request claims; `None` for a request that claims nothing.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ fn incomplete(text: &str) -> SignatureError {
     SignatureError::Incomplete(text.to_owned())
 }
 
-fn from_header(request: &Request, header: &str) -> Result<Claim, SignatureError> {
+fn from_header(request: &Request, header: &str) -> Result<SignatureClaim, SignatureError> {
     let Some(parts) = header.trim().strip_prefix(ALGORITHM).filter(|rest| rest.starts_with([' ', ','])) else {
         let algorithm: String = header.split(' ').next().unwrap_or_default().chars().take(40).collect();
         return Err(SignatureError::Incomplete(format!("Unsupported AWS 'algorithm': '{algorithm}'.")));
@@ -91,7 +91,7 @@ fn header_time(request: &Request) -> Option<Timestamp> {
     i64::try_from(since.as_secs()).ok().map(Timestamp::from_secs)
 }
 
-fn from_query(request: &Request) -> Result<Claim, SignatureError> {
+fn from_query(request: &Request) -> Result<SignatureClaim, SignatureError> {
     let needed = |name: &str| {
         request
             .parameter(name)
@@ -119,7 +119,7 @@ fn claim(
     time: Timestamp,
     presigned_for: Option<u64>,
     session: bool,
-) -> Result<Claim, SignatureError> {
+) -> Result<SignatureClaim, SignatureError> {
     let mut parts = credential.split('/').map(str::to_owned);
     let mut next = || parts.next().filter(|part| !part.is_empty());
     let (Some(access_key), Some(date), Some(region), Some(service), Some(terminator), None) =
@@ -134,7 +134,7 @@ fn claim(
         return Err(incomplete("SignedHeaders names too many headers."));
     }
     let (signature, stamp) = (signature.to_owned(), time.iso_basic());
-    Ok(Claim {
+    Ok(SignatureClaim {
         access_key,
         date,
         region,

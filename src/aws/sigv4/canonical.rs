@@ -3,7 +3,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use crate::aws::request::Request;
-use crate::aws::sigv4::authorization::{ALGORITHM, Claim};
+use crate::aws::sigv4::authorization::{ALGORITHM, SignatureClaim};
 use crate::base::hex;
 
 /// Everything but RFC 3986's unreserved characters.
@@ -12,13 +12,13 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const PATH_ENCODED: &AsciiSet = &ENCODED.remove(b'/');
 
 /// The text that is signed, where `body` is the hash of the body.
-pub(super) fn string_to_sign(request: &Request, claim: &Claim, body: &str) -> String {
-    let Claim { stamp, date, region, service, terminator, .. } = claim;
+pub(super) fn string_to_sign(request: &Request, claim: &SignatureClaim, body: &str) -> String {
+    let SignatureClaim { stamp, date, region, service, terminator, .. } = claim;
     let hash = hex(digest(&SHA256, &canonical_request(request, claim, body)).as_ref());
     format!("{ALGORITHM}\n{stamp}\n{date}/{region}/{service}/{terminator}\n{hash}")
 }
 
-fn canonical_request(request: &Request, claim: &Claim, body: &str) -> Vec<u8> {
+fn canonical_request(request: &Request, claim: &SignatureClaim, body: &str) -> Vec<u8> {
     let (path, query) = (canonical_path(&request.path), canonical_query(&request.query));
     let mut out = format!("{}\n{path}\n{query}\n", request.method).into_bytes();
     let mut headers: Vec<&str> = claim.signed_headers.iter().map(String::as_str).collect();

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::aws::api::Api;
 use crate::aws::request::Request;
-use crate::aws::sigv4::authorization::{Claim, TERMINATOR};
+use crate::aws::sigv4::authorization::{SignatureClaim, TERMINATOR};
 use crate::aws::sigv4::error::SignatureError;
 use crate::base::{Region, Regions, Timestamp};
 
@@ -14,7 +14,7 @@ const NEED_NOT_BE_SIGNED: &str = "x-amz-user-agent";
 /// The header in which some SDKs say the SHA-256 of the body.
 const CONTENT_HASH: &str = "x-amz-content-sha256";
 
-pub(super) fn check_scope(claim: &Claim, api: &Api, regions: &Regions) -> Result<Region, SignatureError> {
+pub(super) fn check_scope(claim: &SignatureClaim, api: &Api, regions: &Regions) -> Result<Region, SignatureError> {
     let mismatch = |text: String| Err(SignatureError::Mismatch(text));
     if claim.terminator != TERMINATOR {
         let found = shown(&claim.terminator);
@@ -50,7 +50,7 @@ fn shown(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-pub(super) fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureError> {
+pub(super) fn check_time(claim: &SignatureClaim, now: Timestamp) -> Result<(), SignatureError> {
     let time = &claim.stamp;
     if claim.time > now + SKEW_MAX {
         let latest = (now + SKEW_MAX).iso_basic();
@@ -75,7 +75,7 @@ pub(super) fn check_time(claim: &Claim, now: Timestamp) -> Result<(), SignatureE
 }
 
 /// What gives the request its meaning must be signed: the host, and every `x-amz-` header.
-pub(super) fn check_signed_headers(claim: &Claim, request: &Request) -> Result<(), SignatureError> {
+pub(super) fn check_signed_headers(claim: &SignatureClaim, request: &Request) -> Result<(), SignatureError> {
     let signed = |name: &str| claim.signed_headers.iter().any(|header| header == name);
     if !signed("host") {
         let text = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";

@@ -1,13 +1,10 @@
 //! Signing keys: derived from a secret for a day, region and service, and remembered.
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use hmac::digest::InvalidLength;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::aws::sigv4::authorization::TERMINATOR;
-use crate::base::Secret;
+use crate::base::{Kept, Secret};
 
 /// How many keys are remembered: one per caller, region and service, new every day.
 const REMEMBERED_MAX: usize = 4_096;
@@ -41,9 +38,14 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Derived keys by day, region, service and the secret that they come from: a changed secret makes a new key.
-#[derive(Default)]
 pub(super) struct SigningKeys {
-    remembered: Mutex<HashMap<String, SigningKey>>,
+    remembered: Kept<String, SigningKey>,
+}
+
+impl Default for SigningKeys {
+    fn default() -> Self {
+        Self { remembered: Kept::new(REMEMBERED_MAX) }
+    }
 }
 
 impl SigningKeys {
@@ -57,16 +59,7 @@ impl SigningKeys {
     ) -> Result<SigningKey, InvalidLength> {
         // In a scope that was read from a request no part holds a slash, and the secret comes last.
         let origin = [date, region, service, secret.reveal()].join("/");
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = remembered.get(&origin) {
-            return Ok(*key);
-        }
-        let key = derive(secret, date, region, service)?;
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.clear();
-        }
-        remembered.insert(origin, key);
-        Ok(key)
+        self.remembered.get_or_make(origin.as_str(), || derive(secret, date, region, service))
     }
 }
 

@@ -31,7 +31,7 @@ async fn house() -> House {
     let store = Store::open(&database, clock.clone()).await.expect("a store");
     let key = ("AKIDEXAMPLE".to_owned(), Secret::new(SECRET));
     ensure_root(&store, dir.path(), Some(key)).await.expect("a root key");
-    let access = Access::new(store, clock.clone(), Trust::KnownKeys);
+    let access = Access::new(store, Trust::KnownKeys);
     House { gate: Gate::new(access, clock.clone()), clock, _dir: dir }
 }
 
@@ -74,6 +74,7 @@ fn unsigned(method: &str, target: &str, body: &str) -> Request {
         body: Bytes::from(body.to_owned()),
         body_hash: None,
         peer: IpAddr::from([127, 0, 0, 1]),
+        long_wait: crate::base::LongWait::default(),
         id: "id".into(),
     }
 }

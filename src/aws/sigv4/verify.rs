@@ -5,7 +5,7 @@ use crate::access::{Access, AccessKey, KeyInUse, Trust};
 use crate::aws::api::Api;
 use crate::aws::error::{ErrorShape, Failure};
 use crate::aws::request::Request;
-use crate::aws::sigv4::authorization::Claim;
+use crate::aws::sigv4::authorization::SignatureClaim;
 use crate::aws::sigv4::browser::is_from_elsewhere;
 use crate::aws::sigv4::canonical::{body_hash, string_to_sign};
 use crate::aws::sigv4::checks::{
@@ -62,15 +62,15 @@ pub enum Standing {
     /// Nothing.
     Unknown,
     /// All is right but the signature, for which the body is needed.
-    Claims(Box<Claims>),
+    Claims(Box<CheckedClaim>),
     /// The signature is right, for a body with the hash that the head has.
     Proved(Identity),
 }
 
 /// Of a claim that holds but for the signature.
 #[derive(Debug)]
-pub struct Claims {
-    claim: Claim,
+pub struct CheckedClaim {
+    claim: SignatureClaim,
     key: Arc<AccessKey>,
     region: Region,
 }
@@ -142,7 +142,7 @@ impl Gate {
 
     /// What the head shows.
     async fn shown(&self, request: &Request, api: Option<&Api>) -> Result<Standing, SignatureError> {
-        let claim = Claim::read(request)?.ok_or(SignatureError::Missing)?;
+        let claim = SignatureClaim::read(request)?.ok_or(SignatureError::Missing)?;
         let Some(api) = api else { return Ok(Standing::Unknown) };
         let claims = self.claims(claim, api, request).await?;
         match hash_said(request) {
@@ -164,7 +164,7 @@ impl Gate {
                 self.named_by(request)
             };
         }
-        match Claim::read(request)? {
+        match SignatureClaim::read(request)? {
             Some(claim) => {
                 let claims = self.claims(claim, api, request).await?;
                 let hash = body_hash(request);
@@ -199,7 +199,12 @@ impl Gate {
     }
 
     /// Checks what can be checked of a claim without the body.
-    async fn claims(&self, claim: Claim, api: &Api, request: &Request) -> Result<Claims, SignatureError> {
+    async fn claims(
+        &self,
+        claim: SignatureClaim,
+        api: &Api,
+        request: &Request,
+    ) -> Result<CheckedClaim, SignatureError> {
         if claim.session {
             return Err(SignatureError::UnknownKey);
         }
@@ -207,11 +212,11 @@ impl Gate {
         let region = check_scope(&claim, api, &self.regions)?;
         check_time(&claim, self.clock.now())?;
         check_signed_headers(&claim, request)?;
-        Ok(Claims { claim, key, region })
+        Ok(CheckedClaim { claim, key, region })
     }
 
-    fn verify(&self, claims: &Claims, request: &Request, body: &str) -> Result<Identity, SignatureError> {
-        let Claims { claim, key, region } = claims;
+    fn verify(&self, claims: &CheckedClaim, request: &Request, body: &str) -> Result<Identity, SignatureError> {
+        let CheckedClaim { claim, key, region } = claims;
         let signing_key = self.keys.get(&key.secret, &claim.date, &claim.region, &claim.service);
         let signed = signing_key.and_then(|k| is_signed(&k, &string_to_sign(request, claim, body), &claim.signature));
         // A key of any length makes an HMAC; were it not so, nothing would be signed right.

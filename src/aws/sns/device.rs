@@ -2,9 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::services::Services;
 use crate::aws::sns::arn::own_resource;
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::page::page_after;
 use crate::aws::sns::platform::{AttributesResponse, own_application};
 use crate::base::Arn;
 use crate::topics::{self, Attributes};
@@ -141,10 +143,8 @@ pub(super) async fn list_endpoints_by_platform_application(
 ) -> Result<ListEndpointsByPlatformApplicationResponse, SnsError> {
     let action = "ListEndpointsByPlatformApplication";
     let application = own_application(caller, &input.platform_application_arn, action)?;
-    let page = services.topics.endpoints(&application, input.next_token.as_deref()).await?;
+    let page = services.topics.endpoints(&application, page_after(input.next_token.as_deref())?).await?;
     let one = |(arn, attributes): (Arn, Attributes)| Endpoint { endpoint_arn: arn.to_string(), attributes };
-    Ok(ListEndpointsByPlatformApplicationResponse {
-        endpoints: page.items.into_iter().map(one).collect(),
-        next_token: page.next,
-    })
+    let (endpoints, next_token) = paging::shown_by_number(page.map(one));
+    Ok(ListEndpointsByPlatformApplicationResponse { endpoints, next_token })
 }

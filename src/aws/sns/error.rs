@@ -157,7 +157,6 @@ impl From<topics::Error> for SnsError {
                             AuthenticateOnUnsubscribe";
                 Self::Refused(AUTHORIZATION, text.to_owned())
             }
-            E::PageToken => Self::parameter("NextToken"),
             E::MessageEmpty => Self::parameter("Empty message"),
             E::MessageTooLong => Self::parameter("Message too long"),
             E::BatchTooLong => {

@@ -3,6 +3,7 @@ mod arn;
 mod data_protection;
 mod device;
 mod error;
+mod page;
 mod permission;
 mod permit;
 mod platform;

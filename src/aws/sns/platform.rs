@@ -2,9 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::services::Services;
 use crate::aws::sns::arn::own_resource;
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::page::page_after;
 use crate::base::Arn;
 use crate::topics::Attributes;
 
@@ -126,13 +128,12 @@ pub(super) async fn list_platform_applications(
     caller: &Caller,
     input: ListPlatformApplicationsInput,
 ) -> Result<ListPlatformApplicationsResponse, SnsError> {
-    let page = services.topics.applications(&caller.account, &caller.region, input.next_token.as_deref()).await?;
+    let page =
+        services.topics.applications(&caller.account, &caller.region, page_after(input.next_token.as_deref())?).await?;
     let one = |(arn, attributes): (Arn, Attributes)| PlatformApplication {
         platform_application_arn: arn.to_string(),
         attributes,
     };
-    Ok(ListPlatformApplicationsResponse {
-        platform_applications: page.items.into_iter().map(one).collect(),
-        next_token: page.next,
-    })
+    let (platform_applications, next_token) = paging::shown_by_number(page.map(one));
+    Ok(ListPlatformApplicationsResponse { platform_applications, next_token })
 }

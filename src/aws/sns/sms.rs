@@ -2,9 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::sns::error::SnsError;
-use crate::aws::sns::tag::Empty;
+use crate::aws::sns::page::page_after;
 use crate::topics::{self, Attributes};
 
 /// See AWS's model.
@@ -18,14 +20,14 @@ pub(super) async fn set_sms_attributes(
     services: &Services,
     caller: &Caller,
     input: SetSMSAttributesInput,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     let set = services.topics.set_sms_attributes(&caller.account, &caller.region, input.attributes).await;
     set.map_err(|error| match error {
         topics::Error::AttributeName(name) => SnsError::plain(format!("{name} is not a valid attribute")),
         topics::Error::AttributeValue("DefaultSMSType", _) => SnsError::plain("DefaultSMSType is invalid"),
         other => SnsError::in_attributes(other),
     })?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 /// See AWS's model.
@@ -82,9 +84,9 @@ pub(super) async fn opt_in_phone_number(
     services: &Services,
     caller: &Caller,
     input: PhoneNumberInput,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     services.topics.opt_in(&caller.account, &caller.region, &input.phone_number).await.map_err(of_number)?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 fn of_number(error: topics::Error) -> SnsError {
@@ -116,8 +118,10 @@ pub(super) async fn list_phone_numbers_opted_out(
     caller: &Caller,
     input: ListPhoneNumbersOptedOutInput,
 ) -> Result<ListPhoneNumbersOptedOutResponse, SnsError> {
-    let page = services.topics.opted_out(&caller.account, &caller.region, input.next_token.as_deref()).await?;
-    Ok(ListPhoneNumbersOptedOutResponse { phone_numbers: page.items, next_token: page.next })
+    let page =
+        services.topics.opted_out(&caller.account, &caller.region, page_after(input.next_token.as_deref())?).await?;
+    let (phone_numbers, next_token) = paging::shown_by_number(page);
+    Ok(ListPhoneNumbersOptedOutResponse { phone_numbers, next_token })
 }
 
 /// See AWS's model.

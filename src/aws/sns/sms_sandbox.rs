@@ -2,9 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::sns::error::SnsError;
-use crate::aws::sns::tag::Empty;
+use crate::aws::sns::page::page_after;
 
 /// How many numbers a page has where nothing is asked.
 const PAGE: i64 = 100;
@@ -21,9 +23,9 @@ pub(super) async fn create_sms_sandbox_phone_number(
     services: &Services,
     caller: &Caller,
     input: SandboxPhoneNumberInput,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     services.topics.sandbox_add(&caller.account, &caller.region, &input.phone_number).await?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 /// Takes a number away.
@@ -31,9 +33,9 @@ pub(super) async fn delete_sms_sandbox_phone_number(
     services: &Services,
     caller: &Caller,
     input: SandboxPhoneNumberInput,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     services.topics.sandbox_remove(&caller.account, &caller.region, &input.phone_number).await?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 /// See AWS's model.
@@ -49,10 +51,10 @@ pub(super) async fn verify_sms_sandbox_phone_number(
     services: &Services,
     caller: &Caller,
     input: VerifySMSSandboxPhoneNumberInput,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     let (phone, code) = (&input.phone_number, &input.one_time_password);
     services.topics.sandbox_verify(&caller.account, &caller.region, phone, code).await?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 /// See AWS's model.
@@ -89,21 +91,15 @@ pub(super) async fn list_sms_sandbox_phone_numbers(
     let size = input.max_results.unwrap_or(PAGE);
     let size = usize::try_from(size).ok().filter(|size| (1..=100).contains(size));
     let size = size.ok_or_else(|| SnsError::parameter("MaxResults"))?;
-    let token = input.next_token.as_deref();
-    let page = services.topics.sandbox_numbers(&caller.account, &caller.region, token, size).await?;
-    let one = |listed: crate::topics::sms_sandbox::Listed| SMSSandboxPhoneNumber {
+    let after = page_after(input.next_token.as_deref())?;
+    let page = services.topics.sandbox_numbers(&caller.account, &caller.region, after, size).await?;
+    let one = |listed: crate::topics::sms_sandbox::ListedNumber| SMSSandboxPhoneNumber {
         phone_number: listed.phone,
         status: if listed.verified { "Verified" } else { "Pending" },
     };
-    Ok(ListSMSSandboxPhoneNumbersResult {
-        phone_numbers: page.items.into_iter().map(one).collect(),
-        next_token: page.next,
-    })
+    let (phone_numbers, next_token) = paging::shown_by_number(page.map(one));
+    Ok(ListSMSSandboxPhoneNumbersResult { phone_numbers, next_token })
 }
-
-/// No members.
-#[derive(Debug, Deserialize)]
-pub(super) struct GetSMSSandboxAccountStatusInput {}
 
 /// See AWS's model.
 #[derive(Debug, Serialize)]
@@ -116,7 +112,7 @@ pub(super) struct GetSMSSandboxAccountStatusResult {
 pub(super) async fn get_sms_sandbox_account_status(
     services: &Services,
     _: &Caller,
-    _: GetSMSSandboxAccountStatusInput,
+    _: NoMembers,
 ) -> Result<GetSMSSandboxAccountStatusResult, SnsError> {
     Ok(GetSMSSandboxAccountStatusResult { is_in_sandbox: services.topics.in_sms_sandbox() })
 }

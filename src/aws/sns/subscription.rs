@@ -2,11 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::services::Services;
 use crate::aws::sns::arn::{any_subscription, any_topic};
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::page::page_after;
 use crate::aws::sns::permit;
-use crate::topics::{self, Attributes, Authenticated, By, Listed, Page, Wish};
+use crate::topics::{self, Attributes, Authenticated, By, ListedSubscription, NumberedPage, Wish};
 
 /// See AWS's model.
 #[derive(Debug, Deserialize)]
@@ -155,8 +157,8 @@ pub(super) struct Subscription {
     topic_arn: String,
 }
 
-impl From<Listed> for Subscription {
-    fn from(listed: Listed) -> Self {
+impl From<ListedSubscription> for Subscription {
+    fn from(listed: ListedSubscription) -> Self {
         let arn = if listed.pending { "PendingConfirmation".to_owned() } else { listed.arn.to_string() };
         Self {
             subscription_arn: arn,
@@ -168,9 +170,10 @@ impl From<Listed> for Subscription {
     }
 }
 
-impl From<Page<Listed>> for ListSubscriptionsResponse {
-    fn from(page: Page<Listed>) -> Self {
-        Self { subscriptions: page.items.into_iter().map(Subscription::from).collect(), next_token: page.next }
+impl From<NumberedPage<ListedSubscription>> for ListSubscriptionsResponse {
+    fn from(page: NumberedPage<ListedSubscription>) -> Self {
+        let (subscriptions, next_token) = paging::shown_by_number(page.map(Subscription::from));
+        Self { subscriptions, next_token }
     }
 }
 
@@ -180,7 +183,10 @@ pub(super) async fn list_subscriptions(
     caller: &Caller,
     input: ListSubscriptionsInput,
 ) -> Result<ListSubscriptionsResponse, SnsError> {
-    let page = services.topics.subscriptions(&caller.account, &caller.region, input.next_token.as_deref()).await?;
+    let page = services
+        .topics
+        .subscriptions(&caller.account, &caller.region, page_after(input.next_token.as_deref())?)
+        .await?;
     Ok(page.into())
 }
 
@@ -199,7 +205,7 @@ pub(super) async fn list_subscriptions_by_topic(
     input: ListSubscriptionsByTopicInput,
 ) -> Result<ListSubscriptionsResponse, SnsError> {
     let topic = permit::topic(services, caller, "TopicArn", &input.topic_arn, "ListSubscriptionsByTopic").await?;
-    Ok(services.topics.subscriptions_of(&topic, input.next_token.as_deref()).await?.into())
+    Ok(services.topics.subscriptions_of(&topic, page_after(input.next_token.as_deref())?).await?.into())
 }
 
 /// See AWS's model.

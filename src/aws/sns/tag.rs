@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::sns::arn::own_topic;
 use crate::aws::sns::error::SnsError;
@@ -31,23 +32,19 @@ pub(super) struct TagResourceRequest {
     tags: Vec<Tag>,
 }
 
-/// A result without members.
-#[derive(Debug, Serialize)]
-pub(super) struct Empty {}
-
 /// Sets tags.
 pub(super) async fn tag_resource(
     services: &Services,
     caller: &Caller,
     input: TagResourceRequest,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     let arn = own_topic(caller, "ResourceArn", &input.resource_arn, "TagResource")?;
     let distinct: BTreeSet<&str> = input.tags.iter().map(|tag| tag.key.as_str()).collect();
     if distinct.len() < input.tags.len() {
         return Err(SnsError::parameter("Duplicated keys are not allowed."));
     }
     services.topics.change_tags(&arn, tags(input.tags), vec![]).await.map_err(resource)?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 /// See AWS's model.
@@ -63,10 +60,10 @@ pub(super) async fn untag_resource(
     services: &Services,
     caller: &Caller,
     input: UntagResourceRequest,
-) -> Result<Empty, SnsError> {
+) -> Result<NoMembers, SnsError> {
     let arn = own_topic(caller, "ResourceArn", &input.resource_arn, "UntagResource")?;
     services.topics.change_tags(&arn, Attributes::new(), input.tag_keys).await.map_err(resource)?;
-    Ok(Empty {})
+    Ok(NoMembers {})
 }
 
 /// See AWS's model.

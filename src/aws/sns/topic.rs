@@ -2,10 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::services::Services;
 use crate::aws::sns::error::SnsError;
+use crate::aws::sns::page::page_after;
 use crate::aws::sns::permit;
 use crate::aws::sns::tag::{Tag, tags};
+use crate::base::Arn;
 use crate::topics::{Attributes, NewTopic};
 
 /// See AWS's model.
@@ -87,9 +90,10 @@ pub(super) async fn list_topics(
     caller: &Caller,
     input: ListTopicsInput,
 ) -> Result<ListTopicsResponse, SnsError> {
-    let page = services.topics.list(&caller.account, &caller.region, input.next_token.as_deref()).await?;
-    let topics = page.items.iter().map(|arn| Topic { topic_arn: arn.to_string() }).collect();
-    Ok(ListTopicsResponse { topics, next_token: page.next })
+    let page = services.topics.list(&caller.account, &caller.region, page_after(input.next_token.as_deref())?).await?;
+    let one = |arn: Arn| Topic { topic_arn: arn.to_string() };
+    let (topics, next_token) = paging::shown_by_number(page.map(one));
+    Ok(ListTopicsResponse { topics, next_token })
 }
 
 /// See AWS's model.

@@ -3,10 +3,10 @@ use std::net::IpAddr;
 
 use crate::aws::caller::Caller;
 use crate::aws::protocol::reply::Reply;
-use crate::aws::registry::Target;
+use crate::aws::registry::RequestTarget;
 use crate::aws::request::sample::request;
 use crate::aws::services::Services;
-use crate::base::{AccountId, Clock, Region};
+use crate::base::{AccountId, Clock, LongWait, Region};
 
 const SNS: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/sns/aws4_request, SignedHeaders=host, Signature=0";
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:t";
@@ -25,8 +25,9 @@ async fn ask(services: &Services, access_key: &str, pairs: &[(&str, &str)]) -> R
         source_ip: IpAddr::from([127, 0, 0, 1]),
         once: None,
         trace_header: None,
+        long_wait: LongWait::default(),
     };
-    let target = Target::find(&asked).expect("a service");
+    let target = RequestTarget::find(&asked).expect("a service");
     let found = target.operation(&asked).expect("an operation");
     found.run(services, &caller, Box::new(asked)).await
 }

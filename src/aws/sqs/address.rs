@@ -7,7 +7,7 @@ use crate::queues::Error;
 /// The URL of a queue, at the public URL or else at the host that the caller used: `HOST/ACCOUNT/NAME` in the default region,
 /// `HOST/queue/REGION/ACCOUNT/NAME` in any other.
 pub(super) fn url(caller: &Caller, name: &str) -> String {
-    url_in(caller, &scope(caller), name)
+    url_in(caller, &caller.scope(), name)
 }
 
 /// The URL of a queue that may be another account's.
@@ -18,11 +18,6 @@ pub(super) fn url_in(caller: &Caller, scope: &Scope, name: &str) -> String {
     } else {
         format!("{at}/queue/{region}/{account}/{name}")
     }
-}
-
-/// The queues of the caller, in the region that it calls.
-pub(super) fn scope(caller: &Caller) -> Scope {
-    Scope { account: caller.account.clone(), region: caller.region.clone() }
 }
 
 /// Which queue a URL means, whoever owns it. Understands our own forms, AWS's hosts (`sqs.REGION.amazonaws.com`,
@@ -69,6 +64,7 @@ fn region_in_host(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::LongWait;
 
     fn caller(region: &str) -> Caller {
         Caller {
@@ -82,6 +78,7 @@ mod tests {
             source_ip: [127, 0, 0, 1].into(),
             once: None,
             trace_header: None,
+            long_wait: LongWait::default(),
         }
     }
 

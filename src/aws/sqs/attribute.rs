@@ -95,7 +95,7 @@ pub(super) fn system_md5(given: &BTreeMap<String, MessageAttributeValue>) -> Opt
 }
 
 /// The attributes that a receive asks for: by name, `All`, `.*`, or a prefix such as `order.*`.
-pub(super) struct Wanted<'a> {
+pub(super) struct WantedAttributes<'a> {
     few: &'a [String],
     /// Where there are many.
     names: HashSet<&'a str>,
@@ -105,7 +105,7 @@ pub(super) struct Wanted<'a> {
 /// How many names of a request are compared one by one.
 const FEW: usize = 16;
 
-impl<'a> Wanted<'a> {
+impl<'a> WantedAttributes<'a> {
     /// Those of this list.
     pub(super) fn new(list: &'a [String]) -> Self {
         let (few, many) = if list.len() <= FEW { (list, &[][..]) } else { (&[][..], list) };
@@ -134,7 +134,7 @@ mod tests {
         let wanted = |list: &[&str], name| {
             let few: Vec<String> = list.iter().map(|w| (*w).to_owned()).collect();
             let many: Vec<String> = few.iter().cloned().chain((0..100).map(|n| format!("x{n}"))).collect();
-            let answers = [&few, &many].map(|list| Wanted::new(list).has(name));
+            let answers = [&few, &many].map(|list| WantedAttributes::new(list).has(name));
             assert_eq!(answers[0], answers[1], "{name} of {list:?}");
             answers[0]
         };

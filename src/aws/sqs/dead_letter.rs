@@ -1,17 +1,17 @@
 //! Dead-letter queues: ListDeadLetterSourceQueues, and the tasks that move messages out of one.
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
 use crate::aws::services::Services;
-use crate::aws::sqs::address::{scope, url_in};
+use crate::aws::sqs::address::url_in;
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::{may, permitted};
-use crate::aws::sqs::queue::page_size;
+use crate::aws::sqs::queue::{page_asked, shown};
 use crate::base::{Arn, Scope};
 use crate::queues::MoveTask;
-use crate::queues::moves::{MoveFailure, status};
+use crate::store::move_tasks::{MoveFailure, MoveStatus};
 
 /// See ListDeadLetterSourceQueues in the SQS API reference, and so on below.
 #[derive(Debug, Deserialize)]
@@ -42,24 +42,10 @@ pub(super) async fn list_dead_letter_source_queues(
     input: ListDeadLetterSourceQueuesRequest,
 ) -> Result<ListDeadLetterSourceQueuesResult, SqsError> {
     let (scope, name) = permitted(services, caller, &input.queue_url, "ListDeadLetterSourceQueues").await?;
-    let limit = page_size(input.max_results)?;
-    let after = match &input.next_token {
-        None => String::new(),
-        Some(token) => decoded(URL_SAFE_NO_PAD.decode(token).ok()).ok_or(SqsError::NextToken)?,
-    };
-    let mut names = services.queues.dead_letter_sources(&scope, &name, &after, limit + 1).await?;
-    let more = names.len() > limit as usize;
-    names.truncate(limit as usize);
-    let last = names.last().filter(|_| more && input.max_results.is_some());
-    let next_token = last.map(|last| URL_SAFE_NO_PAD.encode(last));
-    Ok(ListDeadLetterSourceQueuesResult {
-        queue_urls: names.iter().map(|name| url_in(caller, &scope, name)).collect(),
-        next_token,
-    })
-}
-
-fn decoded(bytes: Option<Vec<u8>>) -> Option<String> {
-    String::from_utf8(bytes?).ok()
+    let asked = page_asked(input.next_token.as_deref(), input.max_results)?;
+    let page = services.queues.dead_letter_sources(&scope, &name, &asked).await?;
+    let (queue_urls, next_token) = shown(page.map(|name| url_in(caller, &scope, &name)), input.max_results);
+    Ok(ListDeadLetterSourceQueuesResult { queue_urls, next_token })
 }
 
 fn queue_arn(parameter: &'static str, text: &str) -> Result<Arn, SqsError> {
@@ -135,7 +121,7 @@ pub(super) async fn start_message_move_task(
         check(services, caller, destination, &["SendMessage"]).await?;
     }
     let rate = input.max_number_of_messages_per_second;
-    let task_id = services.queues.start_move(&scope(caller), source, destination, rate).await?;
+    let task_id = services.queues.start_move(&caller.scope(), source, destination, rate).await?;
     Ok(StartMessageMoveTaskResult { task_handle: Handle { task_id, source_arn: input.source_arn }.encode() })
 }
 
@@ -165,7 +151,7 @@ pub(super) async fn cancel_message_move_task(
     let handle = Handle::decode(&input.task_handle)?;
     let source = queue_arn("SourceArn", &handle.source_arn)?;
     check(services, caller, &source, &["CancelMessageMoveTask"]).await?;
-    let moved = services.queues.cancel_move(&scope(caller), source, handle.task_id).await?;
+    let moved = services.queues.cancel_move(&caller.scope(), source, handle.task_id).await?;
     Ok(CancelMessageMoveTaskResult { approximate_number_of_messages_moved: moved })
 }
 
@@ -191,7 +177,7 @@ pub(super) struct ListMessageMoveTasksResult {
 pub(super) struct ListMessageMoveTasksResultEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     task_handle: Option<String>,
-    status: String,
+    status: MoveStatus,
     source_arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination_arn: Option<String>,
@@ -216,12 +202,12 @@ pub(super) async fn list_message_move_tasks(
 ) -> Result<ListMessageMoveTasksResult, SqsError> {
     let source = queue_arn("SourceArn", &input.source_arn)?;
     check(services, caller, &source, &["ListMessageMoveTasks"]).await?;
-    let tasks = services.queues.moves(&scope(caller), &source, input.max_results).await?;
+    let tasks = services.queues.moves(&caller.scope(), &source, input.max_results).await?;
     Ok(ListMessageMoveTasksResult { results: tasks.into_iter().map(entry).collect() })
 }
 
 fn entry(task: MoveTask) -> ListMessageMoveTasksResultEntry {
-    let running = task.status == status::RUNNING;
+    let running = task.status == MoveStatus::Running;
     let handle = Handle { task_id: task.task_id, source_arn: task.source.clone() };
     ListMessageMoveTasksResultEntry {
         task_handle: running.then(|| handle.encode()),
@@ -231,7 +217,7 @@ fn entry(task: MoveTask) -> ListMessageMoveTasksResultEntry {
         max_number_of_messages_per_second: task.per_second,
         approximate_number_of_messages_moved: task.moved,
         approximate_number_of_messages_to_move: task.to_move,
-        failure_reason: task.failure.as_deref().and_then(MoveFailure::parse).map(reason),
+        failure_reason: task.failure.map(reason),
         started_timestamp: task.started_at.millis(),
     }
 }

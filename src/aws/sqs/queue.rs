@@ -1,16 +1,15 @@
 //! Queues: CreateQueue, GetQueueUrl, ListQueues, attributes, PurgeQueue, DeleteQueue.
-use crate::base::Scope;
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
+use crate::aws::paging;
 use crate::aws::services::Services;
-use crate::aws::sqs::address::{scope, url, url_in};
+use crate::aws::sqs::address::{url, url_in};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::{may, own, owned, permitted};
+use crate::base::{Page, PageRequest, Scope};
 use crate::queues;
 
 /// See CreateQueue in the SQS API reference, and so on below.
@@ -42,7 +41,7 @@ pub(super) async fn create_queue(
     input: CreateQueueRequest,
 ) -> Result<QueueUrlResult, SqsError> {
     let name = input.queue_name.ok_or(NAMELESS)?;
-    let queue = services.queues.create(&scope(caller), &name, input.attributes, input.tags).await?;
+    let queue = services.queues.create(&caller.scope(), &name, input.attributes, input.tags).await?;
     Ok(QueueUrlResult { queue_url: url(caller, &queue.name) })
 }
 
@@ -135,13 +134,26 @@ pub(super) struct ListQueuesResult {
 }
 
 /// The most that one page holds, and the page of who does not ask for pages.
-const PAGE_MAX: u32 = 1_000;
+const PAGE_MAX: usize = 1_000;
 
-/// How many queues a page holds for who asks for so many.
-pub(super) fn page_size(asked: Option<i64>) -> Result<u32, SqsError> {
-    let Some(n) = asked else { return Ok(PAGE_MAX) };
+/// Reads which page of queues is asked for.
+///
+/// # Errors
+/// InvalidParameterValue for MaxResults or NextToken; MaxResults is looked at first.
+pub(super) fn page_asked(token: Option<&str>, size: Option<i64>) -> Result<PageRequest, SqsError> {
     let wrong = SqsError::Value("MaxResults", "MaxResults must be an integer between 1 and 1000.");
-    u32::try_from(n).ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or(wrong)
+    let size = match size {
+        None => PAGE_MAX,
+        Some(size) => usize::try_from(size).ok().filter(|size| (1..=PAGE_MAX).contains(size)).ok_or(wrong)?,
+    };
+    let after = token.map_or(Some(String::new()), paging::name).ok_or(SqsError::NextToken)?;
+    Ok(PageRequest { after, size })
+}
+
+/// What an answer shows of a page. Only a caller who gives MaxResults gets a token, as in AWS.
+pub(super) fn shown(page: Page<String>, asked: Option<i64>) -> (Vec<String>, Option<String>) {
+    let (urls, token) = paging::shown(page);
+    (urls, token.filter(|_| asked.is_some()))
 }
 
 /// Lists the caller's queues by name. Only who gives MaxResults gets a token for the next page, as in AWS.
@@ -153,21 +165,9 @@ pub(super) async fn list_queues(
     caller: &Caller,
     input: ListQueuesRequest,
 ) -> Result<ListQueuesResult, SqsError> {
-    let limit = page_size(input.max_results)?;
-    let after = match &input.next_token {
-        None => String::new(),
-        Some(token) => URL_SAFE_NO_PAD
-            .decode(token)
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or(SqsError::NextToken)?,
-    };
-    let mut names = services.queues.list(&scope(caller), &input.queue_name_prefix, &after, limit + 1).await?;
-    let more = names.len() > limit as usize;
-    names.truncate(limit as usize);
-    let last = names.last().filter(|_| more && input.max_results.is_some());
-    let next_token = last.map(|last| URL_SAFE_NO_PAD.encode(last));
-    let queue_urls = names.iter().map(|name| url(caller, name)).collect();
+    let asked = page_asked(input.next_token.as_deref(), input.max_results)?;
+    let page = services.queues.list(&caller.scope(), &input.queue_name_prefix, &asked).await?;
+    let (queue_urls, next_token) = shown(page.map(|name| url(caller, &name)), input.max_results);
     Ok(ListQueuesResult { queue_urls, next_token })
 }
 

@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::caller::Caller;
 use crate::aws::services::Services;
-use crate::aws::sqs::attribute::{MessageAttributeValue, Wanted};
+use crate::aws::sqs::attribute::{MessageAttributeValue, WantedAttributes};
 use crate::aws::sqs::error::SqsError;
 use crate::aws::sqs::permit::permitted;
-use crate::base::patience;
 use crate::queues::message_attributes::{body_md5, md5};
 use crate::queues::{Error, MessageAttributes, Receive, Received};
 
@@ -80,7 +79,7 @@ pub(super) async fn receive_message(
 ) -> Result<ReceiveMessageResult, SqsError> {
     if input.wait_time_seconds.is_some_and(|seconds| seconds > 0) {
         // Before the queue is looked up, which may have to be read: hundreds may begin to wait at once.
-        patience::begin();
+        caller.long_wait.begin();
     }
     let (scope, name) = permitted(services, caller, &input.queue_url, "ReceiveMessage").await?;
     let mut system = input.attribute_names;
@@ -105,14 +104,15 @@ pub(super) async fn receive_message(
         wait: input.wait_time_seconds,
         attempt_id: input.receive_request_attempt_id,
         key: caller.key.clone(),
+        long_wait: caller.long_wait.clone(),
     };
     let received = services.queues.receive(&scope, &name, wanted).await?;
-    let own = Wanted::new(&input.message_attribute_names);
+    let own = WantedAttributes::new(&input.message_attribute_names);
     let messages = received.into_iter().map(|m| message(m, &system, &own)).collect();
     Ok(ReceiveMessageResult { messages })
 }
 
-fn message(received: Received, system: &[String], wanted: &Wanted<'_>) -> Message {
+fn message(received: Received, system: &[String], wanted: &WantedAttributes<'_>) -> Message {
     let attributes: MessageAttributes = received.attributes.into_iter().filter(|(name, _)| wanted.has(name)).collect();
     let all = [
         ("SenderId", received.sender),

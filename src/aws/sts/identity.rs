@@ -1,13 +1,10 @@
 //! GetCallerIdentity.
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::aws::caller::Caller;
+use crate::aws::protocol::NoMembers;
 use crate::aws::services::Services;
 use crate::aws::sts::error::StsError;
-
-/// No members.
-#[derive(Debug, Deserialize)]
-pub(super) struct GetCallerIdentityRequest {}
 
 /// Who signed the request.
 #[derive(Debug, Serialize)]
@@ -25,7 +22,7 @@ pub(super) struct GetCallerIdentityResponse {
 pub(super) async fn get_caller_identity(
     _: &Services,
     caller: &Caller,
-    _: GetCallerIdentityRequest,
+    _: NoMembers,
 ) -> Result<GetCallerIdentityResponse, StsError> {
     let account = caller.account.to_string();
     let arn = format!("arn:aws:iam::{account}:root");

@@ -1,10 +1,10 @@
 //! Why a mail was refused, who is to blame for it, and what SES calls that.
 use serde::Deserialize;
 
-use crate::mail::content::BounceType;
+use crate::mail::bounce::words::{BounceSubType, BounceType};
 
 /// `bounceType` and `bounceSubType`.
-pub type Kind = (BounceType, &'static str);
+pub type Kind = (BounceType, BounceSubType);
 
 /// Who has to change something before a mail can arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,13 +178,13 @@ impl Cause {
         use BounceType::{Permanent, Transient, Undetermined};
         match self {
             Self::NoSuchUser | Self::Moved | Self::NoSuchHost | Self::BadAddress | Self::Disabled => {
-                (Permanent, "General")
+                (Permanent, BounceSubType::General)
             }
-            Self::Suppressed => (Permanent, "Suppressed"),
-            Self::Full => (Transient, "MailboxFull"),
-            Self::TooLarge => (Transient, "MessageTooLarge"),
-            Self::Attachment => (Transient, "AttachmentRejected"),
-            Self::Spam | Self::Virus | Self::Format => (Transient, "ContentRejected"),
+            Self::Suppressed => (Permanent, BounceSubType::Suppressed),
+            Self::Full => (Transient, BounceSubType::MailboxFull),
+            Self::TooLarge => (Transient, BounceSubType::MessageTooLarge),
+            Self::Attachment => (Transient, BounceSubType::AttachmentRejected),
+            Self::Spam | Self::Virus | Self::Format => (Transient, BounceSubType::ContentRejected),
             Self::Authentication
             | Self::Rate
             | Self::Reputation
@@ -194,8 +194,8 @@ impl Cause {
             | Self::Policy
             | Self::Expired
             | Self::Network
-            | Self::System => (Transient, "General"),
-            Self::Unclear => (Undetermined, "Undetermined"),
+            | Self::System => (Transient, BounceSubType::General),
+            Self::Unclear => (Undetermined, BounceSubType::Undetermined),
         }
     }
 
@@ -225,7 +225,7 @@ mod tests {
         for (cause, row) in Cause::ALL.into_iter().zip(rows) {
             let (kind, sub_type) = cause.kind();
             let suppressed = if cause.suppresses() { "yes" } else { "no" };
-            let end = format!(" | {} | {kind:?}, {sub_type} | {suppressed} |", cause.blame().as_str());
+            let end = format!(" | {} | {kind}, {sub_type} | {suppressed} |", cause.blame().as_str());
             assert!(row.starts_with(&format!("| `{}`", cause.as_str())) && row.ends_with(&end), "{cause:?}: {row}");
         }
     }

@@ -8,6 +8,7 @@ mod plain;
 mod providers;
 mod rules;
 mod said;
+mod words;
 
 pub use cause::{Blame, Cause, Kind};
 pub use classifier::{Classifier, Finding};
@@ -15,3 +16,4 @@ pub(in crate::mail) use plain::unstructured;
 pub use providers::provider;
 pub use rules::{Rule, RuleError, Rules};
 pub use said::{Said, Stage, enhanced, reply_code, stage};
+pub use words::{BounceSubType, BounceType, ComplaintSubType, DelayType};

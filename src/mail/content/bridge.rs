@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Timestamp, ids};
 use crate::mail::content::event::Event;
+use crate::store::Error;
 use crate::store::mails::Mail;
 
 /// EventBridge's names for the events.
@@ -21,9 +22,15 @@ fn detail_type(event: &Event) -> &'static str {
 }
 
 /// The id of a new event, and the event. `record` is what other destinations get of it.
-pub(super) fn envelope(mail: &Mail, set: &str, event: &Event, record: &str, now: Timestamp) -> (String, String) {
+pub(super) fn envelope(
+    mail: &Mail,
+    set: &str,
+    event: &Event,
+    record: &str,
+    now: Timestamp,
+) -> Result<(String, String), Error> {
     let id = ids::uuid();
-    let detail: Value = serde_json::from_str(record).unwrap_or_default();
+    let detail: Value = serde_json::from_str(record).map_err(Error::corrupt)?;
     let second: String = now.iso_millis().chars().take(19).collect();
     let envelope = json!({
         "version": "0",
@@ -36,5 +43,5 @@ pub(super) fn envelope(mail: &Mail, set: &str, event: &Event, record: &str, now:
         "resources": [format!("arn:aws:ses:{}:{}:configuration-set/{set}", mail.region, mail.account)],
         "detail": detail,
     });
-    (id, envelope.to_string())
+    Ok((id, envelope.to_string()))
 }

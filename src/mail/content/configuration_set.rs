@@ -1,9 +1,9 @@
 //! Configuration sets: rules for the mails that name them, and where the events of these mails go.
 use crate::base::{AccountId, Arn, Clock, Region};
-use crate::mail::content::SetOptions;
 use crate::outlets::Streams;
-use crate::store::configuration_sets::{self, ConfigurationSet};
-use crate::store::{self, Store, Tx};
+use crate::store::configuration_sets::{self, ConfigurationSet, SetOptions};
+use crate::store::event_types::EventType;
+use crate::store::{self, Json, Store, Tx};
 use crate::topics::Topics;
 
 /// SES: sets of an account in a region.
@@ -59,12 +59,18 @@ pub enum Error {
     /// As many as there may be.
     #[error("there may be {0} of them")]
     TooMany(i64),
+    /// A destination that is none of the kinds.
+    #[error("an event destination is needed")]
+    NoTarget,
+    /// A destination that is two of the kinds.
+    #[error("one event destination is needed, not two")]
+    ManyTargets,
     /// No event types, or one that SES does not have.
     #[error("{0:?} is not an event type")]
     EventType(String),
     /// Only event types that nothing here publishes.
     #[error("there are no events of type {0}")]
-    NeverPublished(String),
+    NeverPublished(EventType),
     /// Counters without a dimension.
     #[error("a dimension is needed")]
     NoDimension,
@@ -180,9 +186,9 @@ impl ConfigurationSets {
                         return Err(Error::Missing(name));
                     }
                     let mut set = find(tx, &account, &region, &name).await?;
-                    let mut options = SetOptions::of(&set);
+                    let mut options = set.options.read()?;
                     change(&mut set, &mut options);
-                    set.options = options.write();
+                    set.options = Json::of(&options)?;
                     configuration_sets::update(tx, &set).await?;
                     Ok(())
                 })

@@ -1,11 +1,10 @@
 //! Event destinations: where the events of a configuration set's mails go.
-use serde::{Deserialize, Serialize};
-
-use crate::base::{AccountId, Arn, Region};
+use crate::base::{AccountId, Arn, Region, Timestamp};
 use crate::mail::content::configuration_set::{ConfigurationSets, Error, check_name, find};
-use crate::store;
+use crate::store::Json;
 use crate::store::Tx;
-use crate::store::configuration_sets::{self, Destination};
+use crate::store::event_destinations::{self, Destination, Target};
+use crate::store::event_types::EventType;
 use crate::topics::Error as TopicError;
 use crate::topics::{Publication, Topics};
 
@@ -16,22 +15,6 @@ const DIMENSIONS_MAX: usize = 10;
 const DIMENSION_LENGTH: usize = 256;
 /// What SES publishes to a topic when it becomes a destination.
 const VALIDATED: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
-/// The types of events (SESv2 model, EventType).
-pub const EVENT_TYPES: &[&str] = &[
-    "SEND",
-    "REJECT",
-    "BOUNCE",
-    "COMPLAINT",
-    "DELIVERY",
-    "OPEN",
-    "CLICK",
-    "RENDERING_FAILURE",
-    "DELIVERY_DELAY",
-    "SUBSCRIPTION",
-];
-
-/// Of these there are no events yet: nothing is tracked, and there are no contact lists.
-const NEVER_PUBLISHED: &[&str] = &["OPEN", "CLICK", "SUBSCRIPTION"];
 
 /// What a caller says of an event destination.
 #[derive(Clone, Debug)]
@@ -40,69 +23,22 @@ pub struct NewDestination {
     pub name: String,
     /// Whether it gets events.
     pub enabled: bool,
-    /// Which events: names of [`EVENT_TYPES`].
+    /// Which events: words of [`EventType`].
     pub event_types: Vec<String>,
     /// What it is.
     pub target: Target,
 }
 
-/// The kinds of destinations. Each is stored under the word that it says here, whatever the variant is called.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum Target {
-    /// An SNS topic of the same account and region.
-    #[serde(rename = "Topic")]
-    Topic(String),
-    /// A delivery stream of the same account and region, which the settings give a bucket.
-    #[serde(rename = "Stream")]
-    Stream {
-        /// Its ARN.
-        stream_arn: String,
-        /// The role that AWS would write with. It is kept and given back; there are no roles here.
-        role_arn: String,
-    },
-    /// An event bus of the same account and region, which the settings give a URL.
-    #[serde(rename = "Bus")]
-    Bus(String),
-    /// SES's CloudWatch: counters of the events, labelled by these dimensions. Ours are at `/metrics`.
-    #[serde(rename = "Metrics")]
-    Metrics(Vec<Dimension>),
-}
-
-/// A label of the counters, and where a mail says its value.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Dimension {
-    /// The label.
-    pub name: String,
-    /// Where the value comes from.
-    pub source: DimensionSource,
-    /// The value of mails that do not say one.
-    pub default: String,
-}
-
-/// Where a mail says a dimension's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum DimensionSource {
-    /// A tag of the mail.
-    #[serde(rename = "MessageTag")]
-    MessageTag,
-    /// A header of the mail.
-    #[serde(rename = "EmailHeader")]
-    EmailHeader,
-    /// A tag of the link that was clicked. There is no click tracking here, so the default counts.
-    #[serde(rename = "LinkTag")]
-    LinkTag,
-}
-
-impl Target {
-    /// What a stored destination is.
-    ///
-    /// # Errors
-    /// [`store::Error::Corrupt`] where what is stored cannot be read.
-    pub fn of(destination: &Destination) -> Result<Self, store::Error> {
-        match &destination.details {
-            Some(json) => serde_json::from_str(json).map_err(store::Error::corrupt),
-            None => Ok(Self::Topic(destination.topic_arn.clone())),
-        }
+/// The one destination of those of all kinds that may be given.
+///
+/// # Errors
+/// [`Error::NoTarget`], [`Error::ManyTargets`].
+pub fn exactly_one<T, const N: usize>(given: [Option<T>; N]) -> Result<T, Error> {
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Error::NoTarget),
+        (Some(_), Some(_)) => Err(Error::ManyTargets),
     }
 }
 
@@ -122,7 +58,7 @@ impl ConfigurationSets {
         change: bool,
     ) -> Result<(), Error> {
         check_name(set).map_err(Error::Name)?;
-        check(&new)?;
+        let event_types = check(&new)?;
         let (account, region, set) = (account.clone(), region.clone(), set.to_owned());
         let (topics, now) = (self.topics.clone(), self.clock().now());
         if let Target::Stream { stream_arn, .. } = &new.target {
@@ -137,7 +73,7 @@ impl ConfigurationSets {
             .write(move |tx| {
                 Box::pin(async move {
                     find(tx, &account, &region, &set).await?;
-                    let there = configuration_sets::destinations(tx, &account, &region, &set).await?;
+                    let there = event_destinations::list(tx, &account, &region, &set).await?;
                     let known = there.iter().any(|d| d.name == new.name);
                     if !change && known {
                         return Err(Error::DestinationExists { set, name: new.name });
@@ -151,12 +87,12 @@ impl ConfigurationSets {
                     if let Target::Topic(topic) = &new.target {
                         validate_topic(tx, &topics, &account, &region, topic).await?;
                     }
-                    let row = row(new, now);
+                    let row = row(new, event_types, now)?;
                     if change {
-                        configuration_sets::update_destination(tx, &account, &region, &set, &row).await?;
+                        event_destinations::update(tx, &account, &region, &set, &row).await?;
                         return Ok(());
                     }
-                    let inserted = configuration_sets::insert_destination(tx, &account, &region, &set, &row).await;
+                    let inserted = event_destinations::insert(tx, &account, &region, &set, &row).await;
                     inserted.map_err(|error| match error.is_unique_violation() {
                         true => Error::DestinationExists { set, name: row.name },
                         false => Error::Internal(error),
@@ -179,7 +115,7 @@ impl ConfigurationSets {
             .read(move |tx| {
                 Box::pin(async move {
                     find(tx, &account, &region, &set).await?;
-                    Ok(configuration_sets::destinations(tx, &account, &region, &set).await?)
+                    Ok(event_destinations::list(tx, &account, &region, &set).await?)
                 })
             })
             .await
@@ -201,7 +137,7 @@ impl ConfigurationSets {
             .write(move |tx| {
                 Box::pin(async move {
                     find(tx, &account, &region, &set).await?;
-                    let gone = configuration_sets::delete_destination(tx, &account, &region, &set, &name).await?;
+                    let gone = event_destinations::delete(tx, &account, &region, &set, &name).await?;
                     if gone { Ok(()) } else { Err(Error::DestinationMissing { set, name }) }
                 })
             })
@@ -209,23 +145,35 @@ impl ConfigurationSets {
     }
 }
 
-fn check(new: &NewDestination) -> Result<(), Error> {
+/// Checks what a caller says, and gives the types of events, each once and in order.
+fn check(new: &NewDestination) -> Result<Vec<EventType>, Error> {
     check_name(&new.name).map_err(Error::DestinationName)?;
-    let unknown = new.event_types.iter().find(|t| !EVENT_TYPES.contains(&t.as_str()));
-    if let Some(unknown) = unknown.cloned().or_else(|| new.event_types.is_empty().then(String::new)) {
-        return Err(Error::EventType(unknown.chars().take(64).collect()));
+    let known = |word: &String| word.parse().map_err(|_| Error::EventType(word.chars().take(64).collect()));
+    let mut types: Vec<EventType> = new.event_types.iter().map(known).collect::<Result<_, _>>()?;
+    if types.is_empty() {
+        return Err(Error::EventType(String::new()));
     }
     // Who names all types gets those that there are. Who waits for nothing else is told that nothing will come.
-    let (never, others): (Vec<&String>, Vec<&String>) =
-        new.event_types.iter().partition(|kind| NEVER_PUBLISHED.contains(&kind.as_str()));
-    match (never.first(), others.is_empty()) {
-        (Some(kind), true) => return Err(Error::NeverPublished((*kind).clone())),
-        (Some(_), false) => {
-            tracing::warn!(destination.name = %new.name, event.types = ?never, "there are no such events here")
+    let never: Vec<EventType> = types.iter().copied().filter(|kind| !kind.is_published()).collect();
+    match never.first() {
+        Some(kind) if never.len() == types.len() => return Err(Error::NeverPublished(*kind)),
+        Some(_) => {
+            tracing::warn!(destination.name = %new.name, event.types = ?words(&never), "there are no such events here")
         }
-        (None, _) => {}
+        None => {}
     }
-    let Target::Metrics(dimensions) = &new.target else { return Ok(()) };
+    check_dimensions(&new.target)?;
+    types.sort();
+    types.dedup();
+    Ok(types)
+}
+
+fn words(types: &[EventType]) -> Vec<&'static str> {
+    types.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn check_dimensions(target: &Target) -> Result<(), Error> {
+    let Target::Metrics(dimensions) = target else { return Ok(()) };
     if dimensions.is_empty() {
         return Err(Error::NoDimension);
     }
@@ -240,15 +188,13 @@ fn check(new: &NewDestination) -> Result<(), Error> {
     wrong.map_or(Ok(()), |d| Err(Error::Dimension(d.name.chars().take(DIMENSION_LENGTH).collect())))
 }
 
-fn row(new: NewDestination, now: crate::base::Timestamp) -> Destination {
-    let mut event_types = new.event_types;
-    event_types.sort();
-    event_types.dedup();
+fn row(new: NewDestination, event_types: Vec<EventType>, now: Timestamp) -> Result<Destination, Error> {
     let (topic_arn, details) = match new.target {
         Target::Topic(arn) => (arn, None),
-        other => (String::new(), serde_json::to_string(&other).ok()),
+        other => (String::new(), Some(Json::of(&other)?)),
     };
-    Destination { name: new.name, enabled: new.enabled, event_types, topic_arn, details, created_at: now }
+    let event_types = Json::of(&event_types)?;
+    Ok(Destination { name: new.name, enabled: new.enabled, event_types, topic_arn, details, created_at: now })
 }
 
 /// The topic must be one of the same account and region: nothing of another account is reached from here.

@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::base::Timestamp;
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::bounce::{BounceSubType, BounceType, ComplaintSubType, DelayType};
+use crate::mail::message::headers_record::HeadersRecord;
+use crate::store::Error;
+use crate::store::event_types::EventType;
 use crate::store::mails::Mail;
 
 /// One thing that happened to a mail.
@@ -58,11 +61,10 @@ pub struct Delivery {
 pub struct Bounce {
     /// When we gave up.
     pub at: Timestamp,
-    /// Permanent, Transient or Undetermined.
+    /// How final it is.
     pub kind: BounceType,
-    /// `General`, `NoEmail`, `Suppressed`, `OnAccountSuppressionList`, `MailboxFull`, `MessageTooLarge`,
-    /// `ContentRejected`, `AttachmentRejected` or `Undetermined`; which of them goes with which type stands in SES's guide.
-    pub sub_type: &'static str,
+    /// What kept the mail away.
+    pub sub_type: BounceSubType,
     /// Who does not get it, and why.
     pub recipients: Vec<BouncedRecipient>,
     /// A new id for this bounce, in the form of a message id.
@@ -71,17 +73,6 @@ pub struct Bounce {
     pub reporting_mta: Option<String>,
     /// The address of the host that refused it. Only notifications tell it: `remoteMtaIp`.
     pub remote_ip: Option<String>,
-}
-
-/// How final a bounce is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum BounceType {
-    /// The answer says nothing that we know.
-    Undetermined,
-    /// It will not work later either.
-    Permanent,
-    /// It may work later.
-    Transient,
 }
 
 /// One recipient of a bounce.
@@ -106,8 +97,8 @@ pub struct BouncedRecipient {
 pub struct DeliveryDelay {
     /// When it was noticed.
     pub at: Timestamp,
-    /// `TransientCommunicationFailure`, `MailboxFull`, `SpamDetected`, `RecipientServerError`, `General`, ...
-    pub delay_type: &'static str,
+    /// Why the mail waits.
+    pub delay_type: DelayType,
     /// When we will give up.
     pub expires_at: Timestamp,
     /// Who waits, and why.
@@ -137,8 +128,8 @@ pub struct Complaint {
     pub recipients: Vec<String>,
     /// A new id for this complaint.
     pub feedback_id: String,
-    /// `OnAccountSuppressionList`, or none.
-    pub sub_type: Option<&'static str>,
+    /// What is special about it, if anything.
+    pub sub_type: Option<ComplaintSubType>,
     /// The report's User-Agent (RFC 5965).
     pub user_agent: Option<String>,
     /// `abuse`, `auth-failure`, `fraud`, `not-spam`, `other`, `virus` (RFC 5965).
@@ -148,29 +139,16 @@ pub struct Complaint {
 }
 
 impl Event {
-    /// The name in a destination's list of types (`MatchingEventTypes`): `DELIVERY_DELAY`.
-    pub fn matching_type(&self) -> &'static str {
+    /// What type of event it is.
+    pub fn kind(&self) -> EventType {
         match self {
-            Event::Send => "SEND",
-            Event::Reject { .. } => "REJECT",
-            Event::Delivery(_) => "DELIVERY",
-            Event::Bounce(_) => "BOUNCE",
-            Event::DeliveryDelay(_) => "DELIVERY_DELAY",
-            Event::Complaint(_) => "COMPLAINT",
-            Event::RenderingFailure { .. } => "RENDERING_FAILURE",
-        }
-    }
-
-    /// The name in a record: `DeliveryDelay`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Event::Send => "Send",
-            Event::Reject { .. } => "Reject",
-            Event::Delivery(_) => "Delivery",
-            Event::Bounce(_) => "Bounce",
-            Event::DeliveryDelay(_) => "DeliveryDelay",
-            Event::Complaint(_) => "Complaint",
-            Event::RenderingFailure { .. } => "Rendering Failure",
+            Event::Send => EventType::Send,
+            Event::Reject { .. } => EventType::Reject,
+            Event::Delivery(_) => EventType::Delivery,
+            Event::Bounce(_) => EventType::Bounce,
+            Event::DeliveryDelay(_) => EventType::DeliveryDelay,
+            Event::Complaint(_) => EventType::Complaint,
+            Event::RenderingFailure { .. } => EventType::RenderingFailure,
         }
     }
 
@@ -190,21 +168,27 @@ impl Event {
     }
 
     /// The record that is published: one line of JSON.
-    pub fn record(&self, mail: &Mail) -> String {
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the mail's tags or headers cannot be read.
+    pub fn record(&self, mail: &Mail) -> Result<String, Error> {
         let (name, body) = self.body(mail);
         let mut record = Map::new();
-        record.insert("eventType".to_owned(), Value::from(self.name()));
-        record.insert("mail".to_owned(), self.mail_object(mail));
+        record.insert("eventType".to_owned(), Value::from(self.kind().record_name()));
+        record.insert("mail".to_owned(), self.mail_object(mail)?);
         record.insert(name.to_owned(), body);
-        Value::Object(record).to_string()
+        Ok(Value::Object(record).to_string())
     }
 
     /// The notification of an identity's topic: one line of JSON. It has no tags, and headers only where they are wanted
     /// (SES guide, "Notification contents").
-    pub fn notification(&self, mail: &Mail, with_headers: bool) -> String {
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the mail's tags or headers cannot be read.
+    pub fn notification(&self, mail: &Mail, with_headers: bool) -> Result<String, Error> {
         let (name, mut body) = self.body(mail);
         set(&mut body, "remoteMtaIp", self.remote_ip().map(str::to_owned));
-        let mut object = self.mail_object(mail);
+        let mut object = self.mail_object(mail)?;
         if let Some(members) = object.as_object_mut() {
             members.remove("tags");
             if !with_headers {
@@ -218,10 +202,10 @@ impl Event {
             }
         }
         let mut record = Map::new();
-        record.insert("notificationType".to_owned(), Value::from(self.name()));
+        record.insert("notificationType".to_owned(), Value::from(self.kind().record_name()));
         record.insert("mail".to_owned(), object);
         record.insert(name.to_owned(), body);
-        Value::Object(record).to_string()
+        Ok(Value::Object(record).to_string())
     }
 
     fn remote_ip(&self) -> Option<&str> {
@@ -232,8 +216,8 @@ impl Event {
         }
     }
 
-    fn mail_object(&self, mail: &Mail) -> Value {
-        let headers = HeadersRecord::read(&mail.headers);
+    fn mail_object(&self, mail: &Mail) -> Result<Value, Error> {
+        let headers = mail.headers.read()?;
         let mut object = Map::new();
         let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
         put("timestamp", mail.accepted_at.iso_millis().into());
@@ -255,13 +239,13 @@ impl Event {
             put("commonHeaders", headers.common_headers(&mail.id));
         }
         // SES tells the domain of the message's From.
-        put("tags", json!(self.tags(mail, bare)));
-        Value::Object(object)
+        put("tags", json!(self.tags(mail, bare)?));
+        Ok(Value::Object(object))
     }
 
     /// The caller's tags and SES's own; `bare` is a message without a header.
-    fn tags(&self, mail: &Mail, bare: bool) -> BTreeMap<String, Vec<String>> {
-        let given: Vec<(String, String)> = serde_json::from_str(&mail.tags).unwrap_or_default();
+    fn tags(&self, mail: &Mail, bare: bool) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        let given = mail.tags.read()?;
         let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in given {
             tags.entry(name).or_default().push(value);
@@ -279,7 +263,7 @@ impl Event {
         if let Event::Delivery(delivery) = self {
             auto("ses:outgoing-ip", delivery.outgoing_ip.clone());
         }
-        tags
+        Ok(tags)
     }
 }
 

@@ -6,14 +6,11 @@ use crate::base::{AccountId, Arn, Region};
 use crate::mail::content::event::Event;
 use crate::mail::content::forwarding;
 use crate::mail::identity::IdentityName;
-use crate::store::identity_notifications::{self, Notification};
+use crate::store::identity_notifications::{self, Notification, NotificationKind};
 use crate::store::mails::Mail;
 use crate::store::{self, Store, Tx};
 use crate::topics::Error as TopicError;
 use crate::topics::{Publication, Topics};
-
-/// The kinds of notifications.
-pub const KINDS: [&str; 3] = ["Bounce", "Complaint", "Delivery"];
 
 /// What can go wrong with an identity's feedback.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +18,7 @@ pub enum Error {
     /// The account has no such identity.
     #[error("identity {0} does not exist")]
     Missing(String),
-    /// Not one of [`KINDS`].
+    /// Not one of [`NotificationKind`].
     #[error("{0:?} is not a kind of notification")]
     Kind(String),
     /// Not a topic of this account in this region, or one that does not exist.
@@ -152,9 +149,9 @@ impl Feedback {
             .write(move |tx| {
                 Box::pin(async move {
                     let set = identity_notifications::of(tx, &account, &region, &name).await?;
-                    let has = |kind: &str| set.iter().any(|n| n.kind == kind && n.topic_arn.is_some());
+                    let has = |kind: NotificationKind| set.iter().any(|n| n.kind == kind && n.topic_arn.is_some());
                     there(tx, &account, &region, &name).await?;
-                    if guarded && !enabled && !(has("Bounce") && has("Complaint")) {
+                    if guarded && !enabled && !(has(NotificationKind::Bounce) && has(NotificationKind::Complaint)) {
                         return Err(Error::NeedsTopics(name));
                     }
                     identity_notifications::set_forwarding(tx, &account, &region, &name, enabled).await?;
@@ -165,25 +162,33 @@ impl Feedback {
     }
 }
 
-/// Tells what happened to a mail the way its identity wants: to a topic, and by mail. In the caller's transaction.
+/// The identity whose settings count for a mail. That of another account, by whose leave the mail was sent, is named by its ARN: its
+/// settings are its own.
+fn identity_of(mail: &Mail) -> Option<&str> {
+    mail.identity.as_deref().filter(|name| !name.starts_with("arn:"))
+}
+
+/// Tells the topics of a mail's identity what happened to it, in the caller's transaction.
 pub(super) async fn tell(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Event) -> Result<(), store::Error> {
-    let kind = event.name();
-    // The identity of another account, by whose leave the mail was sent, is named by its ARN: its settings are its own.
-    let Some(identity) = mail.identity.as_deref().filter(|name| KINDS.contains(&kind) && !name.starts_with("arn:"))
-    else {
-        return Ok(());
-    };
+    let (Some(kind), Some(identity)) = (event.kind().notification(), identity_of(mail)) else { return Ok(()) };
     let set = identity_notifications::of(tx, &mail.account, &mail.region, identity).await?;
     for notification in set.iter().filter(|n| n.kind == kind) {
-        let Some(topic) = notification.topic_arn.as_deref().and_then(|arn| arn.parse::<Arn>().ok()) else { continue };
-        let message = event.notification(mail, notification.headers);
+        let Some(topic) = &notification.topic_arn else { continue };
+        let topic: Arn = topic.parse().map_err(store::Error::corrupt)?;
+        let message = event.notification(mail, notification.headers)?;
         match topics.publish_in(tx, &topic, &Publication { message, ..Publication::default() }).await {
             Ok(_) => {}
             Err(TopicError::Internal(error)) => return Err(error),
             Err(error) => warn!(mail.id = %mail.id, topic = %topic, %error, "notification not published"),
         }
     }
-    if kind == "Delivery"
+    Ok(())
+}
+
+/// Mails a bounce or a complaint to who sent, where the identity wants that, in the caller's transaction.
+pub(super) async fn forward(tx: &mut Tx, mail: &Mail, event: &Event) -> Result<(), store::Error> {
+    let (Some(kind), Some(identity)) = (event.kind().notification(), identity_of(mail)) else { return Ok(()) };
+    if kind == NotificationKind::Delivery
         || identity_notifications::forwarding(tx, &mail.account, &mail.region, identity).await? != Some(true)
     {
         return Ok(());
@@ -192,15 +197,14 @@ pub(super) async fn tell(tx: &mut Tx, topics: &Topics, mail: &Mail, event: &Even
 }
 
 /// Whether a topic is told of this kind of notification of the mail.
-pub(super) async fn tells(tx: &mut Tx, mail: &Mail, kind: &str) -> Result<bool, store::Error> {
+pub(super) async fn tells(tx: &mut Tx, mail: &Mail, kind: NotificationKind) -> Result<bool, store::Error> {
     let Some(identity) = mail.identity.as_deref() else { return Ok(false) };
     let set = identity_notifications::of(tx, &mail.account, &mail.region, identity).await?;
     Ok(set.iter().any(|n| n.kind == kind && n.topic_arn.is_some()))
 }
 
-fn known(kind: &str) -> Result<&'static str, Error> {
-    let known = KINDS.into_iter().find(|known| *known == kind);
-    known.ok_or_else(|| Error::Kind(kind.chars().take(64).collect()))
+fn known(kind: &str) -> Result<NotificationKind, Error> {
+    kind.parse().map_err(|_| Error::Kind(kind.chars().take(64).collect()))
 }
 
 async fn there(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {

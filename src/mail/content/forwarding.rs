@@ -2,17 +2,17 @@
 //! They go to the mail's address for bounces, with the null reverse path, so that nothing comes of one that bounces.
 use tracing::warn;
 
-use crate::base::EmailAddress;
+use crate::base::{EmailAddress, HeaderLine};
 use crate::mail::content::event::{Bounce, Complaint, Event};
-use crate::mail::content::headers_record::HeadersRecord;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::report::Report;
-use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
+use crate::mail::own::system::{SystemMail, SystemMailError, send_in};
 use crate::store::mails::Mail;
 use crate::store::{Error, Tx};
 
 /// Queues the mail that tells of a bounce or a complaint, in the caller's transaction.
 pub(super) async fn forward(tx: &mut Tx, mail: &Mail, event: &Event) -> Result<(), Error> {
-    let Some(system_mail) = write(mail, event) else { return Ok(()) };
+    let Some(system_mail) = write(mail, event)? else { return Ok(()) };
     match send_in(tx, system_mail).await {
         Ok(_) => Ok(()),
         Err(SystemMailError::Internal(error)) => Err(error),
@@ -24,9 +24,13 @@ pub(super) async fn forward(tx: &mut Tx, mail: &Mail, event: &Event) -> Result<(
 }
 
 /// The mail, if there is somebody to tell.
-fn write(mail: &Mail, event: &Event) -> Option<SystemMail> {
-    let recipient: EmailAddress = EmailAddress::lenient(&mail.return_path).ok()?;
-    let headers = HeadersRecord::read(&mail.headers).headers;
+fn write(mail: &Mail, event: &Event) -> Result<Option<SystemMail>, Error> {
+    let Ok(recipient) = EmailAddress::lenient(&mail.return_path) else { return Ok(None) };
+    let headers = mail.headers.read()?.headers;
+    Ok(written(mail, event, &recipient, headers))
+}
+
+fn written(mail: &Mail, event: &Event, recipient: &EmailAddress, headers: Vec<HeaderLine>) -> Option<SystemMail> {
     // Our own name stands in the Message-ID that we gave the mail.
     let own_id = headers.iter().rfind(|line| line.name.eq_ignore_ascii_case("Message-ID"));
     let hostname = own_id.and_then(|line| line.value.strip_suffix('>')?.rsplit_once('@')).map(|(_, host)| host);
@@ -40,7 +44,7 @@ fn write(mail: &Mail, event: &Event) -> Option<SystemMail> {
     let returned = headers.into_iter().map(|line| (line.name, line.value)).collect();
     let base = Report {
         from: (name, &from),
-        to: &recipient,
+        to: recipient,
         in_reply_to: None,
         subject: "Delivery Status Notification (Failure)",
         text: "",

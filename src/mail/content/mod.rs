@@ -7,9 +7,7 @@ pub mod event;
 mod event_tests;
 pub mod feedback;
 mod forwarding;
-pub mod headers_record;
 mod metrics;
-pub mod options;
 mod prepared;
 pub mod publish;
 mod tags;
@@ -17,12 +15,14 @@ pub mod template;
 pub mod templates;
 
 pub use configuration_set::{ConfigurationSets, Error, NameFault, check_name};
-pub use destination::{Dimension, DimensionSource, EVENT_TYPES, NewDestination, Target};
-pub use event::{Bounce, BounceType, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
+pub use destination::{NewDestination, exactly_one};
+pub use event::{Bounce, BouncedRecipient, Complaint, DelayedRecipient, Delivery, DeliveryDelay, Event};
 pub use feedback::Feedback;
-pub use options::SetOptions;
 pub use prepared::{Data, Prepared};
 pub use publish::{publish_event, tells_delivery};
 pub use template::data::Data as TemplateData;
 pub use template::{Template, TemplateError};
 pub use templates::Templates;
+
+pub use crate::store::configuration_sets::SetOptions;
+pub use crate::store::event_destinations::{Dimension, DimensionSource, Target};

@@ -6,7 +6,7 @@ use crate::mail::content::prepared::Prepared;
 use crate::mail::content::template::data::Data;
 use crate::mail::content::template::{Template, TemplateError};
 use crate::store::templates::{self, EmailTemplate};
-use crate::store::{self, Store};
+use crate::store::{self, Json, Pairs, Store};
 use crate::workers::{Compute, NotDone};
 
 /// SES: templates of an account in a region, octets of one, characters of the data.
@@ -160,7 +160,7 @@ impl Templates {
         &self.compute
     }
 
-    /// Keeps a new template. `tags` is a JSON list of `[name, value]`.
+    /// Keeps a new template.
     ///
     /// # Errors
     /// A name that is none or taken; a template that cannot be read; too many.
@@ -170,11 +170,11 @@ impl Templates {
         region: &Region,
         name: &str,
         parts: Parts,
-        tags: String,
+        tags: Pairs,
     ) -> Result<(), Error> {
         check_name(name)?;
         let parts = self.checked(account, name, parts).await?;
-        let template = self.row(name, parts, tags);
+        let template = self.row(name, parts, &tags)?;
         let (account, region) = (account.clone(), region.clone());
         self.store
             .write(move |tx| {
@@ -201,7 +201,7 @@ impl Templates {
     /// One that does not exist; a template that cannot be read.
     pub async fn update(&self, account: &AccountId, region: &Region, name: &str, parts: Parts) -> Result<(), Error> {
         let parts = self.checked(account, name, parts).await?;
-        let template = self.row(name, parts, String::new());
+        let template = self.row(name, parts, &Pairs::new())?;
         let (account, region) = (account.clone(), region.clone());
         self.store
             .write(move |tx| {
@@ -282,9 +282,10 @@ impl Templates {
             .await
     }
 
-    fn row(&self, name: &str, parts: Parts, tags: String) -> EmailTemplate {
+    fn row(&self, name: &str, parts: Parts, tags: &Pairs) -> Result<EmailTemplate, Error> {
         let Parts { subject, text, html } = parts;
-        EmailTemplate { name: name.to_owned(), subject, text, html, tags, created_at: self.clock.now() }
+        let tags = Json::of(tags)?;
+        Ok(EmailTemplate { name: name.to_owned(), subject, text, html, tags, created_at: self.clock.now() })
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a report means: the one classifier, asked with what the report says of a recipient.
-use crate::mail::bounce::{self, Cause, Classifier, Finding, Said};
+use crate::mail::bounce::{self, Cause, Classifier, DelayType, Finding, Said};
 use crate::mail::feedback::report::Fate;
 
 /// Judges what is told of a recipient. The diagnostic, which are the other side's own words, comes first. The report's text
@@ -20,15 +20,15 @@ pub fn judge(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> Findi
 }
 
 /// SES's `delayType` of a delay.
-pub fn delay_type(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> &'static str {
+pub fn delay_type(classifier: &Classifier, fate: &Fate, reporting_mta: &str) -> DelayType {
     let status = fate.status.as_deref().unwrap_or_default();
     match judge(classifier, fate, reporting_mta).cause {
-        Cause::Full => "MailboxFull",
-        Cause::Spam | Cause::Virus => "SpamDetected",
-        Cause::Reputation => "IPFailure",
-        Cause::Network | Cause::NoSuchHost => "TransientCommunicationFailure",
-        _ if status.starts_with("4.4.") => "TransientCommunicationFailure",
-        _ if status.starts_with("4.3.") => "RecipientServerError",
-        _ => "General",
+        Cause::Full => DelayType::MailboxFull,
+        Cause::Spam | Cause::Virus => DelayType::SpamDetected,
+        Cause::Reputation => DelayType::IpFailure,
+        Cause::Network | Cause::NoSuchHost => DelayType::TransientCommunicationFailure,
+        _ if status.starts_with("4.4.") => DelayType::TransientCommunicationFailure,
+        _ if status.starts_with("4.3.") => DelayType::RecipientServerError,
+        _ => DelayType::General,
     }
 }

@@ -8,10 +8,11 @@ use crate::mail::feedback::complaint;
 use crate::mail::feedback::judged;
 use crate::mail::feedback::report::Fate;
 use crate::mail::sending::suppression;
+use crate::store::feedback::{self, Told};
 use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Kind, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
-use crate::store::{Error, Tx, feedback};
+use crate::store::{Error, Tx};
 use crate::topics::Topics;
 
 /// Whom it is about, and when it came.
@@ -40,7 +41,7 @@ pub(super) async fn bounced(
     let text = fate.diagnostic.clone().unwrap_or_default();
     // What bounced while it was sent was told then.
     let known = matches!(to.status, Status::Bounced | Status::Suppressed | Status::Rejected);
-    if known || !feedback::tell_once(tx, &mail.id, to.n, "Bounce", &feedback_id).await? {
+    if known || !feedback::tell_once(tx, &mail.id, to.n, Told::Bounce, &feedback_id).await? {
         return Ok(false);
     }
     mails::bounce_later(tx, &mail.id, to.n, &text).await?;
@@ -81,7 +82,7 @@ pub(super) async fn delayed(
 ) -> Result<bool, Error> {
     let (mail, to) = (&about.mail, &about.to);
     let id = ids::ses_message_id(about.at);
-    let first = to.delayed_at.is_none() && feedback::tell_once(tx, &mail.id, to.n, "DeliveryDelay", &id).await?;
+    let first = to.delayed_at.is_none() && feedback::tell_once(tx, &mail.id, to.n, Told::DeliveryDelay, &id).await?;
     if !first || to.status == Status::Bounced {
         return Ok(false);
     }
@@ -108,12 +109,12 @@ pub(super) async fn complained(
     let (mail, to) = (&about.mail, &about.to);
     let feedback_id = ids::ses_message_id(about.at);
     // Who says that it is no spam may complain later, and that must not count as told.
-    let kind = match complaint.feedback_type.as_deref() {
-        Some("not-spam") => "Complaint not-spam",
-        Some("auth-failure") => "Complaint auth-failure",
-        _ => "Complaint",
+    let what = match complaint.feedback_type.as_deref() {
+        Some("not-spam") => Told::NotSpam,
+        Some("auth-failure") => Told::AuthFailure,
+        _ => Told::Complaint,
     };
-    if !feedback::tell_once(tx, &mail.id, to.n, kind, &feedback_id).await? {
+    if !feedback::tell_once(tx, &mail.id, to.n, what, &feedback_id).await? {
         return Ok(false);
     }
     if complaint.is_unwanted() {

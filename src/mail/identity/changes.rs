@@ -3,6 +3,7 @@ use crate::base::{AccountId, Region, Timestamp};
 use crate::mail::identity::{Error, Identities, IdentityName};
 use crate::store::configuration_sets;
 use crate::store::identities::{self, Identity};
+use crate::store::{Json, Pairs};
 
 /// SES: tags of one resource.
 pub(super) const TAGS_MAX: usize = 50;
@@ -73,7 +74,7 @@ impl Identities {
         account: &AccountId,
         region: &Region,
         name: &str,
-        add: Vec<(String, String)>,
+        add: Pairs,
         remove: Vec<String>,
     ) -> Result<(), Error> {
         self.change(account, region, name, move |identity, _| {
@@ -89,8 +90,8 @@ impl Identities {
 ///
 /// # Errors
 /// [`Error::TooManyTags`].
-pub(super) fn tagged(stored: &str, add: Vec<(String, String)>, remove: &[String]) -> Result<String, Error> {
-    let mut tags: Vec<(String, String)> = serde_json::from_str(stored).unwrap_or_default();
+pub(super) fn tagged(stored: &Json<Pairs>, add: Pairs, remove: &[String]) -> Result<Json<Pairs>, Error> {
+    let mut tags = stored.read()?;
     tags.retain(|(key, _)| !remove.contains(key) && !add.iter().any(|(own, _)| own == key));
     for (key, value) in add {
         match tags.iter_mut().find(|(own, _)| *own == key) {
@@ -101,5 +102,5 @@ pub(super) fn tagged(stored: &str, add: Vec<(String, String)>, remove: &[String]
     if tags.len() > TAGS_MAX {
         return Err(Error::TooManyTags(TAGS_MAX));
     }
-    Ok(serde_json::to_string(&tags).unwrap_or_default())
+    Ok(Json::of(&tags)?)
 }

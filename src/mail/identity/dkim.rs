@@ -8,9 +8,9 @@ use crate::base::{AccountId, EmailAddress, Region};
 use crate::mail::identity::keys::{Pair, SELECTORS};
 use crate::mail::identity::{Error, Found, Identities, IdentityName};
 use crate::mail::message::dkim::{Algorithm, SigningKey};
-use crate::mail::sending::resolver::ascii_domain;
-use crate::store::dkim_keys::{self, DkimKey};
-use crate::store::identities::{self, Identity, VERIFIED};
+use crate::mail::resolver::ascii_domain;
+use crate::store::dkim_keys::{self, DkimKey, KeyAlgorithm, KeyState};
+use crate::store::identities::{self, Identity, IdentityKind, KeyOrigin, Standing};
 use crate::store::{self, Tx};
 
 /// SES: how often the length of the key may change.
@@ -32,19 +32,22 @@ pub async fn signing_keys(
         if !identity.dkim_signing {
             return Ok(Vec::new());
         }
-        if !VERIFIED.contains(&identity.dkim.status.as_str()) {
+        if !identity.dkim.status.is_verified() {
             continue;
         }
         let keys = dkim_keys::list(tx, account, region, &name).await?;
         let domain = name.parse().ok().and_then(|domain| ascii_domain(&domain)).unwrap_or(name);
-        let current = keys.into_iter().filter(|key| key.state == "CURRENT");
+        let current = keys.into_iter().filter(|key| key.state == KeyState::Current);
         return Ok(current.map(|key| signing_key(&domain, key)).collect());
     }
     Ok(Vec::new())
 }
 
 fn signing_key(domain: &str, key: DkimKey) -> SigningKey {
-    let algorithm = if key.algorithm == "ed25519" { Algorithm::Ed25519 } else { Algorithm::Rsa };
+    let algorithm = match key.algorithm {
+        KeyAlgorithm::Rsa => Algorithm::Rsa,
+        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+    };
     SigningKey { domain: domain.to_owned(), selector: key.selector, algorithm, private_key: key.private_key }
 }
 
@@ -93,7 +96,7 @@ impl Identities {
     ) -> Result<Found, Error> {
         let now = self.clock.now();
         let found = self.get(account, region, name).await?;
-        if found.identity.kind != "DOMAIN" {
+        if found.identity.kind != IdentityKind::Domain {
             return Err(Error::NotADomain(found.identity.name));
         }
         let plan = plan(&found, &origin, now.since(found.key_made_at().unwrap_or_default()))?;
@@ -127,7 +130,7 @@ impl Identities {
     /// [`Error::Missing`]; [`Error::NotADomain`], for one without keys of ours.
     pub async fn rotate(&self, account: &AccountId, region: &Region, name: &str) -> Result<Found, Error> {
         let found = self.get(account, region, name).await?;
-        if found.identity.dkim.origin != "AWS_SES" || found.keys.is_empty() {
+        if found.identity.dkim.origin != KeyOrigin::AwsSes || found.keys.is_empty() {
             return Err(Error::NotADomain(found.identity.name));
         }
         let pair = Pair::rsa(found.identity.dkim.next_bits).await?;
@@ -168,11 +171,11 @@ impl Identities {
                         return Err(Error::NotADomain(name));
                     }
                     let now = tx.now();
-                    let has = found.keys.iter().find(|key| key.algorithm == "ed25519");
+                    let has = found.keys.iter().find(|key| key.algorithm == KeyAlgorithm::Ed25519);
                     let mut identity = found.identity;
                     match has {
                         None if on => {
-                            let state = if at_once { "CURRENT" } else { "NEXT" };
+                            let state = if at_once { KeyState::Current } else { KeyState::Next };
                             dkim_keys::put(tx, &identity, &pair.beside(state, now)).await?;
                             identity.next_check_at = (!at_once).then_some(now);
                             identities::update(tx, &identity).await?;
@@ -219,14 +222,14 @@ fn plan(found: &Found, origin: &Origin, age: Duration) -> Result<Plan, Error> {
         Origin::Owners(..) => return Ok(Plan::Replace),
         Origin::Ours(bits) => bits.unwrap_or(dkim.next_bits),
     };
-    let has = found.keys.iter().any(|key| key.algorithm == "rsa");
-    if !has || dkim.origin != "AWS_SES" {
+    let has = found.keys.iter().any(|key| key.algorithm == KeyAlgorithm::Rsa);
+    if !has || dkim.origin != KeyOrigin::AwsSes {
         return Ok(Plan::Replace);
     }
     if bits == dkim.next_bits {
         return Ok(Plan::Keep);
     }
-    match VERIFIED.contains(&dkim.status.as_str()) {
+    match dkim.status.is_verified() {
         // Nothing is signed with the key yet.
         false => Ok(Plan::Replace),
         true if age < CHANGE_EVERY => Err(Error::TooSoon),
@@ -246,16 +249,16 @@ async fn put_keys(
     let now = tx.now();
     match (plan, pair) {
         (Plan::Rotate, Some((_, pair))) => {
-            identity.dkim.next_bits = pair.at(String::new(), 0, "", now).bits;
+            identity.dkim.next_bits = pair.bits();
             rotate(tx, identity, keys, &pair, at_once).await?;
         }
         (Plan::Replace, Some((selector, pair))) => {
-            for key in keys.iter().filter(|key| key.algorithm == "rsa") {
+            for key in keys.iter().filter(|key| key.algorithm == KeyAlgorithm::Rsa) {
                 dkim_keys::remove(tx, identity, &key.selector).await?;
             }
             let ours = selector.is_none();
             let new = match selector {
-                Some(selector) => vec![pair.at(selector, 0, "CURRENT", now)],
+                Some(selector) => vec![pair.at(selector, 0, KeyState::Current, now)],
                 None => reuse_selectors(keys, pair.easy(now)),
             };
             if let Some(first) = new.first().filter(|_| ours) {
@@ -264,10 +267,10 @@ async fn put_keys(
             for key in &new {
                 dkim_keys::put(tx, identity, key).await?;
             }
-            identity.dkim.origin = if ours { "AWS_SES" } else { "EXTERNAL" }.to_owned();
+            identity.dkim.origin = if ours { KeyOrigin::AwsSes } else { KeyOrigin::External };
             restart(identity, at_once, now);
         }
-        _ if identity.dkim.status == "FAILED" || identity.dkim.status == "NOT_STARTED" => {
+        _ if identity.dkim.status == Standing::Failed || identity.dkim.status == Standing::NotStarted => {
             restart(identity, at_once, now)
         }
         _ => {}
@@ -280,7 +283,8 @@ async fn put_keys(
 
 /// A key that nobody used yet is replaced under the tokens that the owner was told already.
 fn reuse_selectors(before: &[DkimKey], new: Vec<DkimKey>) -> Vec<DkimKey> {
-    let old: Vec<&DkimKey> = before.iter().filter(|key| key.algorithm == "rsa" && key.n < SELECTORS).collect();
+    let old: Vec<&DkimKey> =
+        before.iter().filter(|key| key.algorithm == KeyAlgorithm::Rsa && key.n < SELECTORS).collect();
     if old.len() != new.len() {
         return new;
     }
@@ -289,10 +293,10 @@ fn reuse_selectors(before: &[DkimKey], new: Vec<DkimKey>) -> Vec<DkimKey> {
 
 /// Looks for the keys from now on, and for the domain itself where nothing else proves it.
 fn restart(identity: &mut Identity, at_once: bool, now: crate::base::Timestamp) {
-    identity.dkim.status = if at_once { "SUCCESS" } else { "PENDING" }.to_owned();
+    identity.dkim.status = if at_once { Standing::Success } else { Standing::Pending };
     identity.dkim.since = (!at_once).then_some(now);
-    if identity.status == "FAILED" {
-        identity.status = "PENDING".to_owned();
+    if identity.status == Standing::Failed {
+        identity.status = Standing::Pending;
         identity.since = Some(now);
     }
 }
@@ -305,13 +309,13 @@ async fn rotate(
     at_once: bool,
 ) -> Result<(), store::Error> {
     let now = tx.now();
-    let rsa = || keys.iter().filter(|key| key.algorithm == "rsa");
-    let current = rsa().find(|key| key.state == "CURRENT").map_or(0, |key| key.n);
-    let place = rsa().find(|key| key.state == "NEXT").map_or((current + 1) % SELECTORS, |key| key.n);
+    let rsa = || keys.iter().filter(|key| key.algorithm == KeyAlgorithm::Rsa);
+    let current = rsa().find(|key| key.state == KeyState::Current).map_or(0, |key| key.n);
+    let place = rsa().find(|key| key.state == KeyState::Next).map_or((current + 1) % SELECTORS, |key| key.n);
     let Some(next) = rsa().find(|key| key.n == place) else { return Ok(()) };
-    dkim_keys::put(tx, identity, &pair.at(next.selector.clone(), place, "NEXT", now)).await?;
+    dkim_keys::put(tx, identity, &pair.at(next.selector.clone(), place, KeyState::Next, now)).await?;
     if at_once {
-        promote(tx, identity, keys, &next.selector, "rsa").await?;
+        promote(tx, identity, keys, &next.selector, KeyAlgorithm::Rsa).await?;
     }
     Ok(())
 }
@@ -322,11 +326,11 @@ pub(super) async fn promote(
     identity: &Identity,
     keys: &[DkimKey],
     selector: &str,
-    algorithm: &str,
+    algorithm: KeyAlgorithm,
 ) -> Result<(), store::Error> {
     for key in keys.iter().filter(|key| key.algorithm == algorithm && key.selector != selector) {
-        let state = if key.state == "CURRENT" { "RETIRED" } else { &key.state };
+        let state = if key.state == KeyState::Current { KeyState::Retired } else { key.state };
         dkim_keys::set_state(tx, identity, &key.selector, state).await?;
     }
-    dkim_keys::set_state(tx, identity, selector, "CURRENT").await
+    dkim_keys::set_state(tx, identity, selector, KeyState::Current).await
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with identities.
 use crate::access::policy::Malformed;
 use crate::mail::message;
-use crate::mail::sending::system::SystemMailError;
+use crate::mail::own::system::SystemMailError;
 use crate::store;
 
 /// Why an identity was not made, found or changed.

@@ -1,14 +1,15 @@
-//! Making, finding, listing and deleting identities.
+//! Identities with what belongs to them: preparing, finding, listing and deleting them.
 use std::sync::Arc;
 
 use crate::base::{AccountId, Clock, Region, Timestamp, ids};
 use crate::mail::identity::keys::Pair;
-use crate::mail::identity::verification::Looks;
-use crate::mail::identity::{Error, IdentityName, RecordLookup, links};
-use crate::store::dkim_keys::{self, DkimKey};
-use crate::store::identities::{self, DkimStanding, Identity};
+use crate::mail::identity::looks::Looks;
+use crate::mail::identity::{Error, IdentityName};
+use crate::mail::resolver::RecordLookup;
+use crate::store::dkim_keys::{self, DkimKey, KeyAlgorithm, KeyState};
+use crate::store::identities::{self, DkimStanding, Identity, IdentityKind, KeyOrigin, Standing};
 use crate::store::identity_policies::{self, IdentityPolicy};
-use crate::store::{Store, Tx, configuration_sets, identity_notifications};
+use crate::store::{Json, Pairs, Store, Tx, configuration_sets, identity_notifications};
 
 /// SES: identities of an account in a region.
 const IDENTITIES_MAX: i64 = 10_000;
@@ -49,7 +50,7 @@ pub struct NewIdentity {
     /// The configuration set for mails that name none.
     pub configuration_set: Option<String>,
     /// Tags, each a name and a value.
-    pub tags: Vec<(String, String)>,
+    pub tags: Pairs,
     /// What signs, if it is a domain.
     pub key: KeyChoice,
 }
@@ -73,7 +74,7 @@ impl Found {
 
     /// The RSA keys, in the order of their selectors.
     pub fn rsa_keys(&self) -> impl Iterator<Item = &DkimKey> {
-        self.keys.iter().filter(|key| key.algorithm == "rsa")
+        self.keys.iter().filter(|key| key.algorithm == KeyAlgorithm::Rsa)
     }
 
     /// When the newest RSA key was made.
@@ -104,32 +105,6 @@ impl Identities {
         self.settings.dkim_zone.as_deref()
     }
 
-    /// Makes an identity. A domain gets its keys; an address gets a mail with a link, unless all are verified at once.
-    ///
-    /// # Errors
-    /// [`Error::Exists`], [`Error::TooMany`], [`Error::TooManyMails`], [`Error::ConfigurationSetMissing`].
-    pub async fn create(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        name: IdentityName,
-        new: NewIdentity,
-    ) -> Result<Found, Error> {
-        let found = self.prepared(account, region, &name, new).await?;
-        let settings = self.settings.clone();
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    insert(tx, &found).await?;
-                    if let (IdentityName::Address(address), false) = (&name, settings.at_once) {
-                        links::mail(tx, &settings, &found.identity, address).await?;
-                    }
-                    Ok(found)
-                })
-            })
-            .await
-    }
-
     /// A new identity with its keys, not stored yet.
     pub(super) async fn prepared(
         &self,
@@ -142,25 +117,27 @@ impl Identities {
         let domain = matches!(name, IdentityName::Domain(_));
         let by_txt = domain && matches!(new.key, KeyChoice::NoneYet);
         let (keys, origin) = match new.key {
-            KeyChoice::Given(selector, pair) if domain => (vec![pair.at(selector, 0, "CURRENT", now)], "EXTERNAL"),
-            KeyChoice::Usual if domain => (Pair::rsa(2048).await?.easy(now), "AWS_SES"),
-            KeyChoice::Bits(bits) if domain => (Pair::rsa(bits).await?.easy(now), "AWS_SES"),
-            _ => (Vec::new(), "AWS_SES"),
+            KeyChoice::Given(selector, pair) if domain => {
+                (vec![pair.at(selector, 0, KeyState::Current, now)], KeyOrigin::External)
+            }
+            KeyChoice::Usual if domain => (Pair::rsa(2048).await?.easy(now), KeyOrigin::AwsSes),
+            KeyChoice::Bits(bits) if domain => (Pair::rsa(bits).await?.easy(now), KeyOrigin::AwsSes),
+            _ => (Vec::new(), KeyOrigin::AwsSes),
         };
         let at_once = self.settings.at_once;
-        let pending = if at_once { "SUCCESS" } else { "PENDING" };
+        let pending = if at_once { Standing::Success } else { Standing::Pending };
         let dkim = DkimStanding {
-            status: if keys.is_empty() { "NOT_STARTED" } else { pending }.to_owned(),
+            status: if keys.is_empty() { Standing::NotStarted } else { pending },
             since: (!at_once && !keys.is_empty()).then_some(now),
-            origin: origin.to_owned(),
+            origin,
             next_bits: keys.first().map_or(2048, |key| key.bits),
         };
         let identity = Identity {
             account: account.clone(),
             region: region.clone(),
             name: name.as_str().to_owned(),
-            kind: name.kind().to_owned(),
-            status: pending.to_owned(),
+            kind: name.kind(),
+            status: pending,
             since: (!at_once).then_some(now),
             error: None,
             created_at: now,
@@ -173,7 +150,7 @@ impl Identities {
             dkim_signing: true,
             dkim,
             mail_from: None,
-            tags: serde_json::to_string(&new.tags).unwrap_or_default(),
+            tags: Json::of(&new.tags)?,
         };
         Ok(Found { identity, keys, policies: Vec::new() })
     }
@@ -193,8 +170,8 @@ impl Identities {
         let at_once = self.settings.at_once;
         let changed = self.change(account, region, name.as_str(), move |identity, now| {
             identity.txt_token.get_or_insert_with(|| ids::token(TXT_TOKEN_LENGTH));
-            if identity.status == "FAILED" {
-                identity.status = "PENDING".to_owned();
+            if identity.status == Standing::Failed {
+                identity.status = Standing::Pending;
                 identity.since = Some(now);
             }
             if !at_once {
@@ -214,8 +191,7 @@ impl Identities {
         self.store.read(move |tx| Box::pin(async move { found(tx, &account, &region, &name).await })).await
     }
 
-    /// Up to `limit` identities after the name `after`, in the order of names; of one kind (`EMAIL_ADDRESS`, `DOMAIN`)
-    /// where one is given.
+    /// Up to `limit` identities after the name `after`, in the order of names; of one kind where one is given.
     ///
     /// # Errors
     /// When the store fails.
@@ -223,7 +199,7 @@ impl Identities {
         &self,
         account: &AccountId,
         region: &Region,
-        kind: Option<&'static str>,
+        kind: Option<IdentityKind>,
         after: &str,
         limit: i64,
     ) -> Result<Vec<Identity>, Error> {

@@ -9,7 +9,7 @@ use rsa::traits::PublicKeyParts;
 
 use crate::base::{Timestamp, ids};
 use crate::mail::identity::Error;
-use crate::store::dkim_keys::DkimKey;
+use crate::store::dkim_keys::{DkimKey, KeyAlgorithm, KeyState};
 
 /// SES's tokens have 32 letters.
 const TOKEN_LENGTH: usize = 32;
@@ -23,7 +23,7 @@ const BITS: std::ops::RangeInclusive<usize> = 1024..=2048;
 /// A key pair.
 #[derive(Clone)]
 pub struct Pair {
-    algorithm: &'static str,
+    algorithm: KeyAlgorithm,
     bits: i64,
     private_key: Vec<u8>,
     public_key: String,
@@ -52,7 +52,7 @@ impl Pair {
         let der = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).map_err(failed)?;
         let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|e| Error::Key(e.to_string()))?;
         Ok(Self {
-            algorithm: "ed25519",
+            algorithm: KeyAlgorithm::Ed25519,
             bits: 256,
             private_key: der.as_ref().to_vec(),
             public_key: STANDARD.encode(pair.public_key().as_ref()),
@@ -79,20 +79,25 @@ impl Pair {
         let private = key.to_pkcs8_der().map_err(|e| e.to_string())?;
         let public = key.to_public_key().to_public_key_der().map_err(|e| e.to_string())?;
         Ok(Self {
-            algorithm: "rsa",
+            algorithm: KeyAlgorithm::Rsa,
             bits: i64::try_from(key.n().bits()).unwrap_or(i64::MAX),
             private_key: private.as_bytes().to_vec(),
             public_key: STANDARD.encode(public.as_bytes()),
         })
     }
 
+    /// The length of the key.
+    pub(super) fn bits(&self) -> i64 {
+        self.bits
+    }
+
     /// The pair at a selector.
-    pub(super) fn at(&self, selector: String, n: i64, state: &str, now: Timestamp) -> DkimKey {
+    pub(super) fn at(&self, selector: String, n: i64, state: KeyState, now: Timestamp) -> DkimKey {
         DkimKey {
             selector,
             n,
-            state: state.to_owned(),
-            algorithm: self.algorithm.to_owned(),
+            state,
+            algorithm: self.algorithm,
             bits: self.bits,
             private_key: self.private_key.clone(),
             public_key: self.public_key.clone(),
@@ -102,12 +107,12 @@ impl Pair {
 
     /// The keys of a new domain: three selectors that share the pair. The first signs; the others wait for later keys.
     pub fn easy(&self, now: Timestamp) -> Vec<DkimKey> {
-        let state = |n| if n == 0 { "CURRENT" } else { "SPARE" };
+        let state = |n| if n == 0 { KeyState::Current } else { KeyState::Spare };
         (0..SELECTORS).map(|n| self.at(ids::dns_token(TOKEN_LENGTH), n, state(n), now)).collect()
     }
 
     /// The key beside the RSA keys.
-    pub(super) fn beside(&self, state: &str, now: Timestamp) -> DkimKey {
+    pub(super) fn beside(&self, state: KeyState, now: Timestamp) -> DkimKey {
         self.at(ids::dns_token(TOKEN_LENGTH), ED25519_PLACE, state, now)
     }
 }

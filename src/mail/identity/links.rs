@@ -10,9 +10,9 @@ use crate::base::{AccountId, EmailAddress, Region, Timestamp, ids};
 use crate::mail::identity::standing::next_look as next_look_at_dns;
 use crate::mail::identity::{Error, Identities, IdentityName, NewIdentity, Settings};
 use crate::mail::message::{Draft, Mailbox, compose};
-use crate::mail::sending::notices::may_ask;
-use crate::mail::sending::system::{SystemMail, send_in};
-use crate::store::identities::{self, Identity};
+use crate::mail::own::notices::may_ask;
+use crate::mail::own::system::{SystemMail, send_in};
+use crate::store::identities::{self, Identity, Standing};
 use crate::store::verification_links::{self, Link};
 use crate::store::{self, Tx};
 
@@ -98,7 +98,7 @@ pub(super) async fn make(
     // One that is verified stays so.
     if !identity.is_verified() {
         let waiting = Identity {
-            status: "PENDING".to_owned(),
+            status: Standing::Pending,
             since: Some(now),
             next_check_at: Some(link.expires_at),
             ..identity.clone()
@@ -158,10 +158,10 @@ fn token_hash(token: &str) -> String {
 /// When to look at an address next. One whose last link was never opened has failed; a new link begins anew.
 pub(super) fn next_look(identity: &mut Identity, now: Timestamp) -> Option<Timestamp> {
     let until = identity.since.unwrap_or(identity.created_at) + LINK_LIFE;
-    if identity.status == "PENDING" && now >= until {
-        (identity.status, identity.since) = ("FAILED".to_owned(), None);
+    if identity.status == Standing::Pending && now >= until {
+        (identity.status, identity.since) = (Standing::Failed, None);
     }
-    let waiting = (identity.status == "PENDING").then_some(until);
+    let waiting = (identity.status == Standing::Pending).then_some(until);
     [waiting, next_look_at_dns(identity, None, now)].into_iter().flatten().min()
 }
 
@@ -254,7 +254,7 @@ impl Identities {
                         return Ok(refused);
                     }
                     let next = next_look_at_dns(&identity, None, now);
-                    identities::set_status(tx, &identity, "SUCCESS", next).await?;
+                    identities::set_status(tx, &identity, Standing::Success, next).await?;
                     info!(account = %identity.account, identity.name = %identity.name, "address verified");
                     Ok(Opened { verified: Some(identity.name), redirect: success })
                 })

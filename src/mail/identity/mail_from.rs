@@ -2,7 +2,7 @@
 //! MAIL FROM domain").
 use crate::base::{AccountId, Domain, EmailAddress, Region};
 use crate::mail::identity::{Error, Identities, IdentityName};
-use crate::store::identities::{self, MailFrom};
+use crate::store::identities::{self, MailFrom, Standing};
 use crate::store::{self, Tx};
 
 /// Where the reverse path of an identity's mail leads.
@@ -32,8 +32,8 @@ pub async fn reverse_path(
         let Some(mail_from) = found.filter(|identity| identity.is_verified()).and_then(|i| i.mail_from) else {
             continue;
         };
-        return Ok(match mail_from.status.as_str() {
-            "SUCCESS" => ReversePath::Domain(mail_from.domain),
+        return Ok(match mail_from.status {
+            Standing::Success => ReversePath::Domain(mail_from.domain),
             _ if mail_from.reject => ReversePath::Refused { domain: mail_from.domain },
             _ => ReversePath::Usual,
         });
@@ -42,7 +42,7 @@ pub async fn reverse_path(
 }
 
 impl Identities {
-    /// Gives an identity a MAIL FROM domain, which is looked for in the DNS from now on, or takes it away. `reject`: mail is
+    /// Gives an identity a MAIL FROM domain, which is looked for in the DNS from now on, or takes it away (none, or an empty one). `reject`: mail is
     /// refused while the domain does not work.
     ///
     /// # Errors
@@ -56,14 +56,15 @@ impl Identities {
         reject: bool,
     ) -> Result<(), Error> {
         let at_once = self.settings.at_once;
-        let mail_from = mail_from.map(str::to_owned);
+        let mail_from = mail_from.filter(|domain| !domain.is_empty()).map(str::to_owned);
         self.change(account, region, name, move |identity, now| {
             identity.mail_from = match mail_from {
                 None => None,
                 Some(text) => {
                     let domain = under(&text, &identity.name)?;
-                    let same = identity.mail_from.take().filter(|had| had.domain == domain && had.status != "FAILED");
-                    let status = if at_once { "SUCCESS" } else { "PENDING" }.to_owned();
+                    let same =
+                        identity.mail_from.take().filter(|had| had.domain == domain && had.status != Standing::Failed);
+                    let status = if at_once { Standing::Success } else { Standing::Pending };
                     let new = MailFrom { domain, status, since: (!at_once).then_some(now), reject };
                     // Only what to do in case of failure changes: what was found stays found.
                     Some(same.map_or(new, |had| MailFrom { reject, ..had }))

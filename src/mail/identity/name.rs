@@ -1,6 +1,7 @@
 //! An identity's name: a domain or an address, in lower case.
 use crate::base::{Domain, EmailAddress};
 use crate::mail::identity::Error;
+use crate::store::identities::IdentityKind;
 
 /// The name of an identity, checked and in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +42,11 @@ impl IdentityName {
         }
     }
 
-    /// `EMAIL_ADDRESS` or `DOMAIN`, the words of SESv2's IdentityType.
-    pub fn kind(&self) -> &'static str {
+    /// What kind of identity it names.
+    pub fn kind(&self) -> IdentityKind {
         match self {
-            Self::Address(_) => "EMAIL_ADDRESS",
-            Self::Domain(_) => "DOMAIN",
+            Self::Address(_) => IdentityKind::EmailAddress,
+            Self::Domain(_) => IdentityKind::Domain,
         }
     }
 
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn names_are_addresses_or_domains_in_lower_case() {
         assert_eq!(IdentityName::parse("Ann@Example.com").expect("good").as_str(), "ann@example.com");
-        assert_eq!(IdentityName::parse("Example.COM").expect("good").kind(), "DOMAIN");
+        assert_eq!(IdentityName::parse("Example.COM").expect("good").kind(), IdentityKind::Domain);
         for bad in ["", "nodot", "a b.example", "@x.example", "a@", "Ann <a@b.example>", "x.example\r\n"] {
             assert!(IdentityName::parse(bad).is_err(), "{bad:?}");
         }

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use tracing::{info, warn};
 
 use crate::base::Timestamp;
-use crate::mail::identity::LookupFailed;
 use crate::mail::identity::standing::Finding;
-use crate::store::identities::Identity;
+use crate::mail::resolver::LookupFailed;
+use crate::store::identities::{Identity, Standing};
 
 /// How many identities are remembered for which the log has said what is lacking. Beyond it all are forgotten, and told of
 /// once more.
@@ -76,7 +76,7 @@ impl Told {
             return;
         }
         let lacking: Vec<String> = lacking.iter().map(ToString::to_string).collect();
-        let [status, dkim, mail_from] = statuses(now);
+        let [status, dkim, mail_from] = statuses(now).map(|status| status.map_or("", Standing::as_str));
         let (account, name, lacking) = (&now.account, &now.name, lacking.join("; "));
         let next_look = now.next_check_at.map(Timestamp::iso_millis).unwrap_or_default();
         let said = what_happened(before, now);
@@ -104,9 +104,8 @@ impl Told {
     }
 }
 
-fn statuses(identity: &Identity) -> [&str; 3] {
-    let mail_from = identity.mail_from.as_ref().map(|m| m.status.as_str()).unwrap_or_default();
-    [&identity.status, &identity.dkim.status, mail_from]
+fn statuses(identity: &Identity) -> [Option<Standing>; 3] {
+    [Some(identity.status), Some(identity.dkim.status), identity.mail_from.as_ref().map(|mail_from| mail_from.status)]
 }
 
 /// What the log says of a look, where nothing bad has happened.
@@ -114,11 +113,11 @@ const CHECKED: &str = "identity checked";
 
 /// The worst that a look has changed, in the words of the log.
 fn what_happened(before: &Identity, now: &Identity) -> &'static str {
-    let changes: Vec<(&str, &str)> = statuses(before).into_iter().zip(statuses(now)).collect();
-    let is_any = |known: &dyn Fn(&str, &str) -> bool| changes.iter().any(|(before, now)| known(before, now));
-    if is_any(&|before, now| before != "FAILED" && now == "FAILED") {
+    let changes: Vec<_> = statuses(before).into_iter().zip(statuses(now)).collect();
+    let (failed, success) = (Some(Standing::Failed), Some(Standing::Success));
+    if changes.iter().any(|(before, now)| *before != failed && *now == failed) {
         "an identity has failed: its records were not found for 72 hours"
-    } else if is_any(&|before, now| before == "SUCCESS" && now != "SUCCESS") {
+    } else if changes.iter().any(|(before, now)| *before == success && *now != success) {
         "an identity has lost a record"
     } else {
         CHECKED

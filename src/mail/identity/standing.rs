@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use crate::base::Timestamp;
-use crate::mail::identity::LookupFailed;
-use crate::store::identities::Identity;
+use crate::mail::resolver::LookupFailed;
+use crate::store::identities::{Identity, IdentityKind, ProofError, Standing};
 
 /// SES: records are looked for during 72 hours.
 pub const SEARCH_LIFE: Duration = Duration::from_secs(72 * 3600);
@@ -55,61 +55,61 @@ impl Finding {
         if rank(other) < rank(self) { other } else { self }
     }
 
-    /// SESv2's word for what is wrong (VerificationError).
-    pub fn error(self) -> Option<&'static str> {
+    /// What is wrong.
+    pub fn error(self) -> Option<ProofError> {
         match self {
             Self::Published => None,
-            Self::NoName => Some("HOST_NOT_FOUND"),
-            Self::NoRecord => Some("TYPE_NOT_FOUND"),
-            Self::Other => Some("INVALID_VALUE"),
-            Self::NoAnswer => Some("DNS_SERVER_ERROR"),
+            Self::NoName => Some(ProofError::HostNotFound),
+            Self::NoRecord => Some(ProofError::TypeNotFound),
+            Self::Other => Some(ProofError::InvalidValue),
+            Self::NoAnswer => Some(ProofError::DnsServerError),
         }
     }
 }
 
 /// The status after a look, and when it began to wait for a better one. What has failed, and what was never begun, stays.
 pub fn after(
-    status: &str,
+    status: Standing,
     since: Option<Timestamp>,
     finding: Finding,
     now: Timestamp,
-) -> (&'static str, Option<Timestamp>) {
+) -> (Standing, Option<Timestamp>) {
     let begun = since.unwrap_or(now);
     let over = finding != Finding::NoAnswer && now.since(begun) > SEARCH_LIFE;
     match (status, finding) {
-        ("FAILED", _) => ("FAILED", None),
-        ("NOT_STARTED", _) => ("NOT_STARTED", None),
-        (_, Finding::Published) => ("SUCCESS", None),
-        ("SUCCESS", _) => ("TEMPORARY_FAILURE", Some(now)),
-        _ if over => ("FAILED", None),
-        ("TEMPORARY_FAILURE", _) => ("TEMPORARY_FAILURE", Some(begun)),
-        _ => ("PENDING", Some(begun)),
+        (Standing::Failed, _) => (Standing::Failed, None),
+        (Standing::NotStarted, _) => (Standing::NotStarted, None),
+        (_, Finding::Published) => (Standing::Success, None),
+        (Standing::Success, _) => (Standing::TemporaryFailure, Some(now)),
+        _ if over => (Standing::Failed, None),
+        (Standing::TemporaryFailure, _) => (Standing::TemporaryFailure, Some(begun)),
+        _ => (Standing::Pending, Some(begun)),
     }
 }
 
 /// When to look at an identity next; `None` when there is nothing to look for. `next_key` says since when a key waits to
 /// be found before it signs.
 pub fn next_look(identity: &Identity, next_key: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let domain = identity.kind == "DOMAIN";
-    if domain && identity.status == "FAILED" {
+    let domain = identity.kind == IdentityKind::Domain;
+    if domain && identity.status == Standing::Failed {
         return None;
     }
     let mut standings = Vec::new();
     if domain {
-        standings.push((identity.status.as_str(), identity.since));
-        standings.push((identity.dkim.status.as_str(), identity.dkim.since));
+        standings.push((identity.status, identity.since));
+        standings.push((identity.dkim.status, identity.dkim.since));
     }
     if let Some(mail_from) = &identity.mail_from {
-        standings.push((mail_from.status.as_str(), mail_from.since));
+        standings.push((mail_from.status, mail_from.since));
     }
     if let Some(since) = next_key {
-        standings.push(("PENDING", Some(since)));
+        standings.push((Standing::Pending, Some(since)));
     }
-    let wait = |(status, since): (&str, Option<Timestamp>)| match status {
-        "PENDING" if now.since(since.unwrap_or(now)) < YOUNG => Some(SOON),
-        "PENDING" | "TEMPORARY_FAILURE" => Some(LATER),
-        "SUCCESS" => Some(WELL),
-        _ => None,
+    let wait = |(status, since): (Standing, Option<Timestamp>)| match status {
+        Standing::Pending if now.since(since.unwrap_or(now)) < YOUNG => Some(SOON),
+        Standing::Pending | Standing::TemporaryFailure => Some(LATER),
+        Standing::Success => Some(WELL),
+        Standing::Failed | Standing::NotStarted => None,
     };
     standings.into_iter().filter_map(wait).min().map(|wait| now + wait)
 }
@@ -125,20 +125,20 @@ mod tests {
         let hours = |n: u64| Duration::from_secs(n * 3600);
         let (young, old) = (Some(NOW), Some(Timestamp::from_secs(1_800_000_000 - 72 * 3600 - 1)));
         for (status, since, finding, expected) in [
-            ("PENDING", young, Finding::Published, ("SUCCESS", None)),
-            ("PENDING", young, Finding::NoName, ("PENDING", young)),
-            ("PENDING", old, Finding::NoName, ("FAILED", None)),
-            ("PENDING", old, Finding::NoAnswer, ("PENDING", old)),
-            ("PENDING", None, Finding::Other, ("PENDING", young)),
-            ("SUCCESS", None, Finding::Published, ("SUCCESS", None)),
-            ("SUCCESS", None, Finding::NoRecord, ("TEMPORARY_FAILURE", young)),
-            ("SUCCESS", old, Finding::NoAnswer, ("TEMPORARY_FAILURE", young)),
-            ("TEMPORARY_FAILURE", young, Finding::Published, ("SUCCESS", None)),
-            ("TEMPORARY_FAILURE", young, Finding::Other, ("TEMPORARY_FAILURE", young)),
-            ("TEMPORARY_FAILURE", old, Finding::Other, ("FAILED", None)),
-            ("TEMPORARY_FAILURE", old, Finding::NoAnswer, ("TEMPORARY_FAILURE", old)),
-            ("FAILED", old, Finding::Published, ("FAILED", None)),
-            ("NOT_STARTED", None, Finding::NoName, ("NOT_STARTED", None)),
+            (Standing::Pending, young, Finding::Published, (Standing::Success, None)),
+            (Standing::Pending, young, Finding::NoName, (Standing::Pending, young)),
+            (Standing::Pending, old, Finding::NoName, (Standing::Failed, None)),
+            (Standing::Pending, old, Finding::NoAnswer, (Standing::Pending, old)),
+            (Standing::Pending, None, Finding::Other, (Standing::Pending, young)),
+            (Standing::Success, None, Finding::Published, (Standing::Success, None)),
+            (Standing::Success, None, Finding::NoRecord, (Standing::TemporaryFailure, young)),
+            (Standing::Success, old, Finding::NoAnswer, (Standing::TemporaryFailure, young)),
+            (Standing::TemporaryFailure, young, Finding::Published, (Standing::Success, None)),
+            (Standing::TemporaryFailure, young, Finding::Other, (Standing::TemporaryFailure, young)),
+            (Standing::TemporaryFailure, old, Finding::Other, (Standing::Failed, None)),
+            (Standing::TemporaryFailure, old, Finding::NoAnswer, (Standing::TemporaryFailure, old)),
+            (Standing::Failed, old, Finding::Published, (Standing::Failed, None)),
+            (Standing::NotStarted, None, Finding::NoName, (Standing::NotStarted, None)),
         ] {
             assert_eq!(after(status, since, finding, NOW), expected, "{status} {finding:?}");
         }

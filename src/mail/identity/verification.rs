@@ -2,19 +2,18 @@
 //! domains are published. What the looks mean is decided in `standing`.
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{error, info};
 
-use crate::base::{Clock, Share, Shares, Silence, Timestamp};
-use crate::mail::identity::seen::{Seen, Told};
+use crate::base::{Share, Timestamp};
+use crate::mail::identity::looks::LOOKS_AT_ONCE;
+use crate::mail::identity::seen::Seen;
 use crate::mail::identity::standing::{Finding, after, next_look};
-use crate::mail::identity::{Error, Identities, LookupFailed, dkim, identities, keys, links};
-use crate::store::dkim_keys::DkimKey;
-use crate::store::identities::{self as rows, Identity};
+use crate::mail::identity::{Error, Identities, dkim, identities, keys, links};
+use crate::store::dkim_keys::{DkimKey, KeyAlgorithm, KeyState};
+use crate::store::identities::{self as rows, Identity, IdentityKind, Standing};
 use crate::store::{Tx, dkim_keys};
 use crate::workers::{Pieces, Taken, one_round};
 
-/// Looks that are under way at once.
-pub const LOOKS_AT_ONCE: usize = 128;
 /// Identities that are taken in one transaction.
 const TAKE: usize = 50;
 /// How often more are taken to fill the places, where some of those taken had none.
@@ -23,43 +22,6 @@ const TAKES_MAX: usize = 8;
 const TAKEN_FOR: Duration = Duration::from_secs(60);
 /// When an identity comes again whose zone has its part of the looks.
 const CROWDED: Duration = Duration::from_secs(5);
-
-/// The looks that are under way, and who did not answer. One account has half of the places, and so has one zone.
-pub(super) struct Looks {
-    accounts: Shares<String>,
-    zones: Shares<String>,
-    silence: Silence,
-    told: Told,
-}
-
-impl Looks {
-    pub(super) fn new(clock: Clock) -> Self {
-        let places = u64::try_from(LOOKS_AT_ONCE).unwrap_or(u64::MAX);
-        Self {
-            accounts: Shares::new(places, 1),
-            zones: Shares::new(places, 1),
-            silence: Silence::new(clock),
-            told: Told::default(),
-        }
-    }
-
-    /// What the DNS says to a question about a domain, unless it did not answer lately.
-    async fn ask(
-        &self,
-        domain: &str,
-        question: impl Future<Output = Result<Vec<String>, LookupFailed>>,
-    ) -> Result<Vec<String>, LookupFailed> {
-        if self.silence.rests(domain) {
-            return Err(LookupFailed::Unavailable("it did not answer lately".to_owned()));
-        }
-        let answer = question.await;
-        match &answer {
-            Err(LookupFailed::Unavailable(_)) => self.silence.silent(domain),
-            _ => self.silence.answered(domain),
-        }
-        answer
-    }
-}
 
 /// An identity that was taken to be looked at.
 pub struct Look {
@@ -143,8 +105,14 @@ impl Identities {
                 Box::pin(async move {
                     let mut due = Vec::new();
                     for identity in rows::take_due(tx, again_at, limit, &except).await? {
-                        let keys = dkim_keys::list(tx, &identity.account, &identity.region, &identity.name).await?;
-                        due.push((identity, keys));
+                        let (account, region, name) = (&identity.account, &identity.region, &identity.name);
+                        match dkim_keys::list(tx, account, region, name).await {
+                            Ok(keys) => due.push((identity, keys)),
+                            Err(error) if error.is_corrupt() => {
+                                error!(%account, identity.name = %name, %error, "the keys of an identity cannot be read");
+                            }
+                            Err(error) => return Err(error.into()),
+                        }
                     }
                     Ok(due)
                 })
@@ -191,16 +159,16 @@ impl Identities {
             let fits = |records: &[String]| records.iter().any(|record| record.trim() == token);
             findings.txt = Some(findings.add(Seen::of(&name, "TXT", records, fits)));
         }
-        for key in keys.iter().filter(|key| ["CURRENT", "NEXT"].contains(&key.state.as_str())) {
+        for key in keys.iter().filter(|key| matches!(key.state, KeyState::Current | KeyState::Next)) {
             let name = format!("{}._domainkey.{}.", key.selector, identity.name);
             let records = self.looks.ask(&identity.name, self.lookup.txt(&name)).await;
             let fits = |records: &[String]| records.iter().any(|r| keys::publishes(r, &key.public_key));
             let finding = findings.add(Seen::of(&name, "TXT", records, fits));
-            if key.state == "NEXT" {
+            if key.state == KeyState::Next {
                 if finding == Finding::Published {
                     findings.found_next.push(key.selector.clone());
                 }
-            } else if key.algorithm == "rsa" {
+            } else if key.algorithm == KeyAlgorithm::Rsa {
                 findings.dkim = Some(finding);
             }
         }
@@ -253,9 +221,9 @@ impl Identities {
                         promote(tx, &mut found, selector).await?;
                         next_key = None;
                     }
-                    found.identity.next_check_at = match found.identity.kind.as_str() {
-                        "DOMAIN" => next_look(&found.identity, next_key, now),
-                        _ => links::next_look(&mut found.identity, now),
+                    found.identity.next_check_at = match found.identity.kind {
+                        IdentityKind::Domain => next_look(&found.identity, next_key, now),
+                        IdentityKind::EmailAddress => links::next_look(&mut found.identity, now),
                     };
                     rows::update(tx, &found.identity).await?;
                     Ok(Some(found.identity))
@@ -285,14 +253,14 @@ impl Pieces for Identities {
 }
 
 fn next_since(keys: &[DkimKey]) -> Option<Timestamp> {
-    keys.iter().filter(|key| key.state == "NEXT").map(|key| key.created_at).max()
+    keys.iter().filter(|key| key.state == KeyState::Next).map(|key| key.created_at).max()
 }
 
 async fn promote(tx: &mut Tx, found: &mut identities::Found, selector: &str) -> Result<(), Error> {
     // One that was replaced meanwhile was not looked at.
-    if let Some(key) = found.keys.iter().find(|key| key.selector == selector && key.state == "NEXT") {
+    if let Some(key) = found.keys.iter().find(|key| key.selector == selector && key.state == KeyState::Next) {
         info!(account = %found.identity.account, identity.name = %found.identity.name, selector, "dkim key changed");
-        dkim::promote(tx, &found.identity, &found.keys, selector, &key.algorithm).await?;
+        dkim::promote(tx, &found.identity, &found.keys, selector, key.algorithm).await?;
     }
     Ok(())
 }
@@ -301,25 +269,25 @@ async fn promote(tx: &mut Tx, found: &mut identities::Found, selector: &str) -> 
 fn apply(identity: &mut Identity, findings: &Findings, now: Timestamp) {
     identity.checked_at = Some(now);
     // A key that is found after its search was given up proves nothing: somebody has to ask again.
-    let dkim = findings.dkim.filter(|_| identity.dkim.status != "FAILED");
+    let dkim = findings.dkim.filter(|_| identity.dkim.status != Standing::Failed);
     if let Some(finding) = dkim {
-        let (status, since) = after(&identity.dkim.status, identity.dkim.since, finding, now);
-        (identity.dkim.status, identity.dkim.since) = (status.to_owned(), since);
+        let (status, since) = after(identity.dkim.status, identity.dkim.since, finding, now);
+        (identity.dkim.status, identity.dkim.since) = (status, since);
     }
     let proof = [findings.txt, dkim].into_iter().flatten().reduce(Finding::or);
-    if let Some(proof) = proof.filter(|_| identity.kind == "DOMAIN") {
-        let (status, since) = after(&identity.status, identity.since, proof, now);
-        (identity.status, identity.since) = (status.to_owned(), since);
-        identity.error = proof.error().map(str::to_owned);
-        if proof == Finding::Published && status == "SUCCESS" {
+    if let Some(proof) = proof.filter(|_| identity.kind == IdentityKind::Domain) {
+        let (status, since) = after(identity.status, identity.since, proof, now);
+        (identity.status, identity.since) = (status, since);
+        identity.error = proof.error();
+        if proof == Finding::Published && status == Standing::Success {
             identity.verified_at = Some(now);
         }
     }
     if let (Some(finding), Some(mail_from)) = (findings.mail_from, identity.mail_from.as_mut()) {
         // A DNS that does not answer for a moment must not change where mail comes from.
-        if finding != Finding::NoAnswer || mail_from.status != "SUCCESS" {
-            let (status, since) = after(&mail_from.status, mail_from.since, finding, now);
-            (mail_from.status, mail_from.since) = (status.to_owned(), since);
+        if finding != Finding::NoAnswer || mail_from.status != Standing::Success {
+            let (status, since) = after(mail_from.status, mail_from.since, finding, now);
+            (mail_from.status, mail_from.since) = (status, since);
         }
     }
 }

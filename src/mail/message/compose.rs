@@ -1,7 +1,8 @@
 //! Composing a message from its parts: mixed(related(alternative(text, HTML), inline parts), attachments), each level only
 //! where it is needed (RFC 2046, 5.1; RFC 2387).
+use crate::mail::message::line_ends::crlf;
 use crate::mail::message::mailbox::Mailbox;
-use crate::mail::message::mime::{Encoding, Part, crlf};
+use crate::mail::message::mime::{Encoding, Part};
 use crate::mail::message::{Error, headers};
 
 /// SES: the subject's length (SESv2 model).

@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::base::Timestamp;
 use crate::mail::message::body_hash::body_hash;
-use crate::mail::message::canonical::{self, Field, Form};
+use crate::mail::message::canonical::{Form, add_field};
+use crate::mail::message::fields::{self, Field};
 
 /// How a header field is signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -154,13 +155,13 @@ impl Signable {
     /// Makes ready what is to be signed: `headers`, fields that stand before the message, each with its CRLF, and `message`.
     /// Both have CRLF line ends only. Of `headers` all fields are signed; of the message those that SES signs.
     pub fn of(headers: &[u8], message: &[u8], forms: Canonicalization) -> Self {
-        let (own, _) = canonical::split(headers);
-        let (fields, body) = canonical::split(message);
+        let (own, _) = fields::split(headers);
+        let (fields, body) = fields::split(message);
         let all: Vec<Field<'_>> = own.iter().chain(&fields).copied().collect();
         let (names, signed) = chosen(&own, &all);
         let mut fields = Vec::new();
         for field in signed {
-            field.add_to(&mut fields, forms.header);
+            add_field(&field, &mut fields, forms.header);
             fields.extend_from_slice(b"\r\n");
         }
         let body_hash = STANDARD.encode(body_hash(body, forms.body));
@@ -186,7 +187,7 @@ impl Signable {
         let mut data = Vec::with_capacity(self.fields.len() + own.len());
         data.extend_from_slice(&self.fields);
         // The signature signs its own field too, with an empty `b=` and no line end (RFC 6376, 3.7).
-        Field(own.as_bytes()).add_to(&mut data, self.forms.header);
+        add_field(&Field::of(own.as_bytes()), &mut data, self.forms.header);
         let value = STANDARD.encode(sign(&signer.pair, &data)?);
         for (n, piece) in value.as_bytes().chunks(LINE - 4).enumerate() {
             if n > 0 {

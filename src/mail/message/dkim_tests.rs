@@ -18,7 +18,7 @@ use sha2::Digest;
 use crate::base::Timestamp;
 use crate::mail::message::canonical::Form;
 use crate::mail::message::dkim::{Algorithm, Canonicalization, Signable, Signer, SigningKey};
-use crate::mail::sending::resolver::Dns;
+use crate::mail::resolver::Dns;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const RELAXED: Canonicalization = Canonicalization { header: Form::Relaxed, body: Form::Relaxed };

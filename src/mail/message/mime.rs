@@ -105,21 +105,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Text with every line end as CRLF: LF and CR alone count as line ends too.
-pub fn crlf(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 32);
-    let mut last = ' ';
-    for c in text.chars() {
-        match c {
-            '\n' if last == '\r' => {}
-            '\n' | '\r' => out.push_str("\r\n"),
-            other => out.push(other),
-        }
-        last = c;
-    }
-    out
-}
-
 /// ASCII without NUL, lines end with CRLF and hold at most 998 octets.
 fn is_seven_bit(content: &[u8]) -> bool {
     let mut length = 0;
@@ -176,11 +161,6 @@ pub(super) fn quoted_printable(out: &mut Vec<u8>, content: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn line_ends_become_crlf() {
-        assert_eq!(crlf("a\nb\r\nc\rd\n\n"), "a\r\nb\r\nc\r\nd\r\n\r\n");
-    }
 
     #[test]
     fn the_plainest_encoding_is_chosen() {

@@ -8,13 +8,18 @@ pub mod dkim;
 #[cfg(test)]
 mod dkim_tests;
 mod error;
-mod field;
+pub mod fields;
+#[cfg(test)]
+mod fields_tests;
 pub mod headers;
+pub mod headers_record;
 mod leaves;
+pub(in crate::mail) mod line_ends;
 pub mod mailbox;
 pub mod mime;
 pub mod parse;
 pub mod parts;
+pub mod recipients;
 pub mod recode;
 pub mod report;
 pub mod rewrite;
@@ -23,4 +28,5 @@ mod shape;
 pub use compose::{Attachment, Disposition, Draft, compose};
 pub use error::Error;
 pub use mailbox::Mailbox;
-pub use rewrite::{Finished, HeaderLine, Known, Stamp, finish, finish_knowing};
+pub use recipients::Recipients;
+pub use rewrite::{Finished, Known, Stamp, finish, finish_knowing};

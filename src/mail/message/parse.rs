@@ -1,12 +1,15 @@
 //! Reading received mail: its header fields and the ones that notifications repeat. Every size and count is bounded,
 //! whatever the mail holds.
+use std::fmt::Write;
+
 use mail_parser::{Address, HeaderName, Message, MessageParser};
 use serde::Serialize;
 
 use crate::mail::message::decoding;
+use crate::mail::message::fields::{self, Field, Fields, SECTION_MAX};
 
-/// How much of the header section is read; what stands beyond it is not looked at.
-const MAX_HEADER_SECTION_BYTES: usize = 256 * 1024;
+/// The fields that [`CommonHeaders`] is made of.
+const WANTED: [&str; 9] = ["From", "Reply-To", "Sender", "To", "Cc", "Bcc", "Date", "Message-ID", "Subject"];
 /// How much of the header fields a notification shows (SES: `headersTruncated` beyond 10 KB).
 const MAX_SHOWN_BYTES: usize = 10 * 1024;
 /// How many addresses of one header field a notification's `commonHeaders` show.
@@ -61,53 +64,18 @@ pub struct CommonHeaders {
 
 /// The header section of a message, up to and without the empty line that ends it, and at most 256 KiB of it.
 pub fn header_section(raw: &[u8]) -> &[u8] {
-    whole_header(raw.get(..MAX_HEADER_SECTION_BYTES).unwrap_or(raw))
+    fields::section(raw.get(..SECTION_MAX).unwrap_or(raw))
 }
 
-/// All of the header section, however long it is. For what must look at every field; it may be the whole message.
-pub fn whole_header(raw: &[u8]) -> &[u8] {
-    let mut start = 0;
-    for line in lines(raw) {
-        if line == b"\r\n" || line == b"\n" {
-            return raw.get(..start).unwrap_or(raw);
-        }
-        start += line.len();
-    }
-    raw
+/// The fields of a received message, as far as they end within the first 256 KiB of it.
+fn read_fields(raw: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    Fields::of(raw).take_while(|field| field.range().end <= SECTION_MAX).filter(|field| field.name().is_some())
 }
 
-/// The lines, each with its end.
-pub fn lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = raw;
-    std::iter::from_fn(move || {
-        let (line, behind) = rest.split_at(memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1));
-        rest = behind;
-        Some(line).filter(|line| !line.is_empty())
-    })
-}
-
-/// All header fields in order, unfolded: a line break with the white space after it becomes one space (RFC 5322,
-/// 2.2.3). Lines that are no field are passed over.
+/// All header fields in order, each on one line. Lines that are no field are passed over.
 pub fn header_fields(raw: &[u8]) -> Vec<HeaderField> {
-    let mut fields: Vec<HeaderField> = Vec::new();
-    for line in header_section(raw).split(|byte| *byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
-            if let Some(field) = fields.last_mut() {
-                let more = String::from_utf8_lossy(line);
-                field.value.push(' ');
-                field.value.push_str(more.trim_matches([' ', '\t']));
-            }
-        } else if let Some(at) = line.iter().position(|byte| *byte == b':') {
-            let (name, value) = line.split_at(at);
-            let name = String::from_utf8_lossy(name).trim_end().to_owned();
-            let value = String::from_utf8_lossy(value.get(1..).unwrap_or_default());
-            if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()) {
-                fields.push(HeaderField { name, value: value.trim_matches([' ', '\t']).to_owned() });
-            }
-        }
-    }
-    fields
+    let read = |field: Field<'_>| Some(HeaderField { name: field.name()?.to_owned(), value: field.value() });
+    read_fields(raw).filter_map(read).collect()
 }
 
 /// The first fields, up to 10 KB of them, and whether some were left out.
@@ -124,13 +92,10 @@ pub fn shown(fields: Vec<HeaderField>) -> (Vec<HeaderField>, bool) {
     (shown, truncated)
 }
 
-/// How many `Received` fields the message has: how many servers it came through (RFC 5321, 6.3).
+/// How many `Received` fields the message has: how many servers it came through (RFC 5321, 6.3). All of the header is looked at:
+/// no length of it hides a circle.
 pub fn received_count(raw: &[u8]) -> usize {
-    let is_received = |line: &[u8]| {
-        line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"received"))
-            && line.get(8..).is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b':'))
-    };
-    header_section(raw).split(|byte| *byte == b'\n').filter(|line| is_received(line)).count()
+    Fields::of(raw).filter(|field| field.is("Received")).count()
 }
 
 /// Whether a program sent this mail on its own (RFC 3834, 5: `Auto-Submitted` other than `no`): never answered.
@@ -143,7 +108,7 @@ pub fn is_auto_submitted(raw: &[u8]) -> bool {
 /// Reads the fields that notifications repeat. `return_path` is the envelope's reverse path.
 pub fn common_headers(raw: &[u8], return_path: &str) -> CommonHeaders {
     let mut common = CommonHeaders { return_path: Some(cut(return_path)), ..CommonHeaders::default() };
-    let section = whole_words(raw);
+    let section = wanted_fields(raw);
     let Some(message) = reader().parse_headers(&section) else { return common };
     common.from = addresses(message.from());
     common.reply_to = addresses(message.reply_to());
@@ -165,9 +130,13 @@ fn reader() -> MessageParser {
     fields.into_iter().fold(MessageParser::new().header_text(HeaderName::Subject), MessageParser::header_address)
 }
 
-/// The header section with its end, encoded words joined where senders cut them within a character.
-fn whole_words(raw: &[u8]) -> Vec<u8> {
-    let section = String::from_utf8_lossy(header_section(raw));
+/// The fields that are read here, each on one line, encoded words joined where senders cut them within a character. Only these,
+/// since mail-parser has rules of its own for what is a field: spaces in names, and colons before them, are nothing to it.
+fn wanted_fields(raw: &[u8]) -> Vec<u8> {
+    let mut section = String::new();
+    for field in read_fields(raw).filter(|field| WANTED.iter().any(|name| field.is(name))) {
+        let _ = write!(section, "{}: {}\r\n", field.name().unwrap_or_default(), field.value());
+    }
     let mut section = decoding::joined_words(&section).into_owned().into_bytes();
     section.extend_from_slice(b"\r\n");
     section
@@ -175,7 +144,7 @@ fn whole_words(raw: &[u8]) -> Vec<u8> {
 
 /// The addresses in To and Cc, without names, each once; as many as [`common_headers`] shows of a field.
 pub fn named_recipients(raw: &[u8]) -> Vec<String> {
-    let section = whole_words(raw);
+    let section = wanted_fields(raw);
     let Some(message) = reader().parse_headers(&section) else { return Vec::new() };
     let mut named: Vec<String> = Vec::new();
     for list in [message.to(), message.cc()].into_iter().flatten() {
@@ -245,6 +214,15 @@ mod tests {
     }
 
     #[test]
+    fn only_header_fields_are_counted() {
+        let hops = |raw: &str| received_count(raw.as_bytes());
+        assert_eq!(hops("Received: a\r\n\tb\r\nSubject: x\r\nRECEIVED: c\r\n\r\nReceived: in the body\r\n"), 2);
+        assert_eq!(hops("\r\nReceived: a\r\n"), 0);
+        assert_eq!(hops(""), 0);
+        assert_eq!(hops(&format!("{}Received: late\r\n\r\n", "X: y\r\n".repeat(100_000))), 1);
+    }
+
+    #[test]
     fn common_headers_are_decoded() {
         let cut = b"Subject: =?utf-8?q?Gr=C3?=\r\n =?utf-8?q?=BC=C3=9Fe?=\r\nFrom: =?utf-8?b?w7w=?= =?utf-8?b?w7w=?= <a@x.example>\r\n\r\n";
         let common = common_headers(cut, "");
@@ -296,9 +274,9 @@ mod tests {
     fn the_whole_header_has_no_limit() {
         let long = format!("{}X-Last: y\r\n", "X: y\r\n".repeat(100_000));
         let raw = format!("{long}\r\nbody\r\n");
-        assert_eq!(whole_header(raw.as_bytes()), long.as_bytes());
-        assert_eq!(header_section(raw.as_bytes()).len(), MAX_HEADER_SECTION_BYTES);
-        assert_eq!(lines(b"a\n\r\nb").collect::<Vec<_>>(), [&b"a\n"[..], b"\r\n", b"b"]);
+        assert_eq!(fields::section(raw.as_bytes()), long.as_bytes());
+        assert_eq!(header_section(raw.as_bytes()).len(), SECTION_MAX);
+        assert_eq!(fields::lines(b"a\n\r\nb").collect::<Vec<_>>(), [&b"a\n"[..], b"\r\n", b"b"]);
     }
 
     proptest! {

@@ -2,8 +2,8 @@
 //! are too long (RFC 5322, 2.1.1). All else stays as it is, to the octet.
 use std::borrow::Cow;
 
-use crate::mail::message::canonical::{Field, split};
 use crate::mail::message::decoding;
+use crate::mail::message::fields::{Field, Fields, split};
 use crate::mail::message::leaves::parameters;
 use crate::mail::message::mime::{LINE_LIMIT, base64_lines, quoted_printable};
 
@@ -30,7 +30,7 @@ impl Unwanted {
 
 /// The body of a message: what stands after its header.
 pub fn body(message: &[u8]) -> &[u8] {
-    split(message).1
+    Fields::of(message).body()
 }
 
 /// The message (with CRLF line ends) without what is unwanted in its bodies. `None` where that cannot be done without harm: in
@@ -57,7 +57,7 @@ fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<
     if level >= LEVELS_MAX {
         return None;
     }
-    let value = |name: &str| fields.iter().find(|field| field.is(name)).map(value);
+    let value = |name: &str| fields.iter().find(|field| field.is(name)).map(Field::value);
     let named = value("Content-Type");
     let otherwise = if of == Kind::Digest { "message/rfc822" } else { "text/plain" };
     let kind = parameters(named.as_deref().unwrap_or(otherwise))?;
@@ -82,7 +82,7 @@ fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<
     };
     let mut out = Vec::with_capacity(raw.len() + raw.len() / 2);
     for field in fields.iter().filter(|field| !field.is("Content-Transfer-Encoding")) {
-        out.extend_from_slice(field.0);
+        out.extend_from_slice(field.raw());
         out.extend_from_slice(b"\r\n");
     }
     if of == Kind::Message && !fields.iter().any(|field| field.is("MIME-Version")) {
@@ -96,11 +96,6 @@ fn entity(raw: &[u8], unwanted: Unwanted, of: Kind, level: usize) -> Option<Cow<
     out.extend_from_slice(format!("Content-Transfer-Encoding: {encoding}\r\n\r\n").as_bytes());
     out.extend_from_slice(&content);
     Some(Cow::Owned(out))
-}
-
-fn value(field: &Field<'_>) -> String {
-    let text = String::from_utf8_lossy(field.0);
-    text.split_once(':').map_or("", |(_, value)| value).replace(['\r', '\n'], "")
 }
 
 fn is_identity(encoding: &str) -> bool {

@@ -1,28 +1,13 @@
 //! The header of a complete message: reading it within bounds, and what the accept door changes in it. SES overwrites
 //! Message-ID and Date and takes out Bcc, Return-Path and its own X-SES-* fields; all else, the body above all, stays as it is,
-//! but for line ends, which become CRLF (RFC 5321, 2.3.8: CR and LF go together only).
+//! but for line ends (`line_ends.rs`).
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-
-use crate::base::EmailAddress;
-use crate::mail::message::field::Field;
+use crate::base::{EmailAddress, HeaderLine};
+use crate::mail::message::fields::{self, FIELDS_MAX, Field, Fields, SECTION_MAX};
+use crate::mail::message::line_ends;
 use crate::mail::message::shape::{check_multipart, once_each};
 use crate::mail::message::{Error, Mailbox};
-
-/// The whole header of a message, in octets.
-const HEADER_LIMIT: usize = 256 * 1024;
-/// Fields in it.
-const FIELDS_LIMIT: usize = 1000;
-
-/// A header field as event records show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeaderLine {
-    /// The name, as it was written.
-    pub name: String,
-    /// The value, unfolded, encoded words as they are.
-    pub value: String,
-}
 
 /// What the accept door writes into the header.
 pub struct Stamp<'a> {
@@ -90,47 +75,37 @@ impl Finished {
 /// The fields of [`Finished::arns`].
 const ARNS: [&str; 3] = ["X-SES-SOURCE-ARN", "X-SES-FROM-ARN", "X-SES-RETURN-PATH-ARN"];
 
-/// Splits a message into its fields and its body (what stands after the empty line).
+/// Splits a message into its fields and its body (what stands after the empty line). What is sent has a strict header: only fields,
+/// and in them no control but the tab.
 fn split(message: &[u8]) -> Result<(Vec<Field<'_>>, &[u8]), Error> {
-    let mut fields = Vec::new();
-    let (mut at, mut start, mut number) = (0, 0, 0);
-    loop {
-        number += 1;
-        let rest = message.get(at..).unwrap_or_default();
-        let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |i| i + 1);
-        let line = rest.get(..end).unwrap_or_default();
-        let content = line.strip_suffix(b"\n").unwrap_or(line);
-        let content = content.strip_suffix(b"\r").unwrap_or(content);
-        // Some readers take a form feed or the like for a line end, and so a piece of a value for a field.
-        if content.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
-            return Err(Error::BrokenHeader(number));
+    let (mut fields, mut lines) = (Vec::new(), 0);
+    let mut reader = Fields::of(message);
+    for field in reader.by_ref() {
+        if field.range().end > SECTION_MAX {
+            return Err(Error::TooLong { what: "header of the message", limit: SECTION_MAX });
         }
-        let folded = matches!(content.first(), Some(b' ' | b'\t'));
-        if !folded || number == 1 {
-            if at > start {
-                fields.push(field(message.get(start..at).unwrap_or_default()).ok_or(Error::BrokenHeader(number - 1))?);
-            }
-            start = at;
-            if content.is_empty() {
-                return Ok((fields, message.get(at + end..).unwrap_or_default()));
+        if fields.len() >= FIELDS_MAX {
+            return Err(Error::TooLong { what: "list of header fields", limit: FIELDS_MAX });
+        }
+        for line in fields::lines(field.raw()) {
+            lines += 1;
+            // Some readers take a form feed or the like for a line end, and so a piece of a value for a field.
+            if fields::without_end(line).iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                return Err(Error::BrokenHeader(lines));
             }
         }
-        at += end;
-        if at > HEADER_LIMIT {
-            return Err(Error::TooLong { what: "header of the message", limit: HEADER_LIMIT });
+        if field.name().is_none() {
+            return Err(Error::BrokenHeader(lines));
         }
-        if fields.len() >= FIELDS_LIMIT {
-            return Err(Error::TooLong { what: "list of header fields", limit: FIELDS_LIMIT });
-        }
+        fields.push(field);
     }
+    Ok((fields, reader.body()))
 }
 
-fn field(bytes: &[u8]) -> Option<Field<'_>> {
-    let colon = bytes.iter().position(|b| *b == b':')?;
-    let name = std::str::from_utf8(bytes.get(..colon)?).ok()?.trim_end_matches([' ', '\t']);
-    let fine = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    fine.then_some(Field { name, bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes) })
+/// Whether a field does not go out as it is.
+fn is_taken_out(field: &Field<'_>) -> bool {
+    ["Message-ID", "Date", "Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name))
+        || field.name().and_then(|name| name.get(..6)).is_some_and(|start| start.eq_ignore_ascii_case("X-SES-"))
 }
 
 /// Stamps the message and takes out what may not go out.
@@ -163,7 +138,7 @@ pub fn finish_knowing(message: &[u8], stamp: &Stamp<'_>, known: &Known<'_>) -> R
         done.raw.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     }
     done.raw.extend_from_slice(b"\r\n");
-    push_crlf(&mut done.raw, body);
+    line_ends::push(&mut done.raw, body);
     Ok(done)
 }
 
@@ -172,7 +147,7 @@ fn read_fields(fields: &[Field<'_>], done: &mut Finished) -> Result<(), Error> {
     for field in fields {
         let value = field.value();
         if !["Bcc", "Resent-Bcc", "Return-Path"].iter().any(|name| field.is(name)) {
-            done.lines.push(HeaderLine { name: field.name.to_owned(), value: value.clone() });
+            done.lines.push(HeaderLine { name: field.name().unwrap_or_default().to_owned(), value: value.clone() });
         }
         for (arn, _) in done.arns.iter_mut().zip(ARNS).filter(|(_, name)| field.is(name)) {
             *arn = Some(field.value()).filter(|value| !value.is_empty());
@@ -191,7 +166,7 @@ fn read_fields(fields: &[Field<'_>], done: &mut Finished) -> Result<(), Error> {
         } else if field.is("Return-Path") {
             done.return_path = Mailbox::parse_list(&field.value())?.into_iter().next();
         }
-        if field.is_taken_out() {
+        if is_taken_out(field) {
             continue;
         }
         if field.is("From") || field.is("Sender") {
@@ -206,9 +181,9 @@ fn read_fields(fields: &[Field<'_>], done: &mut Finished) -> Result<(), Error> {
 
 /// The fields as they go out, without those that we write.
 fn write_fields(fields: &[Field<'_>], feedback_id: bool, raw: &mut Vec<u8>) {
-    let ours = |field: &Field<'_>| field.is_taken_out() || (feedback_id && field.is("Feedback-ID"));
+    let ours = |field: &Field<'_>| is_taken_out(field) || (feedback_id && field.is("Feedback-ID"));
     for field in fields.iter().filter(|field| !ours(field)) {
-        push_crlf(raw, field.bytes);
+        line_ends::push(raw, field.raw());
         raw.extend_from_slice(b"\r\n");
     }
 }
@@ -240,26 +215,6 @@ fn tags(value: &str) -> Result<Vec<(String, String)>, Error> {
             pair.split_once('=').map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned())).ok_or(Error::BrokenTags)
         })
         .collect()
-}
-
-/// Appends with every LF or CR that stands alone made a CRLF; the usual message, which has none, is copied in runs.
-fn push_crlf(out: &mut Vec<u8>, bytes: &[u8]) {
-    let mut start = 0;
-    let mut at = 0;
-    while let Some(&b) = bytes.get(at) {
-        let pair = b == b'\r' && bytes.get(at + 1) == Some(&b'\n');
-        if pair {
-            at += 2;
-        } else if b == b'\r' || b == b'\n' {
-            out.extend_from_slice(bytes.get(start..at).unwrap_or_default());
-            out.extend_from_slice(b"\r\n");
-            at += 1;
-            start = at;
-        } else {
-            at += 1;
-        }
-    }
-    out.extend_from_slice(bytes.get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]

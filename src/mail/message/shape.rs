@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use crate::mail::message::Error;
-use crate::mail::message::field::Field;
+use crate::mail::message::fields::Field;
 use crate::mail::message::leaves::parameters;
 
 /// SES refuses a second one of these (SES guide, "Header fields"). Which of two counts, readers do not agree on.

@@ -3,11 +3,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::Clock;
-use crate::mail::identity::LookupFailed;
 use crate::mail::published::comparing::state;
 use crate::mail::published::spf::Senders;
 use crate::mail::published::{CheckedRecord, DnsRecord, Purpose, Server, State};
-use crate::mail::sending::resolver::{Dns, MAX_ADDRESSES};
+use crate::mail::resolver::LookupFailed;
+use crate::mail::resolver::{Dns, MAX_ADDRESSES};
 
 /// Records that are looked up at the same time.
 const AT_ONCE: usize = 8;

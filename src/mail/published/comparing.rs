@@ -1,10 +1,10 @@
 //! Whether what the DNS answered is the record that should be there, compared as receivers read it. Pure.
 use std::net::IpAddr;
 
-use crate::mail::identity::LookupFailed;
 use crate::mail::identity::keys::publishes;
 use crate::mail::published::{DnsRecord, INSTEAD_MAX, Purpose, State};
 use crate::mail::receiving::dmarc;
+use crate::mail::resolver::LookupFailed;
 
 /// The longest value that is told, in letters: strangers write them.
 const VALUE_MAX: usize = 1_024;

@@ -1,12 +1,14 @@
-//! What the DNS has to publish for mail to work: records as values, of an identity (`identity/records.rs`) and of the server
+//! What the DNS has to publish for mail to work: records as values, of an identity (`published/identity.rs`) and of the server
 //! itself, whether they are there, and records as lines of a zone file.
 mod checking;
 mod comparing;
+mod identity;
 pub mod server;
 mod spf;
 pub mod zone;
 
 pub use checking::check;
+pub use identity::{dns_records, recommended_records};
 pub use server::{Server, server_records};
 
 /// A DNS record.

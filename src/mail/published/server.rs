@@ -7,7 +7,7 @@ use crate::base::{Clock, Domain};
 use crate::config::Settings;
 use crate::mail::published::checking::{addresses_of, check};
 use crate::mail::published::{CheckedRecord, DnsRecord, Need, Purpose};
-use crate::mail::sending::resolver::Dns;
+use crate::mail::resolver::Dns;
 
 /// What the server is called, and where it stands.
 #[derive(Clone, Debug, Default)]

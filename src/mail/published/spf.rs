@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use mail_auth::SpfResult;
 
 use crate::base::Clock;
-use crate::mail::identity::LookupFailed;
 use crate::mail::published::State;
 use crate::mail::published::comparing::wrong;
 use crate::mail::receiving::spf::spf_verdict;
 use crate::mail::receiving::spf_record::{Record, is_record};
-use crate::mail::sending::resolver::Dns;
+use crate::mail::resolver::Dns;
+use crate::mail::resolver::LookupFailed;
 
 /// Where mail goes out from.
 pub(super) struct Senders {

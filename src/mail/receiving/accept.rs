@@ -9,10 +9,10 @@ use crate::mail::message::parse;
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::places;
 use crate::mail::receiving::{Error, Receiving, Route};
-use crate::store;
 use crate::store::accepted::{Accepted, NewJob};
 use crate::store::inbound_mails;
 use crate::store::inbound_mails::State;
+use crate::store::{self, Json};
 use crate::workers::SystemQueue;
 
 /// Through how many servers a mail can come, told by its `Received` fields: beyond it is a loop (RFC 5321, 6.3, which
@@ -85,12 +85,12 @@ impl Receiving {
 
 /// One row per account and region, in the order of the recipients. All share the first one's raw message.
 fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::InboundMail>, Error> {
-    let mut groups: Vec<(&Route, Vec<&EmailAddress>)> = Vec::new();
+    let mut groups: Vec<(&Route, Vec<EmailAddress>)> = Vec::new();
     for (recipient, route) in &mail.recipients {
         match groups.iter_mut().find(|(known, _)| *known == route) {
-            Some((_, list)) if list.contains(&recipient) => {}
-            Some((_, list)) => list.push(recipient),
-            None => groups.push((route, vec![recipient])),
+            Some((_, list)) if list.contains(recipient) => {}
+            Some((_, list)) => list.push(recipient.clone()),
+            None => groups.push((route, vec![recipient.clone()])),
         }
     }
     let raw_id = ids::received_mail_id(now);
@@ -102,7 +102,7 @@ fn rows(mail: &InboundMail, now: Timestamp) -> Result<Vec<inbound_mails::Inbound
             account: route.account.clone(),
             region: route.region.clone(),
             source: mail.source.as_ref().map(ToString::to_string),
-            recipients: json(&recipients)?,
+            recipients: Json::of(&recipients)?,
             helo: mail.helo.clone(),
             peer: mail.peer.to_string(),
             tls: mail.tls,

@@ -1,12 +1,12 @@
 //! What the actions of a mail leave to be committed with the end of its job: notifications, messages, bounces, mails that
 //! go on, and work for later jobs.
 use crate::base::{Arn, Scope};
+use crate::mail::own::system::{Onward, SystemMail, SystemMailError, send_in, send_on_in};
 use crate::mail::receiving::accept::{InboundJob, RuleName};
 use crate::mail::receiving::actions::{Bounce, Forward};
 use crate::mail::receiving::actions::{Effect, Failure};
 use crate::mail::receiving::handed::Task;
 use crate::mail::receiving::notification::SUBJECT;
-use crate::mail::sending::system::{Onward, SystemMail, SystemMailError, send_in, send_on_in};
 use crate::queues::{Error as QueueError, Outgoing, Queues};
 use crate::store::forwards::Forwarded;
 use crate::store::mails::Kind;

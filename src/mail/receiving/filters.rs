@@ -8,37 +8,10 @@ use crate::mail::receiving::rules::{check_name, one_line};
 use crate::mail::receiving::{Error, Receiving};
 use crate::store::{Tx, receipt_filters};
 
+pub use crate::mail::receiving::candidate::{Filter, Policy};
+
 /// How many filters an account can have in a region.
 pub const MAX_FILTERS: usize = 100;
-
-/// What happens to a client that a filter is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Its mail is refused.
-    Block,
-    /// Its mail is taken, although a wider filter blocks it.
-    Allow,
-}
-
-/// A filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// Its name, unique in the account and region.
-    pub name: String,
-    /// What happens.
-    pub policy: Policy,
-    /// An address or a range of addresses (CIDR), as it was given; bits behind the prefix may be set.
-    pub cidr: String,
-}
-
-impl Policy {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Block => "Block",
-            Self::Allow => "Allow",
-        }
-    }
-}
 
 /// An address alone is a range of one.
 fn network(cidr: &str) -> Option<IpNet> {

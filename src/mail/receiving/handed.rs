@@ -21,6 +21,7 @@ use crate::workers::{Outcome, Reason};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {
     /// Posts a body.
+    #[serde(rename = "Webhook")]
     Webhook {
         /// Where to.
         url: String,
@@ -32,6 +33,7 @@ pub enum Task {
         body: String,
     },
     /// Calls a function.
+    #[serde(rename = "Function")]
     Function {
         /// The function.
         function: Arn,

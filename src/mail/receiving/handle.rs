@@ -2,24 +2,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Arn, Clock, Domain, Reach, Scope};
-use crate::mail::feedback::ReturnPaths;
+use crate::base::{Arn, Clock, Domain, Kept, Reach, Scope};
+use crate::mail::marks::ReturnPaths;
 use crate::mail::receiving::Error;
-use crate::mail::receiving::known::Known;
-use crate::mail::receiving::route::House;
+use crate::mail::receiving::candidate::Candidate;
 use crate::outlets::Functions;
 use crate::store::inbound_mails::State;
 use crate::store::{Store, inbound_mails};
 
 /// How many old mails one sweep removes of each kind, so that it does not hold the store for long.
 const SWEEP_MAX: i64 = 500;
+/// Domains of which it is known who receives for them: those that were asked for last. Strangers can name any number of others.
+const DOMAINS_KEPT: usize = 10_000;
+/// Octets of their rules, as JSON, that are kept: an account may have thousands of domains, each with all its rules.
+const OCTETS_MAX: usize = 32 * 1024 * 1024;
+
+/// Who receives mail to this server's own `postmaster`.
+#[derive(Clone, Debug)]
+pub(in crate::mail::receiving) struct House {
+    pub hostname: Domain,
+    pub owner: Scope,
+}
 
 /// Decides who receives, accepts mail, and keeps the receipt rules. The operations stand in the rooms of this part.
 #[derive(Clone)]
 pub struct Receiving {
     store: Store,
     clock: Clock,
-    known: Arc<Known>,
+    /// Who receives for a domain.
+    known: Arc<Kept<String, Arc<[Candidate]>>>,
     house: Option<House>,
     functions: Option<Functions>,
     sandboxed: bool,
@@ -30,7 +41,9 @@ pub struct Receiving {
 impl Receiving {
     /// Makes the handle.
     pub fn new(store: Store, clock: Clock) -> Self {
-        let (known, house, functions, reach) = (Arc::default(), None, None, Reach::default());
+        let weight = |candidates: &Arc<[Candidate]>| candidates.iter().map(|candidate| candidate.octets).sum();
+        let known = Arc::new(store.kept(DOMAINS_KEPT).weighed(OCTETS_MAX, weight));
+        let (house, functions, reach) = (None, None, Reach::default());
         Self { store, clock, known, house, functions, sandboxed: false, return_paths: None, reach }
     }
 
@@ -96,7 +109,7 @@ impl Receiving {
         &self.store
     }
 
-    pub(in crate::mail::receiving) fn known(&self) -> &Known {
+    pub(in crate::mail::receiving) fn known(&self) -> &Kept<String, Arc<[Candidate]>> {
         &self.known
     }
 

@@ -1,6 +1,7 @@
 //! The inbound worker: takes an accepted mail, checks it, and runs the rules of the active rule set.
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,8 @@ use futures::future::BoxFuture;
 use crate::base::{Clock, EmailAddress, Scope, Timestamp};
 use crate::config::{Mode, Settings};
 use crate::mail::bounce::Classifier;
-use crate::mail::feedback::{ReturnPaths, Returned};
+use crate::mail::feedback::Returned;
+use crate::mail::marks::ReturnPaths;
 use crate::mail::message::parse;
 use crate::mail::receiving::accept::InboundJob;
 use crate::mail::receiving::actions::{Again, Effect, Failure, Run, run_rules};
@@ -28,8 +30,7 @@ use crate::outlets::Functions;
 use crate::outlets::objects::Objects;
 use crate::queues::Queues;
 use crate::store;
-use crate::store::inbound_mails::{InboundMail, State};
-use crate::store::settled::Ended;
+use crate::store::inbound_mails::{InboundMail, Processed, State};
 use crate::store::{Gather, Store, Tx, inbound_mails};
 use crate::topics::Topics;
 use crate::topics::delivery::{Poster, signed};
@@ -172,7 +173,7 @@ impl Inbound {
             return Finish::plain(Outcome::PutOff(at));
         };
         match self.raw(&mail, raw).await {
-            Ok(Some(raw)) => self.run(claim, (mail, raw), &rules, for_checks).await,
+            Ok(Some(raw)) => self.run(claim, (mail, raw), rules, for_checks).await,
             Ok(None) => Finish::plain(Outcome::GiveUp(Reason::Missing)),
             Err(error) => {
                 tracing::error!(message.id = %mail.id, %error, "cannot load an accepted mail");
@@ -197,8 +198,14 @@ impl Inbound {
         Finish::plain(Outcome::Crowded(self.clock.now() + backoff::jitter(CROWDED)))
     }
 
-    async fn run(&self, claim: &Claim, (mail, raw): (InboundMail, Bytes), set: &Active, for_checks: Place) -> Finish {
-        let Ok(recipients) = serde_json::from_str::<Vec<EmailAddress>>(&mail.recipients) else {
+    async fn run(
+        &self,
+        claim: &Claim,
+        (mail, raw): (InboundMail, Bytes),
+        set: Result<Arc<Active>, store::Error>,
+        for_checks: Place,
+    ) -> Finish {
+        let Ok(recipients) = mail.recipients.read() else {
             return self.give_up(mail, vec![], Reason::Unreadable, "the recipients cannot be read".to_owned());
         };
         if let Some(returned) = self.returned.as_ref().filter(|returned| returned.takes(&recipients, mail.received_at))
@@ -210,6 +217,13 @@ impl Inbound {
                 Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal))
             });
         }
+        let set = match set {
+            Ok(set) => set,
+            Err(error) => {
+                tracing::error!(message.id = %mail.id, account = %mail.account, %error, "a rule set cannot be read: mail waits for it");
+                return Finish::plain(Outcome::RetryAt(self.later(claim.attempt), Reason::Internal));
+            }
+        };
         let scan = scanned(&set.rules, &recipients, mail.tls);
         let verdicts = self.check(&mail, &raw, scan).await;
         drop(for_checks);
@@ -278,7 +292,7 @@ impl Inbound {
             "processed"
         };
         if effects.is_empty() {
-            return Finish::ended(Ended::Inbound { mail: mail.id, note: note.to_owned() });
+            return Finish::ended(Processed { mail: mail.id, note: note.to_owned() });
         }
         self.finish(Outcome::Done, mail, effects, State::Done, note.to_owned())
     }

@@ -1,6 +1,7 @@
 //! Receiving: who receives mail for an address, accepting it, checking it, and running receipt rules on it.
 pub mod accept;
 pub mod actions;
+mod candidate;
 pub mod checks;
 pub(in crate::mail) mod dmarc;
 mod effects;

@@ -3,6 +3,7 @@ use crate::base::{Arn, EmailAddress, Scope};
 use crate::mail::identity::IdentityName;
 use crate::mail::receiving::rules::{Action, Rule};
 use crate::mail::receiving::{Error, Receiving};
+use crate::store::identities::Standing;
 use crate::store::vault::{Managed, VaultError};
 use crate::store::{self, Tx, identities, queues, sending_accounts, topics};
 
@@ -84,7 +85,7 @@ impl Needs {
 async fn is_verified(tx: &mut Tx, owner: &Scope, address: &EmailAddress) -> Result<bool, store::Error> {
     for name in IdentityName::covering(address) {
         let identity = identities::find(tx, &owner.account, &owner.region, &name).await?;
-        if identity.is_some_and(|identity| identity.status == "SUCCESS") {
+        if identity.is_some_and(|identity| identity.status == Standing::Success) {
             return Ok(true);
         }
     }

@@ -1,10 +1,10 @@
 //! Who receives mail for an address: asked by SMTP for each RCPT, before anything is accepted.
 use std::net::IpAddr;
 
-use crate::base::{AccountId, Domain, EmailAddress, Region, Scope};
-use crate::mail::feedback::Purpose;
-use crate::mail::receiving::filters::Filter;
-use crate::mail::receiving::known::Candidate;
+use crate::base::{AccountId, EmailAddress, Region, Scope};
+use crate::mail::marks::Purpose;
+use crate::mail::receiving::candidate::{Candidate, Filter};
+use crate::mail::receiving::handle::House;
 use crate::mail::receiving::{Error, Receiving, filters, matching};
 use crate::store::mails;
 
@@ -46,13 +46,6 @@ pub enum Routed {
     Blocked,
 }
 
-/// Who receives mail to this server's own `postmaster`.
-#[derive(Clone, Debug)]
-pub(in crate::mail::receiving) struct House {
-    pub hostname: Domain,
-    pub owner: Scope,
-}
-
 /// Whether it is the address that every mail domain must have (RFC 5321, 4.5.1).
 pub(in crate::mail::receiving) fn is_postmaster(address: &EmailAddress) -> bool {
     address.local_part().eq_ignore_ascii_case("postmaster")
@@ -66,6 +59,8 @@ impl Receiving {
     /// and have a rule for the recipient, the one that verified it first wins, so that nobody can take another's mail by
     /// verifying later; the others receive nothing. That account's IP filters then decide about the client.
     ///
+    /// Whoever comes before an account whose rules cannot be read gets its mail; what may be that account's is put off.
+    ///
     /// `postmaster` of a domain that receives at all, and of this server's own name, is always taken (RFC 5321, 4.5.1):
     /// where no rule is for it, the inbound worker keeps the mail in a bucket of its own.
     pub async fn route(&self, recipient: &EmailAddress, client: Client) -> Result<Routed, Error> {
@@ -75,10 +70,10 @@ impl Receiving {
         // A refusal is for good, so it is never given for what another node may just have changed.
         let known = self.known();
         let levels = levels(recipient);
-        let again = known.holds(levels.iter().map(String::as_str));
+        let again = levels.iter().any(|domain| known.holds(domain.as_str()));
         let routed = self.look(recipient, client).await?;
         if again && !matches!(routed, Routed::To(_)) {
-            known.forget(levels.iter().map(String::as_str));
+            levels.iter().for_each(|domain| known.forget(domain.as_str()));
             return self.look(recipient, client).await;
         }
         Ok(routed)
@@ -91,10 +86,11 @@ impl Receiving {
         for level in levels(recipient) {
             let candidates = self.candidates(&level).await?;
             for (n, candidate) in candidates.iter().enumerate() {
-                if candidate.rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
+                let rules = candidate.rules()?;
+                if rules.iter().any(|rule| matching::matches(rule, recipient, client.tls)) {
                     return Ok(candidate.admit(client));
                 }
-                for_tls |= candidate.rules.iter().any(|rule| matching::matches(rule, recipient, true));
+                for_tls |= rules.iter().any(|rule| matching::matches(rule, recipient, true));
                 if is_postmaster(recipient) && postmaster.is_none() && own.iter().any(|own| own.as_str() == level) {
                     postmaster = Some((n, candidates.clone()));
                 }

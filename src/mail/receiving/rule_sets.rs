@@ -5,8 +5,10 @@ use crate::base::{Scope, Timestamp};
 use crate::mail::receiving::needs::Needs;
 use crate::mail::receiving::rules::{MAX_RULE_SETS, MAX_RULES, MAX_SET_OCTETS, Rule, check, check_name, one_line};
 use crate::mail::receiving::{Error, Receiving, own_rules};
-use crate::store;
-use crate::store::{Tx, receipt_rules};
+use crate::store::{Json, Tx, receipt_rules};
+
+/// What a rule set holds, in order.
+type Rules = Vec<Rule>;
 
 /// A rule set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl Receiving {
                 Box::pin(async move {
                     let Scope { account, region } = &owner;
                     // SES: a name that is taken is told before an original that is missing.
-                    if receipt_rules::find(tx, account, region, &name).await?.is_some() {
+                    if receipt_rules::find::<Rules>(tx, account, region, &name).await?.is_some() {
                         return Err(Error::RuleSetExists(name));
                     }
                     let rules = match original {
@@ -51,7 +53,7 @@ impl Receiving {
                                 .ok_or(Error::RuleSetMissing(original))?
                                 .rules
                         }
-                        None => "[]".to_owned(),
+                        None => Json::of(&Rules::new())?,
                     };
                     let count = receipt_rules::count(tx, account, region).await?;
                     if usize::try_from(count).is_ok_and(|count| count >= MAX_RULE_SETS) {
@@ -108,7 +110,7 @@ impl Receiving {
             .write(move |tx| {
                 Box::pin(async move {
                     let Scope { account, region } = &owner;
-                    if receipt_rules::hold(tx, account, region, &name).await?.is_none() {
+                    if receipt_rules::hold::<Rules>(tx, account, region, &name).await?.is_none() {
                         return Ok(());
                     }
                     if receipt_rules::active(tx, account, region).await?.as_ref() == Some(&name) {
@@ -129,7 +131,7 @@ impl Receiving {
                 Box::pin(async move {
                     let Scope { account, region } = &owner;
                     let Some(name) = name else { return Ok(receipt_rules::deactivate(tx, account, region).await?) };
-                    if receipt_rules::hold(tx, account, region, &name).await?.is_none() {
+                    if receipt_rules::hold::<Rules>(tx, account, region, &name).await?.is_none() {
                         return Err(Error::RuleSetMissing(name));
                     }
                     Ok(receipt_rules::activate(tx, account, region, &name).await?)
@@ -237,10 +239,17 @@ impl Receiving {
     pub async fn seal_secrets(&self) -> Result<(), Error> {
         let sets = receipt_rules::with_sealed(&mut self.store().reader().await?).await?;
         for (account, region, name) in sets {
-            let found = receipt_rules::find(&mut self.store().reader().await?, &account, &region, &name).await?;
+            let found =
+                receipt_rules::find::<Rules>(&mut self.store().reader().await?, &account, &region, &name).await?;
             let Some(found) = found else { continue };
-            if own_rules::are_up_to_date(self.store().vault(), &read_rules(&found.rules)?) {
-                continue;
+            match found.rules.read() {
+                Ok(rules) if own_rules::are_up_to_date(self.store().vault(), &rules) => continue,
+                Ok(_) => {}
+                // The start goes on: the mails of this account alone wait.
+                Err(error) => {
+                    tracing::error!(%account, %region, rule_set = name, %error, "a rule set cannot be read: it is not sealed");
+                    continue;
+                }
             }
             match self.change(&Scope { account, region }, &name, Ok(Needs::default()), |_| Ok(())).await {
                 Err(Error::RuleSetMissing(_)) => {}
@@ -264,19 +273,19 @@ impl Receiving {
                 Box::pin(async move {
                     let Scope { account, region } = &owner;
                     let row = receipt_rules::hold(tx, account, region, &set).await?;
-                    let before = row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules;
-                    let mut rules = read_rules(&before)?;
+                    let before: Json<Rules> = row.ok_or_else(|| Error::RuleSetMissing(set.clone()))?.rules;
+                    let mut rules = before.read()?;
                     // SES looks at the actions last.
                     change(&mut rules)?;
                     needs?.check(tx, &owner).await?;
                     own_rules::seal_secrets(tx, &mut rules)?;
-                    let text = serde_json::to_string(&rules).map_err(store::Error::corrupt)?;
+                    let rules = Json::of(&rules)?;
                     // One that is larger already may become smaller.
-                    if text.len() > MAX_SET_OCTETS.max(before.len()) {
+                    if rules.text().len() > MAX_SET_OCTETS.max(before.text().len()) {
                         let most = format!("the rules of a rule set can have at most {MAX_SET_OCTETS} octets together");
                         return Err(Error::LimitExceeded(most));
                     }
-                    Ok(receipt_rules::set_rules(tx, account, region, &set, &text).await?)
+                    Ok(receipt_rules::set_rules(tx, account, region, &set, &rules).await?)
                 })
             })
             .await
@@ -290,13 +299,8 @@ pub(in crate::mail::receiving) async fn active(tx: &mut Tx, owner: &Scope) -> Re
     row.map(read).transpose()
 }
 
-/// Reads the rules as they stand in the store.
-pub(in crate::mail::receiving) fn read_rules(text: &str) -> Result<Vec<Rule>, store::Error> {
-    serde_json::from_str(text).map_err(store::Error::corrupt)
-}
-
-fn read(row: receipt_rules::RuleSet) -> Result<RuleSet, Error> {
-    let (rules, octets) = (read_rules(&row.rules)?, row.rules.len());
+fn read(row: receipt_rules::RuleSet<Rules>) -> Result<RuleSet, Error> {
+    let (rules, octets) = (row.rules.read()?, row.rules.text().len());
     Ok(RuleSet { name: row.name, created_at: row.created_at, rules, octets })
 }
 

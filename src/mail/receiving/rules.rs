@@ -38,9 +38,11 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TlsPolicy {
     /// Mail without TLS is not for this rule.
+    #[serde(rename = "Require")]
     Require,
     /// Any mail.
     #[default]
+    #[serde(rename = "Optional")]
     Optional,
 }
 
@@ -49,8 +51,10 @@ pub enum TlsPolicy {
 pub enum Encoding {
     /// As text; octets that are not UTF-8 are replaced.
     #[default]
+    #[serde(rename = "Utf8")]
     Utf8,
     /// As base64: nothing is lost.
+    #[serde(rename = "Base64")]
     Base64,
 }
 
@@ -58,6 +62,7 @@ pub enum Encoding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Puts the mail into a bucket, then tells the topic.
+    #[serde(rename = "S3")]
     S3 {
         /// The bucket.
         bucket: String,
@@ -72,6 +77,7 @@ pub enum Action {
         kms: Option<String>,
     },
     /// Publishes the mail itself to a topic.
+    #[serde(rename = "Sns")]
     Sns {
         /// The topic.
         topic: Arn,
@@ -79,6 +85,7 @@ pub enum Action {
         encoding: Encoding,
     },
     /// Sends a bounce to the mail's sender.
+    #[serde(rename = "Bounce")]
     Bounce {
         /// Three digits (RFC 5321, 4.2).
         reply_code: String,
@@ -92,11 +99,13 @@ pub enum Action {
         topic: Option<Arn>,
     },
     /// Ends the rule set for this mail.
+    #[serde(rename = "Stop")]
     Stop {
         /// Told when it stops.
         topic: Option<Arn>,
     },
     /// Calls a function.
+    #[serde(rename = "Lambda")]
     Lambda {
         /// The function.
         function: Arn,
@@ -106,6 +115,7 @@ pub enum Action {
         topic: Option<Arn>,
     },
     /// Posts the parsed mail to a URL. One of our own.
+    #[serde(rename = "Webhook")]
     Webhook {
         /// `http://` or `https://`.
         url: String,
@@ -119,6 +129,7 @@ pub enum Action {
         topic: Option<Arn>,
     },
     /// Sends a message with the mail itself to a queue. One of our own.
+    #[serde(rename = "Sqs")]
     Sqs {
         /// The queue.
         queue: Arn,
@@ -128,6 +139,7 @@ pub enum Action {
         topic: Option<Arn>,
     },
     /// Sends the mail on. One of our own.
+    #[serde(rename = "Forward")]
     Forward {
         /// Who gets it.
         to: Vec<EmailAddress>,
@@ -135,6 +147,7 @@ pub enum Action {
         topic: Option<Arn>,
     },
     /// Adds a header field, for the actions after this one.
+    #[serde(rename = "AddHeader")]
     AddHeader {
         /// The field's name.
         name: String,

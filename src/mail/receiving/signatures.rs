@@ -12,7 +12,7 @@ use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, Error};
 
 use crate::mail::message::body_hash::body_hash_of;
 use crate::mail::message::canonical::Form;
-use crate::mail::message::parse;
+use crate::mail::message::fields;
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
 const MAX_SIGNATURES: usize = 10;
@@ -164,7 +164,7 @@ pub(super) fn are_too_many(section: &[u8]) -> bool {
             |name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
         begins("dkim-signature") || begins("arc-message-signature")
     };
-    parse::lines(section).filter(is_signature).nth(MAX_FIELDS).is_some()
+    fields::lines(section).filter(is_signature).nth(MAX_FIELDS).is_some()
 }
 
 type Hashes = Vec<(Canonicalization, HashAlgorithm, u64, Vec<u8>)>;

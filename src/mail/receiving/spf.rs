@@ -8,7 +8,7 @@ use mail_auth::SpfResult;
 use crate::base::{Clock, Silence};
 use crate::mail::receiving::questions::{Addresses, NoAnswer, Questions};
 use crate::mail::receiving::spf_record::{Bits, Mechanism, Record, Values, expand, is_record};
-use crate::mail::sending::resolver::Dns;
+use crate::mail::resolver::Dns;
 
 /// Terms that ask the DNS, in all records of one check (RFC 7208, 4.6.4).
 const MAX_TERMS: usize = 10;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use crate::base::EmailAddress;
-use crate::mail::message::parse;
+use crate::mail::message::fields::{Field, Fields};
 use crate::mail::receiving::checks::Verdicts;
 use crate::store::inbound_mails::InboundMail;
 
@@ -46,28 +46,17 @@ fn word(helo: &str) -> String {
 /// The message without header fields that pretend to be ours: `Authentication-Results` in our name (RFC 8601, 5) and
 /// SES's scan verdicts. Most mails have none and are passed on as they are. A message that begins with a fold gets a name for it.
 pub(super) fn without_claims(raw: Bytes, hostname: &str) -> Bytes {
-    let section = parse::whole_header(&raw);
-    // The octets that stay, up to the field that is being read.
-    let (mut kept, mut copied, mut start, mut at) = (Vec::new(), 0, 0, 0);
+    // The octets that stay, up to those that are copied.
+    let (mut kept, mut copied) = (Vec::new(), 0);
     // A fold of no field would go on with the field above it, which is ours.
-    let nameless = matches!(section.first(), Some(b' ' | b'\t'));
+    let nameless = matches!(raw.first(), Some(b' ' | b'\t'));
     if nameless {
         kept.extend_from_slice(b"Comments:");
     }
-    let mut end_field = |start: usize, end: usize| {
-        if is_claim(section.get(start..end).unwrap_or_default(), hostname) {
-            kept.extend_from_slice(section.get(copied..start).unwrap_or_default());
-            copied = end;
-        }
-    };
-    for line in parse::lines(section) {
-        if !matches!(line.first(), Some(b' ' | b'\t')) {
-            end_field(start, at);
-            start = at;
-        }
-        at += line.len();
+    for claim in Fields::of(&raw).filter(|field| is_claim(field, hostname)).map(|field| field.range()) {
+        kept.extend_from_slice(raw.get(copied..claim.start).unwrap_or_default());
+        copied = claim.end;
     }
-    end_field(start, at);
     if copied == 0 && !nameless {
         return raw;
     }
@@ -75,18 +64,11 @@ pub(super) fn without_claims(raw: Bytes, hostname: &str) -> Bytes {
     kept.into()
 }
 
-/// Whether a field, with its folds, is one that only we may write.
-fn is_claim(field: &[u8], hostname: &str) -> bool {
-    // A header can be long: most of its fields are known by their first letter.
-    if !matches!(field.first(), Some(b'a' | b'A' | b'x' | b'X')) {
-        return false;
-    }
-    let Some(colon) = memchr::memchr(b':', field) else { return false };
-    let (name, value) = field.split_at(colon);
-    let is = |known: &str| name.trim_ascii_end().eq_ignore_ascii_case(known.as_bytes());
-    is("x-ses-spam-verdict")
-        || is("x-ses-virus-verdict")
-        || (is("authentication-results") && is_ours(value.get(1..).unwrap_or_default(), hostname))
+/// Whether a field is one that only we may write.
+fn is_claim(field: &Field<'_>, hostname: &str) -> bool {
+    field.is("X-SES-Spam-Verdict")
+        || field.is("X-SES-Virus-Verdict")
+        || (field.is("Authentication-Results") && is_ours(field.raw_value(), hostname))
 }
 
 /// Whether the value of `Authentication-Results` begins with our name (RFC 8601, 2.2: a word, which may stand in quotes; a
@@ -113,6 +95,8 @@ fn is_ours(value: &[u8], hostname: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::base::{AccountId, Region, Timestamp};
     use crate::mail::receiving::verdicts;
@@ -168,6 +152,30 @@ mod tests {
         assert_eq!(kept("\r\nbody"), "\r\nbody");
     }
 
+    fn names(raw: &[u8]) -> Vec<(Option<&str>, &[u8])> {
+        Fields::of(raw).map(|field| (field.name(), field.raw())).collect()
+    }
+
+    proptest! {
+        /// All but the claims stays, and no fold goes on with the field above.
+        #[test]
+        fn what_others_may_say_stays(pieces in prop::collection::vec(prop::sample::select(vec![
+            "X-SES-Spam-Verdict", "authentication-results", "Subject", ":", " : ", "mx.host.example", "; dkim=pass", "other.example",
+            "\r\n", "\r\n", "\r\n ", "\n", "\r", " ", "\0", "ü", "no field",
+        ]), 0..24)) {
+            let raw = pieces.concat().into_bytes();
+            let kept = without_claims(Bytes::from(raw.clone()), "mx.host.example");
+            let folded = matches!(raw.first(), Some(b' ' | b'\t'));
+            let mut found = names(&kept);
+            if folded {
+                prop_assert_eq!(found.remove(0).0, Some("Comments"));
+            }
+            let others = Fields::of(&raw).filter(|field| !is_claim(field, "mx.host.example"));
+            let others: Vec<_> = others.map(|field| (field.name(), field.raw())).skip(usize::from(folded)).collect();
+            prop_assert_eq!(found, others);
+        }
+    }
+
     #[test]
     fn the_client_cannot_write_into_the_header() {
         let mail = InboundMail {
@@ -176,7 +184,7 @@ mod tests {
             account: AccountId::development(),
             region: Region::default_region(),
             source: None,
-            recipients: "[]".to_owned(),
+            recipients: crate::store::Json::of(&vec![]).expect("JSON"),
             helo: "evil\r\nBcc: (x)".to_owned(),
             peer: "192.0.2.1".to_owned(),
             tls: true,

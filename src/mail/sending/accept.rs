@@ -1,6 +1,5 @@
 //! The one door for mail that is to be sent: the API and SMTP submission both come through here, so that both have the same
 //! checks and the same result. What it says yes to is durable: message, recipients, jobs and the Send event commit together.
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,29 +7,26 @@ use tracing::info;
 
 use crate::base::{AccountId, Clock, EmailAddress, Region, Timestamp, ids};
 use crate::mail::content::event::Event;
-use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::publish_event;
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::{Finished, Known, Stamp, finish_knowing};
+use crate::mail::own::jobs::{insert, with_jobs};
 use crate::mail::sending::SendError;
-use crate::mail::sending::checked::Passed;
+use crate::mail::sending::checked::{self, Checks, Passed};
 use crate::mail::sending::checks::{Authors, Checked};
 use crate::mail::sending::idempotency::{self, Idempotency};
 use crate::mail::sending::message_tags;
-use crate::mail::sending::parcel::Job;
 use crate::mail::sending::quota::{self, Limits, Quota};
 use crate::mail::sending::simulator::Simulator;
+use crate::mail::sending::submission::{MESSAGE_MAX, RECIPIENTS_MAX, Submission};
 use crate::mail::sending::unrendered::{self, Unrendered};
-use crate::store::accepted::{self, Accepted, NewJob};
+use crate::store::Store;
 use crate::store::mails::{Kind, Mail};
 use crate::store::sending_use::{self, Charge};
-use crate::store::{self, Store, Tx};
+use crate::store::{self, Json, Pairs, Store, Tx};
 use crate::topics::Topics;
-use crate::workers::{Compute, SystemQueue};
+use crate::workers::Compute;
 
-/// SES: recipients of one message, To, Cc and Bcc together.
-pub const RECIPIENTS_MAX: usize = 50;
-/// SES: octets of a message through SESv2 and SMTP. The v1 API has its own, lower limit.
-pub const MESSAGE_MAX: usize = 40 * 1024 * 1024;
 /// Octets of a message that is read on the thread that asks for it: a fraction of a millisecond.
 const READ_HERE_MAX: usize = 256 * 1024;
 
@@ -43,59 +39,6 @@ pub struct Settings {
     pub hostname: String,
 }
 
-/// A mail as it comes to the door.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// Whose mail it is.
-    pub account: AccountId,
-    /// The region that it is sent in.
-    pub region: Region,
-    /// The access key or user: `ses:caller-identity`.
-    pub caller: String,
-    /// The caller's address.
-    pub source_ip: Option<IpAddr>,
-    /// The sender of the envelope.
-    pub source: EmailAddress,
-    /// The recipients of the envelope: 1 to 50. An address that stands there twice gets one mail.
-    pub recipients: Vec<EmailAddress>,
-    /// The complete message, up to 40 MB.
-    pub raw: Bytes,
-    /// The configuration set. `None`: that of the header X-SES-CONFIGURATION-SET, or the identity's.
-    pub configuration_set: Option<String>,
-    /// Tags. None: those of the header X-SES-MESSAGE-TAGS.
-    pub tags: Vec<(String, String)>,
-    /// Where bounces go. `None`: to the address in Return-Path, or else to the source.
-    pub return_path: Option<EmailAddress>,
-    /// By whose leave it is sent.
-    pub grants: Grants,
-}
-
-/// Identities of other accounts that let this one send (SES guide, "sending authorization"), each by its ARN.
-#[derive(Clone, Debug)]
-pub struct Grants {
-    /// What their policies have to allow.
-    pub action: &'static str,
-    /// For the sender of the envelope. `None`, here and below: what the message's X-SES-…-ARN field says.
-    pub source: Option<String>,
-    /// For the addresses in From.
-    pub from: Option<String>,
-    /// For the address for bounces.
-    pub return_path: Option<String>,
-}
-
-impl Grants {
-    /// Whether only the account's own identities count.
-    pub(super) fn are_none(&self) -> bool {
-        self.source.is_none() && self.from.is_none() && self.return_path.is_none()
-    }
-}
-
-impl Default for Grants {
-    fn default() -> Self {
-        Self { action: "ses:SendRawEmail", source: None, from: None, return_path: None }
-    }
-}
-
 /// On which terms a mail is accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
@@ -106,6 +49,8 @@ pub struct Terms {
     pub unrendered: Option<Unrendered>,
     /// The operation that it came by, as the tag `ses:operation` tells it. `None`: the one of [`Grants::action`].
     pub operation: Option<&'static str>,
+    /// The octets of a message that the API takes, where it takes fewer than [`MESSAGE_MAX`].
+    pub octets_max: Option<usize>,
 }
 
 /// The door. Cheap to clone.
@@ -115,7 +60,7 @@ pub struct Sending {
     pub(super) clock: Clock,
     topics: Topics,
     pub(super) settings: Arc<Settings>,
-    pub(super) passed: Arc<Passed>,
+    passed: Arc<Passed>,
     pub(super) simulator: Simulator,
     compute: Compute,
 }
@@ -123,12 +68,13 @@ pub struct Sending {
 impl Sending {
     /// A door to `store`; events go to `topics`.
     pub fn new(store: Store, clock: Clock, topics: Topics, settings: Settings) -> Self {
+        let passed = Arc::new(checked::passed(&store));
         Self {
             store,
             clock,
             topics,
             settings: Arc::new(settings),
-            passed: Arc::default(),
+            passed,
             simulator: Simulator::default(),
             compute: Compute::default(),
         }
@@ -151,6 +97,10 @@ impl Sending {
 
     /// [`Sending::accept`], on terms. A call that was accepted before on the same terms gives the first one's id.
     pub async fn accept_on(&self, submission: Submission, terms: Terms) -> Result<String, SendError> {
+        let length = submission.raw.len();
+        if let Some(max) = terms.octets_max.filter(|max| length > *max) {
+            return Err(SendError::TooLargeForApi { max, length });
+        }
         self.store.check_room()?;
         let mut submission = submission;
         let count = submission.recipients.len();
@@ -188,12 +138,12 @@ impl Sending {
         tags.push((message_tags::OPERATION.to_owned(), operation.to_owned()));
         let named_set = submission.configuration_set.clone().or_else(|| finished.configuration_set.clone());
         let authors = Authors { list: finished.authors.clone(), from: finished.from.clone() };
-        let checked = self.checked(&submission, authors, named_set).await?;
+        let checked = self.checks().checked(&submission, authors, named_set).await?;
         // SES: mails to the simulator count in no daily quota.
         let counted = submission.recipients.iter().filter(|address| !self.simulator.has(address)).count();
         let counted = i64::try_from(counted).unwrap_or(i64::MAX);
         let charge = quota::charge(&submission.account, &submission.region, checked.limits, counted);
-        let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked) };
+        let mail = Mail { recipient_count: counted, ..mail_row(&id, now, &submission, &finished, &tags, &checked)? };
         let plain = mail.configuration_set.is_none() && terms.once.is_none() && terms.unrendered.is_none();
         let id = if plain {
             let accepted = with_jobs(mail, finished.raw, &submission.recipients, charge);
@@ -211,6 +161,11 @@ impl Sending {
         };
         info!(message.id = %id, recipients = count, "mail accepted");
         Ok(id)
+    }
+
+    fn checks(&self) -> Checks<'_> {
+        let Self { store, passed, simulator, .. } = self;
+        Checks { store, limits: self.settings.limits, simulator, passed }
     }
 
     /// Reads and stamps a message; a large one away from the threads that answer others.
@@ -282,38 +237,17 @@ impl Sending {
     }
 }
 
-/// Stores a mail and its jobs, one per recipient: in one transaction, so that there is never one without the other.
-pub(super) async fn insert(
-    tx: &mut Tx,
-    mail: &Mail,
-    raw: Vec<u8>,
-    recipients: &[EmailAddress],
-) -> Result<(), store::Error> {
-    accepted::add(tx, &with_jobs(mail.clone(), raw, recipients, None)).await
-}
-
-fn with_jobs(mail: Mail, raw: Vec<u8>, recipients: &[EmailAddress], charge: Option<Charge>) -> Accepted {
-    let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
-    let job = |(n, address): (usize, &EmailAddress)| NewJob {
-        queue_id: SystemQueue::Outbound.id(),
-        group: address.domain().to_string(),
-        body: Job::body(&mail.id, n),
-    };
-    let jobs = recipients.iter().enumerate().map(job).collect();
-    Accepted::outbound(mail, raw, addresses, jobs, charge)
-}
-
 fn mail_row(
     id: &str,
     now: Timestamp,
     submission: &Submission,
     finished: &Finished,
-    tags: &[(String, String)],
+    tags: &Pairs,
     checked: &Checked,
-) -> Mail {
+) -> Result<Mail, store::Error> {
     let destination = submission.recipients.iter().map(EmailAddress::to_string).collect();
     let headers = HeadersRecord::new(Some(finished.from.clone()), destination, finished.lines.iter().cloned());
-    Mail {
+    Ok(Mail {
         id: id.to_owned(),
         account: submission.account.clone(),
         region: submission.region.clone(),
@@ -322,8 +256,8 @@ fn mail_row(
         source: submission.source.to_string(),
         return_path: submission.return_path.as_ref().unwrap_or(&submission.source).to_string(),
         configuration_set: checked.configuration_set.clone(),
-        tags: serde_json::to_string(tags).unwrap_or_default(),
-        headers: headers.write(),
+        tags: Json::of(tags)?,
+        headers: Json::of(&headers)?,
         identity: Some(checked.identity.clone()),
         kind: Kind::User,
         size: i64::try_from(finished.raw.len()).unwrap_or(i64::MAX),
@@ -331,7 +265,7 @@ fn mail_row(
         accepted_at: now,
         expires_at: now + checked.way.tried_for,
         require_tls: checked.way.require_tls,
-    }
+    })
 }
 
 /// The list without repetitions, in order.

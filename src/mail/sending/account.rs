@@ -4,7 +4,8 @@ use std::time::Duration;
 use crate::base::{AccountId, Region};
 use crate::mail::sending::quota;
 use crate::mail::sending::{SendError, Sending};
-use crate::store::account_settings::{self, AccountSettings};
+use crate::store::Json;
+use crate::store::account_settings::{self, AccountDetails, AccountSettings, Review};
 use crate::store::mail_figures::{self, Figures};
 use crate::store::sending_accounts;
 
@@ -23,7 +24,7 @@ impl Sending {
             .await
     }
 
-    /// Keeps what the account tells of itself (JSON). `asks`: it wants production access, and an operator is to decide. An
+    /// Keeps what the account tells of itself. `asks`: it wants production access, and an operator is to decide. An
     /// account that has it already is granted at once.
     ///
     /// # Errors
@@ -32,22 +33,23 @@ impl Sending {
         &self,
         account: &AccountId,
         region: &Region,
-        details: String,
+        details: AccountDetails,
         asks: bool,
     ) -> Result<(), SendError> {
         let (account, region, default) = (account.clone(), region.clone(), self.default_limits());
+        let details = Json::of(&details)?;
         self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let has = quota::limits(tx, &account, &region, default).await?.production_access;
                     let before = account_settings::get(tx, &account, &region).await?;
-                    if before.review.as_deref() == Some("PENDING") {
+                    if before.review == Some(Review::Pending) {
                         return Err(SendError::UnderReview);
                     }
                     let review = match asks {
-                        true if has => Some("GRANTED"),
-                        true => Some("PENDING"),
-                        false => before.review.as_deref(),
+                        true if has => Some(Review::Granted),
+                        true => Some(Review::Pending),
+                        false => before.review,
                     };
                     Ok(account_settings::set_details(tx, &account, &region, &details, review).await?)
                 })

@@ -7,13 +7,14 @@ use crate::mail::content::check_name;
 use crate::mail::identity::authorization::{self, Answer, Wish, covering, identity_named};
 use crate::mail::identity::{IdentityName, ReversePath, reverse_path};
 use crate::mail::message::Mailbox;
+use crate::mail::own::jobs::LIFETIME;
 use crate::mail::sending::quota::{self, Limits};
-use crate::mail::sending::schedule::LIFETIME;
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::{SendError, Submission};
+use crate::store::Tx;
+use crate::store::configuration_sets::{self, SetTlsPolicy};
 use crate::store::identities::Identity;
 use crate::store::sending_accounts::SendingAccount;
-use crate::store::{Tx, configuration_sets};
 
 /// What the checks found out.
 #[derive(Debug)]
@@ -154,6 +155,6 @@ async fn configuration_set(tx: &mut Tx, account: &AccountId, region: &Region, na
         return Err(SendError::ConfigurationSetPaused(set.name));
     }
     let seconds = set.max_delivery_seconds.and_then(|s| u64::try_from(s).ok());
-    let require_tls = set.tls_policy.as_deref() == Some("REQUIRE");
+    let require_tls = set.tls_policy == Some(SetTlsPolicy::Require);
     Ok(Way { tried_for: seconds.map_or(LIFETIME, Duration::from_secs), require_tls })
 }

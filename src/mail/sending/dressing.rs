@@ -8,8 +8,8 @@
 use bytes::Bytes;
 
 use crate::mail::message::dkim::{Canonicalization, Signable};
+use crate::mail::message::line_ends::crlf_only;
 use crate::mail::message::recode::{self, Unwanted};
-use crate::mail::sending::crlf::crlf_only;
 use crate::mail::sending::parcel::Parcel;
 
 /// A mail as one recipient gets it, but for its signatures. Cheap to clone.

@@ -1,7 +1,7 @@
 //! How an attempt to deliver ended, as the transport saw it: the peer's reply, or what went wrong and how far it had come.
 use std::fmt;
 
-use crate::mail::sending::resolver::LookupError;
+use crate::mail::resolver::LookupError;
 
 /// The longest text of a peer that is kept, in characters.
 pub(super) const MAX_TEXT: usize = 1000;

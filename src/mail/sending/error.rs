@@ -52,11 +52,19 @@ pub enum SendError {
     #[error("no recipients")]
     NoRecipients,
     /// More recipients than a message may have.
-    #[error("{0} recipients are more than {max}", max = crate::mail::sending::accept::RECIPIENTS_MAX)]
+    #[error("{0} recipients are more than {max}", max = crate::mail::sending::submission::RECIPIENTS_MAX)]
     TooManyRecipients(usize),
     /// A message larger than this many octets.
     #[error("the message is longer than {0} octets")]
     TooLarge(usize),
+    /// A message larger than the API takes that it came by.
+    #[error("the message has {length} octets, and the API takes {max}")]
+    TooLargeForApi {
+        /// The octets that the API takes.
+        max: usize,
+        /// The message's octets.
+        length: usize,
+    },
     /// A tag whose name or value is not allowed.
     #[error(transparent)]
     BadTag(#[from] TagFault),

@@ -15,7 +15,6 @@ use crate::mail::sending::traffic::NoPlace;
 use crate::mail::sending::transport::Outcome as Round;
 use crate::mail::sending::verdict::{self, Verdict, judge, judge_by};
 use crate::store::captured::NewCaptured;
-use crate::store::settled::Ended;
 use crate::workers::{Claim, Finish, Outcome, Reason, backoff};
 
 impl Outbound {
@@ -119,7 +118,7 @@ impl Outbound {
     fn delivered(&self, parcel: Parcel, attempted: Attempted, response: String, inbox: Option<NewCaptured>) -> Finish {
         log(&parcel, &attempted, "delivered", &response);
         if inbox.is_none() && !parcel.terms.tells_delivery {
-            return Finish::ended(Ended::Outbound(Box::new(attempted.taken(&parcel.recipient, &response))));
+            return Finish::ended(attempted.taken(&parcel.recipient, &response));
         }
         let topics = self.topics.clone();
         Finish::with(Outcome::Done, move |tx| {

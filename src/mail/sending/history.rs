@@ -1,9 +1,8 @@
 //! What became of a sent mail, as values: whoever shows it writes them down.
 use crate::base::{EmailAddress, Timestamp};
-use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::message::mailbox::decode_words;
 use crate::mail::message::parse::header_fields;
-use crate::mail::sending::parcel::Job;
+use crate::mail::own::OutboundJob;
 use crate::mail::sending::suppression::folded;
 use crate::store::accounts::{self, State};
 use crate::store::mails::{self, Attempt, Mail, Recipient, Status};
@@ -63,10 +62,10 @@ pub fn message_id(text: &str) -> &str {
 /// What became of the mail with this id; `None` when there is no such mail, or no more.
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails, or what it has of the mail cannot be read.
 pub async fn history(tx: &mut Tx, id: &str) -> Result<Option<History>, Error> {
     let Some(mail) = mails::find(tx, id).await? else { return Ok(None) };
-    let known = HeadersRecord::read(&mail.headers);
+    let known = mail.headers.read()?;
     let subject = match known.subject() {
         Some(subject) => Some(subject),
         None => mails::raw(tx, id).await?.and_then(|raw| subject_of(&raw)),
@@ -97,7 +96,7 @@ fn subject_of(raw: &[u8]) -> Option<String> {
 /// Looks for the recipient's job: among those that wait, then among those that were given up.
 async fn waits_for(tx: &mut Tx, mail: &Mail, to: &Recipient) -> Result<Option<Next>, Error> {
     let Ok(address) = EmailAddress::lenient(&to.address) else { return Ok(None) };
-    let (group, body) = (address.domain().to_string(), Job::body(&to.mail_id, to.n));
+    let (group, body) = (address.domain().to_string(), OutboundJob::body(&to.mail_id, to.n));
     let (queue, now) = (SystemQueue::Outbound, tx.now());
     if let Some(job) = backlog::find(tx, queue.id(), &group, &body).await? {
         // A claim that has ended, as of a node that is gone, holds it no more.

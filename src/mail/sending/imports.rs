@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::base::{AccountId, Clock, Region, Share, Shares, Timestamp, ids};
 use crate::mail::sending::quota::{self, Limits};
-use crate::mail::sending::suppression_file::{self, Action, Failed, Format, OCTETS_MAX, RECORDS_MAX, Record};
+use crate::mail::sending::suppression_file::{self, Failed, OCTETS_MAX, RECORDS_MAX, Record};
 use crate::outlets::object::ObjectError;
 use crate::outlets::objects::{self, Objects};
-use crate::store::import_jobs::{self, ImportJob, NewImport};
+use crate::store::import_jobs::{self, ImportAction, ImportFormat, ImportJob, ImportStatus, NewImport};
 use crate::store::suppressed::{self, Suppressed};
 use crate::store::{self, Store, Tx};
 use crate::workers::{Compute, Pieces, Taken, backoff, one_round};
@@ -85,9 +85,9 @@ impl Imports {
         &self,
         account: &AccountId,
         region: &Region,
-        action: Action,
+        action: ImportAction,
         url: &str,
-        format: Format,
+        format: ImportFormat,
     ) -> Result<String, ImportError> {
         place(url).ok_or_else(|| ImportError::Url(url.chars().take(200).collect()))?;
         let id = ids::uuid();
@@ -95,9 +95,9 @@ impl Imports {
             id: id.clone(),
             account: account.clone(),
             region: region.clone(),
-            action: action.as_str(),
+            action,
             url: url.to_owned(),
-            format: format.as_str(),
+            format,
         };
         let limits = self.limits;
         self.store
@@ -164,18 +164,17 @@ impl Imports {
 
     async fn job(&self, job: ImportJob) -> Result<usize, store::Error> {
         let url = job.url.clone();
-        let (Some((bucket, key)), Some(action), Some(format)) =
-            (place(&url), Action::read(&job.action), Format::read(&job.format))
-        else {
-            return self.end(&job, "FAILED", Some("The job cannot be read."), None).await;
+        let (action, format) = (job.action, job.format);
+        let Some((bucket, key)) = place(&url) else {
+            return self.end(&job, ImportStatus::Failed, Some("The job cannot be read."), None).await;
         };
         let data = match self.objects.get(bucket, key, OCTETS_MAX).await {
             Ok(data) => data,
             Err(ObjectError::Missing) => {
-                return self.end(&job, "FAILED", Some("The object does not exist."), None).await;
+                return self.end(&job, ImportStatus::Failed, Some("The object does not exist."), None).await;
             }
             Err(ObjectError::TooLarge) => {
-                return self.end(&job, "FAILED", Some("The object is too large."), None).await;
+                return self.end(&job, ImportStatus::Failed, Some("The object is too large."), None).await;
             }
             Err(error) => return self.later(&job, &error).await,
         };
@@ -184,7 +183,7 @@ impl Imports {
         let Ok(lines) = self.compute.in_place(&account, || suppression_file::lines(&data)).await else { return Ok(0) };
         let Some(lines) = lines else {
             let text = format!("The object is no text, or has more than {RECORDS_MAX} records.");
-            return self.end(&job, "FAILED", Some(&text), None).await;
+            return self.end(&job, ImportStatus::Failed, Some(&text), None).await;
         };
         let steps = self.lots(job, &lines, action, format).await?;
         let Some((job, mut steps)) = steps else { return Ok(0) };
@@ -196,19 +195,19 @@ impl Imports {
         let failed = || lines.iter().filter_map(|line| suppression_file::record(*line, format, action).err()).collect();
         let Ok::<Vec<Failed>, _>(failed) = self.compute.in_place(&account, failed).await else { return Ok(steps) };
         if failed.is_empty() {
-            steps += self.end(&job, "COMPLETED", None, None).await?;
+            steps += self.end(&job, ImportStatus::Completed, None, None).await?;
             return Ok(steps);
         }
         let report = format!("{key}.{}.failed.csv", job.id);
         match self.objects.put(bucket, &report, Bytes::from(suppression_file::report(&failed))).await {
             Ok(()) => {
                 let url = format!("s3://{bucket}/{report}");
-                steps += self.end(&job, "COMPLETED", None, Some(&url)).await?;
+                steps += self.end(&job, ImportStatus::Completed, None, Some(&url)).await?;
             }
             // What was worked stays, so only the report is written again; a name that cannot be is not tried twice.
             Err(error @ (ObjectError::Key | ObjectError::Bucket)) => {
                 let text = format!("The failed records cannot be written: {error}.");
-                steps += self.end(&job, "COMPLETED", Some(&text), None).await?;
+                steps += self.end(&job, ImportStatus::Completed, Some(&text), None).await?;
             }
             Err(error) => steps += self.later(&job, &error).await?,
         }
@@ -220,8 +219,8 @@ impl Imports {
         &self,
         mut job: ImportJob,
         lines: &[(usize, &str)],
-        action: Action,
-        format: Format,
+        action: ImportAction,
+        format: ImportFormat,
     ) -> Result<Option<(ImportJob, usize)>, store::Error> {
         let mut steps = 0;
         while let Some(left) = usize::try_from(job.processed).ok().and_then(|done| lines.get(done..))
@@ -254,7 +253,7 @@ impl Imports {
         tracing::error!(job.id = %job.id, url = %job.url, %error, "an import job's object store failed");
         if job.attempts + 1 >= ATTEMPTS_MAX || matches!(error, ObjectError::Bucket | ObjectError::Key) {
             let text = format!("The object store failed: {error}.");
-            let status = if job.processed > 0 { "COMPLETED" } else { "FAILED" };
+            let status = if job.processed > 0 { ImportStatus::Completed } else { ImportStatus::Failed };
             return self.end(job, status, Some(&text), None).await;
         }
         let n = job.n;
@@ -265,11 +264,11 @@ impl Imports {
     async fn end(
         &self,
         job: &ImportJob,
-        status: &'static str,
+        status: ImportStatus,
         error: Option<&str>,
         failed_url: Option<&str>,
     ) -> Result<usize, store::Error> {
-        tracing::info!(job.id = %job.id, status, processed = job.processed, failed = job.failed, error, "an import job ended");
+        tracing::info!(job.id = %job.id, %status, processed = job.processed, failed = job.failed, error, "an import job ended");
         let (n, error, failed_url) = (job.n, error.map(str::to_owned), failed_url.map(str::to_owned));
         let ended: Result<(), store::Error> = self
             .store
@@ -325,7 +324,7 @@ async fn lot_of(
     job: &ImportJob,
     counts: (i64, i64),
     records: &[Record],
-    action: Action,
+    action: ImportAction,
 ) -> Result<bool, store::Error> {
     let now = tx.now();
     if !import_jobs::advance(tx, job, counts, now + LEASE).await? {
@@ -343,11 +342,11 @@ pub async fn put_or_delete(
     tx: &mut Tx,
     (account, region): (&AccountId, &Region),
     records: &[Record],
-    action: Action,
+    action: ImportAction,
 ) -> Result<(), store::Error> {
     let updated_at = tx.now();
     for Record { address, reason } in records {
-        if action == Action::Delete {
+        if action == ImportAction::Delete {
             suppressed::delete(tx, account, region, address).await?;
             continue;
         }

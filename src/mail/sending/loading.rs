@@ -1,5 +1,6 @@
 //! Loads what outbound jobs need: many workers begin at once, and share a few queries.
-use crate::mail::sending::parcel::{Job, Parcel};
+use crate::mail::own::OutboundJob;
+use crate::mail::sending::parcel::Parcel;
 use crate::mail::sending::suppression;
 use crate::mail::sending::terms::Known;
 use crate::store::mails::Kind;
@@ -18,21 +19,21 @@ pub(super) struct Parcels {
 
 /// Parcels for many workers.
 pub(super) fn parcels(store: Store) -> Gather<Parcels> {
-    Gather::new(Parcels { store, known: Known::default() }, outgoing::AT_ONCE)
+    let known = Known::new(&store);
+    Gather::new(Parcels { store, known }, outgoing::AT_ONCE)
 }
 
 impl Reads for Parcels {
-    type Key = Job;
+    type Key = OutboundJob;
     type Found = Option<Parcel>;
 
-    async fn read(&self, jobs: &[Job]) -> Result<Vec<Option<Parcel>>, Error> {
-        let generation = self.store.settings_generation();
+    async fn read(&self, jobs: &[OutboundJob]) -> Result<Vec<Option<Parcel>>, Error> {
         let mut reader = self.store.reader().await?;
         let places: Vec<(&str, i64)> = jobs.iter().map(|job| (job.mail.as_str(), job.recipient)).collect();
         let mut parcels = Vec::with_capacity(jobs.len());
         for found in outgoing::read(&mut reader, &places, SMALL).await? {
             parcels.push(match found {
-                Some(found) => Some(self.parcel(&mut reader, found, generation).await?),
+                Some(found) => Some(self.parcel(&mut reader, found).await?),
                 None => None,
             });
         }
@@ -41,8 +42,8 @@ impl Reads for Parcels {
 }
 
 impl Parcels {
-    async fn parcel(&self, tx: &mut Tx, found: outgoing::Outgoing, generation: u64) -> Result<Parcel, Error> {
-        let terms = self.known.of(tx, &found.mail, generation).await?;
+    async fn parcel(&self, tx: &mut Tx, found: outgoing::Outgoing) -> Result<Parcel, Error> {
+        let terms = self.known.of(tx, &found.mail).await?;
         // Our own mails, such as the link that verifies an address, go to whoever they must.
         let suppressed = match found.mail.kind {
             Kind::User if found.is_listed => {

@@ -1,7 +1,8 @@
 //! Mails that end on this machine: to suppressed addresses, and to the mailbox simulator. Both have the events of real
 //! ones; the records' texts are those that SES gives.
 use crate::base::{Timestamp, ids};
-use crate::mail::content::{Bounce, BounceType, BouncedRecipient, Complaint, Delivery, Event, publish_event};
+use crate::mail::bounce::{BounceSubType, BounceType, ComplaintSubType};
+use crate::mail::content::{Bounce, BouncedRecipient, Complaint, Delivery, Event, publish_event};
 use crate::mail::sending::simulator::Simulated;
 use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Mail, Recipient, Status};
@@ -65,15 +66,17 @@ impl Fate {
             })
         };
         match self {
-            Self::Suppressed(Reason::Bounce) => vec![bounce(to, now, "OnAccountSuppressionList", ON_LIST, SES)],
+            Self::Suppressed(Reason::Bounce) => {
+                vec![bounce(to, now, BounceSubType::OnAccountSuppressionList, ON_LIST, SES)]
+            }
             Self::Suppressed(Reason::Complaint) => {
-                vec![complaint(to, now, Some("OnAccountSuppressionList"))]
+                vec![complaint(to, now, Some(ComplaintSubType::OnAccountSuppressionList))]
             }
             Self::Simulated(Simulated::Success) => vec![delivery()],
             Self::Simulated(Simulated::Bounce) => {
-                vec![bounce(to, now, "General", NO_USER, &format!("dns; {hostname}"))]
+                vec![bounce(to, now, BounceSubType::General, NO_USER, &format!("dns; {hostname}"))]
             }
-            Self::Simulated(Simulated::Suppressed) => vec![bounce(to, now, "Suppressed", SUPPRESSED, SES)],
+            Self::Simulated(Simulated::Suppressed) => vec![bounce(to, now, BounceSubType::Suppressed, SUPPRESSED, SES)],
             Self::Simulated(Simulated::OutOfOffice) => vec![delivery(), automatic_answer(to, now)],
             Self::Simulated(Simulated::Complaint) => vec![delivery(), complaint(to, now, None)],
         }
@@ -103,7 +106,7 @@ pub(super) async fn end(
     Ok(())
 }
 
-fn bounce(to: &str, now: Timestamp, sub_type: &'static str, diagnostic: &str, reporter: &str) -> Event {
+fn bounce(to: &str, now: Timestamp, sub_type: BounceSubType, diagnostic: &str, reporter: &str) -> Event {
     Event::Bounce(Bounce {
         at: now,
         kind: BounceType::Permanent,
@@ -127,7 +130,7 @@ fn automatic_answer(to: &str, now: Timestamp) -> Event {
     Event::Bounce(Bounce {
         at: now,
         kind: BounceType::Transient,
-        sub_type: "General",
+        sub_type: BounceSubType::General,
         recipients: vec![recipient],
         feedback_id: ids::ses_message_id(now),
         reporting_mta: None,
@@ -135,7 +138,7 @@ fn automatic_answer(to: &str, now: Timestamp) -> Event {
     })
 }
 
-fn complaint(to: &str, now: Timestamp, sub_type: Option<&'static str>) -> Event {
+fn complaint(to: &str, now: Timestamp, sub_type: Option<ComplaintSubType>) -> Event {
     let reported = sub_type.is_none();
     Event::Complaint(Complaint {
         at: now,

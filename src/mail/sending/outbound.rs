@@ -12,13 +12,14 @@ use futures::future::BoxFuture;
 
 use crate::base::{Clock, EmailAddress};
 use crate::mail::bounce::Classifier;
-use crate::mail::feedback::ReturnPaths;
+use crate::mail::marks::ReturnPaths;
 use crate::mail::message::dkim::Canonicalization;
+use crate::mail::own::OutboundJob;
 use crate::mail::sending::dressing::dress;
 use crate::mail::sending::freight::Freight;
 use crate::mail::sending::loading::{Parcels, parcels};
 use crate::mail::sending::local::Fate;
-use crate::mail::sending::parcel::{Job, Parcel};
+use crate::mail::sending::parcel::Parcel;
 use crate::mail::sending::signing::Signing;
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::transport::Transport;
@@ -63,7 +64,7 @@ impl Work for Outbound {
 
     fn work<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Finish> {
         Box::pin(async move {
-            let Ok(job) = serde_json::from_str::<Job>(&claim.body) else {
+            let Ok(job) = serde_json::from_str::<OutboundJob>(&claim.body) else {
                 return Finish::plain(Outcome::GiveUp(Reason::Unreadable));
             };
             let parcel = match self.load(job).await {
@@ -125,7 +126,7 @@ impl Outbound {
         Self { return_paths: Some(paths), ..self }
     }
 
-    async fn load(&self, job: Job) -> Result<Option<Parcel>, store::Error> {
+    async fn load(&self, job: OutboundJob) -> Result<Option<Parcel>, store::Error> {
         let found = self.parcels.get(job).await?;
         Ok(found.map(|parcel| match &self.return_paths {
             Some(paths) => parcel.marked(paths),

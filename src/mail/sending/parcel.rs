@@ -1,31 +1,13 @@
 //! What an outbound job carries, but for the message: the mail, its recipient, who signs it, and its envelope.
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use crate::base::EmailAddress;
-use crate::mail::feedback::ReturnPaths;
+use crate::mail::marks::ReturnPaths;
 use crate::mail::sending::terms::Terms;
 use crate::mail::sending::transport::Envelope;
 use crate::store::mails::{Mail, Recipient};
 use crate::store::outgoing::Outgoing;
 use crate::store::suppressed::Reason as SuppressionReason;
-
-/// A job of the outbound queue: `{"mail": "id", "recipient": 0}`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Job {
-    /// The mail.
-    pub mail: String,
-    /// The recipient's place in its list.
-    pub recipient: i64,
-}
-
-impl Job {
-    /// The job of a mail's recipient, as it stands in the queue.
-    pub(super) fn body(mail: &str, recipient: impl Into<serde_json::Value>) -> String {
-        serde_json::json!({ "mail": mail, "recipient": recipient.into() }).to_string()
-    }
-}
 
 /// Everything about one delivery.
 pub(super) struct Parcel {

@@ -1,6 +1,6 @@
 //! What an ending says of the receiver, beside what it means for the mail: whether to go on, to slow down, or to wait.
+use crate::mail::resolver::LookupError;
 use crate::mail::sending::ending::{Ending, Reply, Stage};
-use crate::mail::sending::resolver::LookupError;
 
 /// How a receiver takes our mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

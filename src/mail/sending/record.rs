@@ -1,18 +1,17 @@
 //! What is written when an attempt has ended: the recipient's state, the attempt, and the event. One transaction with the
 //! job's outcome. Each does nothing when the recipient was settled meanwhile.
 use crate::base::{Timestamp, ids};
+use crate::mail::bounce::BounceType;
 use crate::mail::content::event;
-use crate::mail::content::{
-    BounceType, BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event,
-};
+use crate::mail::content::{BouncedRecipient, DelayedRecipient, Delivery, DeliveryDelay, Event, publish_event};
 use crate::mail::sending::schedule;
 use crate::mail::sending::suppression;
 use crate::mail::sending::transport::Outcome;
 use crate::mail::sending::undelivered;
 use crate::mail::sending::verdict::{Bounce, Deferral};
+use crate::store::mail_attempts::Tried;
 use crate::store::mail_figures::{self, Counted};
-use crate::store::mails::{self, Attempt, Kind, Mail, Recipient, Status};
-use crate::store::settled::Tried;
+use crate::store::mails::{self, Attempt, AttemptOutcome, Kind, Mail, Recipient, Status};
 use crate::store::suppressed::Reason;
 use crate::store::{Error, Tx};
 use crate::topics::Topics;
@@ -32,12 +31,12 @@ pub(super) struct Attempted {
 }
 
 impl Attempted {
-    fn row(&self, outcome: &str, reply: &str) -> Attempt {
+    fn row(&self, outcome: AttemptOutcome, reply: &str) -> Attempt {
         Attempt {
             attempt: self.number,
             started_at: self.started_at,
             finished_at: self.ended_at,
-            outcome: outcome.to_owned(),
+            outcome,
             remote: self.round.remote.clone(),
             tls: self.round.tls.clone(),
             reply: Some(reply.to_owned()),
@@ -47,7 +46,7 @@ impl Attempted {
 
     /// The same as [`delivered`] writes where nobody is told, to be written with others.
     pub(super) fn taken(&self, to: &Recipient, response: &str) -> Tried {
-        let attempt = self.row("Delivered", response);
+        let attempt = self.row(AttemptOutcome::Delivered, response);
         Tried { mail_id: to.mail_id.clone(), n: to.n, status: Status::Delivered, attempt }
     }
 
@@ -57,7 +56,7 @@ impl Attempted {
         tx: &mut Tx,
         to: &Recipient,
         status: Status,
-        outcome: &str,
+        outcome: AttemptOutcome,
         reply: &str,
     ) -> Result<bool, Error> {
         if !mails::settle(tx, &to.mail_id, to.n, status, self.number, Some(reply)).await? {
@@ -77,7 +76,7 @@ pub(super) async fn delivered(
     attempted: Attempted,
     response: String,
 ) -> Result<(), Error> {
-    if !attempted.keep(tx, to, Status::Delivered, "Delivered", &response).await? {
+    if !attempted.keep(tx, to, Status::Delivered, AttemptOutcome::Delivered, &response).await? {
         return Ok(());
     }
     let event = Event::Delivery(Delivery {
@@ -100,7 +99,7 @@ pub(super) async fn bounced(
     attempted: Attempted,
     bounce: Bounce,
 ) -> Result<(), Error> {
-    if !attempted.keep(tx, to, Status::Bounced, "Bounced", &bounce.diagnostic).await? {
+    if !attempted.keep(tx, to, Status::Bounced, AttemptOutcome::Bounced, &bounce.diagnostic).await? {
         return Ok(());
     }
     undelivered::tell(tx, mail, to, Some(&bounce.status)).await?;
@@ -137,7 +136,7 @@ pub(super) async fn deferred(
     attempted: Attempted,
     deferral: Deferral,
 ) -> Result<(), Error> {
-    if !attempted.keep(tx, to, Status::Pending, "Delayed", &deferral.diagnostic).await? {
+    if !attempted.keep(tx, to, Status::Pending, AttemptOutcome::Delayed, &deferral.diagnostic).await? {
         return Ok(());
     }
     delayed(tx, topics, mail, to, attempted.ended_at, deferral, attempted.hostname).await

@@ -5,8 +5,9 @@ use crate::base::{AccountId, EmailAddress, Region, Timestamp};
 use crate::mail::identity::IdentityName;
 use crate::mail::message::parse;
 use crate::mail::message::report::{StatusOf, StatusReport};
-use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
+use crate::mail::own::system::{SystemMail, SystemMailError, send_in};
 use crate::mail::sending::{SendError, Sending};
+use crate::store::identities::Standing;
 use crate::store::{Tx, identities, inbound_mails};
 
 /// SES: how long after its receipt a mail can go back.
@@ -84,7 +85,7 @@ async fn send_back(
     if tx.now().since(mail.received_at) > WITHIN {
         return Err(missing());
     }
-    let theirs: Vec<EmailAddress> = serde_json::from_str(&mail.recipients).unwrap_or_default();
+    let theirs = mail.recipients.read()?;
     let known = |address: &EmailAddress| theirs.iter().any(|their| their.folded() == address.folded());
     if let Some(other) = back.recipients.iter().find(|to| !known(&to.address)) {
         return Err(ReturnError::NotRecipient(other.address.to_string()));
@@ -120,7 +121,7 @@ async fn send_back(
 async fn verified(tx: &mut Tx, account: &AccountId, region: &Region, sender: &EmailAddress) -> Result<(), ReturnError> {
     for name in IdentityName::covering(sender) {
         let found = identities::find(tx, account, region, &name).await?;
-        if found.is_some_and(|identity| identity.status == "SUCCESS") {
+        if found.is_some_and(|identity| identity.status == Standing::Success) {
             return Ok(());
         }
     }

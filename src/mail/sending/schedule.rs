@@ -3,8 +3,6 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 
-/// How long a mail may wait for its delivery, counted from its acceptance, where nothing else is set: SES's 14 hours.
-pub const LIFETIME: Duration = Duration::from_secs(14 * 3600);
 /// A delay shorter than this is not reported: greylisting and short restarts pass without a DeliveryDelay event. AWS
 /// publishes no such time; the event that its developer guide shows comes ten minutes after the mail was accepted.
 pub const REPORTED_DELAY: Duration = Duration::from_secs(10 * 60);
@@ -46,6 +44,7 @@ mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
+    use crate::mail::own::jobs::LIFETIME;
 
     #[test]
     fn waits_grow_from_a_minute_to_two_hours() {

@@ -121,7 +121,9 @@ mod tests {
     use crate::base::{AccountId, Region};
     use crate::mail::identity::Pair;
     use crate::mail::message::dkim::{Algorithm, Signer, SigningKey};
+    use crate::mail::message::headers_record::HeadersRecord;
     use crate::mail::sending::dressing::dress;
+    use crate::store::Json;
     use crate::store::mails::{Kind, Mail, Recipient, Status};
     use crate::store::outgoing::Outgoing;
 
@@ -129,7 +131,8 @@ mod tests {
         let row = Pair::ed25519().expect("a pair").easy(Timestamp::from_secs(0)).remove(0);
         let (domain, selector, algorithm) = ("example.com".to_owned(), "s".to_owned(), Algorithm::Ed25519);
         let key = SigningKey { domain, selector, algorithm, private_key: row.private_key };
-        Arc::new(Terms { signers: vec![Signer::new(&key).expect("a key")], ..Terms::default() })
+        let signers = vec![Arc::new(Signer::new(&key).expect("a key"))];
+        Arc::new(Terms { signers, ..Terms::default() })
     }
 
     /// A mail to `recipients`, as the one at the place `n` gets it.
@@ -144,8 +147,8 @@ mod tests {
             source: "a@example.com".to_owned(),
             return_path: String::new(),
             configuration_set: None,
-            tags: "[]".to_owned(),
-            headers: "{}".to_owned(),
+            tags: Json::of(&vec![]).expect("JSON"),
+            headers: Json::of(&HeadersRecord::default()).expect("JSON"),
             identity: None,
             kind: Kind::User,
             size: 0,

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, Timestamp};
+use crate::mail::bounce::DelayType;
+use crate::mail::own::OutboundJob;
 use crate::mail::sending::ending::Ending;
 use crate::mail::sending::outbound::Outbound;
-use crate::mail::sending::parcel::{Job, Parcel};
+use crate::mail::sending::parcel::Parcel;
 use crate::mail::sending::transport::Outcome as Round;
 use crate::mail::sending::verdict::{self, Deferral};
 use crate::store::queued_jobs::{self, Part, Queued};
@@ -28,7 +30,7 @@ impl Outbound {
         }
         let said = "the account that sent the mail is suspended";
         let deferral = Deferral {
-            delay_type: "SendingDeferral",
+            delay_type: DelayType::SendingDeferral,
             status: "4.7.0".to_owned(),
             diagnostic: format!("smtp; 421 4.7.0 {said}"),
         };
@@ -58,7 +60,7 @@ pub async fn wake_mail(store: &Store, account: &AccountId) -> Result<usize, stor
             let jobs = queued_jobs::page(&mut reader, queue_id, Part::InGroups, after, AT_ONCE).await?;
             let Some(last) = jobs.last() else { return Ok(woken) };
             after = Some(last.place);
-            let read = |job: Queued| Some((job.id, serde_json::from_str::<Job>(&job.body).ok()?.mail));
+            let read = |job: Queued| Some((job.id, serde_json::from_str::<OutboundJob>(&job.body).ok()?.mail));
             let waiting: Vec<_> = jobs.into_iter().filter(|job| job.is_put_off).filter_map(read).collect();
             let mails: Vec<&str> = waiting.iter().map(|(_, mail)| mail.as_str()).collect();
             let mails = queued_jobs::mails_of(&mut reader, account, &mails).await?;

@@ -2,8 +2,9 @@
 //!
 //! An entry counts for a mail when its reason is among those that suppress: the configuration set's where it names some,
 //! else the account's. A suppressed mail is accepted, and ends here (SES guide, "Using the account-level suppression list").
+use tracing::error;
+
 use crate::base::{AccountId, EmailAddress, Region};
-use crate::mail::content::SetOptions;
 use crate::mail::sending::{SendError, Sending};
 use crate::store::mails::Mail;
 use crate::store::suppressed::{self, Reason, Suppressed, Wanted};
@@ -14,7 +15,9 @@ use crate::store::{account_settings, configuration_sets};
 pub async fn reasons(tx: &mut Tx, mail: &Mail) -> Result<Vec<Reason>, Error> {
     if let Some(name) = &mail.configuration_set {
         let set = configuration_sets::find(tx, &mail.account, &mail.region, name).await?;
-        if let Some(reasons) = set.and_then(|set| SetOptions::of(&set).suppressed_reasons) {
+        if let Some(set) = set
+            && let Some(reasons) = set.options.read()?.suppressed_reasons
+        {
             return Ok(reasons);
         }
     }
@@ -22,7 +25,8 @@ pub async fn reasons(tx: &mut Tx, mail: &Mail) -> Result<Vec<Reason>, Error> {
 }
 
 /// Puts a recipient of `mail` on its account's list, in the caller's transaction, when the account (or the configuration
-/// set) wants that for this reason; tells whether it did. `feedback_id` names the bounce or complaint.
+/// set) wants that for this reason; tells whether it did. `feedback_id` names the bounce or complaint. What happened is written down
+/// whatever else cannot be read: where that are the reasons, the address goes on the list.
 pub async fn suppress(
     tx: &mut Tx,
     mail: &Mail,
@@ -30,8 +34,13 @@ pub async fn suppress(
     reason: Reason,
     feedback_id: &str,
 ) -> Result<bool, Error> {
-    if !reasons(tx, mail).await?.contains(&reason) {
-        return Ok(false);
+    match reasons(tx, mail).await {
+        Ok(reasons) if !reasons.contains(&reason) => return Ok(false),
+        Ok(_) => {}
+        Err(error) if error.is_corrupt() => {
+            error!(mail.id = %mail.id, %error, "the reasons that suppress cannot be read: the recipient is suppressed");
+        }
+        Err(error) => return Err(error),
     }
     let entry = Suppressed {
         address: folded(address),

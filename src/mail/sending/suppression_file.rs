@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use crate::base::EmailAddress;
+use crate::store::import_jobs::{ImportAction, ImportFormat};
 use crate::store::suppressed::{Reason, Suppressed};
 
 /// SES: addresses in one object.
@@ -14,48 +15,6 @@ pub const RECORDS_MAX: usize = 100_000;
 pub const OCTETS_MAX: usize = 48 * 1024 * 1024;
 /// What is shown of a record that is none.
 const SHOWN: usize = 400;
-
-/// What the addresses are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// They go on the list; what is there of them is replaced.
-    Put,
-    /// They go off the list.
-    Delete,
-}
-
-impl Action {
-    /// SES's word.
-    pub fn as_str(self) -> &'static str {
-        if self == Self::Put { "PUT" } else { "DELETE" }
-    }
-
-    /// Reads SES's word.
-    pub fn read(text: &str) -> Option<Self> {
-        [Self::Put, Self::Delete].into_iter().find(|action| action.as_str() == text)
-    }
-}
-
-/// How a file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Comma-separated values.
-    Csv,
-    /// A JSON object on each line.
-    Json,
-}
-
-impl Format {
-    /// SES's word.
-    pub fn as_str(self) -> &'static str {
-        if self == Self::Csv { "CSV" } else { "JSON" }
-    }
-
-    /// Reads SES's word.
-    pub fn read(text: &str) -> Option<Self> {
-        [Self::Csv, Self::Json].into_iter().find(|format| format.as_str() == text)
-    }
-}
 
 /// A record: the address in lower case, and the reason (where addresses are taken off, of no account).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,18 +52,18 @@ pub fn lines(data: &[u8]) -> Option<Vec<(usize, &str)>> {
 }
 
 /// Reads one line.
-pub fn record((line, text): (usize, &str), format: Format, action: Action) -> Result<Record, Failed> {
+pub fn record((line, text): (usize, &str), format: ImportFormat, action: ImportAction) -> Result<Record, Failed> {
     read(text, format, action).map_err(|problem| Failed { line, text: text.chars().take(SHOWN).collect(), problem })
 }
 
-fn read(text: &str, format: Format, action: Action) -> Result<Record, &'static str> {
+fn read(text: &str, format: ImportFormat, action: ImportAction) -> Result<Record, &'static str> {
     let (address, reason) = match format {
-        Format::Csv => {
+        ImportFormat::Csv => {
             let mut fields = fields(text).ok_or("a quotation mark is not closed")?.into_iter();
             let address = fields.next().unwrap_or_default();
             (address, fields.next().filter(|reason| !reason.is_empty()))
         }
-        Format::Json => {
+        ImportFormat::Json => {
             let record: JsonRecord =
                 serde_json::from_str(text).map_err(|_| "not a JSON object with emailAddress and reason")?;
             (record.email_address, record.reason)
@@ -113,10 +72,10 @@ fn read(text: &str, format: Format, action: Action) -> Result<Record, &'static s
     let address: EmailAddress = address.trim().parse().map_err(|_| "not an email address")?;
     let reason = match (reason, action) {
         (Some(reason), _) => {
-            Reason::read(&reason.trim().to_ascii_uppercase()).ok_or("the reason is not BOUNCE or COMPLAINT")?
+            reason.trim().to_ascii_uppercase().parse().map_err(|_| "the reason is not BOUNCE or COMPLAINT")?
         }
-        (None, Action::Put) => return Err("the reason is missing"),
-        (None, Action::Delete) => Reason::Bounce,
+        (None, ImportAction::Put) => return Err("the reason is missing"),
+        (None, ImportAction::Delete) => Reason::Bounce,
     };
     Ok(Record { address: address.folded(), reason })
 }
@@ -172,24 +131,24 @@ mod tests {
 
     #[test]
     fn records_are_read_as_ses_reads_them() {
-        let csv = |text, action| record((1, text), Format::Csv, action).map(|r| (r.address, r.reason.as_str()));
-        assert_eq!(csv("Ann@X.example, COMPLAINT", Action::Put), Ok(("ann@x.example".to_owned(), "COMPLAINT")));
-        assert_eq!(csv("\"a@x.example\",\"BOUNCE\"", Action::Put), Ok(("a@x.example".to_owned(), "BOUNCE")));
-        assert_eq!(csv("a@x.example,complaint", Action::Put), Ok(("a@x.example".to_owned(), "COMPLAINT")));
-        assert_eq!(csv("a@x.example", Action::Delete), Ok(("a@x.example".to_owned(), "BOUNCE")));
+        let csv = |text, action| record((1, text), ImportFormat::Csv, action).map(|r| (r.address, r.reason.as_str()));
+        assert_eq!(csv("Ann@X.example, COMPLAINT", ImportAction::Put), Ok(("ann@x.example".to_owned(), "COMPLAINT")));
+        assert_eq!(csv("\"a@x.example\",\"BOUNCE\"", ImportAction::Put), Ok(("a@x.example".to_owned(), "BOUNCE")));
+        assert_eq!(csv("a@x.example,complaint", ImportAction::Put), Ok(("a@x.example".to_owned(), "COMPLAINT")));
+        assert_eq!(csv("a@x.example", ImportAction::Delete), Ok(("a@x.example".to_owned(), "BOUNCE")));
         let json = r#"{"emailAddress": "a@x.example", "reason": "BOUNCE"}"#;
-        assert!(record((1, json), Format::Json, Action::Put).is_ok());
-        assert!(record((1, r#"{"emailAddress": "a@x.example"}"#), Format::Json, Action::Delete).is_ok());
+        assert!(record((1, json), ImportFormat::Json, ImportAction::Put).is_ok());
+        assert!(record((1, r#"{"emailAddress": "a@x.example"}"#), ImportFormat::Json, ImportAction::Delete).is_ok());
         for (text, problem) in [
             ("a@x.example", "the reason is missing"),
             ("a@x.example,SPAM", "the reason is not BOUNCE or COMPLAINT"),
             ("nobody,BOUNCE", "not an email address"),
             ("\"a@x.example,BOUNCE", "a quotation mark is not closed"),
         ] {
-            let failed = record((7, text), Format::Csv, Action::Put).expect_err(text);
+            let failed = record((7, text), ImportFormat::Csv, ImportAction::Put).expect_err(text);
             assert_eq!((failed.line, failed.problem), (7, problem));
         }
-        assert!(record((1, "a@x.example,BOUNCE"), Format::Json, Action::Put).is_err());
+        assert!(record((1, "a@x.example,BOUNCE"), ImportFormat::Json, ImportAction::Put).is_err());
     }
 
     #[test]
@@ -203,8 +162,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_breaks_the_reader_and_what_is_written_is_read_again(text in "\\PC{0,80}", local in "[a-z\"]{1,8}") {
-            let _ = record((1, &text), Format::Csv, Action::Put);
-            let _ = record((1, &text), Format::Json, Action::Put);
+            let _ = record((1, &text), ImportFormat::Csv, ImportAction::Put);
+            let _ = record((1, &text), ImportFormat::Json, ImportAction::Put);
             if let Ok(address) = format!("{local}@x.example").parse::<EmailAddress>() {
                 let entry = Suppressed {
                     address: address.folded(),
@@ -213,7 +172,7 @@ mod tests {
                     message_id: None,
                     updated_at: Timestamp::from_secs(1),
                 };
-                let read = record((1, &line(&entry)), Format::Csv, Action::Put).expect("our own line");
+                let read = record((1, &line(&entry)), ImportFormat::Csv, ImportAction::Put).expect("our own line");
                 prop_assert_eq!((read.address, read.reason), (entry.address, entry.reason));
             }
         }

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use crate::base::{Clock, Timestamp};
+use crate::mail::resolver::LookupError;
 use crate::mail::sending::ending::{Ending, Reply, Stage};
-use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 
 fn traffic(all: usize) -> (Traffic, Clock) {

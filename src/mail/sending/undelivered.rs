@@ -11,7 +11,7 @@
 use crate::base::EmailAddress;
 use crate::mail::message::parse;
 use crate::mail::message::report::{StatusOf, StatusReport};
-use crate::mail::sending::system::{SystemMail, SystemMailError, send_in};
+use crate::mail::own::system::{SystemMail, SystemMailError, send_in};
 use crate::store::mails::{self, Kind, Mail, Recipient};
 use crate::store::{Error, Tx, forwards};
 

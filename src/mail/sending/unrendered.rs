@@ -1,13 +1,13 @@
 //! Mails whose template cannot be rendered with their data. SES says yes to the call, and tells of it in a Rendering Failure
 //! event; nothing is sent.
 use crate::base::{AccountId, EmailAddress, Region};
-use crate::mail::content::headers_record::HeadersRecord;
 use crate::mail::content::{Event, publish_event};
+use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::sending::SendError;
-use crate::store::Tx;
 use crate::store::accepted::{self, Accepted};
 use crate::store::mail_figures::{self, Counted};
 use crate::store::mails::{self, Mail, Status};
+use crate::store::{Json, Tx};
 use crate::topics::Topics;
 
 /// Which template, and why.
@@ -41,9 +41,9 @@ pub(super) async fn keep(
     recipients: &[EmailAddress],
     failure: Unrendered,
 ) -> Result<String, SendError> {
-    let known = HeadersRecord::read(&mail.headers);
+    let known = mail.headers.read()?;
     // The record of such an event has no headers: there is no message.
-    let headers = HeadersRecord::new(known.source, known.destination, []).write();
+    let headers = Json::of(&HeadersRecord::new(known.source, known.destination, []))?;
     let mail = Mail { headers, size: 0, ..mail };
     let addresses: Vec<String> = recipients.iter().map(EmailAddress::to_string).collect();
     let count = addresses.len();

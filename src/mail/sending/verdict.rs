@@ -1,9 +1,8 @@
 //! The one place that judges how an attempt to deliver ended: delivered, to be tried again, or failed, in SES's words.
 use std::time::Duration;
 
-use crate::mail::bounce::{Cause, Classifier, Kind, Said, Stage as Refused};
-use crate::mail::content::BounceType;
-use crate::mail::sending::resolver::LookupError;
+use crate::mail::bounce::{BounceSubType, BounceType, Cause, Classifier, DelayType, Kind, Said, Stage as Refused};
+use crate::mail::resolver::LookupError;
 
 pub use crate::mail::sending::ending::{Ending, Reply, Stage};
 
@@ -22,7 +21,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deferral {
     /// The DeliveryDelay event's `delayType`.
-    pub delay_type: &'static str,
+    pub delay_type: DelayType,
     /// RFC 3463 status, class 4.
     pub status: String,
     /// `smtp; ` and what the peer said, or would have.
@@ -35,7 +34,7 @@ pub struct Bounce {
     /// The Bounce event's `bounceType`: `Permanent` speaks of the address, `Transient` of this mail.
     pub bounce_type: BounceType,
     /// Its `bounceSubType`.
-    pub sub_type: &'static str,
+    pub sub_type: BounceSubType,
     /// RFC 3463 status.
     pub status: String,
     /// `smtp; ` and what the peer said, or would have.
@@ -44,18 +43,18 @@ pub struct Bounce {
     pub rule: String,
 }
 
-const PERMANENT: Kind = (BounceType::Permanent, "General");
-const ABOUT_THIS_MAIL: Kind = (BounceType::Transient, "General");
-const TOO_LARGE: Kind = (BounceType::Transient, "MessageTooLarge");
-const REJECTED: Kind = (BounceType::Transient, "ContentRejected");
+const PERMANENT: Kind = (BounceType::Permanent, BounceSubType::General);
+const ABOUT_THIS_MAIL: Kind = (BounceType::Transient, BounceSubType::General);
+const TOO_LARGE: Kind = (BounceType::Transient, BounceSubType::MessageTooLarge);
+const REJECTED: Kind = (BounceType::Transient, BounceSubType::ContentRejected);
 
 /// A deferral's `delayType` by its enhanced status; the first row that the status starts with.
-const DELAYS: [(&str, &str); 5] = [
-    ("4.2.2", "MailboxFull"),
-    ("4.3.", "RecipientServerError"),
-    ("4.4.", "TransientCommunicationFailure"),
-    ("4.7.28", "IPFailure"), // IANA: mail flood detected
-    ("4.", "General"),
+const DELAYS: [(&str, DelayType); 5] = [
+    ("4.2.2", DelayType::MailboxFull),
+    ("4.3.", DelayType::RecipientServerError),
+    ("4.4.", DelayType::TransientCommunicationFailure),
+    ("4.7.28", DelayType::IpFailure), // IANA: mail flood detected
+    ("4.", DelayType::General),
 ];
 
 /// Judges an ending by the built-in rules, whoever the peer is.
@@ -72,10 +71,14 @@ pub fn judge_by(classifier: &Classifier, ending: &Ending, host: Option<&str>, se
         Ending::Unreachable(why) => communication(421, "4.4.1", &format!("unable to connect: {why}")),
         Ending::TimedOut(stage) => communication(421, "4.4.2", &format!("no answer in time to {stage}")),
         Ending::Lost(stage, why) => communication(421, "4.4.2", &format!("connection lost at {stage}: {why}")),
-        Ending::TlsNotOffered => defer("General", 454, "4.7.4", "TLS is required and the server does not offer it"),
-        Ending::NoTls(why) => defer("General", 454, "4.7.5", &format!("a secure connection was not possible: {why}")),
+        Ending::TlsNotOffered => {
+            defer(DelayType::General, 454, "4.7.4", "TLS is required and the server does not offer it")
+        }
+        Ending::NoTls(why) => {
+            defer(DelayType::General, 454, "4.7.5", &format!("a secure connection was not possible: {why}"))
+        }
         Ending::NoLogin => {
-            defer("InternalFailure", 454, "4.7.0", "the smart host offers neither AUTH PLAIN nor AUTH LOGIN")
+            defer(DelayType::InternalFailure, 454, "4.7.0", "the smart host offers neither AUTH PLAIN nor AUTH LOGIN")
         }
         Ending::BadAddress => fail(PERMANENT, 501, "5.1.3", "not an address"),
         // Nothing is wrong with the address: another host of the domain may know the extension one day.
@@ -112,12 +115,12 @@ fn judge_refusal(
     if reply.code() < 500 || stage < Stage::Sender {
         let status = if status.starts_with('4') { status } else { "4.3.2".to_owned() };
         let delay_type = match reply.code() {
-            _ if stage == Stage::Login => "InternalFailure",
-            _ if found.by_words && found.cause == Cause::Full => "MailboxFull",
-            _ if found.by_words && matches!(found.cause, Cause::Spam | Cause::Virus) => "SpamDetected",
-            _ if found.by_words && found.cause == Cause::Reputation => "IPFailure",
-            421 | 451 if reply.enhanced().is_none() => "RecipientServerError",
-            _ => first_row(&DELAYS, &status).unwrap_or("General"),
+            _ if stage == Stage::Login => DelayType::InternalFailure,
+            _ if found.by_words && found.cause == Cause::Full => DelayType::MailboxFull,
+            _ if found.by_words && matches!(found.cause, Cause::Spam | Cause::Virus) => DelayType::SpamDetected,
+            _ if found.by_words && found.cause == Cause::Reputation => DelayType::IpFailure,
+            421 | 451 if reply.enhanced().is_none() => DelayType::RecipientServerError,
+            _ => first_row(&DELAYS, &status).unwrap_or(DelayType::General),
         };
         return Verdict::Deferred(Deferral { delay_type, status, diagnostic });
     }
@@ -151,10 +154,10 @@ pub fn expired(last: &Deferral, lifetime: Duration) -> Bounce {
 }
 
 fn communication(code: u16, status: &str, text: &str) -> Verdict {
-    defer("TransientCommunicationFailure", code, status, text)
+    defer(DelayType::TransientCommunicationFailure, code, status, text)
 }
 
-fn defer(delay_type: &'static str, code: u16, status: &str, text: &str) -> Verdict {
+fn defer(delay_type: DelayType, code: u16, status: &str, text: &str) -> Verdict {
     let diagnostic = format!("smtp; {}", Reply::new(code, &format!("{status} {text}")));
     Verdict::Deferred(Deferral { delay_type, status: status.to_owned(), diagnostic })
 }
@@ -174,7 +177,7 @@ mod tests {
         match judge(ending) {
             Verdict::Delivered(response) => format!("delivered {response}"),
             Verdict::Deferred(d) => format!("deferred {} {}", d.delay_type, d.status),
-            Verdict::Failed(b) => format!("failed {:?}/{} {}", b.bounce_type, b.sub_type, b.status),
+            Verdict::Failed(b) => format!("failed {}/{} {}", b.bounce_type, b.sub_type, b.status),
         }
     }
 
@@ -260,7 +263,7 @@ mod tests {
         };
         let bounce = expired(&last, Duration::from_secs(14 * 3600));
         let kind = (bounce.bounce_type, bounce.sub_type, bounce.status.as_str());
-        assert_eq!(kind, (BounceType::Transient, "General", "4.4.7"));
+        assert_eq!(kind, (BounceType::Transient, BounceSubType::General, "4.4.7"));
         let text = "smtp; 550 4.4.7 Message expired: unable to deliver in 840 minutes.<450 4.2.0 later  X: y>";
         assert_eq!(bounce.diagnostic, text);
         assert_eq!(Reply::new(250, &"x".repeat(5000)).to_string().len(), 4 + MAX_TEXT);

@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use crate::base::{Clock, Domain};
+use crate::mail::resolver::LookupError;
 use crate::mail::sending::parcel::{Parcel, envelope};
-use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::traffic::{NoPlace, Place, Traffic};
 use crate::mail::sending::transport::{Delivery, Envelope, Route, Transport};
 

@@ -1,12 +1,12 @@
 //! The message itself: DATA (RFC 5321, 4.1.1.4) and BDAT (RFC 3030).
 use bytes::{Buf, BytesMut};
 
+use crate::mail::message::parse::received_count;
 use crate::smtp::data;
 use crate::smtp::data::{Body, DataReader};
 use crate::smtp::reply;
 use crate::smtp::reply::{Answer, Reply};
 use crate::smtp::session::machine::{Event, Mode, Phase, Session};
-use crate::smtp::trace;
 use crate::smtp::trace::Hop;
 use crate::smtp::upstream::{InboundMessage, SubmittedMessage};
 
@@ -129,7 +129,7 @@ impl<R> Session<R> {
         let id = self.message_id();
         let (envelope, hello) = (self.envelope.take()?, self.hello.as_ref()?);
         let mut body = envelope.body?;
-        if trace::hops(body.sent()) > self.site.limits.hops {
+        if received_count(body.sent()) > self.site.limits.hops {
             body.fail(&reply::TOO_MANY_HOPS);
         }
         let own_lines = body.own_lines();

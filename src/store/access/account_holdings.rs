@@ -33,7 +33,8 @@ const COUNTED: [(&str, &str); 16] = [
     ),
     ("received mails", "inbound_mails"),
     ("queues", "queues"),
-    // Each index that begins with the queue holds either the messages in groups or the others.
+    // Each index that begins with the queue holds either the messages in groups or the others. CROSS JOIN, which SQLite's planner does
+    // not turn around: the queues first, and of each its messages. PostgreSQL chooses by itself.
     (
         "messages in queues",
         "(SELECT q.region, q.account FROM queues q CROSS JOIN messages m WHERE m.queue_id = q.id AND m.grouped = 0 \

@@ -3,7 +3,9 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Timestamp};
-use crate::store::queue::groups::marks;
+use crate::store::access::accounts::ACCOUNTS;
+use crate::store::engine::rows::placeholders;
+use crate::store::queue::queues;
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// A table whose rows are an account's, and can be found by it.
@@ -92,6 +94,8 @@ pub const FIGURES: [Table; 2] =
 
 /// Deletes up to `limit` rows of an account from a table; gives how many went.
 pub async fn delete(tx: &mut Tx, table: &Table, account: &AccountId, limit: u32) -> Result<u64, Error> {
+    // Some of them are kept.
+    tx.settings_changed();
     tx.run(AssertSqlSafe(delete_sql(table)), args![account, limit]).await
 }
 
@@ -120,7 +124,7 @@ pub async fn delete_attempts(tx: &mut Tx, uuids: Vec<Value>, limit: u32) -> Resu
     let sql = format!(
         "DELETE FROM delivery_attempts WHERE id IN \
          (SELECT id FROM delivery_attempts WHERE subscription IN ({}) LIMIT ${})",
-        marks(1, uuids.len()),
+        placeholders(1, uuids.len()),
         uuids.len() + 1
     );
     tx.run(AssertSqlSafe(sql), uuids.into_iter().chain([limit.into()]).collect()).await
@@ -128,9 +132,10 @@ pub async fn delete_attempts(tx: &mut Tx, uuids: Vec<Value>, limit: u32) -> Resu
 
 /// Deletes subscriptions, with what they had of their throttles; gives how many went.
 pub async fn delete_subscriptions(tx: &mut Tx, table: &Table, uuids: Vec<Value>) -> Result<u64, Error> {
-    let marks = marks(1, uuids.len());
-    tx.run(AssertSqlSafe(format!("DELETE FROM throttles WHERE subscription IN ({marks})")), uuids.clone()).await?;
-    tx.run(AssertSqlSafe(format!("DELETE FROM {} WHERE uuid IN ({marks})", table.name)), uuids).await
+    let placeholders = placeholders(1, uuids.len());
+    tx.run(AssertSqlSafe(format!("DELETE FROM throttles WHERE subscription IN ({placeholders})")), uuids.clone())
+        .await?;
+    tx.run(AssertSqlSafe(format!("DELETE FROM {} WHERE uuid IN ({placeholders})", table.name)), uuids).await
 }
 
 /// A table that has no index by account: what is to go is looked for first, where nobody waits.
@@ -191,11 +196,11 @@ pub async fn find(
 /// Deletes what was found; gives how many rows went. A received message goes with the last mail that has it.
 pub async fn delete_found(tx: &mut Tx, table: &Walked, ids: Vec<Value>) -> Result<u64, Error> {
     let Walked { name, id, .. } = table;
-    let marks = marks(1, ids.len());
+    let placeholders = placeholders(1, ids.len());
     if *name != "inbound_mails" {
-        return tx.run(AssertSqlSafe(format!("DELETE FROM {name} WHERE {id} IN ({marks})")), ids).await;
+        return tx.run(AssertSqlSafe(format!("DELETE FROM {name} WHERE {id} IN ({placeholders})")), ids).await;
     }
-    let sql = format!("DELETE FROM inbound_mails WHERE id IN ({marks}) RETURNING raw_id");
+    let sql = format!("DELETE FROM inbound_mails WHERE id IN ({placeholders}) RETURNING raw_id");
     let gone = tx.all(AssertSqlSafe(sql), ids).await?;
     for row in &gone {
         let sql =
@@ -237,7 +242,7 @@ const FIND_MAILS: &str = "SELECT region, counted_at, id FROM mails WHERE account
 /// Deletes sent mails, with their messages and recipients; gives how many went.
 pub async fn delete_mails(tx: &mut Tx, mails: &[SentMail]) -> Result<u64, Error> {
     let ids: Vec<Value> = mails.iter().map(|mail| Value::from(&mail.id)).collect();
-    let marks = marks(1, ids.len());
+    let placeholders = placeholders(1, ids.len());
     for (table, column) in [
         ("attempts", "mail_id"),
         ("recipients", "mail_id"),
@@ -245,9 +250,9 @@ pub async fn delete_mails(tx: &mut Tx, mails: &[SentMail]) -> Result<u64, Error>
         ("forwards", "mail_id"),
         ("raw_messages", "id"),
     ] {
-        tx.run(AssertSqlSafe(format!("DELETE FROM {table} WHERE {column} IN ({marks})")), ids.clone()).await?;
+        tx.run(AssertSqlSafe(format!("DELETE FROM {table} WHERE {column} IN ({placeholders})")), ids.clone()).await?;
     }
-    tx.run(AssertSqlSafe(format!("DELETE FROM mails WHERE id IN ({marks})")), ids).await
+    tx.run(AssertSqlSafe(format!("DELETE FROM mails WHERE id IN ({placeholders})")), ids).await
 }
 
 /// Deletes up to `limit` queues of an account; gives how many went. Their messages are swept as those of other deleted queues
@@ -257,7 +262,7 @@ pub async fn delete_queues(tx: &mut Tx, account: &AccountId, limit: u32) -> Resu
     tx.run(sql, args![account]).await?;
     let now = tx.now();
     let sql = "DELETE FROM queues WHERE id IN (SELECT id FROM queues WHERE account = $1 LIMIT $2) RETURNING id";
-    let gone = tx.all(sql, args![account, limit]).await?;
+    let gone = tx.change_returning(&queues::QUEUES, sql, args![account, limit]).await?;
     for row in &gone {
         let sql = "INSERT INTO deleted_queues (queue_id, deleted_at) VALUES ($1, $2) ON CONFLICT (queue_id) DO NOTHING";
         tx.run(sql, args![row.int("id")?, now]).await?;
@@ -267,7 +272,7 @@ pub async fn delete_queues(tx: &mut Tx, account: &AccountId, limit: u32) -> Resu
 
 /// Deletes the account itself, of which nothing is left; gives the number of accounts that went.
 pub async fn delete_account(tx: &mut Tx, account: &AccountId) -> Result<u64, Error> {
-    tx.run("DELETE FROM accounts WHERE id = $1 AND state = 'deleting'", args![account]).await
+    tx.change(&ACCOUNTS, "DELETE FROM accounts WHERE id = $1 AND state = 'deleting'", args![account]).await
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! Accounts and access keys.
 use crate::base::{AccountId, Secret, Timestamp};
-use crate::store::engine::sql::args;
+use crate::store::engine::kept_table::KeptTable;
+use crate::store::engine::value::args;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
+
+pub(in crate::store) const ACCOUNTS: KeptTable = KeptTable::new("accounts");
+const ACCESS_KEYS: KeptTable = KeptTable::new("access_keys");
 
 /// An account: the owner of queues, topics and identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,13 +106,13 @@ fn read_key(vault: &Vault, row: &Row) -> Result<AccessKey, Error> {
 pub async fn insert_account(tx: &mut Tx, id: &AccountId, name: &str) -> Result<bool, Error> {
     let now = tx.now();
     let sql = "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
-    Ok(tx.run(sql, args![id, name, now]).await? == 1)
+    Ok(tx.change(&ACCOUNTS, sql, args![id, name, now]).await? == 1)
 }
 
 /// Whether there is such an account. On PostgreSQL its row stays locked until the transaction ends, so that what is
 /// decided about an account is decided by one node at a time.
 pub async fn lock_account(tx: &mut Tx, id: &AccountId) -> Result<bool, Error> {
-    Ok(tx.run("UPDATE accounts SET name = name WHERE id = $1", args![id]).await? == 1)
+    Ok(tx.touch(&ACCOUNTS, "UPDATE accounts SET name = name WHERE id = $1", args![id]).await? == 1)
 }
 
 /// Whether there is such an account: it was made, or it owns something, as one may that nobody made where anybody is trusted. Each
@@ -144,7 +148,7 @@ pub async fn state(tx: &mut Tx, id: &AccountId) -> Result<State, Error> {
 
 /// Changes what an account may do; gives the number of accounts changed.
 pub async fn set_state(tx: &mut Tx, id: &AccountId, state: State) -> Result<u64, Error> {
-    tx.run("UPDATE accounts SET state = $2 WHERE id = $1", args![id, state.as_str()]).await
+    tx.change(&ACCOUNTS, "UPDATE accounts SET state = $2 WHERE id = $1", args![id, state.as_str()]).await
 }
 
 /// All accounts, oldest first; `limit` at the most.
@@ -159,7 +163,7 @@ pub async fn insert_key(tx: &mut Tx, id: &str, account: &AccountId, secret: &Sec
     let secret = stored(tx, id, secret)?;
     let sql = "INSERT INTO access_keys (id, account, secret, active, created_at) VALUES ($1, $2, $3, 1, $4) \
                ON CONFLICT (id) DO NOTHING";
-    Ok(tx.run(sql, args![id, account, secret, now]).await? == 1)
+    Ok(tx.touch(&ACCESS_KEYS, sql, args![id, account, secret, now]).await? == 1)
 }
 
 /// Finds a key, active or not.
@@ -187,12 +191,12 @@ pub async fn list_keys(tx: &mut Tx, account: &AccountId) -> Result<Vec<AccessKey
 pub async fn update_key(tx: &mut Tx, id: &str, secret: &Secret, active: bool) -> Result<u64, Error> {
     let secret = stored(tx, id, secret)?;
     let sql = "UPDATE access_keys SET secret = $2, active = $3 WHERE id = $1";
-    tx.run(sql, args![id, secret, active]).await
+    tx.change(&ACCESS_KEYS, sql, args![id, secret, active]).await
 }
 
 /// Takes a key away; gives the number of keys that went.
 pub async fn delete_key(tx: &mut Tx, id: &str) -> Result<u64, Error> {
-    tx.run("DELETE FROM access_keys WHERE id = $1", args![id]).await
+    tx.change(&ACCESS_KEYS, "DELETE FROM access_keys WHERE id = $1", args![id]).await
 }
 
 /// Seals the secrets of up to `limit` keys after `after` that are stored in clear or under an earlier master key. Gives
@@ -207,7 +211,7 @@ pub async fn seal_secrets(tx: &mut Tx, after: &str, limit: u32) -> Result<Option
             let secret = stored(tx, &id, &secret)?;
             // Whoever changed it meanwhile has sealed it.
             let sql = "UPDATE access_keys SET secret = $2 WHERE id = $1 AND secret = $3";
-            tx.run(sql, args![&id, secret, before]).await?;
+            tx.touch(&ACCESS_KEYS, sql, args![&id, secret, before]).await?;
         }
     }
     rows.last().map(|row| row.text("id")).transpose()

@@ -8,7 +8,6 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Clock};
-use crate::store::engine::dialect::Engine;
 use crate::store::{Error, Store, Tx, args};
 
 /// Tables whose rows stay: accounts and their keys, the server's own keys, the mark of the database, and the engines' own notes.
@@ -159,7 +158,7 @@ impl Store {
 
 async fn reset(tx: &mut Tx, account: Option<&AccountId>) -> Result<u64, Error> {
     let all = emptied();
-    if tx.engine() == Engine::Postgres {
+    if tx.engine().has_other_writers() {
         let tables: Vec<&str> = all.iter().map(|(table, _)| *table).collect();
         tx.run(LOCK_WAIT, vec![]).await?;
         // Whoever is at work on them ends first, and nobody begins.

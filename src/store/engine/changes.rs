@@ -2,7 +2,8 @@
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::store::engine::jobs::{Change, Job, Kind, One, Waiting};
+use crate::store::engine::jobs::{Change, Job};
+use crate::store::engine::merged::{Kind, One};
 use crate::store::{Error, Store, Tx};
 
 impl Store {
@@ -14,7 +15,9 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.change(Waiting::Change, work).await
+        let (answer, change) = prepared(work);
+        self.doors.change(change).await?;
+        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
     /// The same for what nobody waits for at the other end of a connection. On SQLite, whose one writer takes turns, only a few
@@ -28,28 +31,29 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.change(Waiting::Behind, work).await
+        let (answer, change) = prepared(work);
+        self.doors.change_behind(change).await?;
+        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
     /// Hands in a value of a kind that many callers bring, and returns once its change is durable. Where it adds to what is
     /// stored, the caller asks [`Store::check_room`] first, and once: who is let through to try a full disk is so once.
     pub(in crate::store) async fn hand_in<K: Kind>(&self, value: K::Value) -> Result<K::Answer, Error> {
         let (reply, answer) = oneshot::channel();
-        self.doors.enter(K::waiting(One { value, reply })).await?;
+        self.doors.value(One::<K> { value, reply }).await?;
         answer.await.unwrap_or(Err(Error::Closed))
     }
+}
 
-    async fn change<F, T, E>(&self, waiting: fn(Box<dyn Job>) -> Waiting, work: F) -> Result<T, E>
-    where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        let change = Change { work: Some(work), result: None, reply };
-        self.doors.enter(waiting(Box::new(change))).await?;
-        answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
-    }
+/// What a change is answered by, and the change as a lane takes it.
+fn prepared<F, T, E>(work: F) -> (oneshot::Receiver<Result<T, E>>, Box<dyn Job>)
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    (answer, Box::new(Change { work: Some(work), result: None, reply }))
 }
 
 #[cfg(test)]

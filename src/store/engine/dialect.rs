@@ -65,6 +65,48 @@ impl Engine {
         self == Self::Postgres
     }
 
+    /// Joins a table in the order of the text: first what stands before, then the row that it names. SQLite's planner knows nothing
+    /// of how many rows a batch has, and may go through the whole table and look into the batch for each of its rows; a CROSS JOIN
+    /// it leaves as it stands. PostgreSQL knows better by itself, and its CROSS JOIN takes no condition.
+    pub(crate) fn join_in_order(self) -> &'static str {
+        match self {
+            Self::Sqlite => "CROSS JOIN",
+            Self::Postgres => "JOIN",
+        }
+    }
+
+    /// What ends a select of the rows of `table` that a batch names and a later part of the statement changes: they are locked in
+    /// the order of ids, as by everybody, so that two who take the same rows do not wait for each other.
+    pub(crate) fn lock_by_id(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" ORDER BY {table}.id FOR UPDATE OF {table}"),
+        }
+    }
+
+    /// Deletes the rows of `table` whose ids the part `held` of the statement has selected as `held_id`. PostgreSQL finds them by a join, which it
+    /// begins with those few; an IN would have to be made unique first. SQLite's DELETE joins nothing.
+    pub(crate) fn delete_held(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => format!("DELETE FROM {table} WHERE id IN (SELECT held_id FROM held)"),
+            Self::Postgres => format!("DELETE FROM {table} USING held WHERE id = held_id"),
+        }
+    }
+
+    /// How many rows a statement has at the most that is made for any number of them. SQLite keeps a prepared one for each number;
+    /// PostgreSQL's is the same for all.
+    pub(crate) fn rows_at_once(self) -> usize {
+        match self {
+            Self::Sqlite => 48,
+            Self::Postgres => 512,
+        }
+    }
+
+    /// Whether the parts of a WITH may change rows. Then what a batch of jobs comes to is one round trip.
+    pub(crate) fn changes_in_with(self) -> bool {
+        self == Self::Postgres
+    }
+
     /// Starts a transaction that will write. SQLite takes the write lock at once, so that it cannot fail half way.
     pub(in crate::store) fn begin(self) -> &'static str {
         match self {

@@ -111,6 +111,11 @@ impl Error {
         matches!(self, Self::Panicked | Self::Outrun | Self::Corrupt(_)) || self.is_of_values()
     }
 
+    /// Whether a stored value cannot be read: it will not be better at the next attempt, and others' values are as good as before.
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Corrupt(_))
+    }
+
     /// Whether PostgreSQL will not run a statement that this connection prepared, since the schema has changed: a node of
     /// a newer version was started. Only a new connection helps.
     pub(in crate::store) fn is_stale_statement(&self) -> bool {

@@ -4,11 +4,10 @@
 //! would walk over all of them: the longer a queue is busy, the more. So a claim first looks from where the last one found
 //! something on, and before that only if it lacks messages; now and then it looks from the beginning, since a message that
 //! was committed late may stand there.
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::{Instant, Timestamp};
+use crate::base::{Instant, Kept, Timestamp};
 
 /// How often a claim looks from the beginning.
 const LOOK_BELOW_EVERY: Duration = Duration::from_millis(200);
@@ -16,9 +15,14 @@ const LOOK_BELOW_EVERY: Duration = Duration::from_millis(200);
 const QUEUES_MAX: usize = 10_000;
 
 /// Where claims of each queue begin to look, on this node.
-#[derive(Default)]
 pub(in crate::store) struct Floors {
-    queues: Mutex<HashMap<i64, Floor>>,
+    queues: Kept<i64, Arc<Mutex<Floor>>>,
+}
+
+impl Default for Floors {
+    fn default() -> Self {
+        Self { queues: Kept::new(QUEUES_MAX) }
+    }
 }
 
 struct Floor {
@@ -29,8 +33,8 @@ struct Floor {
 impl Floors {
     /// From when on messages of a queue are looked for first.
     pub(in crate::store) fn of(&self, queue_id: i64, now: Instant) -> Timestamp {
-        let mut queues = self.queues();
-        let Some(floor) = queues.get_mut(&queue_id) else { return Timestamp::from_micros(i64::MIN) };
+        let Some(floor) = self.queues.get(&queue_id) else { return Timestamp::from_micros(i64::MIN) };
+        let mut floor = locked(&floor);
         if now.since(floor.looked_below) >= LOOK_BELOW_EVERY {
             floor.looked_below = now;
             return Timestamp::from_micros(i64::MIN);
@@ -40,16 +44,13 @@ impl Floors {
 
     /// Notes since when the first message that was found had been visible.
     pub(in crate::store) fn found(&self, queue_id: i64, at: Timestamp, now: Instant) {
-        let mut queues = self.queues();
-        if queues.len() >= QUEUES_MAX && !queues.contains_key(&queue_id) {
-            queues.clear();
-        }
-        queues.entry(queue_id).or_insert(Floor { at, looked_below: now }).at = at;
+        let floor = self.queues.get_or(&queue_id, || Arc::new(Mutex::new(Floor { at, looked_below: now })));
+        locked(&floor).at = at;
     }
+}
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<i64, Floor>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked(floor: &Mutex<Floor>) -> MutexGuard<'_, Floor> {
+    floor.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

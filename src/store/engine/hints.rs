@@ -1,11 +1,11 @@
 //! Hints between nodes that share a PostgreSQL database: who commits messages tells the others, so that they wake their
 //! waiters at once.
 //!
-//! A node that hears of no other keeps them to itself: it would be the only one to hear. To be heard, each greets the others
-//! now and then, and who hears of a new one greets back.
+//! A node that hears of no other keeps them to itself: it would be the only one to hear. To be heard, each greets the
+//! others now and then, and who hears of a new one greets back.
 //!
-//! A guest, such as `postrider admin`, is no node: it does not greet, hears nothing, and tells what it changed before it says that it
-//! did, since it ends soon.
+//! A guest, such as `postrider admin`, is no node: it does not greet, hears nothing, and tells what it changed before
+//! it says that it did, since it ends soon.
 //!
 //! A hint may be lost, or the server may have no LISTEN at all (poolers, compatible clusters). Whoever waits looks into
 //! the queue every few seconds all the same.
@@ -18,9 +18,9 @@ use sqlx::Postgres;
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio::sync::Notify;
 
-use crate::base::{Clock, ids};
-use crate::store::engine::lane::Pool;
-use crate::store::engine::wake::Wakes;
+use crate::base::{Clock, Freshness, Instant, ids};
+use crate::store::engine::pool::Pool;
+use crate::store::engine::wake::{CONFIRM_EVERY, SETTINGS_CHANGED, Wakes};
 use crate::store::{Error, Tx, args};
 
 const CHANNEL: &str = "postrider_wake";
@@ -34,6 +34,8 @@ const GREET_EVERY: Duration = Duration::from_secs(5);
 const GREETINGS_MAX: u32 = 3;
 /// What a node says that has no news. It must not read as news.
 const GREETING: &str = "hello";
+/// What a node says to hear it itself, with the time that it is then sure of. It must not read as news to others.
+const PROBE: &str = "until=";
 /// Stands in place of a node's name before the news of a guest.
 const GUEST: &str = "guest";
 /// How long a guest tries to tell. Nodes look by themselves within seconds.
@@ -146,6 +148,35 @@ impl Hints {
         }
     }
 
+    /// Tells the others that settings have changed, as a part of the transaction that changes them: PostgreSQL delivers
+    /// that with the commit, and in the order of commits. Where the server has no NOTIFY, the change is made without a
+    /// word.
+    pub(in crate::store) async fn announce_settings(&self, tx: &mut Tx) -> Result<(), Error> {
+        tx.savepoint().await?;
+        let said = tx
+            .control_with("SELECT pg_notify($1, $2)", args![CHANNEL, format!("{} {SETTINGS_CHANGED}:0", self.origin)]);
+        if let Err(error) = said.await {
+            tracing::debug!(%error, "other nodes were not told of changed settings");
+            tx.undo().await?;
+        }
+        tx.release().await
+    }
+
+    /// Says something to itself whenever it is asked for, for ever. Once it is heard, so was every change of settings
+    /// that was committed before it was said.
+    pub(in crate::store) async fn confirm(&self, pool: &Pool, settings: &Freshness, clock: &Clock) {
+        loop {
+            settings.asked().await;
+            if let Err(error) =
+                notify(pool, clock, format!("{} {PROBE}{}", self.origin, clock.instant().micros())).await
+            {
+                tracing::debug!(%error, "does not know whether settings have changed");
+                clock.sleep(RETRY).await;
+            }
+            clock.sleep(CONFIRM_EVERY).await;
+        }
+    }
+
     /// Hears what others tell and wakes who waits here, for ever. `ear` is an ear that is open already.
     pub(in crate::store) async fn listen(
         &self,
@@ -158,18 +189,23 @@ impl Hints {
         self.greet();
         loop {
             let heard = match &mut ear {
-                Some(ear) => ear.recv().await.map_err(Error::from),
+                // Unlike `recv` it tells when the connection was lost, and is there again.
+                Some(ear) => ear.try_recv().await.map_err(Error::from),
                 None => match open_ear(pool).await {
                     Ok(opened) => {
                         ear = Some(opened);
-                        self.greet();
-                        continue;
+                        Ok(None)
                     }
                     Err(error) => Err(error),
                 },
             };
             match heard {
-                Ok(heard) => self.pass_on(&heard, wakes),
+                Ok(Some(heard)) => self.pass_on(&heard, wakes),
+                Ok(None) => {
+                    // What was said meanwhile is lost.
+                    wakes.settings.changed();
+                    self.greet();
+                }
                 Err(error) => {
                     tracing::debug!(%error, "does not hear of other nodes' messages");
                     ear = None;
@@ -180,9 +216,13 @@ impl Hints {
     }
 
     fn pass_on(&self, heard: &PgNotification, wakes: &Arc<Wakes>) {
-        if let Some((origin, news)) = heard.payload().split_once(' ')
-            && origin != self.origin
-        {
+        let Some((origin, news)) = heard.payload().split_once(' ') else { return };
+        if origin == self.origin {
+            let until = news.strip_prefix(PROBE).and_then(|micros| micros.parse().ok());
+            if let Some(micros) = until {
+                wakes.settings.confirm(Instant::BEGINNING + Duration::from_micros(micros));
+            }
+        } else {
             if origin != GUEST {
                 self.heard.store(true, Ordering::Relaxed);
                 if self.unanswered.swap(0, Ordering::Relaxed) > GREETINGS_MAX {

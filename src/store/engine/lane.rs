@@ -2,13 +2,12 @@
 //!
 //! While one commit is on its way to the disk, the next jobs gather; so the cost of a commit falls as load grows, and
 //! a lone job does not wait for company. Values that many callers bring become one job with one statement
-//! ([`Kind`](crate::store::engine::jobs::Kind)); where that fails, each is tried alone, so that a bad one costs itself only.
+//! ([`Kind`](crate::store::engine::merged::Kind)); where that fails, each is tried alone, so that a bad one costs itself only.
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use sqlx::Sqlite;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::DropGuard;
 
@@ -16,11 +15,11 @@ use crate::base::Clock;
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::floors::Floors;
 use crate::store::engine::hints::Hints;
-use crate::store::engine::jobs::{Job, Waiting, jobs};
-use crate::store::engine::open::SqliteFile;
+use crate::store::engine::jobs::Job;
+use crate::store::engine::merged::Registered;
+use crate::store::engine::pool::Pool;
 use crate::store::engine::room::Room;
-use crate::store::engine::server::Server;
-use crate::store::engine::tx::Connection;
+use crate::store::engine::waiting::{Waiting, jobs};
 use crate::store::engine::wake::Wakes;
 use crate::store::engine::wal::Wal;
 use crate::store::vault::Vault;
@@ -32,41 +31,6 @@ const RESTS_AFTER: Duration = Duration::from_secs(1);
 /// How many changes for which no caller waits one commit may carry: some 20 ms of work, for which a caller's has to wait.
 const BEHIND_PER_COMMIT_MAX: usize = 48;
 
-/// Where connections come from.
-pub(in crate::store) enum Pool {
-    /// SQLite: one that writes, made anew where the one before broke.
-    Writer(SqliteFile),
-    /// SQLite, for reading.
-    Sqlite(sqlx::Pool<Sqlite>),
-    Postgres(Server),
-}
-
-impl Pool {
-    fn engine(&self) -> Engine {
-        match self {
-            Self::Writer(_) | Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
-        }
-    }
-
-    /// Whether connections are so few that a lane should not keep one.
-    fn is_crowded(&self) -> bool {
-        match self {
-            Self::Writer(_) | Self::Sqlite(_) => false,
-            Self::Postgres(server) => server.is_crowded(),
-        }
-    }
-
-    pub(in crate::store) async fn connection(&self) -> Result<Connection, Error> {
-        // What may connect is large. Unboxed it would be a part of every request's future, and be moved along with it.
-        Ok(match self {
-            Self::Writer(file) => Connection::Writer(Box::new(file.writer()?)),
-            Self::Sqlite(pool) => Connection::Sqlite(Box::pin(pool.acquire()).await?),
-            Self::Postgres(server) => Connection::Postgres(server.connection().await?),
-        })
-    }
-}
-
 pub(in crate::store) type Queue = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 
 /// One lane. SQLite has one, which puts all that waits into a commit. PostgreSQL has several. Those for closures carry
@@ -74,6 +38,8 @@ pub(in crate::store) type Queue = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 /// deadlock. Those for values of one kind carry all that wait.
 #[derive(Clone)]
 pub(in crate::store) struct Lane {
+    /// The kinds of values that there are, in the order in which a commit runs them.
+    pub(in crate::store) kinds: &'static [Registered],
     pub(in crate::store) queue: Queue,
     /// Changes for which no caller waits, where they wait apart.
     pub(in crate::store) behind: Option<Queue>,
@@ -100,7 +66,7 @@ impl Lane {
     pub(in crate::store) async fn run(self, mut wal: Option<Wal>) {
         let (mut waiting, mut kept) = (Vec::new(), None);
         while self.wait(&mut waiting, &mut kept).await > 0 {
-            let alone = self.commit(jobs(waiting.drain(..)), &mut kept).await;
+            let alone = self.commit(jobs(self.kinds, waiting.drain(..)), &mut kept).await;
             for job in alone {
                 for lost in self.commit(vec![job], &mut kept).await {
                     lost.finish(Err(Error::Full));
@@ -167,7 +133,7 @@ impl Lane {
     /// Runs jobs in one transaction. Says of each whether it was kept.
     async fn run_together(&self, batch: &mut [Box<dyn Job>], kept: &mut Kept) -> Result<Vec<bool>, Error> {
         let tx = self.begin(kept).await.inspect_err(|error| self.room.failed(error, "cannot begin a transaction"))?;
-        match run_batch(tx, batch, &self.room).await {
+        match self.run_batch(tx, batch).await {
             Ok(done) => {
                 self.committed(tx);
                 Ok(done)
@@ -187,10 +153,22 @@ impl Lane {
         }
     }
 
+    /// Runs the jobs and commits. Says of each whether it was kept.
+    async fn run_batch(&self, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<Vec<bool>, Error> {
+        let Some(kept) = run_batch(tx, batch, &self.room).await? else { return Ok(vec![false; batch.len()]) };
+        if let Some(hints) = self.hints.as_ref().filter(|_| tx.changes_settings()) {
+            // Rare, and not to be a part of every commit.
+            Box::pin(hints.announce_settings(tx)).await?;
+        }
+        tx.commit().await?;
+        Ok(kept)
+    }
+
     /// Runs one statement, which is a transaction by itself: PostgreSQL is asked once and not three times, and SQLite need
     /// not be able to undo it without the rest.
     async fn run_alone(&self, job: &mut Box<dyn Job>, kept: &mut Kept) -> Result<Vec<bool>, Error> {
         let tx = self.connected(kept).await?;
+        tx.look_for_others(&self.wakes.settings);
         tx.one_statement();
         let (_, failure) = run_job(tx, job).await;
         match failure {
@@ -248,7 +226,11 @@ impl Lane {
         loop {
             let begun = self.connected(kept).await?.begin().await;
             match begun {
-                Ok(()) => return self.connected(kept).await,
+                Ok(()) => {
+                    let tx = self.connected(kept).await?;
+                    tx.look_for_others(&self.wakes.settings);
+                    return Ok(tx);
+                }
                 Err(error) => {
                     if let Some(mut tx) = kept.take() {
                         tx.close_on_drop();
@@ -287,11 +269,11 @@ fn finish(batch: Vec<Box<dyn Job>>, ended: Result<Vec<bool>, Error>, has_room: b
     alone
 }
 
-/// Runs the jobs and commits. Says of each whether it was kept; the others were undone.
-async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Result<Vec<bool>, Error> {
+/// Runs the jobs. Says of each whether it stays; the others were undone. `None`: all were, and nothing is left to commit.
+async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Result<Option<Vec<bool>>, Error> {
     if batch.len() == 1 || batch.iter().all(|job| job.is_repeatable()) {
         let keep = run_as_one(tx, batch, room).await?;
-        return Ok(vec![keep; batch.len()]);
+        return Ok(keep.then(|| vec![true; batch.len()]));
     }
     let mut kept = Vec::with_capacity(batch.len());
     for job in batch {
@@ -306,8 +288,7 @@ async fn run_batch(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Resu
         tx.release().await?;
         kept.push(keep);
     }
-    tx.commit().await?;
-    Ok(kept)
+    Ok(Some(kept))
 }
 
 /// Runs jobs that are kept or undone together: what is undone can be tried again alone.
@@ -324,7 +305,6 @@ async fn run_as_one(tx: &mut Tx, batch: &mut [Box<dyn Job>], room: &Room) -> Res
             return Ok(false);
         }
     }
-    tx.commit().await?;
     Ok(true)
 }
 

@@ -1,4 +1,5 @@
 //! The lanes of a store, and the doors to them.
+use std::any::TypeId;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -9,9 +10,12 @@ use crate::base::Clock;
 use crate::store::Error;
 use crate::store::engine::floors::Floors;
 use crate::store::engine::hints::Hints;
-use crate::store::engine::jobs::Waiting;
-use crate::store::engine::lane::{Lane, Pool, Queue};
+use crate::store::engine::jobs::Job;
+use crate::store::engine::lane::{Lane, Queue};
+use crate::store::engine::merged::{Kind, One, Registered};
+use crate::store::engine::pool::Pool;
 use crate::store::engine::room::Room;
+use crate::store::engine::waiting::Waiting;
 use crate::store::engine::wake::Wakes;
 use crate::store::engine::wal::Wal;
 use crate::store::vault::Vault;
@@ -24,38 +28,43 @@ const JOBS_PER_COMMIT_MAX: usize = 256;
 const CHANGE_LANES: usize = 8;
 /// PostgreSQL: lanes for each kind of values. While the commit of one is on its way, the other gathers the next.
 const VALUE_LANES: usize = 2;
-/// All lanes to PostgreSQL, and so all connections that write.
-pub(in crate::store) const POSTGRES_LANES: usize = CHANGE_LANES + 5 * VALUE_LANES;
 
-/// Where changes wait for a lane, each kind at its door. Two doors may lead to one lane.
+/// All lanes to PostgreSQL, and so all connections that write.
+pub(in crate::store) const fn postgres_lanes(kinds: &[Registered]) -> usize {
+    CHANGE_LANES + kinds.len() * VALUE_LANES
+}
+
+/// Where changes wait for a lane, and values, each kind at its door. Several doors may lead to one lane.
 pub(in crate::store) struct Doors {
     changes: mpsc::Sender<Waiting>,
     behind: mpsc::Sender<Waiting>,
-    accepts: mpsc::Sender<Waiting>,
-    settles: mpsc::Sender<Waiting>,
-    deletes: mpsc::Sender<Waiting>,
-    inserts: mpsc::Sender<Waiting>,
-    claims: mpsc::Sender<Waiting>,
+    /// In the order of the kinds.
+    values: Vec<(TypeId, mpsc::Sender<Waiting>)>,
 }
 
 impl Doors {
-    /// Waits for room, no more.
-    pub(in crate::store) async fn enter(&self, change: Waiting) -> Result<(), Error> {
-        let door = match &change {
-            Waiting::Change(_) => &self.changes,
-            Waiting::Behind(_) => &self.behind,
-            Waiting::Accept(_) => &self.accepts,
-            Waiting::Settle(_) => &self.settles,
-            Waiting::Delete(_) => &self.deletes,
-            Waiting::Insert(_) => &self.inserts,
-            Waiting::Claim(_) => &self.claims,
-        };
-        door.send(change).await.map_err(|_| Error::Closed)
+    /// Hands a change in. Waits for room, no more.
+    pub(in crate::store) async fn change(&self, change: Box<dyn Job>) -> Result<(), Error> {
+        self.changes.send(Waiting::Change(change)).await.map_err(|_| Error::Closed)
+    }
+
+    /// The same for a change for which no caller waits.
+    pub(in crate::store) async fn change_behind(&self, change: Box<dyn Job>) -> Result<(), Error> {
+        self.behind.send(Waiting::Change(change)).await.map_err(|_| Error::Closed)
+    }
+
+    /// The same for a caller's value. A kind that is not among those that the store was opened with has no door.
+    pub(in crate::store) async fn value<K: Kind>(&self, one: One<K>) -> Result<(), Error> {
+        let place = self.values.iter().position(|(kind, _)| *kind == TypeId::of::<K>());
+        let (place, (_, door)) = place.and_then(|n| Some((n, self.values.get(n)?))).ok_or(Error::Closed)?;
+        door.send(Waiting::Value(place, Box::new(one))).await.map_err(|_| Error::Closed)
     }
 }
 
 /// What all lanes share.
 pub(in crate::store) struct Lanes {
+    /// The kinds of values that there are.
+    pub(in crate::store) kinds: &'static [Registered],
     pub(in crate::store) pool: Arc<Pool>,
     pub(in crate::store) clock: Clock,
     pub(in crate::store) vault: Arc<Vault>,
@@ -84,15 +93,8 @@ impl Lanes {
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
         thread.spawn(move || runtime.block_on(lane)).map_err(sqlx::Error::Io)?;
-        Ok(Doors {
-            changes: door.clone(),
-            behind,
-            accepts: door.clone(),
-            settles: door.clone(),
-            deletes: door.clone(),
-            inserts: door.clone(),
-            claims: door,
-        })
+        let values = self.kinds.iter().map(|kind| ((kind.id)(), door.clone())).collect();
+        Ok(Doors { changes: door, behind, values })
     }
 
     /// Starts the lanes to PostgreSQL.
@@ -100,25 +102,19 @@ impl Lanes {
         let start = |count, jobs_per_commit_max| {
             let (door, queue) = door();
             for _ in 0..count {
-                tokio::spawn(self.lane(&queue, jobs_per_commit_max, POSTGRES_LANES + 1).run(None));
+                tokio::spawn(self.lane(&queue, jobs_per_commit_max, postgres_lanes(self.kinds) + 1).run(None));
             }
             door
         };
         // Values have lanes of their own, so a change for which nobody waits can share those of the others.
         let changes = start(CHANGE_LANES, 1);
-        Doors {
-            behind: changes.clone(),
-            changes,
-            accepts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
-            settles: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
-            deletes: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
-            inserts: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
-            claims: start(VALUE_LANES, JOBS_PER_COMMIT_MAX),
-        }
+        let values = self.kinds.iter().map(|kind| ((kind.id)(), start(VALUE_LANES, JOBS_PER_COMMIT_MAX))).collect();
+        Doors { behind: changes.clone(), changes, values }
     }
 
     fn lane(&self, queue: &Queue, jobs_per_commit_max: usize, begins_max: usize) -> Lane {
         Lane {
+            kinds: self.kinds,
             queue: queue.clone(),
             behind: None,
             pool: self.pool.clone(),

@@ -1,7 +1,6 @@
 //! Where the database stands, until when it was in use, and whether what would leave is held. A copy of the database says all of
 //! that of its original.
 use crate::base::Timestamp;
-use crate::store::engine::dialect::Engine;
 use crate::store::{Error, Row, Store, Tx, args};
 
 /// What the database says of itself.
@@ -63,7 +62,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn place(&self) -> Result<Option<String>, Error> {
-        if self.engine() != Engine::Postgres {
+        if !self.is_shared() {
             return Ok(None);
         }
         let tx = &mut self.reader().await?;

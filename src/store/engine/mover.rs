@@ -2,7 +2,7 @@
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 use crate::store::Error;
-use crate::store::engine::open::SqliteFile;
+use crate::store::engine::pool::SqliteFile;
 
 /// What moves the log of one database.
 pub(in crate::store) struct Mover {

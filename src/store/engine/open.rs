@@ -2,12 +2,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Connection as _, SqliteConnection};
@@ -15,22 +13,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Clock;
+use crate::store::Error;
+use crate::store::engine::database::Database;
 use crate::store::engine::dialect::Engine;
+use crate::store::engine::handle::{PING_MAX, Store};
 use crate::store::engine::hints::{Hints, open_ear};
-use crate::store::engine::lane::Pool;
-use crate::store::engine::lanes::{Doors, Lanes, POSTGRES_LANES};
+use crate::store::engine::lanes::{Lanes, postgres_lanes};
+use crate::store::engine::merged::Registered;
 use crate::store::engine::ours;
+use crate::store::engine::pool::{BUSY_MAX, PRAGMAS, Pool, SqliteFile};
 use crate::store::engine::room::Room;
 use crate::store::engine::server::{Server, Way};
 use crate::store::engine::wake::Wakes;
 use crate::store::engine::wal::Wal;
-use crate::store::engine::writer::Writer;
-use crate::store::mail::sending_use;
 use crate::store::vault::Vault;
-use crate::store::{Error, Tx, Waiter};
 
-/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info it helps
-/// nobody.
+/// Where the log has what PostgreSQL tells beside its answers, such as that a table is there already. At the level info
+/// it helps nobody.
 pub const NOTICES: &str = "sqlx::postgres::notice";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -41,68 +40,19 @@ const SQLITE_READERS_PER_CORE: u32 = 2;
 /// Pages that each of SQLite's readers keeps, in KiB: the machine has the file in its memory.
 const READERS_CACHE: &str = "-2048";
 
-/// Which database to open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// A SQLite file, made when it is not there.
-    Sqlite(PathBuf),
-    /// A PostgreSQL URL, `postgres://…`.
-    Postgres(String),
-}
-
-impl FromStr for Database {
-    type Err = String;
-
-    /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
-    fn from_str(url: &str) -> Result<Self, String> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() {
-                Err("sqlite: needs a path".to_owned())
-            } else {
-                Ok(Self::Sqlite(path.into()))
-            };
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self::Postgres(url.to_owned()));
-        }
-        Err("a database URL starts with sqlite: or postgres://".to_owned())
-    }
-}
-
-/// The store. Cheap to clone; every clone is the same store.
-#[derive(Clone)]
-pub struct Store {
-    pub(in crate::store) doors: Arc<Doors>,
-    readers: Arc<Pool>,
-    pings: Arc<Pool>,
-    /// Whoever waits for a reader waits here: what waits in the pool itself is large, and a thousand may wait.
-    reading: Arc<Semaphore>,
-    wakes: Arc<Wakes>,
-    clock: Clock,
-    vault: Arc<Vault>,
-    engine: Engine,
-    pub(in crate::store) room: Arc<Room>,
-    hints: Option<Arc<Hints>>,
+/// What a store is opened with beside its database.
+pub(in crate::store) struct Given {
+    pub(in crate::store) clock: Clock,
+    pub(in crate::store) vault: Vault,
+    /// Whether it is a command's that changes something and ends: no node, though nodes hear what it changes.
+    pub(in crate::store) guest: bool,
+    pub(in crate::store) kinds: &'static [Registered],
 }
 
 impl Store {
-    /// Opens the database without a key: what is written to it is not encrypted. For tests and benchmarks.
-    pub async fn open(database: &Database, clock: Clock) -> Result<Store, Error> {
-        Self::open_with(database, clock, Vault::default()).await
-    }
-
-    /// Opens the database, brings its schema up to date and starts the writer lanes. `vault` seals what is written.
-    pub async fn open_with(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
-        Self::open_as(database, clock, vault, false).await
-    }
-
-    /// The same for a command that changes something and ends: nodes hear what it changes, and do not take it for one of them.
-    pub async fn open_as_guest(database: &Database, clock: Clock, vault: Vault) -> Result<Store, Error> {
-        Self::open_as(database, clock, vault, true).await
-    }
-
-    async fn open_as(database: &Database, clock: Clock, vault: Vault, guest: bool) -> Result<Store, Error> {
+    /// Opens the database, brings its schema up to date and starts the lanes, which take values of these kinds.
+    pub(in crate::store) async fn start(database: &Database, given: Given) -> Result<Store, Error> {
+        let Given { clock, vault, guest, kinds } = given;
         let vault = Arc::new(vault);
         let wakes = Arc::new(Wakes::default());
         let alive = CancellationToken::new();
@@ -113,7 +63,7 @@ impl Store {
                 (writers, readers, pings, Engine::Sqlite, None)
             }
             Database::Postgres(url) => {
-                let Opened { writers, readers, pings, others } = open_postgres(url).await?;
+                let Opened { writers, readers, pings, others } = open_postgres(url, postgres_lanes(kinds)).await?;
                 let hints = match guest {
                     true => Hints::of_guest(Pool::Postgres(others)),
                     false => start_hints(others, &wakes, &clock, &alive).await,
@@ -122,6 +72,7 @@ impl Store {
             }
         };
         let lanes = Lanes {
+            kinds,
             pool: Arc::new(writers),
             clock: clock.clone(),
             vault: vault.clone(),
@@ -135,7 +86,7 @@ impl Store {
             Database::Sqlite(path) => lanes.start_sqlite(Wal::of(SqliteFile(path.clone())))?,
             Database::Postgres(_) => lanes.start_postgres(),
         };
-        let store = Store {
+        Ok(Store {
             doors: Arc::new(doors),
             readers: Arc::new(readers),
             pings: Arc::new(pings),
@@ -146,78 +97,12 @@ impl Store {
             engine,
             room,
             hints,
-        };
-        // Another mode may have sent in between without counting.
-        let forgotten = store.write(|tx| Box::pin(async move { sending_use::forget(tx, None).await })).await;
-        match forgotten {
-            // On a full disk a server starts all the same: messages can be received and deleted. Too much was counted then.
-            Ok(_) | Err(Error::Full) => Ok(store),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Runs `work` on a connection for reading. Two queries in it may see two states of the data.
-    pub async fn read<F, T, E>(&self, work: F) -> Result<T, E>
-    where
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
-        E: From<Error>,
-    {
-        work(&mut self.reader().await?).await
-    }
-
-    /// A connection for reading, for code that borrows from its caller. Give it back soon: there are only a few.
-    pub async fn reader(&self) -> Result<Tx, Error> {
-        let place = self.clock.timeout(READER_WAIT_MAX, self.reading.clone().acquire_owned()).await;
-        let place = place.ok_or(Error::Lost)?.map_err(|_| Error::Closed)?;
-        Ok(Tx::new(self.readers.connection().await?, self.clock.clone(), self.vault.clone()).at(place))
-    }
-
-    /// Asks the database for an answer, on a connection that nobody else uses.
-    ///
-    /// # Errors
-    /// When there is none in two seconds.
-    pub async fn ping(&self) -> Result<(), Error> {
-        let asked = async {
-            let mut tx = Tx::new(self.pings.connection().await?, self.clock.clone(), self.vault.clone());
-            tx.all("SELECT 1 AS one", vec![]).await.map(drop)
-        };
-        self.clock.timeout(PING_MAX, asked).await.unwrap_or(Err(Error::Lost))
-    }
-
-    /// Someone who waits for messages of a queue.
-    pub fn waiter(&self, queue_id: i64) -> Waiter {
-        self.wakes.waiter(queue_id)
-    }
-
-    /// Grows whenever the row of a queue, an identity, a rule set or the like has changed through this store: what was
-    /// read before may be stale.
-    pub fn settings_generation(&self) -> u64 {
-        self.wakes.generation()
-    }
-
-    /// What opens texts that were sealed before they were written.
-    pub fn vault(&self) -> &Vault {
-        &self.vault
-    }
-
-    /// Whether other nodes may use the same database.
-    pub fn is_shared(&self) -> bool {
-        self.engine == Engine::Postgres
-    }
-
-    /// Whether another node that uses the same database is heard. One that ends is missed after some twenty seconds.
-    pub fn hears_others(&self) -> bool {
-        self.hints.as_ref().is_some_and(|hints| hints.hears())
-    }
-
-    /// Which engine is open.
-    pub fn engine(&self) -> Engine {
-        self.engine
+        })
     }
 }
 
-/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys. SQLite
-/// gives the files beside it the same mode.
+/// Makes the database's file where there is none, for this user only: it holds mail and the secrets of access keys.
+/// SQLite gives the files beside it the same mode.
 fn make_private(path: &Path) -> Result<(), Error> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
@@ -226,8 +111,8 @@ fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's migrations know
-/// of no others. PostgreSQL's hold a lock in the database.
+/// Waits until no other process opens this database, and keeps others from it until this is dropped: SQLite's
+/// migrations know of no others. PostgreSQL's hold a lock in the database.
 async fn alone(path: &Path) -> Result<File, Error> {
     let mut name = path.as_os_str().to_owned();
     name.push("-opening");
@@ -250,33 +135,8 @@ fn readers_max(engine: Engine) -> u32 {
     }
 }
 
-/// What every connection to SQLite is set to.
-const PRAGMAS: [(&str, &str); 4] = [
-    ("foreign_keys", "ON"),
-    ("journal_mode", "WAL"),
-    // FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones at a power cut.
-    ("synchronous", "FULL"),
-    ("cache_size", "-8192"),
-];
 /// How long a start waits for PostgreSQL: it may have been started at the same time.
 const START_MAX: Duration = Duration::from_secs(10);
-/// How long to wait for a connection for reading.
-const READER_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How long the database may take to answer who asks only whether it does.
-const PING_MAX: Duration = Duration::from_secs(2);
-/// How long a connection to SQLite waits for another one.
-const BUSY_MAX: Duration = Duration::from_secs(30);
-
-/// A SQLite database whose schema is up to date.
-pub(in crate::store) struct SqliteFile(pub(super) PathBuf);
-
-impl SqliteFile {
-    /// A connection that may write: one does, and one moves the log.
-    pub(in crate::store) fn writer(&self) -> Result<Writer, Error> {
-        Writer::open(&self.0, BUSY_MAX, &PRAGMAS)
-    }
-}
-
 /// A database that is open.
 pub(in crate::store) struct Opened<O> {
     pub(in crate::store) writers: Pool,
@@ -314,8 +174,8 @@ pub(in crate::store) async fn open_sqlite(path: &Path) -> Result<Opened<()>, Err
     Ok(Opened { writers: Pool::Writer(SqliteFile(path.to_owned())), readers, pings, others: () })
 }
 
-/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it is
-/// tried again by and by: it is not needed to be right.
+/// Starts to tell other nodes of messages and to hear of theirs, as long as the lanes run. Where that does not work, it
+/// is tried again by and by: it is not needed to be right.
 async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &CancellationToken) -> Arc<Hints> {
     let ear = open_ear(others.pool()).await.inspect_err(|error| {
         tracing::warn!(%error, "does not hear of other nodes' messages; looks for them every few seconds");
@@ -323,6 +183,9 @@ async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &
     let hints = Hints::new();
     let (speaker, mouth, time, end) = (hints.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
     tokio::spawn(async move { end.run_until_cancelled(speaker.speak(&mouth, &time)).await });
+    let (asker, asks, mouth, time, end) =
+        (hints.clone(), wakes.clone(), Pool::Postgres(others.clone()), clock.clone(), alive.clone());
+    tokio::spawn(async move { end.run_until_cancelled(asker.confirm(&mouth, &asks.settings, &time)).await });
     let (listener, wakes, clock, end) = (hints.clone(), wakes.clone(), clock.clone(), alive.clone());
     tokio::spawn(
         async move { end.run_until_cancelled(listener.listen(ear.ok(), others.pool(), &wakes, &clock)).await },
@@ -330,7 +193,7 @@ async fn start_hints(others: Server, wakes: &Arc<Wakes>, clock: &Clock, alive: &
     hints
 }
 
-async fn open_postgres(url: &str) -> Result<Opened<Server>, Error> {
+async fn open_postgres(url: &str, lanes: usize) -> Result<Opened<Server>, Error> {
     let way = Way::to(url)?;
     let mut first = way.first(START_MAX).await?;
     ours::check_postgres(&mut first, &POSTGRES).await?;
@@ -343,7 +206,12 @@ async fn open_postgres(url: &str) -> Result<Opened<Server>, Error> {
     // The writers open one by themselves. Without its own, each would have to wait where the server gives no more.
     tokio::join!(readers.open_one(), pings.open_one());
     let (readers, pings) = (Pool::Postgres(readers), Pool::Postgres(pings));
-    Ok(Opened { writers: Pool::Postgres(way.connections(POSTGRES_LANES as u32)), readers, pings, others })
+    Ok(Opened {
+        writers: Pool::Postgres(way.connections(u32::try_from(lanes).unwrap_or(u32::MAX))),
+        readers,
+        pings,
+        others,
+    })
 }
 
 #[cfg(test)]

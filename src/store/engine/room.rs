@@ -11,9 +11,9 @@ use std::time::Duration;
 use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::statvfs;
 
-use crate::base::{Clock, Instant, Quiet, ids};
+use crate::base::{Clock, Instant, Quiet};
 use crate::store::engine::writer::Writer;
-use crate::store::{Error, Store, Tx, args};
+use crate::store::{Error, Tx};
 
 /// How often a full disk is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -22,80 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const MARGIN: u64 = 8 * 1024 * 1024;
 /// Pages of SQLite's log at which a full disk's is moved into the database, so that it is written from the start again.
 const LOG_PAGES: u32 = 500;
-
-/// Where a message is put to try whether there is room, and taken away again: no queue has this id.
-const NO_QUEUE: i64 = -1_000;
-/// How many ids such a message has: some 70 KiB that are hardly to be compressed.
-const TRIED: usize = 2_000;
-
-impl Store {
-    /// Keeps so many octets of the disk back for the day when it is full, in a file beside SQLite's database: then they are
-    /// let go, for receives and deletes. 0: none.
-    ///
-    /// # Errors
-    /// When there is no room for it even now.
-    pub fn keep_back(&self, database: &Path, octets: u64) -> io::Result<()> {
-        self.room.keep(database, octets)
-    }
-
-    /// Lets go what an earlier run kept back beside SQLite's database, where the disk has nearly no room: SQLite could not even
-    /// open it. Whether it was so; then [`Store::keep_back`] takes nothing new until there is room again.
-    ///
-    /// # Errors
-    /// When the disk cannot be looked at.
-    pub fn make_way(database: &Path) -> io::Result<bool> {
-        let reserve = Reserve::of(database, 0);
-        let held = fs::metadata(&reserve.file).map_or(0, |file| file.len());
-        let full = held > 0 && reserve.free()? < MARGIN;
-        if full {
-            reserve.let_go()?;
-        }
-        Ok(full)
-    }
-
-    /// Whether there is room on the disk for what is new. Work that adds to what is stored is not begun without.
-    pub fn has_room(&self) -> bool {
-        self.room.is_left()
-    }
-
-    /// To be asked once before a change that adds to what is stored.
-    ///
-    /// # Errors
-    /// [`Error::Full`].
-    pub fn check_room(&self) -> Result<(), Error> {
-        self.room.check()
-    }
-
-    /// Looks whether a full disk has room again, where nobody else may write. A disk that is not ours to look at is tried, if
-    /// nobody has tried lately.
-    ///
-    /// # Errors
-    /// When the store fails, but for the disk that is full still.
-    pub async fn try_room(&self) -> Result<(), Error> {
-        if self.has_room() {
-            return Ok(());
-        }
-        let tries = self.room.may_try();
-        // On the connection that writes to SQLite this alone makes the lane look.
-        let tried = self.write(move |tx| Box::pin(async move { if tries { try_out(tx).await } else { Ok(()) } })).await;
-        match tried {
-            Err(Error::Full) => Ok(()),
-            tried => tried,
-        }
-    }
-}
-
-/// Adds what needs some room, and takes it away again.
-async fn try_out(tx: &mut Tx) -> Result<(), Error> {
-    const INSERT: &str =
-        "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, body) VALUES ($1, $2, $2, $3, $4)";
-    let body: String = (0..TRIED).map(|_| ids::uuid()).collect();
-    let now = tx.now();
-    tx.run(INSERT, args![NO_QUEUE, now, ids::uuid(), body]).await?;
-    tx.run("DELETE FROM messages WHERE queue_id = $1", args![NO_QUEUE]).await?;
-    tx.grew = true;
-    Ok(())
-}
 
 /// The room that the database has.
 pub(in crate::store) struct Room {
@@ -116,7 +42,7 @@ struct State {
 }
 
 #[derive(Clone)]
-struct Reserve {
+pub(super) struct Reserve {
     file: PathBuf,
     octets: u64,
 }
@@ -230,10 +156,20 @@ impl Room {
 }
 
 impl Reserve {
-    fn of(database: &Path, octets: u64) -> Self {
+    pub(super) fn of(database: &Path, octets: u64) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push("-reserve");
         Self { file: name.into(), octets }
+    }
+
+    /// Lets the reserve of an earlier run go where the disk has nearly no room. Whether it was so.
+    pub(super) fn make_way(&self) -> io::Result<bool> {
+        let held = fs::metadata(&self.file).map_or(0, |file| file.len());
+        let full = held > 0 && self.free()? < MARGIN;
+        if full {
+            self.let_go()?;
+        }
+        Ok(full)
     }
 
     fn make(&self) -> io::Result<()> {

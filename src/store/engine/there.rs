@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use crate::base::Clock;
 use crate::store::Error;
-use crate::store::engine::open::Database;
+use crate::store::engine::database::Database;
 use crate::store::engine::server::Way;
 
 /// How long PostgreSQL may take to answer.

@@ -6,30 +6,15 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Sqlite};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::base::{Clock, Instant, Timestamp};
+use crate::base::{Clock, Freshness, Instant, Timestamp};
+use crate::store::engine::batch::Statement;
 use crate::store::engine::dialect::Engine;
 use crate::store::engine::floors::Floors;
-use crate::store::engine::rows::Statement;
 use crate::store::engine::sql::{bind_postgres, bind_sqlite};
-use crate::store::engine::wake::SETTINGS_CHANGED;
+use crate::store::engine::wake::{CONFIRM_EVERY, SETTINGS_CHANGED};
 use crate::store::engine::writer::Writer;
 use crate::store::vault::Vault;
 use crate::store::{Error, Row, Value};
-
-/// Tables whose rows nodes keep for a moment.
-const SETTINGS: [&str; 11] = [
-    "accounts",
-    "dkim_keys",
-    "event_destinations",
-    "identities",
-    "identity_notifications",
-    "identity_policies",
-    "receipt_rule_sets",
-    "receipt_active_rule_sets",
-    "receipt_filters",
-    "configuration_sets",
-    "sending_accounts",
-];
 
 /// The connection that a closure given to [`Store::write`](crate::store::Store::write) or
 /// [`Store::read`](crate::store::Store::read) works on.
@@ -93,7 +78,12 @@ impl Tx {
 
     /// A statement of the lane's own: it runs also after one has failed.
     pub(in crate::store) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
-        self.execute(sql, vec![]).await.map(drop)
+        self.send(sql, vec![]).await.map(drop)
+    }
+
+    /// The same with parameters.
+    pub(in crate::store) async fn control_with(&mut self, sql: &'static str, args: Vec<Value>) -> Result<(), Error> {
+        self.send(sql, args).await.map(drop)
     }
 
     /// Begins a transaction.
@@ -126,7 +116,8 @@ impl Tx {
         self.control("ROLLBACK").await
     }
 
-    /// Lets one statement run without a transaction around it, and no second one, which would be kept or lost by itself.
+    /// Lets one statement run without a transaction around it, and no second one, which would be kept or lost by
+    /// itself.
     pub(in crate::store) fn one_statement(&mut self) {
         self.statements_left = Some(1);
     }
@@ -155,6 +146,24 @@ impl Tx {
         }
     }
 
+    /// Asks SQLite's writer, now and then, whether another process has changed the database: `postrider admin` is one.
+    /// PostgreSQL's nodes tell each other ([`Hints`](crate::store::engine::hints::Hints)).
+    pub(in crate::store) fn look_for_others(&mut self, settings: &Freshness) {
+        let now = self.instant();
+        let Some(writer) = self.writer().filter(|_| now.since(settings.confirmed_at()) >= CONFIRM_EVERY) else {
+            return;
+        };
+        match writer.others_wrote() {
+            Ok(wrote) => {
+                if wrote {
+                    settings.changed();
+                }
+                settings.confirm(now);
+            }
+            Err(error) => tracing::debug!(%error, "it is not known whether another process has changed settings"),
+        }
+    }
+
     /// Whether it is to be dropped, since its connection is to be closed.
     pub(in crate::store) fn is_broken(&self) -> bool {
         self.broken
@@ -170,8 +179,8 @@ impl Tx {
         self.clock.instant()
     }
 
-    /// What gives the time by which quotas are counted: the database's clock where it has one, since those of the nodes may
-    /// differ. `None`: this server's. A clock that tests move counts by itself.
+    /// What gives the time by which quotas are counted: the database's clock where it has one, since those of the nodes
+    /// may differ. `None`: this server's. A clock that tests move counts by itself.
     pub(in crate::store) fn counting_clock(&self) -> Option<&'static str> {
         self.engine().database_now().filter(|_| !self.clock.is_manual())
     }
@@ -199,33 +208,41 @@ impl Tx {
     /// Runs a statement and says how many rows it changed.
     pub async fn run(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         self.check_whole()?;
-        let sql = sql.into_sql_str();
-        self.note_settings(sql.as_str());
-        let result = self.execute(sql, args).await;
+        let result = self.send(sql, args).await;
         self.note(result)
+    }
+
+    /// Runs a statement that was put together, and says how many rows it changed.
+    pub(in crate::store) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        let (sql, values) = statement.ready();
+        self.run(sql, values).await
     }
 
     /// Runs statements, in their order.
     pub(in crate::store) async fn run_all(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
-        for (sql, values) in statements {
-            self.run(AssertSqlSafe(sql), values).await?;
+        for statement in statements {
+            self.execute(statement).await?;
         }
         Ok(())
+    }
+
+    /// Runs a statement that was put together, and gives its rows. The statement itself must bound how many there can be.
+    pub(in crate::store) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, Error> {
+        let (sql, values) = statement.ready();
+        self.all(sql, values).await
+    }
+
+    /// Runs a query that does nothing but lock rows until the transaction ends. Where there are no other writers nobody is kept out,
+    /// and nothing is asked.
+    pub(in crate::store) async fn lock(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<(), Error> {
+        if self.engine().has_other_writers() { self.all(sql, args).await.map(drop) } else { Ok(()) }
     }
 
     /// Runs a query and gives all rows. The query itself must bound how many there can be.
     pub async fn all(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<Vec<Row>, Error> {
         self.check_whole()?;
-        let sql = sql.into_sql_str();
-        self.note_settings(sql.as_str());
         let result = self.fetch(sql, args).await;
         self.note(result)
-    }
-
-    fn note_settings(&mut self, sql: &str) {
-        if changes_settings(sql) {
-            self.settings_changed();
-        }
     }
 
     /// A change one of whose statements failed cannot go on: PostgreSQL refuses every statement until the rollback, and
@@ -255,7 +272,7 @@ impl Tx {
         result
     }
 
-    async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
+    async fn send(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.connection {
             Connection::Writer(c) => c.execute(sql.into_sql_str().as_str(), args)?,
             Connection::Sqlite(c) => sqlx::query_with(sql, bind_sqlite(args)?).execute(&mut **c).await?.rows_affected(),
@@ -282,10 +299,16 @@ impl Tx {
         Ok(self.all(sql, args).await?.into_iter().next())
     }
 
-    /// Makes every node-local copy of settings stale, once this transaction is durable. Changes of [`SETTINGS`] do so
-    /// by themselves.
+    /// Makes all that nodes keep of settings stale, once this transaction is durable. [`Tx::change`] does so by itself.
     pub(in crate::store) fn settings_changed(&mut self) {
-        self.rings.push((SETTINGS_CHANGED, 0));
+        if !self.changes_settings() {
+            self.rings.push((SETTINGS_CHANGED, 0));
+        }
+    }
+
+    /// Whether a kept table was changed in this transaction.
+    pub(in crate::store) fn changes_settings(&self) -> bool {
+        self.rings.iter().any(|(id, _)| *id == SETTINGS_CHANGED)
     }
 
     /// Wakes who waits for the messages that were added to a queue, once this transaction is durable.
@@ -298,11 +321,4 @@ impl Tx {
     pub fn ring(&mut self, queue_id: i64, messages: usize) {
         self.rings.push((queue_id, messages));
     }
-}
-
-/// Whether a statement changes rows that nodes keep. What begins with WITH never does.
-fn changes_settings(sql: &str) -> bool {
-    let after = ["UPDATE ", "INSERT INTO ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));
-    let table = after.and_then(|rest| rest.split([' ', '(']).next());
-    table.is_some_and(|table| SETTINGS.contains(&table))
 }

@@ -1,23 +1,26 @@
 //! Wakes those who wait for a message when one is committed to their queue.
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::base::Instant;
+use crate::base::{Freshness, Instant};
 
 /// Who waits on which queue. Lives in memory: a wake-up is a hint, the queue itself is in the database.
 #[derive(Default)]
 pub(in crate::store) struct Wakes {
     bells: Mutex<HashMap<i64, Weak<Bell>>>,
-    /// How often settings have changed.
-    generation: AtomicU64,
+    /// Of what is kept of settings.
+    pub(in crate::store) settings: Arc<Freshness>,
 }
 
 /// Nobody has looked yet.
 const NEVER: i64 = i64::MIN;
+
+/// How often it is confirmed at the most that every change of settings is known.
+pub(in crate::store) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
 
 /// Rung in place of a queue's id when settings have changed. No queue has it.
 pub(in crate::store) const SETTINGS_CHANGED: i64 = 0;
@@ -58,13 +61,9 @@ impl Wakes {
         Waiter { bell, rung: false }
     }
 
-    pub(in crate::store) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
     pub(in crate::store) fn ring(&self, queue_id: i64, messages: usize) {
         if queue_id == SETTINGS_CHANGED {
-            self.generation.fetch_add(1, Ordering::AcqRel);
+            self.settings.changed();
             return;
         }
         let bell = self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(&queue_id).and_then(Weak::upgrade);

@@ -4,7 +4,7 @@
 //! moves it instead, and the lane only what came meanwhile; then SQLite writes the log from the start again, if it finds nobody
 //! reading. On a busy server somebody always reads, so that sometimes the log is emptied.
 use crate::store::engine::mover::Mover;
-use crate::store::engine::open::SqliteFile;
+use crate::store::engine::pool::SqliteFile;
 use crate::store::engine::writer::log_pages;
 use crate::store::{Error, Tx};
 
@@ -70,8 +70,8 @@ mod tests {
     use std::sync::Arc;
 
     use crate::base::Clock;
-    use crate::store::engine::lane::Pool;
     use crate::store::engine::open::open_sqlite;
+    use crate::store::engine::pool::Pool;
 
     const MIB: u64 = 1024 * 1024;
 

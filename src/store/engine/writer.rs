@@ -1,5 +1,5 @@
-//! The connection that writes to SQLite. It has no thread of its own: a statement runs on the lane's, to its end. A trip to
-//! another thread and back, for each statement, would cost more than a row.
+//! The connection that writes to SQLite. It has no thread of its own: a statement runs on the lane's, to its end. A
+//! trip to another thread and back, for each statement, would cost more than a row.
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, Value as Held, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 
-use crate::store::engine::sql::without_nul;
+use crate::store::engine::value::without_nul;
 use crate::store::{Error, Value};
 
 /// Statements that stay prepared: some there are for each number of rows.
@@ -26,7 +26,11 @@ pub(in crate::store) fn log_pages() -> u32 {
 }
 
 /// A connection that may write.
-pub(in crate::store) struct Writer(Connection);
+pub(in crate::store) struct Writer {
+    connection: Connection,
+    /// What SQLite last gave as the version of the data.
+    version: Option<i64>,
+}
 
 impl Writer {
     /// Opens a database that is there, and brings the connection to `pragmas`.
@@ -45,11 +49,11 @@ impl Writer {
             LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
             Ok(())
         }));
-        Ok(Self(connection))
+        Ok(Self { connection, version: None })
     }
 
-    /// Moves pages of the log into the database, but for those that somebody who reads does not see yet. Gives how many of
-    /// the log are there now.
+    /// Moves pages of the log into the database, but for those that somebody who reads does not see yet. Gives how many
+    /// of the log are there now.
     pub(in crate::store) fn checkpoint(&mut self) -> Result<u32, Error> {
         self.checkpoint_by("PRAGMA wal_checkpoint(PASSIVE)")
     }
@@ -63,20 +67,27 @@ impl Writer {
         self.fetch(pragma, vec![])?.first().map_or(Ok(0), |row| row.get("checkpointed"))
     }
 
+    /// Whether another connection, of this process or another, has changed the database since this was asked last; true
+    /// when it is asked for the first time. SQLite's `data_version` does not change by what this connection writes.
+    pub(in crate::store) fn others_wrote(&mut self) -> Result<bool, Error> {
+        let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        Ok(self.version.replace(version) != Some(version))
+    }
+
     /// Runs a statement and says how many rows it changed.
     pub(in crate::store) fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         bind(&mut statement, values)?;
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
         drop(rows);
         drop(statement);
-        Ok(self.0.changes())
+        Ok(self.connection.changes())
     }
 
     /// Runs a statement and gives its rows.
     pub(in crate::store) fn fetch(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<WriterRow>, Error> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         bind(&mut statement, values)?;
         let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
         let mut rows = statement.raw_query();
@@ -175,7 +186,7 @@ mod tests {
         for n in 0..3_i64 {
             writer.fetch(sql, args![vec![0_u8], "b", n]).expect("run");
         }
-        let statement = writer.0.prepare_cached(sql).expect("prepared");
+        let statement = writer.connection.prepare_cached(sql).expect("prepared");
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }

@@ -2,8 +2,11 @@
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
 use crate::store::identity::identities::Identity;
+use crate::store::identity::tables::DKIM_KEYS;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Row, Tx};
+
+pub use crate::store::identity::words::{KeyAlgorithm, KeyState};
 
 /// One selector of a domain with its key. Selectors may share a key.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,10 +15,10 @@ pub struct DkimKey {
     pub selector: String,
     /// Its place among the selectors.
     pub n: i64,
-    /// `CURRENT` signs; `NEXT` signs from when the DNS publishes it; `RETIRED` has signed; `SPARE` waits for a key.
-    pub state: String,
-    /// `rsa` or `ed25519`.
-    pub algorithm: String,
+    /// What the key does.
+    pub state: KeyState,
+    /// What it signs with.
+    pub algorithm: KeyAlgorithm,
     /// The key's length.
     pub bits: i64,
     /// PKCS #8, DER.
@@ -29,7 +32,8 @@ pub struct DkimKey {
 /// Stores a selector with its key, or replaces its key.
 pub async fn put(tx: &mut Tx, i: &Identity, key: &DkimKey) -> Result<(), Error> {
     let private_key = sealed(tx, &key.private_key)?;
-    tx.run(
+    tx.change(
+        &DKIM_KEYS,
         "INSERT INTO dkim_keys (account, region, domain, selector, n, algorithm, bits, private_key, public_key, created_at, \
          state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (account, region, domain, selector) DO UPDATE SET n = excluded.n, algorithm = excluded.algorithm, \
@@ -41,12 +45,12 @@ pub async fn put(tx: &mut Tx, i: &Identity, key: &DkimKey) -> Result<(), Error> 
             &i.name,
             &key.selector,
             key.n,
-            &key.algorithm,
+            key.algorithm.as_str(),
             key.bits,
             private_key,
             &key.public_key,
             key.created_at,
-            &key.state,
+            key.state.as_str(),
         ],
     )
     .await?;
@@ -61,16 +65,16 @@ pub async fn list(tx: &mut Tx, account: &AccountId, region: &Region, domain: &st
 }
 
 /// Says in what state a selector is now.
-pub async fn set_state(tx: &mut Tx, i: &Identity, selector: &str, state: &str) -> Result<(), Error> {
+pub async fn set_state(tx: &mut Tx, i: &Identity, selector: &str, state: KeyState) -> Result<(), Error> {
     let sql = "UPDATE dkim_keys SET state = $1 WHERE account = $2 AND region = $3 AND domain = $4 AND selector = $5";
-    tx.run(sql, args![state, &i.account, &i.region, &i.name, selector]).await?;
+    tx.change(&DKIM_KEYS, sql, args![state.as_str(), &i.account, &i.region, &i.name, selector]).await?;
     Ok(())
 }
 
 /// Removes one selector of a domain; false when it has none of this name.
 pub async fn remove(tx: &mut Tx, i: &Identity, selector: &str) -> Result<bool, Error> {
     let sql = "DELETE FROM dkim_keys WHERE account = $1 AND region = $2 AND domain = $3 AND selector = $4";
-    Ok(tx.run(sql, args![&i.account, &i.region, &i.name, selector]).await? > 0)
+    Ok(tx.change(&DKIM_KEYS, sql, args![&i.account, &i.region, &i.name, selector]).await? > 0)
 }
 
 /// Seals the keys of up to `limit` selectors after `after` that are stored in clear or under an earlier master key.
@@ -89,7 +93,7 @@ pub async fn seal(tx: &mut Tx, after: &str, limit: u32) -> Result<Option<String>
                 let key = opened(tx.vault(), before.clone())?;
                 let sealed = sealed(tx, &key)?;
                 let sql = "UPDATE dkim_keys SET private_key = $1 WHERE selector = $2 AND private_key = $3";
-                tx.run(sql, args![sealed, &selector, before]).await?;
+                tx.touch(&DKIM_KEYS, sql, args![sealed, &selector, before]).await?;
             }
         }
     }
@@ -121,8 +125,8 @@ fn key(vault: &Vault, row: &Row) -> Result<DkimKey, Error> {
     Ok(DkimKey {
         selector: row.text("selector")?,
         n: row.int("n")?,
-        state: row.text("state")?,
-        algorithm: row.text("algorithm")?,
+        state: row.parsed("state")?,
+        algorithm: row.parsed("algorithm")?,
         bits: row.int("bits")?,
         private_key: opened(vault, row.blob("private_key")?)?,
         public_key: row.text("public_key")?,

@@ -1,13 +1,19 @@
 //! Where the bounces, complaints and deliveries of an identity's mails are told.
 use crate::base::{AccountId, Region};
 use crate::store::args;
+use crate::store::engine::kept_table::KeptTable;
+use crate::store::identity::tables::IDENTITIES;
 use crate::store::{Error, Row, Tx};
+
+pub use crate::store::identity::words::NotificationKind;
+
+const IDENTITY_NOTIFICATIONS: KeptTable = KeptTable::new("identity_notifications");
 
 /// What an identity has set for one kind of notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// `Bounce`, `Complaint` or `Delivery`.
-    pub kind: String,
+    /// What is told.
+    pub kind: NotificationKind,
     /// The SNS topic; `None`: not told.
     pub topic_arn: Option<String>,
     /// Whether the mail's headers are told too.
@@ -27,14 +33,15 @@ pub async fn set_topic(
     account: &AccountId,
     region: &Region,
     identity: &str,
-    kind: &str,
+    kind: NotificationKind,
     topic: Option<String>,
 ) -> Result<(), Error> {
-    tx.run(
+    tx.change(
+        &IDENTITY_NOTIFICATIONS,
         "INSERT INTO identity_notifications (account, region, identity, kind, topic_arn, headers) \
          VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (account, region, identity, kind) DO UPDATE SET \
          topic_arn = excluded.topic_arn",
-        args![account, region, identity, kind, topic],
+        args![account, region, identity, kind.as_str(), topic],
     )
     .await?;
     Ok(())
@@ -46,13 +53,14 @@ pub async fn set_headers(
     account: &AccountId,
     region: &Region,
     identity: &str,
-    kind: &str,
+    kind: NotificationKind,
     headers: bool,
 ) -> Result<(), Error> {
-    tx.run(
+    tx.change(
+        &IDENTITY_NOTIFICATIONS,
         "INSERT INTO identity_notifications (account, region, identity, kind, headers) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (account, region, identity, kind) DO UPDATE SET headers = excluded.headers",
-        args![account, region, identity, kind, headers],
+        args![account, region, identity, kind.as_str(), headers],
     )
     .await?;
     Ok(())
@@ -79,16 +87,16 @@ pub async fn set_forwarding(
     enabled: bool,
 ) -> Result<bool, Error> {
     let sql = "UPDATE identities SET feedback_forwarding = $1 WHERE account = $2 AND region = $3 AND name = $4";
-    Ok(tx.run(sql, args![enabled, account, region, identity]).await? > 0)
+    Ok(tx.change(&IDENTITIES, sql, args![enabled, account, region, identity]).await? > 0)
 }
 
 /// Forgets all that an identity had set.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, identity: &str) -> Result<(), Error> {
     let sql = "DELETE FROM identity_notifications WHERE account = $1 AND region = $2 AND identity = $3";
-    tx.run(sql, args![account, region, identity]).await?;
+    tx.change(&IDENTITY_NOTIFICATIONS, sql, args![account, region, identity]).await?;
     Ok(())
 }
 
 fn read(row: &Row) -> Result<Notification, Error> {
-    Ok(Notification { kind: row.text("kind")?, topic_arn: row.opt_text("topic_arn")?, headers: row.flag("headers")? })
+    Ok(Notification { kind: row.parsed("kind")?, topic_arn: row.opt_text("topic_arn")?, headers: row.flag("headers")? })
 }

@@ -1,6 +1,7 @@
 //! Policies of identities: who else may send from them.
 use crate::base::{AccountId, Region};
 use crate::store::args;
+use crate::store::identity::tables::IDENTITY_POLICIES;
 use crate::store::{Error, Tx};
 
 /// A policy with its name.
@@ -24,7 +25,7 @@ pub async fn put(
     let sql = "INSERT INTO identity_policies (account, region, identity, name, policy, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6) \
                ON CONFLICT (account, region, identity, name) DO UPDATE SET policy = excluded.policy";
-    tx.run(sql, args![account, region, identity, &policy.name, &policy.policy, now]).await?;
+    tx.change(&IDENTITY_POLICIES, sql, args![account, region, identity, &policy.name, &policy.policy, now]).await?;
     Ok(())
 }
 
@@ -56,5 +57,5 @@ pub async fn delete(
     name: &str,
 ) -> Result<bool, Error> {
     let sql = "DELETE FROM identity_policies WHERE account = $1 AND region = $2 AND identity = $3 AND name = $4";
-    Ok(tx.run(sql, args![account, region, identity, name]).await? > 0)
+    Ok(tx.change(&IDENTITY_POLICIES, sql, args![account, region, identity, name]).await? > 0)
 }

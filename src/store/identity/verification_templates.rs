@@ -1,7 +1,7 @@
 //! Templates of the mails that verify addresses.
 use crate::base::{AccountId, Region};
 use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::{Error, Json, Pairs, Row, Tx};
 
 /// A template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct VerificationTemplate {
     pub success_url: String,
     /// Where it goes when not.
     pub failure_url: String,
-    /// JSON list of `[name, value]`.
-    pub tags: String,
+    /// Its tags.
+    pub tags: Json<Pairs>,
 }
 
 /// Stores a new template; breaks the unique rule when there is one of this name.
@@ -92,6 +92,6 @@ fn template(row: &Row) -> Result<VerificationTemplate, Error> {
         content: row.text("content")?,
         success_url: row.text("success_url")?,
         failure_url: row.text("failure_url")?,
-        tags: row.text("tags")?,
+        tags: row.json("tags")?,
     })
 }

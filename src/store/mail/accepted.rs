@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use sqlx::AssertSqlSafe;
 
 use crate::base::{Timestamp, ids};
+use crate::store::engine::batch::{Statement, together};
 use crate::store::engine::dialect::Engine;
-use crate::store::engine::jobs::{Kind, One, Waiting};
-use crate::store::engine::rows::{Statement, Table, insert, together};
+use crate::store::engine::merged::Kind;
+use crate::store::engine::rows::{Table, insert};
 use crate::store::mail::inbound_mails::{self, InboundMail};
 use crate::store::mail::mails;
 use crate::store::mail::mails::Mail;
@@ -106,10 +106,6 @@ impl Kind for Accepts {
         let fits_in_one = || parts(&values.iter().collect::<Vec<_>>()).len() == 1;
         engine.has_other_writers() && one_queue && values.iter().all(|mail| mail.charge.is_none()) && fits_in_one()
     }
-
-    fn waiting(one: One<Self>) -> Waiting {
-        Waiting::Accept(one)
-    }
 }
 
 /// Cuts the mails into what goes into one statement.
@@ -141,7 +137,7 @@ async fn write(tx: &mut Tx, (first, last): (Vec<Statement>, Vec<Statement>), mai
         tx.added(job.queue_id, 1);
     }
     let turns = opened.iter().map(|(queue_id, groups)| groups::open_statement(engine, now, *queue_id, groups));
-    let mut turns: Vec<Statement> = turns.collect();
+    let mut turns: Vec<Statement> = turns.collect::<Result<_, _>>()?;
     let one_queue = turns.len() < 2;
     if !engine.has_other_writers() {
         statements.append(&mut turns);
@@ -157,8 +153,8 @@ async fn write(tx: &mut Tx, (first, last): (Vec<Statement>, Vec<Statement>), mai
     for (n, statement) in last.into_iter().enumerate() {
         let mut with_turns = if one_queue && n + 1 == charges { std::mem::take(&mut turns) } else { vec![] };
         with_turns.push(statement);
-        if let Some((sql, values)) = together(with_turns)
-            && tx.run(AssertSqlSafe(sql), values).await? == 0
+        if let Some(statement) = together(with_turns)
+            && tx.execute(statement).await? == 0
         {
             return Err(Error::Outrun);
         }

@@ -1,18 +1,54 @@
 //! What an account has set for its sending in a region, beside its limits.
+use serde::{Deserialize, Serialize};
+
+use crate::base::words::words;
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
 use crate::store::mail::suppressed::Reason;
-use crate::store::{Error, Row, Tx};
+use crate::store::{Error, Json, Row, Tx};
+
+/// What an account tells of itself, in the members of SESv2's PutAccountDetails.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AccountDetails {
+    /// `MARKETING` or `TRANSACTIONAL`.
+    pub mail_type: String,
+    /// Where its website is.
+    #[serde(rename = "WebsiteURL")]
+    pub website_url: String,
+    /// `EN` or `JA`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_language: Option<String>,
+    /// What its mail is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_case_description: Option<String>,
+    /// Who else may be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_contact_email_addresses: Vec<String>,
+}
+
+/// How far an account's request for production access is (SESv2's ReviewStatus).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// It waits for an operator.
+    Pending,
+    /// An operator said yes.
+    Granted,
+    /// An operator said no.
+    Denied,
+}
+
+words!(Review { Pending => "PENDING", Granted => "GRANTED", Denied => "DENIED" });
 
 /// An account's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountSettings {
     /// Which reasons put an address on the suppression list, and keep mails from it.
     pub suppressed_reasons: Vec<Reason>,
-    /// JSON: what the account told of itself when it asked for production access.
-    pub details: Option<String>,
-    /// `PENDING`, `GRANTED` or `DENIED`; `None`: it never asked.
-    pub review: Option<String>,
+    /// What the account told of itself when it asked for production access.
+    pub details: Option<Json<AccountDetails>>,
+    /// How far its request is; `None`: it never asked.
+    pub review: Option<Review>,
     /// When it asked.
     pub requested_at: Option<Timestamp>,
 }
@@ -37,11 +73,11 @@ pub async fn set_suppressed_reasons(
     region: &Region,
     reasons: &[Reason],
 ) -> Result<(), Error> {
-    let reasons = serde_json::to_string(reasons).unwrap_or_default();
+    let reasons = Json::of(&reasons)?;
     tx.run(
         "INSERT INTO account_settings (account, region, suppressed_reasons) VALUES ($1, $2, $3) \
          ON CONFLICT (account, region) DO UPDATE SET suppressed_reasons = excluded.suppressed_reasons",
-        args![account, region, reasons],
+        args![account, region, &reasons],
     )
     .await?;
     Ok(())
@@ -52,25 +88,25 @@ pub async fn set_details(
     tx: &mut Tx,
     account: &AccountId,
     region: &Region,
-    details: &str,
-    review: Option<&str>,
+    details: &Json<AccountDetails>,
+    review: Option<Review>,
 ) -> Result<(), Error> {
-    let reasons = serde_json::to_string(&Reason::ALL).unwrap_or_default();
+    let reasons = Json::of(&Reason::ALL)?;
     let now = tx.now();
     tx.run(
         "INSERT INTO account_settings (account, region, suppressed_reasons, details, review, requested_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account, region) DO UPDATE SET \
          details = excluded.details, review = excluded.review, requested_at = excluded.requested_at",
-        args![account, region, reasons, details, review.map(str::to_owned), now],
+        args![account, region, &reasons, details, review.map(Review::as_str), now],
     )
     .await?;
     Ok(())
 }
 
 /// Says how a request ended; false when there is none that waits.
-pub async fn decide(tx: &mut Tx, account: &AccountId, region: &Region, review: &str) -> Result<bool, Error> {
+pub async fn decide(tx: &mut Tx, account: &AccountId, region: &Region, review: Review) -> Result<bool, Error> {
     let sql = "UPDATE account_settings SET review = $1 WHERE account = $2 AND region = $3 AND review = 'PENDING'";
-    Ok(tx.run(sql, args![review, account, region]).await? > 0)
+    Ok(tx.run(sql, args![review.as_str(), account, region]).await? > 0)
 }
 
 /// Accounts that told of themselves and wait for an answer, or asked for none, oldest first: account, region, settings. Who asked
@@ -86,9 +122,9 @@ pub async fn waiting(tx: &mut Tx, limit: i64) -> Result<Vec<(String, String, Acc
 
 fn read(row: &Row) -> Result<AccountSettings, Error> {
     Ok(AccountSettings {
-        suppressed_reasons: serde_json::from_str(&row.text("suppressed_reasons")?).map_err(Error::corrupt)?,
-        details: row.opt_text("details")?,
-        review: row.opt_text("review")?,
+        suppressed_reasons: row.json::<Vec<Reason>>("suppressed_reasons")?.read()?,
+        details: row.opt_json("details")?,
+        review: row.opt_parsed("review")?,
         requested_at: row.opt_int("requested_at")?.map(Timestamp::from_micros),
     })
 }

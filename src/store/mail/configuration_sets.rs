@@ -1,7 +1,25 @@
-//! Configuration sets and their event destinations.
+//! Configuration sets.
+use crate::base::words::words;
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::engine::kept_table::KeptTable;
+use crate::store::mail::event_destinations::EVENT_DESTINATIONS;
+use crate::store::{Error, Json, Row, Tx};
+
+pub use crate::store::mail::set_options::SetOptions;
+
+/// Whether mail goes over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetTlsPolicy {
+    /// Over TLS, or not at all.
+    Require,
+    /// Over TLS where the other side has it.
+    Optional,
+}
+
+words!(SetTlsPolicy { Require => "REQUIRE", Optional => "OPTIONAL" });
+
+const CONFIGURATION_SETS: KeptTable = KeptTable::new("configuration_sets");
 
 /// A configuration set of an account in a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,36 +32,20 @@ pub struct ConfigurationSet {
     pub name: String,
     /// Whether mails may be sent with it.
     pub sending_enabled: bool,
-    /// `REQUIRE` or `OPTIONAL`.
-    pub tls_policy: Option<String>,
+    /// Whether its mails go over TLS; `None`: where the other side has it.
+    pub tls_policy: Option<SetTlsPolicy>,
     /// How long a mail is tried.
     pub max_delivery_seconds: Option<i64>,
-    /// JSON: the other options, as they were given.
-    pub options: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// Where the events of a configuration set go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destination {
-    /// Its name.
-    pub name: String,
-    /// Whether it gets events.
-    pub enabled: bool,
-    /// Which: `SEND`, `BOUNCE`, ...
-    pub event_types: Vec<String>,
-    /// The SNS topic; empty for a destination of another kind.
-    pub topic_arn: String,
-    /// JSON: what a destination of another kind needs to know.
-    pub details: Option<String>,
+    /// The other options, as they were given.
+    pub options: Json<SetOptions>,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
 /// Stores a new set; breaks the unique rule when the name is taken.
 pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
-    tx.run(
+    tx.change(
+        &CONFIGURATION_SETS,
         "INSERT INTO configuration_sets (account, region, name, sending_enabled, tls_policy, max_delivery_seconds, options, \
          created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         args![
@@ -51,7 +53,7 @@ pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
             &set.region,
             &set.name,
             set.sending_enabled,
-            set.tls_policy.clone(),
+            set.tls_policy.map(SetTlsPolicy::as_str),
             set.max_delivery_seconds,
             &set.options,
             set.created_at,
@@ -65,18 +67,19 @@ pub async fn insert(tx: &mut Tx, set: &ConfigurationSet) -> Result<(), Error> {
 /// there is none.
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let sql = "UPDATE configuration_sets SET name = name WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
+    Ok(tx.touch(&CONFIGURATION_SETS, sql, args![account, region, name]).await? > 0)
 }
 
 /// Writes what may change of a set; false when there is none.
 pub async fn update(tx: &mut Tx, set: &ConfigurationSet) -> Result<bool, Error> {
     let rows = tx
-        .run(
+        .change(
+            &CONFIGURATION_SETS,
             "UPDATE configuration_sets SET sending_enabled = $1, tls_policy = $2, max_delivery_seconds = $3, options = $4 \
              WHERE account = $5 AND region = $6 AND name = $7",
             args![
                 set.sending_enabled,
-                set.tls_policy.clone(),
+                set.tls_policy.map(SetTlsPolicy::as_str),
                 set.max_delivery_seconds,
                 &set.options,
                 &set.account,
@@ -106,10 +109,10 @@ pub async fn set_options(
     account: &AccountId,
     region: &Region,
     name: &str,
-    options: &str,
+    options: &Json<SetOptions>,
 ) -> Result<(), Error> {
     let sql = "UPDATE configuration_sets SET options = $1 WHERE account = $2 AND region = $3 AND name = $4";
-    tx.run(sql, args![options, account, region, name]).await?;
+    tx.change(&CONFIGURATION_SETS, sql, args![options, account, region, name]).await?;
     Ok(())
 }
 
@@ -136,72 +139,9 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
 /// Removes a set with its destinations; false when there was none.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<bool, Error> {
     let destinations = "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3";
-    tx.run(destinations, args![account, region, name]).await?;
+    tx.change(&EVENT_DESTINATIONS, destinations, args![account, region, name]).await?;
     let sql = "DELETE FROM configuration_sets WHERE account = $1 AND region = $2 AND name = $3";
-    Ok(tx.run(sql, args![account, region, name]).await? > 0)
-}
-
-/// Stores a new destination; breaks the unique rule when the name is taken.
-pub async fn insert_destination(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    set: &str,
-    d: &Destination,
-) -> Result<(), Error> {
-    let types = serde_json::to_string(&d.event_types).unwrap_or_default();
-    tx.run(
-        "INSERT INTO event_destinations (account, region, configuration_set, name, enabled, event_types, topic_arn, \
-         details, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        args![account, region, set, &d.name, d.enabled, types, &d.topic_arn, d.details.clone(), d.created_at],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Writes what may change of a destination; false when there is none.
-pub async fn update_destination(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    set: &str,
-    d: &Destination,
-) -> Result<bool, Error> {
-    let types = serde_json::to_string(&d.event_types).unwrap_or_default();
-    let rows = tx
-        .run(
-            "UPDATE event_destinations SET enabled = $1, event_types = $2, topic_arn = $3, details = $4 \
-             WHERE account = $5 AND region = $6 AND configuration_set = $7 AND name = $8",
-            args![d.enabled, types, &d.topic_arn, d.details.clone(), account, region, set, &d.name],
-        )
-        .await?;
-    Ok(rows > 0)
-}
-
-/// The destinations of a set, in the order of names: at most 10.
-pub async fn destinations(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    set: &str,
-) -> Result<Vec<Destination>, Error> {
-    let sql = "SELECT * FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 \
-               ORDER BY name LIMIT 10";
-    let rows = tx.all(sql, args![account, region, set]).await?;
-    rows.iter().map(destination).collect()
-}
-
-/// Removes a destination; false when there was none.
-pub async fn delete_destination(
-    tx: &mut Tx,
-    account: &AccountId,
-    region: &Region,
-    set: &str,
-    name: &str,
-) -> Result<bool, Error> {
-    let sql =
-        "DELETE FROM event_destinations WHERE account = $1 AND region = $2 AND configuration_set = $3 AND name = $4";
-    Ok(tx.run(sql, args![account, region, set, name]).await? > 0)
+    Ok(tx.change(&CONFIGURATION_SETS, sql, args![account, region, name]).await? > 0)
 }
 
 fn set(row: &Row) -> Result<ConfigurationSet, Error> {
@@ -210,20 +150,9 @@ fn set(row: &Row) -> Result<ConfigurationSet, Error> {
         region: row.parsed("region")?,
         name: row.text("name")?,
         sending_enabled: row.flag("sending_enabled")?,
-        tls_policy: row.opt_text("tls_policy")?,
+        tls_policy: row.opt_parsed("tls_policy")?,
         max_delivery_seconds: row.opt_int("max_delivery_seconds")?,
-        options: row.text("options")?,
-        created_at: row.time("created_at")?,
-    })
-}
-
-fn destination(row: &Row) -> Result<Destination, Error> {
-    Ok(Destination {
-        name: row.text("name")?,
-        enabled: row.flag("enabled")?,
-        event_types: serde_json::from_str(&row.text("event_types")?).map_err(Error::corrupt)?,
-        topic_arn: row.text("topic_arn")?,
-        details: row.opt_text("details")?,
+        options: row.json("options")?,
         created_at: row.time("created_at")?,
     })
 }

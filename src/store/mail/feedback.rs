@@ -1,10 +1,34 @@
 //! What comes back: the key of the marks in return paths, sealed, and what was told of each recipient.
 use crate::base::Secret;
+use crate::base::words::words;
 use crate::store::vault::{Lock, Opened, Vault};
 use crate::store::{Error, Tx, args};
 
 /// What the key is sealed for.
 const PURPOSE: &str = "feedback key";
+
+/// What is told of a recipient, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The mail bounced, although the other side had taken it.
+    Bounce,
+    /// The other side has the mail, and goes on trying.
+    DeliveryDelay,
+    /// The recipient does not want the mail.
+    Complaint,
+    /// The recipient says that the mail is no spam.
+    NotSpam,
+    /// The receiver says that the signatures of the mail do not fit.
+    AuthFailure,
+}
+
+words!(Told {
+    Bounce => "Bounce",
+    DeliveryDelay => "DeliveryDelay",
+    Complaint => "Complaint",
+    NotSpam => "Complaint not-spam",
+    AuthFailure => "Complaint auth-failure",
+});
 
 /// The key of the marks.
 pub async fn key(tx: &mut Tx) -> Result<Option<Secret>, Error> {
@@ -31,12 +55,12 @@ pub async fn seal_key(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps that something of `kind` is told of a recipient; false when it was told before.
-pub async fn tell_once(tx: &mut Tx, mail_id: &str, n: i64, kind: &str, feedback_id: &str) -> Result<bool, Error> {
+/// Keeps that `what` is told of a recipient; false when it was told before.
+pub async fn tell_once(tx: &mut Tx, mail_id: &str, n: i64, what: Told, feedback_id: &str) -> Result<bool, Error> {
     let now = tx.now();
     let sql = "INSERT INTO feedback (mail_id, n, kind, feedback_id, created_at) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT DO NOTHING";
-    Ok(tx.run(sql, args![mail_id, n, kind, feedback_id, now]).await? == 1)
+    Ok(tx.run(sql, args![mail_id, n, what.as_str(), feedback_id, now]).await? == 1)
 }
 
 /// Forgets what was told of a mail's recipients.

@@ -1,7 +1,50 @@
 //! Import jobs: which object's addresses go on or off a suppression list, and how far that has come.
+use crate::base::words::words;
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::queue::groups;
+use crate::store::engine::rows;
 use crate::store::{Error, Row, Tx, args};
+
+/// What becomes of the addresses (SESv2's SuppressionListImportAction).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportAction {
+    /// They go on the list; what is there of them is replaced.
+    Put,
+    /// They go off the list.
+    Delete,
+}
+
+words!(ImportAction { Put => "PUT", Delete => "DELETE" });
+
+/// How a file is written (SESv2's DataFormat).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportFormat {
+    /// Comma-separated values.
+    Csv,
+    /// A JSON object on each line.
+    Json,
+}
+
+words!(ImportFormat { Csv => "CSV", Json => "JSON" });
+
+/// How far a job has come (SESv2's JobStatus).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportStatus {
+    /// It waits for its first turn.
+    Created,
+    /// It has had a turn.
+    Processing,
+    /// All records were worked.
+    Completed,
+    /// It could not go on.
+    Failed,
+}
+
+words!(ImportStatus {
+    Created => "CREATED",
+    Processing => "PROCESSING",
+    Completed => "COMPLETED",
+    Failed => "FAILED",
+});
 
 /// A job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +57,14 @@ pub struct ImportJob {
     pub account: AccountId,
     /// The list's region.
     pub region: Region,
-    /// `PUT` or `DELETE`.
-    pub action: String,
+    /// What becomes of the addresses.
+    pub action: ImportAction,
     /// `s3://BUCKET/KEY`.
     pub url: String,
-    /// `CSV` or `JSON`.
-    pub format: String,
-    /// SES's word.
-    pub status: String,
+    /// How its object is written.
+    pub format: ImportFormat,
+    /// How far it has come.
+    pub status: ImportStatus,
     /// Records that were worked, with those that failed.
     pub processed: i64,
     /// Records that are none.
@@ -39,16 +82,15 @@ pub struct ImportJob {
 }
 
 fn read(row: &Row) -> Result<ImportJob, Error> {
-    let parsed = |name: &str| row.text(name);
     Ok(ImportJob {
         n: row.int("n")?,
         id: row.text("id")?,
-        account: parsed("account")?.parse().map_err(Error::corrupt)?,
-        region: parsed("region")?.parse().map_err(Error::corrupt)?,
-        action: row.text("action")?,
+        account: row.parsed("account")?,
+        region: row.parsed("region")?,
+        action: row.parsed("action")?,
         url: row.text("url")?,
-        format: row.text("format")?,
-        status: row.text("status")?,
+        format: row.parsed("format")?,
+        status: row.parsed("status")?,
         processed: row.int("processed")?,
         failed: row.int("failed")?,
         attempts: row.count("attempts")?,
@@ -69,11 +111,11 @@ pub struct NewImport {
     /// See [`ImportJob::region`].
     pub region: Region,
     /// See [`ImportJob::action`].
-    pub action: &'static str,
+    pub action: ImportAction,
     /// See [`ImportJob::url`].
     pub url: String,
     /// See [`ImportJob::format`].
-    pub format: &'static str,
+    pub format: ImportFormat,
 }
 
 /// Adds a job that begins now.
@@ -81,8 +123,17 @@ pub async fn insert(tx: &mut Tx, new: &NewImport) -> Result<(), Error> {
     let now = tx.now();
     tx.run(
         "INSERT INTO import_jobs (id, account, region, action, url, format, status, processed, failed, attempts, \
-         next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 'CREATED', 0, 0, 0, $7, $7)",
-        args![&new.id, &new.account, &new.region, new.action, &new.url, new.format, now],
+         next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, $8, $8)",
+        args![
+            &new.id,
+            &new.account,
+            &new.region,
+            new.action.as_str(),
+            &new.url,
+            new.format.as_str(),
+            ImportStatus::Created.as_str(),
+            now
+        ],
     )
     .await?;
     Ok(())
@@ -119,19 +170,29 @@ pub async fn any_due(tx: &mut Tx) -> Result<bool, Error> {
 }
 
 /// Takes the job whose turn is longest due, of no account in `except`. Nobody else takes it until `until`, or until it ends
-/// (index `import_jobs_due`).
+/// (index `import_jobs_due`). Jobs that cannot be read fail here, so that they keep no others from their turn.
 pub async fn claim(tx: &mut Tx, until: Timestamp, except: &[String]) -> Result<Option<ImportJob>, Error> {
     let (now, skip) = (tx.now(), tx.engine().skip_locked());
     let others = if except.is_empty() {
         String::new()
     } else {
-        format!("AND account NOT IN ({})", groups::marks(2, except.len()))
+        format!("AND account NOT IN ({})", rows::placeholders(2, except.len()))
     };
-    let sql = format!("SELECT n FROM import_jobs WHERE next_at <= $1 {others} ORDER BY next_at, n LIMIT 1 {skip}");
-    let values = groups::with_groups(args![now], except);
-    let Some(row) = tx.one(sqlx::AssertSqlSafe(sql), values).await? else { return Ok(None) };
-    let sql = "UPDATE import_jobs SET next_at = $1, status = 'PROCESSING' WHERE n = $2 RETURNING *";
-    tx.one(sql, args![until, row.int("n")?]).await?.map(|row| read(&row)).transpose()
+    let due = format!("SELECT n FROM import_jobs WHERE next_at <= $1 {others} ORDER BY next_at, n LIMIT 1 {skip}");
+    loop {
+        let values = rows::with_names(args![now], except);
+        let Some(row) = tx.one(sqlx::AssertSqlSafe(due.clone()), values).await? else { return Ok(None) };
+        let n = row.int("n")?;
+        let sql = "UPDATE import_jobs SET next_at = $1, status = $2 WHERE n = $3 RETURNING *";
+        let taken = tx.one(sql, args![until, ImportStatus::Processing.as_str(), n]).await?;
+        match taken.map(|row| read(&row)).transpose() {
+            Err(Error::Corrupt(why)) => {
+                tracing::error!(job.n = n, error = why, "an import job cannot be read, and has failed");
+                end(tx, n, ImportStatus::Failed, Some("The job cannot be read."), None).await?;
+            }
+            taken => return taken,
+        }
+    }
 }
 
 /// Ends a job's turn: those that are due go before it. Whoever worked on it must have it still, which `processed` says.
@@ -164,14 +225,14 @@ pub async fn put_off(tx: &mut Tx, n: i64, until: Timestamp) -> Result<(), Error>
 pub async fn end(
     tx: &mut Tx,
     n: i64,
-    status: &str,
+    status: ImportStatus,
     error: Option<&str>,
     failed_url: Option<&str>,
 ) -> Result<(), Error> {
     let (now, error) = (tx.now(), error.map(str::to_owned));
     let sql = "UPDATE import_jobs SET status = $1, error = $2, failed_url = $3, completed_at = $4, next_at = NULL \
                WHERE n = $5 AND next_at IS NOT NULL";
-    tx.run(sql, args![status, error, failed_url.map(str::to_owned), now, n]).await.map(drop)
+    tx.run(sql, args![status.as_str(), error, failed_url.map(str::to_owned), now, n]).await.map(drop)
 }
 
 /// Forgets jobs that ended before `before` (index `import_jobs_ended`).

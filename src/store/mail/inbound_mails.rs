@@ -1,12 +1,14 @@
 //! Mails that came in by SMTP, one row per account and region, and their raw messages.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use sqlx::AssertSqlSafe;
+use futures::future::BoxFuture;
 
-use crate::base::{AccountId, Region, Timestamp};
-use crate::store::engine::dialect::Engine;
-use crate::store::engine::rows::{Table, repeated};
-use crate::store::{Error, Row, Tx, Value, args};
+use crate::base::words::words;
+use crate::base::{AccountId, EmailAddress, Region, Timestamp};
+use crate::store::engine::batch::{Statement, in_list, parts};
+use crate::store::engine::rows::Table;
+use crate::store::queue::settled::{JobEnd, of_type};
+use crate::store::{Error, Json, Row, Tx, Value, args};
 
 /// A mail as it was accepted for one account and region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +23,8 @@ pub struct InboundMail {
     pub region: Region,
     /// The reverse path; `None` for the null reverse path.
     pub source: Option<String>,
-    /// JSON list of the recipients' addresses in this account and region.
-    pub recipients: String,
+    /// The recipients' addresses in this account and region.
+    pub recipients: Json<Vec<EmailAddress>>,
     /// What the client called itself.
     pub helo: String,
     /// The client's IP address.
@@ -86,16 +88,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
-    /// The word in the store.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Waiting => "Waiting",
-            State::Done => "Done",
-            State::Failed => "Failed",
-        }
-    }
-}
+words!(State { Waiting => "Waiting", Done => "Done", Failed => "Failed" });
 
 /// The raw message of this id.
 pub async fn raw(tx: &mut Tx, id: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -117,19 +110,11 @@ pub async fn find_all(
     raw_max: i64,
 ) -> Result<Vec<Option<(InboundMail, i64, Option<Vec<u8>>)>>, Error> {
     // The engines know a blob's length without reading it.
-    const SIZE: &str = "SELECT i.*, CAST(LENGTH(d.data) AS BIGINT) AS size, CASE WHEN LENGTH(d.data) <= ";
-    const FROM: &str =
-        " THEN d.data END AS data FROM inbound_mails i JOIN raw_messages d ON d.id = i.raw_id WHERE i.id ";
-    let mut values = args![raw_max];
-    let sql = if tx.engine() == Engine::Postgres {
-        values.push(Value::Texts(ids.iter().map(|id| Some(id.clone())).collect()));
-        format!("{SIZE} $1 {FROM} = ANY($2)")
-    } else {
-        values.extend(ids.iter().map(Value::from));
-        repeated(&format!("{SIZE} ? {FROM} IN ("), "?", ids.len(), ")")
-    };
+    let sql = "SELECT i.*, CAST(LENGTH(d.data) AS BIGINT) AS size, CASE WHEN LENGTH(d.data) <= ? THEN d.data END AS data \
+               FROM inbound_mails i JOIN raw_messages d ON d.id = i.raw_id WHERE i.id IN ?";
+    let statement = Statement::of(tx.engine(), sql, parts![raw_max, in_list(ids)])?;
     let mut found = HashMap::new();
-    for row in tx.all(AssertSqlSafe(sql), values).await? {
+    for row in tx.rows(statement).await? {
         let mail = mail(&row)?;
         found.insert(mail.id.clone(), (mail, row.int("size")?, row.opt_blob("data")?));
     }
@@ -151,23 +136,36 @@ pub async fn wait_again(tx: &mut Tx, id: &str) -> Result<(), Error> {
     tx.run(sql, args![State::Waiting.as_str(), id, State::Failed.as_str()]).await.map(drop)
 }
 
-/// Sets that the rules of these mails have run, where they had not before.
-pub(in crate::store) async fn finish_all(tx: &mut Tx, ids: &[&str], note: &str) -> Result<(), Error> {
-    let now = tx.now();
-    let done = State::Done.as_str();
-    let (sql, mut values) = if tx.engine() == Engine::Postgres {
-        let sql = "UPDATE inbound_mails SET state = $1, note = $2, finished_at = $3 WHERE state <> $4 AND id = ANY($5)";
-        (sql.to_owned(), args![done, note, now, done])
-    } else {
-        let head = "UPDATE inbound_mails SET state = ?, note = ?, finished_at = ? WHERE state <> ? AND id IN (";
-        (repeated(head, "?", ids.len(), ")"), args![done, note, now, done])
-    };
-    if tx.engine() == Engine::Postgres {
-        values.push(Value::Texts(ids.iter().map(|id| Some((*id).to_owned())).collect()));
-    } else {
-        values.extend(ids.iter().map(|id| Value::from(*id)));
+/// The end of a job of a mail whose rules have run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Processed {
+    /// The mail's id.
+    pub mail: String,
+    /// What there is to say of its end, for people.
+    pub note: String,
+}
+
+impl JobEnd for Processed {
+    fn write_all<'t>(&self, tx: &'t mut Tx, ends: Vec<&'t dyn JobEnd>) -> BoxFuture<'t, Result<(), Error>> {
+        Box::pin(async move {
+            let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for end in of_type::<Self>(ends) {
+                notes.entry(&end.note).or_default().push(&end.mail);
+            }
+            for (note, mails) in notes {
+                finish_all(tx, &mails, note).await?;
+            }
+            Ok(())
+        })
     }
-    tx.run(AssertSqlSafe(sql), values).await.map(drop)
+}
+
+/// Sets that the rules of these mails have run, where they had not before.
+async fn finish_all(tx: &mut Tx, ids: &[&str], note: &str) -> Result<(), Error> {
+    let (now, done) = (tx.now(), State::Done.as_str());
+    let sql = "UPDATE inbound_mails SET state = ?, note = ?, finished_at = ? WHERE state <> ? AND id IN ?";
+    let parts = parts![done, note, now, done, in_list(ids.iter().copied())];
+    tx.execute(Statement::of(tx.engine(), sql, parts)?).await.map(drop)
 }
 
 /// Removes up to `limit` mails that ended in `state` and came before `before`, and the raw messages that no mail needs
@@ -185,23 +183,18 @@ pub async fn expire(tx: &mut Tx, state: State, before: Timestamp, limit: i64) ->
 }
 
 fn mail(row: &Row) -> Result<InboundMail, Error> {
-    let word = row.text("state")?;
-    let state = [State::Waiting, State::Done, State::Failed]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-        .ok_or_else(|| Error::corrupt(format!("inbound state {word:?}")))?;
     Ok(InboundMail {
         id: row.text("id")?,
         raw_id: row.text("raw_id")?,
         account: row.parsed("account")?,
         region: row.parsed("region")?,
         source: row.opt_text("source")?,
-        recipients: row.text("recipients")?,
+        recipients: row.json("recipients")?,
         helo: row.text("helo")?,
         peer: row.text("peer")?,
         tls: row.flag("tls")?,
         received_at: row.time("received_at")?,
-        state,
+        state: row.parsed("state")?,
         note: row.opt_text("note")?,
     })
 }

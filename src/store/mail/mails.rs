@@ -1,11 +1,13 @@
 //! Accepted mail: the raw message, the mail, its recipients and the attempts to deliver to each.
+use crate::base::words::words;
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::engine::rows::Table;
 use crate::store::mail::feedback;
 use crate::store::mail::forwards;
-use crate::store::{Error, Row, Tx, Value, args};
+use crate::store::mail::headers_record::HeadersRecord;
+use crate::store::{Error, Json, Pairs, Row, Tx, Value, args};
 
-pub use crate::store::mail::mail_attempts::{Attempt, attempts, insert_attempt};
+pub use crate::store::mail::mail_attempts::{Attempt, AttemptOutcome, attempts, insert_attempt};
 
 /// A mail as it was accepted for sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +28,10 @@ pub struct Mail {
     pub return_path: String,
     /// The configuration set that it was sent with.
     pub configuration_set: Option<String>,
-    /// JSON list of `[name, value]`, as the caller gave them, and `ses:operation`.
-    pub tags: String,
-    /// JSON: what event records tell of the headers.
-    pub headers: String,
+    /// Its tags, as the caller gave them, and `ses:operation`.
+    pub tags: Json<Pairs>,
+    /// What event records tell of the headers.
+    pub headers: Json<HeadersRecord>,
     /// The name of the identity that allowed the sender; `None` for our own mails.
     pub identity: Option<String>,
     /// A caller's mail or one of our own.
@@ -57,21 +59,7 @@ pub enum Kind {
     Forward,
 }
 
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Kind::User => "USER",
-            Kind::System => "SYSTEM",
-            Kind::Forward => "FORWARD",
-        }
-    }
-
-    fn read(text: &str) -> Result<Self, Error> {
-        let all = [Self::User, Self::System, Self::Forward];
-        let found = all.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| Error::corrupt(format!("kind of mail {text:?}")))
-    }
-}
+words!(Kind { User => "USER", System => "SYSTEM", Forward => "FORWARD" });
 
 /// What has become of one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,25 +76,13 @@ pub enum Status {
     Rejected,
 }
 
-impl Status {
-    /// The word in the store.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Pending => "Pending",
-            Status::Delivered => "Delivered",
-            Status::Bounced => "Bounced",
-            Status::Suppressed => "Suppressed",
-            Status::Rejected => "Rejected",
-        }
-    }
-
-    fn read(text: &str) -> Result<Self, Error> {
-        [Status::Pending, Status::Delivered, Status::Bounced, Status::Suppressed, Status::Rejected]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| Error::corrupt(format!("recipient status {text:?}")))
-    }
-}
+words!(Status {
+    Pending => "Pending",
+    Delivered => "Delivered",
+    Bounced => "Bounced",
+    Suppressed => "Suppressed",
+    Rejected => "Rejected",
+});
 
 /// One recipient of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -326,10 +302,10 @@ pub(in crate::store) fn mail(row: &Row) -> Result<Mail, Error> {
         source: row.text("source")?,
         return_path: row.text("return_path")?,
         configuration_set: row.opt_text("configuration_set")?,
-        tags: row.text("tags")?,
-        headers: row.text("headers")?,
+        tags: row.json("tags")?,
+        headers: row.json("headers")?,
         identity: row.opt_text("identity")?,
-        kind: Kind::read(&row.text("kind")?)?,
+        kind: row.parsed("kind")?,
         size: row.int("size")?,
         recipient_count: row.int("recipient_count")?,
         accepted_at: row.time("accepted_at")?,
@@ -343,7 +319,7 @@ pub(in crate::store) fn recipient_row(row: &Row) -> Result<Recipient, Error> {
         mail_id: row.text("mail_id")?,
         n: row.int("n")?,
         address: row.text("address")?,
-        status: Status::read(&row.text("status")?)?,
+        status: row.parsed("status")?,
         attempts: row.int("attempts")?,
         last_reply: row.opt_text("last_reply")?,
         delayed_at: row.opt_int("delayed_at")?.map(Timestamp::from_micros),

@@ -2,13 +2,10 @@
 //! whether the recipient stands on a suppression list.
 use std::collections::{HashMap, HashSet};
 
-use sqlx::AssertSqlSafe;
-
 use crate::base::{AccountId, Region};
-use crate::store::engine::dialect::Engine;
-use crate::store::engine::rows::repeated;
+use crate::store::engine::batch::{Batch, Statement, in_list, parts};
 use crate::store::mail::mails::{Mail, Recipient, mail, recipient_row};
-use crate::store::{Error, Tx, Value, args};
+use crate::store::{Error, Tx, args};
 
 /// Jobs in one query: SQLite keeps a prepared one for each number of them.
 pub const AT_ONCE: usize = 48;
@@ -30,21 +27,14 @@ pub struct Outgoing {
 /// Reads what these jobs need, each a mail and a place among its recipients: in their order, `None` for what is gone. With
 /// messages of `raw_max` octets at the most. Give it [`AT_ONCE`] jobs at the most.
 pub async fn read(tx: &mut Tx, jobs: &[(&str, i64)], raw_max: i64) -> Result<Vec<Option<Outgoing>>, Error> {
-    const WHAT: &str = "SELECT m.*, r.*, d.data FROM w CROSS JOIN recipients r ON r.mail_id = w.mail_id AND r.n = w.place \
-        CROSS JOIN mails m ON m.id = r.mail_id LEFT JOIN raw_messages d ON d.id = m.id AND m.size <= ";
-    let rows = if tx.engine() == Engine::Postgres {
-        let sql = format!("WITH w AS (SELECT * FROM UNNEST($1::text[], $2::bigint[]) AS w (mail_id, place)) {WHAT} $3");
-        let sql = sql.replace("CROSS JOIN", "JOIN");
-        let ids = jobs.iter().map(|(mail, _)| Some((*mail).to_owned())).collect();
-        let mut values = vec![Value::Texts(ids), Value::Ints(jobs.iter().map(|(_, n)| *n).collect())];
-        values.extend(args![raw_max]);
-        tx.all(AssertSqlSafe(sql), values).await?
-    } else {
-        let sql = repeated("WITH w (mail_id, place) AS (VALUES ", "(?,?)", jobs.len(), &format!(") {WHAT} ?"));
-        let mut values: Vec<Value> = jobs.iter().flat_map(|(mail, n)| args![*mail, *n]).collect();
-        values.extend(args![raw_max]);
-        tx.all(AssertSqlSafe(sql), values).await?
-    };
+    let engine = tx.engine();
+    let sql = format!(
+        "WITH ? SELECT m.*, r.*, d.data FROM w {join} recipients r ON r.mail_id = w.mail_id AND r.n = w.place \
+         {join} mails m ON m.id = r.mail_id LEFT JOIN raw_messages d ON d.id = m.id AND m.size <= ?",
+        join = engine.join_in_order()
+    );
+    let wanted = Batch::of("w", &["mail_id", "place"], jobs.iter().map(|(mail, n)| args![*mail, *n]));
+    let rows = tx.rows(Statement::of(engine, &sql, parts![wanted, raw_max])?).await?;
     let mut found: HashMap<(String, i64), Vec<Outgoing>> = HashMap::new();
     for row in &rows {
         let (mail, recipient, raw) = (mail(row)?, recipient_row(row)?, row.opt_blob("data")?);
@@ -63,20 +53,9 @@ async fn mark_listed(tx: &mut Tx, mut found: Vec<&mut Outgoing>) -> Result<(), E
         of.push(one.recipient.address.to_ascii_lowercase());
     }
     for ((account, region), addresses) in asked {
-        let (sql, values) = if tx.engine() == Engine::Postgres {
-            let sql =
-                "SELECT address FROM suppressed_addresses WHERE account = $1 AND region = $2 AND address = ANY($3)";
-            let mut values = args![&account, &region];
-            values.push(Value::Texts(addresses.into_iter().map(Some).collect()));
-            (sql.to_owned(), values)
-        } else {
-            let head = "SELECT address FROM suppressed_addresses WHERE account = ? AND region = ? AND address IN (";
-            let mut values = args![&account, &region];
-            let sql = repeated(head, "?", addresses.len(), ")");
-            values.extend(addresses.into_iter().map(Value::from));
-            (sql, values)
-        };
-        let rows = tx.all(AssertSqlSafe(sql), values).await?;
+        let sql = "SELECT address FROM suppressed_addresses WHERE account = ? AND region = ? AND address IN ?";
+        let statement = Statement::of(tx.engine(), sql, parts![&account, &region, in_list(addresses)])?;
+        let rows = tx.rows(statement).await?;
         let listed: HashSet<String> = rows.iter().map(|row| row.text("address")).collect::<Result<_, _>>()?;
         if listed.is_empty() {
             continue;

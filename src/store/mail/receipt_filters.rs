@@ -1,7 +1,10 @@
 //! Receipt IP filters: who may deliver mail for an account in a region.
 use crate::base::{AccountId, Region};
 use crate::store::args;
+use crate::store::engine::kept_table::KeptTable;
 use crate::store::{Error, Row, Tx};
+
+const FILTERS: KeptTable = KeptTable::new("receipt_filters");
 
 /// A filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<(
     let sql = "INSERT INTO receipt_filters (account, region, name, policy, cidr, created_at) \
                VALUES ($1, $2, '', 'Hold', '', $3) \
                ON CONFLICT (account, region, name) DO UPDATE SET created_at = excluded.created_at";
-    tx.run(sql, args![account, region, now]).await?;
+    tx.touch(&FILTERS, sql, args![account, region, now]).await?;
     Ok(())
 }
 
@@ -31,7 +34,7 @@ pub async fn insert(tx: &mut Tx, account: &AccountId, region: &Region, filter: &
     let sql = "INSERT INTO receipt_filters (account, region, name, policy, cidr, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     let (name, policy, cidr) = (filter.name.as_str(), filter.policy.as_str(), filter.cidr.as_str());
-    Ok(tx.run(sql, args![account, region, name, policy, cidr, now]).await? == 1)
+    Ok(tx.change(&FILTERS, sql, args![account, region, name, policy, cidr, now]).await? == 1)
 }
 
 /// All filters by name: at most 200, more than the limit allows to make.
@@ -44,7 +47,7 @@ pub async fn list(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<V
 /// Removes a filter; one that does not exist is fine.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
     let sql = "DELETE FROM receipt_filters WHERE account = $1 AND region = $2 AND name = $3";
-    tx.run(sql, args![account, region, name]).await?;
+    tx.change(&FILTERS, sql, args![account, region, name]).await?;
     Ok(())
 }
 

@@ -2,39 +2,50 @@
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::access::accounts::State;
 use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::engine::kept_table::KeptTable;
+use crate::store::{Error, Json, Row, Tx};
 
-/// A rule set with its rules.
+const RULE_SETS: KeptTable = KeptTable::new("receipt_rule_sets");
+const ACTIVE_RULE_SETS: KeptTable = KeptTable::new("receipt_active_rule_sets");
+
+/// A rule set with its rules, whose form `R` the floor above knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleSet {
+pub struct RuleSet<R> {
     /// Its name, unique in the account and region.
     pub name: String,
-    /// JSON list of rules, in order.
-    pub rules: String,
+    /// The rules, in order.
+    pub rules: Json<R>,
     /// When it was created.
     pub created_at: Timestamp,
 }
 
 /// An account and region that a domain is verified in and that has an active rule set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct Candidate<R> {
     /// The account.
     pub account: AccountId,
     /// The region.
     pub region: Region,
     /// The verified domain: the recipient's own or one above it.
     pub domain: String,
-    /// JSON list of the active rule set's rules.
-    pub rules: String,
+    /// The rules of the active rule set.
+    pub rules: Json<R>,
     /// Whether the account is suspended.
     pub suspended: bool,
 }
 
 /// Stores a new rule set; false when the name is taken.
-pub async fn insert(tx: &mut Tx, account: &AccountId, region: &Region, name: &str, rules: &str) -> Result<bool, Error> {
+pub async fn insert<R>(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+    rules: &Json<R>,
+) -> Result<bool, Error> {
     let now = tx.now();
     let rows = tx
-        .run(
+        .change(
+            &RULE_SETS,
             "INSERT INTO receipt_rule_sets (account, region, name, rules, version, created_at) \
              VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT DO NOTHING",
             args![account, region, name, rules, now],
@@ -50,20 +61,34 @@ pub async fn count(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<
 }
 
 /// The rule set of this name.
-pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<RuleSet>, Error> {
+pub async fn find<R>(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+) -> Result<Option<RuleSet<R>>, Error> {
     let sql = "SELECT name, rules, created_at FROM receipt_rule_sets WHERE account = $1 AND region = $2 AND name = $3";
     tx.one(sql, args![account, region, name]).await?.map(|row| rule_set(&row)).transpose()
 }
 
 /// The rule set of this name, held until the transaction ends: another change of it waits.
-pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<RuleSet>, Error> {
+pub async fn hold<R>(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+) -> Result<Option<RuleSet<R>>, Error> {
     let sql = "UPDATE receipt_rule_sets SET version = version + 1 \
                WHERE account = $1 AND region = $2 AND name = $3 RETURNING name, rules, created_at";
-    tx.one(sql, args![account, region, name]).await?.map(|row| rule_set(&row)).transpose()
+    tx.touch_returning(&RULE_SETS, sql, args![account, region, name])
+        .await?
+        .first()
+        .map(|row| rule_set(&row))
+        .transpose()
 }
 
 /// All rule sets by name: at most 100, more than the limit allows to make.
-pub async fn list(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<Vec<RuleSet>, Error> {
+pub async fn list<R>(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<Vec<RuleSet<R>>, Error> {
     let sql = "SELECT name, rules, created_at FROM receipt_rule_sets \
                WHERE account = $1 AND region = $2 ORDER BY name LIMIT 100";
     tx.all(sql, args![account, region]).await?.iter().map(rule_set).collect()
@@ -78,22 +103,22 @@ pub async fn with_sealed(tx: &mut Tx) -> Result<Vec<(AccountId, Region, String)>
 }
 
 /// Replaces the rules of a rule set.
-pub async fn set_rules(
+pub async fn set_rules<R>(
     tx: &mut Tx,
     account: &AccountId,
     region: &Region,
     name: &str,
-    rules: &str,
+    rules: &Json<R>,
 ) -> Result<(), Error> {
     let sql = "UPDATE receipt_rule_sets SET rules = $1 WHERE account = $2 AND region = $3 AND name = $4";
-    tx.run(sql, args![rules, account, region, name]).await?;
+    tx.change(&RULE_SETS, sql, args![rules, account, region, name]).await?;
     Ok(())
 }
 
 /// Removes a rule set.
 pub async fn delete(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
     let sql = "DELETE FROM receipt_rule_sets WHERE account = $1 AND region = $2 AND name = $3";
-    tx.run(sql, args![account, region, name]).await?;
+    tx.change(&RULE_SETS, sql, args![account, region, name]).await?;
     Ok(())
 }
 
@@ -107,20 +132,20 @@ pub async fn active(tx: &mut Tx, account: &AccountId, region: &Region) -> Result
 pub async fn activate(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
     let sql = "INSERT INTO receipt_active_rule_sets (account, region, rule_set) VALUES ($1, $2, $3) \
                ON CONFLICT (account, region) DO UPDATE SET rule_set = excluded.rule_set";
-    tx.run(sql, args![account, region, name]).await?;
+    tx.change(&ACTIVE_RULE_SETS, sql, args![account, region, name]).await?;
     Ok(())
 }
 
 /// Makes no rule set active.
 pub async fn deactivate(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<(), Error> {
     let sql = "DELETE FROM receipt_active_rule_sets WHERE account = $1 AND region = $2";
-    tx.run(sql, args![account, region]).await?;
+    tx.change(&ACTIVE_RULE_SETS, sql, args![account, region]).await?;
     Ok(())
 }
 
 /// Who may receive for `domain`: accounts where it is verified and a rule set is active, in the order of verification
 /// (index `identities_by_name`). Accounts that are being deleted receive nothing. At most 20.
-pub async fn candidates(tx: &mut Tx, domain: &str) -> Result<Vec<Candidate>, Error> {
+pub async fn candidates<R>(tx: &mut Tx, domain: &str) -> Result<Vec<Candidate<R>>, Error> {
     let sql = "SELECT i.account, i.region, i.name, s.rules, c.state FROM identities i \
                JOIN receipt_active_rule_sets a ON a.account = i.account AND a.region = i.region \
                JOIN receipt_rule_sets s ON s.account = a.account AND s.region = a.region AND s.name = a.rule_set \
@@ -131,16 +156,16 @@ pub async fn candidates(tx: &mut Tx, domain: &str) -> Result<Vec<Candidate>, Err
     tx.all(sql, args![domain]).await?.iter().map(candidate).collect()
 }
 
-fn rule_set(row: &Row) -> Result<RuleSet, Error> {
-    Ok(RuleSet { name: row.text("name")?, rules: row.text("rules")?, created_at: row.time("created_at")? })
+fn rule_set<R>(row: &Row) -> Result<RuleSet<R>, Error> {
+    Ok(RuleSet { name: row.text("name")?, rules: row.json("rules")?, created_at: row.time("created_at")? })
 }
 
-fn candidate(row: &Row) -> Result<Candidate, Error> {
+fn candidate<R>(row: &Row) -> Result<Candidate<R>, Error> {
     Ok(Candidate {
         account: row.parsed("account")?,
         region: row.parsed("region")?,
         domain: row.text("name")?,
-        rules: row.text("rules")?,
+        rules: row.json("rules")?,
         suspended: State::read(row.opt_text("state")?.as_deref())? == State::Suspended,
     })
 }

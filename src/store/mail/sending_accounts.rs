@@ -1,7 +1,10 @@
 //! What an account may send in a region. An account without a row has the mode's default.
 use crate::base::{AccountId, Region};
+use crate::store::engine::kept_table::KeptTable;
 use crate::store::mail::sending_use;
 use crate::store::{Error, Row, Tx, args};
+
+const SENDING_ACCOUNTS: KeptTable = KeptTable::new("sending_accounts");
 
 /// An account's sending limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,9 @@ pub async fn lock(
     default: SendingAccount,
 ) -> Result<SendingAccount, Error> {
     let now = tx.now();
-    let row = tx
-        .one(
+    let rows = tx
+        .touch_returning(
+            &SENDING_ACCOUNTS,
             "INSERT INTO sending_accounts (account, region, sending_enabled, production_access, max_24_hour, max_per_second, \
              locked_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
              ON CONFLICT (account, region) DO UPDATE SET locked_at = excluded.locked_at RETURNING *",
@@ -48,13 +52,14 @@ pub async fn lock(
             ],
         )
         .await?;
-    row.map_or(Ok(default), |row| read(&row))
+    rows.first().map_or(Ok(default), read)
 }
 
 /// Sets an account's limits: what `postrider admin` grants.
 pub async fn put(tx: &mut Tx, account: &AccountId, region: &Region, limits: SendingAccount) -> Result<(), Error> {
     let now = tx.now();
-    tx.run(
+    tx.change(
+        &SENDING_ACCOUNTS,
         "INSERT INTO sending_accounts (account, region, sending_enabled, production_access, max_24_hour, max_per_second, \
          locked_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account, region) DO UPDATE SET \
          sending_enabled = excluded.sending_enabled, production_access = excluded.production_access, \

@@ -9,8 +9,8 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Region, Timestamp};
+use crate::store::engine::batch::{Statement, parts};
 use crate::store::engine::dialect::Engine;
-use crate::store::engine::rows::Statement;
 use crate::store::mail::mails;
 use crate::store::{Error, Tx, args};
 
@@ -80,7 +80,7 @@ pub(in crate::store) async fn charge(tx: &mut Tx, charges: &[Option<&Charge>]) -
                 *answer = used.charge(tx, charge).await?;
             }
         }
-        first.push(put(tx.engine(), account, region, &used));
+        first.push(put(tx.engine(), account, region, &used)?);
     }
     Ok(Charges { answers, first, last: vec![] })
 }
@@ -117,9 +117,10 @@ pub(in crate::store) async fn charge_late(tx: &mut Tx, charges: &[Option<&Charge
         if !fits(used.int("last_day")?, max_day) || !fits(used.int("last_second")?, max_second) {
             return Ok(None);
         }
-        let sql = "UPDATE sending_use SET last_day = last_day + $1, last_second = last_second + $1 \
-                   WHERE account = $2 AND region = $3 AND last_day + $1 <= $4 AND last_second + $1 <= $5";
-        last.push((sql.to_owned(), args![count, account, region, max_day, max_second]));
+        let sql = "UPDATE sending_use SET last_day = last_day + ?, last_second = last_second + ? \
+                   WHERE account = ? AND region = ? AND last_day + ? <= ? AND last_second + ? <= ?";
+        let parts = parts![count, count, account, region, count, max_day, count, max_second];
+        last.push(Statement::of(tx.engine(), sql, parts)?);
     }
     Ok(Some(Charges { answers: vec![Charged::Fits; charges.len()], first: vec![], last }))
 }
@@ -172,20 +173,15 @@ async fn hold(tx: &mut Tx, account: &AccountId, region: &Region) -> Result<Use, 
     Ok(Use { now, day, second, pending: 0, day_summed: false, second_summed: false })
 }
 
-fn put(engine: Engine, account: &AccountId, region: &Region, used: &Use) -> Statement {
-    let sql = match engine {
-        Engine::Sqlite => "UPDATE sending_use SET last_day = ?, last_second = ? WHERE account = ? AND region = ?",
-        Engine::Postgres => "UPDATE sending_use SET last_day = $1, last_second = $2 WHERE account = $3 AND region = $4",
-    };
-    (sql.to_owned(), args![used.day, used.second, account, region])
+fn put(engine: Engine, account: &AccountId, region: &Region, used: &Use) -> Result<Statement, Error> {
+    let sql = "UPDATE sending_use SET last_day = ?, last_second = ? WHERE account = ? AND region = ?";
+    Statement::of(engine, sql, parts![used.day, used.second, account, region])
 }
 
 /// Charges one mail that the caller writes in the same transaction.
 pub async fn charge_one(tx: &mut Tx, one: &Charge) -> Result<Charged, Error> {
     let Charges { answers, first, .. } = charge(tx, &[Some(one)]).await?;
-    for (sql, values) in first {
-        tx.run(AssertSqlSafe(sql), values).await?;
-    }
+    tx.run_all(first).await?;
     Ok(answers.first().copied().unwrap_or(Charged::Fits))
 }
 

@@ -1,13 +1,11 @@
 //! Suppression lists: addresses that an account sends nothing to.
-use serde::{Deserialize, Serialize};
-
+use crate::base::words::words;
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
 use crate::store::{Error, Row, Tx};
 
 /// Why an address is on the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// A mail to it bounced for good.
     Bounce,
@@ -15,23 +13,8 @@ pub enum Reason {
     Complaint,
 }
 
-impl Reason {
-    /// Both, in the order in which SES lists them.
-    pub const ALL: [Self; 2] = [Self::Bounce, Self::Complaint];
-
-    /// SES's word, in the store and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bounce => "BOUNCE",
-            Self::Complaint => "COMPLAINT",
-        }
-    }
-
-    /// Reads SES's word.
-    pub fn read(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
-}
+// In the order in which SES lists them.
+words!(Reason { Bounce => "BOUNCE", Complaint => "COMPLAINT" });
 
 /// An address on the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,10 +104,9 @@ pub async fn list(
 }
 
 fn read(row: &Row) -> Result<Suppressed, Error> {
-    let reason = row.text("reason")?;
     Ok(Suppressed {
         address: row.text("address")?,
-        reason: Reason::read(&reason).ok_or_else(|| Error::corrupt(format!("suppression reason {reason:?}")))?,
+        reason: row.parsed("reason")?,
         feedback_id: row.opt_text("feedback_id")?,
         message_id: row.opt_text("message_id")?,
         updated_at: row.time("updated_at")?,

@@ -1,7 +1,7 @@
 //! Templates of mails.
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::args;
-use crate::store::{Error, Row, Tx};
+use crate::store::{Error, Json, Pairs, Row, Tx};
 
 /// A template of an account in a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct EmailTemplate {
     pub text: Option<String>,
     /// The HTML's template.
     pub html: Option<String>,
-    /// JSON list of `[name, value]`.
-    pub tags: String,
+    /// Its tags.
+    pub tags: Json<Pairs>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -52,17 +52,28 @@ pub async fn find(
 }
 
 /// Replaces a template's tags.
-pub async fn set_tags(tx: &mut Tx, account: &AccountId, region: &Region, name: &str, tags: &str) -> Result<(), Error> {
+pub async fn set_tags(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+    tags: &Json<Pairs>,
+) -> Result<(), Error> {
     let sql = "UPDATE email_templates SET tags = $1 WHERE account = $2 AND region = $3 AND name = $4";
     tx.run(sql, args![tags, account, region, name]).await.map(drop)
 }
 
 /// Holds a template until the transaction ends, and gives its tags.
-pub async fn hold_tags(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<Option<String>, Error> {
+pub async fn hold_tags(
+    tx: &mut Tx,
+    account: &AccountId,
+    region: &Region,
+    name: &str,
+) -> Result<Option<Json<Pairs>>, Error> {
     let hold = tx.engine().for_update();
     let sql = format!("SELECT tags FROM email_templates WHERE account = $1 AND region = $2 AND name = $3 {hold}");
     let row = tx.one(sqlx::AssertSqlSafe(sql), args![account, region, name]).await?;
-    row.map(|row| row.text("tags")).transpose()
+    row.map(|row| row.json("tags")).transpose()
 }
 
 /// Up to `limit` names after the name `after`, in order, with the times at which they were made.
@@ -97,7 +108,7 @@ fn read(row: &Row) -> Result<EmailTemplate, Error> {
         subject: row.opt_text("subject")?,
         text: row.opt_text("text")?,
         html: row.opt_text("html")?,
-        tags: row.text("tags")?,
+        tags: row.json("tags")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::groups::{close_empty, marks};
-use crate::store::queue::messages::Claimed;
+use crate::store::engine::rows::placeholders;
+use crate::store::queue::claimed::Claimed;
+use crate::store::queue::groups::close_empty;
 use crate::store::queue::ordered;
 use crate::store::{Error, Row, Tx, args};
 
@@ -149,7 +150,7 @@ async fn remove_grouped(tx: &mut Tx, queue_id: i64, before: Timestamp, limit: u3
     for chunk in rows.chunks(AT_ONCE) {
         let sql = format!(
             "DELETE FROM messages WHERE queue_id = $1 AND id IN (SELECT id FROM messages WHERE id IN ({}) {how})",
-            marks(2, chunk.len())
+            placeholders(2, chunk.len())
         );
         let mut values = args![queue_id];
         for row in chunk {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Region, Timestamp};
+use crate::store::engine::rows::placeholders;
 use crate::store::queue::backlog::Counts;
-use crate::store::queue::groups::marks;
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// What waits in a queue.
@@ -66,7 +66,7 @@ pub async fn names(tx: &mut Tx, ids: &[i64]) -> Result<HashMap<i64, (AccountId, 
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = format!("SELECT id, account, region, name FROM queues WHERE id IN ({})", marks(1, ids.len()));
+    let sql = format!("SELECT id, account, region, name FROM queues WHERE id IN ({})", placeholders(1, ids.len()));
     let rows = tx.all(AssertSqlSafe(sql), ids.iter().map(|id| Value::from(*id)).collect()).await?;
     let name = |row: &Row| Ok((row.int("id")?, (row.parsed("account")?, row.parsed("region")?, row.text("name")?)));
     rows.iter().map(name).collect()

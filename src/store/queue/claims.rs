@@ -1,13 +1,8 @@
-//! Claiming messages: hides them until a time, and gives them to who claims. The queue engine turns on this.
+//! What every claim says: from where, how many, for how long, and how its statement begins and ends.
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
-
 use crate::base::Timestamp;
-use crate::store::queue::groups;
-use crate::store::queue::messages::Claimed;
-use crate::store::queue::ordered;
-use crate::store::{Error, Tx, Value, args};
+use crate::store::{Value, args};
 
 /// How to claim.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +20,7 @@ pub struct Claim<'a> {
     /// Which groups the queue has.
     pub groups: Groups,
     /// How often a message is given out by this queue. What was given out as often is claimed to be taken away:
-    /// [`Claimed::spent`]. `None`: any number of times.
+    /// [`Claimed::spent`](crate::store::messages::Claimed::spent). `None`: any number of times.
     pub receives_max: Option<u32>,
 }
 
@@ -83,7 +78,7 @@ pub enum Pace {
 }
 
 impl Claim<'_> {
-    /// How every claim ends: what [`Claimed::taken`] reads.
+    /// How every claim ends: what `Claimed::taken` reads.
     pub(in crate::store) const GIVE: &'static str = "RETURNING id, receipt, receive_count, receives_before, sent_at, first_received_at, \
         message_id, group_id, deduplication_id, sender, dead_letter_source, attributes, trace_header, body, \
         CASE WHEN visible_at > $1 THEN 1 ELSE 0 END AS spent";
@@ -103,85 +98,4 @@ impl Claim<'_> {
         let spent_until = self.hidden_until.max(now + SPENT_HIDDEN) + Duration::from_micros(1);
         args![self.hidden_until, self.receipt, self.holder, now, self.receives_max, spent_until]
     }
-}
-
-/// Claims messages that are visible now: those that became visible first before others, and group by group.
-pub async fn claim(tx: &mut Tx, claim: Claim<'_>) -> Result<Vec<Claimed>, Error> {
-    claim_few(tx, claim, &|_| Pace::Free).await
-}
-
-/// The same, where groups that take turns have their own pace.
-pub async fn claim_few(
-    tx: &mut Tx,
-    claim: Claim<'_>,
-    pace: &(dyn Fn(&str) -> Pace + Sync),
-) -> Result<Vec<Claimed>, Error> {
-    let limit = claim.limit as usize;
-    let mut claimed = match claim.groups {
-        Groups::None => claim_ungrouped(tx, &claim, limit).await?,
-        Groups::Order => ordered::claim(tx, &claim).await?,
-        Groups::OnlyTurns(per_group_max) => {
-            groups::claim(tx, &claim, limit, &groups::Most { per_group_max, pace }).await?
-        }
-        Groups::Turns(per_group_max) => {
-            // Messages without a group get half, so that neither they nor the groups can wait for ever. For an odd
-            // place the receipt, a random number, says whose it is.
-            let half = (limit + usize::from(claim.receipt % 2 == 0)) / 2;
-            let mut claimed = claim_ungrouped(tx, &claim, half).await?;
-            let used_up = claimed.len() < half;
-            claimed
-                .extend(groups::claim(tx, &claim, limit - claimed.len(), &groups::Most { per_group_max, pace }).await?);
-            if claimed.len() < limit && !used_up && (claimed.is_empty() || claim.hidden_until > tx.now()) {
-                let rest = limit - claimed.len();
-                claimed.extend(claim_ungrouped(tx, &claim, rest).await?);
-            }
-            claimed
-        }
-    };
-    // RETURNING promises no order; the order of sending is the best one to give. Groups that keep order come one by one.
-    if claim.groups != Groups::Order {
-        claimed.sort_by_key(|m| m.id);
-    }
-    Ok(claimed)
-}
-
-/// Index: messages_by_visibility. SQLite prepares a statement anew for each value of a bare parameter as LIMIT, so that
-/// its planner may look at it; here and in other claims it is none.
-async fn claim_ungrouped(tx: &mut Tx, claim: &Claim<'_>, limit: usize) -> Result<Vec<Claimed>, Error> {
-    if limit == 0 {
-        return Ok(vec![]);
-    }
-    let (now, queue_id, skip_locked) = (tx.now(), claim.queue_id, tx.engine().skip_locked());
-    let mut values = claim.take_args(now);
-    values.extend(args![queue_id, limit as i64]);
-    if !tx.engine().has_other_writers() {
-        let sql = format!(
-            "{} WHERE id IN (SELECT id FROM messages WHERE queue_id = $7 AND grouped = 0 AND visible_at <= $4 \
-             ORDER BY visible_at, id LIMIT CAST($8 AS BIGINT)) {}",
-            claim.take(),
-            Claim::GIVE
-        );
-        return tx.all(AssertSqlSafe(sql), values).await?.iter().map(Claimed::taken).collect();
-    }
-    // The second part runs only where the first one gives too little.
-    let part = |which: &str| {
-        format!(
-            "SELECT * FROM (SELECT id AS picked, visible_at AS was FROM messages WHERE queue_id = $7 AND grouped = 0 \
-             AND visible_at <= $4 AND visible_at {which} $9 ORDER BY visible_at, id LIMIT CAST($8 AS BIGINT) {skip_locked}) AS p"
-        )
-    };
-    let sql = format!(
-        "{} FROM (SELECT * FROM ({} UNION ALL {}) AS all_parts LIMIT CAST($8 AS BIGINT)) AS turn WHERE id = turn.picked {}, was",
-        claim.take(),
-        part(">="),
-        part("<"),
-        Claim::GIVE
-    );
-    values.extend(args![tx.floors.of(queue_id, tx.instant())]);
-    let rows = tx.all(AssertSqlSafe(sql), values).await?;
-    let found = rows.iter().map(|row| row.time("was")).collect::<Result<Vec<_>, _>>()?;
-    if let Some(first) = found.into_iter().min() {
-        tx.floors.found(queue_id, first, tx.instant());
-    }
-    rows.iter().map(Claimed::taken).collect()
 }

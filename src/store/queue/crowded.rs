@@ -1,25 +1,38 @@
 //! Jobs that were in others' way, many at once: they come again later, and their groups rest until then.
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use sqlx::AssertSqlSafe;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::base::Timestamp;
-use crate::store::engine::dialect::Engine;
-use crate::store::engine::rows::repeated;
-use crate::store::mail::settled::{Groups, Settled, places};
+use crate::store::engine::batch::{Batch, Statement, parts};
 use crate::store::queue::groups;
-use crate::store::queue::merged_messages::{Gone, columns, rows_max};
-use crate::store::{Error, Tx, Value, args};
+use crate::store::queue::merged_messages::Gone;
+use crate::store::{Error, Tx, args};
+
+/// Groups of queues.
+pub(in crate::store) type Groups = BTreeMap<i64, BTreeSet<String>>;
 
 /// Until when groups of queues rest.
 pub(in crate::store) type Rests = BTreeMap<i64, BTreeMap<String, Timestamp>>;
 
+/// A job that comes again.
+pub(in crate::store) struct Crowded {
+    /// Row, queue and receipt.
+    pub(in crate::store) place: [i64; 3],
+    /// When it comes.
+    pub(in crate::store) until: Timestamp,
+}
+
 /// Gives jobs back. Notes which were held, and says how long their groups rest.
-pub(in crate::store) async fn put_off(tx: &mut Tx, jobs: &[&Settled], held: &mut HashSet<i64>) -> Result<Rests, Error> {
-    let until: HashMap<i64, Timestamp> = jobs.iter().filter_map(|job| Some((job.id, job.crowded?))).collect();
+pub(in crate::store) async fn put_off(
+    tx: &mut Tx,
+    jobs: &mut [Crowded],
+    held: &mut HashSet<i64>,
+) -> Result<Rests, Error> {
+    // In one order for all: two who take the same messages must not wait for each other.
+    jobs.sort_unstable_by_key(|job| job.place);
+    let until: HashMap<i64, Timestamp> = jobs.iter().map(|job| (job.place[0], job.until)).collect();
     let mut rests = Rests::new();
-    for some in places(jobs).chunks(rows_max(tx.engine())) {
-        for message in give_back(tx, some, &until).await? {
+    for some in jobs.chunks(tx.engine().rows_at_once()) {
+        for message in give_back(tx, some).await? {
             held.insert(message.id);
             if let (Some(group), Some(until)) = (message.group, until.get(&message.id)) {
                 let latest = rests.entry(message.queue_id).or_default().entry(group).or_insert(*until);
@@ -30,34 +43,20 @@ pub(in crate::store) async fn put_off(tx: &mut Tx, jobs: &[&Settled], held: &mut
     Ok(rests)
 }
 
-async fn give_back(tx: &mut Tx, rows: &[[i64; 3]], until: &HashMap<i64, Timestamp>) -> Result<Vec<Gone>, Error> {
-    const SET: &str =
-        "SET visible_at = w.at, holder = NULL, why = NULL, receive_count = receive_count - 1, receipt = 0";
-    let at = |row: &[i64; 3]| until.get(&row[0]).map_or(0, |at| at.micros());
-    let (sql, values) = if tx.engine() == Engine::Postgres {
-        // Rows are locked in the order of ids, and only then changed.
-        let sql = format!(
-            "WITH w AS (SELECT m.id AS job, w.at FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) \
-             AS w (id, queue_id, receipt, at) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
-             AND m.receipt = w.receipt ORDER BY m.id FOR UPDATE OF m) \
-             UPDATE messages {SET} FROM w WHERE id = w.job RETURNING id, queue_id, group_id"
-        );
-        let mut values = columns(rows);
-        values.push(Value::Ints(rows.iter().map(at).collect()));
-        (sql, values)
-    } else {
-        let sql = repeated(
-            "WITH w (job, queue, given, at) AS (VALUES ",
-            "(?,?,?,?)",
-            rows.len(),
-            &format!(
-                ") UPDATE messages {SET} FROM w WHERE id = w.job AND queue_id = w.queue AND receipt = w.given \
-                 RETURNING id, queue_id, group_id"
-            ),
-        );
-        (sql, rows.iter().flat_map(|row| args![row[0], row[1], row[2], at(row)]).collect())
-    };
-    tx.all(AssertSqlSafe(sql), values).await?.iter().map(Gone::read).collect()
+async fn give_back(tx: &mut Tx, jobs: &[Crowded]) -> Result<Vec<Gone>, Error> {
+    let engine = tx.engine();
+    let sql = format!(
+        "WITH ?, held AS (SELECT m.id AS job, given.at FROM given {} messages m ON m.id = given.id \
+         AND m.queue_id = given.queue_id AND m.receipt = given.receipt{}) \
+         UPDATE messages SET visible_at = held.at, holder = NULL, why = NULL, receive_count = receive_count - 1, \
+         receipt = 0 FROM held WHERE id = held.job RETURNING id, queue_id, group_id",
+        engine.join_in_order(),
+        engine.lock_by_id("m")
+    );
+    let rows =
+        jobs.iter().map(|Crowded { place: [id, queue_id, receipt], until }| args![*id, *queue_id, *receipt, *until]);
+    let given = Batch::of("given", &["id", "queue_id", "receipt", "at"], rows);
+    tx.rows(Statement::of(engine, &sql, parts![given])?).await?.iter().map(Gone::read).collect()
 }
 
 /// Holds the rows of groups that are changed by several statements, all of them in one order.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::groups::marks;
+use crate::store::engine::rows::placeholders;
 use crate::store::{Error, Tx, args};
 
 /// What makes two messages the same: the group, or nothing where the whole queue is the scope, and the id.
@@ -31,7 +31,7 @@ pub async fn take(
     expires_at: Timestamp,
 ) -> Result<BTreeMap<Key, Taken>, Error> {
     let now = tx.now();
-    let row = |n: usize| format!("($1, {}, 0, $2)", marks(3 * n + 4, 3));
+    let row = |n: usize| format!("($1, {}, 0, $2)", placeholders(3 * n + 4, 3));
     let rows: Vec<String> = (0..keys.len()).map(row).collect();
     let sql = format!(
         "INSERT INTO deduplications ({COLUMNS}) VALUES {} ON CONFLICT (queue_id, group_id, deduplication_id) \
@@ -67,12 +67,12 @@ pub async fn note(tx: &mut Tx, queue_id: i64, rows: &[(Key, i64)]) -> Result<(),
     if rows.is_empty() {
         return Ok(());
     }
-    let row = |n: usize| format!("($1, {}, '', ${}, 0)", marks(3 * n + 2, 2), 3 * n + 4);
-    let marks: Vec<String> = (0..rows.len()).map(row).collect();
+    let row = |n: usize| format!("($1, {}, '', ${}, 0)", placeholders(3 * n + 2, 2), 3 * n + 4);
+    let rows_given: Vec<String> = (0..rows.len()).map(row).collect();
     let sql = format!(
         "INSERT INTO deduplications ({COLUMNS}) VALUES {} ON CONFLICT (queue_id, group_id, deduplication_id) \
          DO UPDATE SET message = excluded.message",
-        marks.join(", ")
+        rows_given.join(", ")
     );
     let mut values = args![queue_id];
     rows.iter().for_each(|((group, id), message)| values.extend(args![group, id, *message]));

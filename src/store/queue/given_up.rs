@@ -2,7 +2,8 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::messages::{close_empty, regroup};
+use crate::store::queue::claim_ends::regroup;
+use crate::store::queue::groups::close_empty;
 use crate::store::{Error, Row, Tx, args};
 
 /// A job that was given up.

@@ -14,11 +14,12 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::engine::batch::{Batch, Statement, in_list, parts};
 use crate::store::engine::dialect::Engine;
-use crate::store::engine::rows::{Statement, repeated};
+use crate::store::engine::rows::{Table, insert, placeholders, with_names};
+use crate::store::queue::claimed::Claimed;
 use crate::store::queue::claims::{Claim, NEXT as FIRST, Pace};
-use crate::store::queue::messages::Claimed;
-use crate::store::{Error, Row, Tx, Value, args};
+use crate::store::{Error, Row, Tx, args};
 
 /// Groups in one statement. Few sizes of statements stay prepared, and a receive takes ten messages at the most.
 pub(in crate::store) const AT_ONCE: usize = 10;
@@ -26,17 +27,6 @@ pub(in crate::store) const AT_ONCE: usize = 10;
 const ROUNDS_MAX: usize = 50;
 /// How long a group at its limit rests, unless one of its messages is settled before: then it has a turn again.
 const REST: Duration = Duration::from_secs(5);
-
-/// `$from, $from+1, …`: `count` parameters.
-pub(in crate::store) fn marks(from: usize, count: usize) -> String {
-    let marks: Vec<String> = (from..from + count).map(|n| format!("${n}")).collect();
-    marks.join(", ")
-}
-
-pub(in crate::store) fn with_groups(mut first: Vec<Value>, groups: &[String]) -> Vec<Value> {
-    first.extend(groups.iter().map(Value::from));
-    first
-}
 
 pub(in crate::store) fn ids(rows: &[Row]) -> Result<Vec<String>, Error> {
     rows.iter().map(|row| row.text("group_id")).collect()
@@ -51,36 +41,38 @@ pub(in crate::store) async fn open(
     if groups.is_empty() {
         return Ok(());
     }
-    let (sql, values) = open_statement(tx.engine(), tx.now(), queue_id, groups);
-    tx.run(AssertSqlSafe(sql), values).await.map(drop)
+    let statement = open_statement(tx.engine(), tx.now(), queue_id, groups)?;
+    tx.execute(statement).await.map(drop)
 }
 
-/// The same as a statement, to be run with that which writes the messages, or after it.
+/// The row of a group.
+static TABLE: Table = Table { name: "message_groups", columns: &["queue_id", "group_id", "ready_at"] };
+
+/// The same as a statement, to be run with that which writes the messages, or after it. There is at least one group.
 pub(in crate::store) fn open_statement(
     engine: Engine,
     now: Timestamp,
     queue_id: i64,
     groups: &BTreeMap<String, Timestamp>,
-) -> Statement {
-    const INSERT: &str = "INSERT INTO message_groups (queue_id, group_id, ready_at)";
+) -> Result<Statement, Error> {
     const SOONER: &str = " ON CONFLICT (queue_id, group_id) DO UPDATE SET ready_at = excluded.ready_at \
          WHERE excluded.ready_at < message_groups.ready_at";
     if engine.has_other_writers() {
         // Rows that are there are kept first, in their order, whether they need a change or not: who changes one while it
         // waits for another could meet who goes the other way.
         let sql = format!(
-            "WITH kept AS (SELECT group_id, ready_at FROM message_groups WHERE queue_id = $1 AND group_id = ANY($2::text[]) \
-             ORDER BY group_id {}) {INSERT} SELECT $1::bigint, g.group_id, g.at FROM UNNEST($2::text[], $3::bigint[]) \
-             AS g (group_id, at) WHERE NOT EXISTS (SELECT 1 FROM kept WHERE kept.group_id = g.group_id \
-             AND kept.ready_at <= $4) ORDER BY g.group_id{SOONER}",
+            "WITH ?, kept AS (SELECT group_id, ready_at FROM message_groups WHERE queue_id = ? AND group_id IN ? \
+             ORDER BY group_id {}) INSERT INTO message_groups (queue_id, group_id, ready_at) \
+             SELECT CAST(? AS BIGINT), g.group_id, g.at FROM g WHERE NOT EXISTS (SELECT 1 FROM kept \
+             WHERE kept.group_id = g.group_id AND kept.ready_at <= ?) ORDER BY g.group_id{SOONER}",
             engine.keep_row()
         );
-        let names = Value::Texts(groups.keys().cloned().map(Some).collect());
-        let times = Value::Ints(groups.values().map(|at| at.micros()).collect());
-        return (sql, vec![queue_id.into(), names, times, now.into()]);
+        let rows = Batch::of("g", &["group_id", "at"], groups.iter().map(|(group, at)| args![group, *at]));
+        return Statement::of(engine, &sql, parts![rows, queue_id, in_list(groups.keys()), queue_id, now]);
     }
-    let sql = repeated(&format!("{INSERT} VALUES "), "(?,?,?)", groups.len(), SOONER);
-    (sql, groups.iter().flat_map(|(group, at)| args![queue_id, group, *at]).collect())
+    let mut statement = insert(engine, &TABLE, groups.iter().map(|(group, at)| args![queue_id, group, *at]))?;
+    statement.text(SOONER);
+    Ok(statement)
 }
 
 /// How many messages of one group workers may hold.
@@ -189,9 +181,9 @@ async fn held(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<S
     let sql = format!(
         "SELECT group_id, COUNT(*) AS held FROM messages WHERE queue_id = $1 AND visible_at > $2 AND holder IS NOT NULL \
          AND group_id IN ({}) GROUP BY group_id",
-        marks(3, groups.len())
+        placeholders(3, groups.len())
     );
-    let rows = tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], groups)).await?;
+    let rows = tx.all(AssertSqlSafe(sql), with_names(args![queue_id, now], groups)).await?;
     rows.iter().map(|row| Ok((row.text("group_id")?, row.count("held")? as usize))).collect()
 }
 
@@ -252,9 +244,9 @@ async fn go_on(tx: &mut Tx, queue_id: i64, groups: &[String], at: Timestamp) -> 
     }
     let sql = format!(
         "UPDATE message_groups SET ready_at = $2, served = served + 1 WHERE queue_id = $1 AND group_id IN ({})",
-        marks(3, groups.len())
+        placeholders(3, groups.len())
     );
-    tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, at], groups)).await.map(drop)
+    tx.run(AssertSqlSafe(sql), with_names(args![queue_id, at], groups)).await.map(drop)
 }
 
 /// Ends the turn of groups that may have nothing left.
@@ -276,9 +268,9 @@ async fn pass_on(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Er
         "UPDATE message_groups SET served = served + 1, \
          ready_at = COALESCE(CASE WHEN {NEXT} <= $2 THEN $2 ELSE {NEXT} END, -1) \
          WHERE queue_id = $1 AND group_id IN ({}) RETURNING group_id, ready_at",
-        marks(3, alone.len())
+        placeholders(3, alone.len())
     );
-    let rows = tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], &alone)).await?;
+    let rows = tx.all(AssertSqlSafe(sql), with_names(args![queue_id, now], &alone)).await?;
     let mut any_empty = false;
     for row in &rows {
         any_empty |= row.int("ready_at")? < 0;
@@ -286,9 +278,9 @@ async fn pass_on(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Er
     if any_empty {
         let sql = format!(
             "DELETE FROM message_groups WHERE queue_id = $1 AND ready_at < 0 AND group_id IN ({})",
-            marks(2, alone.len())
+            placeholders(2, alone.len())
         );
-        tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &alone)).await?;
+        tx.run(AssertSqlSafe(sql), with_names(args![queue_id], &alone)).await?;
     }
     Ok(())
 }
@@ -302,9 +294,9 @@ pub(in crate::store) async fn lock(
 ) -> Result<Vec<String>, Error> {
     let sql = format!(
         "SELECT group_id FROM message_groups WHERE queue_id = $1 AND group_id IN ({}) ORDER BY group_id {how}",
-        marks(2, groups.len())
+        placeholders(2, groups.len())
     );
-    ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id], groups)).await?)
+    ids(&tx.all(AssertSqlSafe(sql), with_names(args![queue_id], groups)).await?)
 }
 
 /// Lets one group rest until `until`. A message that is added to it, or let go, may give it a turn before.
@@ -339,27 +331,29 @@ pub(in crate::store) async fn settled(tx: &mut Tx, queue_id: i64, groups: &[Stri
             let sql = format!(
                 "SELECT group_id, CASE WHEN {NEXT} IS NULL THEN 1 ELSE 0 END AS empty FROM message_groups \
                  WHERE queue_id = $1 AND group_id IN ({}) AND (ready_at > $2 OR {NEXT} IS NULL) ORDER BY group_id {}",
-                marks(3, chunk.len()),
+                placeholders(3, chunk.len()),
                 tx.engine().for_update()
             );
-            let rows = tx.all(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?;
+            let rows = tx.all(AssertSqlSafe(sql), with_names(args![queue_id, now], &chunk)).await?;
             chunk = ids(&rows)?;
             let empty = rows.iter().map(|row| row.flag("empty")).collect::<Result<Vec<_>, _>>()?;
             (any_empty, any_resting) = (empty.contains(&true), empty.contains(&false));
         }
-        let named = |from| format!("queue_id = $1 AND group_id IN ({})", marks(from, chunk.len()));
+        let named = |from| format!("queue_id = $1 AND group_id IN ({})", placeholders(from, chunk.len()));
         if any_empty {
             let sql = format!("DELETE FROM message_groups WHERE {} AND {NEXT} IS NULL", named(2));
-            let gone = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &chunk)).await?;
+            let gone = tx.run(AssertSqlSafe(sql), with_names(args![queue_id], &chunk)).await?;
             // Who was waited for may have left a message.
             any_resting = gone < chunk.len() as u64;
         }
         if any_resting {
+            // The `+` keeps the column from SQLite's planner: by the index of turns it would go through every group of the queue that
+            // rests, where the key finds these few.
             let sql = format!(
                 "UPDATE message_groups SET ready_at = $2 WHERE {} AND +ready_at > $2 AND {NEXT} <= $2",
                 named(3)
             );
-            let woken = tx.run(AssertSqlSafe(sql), with_groups(args![queue_id, now], &chunk)).await?;
+            let woken = tx.run(AssertSqlSafe(sql), with_names(args![queue_id, now], &chunk)).await?;
             tx.ring(queue_id, usize::from(woken > 0));
         }
     }
@@ -369,11 +363,11 @@ pub(in crate::store) async fn settled(tx: &mut Tx, queue_id: i64, groups: &[Stri
 /// Takes the rows of groups away that have no message left.
 pub async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<(), Error> {
     for chunk in groups.chunks(AT_ONCE) {
-        let empty = |count| format!("queue_id = $1 AND group_id IN ({}) AND {NEXT} IS NULL", marks(2, count));
+        let empty = |count| format!("queue_id = $1 AND group_id IN ({}) AND {NEXT} IS NULL", placeholders(2, count));
         let mut alone = chunk.to_vec();
         if tx.engine().has_other_writers() {
             let sql = format!("SELECT group_id FROM message_groups WHERE {}", empty(chunk.len()));
-            alone = ids(&tx.all(AssertSqlSafe(sql), with_groups(args![queue_id], chunk)).await?)?;
+            alone = ids(&tx.all(AssertSqlSafe(sql), with_names(args![queue_id], chunk)).await?)?;
             if !alone.is_empty() {
                 // Who is in the way is a sender, or a claim that will find the group empty itself.
                 alone = lock(tx, queue_id, &alone, tx.engine().skip_locked()).await?;
@@ -381,7 +375,7 @@ pub async fn close_empty(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Resul
         }
         if !alone.is_empty() {
             let sql = format!("DELETE FROM message_groups WHERE {}", empty(alone.len()));
-            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &alone)).await?;
+            tx.run(AssertSqlSafe(sql), with_names(args![queue_id], &alone)).await?;
         }
     }
     Ok(())

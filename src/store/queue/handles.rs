@@ -2,9 +2,9 @@
 use std::collections::BTreeSet;
 
 use crate::base::Timestamp;
+use crate::store::queue::claim_ends::regroup;
 use crate::store::queue::claims::Receipts;
 use crate::store::queue::groups::close_empty;
-use crate::store::queue::messages::regroup;
 use crate::store::queue::ordered;
 use crate::store::{Error, Tx, args};
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::store::engine::dialect::Engine;
-use crate::store::engine::jobs::{Kind, One, Waiting};
-use crate::store::queue::claims::{Claim, Groups, claim};
-use crate::store::queue::messages::Claimed;
+use crate::store::engine::merged::Kind;
+use crate::store::queue::claimed::Claimed;
+use crate::store::queue::claiming::claim;
+use crate::store::queue::claims::{Claim, Groups};
 use crate::store::{Error, Store, Tx};
 
 /// Claims messages that are in no group.
@@ -31,6 +32,8 @@ impl ToClaim {
 
 impl Kind for Claims {
     const GROWS: bool = false;
+    // Nobody would get the messages, and they would be hidden.
+    const NEEDS_CALLER: bool = true;
     type Value = ToClaim;
     type Answer = Vec<Claimed>;
 
@@ -63,10 +66,6 @@ impl Kind for Claims {
     fn is_one_statement(_: Engine, values: &[ToClaim]) -> bool {
         let mut pairs = values.iter().zip(values.iter().skip(1));
         pairs.all(|(one, next)| one.kind() == next.kind())
-    }
-
-    fn waiting(one: One<Self>) -> Waiting {
-        Waiting::Claim(one)
     }
 }
 

@@ -1,26 +1,20 @@
 //! Messages in no group that many callers send and take away at once: one statement for all of them.
 use futures::future::BoxFuture;
-use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::engine::batch::{Batch, Statement, parts};
 use crate::store::engine::dialect::Engine;
-use crate::store::engine::jobs::{Kind, One, Waiting};
-use crate::store::engine::rows::repeated;
+use crate::store::engine::merged::Kind;
+use crate::store::engine::rows::{self, Table};
+use crate::store::queue::adding::NewMessage;
 use crate::store::queue::claims::Receipts;
-use crate::store::queue::messages::NewMessage;
-use crate::store::{Error, Row, Store, Tx, Value, args};
+use crate::store::{Error, Row, Store, Tx, Value};
 
-/// Rows in one statement of SQLite, which stays prepared for each number of rows.
-const ROWS_SQLITE: usize = 48;
-/// Rows in one statement of PostgreSQL. Their number makes no other statement of it.
-const ROWS_POSTGRES: usize = 512;
-
-pub(in crate::store) fn rows_max(engine: Engine) -> usize {
-    match engine {
-        Engine::Sqlite => ROWS_SQLITE,
-        Engine::Postgres => ROWS_POSTGRES,
-    }
-}
+/// A message in the columns that one in no group has.
+static TABLE: Table = Table {
+    name: "messages",
+    columns: &["queue_id", "visible_at", "sent_at", "message_id", "sender", "attributes", "trace_header", "body"],
+};
 
 /// Adds messages that are in no group.
 pub(in crate::store) struct Inserts;
@@ -43,7 +37,7 @@ impl Kind for Inserts {
                 .flat_map(|value| value.messages.iter().map(|message| (value.queue_id, message)))
                 .collect();
             let now = tx.now();
-            for some in rows.chunks(rows_max(tx.engine())) {
+            for some in rows.chunks(tx.engine().rows_at_once()) {
                 insert(tx, now, some).await?;
             }
             for value in values {
@@ -54,53 +48,25 @@ impl Kind for Inserts {
     }
 
     fn is_one_statement(engine: Engine, values: &[ToInsert]) -> bool {
-        values.iter().map(|value| value.messages.len()).sum::<usize>() <= rows_max(engine)
-    }
-
-    fn waiting(one: One<Self>) -> Waiting {
-        Waiting::Insert(one)
+        values.iter().map(|value| value.messages.len()).sum::<usize>() <= engine.rows_at_once()
     }
 }
 
 async fn insert(tx: &mut Tx, now: Timestamp, rows: &[(i64, &NewMessage)]) -> Result<(), Error> {
-    const COLUMNS: &str =
-        "INSERT INTO messages (queue_id, visible_at, sent_at, message_id, sender, attributes, trace_header, body)";
-    if tx.engine() == Engine::Postgres {
-        let ints = |get: fn(&(i64, &NewMessage)) -> i64| Value::Ints(rows.iter().map(get).collect());
-        let texts = |get: fn(&NewMessage) -> Option<String>| Value::Texts(rows.iter().map(|(_, m)| get(m)).collect());
-        let sql = format!(
-            "{COLUMNS} SELECT queue_id, visible_at, $1, message_id, sender, attributes, trace_header, body \
-             FROM UNNEST($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) \
-             AS new (queue_id, visible_at, message_id, sender, attributes, trace_header, body)"
-        );
-        let mut values = args![now];
-        values.extend([
-            ints(|(queue_id, _)| *queue_id),
-            ints(|(_, m)| m.visible_at.micros()),
-            texts(|m| Some(m.message_id.clone())),
-            texts(|m| m.sender.clone()),
-            texts(|m| m.attributes.clone()),
-            texts(|m| m.trace_header.clone()),
-            texts(|m| Some(m.body.clone())),
-        ]);
-        return tx.run(AssertSqlSafe(sql), values).await.map(drop);
-    }
-    // No numbers: SQLite looks each of them up in a list, one by one.
-    let sql = repeated(&format!("{COLUMNS} VALUES "), "(?,?,?,?,?,?,?,?)", rows.len(), "");
-    let mut values = Vec::with_capacity(rows.len() * 8);
-    for (queue_id, m) in rows {
-        values.extend(args![
-            *queue_id,
-            m.visible_at,
-            now,
-            &m.message_id,
-            m.sender.clone(),
-            m.attributes.clone(),
-            m.trace_header.clone(),
-            &m.body
-        ]);
-    }
-    tx.run(AssertSqlSafe(sql), values).await.map(drop)
+    let row = |(queue_id, m): &(i64, &NewMessage)| -> [Value; 8] {
+        [
+            (*queue_id).into(),
+            m.visible_at.into(),
+            now.into(),
+            (&m.message_id).into(),
+            m.sender.clone().into(),
+            m.attributes.clone().into(),
+            m.trace_header.clone().into(),
+            (&m.body).into(),
+        ]
+    };
+    let statement = rows::insert(tx.engine(), &TABLE, rows.iter().map(row))?;
+    tx.execute(statement).await.map(drop)
 }
 
 /// Takes messages away by receipts that they were given out with.
@@ -127,7 +93,7 @@ impl Kind for Deletes {
             // In one order for all: two who take the same messages must not wait for each other.
             rows.sort_unstable();
             let mut groups = vec![Vec::new(); values.len()];
-            for some in rows.chunks(rows_max(tx.engine())) {
+            for some in rows.chunks(tx.engine().rows_at_once()) {
                 for Gone { queue_id, group, .. } in delete(tx, some, Receipts::Any).await? {
                     let Some(group) = group else { continue };
                     // It is the same for all callers of the queue: who hears of a group looks after it.
@@ -142,11 +108,7 @@ impl Kind for Deletes {
     }
 
     fn is_one_statement(engine: Engine, values: &[ToDelete]) -> bool {
-        values.iter().map(|value| value.messages.len()).sum::<usize>() <= rows_max(engine)
-    }
-
-    fn waiting(one: One<Self>) -> Waiting {
-        Waiting::Delete(one)
+        values.iter().map(|value| value.messages.len()).sum::<usize>() <= engine.rows_at_once()
     }
 }
 
@@ -165,41 +127,32 @@ impl Gone {
 
 /// Takes messages away, given by row, queue and receipt in the order of rows, and says which were there.
 pub(in crate::store) async fn delete(tx: &mut Tx, rows: &[[i64; 3]], receipts: Receipts) -> Result<Vec<Gone>, Error> {
-    let gone = if tx.engine() == Engine::Postgres {
-        let (held, delete) = delete_by(1, receipts);
-        tx.all(AssertSqlSafe(format!("WITH {held} {delete}")), columns(rows)).await?
-    } else {
-        let sql = repeated(
-            "WITH w (id, queue_id, receipt) AS (VALUES ",
-            "(?,?,?)",
-            rows.len(),
-            &format!(
-                ") DELETE FROM messages WHERE id IN (SELECT m.id FROM w CROSS JOIN messages m ON m.id = w.id \
-                 AND m.queue_id = w.queue_id AND {}) RETURNING id, queue_id, group_id",
-                receipts.same("m.receipt", "w.receipt")
-            ),
-        );
-        tx.all(AssertSqlSafe(sql), rows.iter().flatten().map(|n| Value::Int(Some(*n))).collect()).await?
-    };
-    gone.iter().map(Gone::read).collect()
+    let engine = tx.engine();
+    let (selected, delete) = delete_parts(engine, rows, receipts)?;
+    let mut statement = Statement::empty(engine);
+    statement.text("WITH ");
+    statement.append(selected);
+    statement.text(" ");
+    statement.text(&delete);
+    tx.rows(statement).await?.iter().map(Gone::read).collect()
 }
 
-/// PostgreSQL's statement for that, in two parts: what holds the rows, and what takes them away. Its parameters, [`columns`],
-/// are counted from `first` on. Rows are locked in the order of ids, and only then taken away.
-pub(in crate::store) fn delete_by(first: usize, receipts: Receipts) -> (String, &'static str) {
-    let [id, queue_id, receipt] = [first, first + 1, first + 2];
-    let same = receipts.same("m.receipt", "w.receipt");
-    let held = format!(
-        "held AS (SELECT m.id FROM UNNEST(${id}::bigint[], ${queue_id}::bigint[], ${receipt}::bigint[]) \
-         AS w (id, queue_id, receipt) JOIN messages m ON m.id = w.id AND m.queue_id = w.queue_id \
-         AND {same} ORDER BY m.id FOR UPDATE OF m)"
+/// The statement for that in two parts: those of a WITH, which select the rows and lock them, and what takes these away.
+pub(in crate::store) fn delete_parts(
+    engine: Engine,
+    rows: &[[i64; 3]],
+    receipts: Receipts,
+) -> Result<(Statement, String), Error> {
+    let sql = format!(
+        "?, held AS (SELECT m.id AS held_id FROM given {} messages m ON m.id = given.id AND m.queue_id = given.queue_id AND {}{})",
+        engine.join_in_order(),
+        receipts.same("m.receipt", "given.receipt"),
+        engine.lock_by_id("m")
     );
-    (held, "DELETE FROM messages m USING held WHERE m.id = held.id RETURNING m.id, m.queue_id, m.group_id")
-}
-
-/// Rows, queues and receipts, as that takes them.
-pub(in crate::store) fn columns(rows: &[[i64; 3]]) -> Vec<Value> {
-    [0, 1, 2].map(|n| Value::Ints(rows.iter().filter_map(|row| row.get(n).copied()).collect())).to_vec()
+    let given = rows.iter().map(|row| row.map(Value::from));
+    let selected = Statement::of(engine, &sql, parts![Batch::of("given", &["id", "queue_id", "receipt"], given)])?;
+    let delete = engine.delete_held("messages");
+    Ok((selected, format!("{delete} RETURNING id, queue_id, group_id")))
 }
 
 impl Store {

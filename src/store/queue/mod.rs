@@ -1,11 +1,14 @@
 //! Messages and queues: the one queue engine, its claims, groups and order.
+pub(super) mod adding;
 pub mod backlog;
 pub mod census;
+pub(super) mod claim_ends;
+pub(super) mod claimed;
+pub(super) mod claiming;
 pub(super) mod claims;
 pub(super) mod crowded;
 pub mod deduplication;
 pub mod deleted_queues;
-pub mod ended;
 pub mod given_up;
 pub(super) mod groups;
 pub(super) mod handles;
@@ -18,4 +21,5 @@ pub mod purges;
 pub mod queued_jobs;
 pub mod queues;
 pub mod receive_attempts;
+pub mod settled;
 pub(super) mod spread;

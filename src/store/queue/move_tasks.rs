@@ -1,6 +1,62 @@
 //! Move tasks: what moves from which queue to which, how fast, and how far it has come.
+use crate::base::words::words;
 use crate::base::{AccountId, Timestamp};
 use crate::store::{Error, Row, Tx, args};
+
+/// What a task can be, in SQS's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveStatus {
+    /// It moves messages.
+    Running,
+    /// It has moved all.
+    Completed,
+    /// It was cancelled and will stop in a moment.
+    Cancelling,
+    /// It was cancelled; what had moved stays moved.
+    Cancelled,
+    /// It could not go on.
+    Failed,
+}
+
+words!(MoveStatus {
+    Running => "RUNNING",
+    Completed => "COMPLETED",
+    Cancelling => "CANCELLING",
+    Cancelled => "CANCELLED",
+    Failed => "FAILED",
+});
+
+/// Why a task could not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveFailure {
+    /// The source or the destination is gone.
+    QueueMissing,
+    /// A message was not moved into the source from another queue, so there is no way back.
+    NoSource,
+    /// The destination does not take a message: it is too long there.
+    Refused,
+    /// It took longer than 36 hours.
+    TooLong,
+    /// There is no such KMS key as a message or the destination needs.
+    KeyMissing,
+    /// That key is disabled.
+    KeyDisabled,
+    /// That key is about to be deleted.
+    KeyState,
+    /// A stored message is damaged.
+    Unreadable,
+}
+
+words!(MoveFailure {
+    QueueMissing => "queue missing",
+    NoSource => "no source",
+    Refused => "refused",
+    TooLong => "too long",
+    KeyMissing => "key missing",
+    KeyDisabled => "key disabled",
+    KeyState => "key state",
+    Unreadable => "unreadable",
+});
 
 /// A task that moves messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +71,10 @@ pub struct MoveTask {
     pub destination: Option<String>,
     /// Messages per second, at the most.
     pub per_second: Option<u32>,
-    /// Its status, in the words of the floor above.
-    pub status: String,
-    /// Why it failed, likewise.
-    pub failure: Option<String>,
+    /// What has become of it.
+    pub status: MoveStatus,
+    /// Why it failed.
+    pub failure: Option<MoveFailure>,
     /// How many messages it has moved.
     pub moved: u32,
     /// How many there were when it started.
@@ -36,8 +92,8 @@ fn read(row: &Row) -> Result<MoveTask, Error> {
         source: row.text("source")?,
         destination: row.opt_text("destination")?,
         per_second: row.opt_int("per_second")?.and_then(|n| u32::try_from(n).ok()),
-        status: row.text("status")?,
-        failure: row.opt_text("failure")?,
+        status: row.parsed("status")?,
+        failure: row.opt_parsed("failure")?,
         moved: row.count("moved")?,
         to_move: row.count("to_move")?,
         started_at: row.time("started_at")?,
@@ -59,7 +115,7 @@ pub struct NewTask {
     /// See [`MoveTask::per_second`].
     pub per_second: Option<u32>,
     /// See [`MoveTask::status`].
-    pub status: &'static str,
+    pub status: MoveStatus,
     /// See [`MoveTask::to_move`].
     pub to_move: u32,
 }
@@ -78,7 +134,7 @@ pub async fn insert(tx: &mut Tx, new: &NewTask) -> Result<bool, Error> {
                 &new.source,
                 new.destination.clone(),
                 new.per_second,
-                new.status,
+                new.status.as_str(),
                 new.to_move,
                 now
             ],
@@ -138,17 +194,17 @@ pub async fn advance(tx: &mut Tx, id: i64, moved: u32, next_at: Timestamp) -> Re
 }
 
 /// Gives a task another status, and lets the next round look at it at once.
-pub async fn set_status(tx: &mut Tx, id: i64, status: &str) -> Result<u64, Error> {
+pub async fn set_status(tx: &mut Tx, id: i64, status: MoveStatus) -> Result<u64, Error> {
     let now = tx.now();
-    tx.run("UPDATE move_tasks SET status = $1, next_at = $2 WHERE id = $3", args![status, now, id]).await
+    tx.run("UPDATE move_tasks SET status = $1, next_at = $2 WHERE id = $3", args![status.as_str(), now, id]).await
 }
 
 /// Ends a task now.
-pub async fn end(tx: &mut Tx, id: i64, status: &str, failure: Option<&str>) -> Result<u64, Error> {
+pub async fn end(tx: &mut Tx, id: i64, status: MoveStatus, failure: Option<MoveFailure>) -> Result<u64, Error> {
     let now = tx.now();
     tx.run(
         "UPDATE move_tasks SET status = $1, failure = $2, ended_at = $3 WHERE id = $4",
-        args![status, failure, now, id],
+        args![status.as_str(), failure.map(MoveFailure::as_str), now, id],
     )
     .await
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::engine::rows::{placeholders, with_names};
+use crate::store::queue::claimed::Claimed;
 use crate::store::queue::claims::{Claim, NEXT};
-use crate::store::queue::groups::{AT_ONCE, ids, lock, marks, with_groups};
-use crate::store::queue::messages::Claimed;
+use crate::store::queue::groups::{AT_ONCE, ids, lock};
 use crate::store::{Error, Row, Tx, args};
 
 /// So many messages of a group are received at once at the most.
@@ -61,6 +62,9 @@ struct Head {
 }
 
 /// The first messages of each group, in order. Index: messages_in_order.
+///
+/// `ORDER BY id + 0`, as that index has it: for the bare id it would have to be sorted, or the primary key would offer itself and walk
+/// over the messages of other groups until it has met ten of this one.
 async fn heads(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<String, Vec<Head>>, Error> {
     let arm = |n: usize| {
         format!(
@@ -71,7 +75,7 @@ async fn heads(tx: &mut Tx, queue_id: i64, groups: &[String]) -> Result<HashMap<
     };
     let arms: Vec<String> = (0..groups.len()).map(arm).collect();
     let mut heads: HashMap<String, Vec<Head>> = HashMap::new();
-    for row in tx.all(AssertSqlSafe(arms.join(" UNION ALL ")), with_groups(args![queue_id], groups)).await? {
+    for row in tx.all(AssertSqlSafe(arms.join(" UNION ALL ")), with_names(args![queue_id], groups)).await? {
         let head = Head { id: row.int("id")?, visible_at: row.time("visible_at")? };
         heads.entry(row.text("group_id")?).or_default().push(head);
     }
@@ -157,15 +161,15 @@ async fn take(tx: &mut Tx, claim: &Claim<'_>, wanted: &[i64], groups: &[String])
     if wanted.is_empty() {
         return Ok(vec![]);
     }
-    let sql = format!("{} WHERE id IN ({}) {}", claim.take(), marks(NEXT, wanted.len()), Claim::GIVE);
+    let sql = format!("{} WHERE id IN ({}) {}", claim.take(), placeholders(NEXT, wanted.len()), Claim::GIVE);
     let mut values = claim.take_args(tx.now());
     wanted.iter().for_each(|id| values.extend(args![*id]));
     let rows = tx.all(AssertSqlSafe(sql), values).await?;
     let sql = format!(
         "UPDATE message_groups SET ready_at = $2, served = served + 1 WHERE queue_id = $1 AND group_id IN ({})",
-        marks(3, groups.len())
+        placeholders(3, groups.len())
     );
-    tx.run(AssertSqlSafe(sql), with_groups(args![claim.queue_id, claim.hidden_until], groups)).await?;
+    tx.run(AssertSqlSafe(sql), with_names(args![claim.queue_id, claim.hidden_until], groups)).await?;
     let mut taken = rows.iter().map(Claimed::taken).collect::<Result<Vec<_>, Error>>()?;
     taken.sort_by_key(|message| wanted.iter().position(|id| *id == message.id));
     Ok(taken)
@@ -179,9 +183,11 @@ pub(in crate::store) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTree
         let heads = heads(tx, queue_id, chunk).await?;
         let empty: Vec<String> = chunk.iter().filter(|group| !heads.contains_key(*group)).cloned().collect();
         if !empty.is_empty() {
-            let sql =
-                format!("DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN ({})", marks(2, empty.len()));
-            tx.run(AssertSqlSafe(sql), with_groups(args![queue_id], &empty)).await?;
+            let sql = format!(
+                "DELETE FROM message_groups WHERE queue_id = $1 AND group_id IN ({})",
+                placeholders(2, empty.len())
+            );
+            tx.run(AssertSqlSafe(sql), with_names(args![queue_id], &empty)).await?;
         }
         let mut ready: BTreeMap<Timestamp, Vec<String>> = BTreeMap::new();
         for (group, heads) in heads {
@@ -191,9 +197,9 @@ pub(in crate::store) async fn refresh(tx: &mut Tx, queue_id: i64, groups: &BTree
         for (at, groups) in ready {
             let sql = format!(
                 "UPDATE message_groups SET ready_at = $1 WHERE queue_id = $2 AND group_id IN ({})",
-                marks(3, groups.len())
+                placeholders(3, groups.len())
             );
-            tx.run(AssertSqlSafe(sql), with_groups(args![at, queue_id], &groups)).await?;
+            tx.run(AssertSqlSafe(sql), with_names(args![at, queue_id], &groups)).await?;
         }
     }
     tx.ring(queue_id, groups.len());
@@ -208,7 +214,7 @@ pub async fn hold_groups_of(tx: &mut Tx, queue_id: i64, messages: &[i64]) -> Res
     }
     let sql = format!(
         "SELECT DISTINCT group_id FROM messages WHERE queue_id = $1 AND grouped > 0 AND id IN ({})",
-        marks(2, messages.len())
+        placeholders(2, messages.len())
     );
     let mut values = args![queue_id];
     messages.iter().for_each(|id| values.extend(args![*id]));
@@ -281,6 +287,8 @@ pub async fn hold_free(tx: &mut Tx, queue_id: i64, groups: BTreeSet<String>) -> 
 /// Gives the messages that nobody has received yet another delay, counted from when they were sent. Those that were sent
 /// before `since` are visible either way. Index: messages_grouped_by_age.
 pub async fn redelay(tx: &mut Tx, queue_id: i64, since: Timestamp, delay: Duration) -> Result<(), Error> {
+    // `grouped > 0`, although the next condition says more: an index serves only where its own condition stands in the query, and this
+    // one has the messages by when they were sent. Without it SQLite would go through all of the queue.
     const WAITING: &str =
         "queue_id = $1 AND grouped > 0 AND grouped = 2 AND sent_at >= $2 AND receive_count = 0 AND receipt = 0";
     let sql = format!("SELECT DISTINCT group_id FROM messages WHERE {WAITING}");

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Timestamp};
-use crate::store::queue::groups::marks;
-use crate::store::queue::messages::{close_empty, regroup};
+use crate::store::engine::rows::placeholders;
+use crate::store::queue::claim_ends::regroup;
+use crate::store::queue::groups::close_empty;
 use crate::store::{Error, Row, Tx, Value, args};
 
 /// A job as it stands in its queue.
@@ -68,10 +69,10 @@ pub async fn page(
 
 /// Those of the mails, sent or received, that are the account's.
 pub async fn mails_of(tx: &mut Tx, account: &AccountId, mails: &[&str]) -> Result<HashSet<String>, Error> {
-    those(tx, account, mails, |marks| {
+    those(tx, account, mails, |placeholders| {
         format!(
-            "SELECT id FROM mails WHERE account = $1 AND id IN ({marks}) \
-             UNION ALL SELECT id FROM inbound_mails WHERE account = $1 AND id IN ({marks})"
+            "SELECT id FROM mails WHERE account = $1 AND id IN ({placeholders}) \
+             UNION ALL SELECT id FROM inbound_mails WHERE account = $1 AND id IN ({placeholders})"
         )
     })
     .await
@@ -79,10 +80,10 @@ pub async fn mails_of(tx: &mut Tx, account: &AccountId, mails: &[&str]) -> Resul
 
 /// Those of the subscriptions, by the last part of their ARNs, whose topic is the account's.
 pub async fn subscriptions_of(tx: &mut Tx, account: &AccountId, uuids: &[&str]) -> Result<HashSet<String>, Error> {
-    those(tx, account, uuids, |marks| {
+    those(tx, account, uuids, |placeholders| {
         format!(
             "SELECT s.uuid AS id FROM subscriptions s JOIN topics t ON t.id = s.topic_id \
-             WHERE t.account = $1 AND s.uuid IN ({marks})"
+             WHERE t.account = $1 AND s.uuid IN ({placeholders})"
         )
     })
     .await
@@ -90,11 +91,11 @@ pub async fn subscriptions_of(tx: &mut Tx, account: &AccountId, uuids: &[&str]) 
 
 /// Those of the fan-outs under way, by the ids of their messages, whose topic is the account's.
 pub async fn fan_outs_of(tx: &mut Tx, account: &AccountId, messages: &[&str]) -> Result<HashSet<String>, Error> {
-    those(tx, account, messages, |marks| {
+    those(tx, account, messages, |placeholders| {
         let of = |topics: &str| {
             format!(
                 "SELECT f.message_id AS id FROM fan_outs f JOIN {topics} t ON t.id = f.topic_id \
-                 WHERE t.account = $1 AND f.message_id IN ({marks})"
+                 WHERE t.account = $1 AND f.message_id IN ({placeholders})"
             )
         };
         format!("{} UNION ALL {}", of("topics"), of("ended_topics"))
@@ -112,7 +113,7 @@ async fn those(
         return Ok(HashSet::new());
     }
     let values = std::iter::once(Value::from(account)).chain(ids.iter().map(|id| Value::from(*id))).collect();
-    let rows = tx.all(AssertSqlSafe(sql(&marks(2, ids.len()))), values).await?;
+    let rows = tx.all(AssertSqlSafe(sql(&placeholders(2, ids.len()))), values).await?;
     rows.iter().map(|row| row.text("id")).collect()
 }
 
@@ -122,7 +123,7 @@ pub async fn delete(tx: &mut Tx, ids: &[i64]) -> Result<HashSet<i64>, Error> {
     let sql = format!(
         "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE id IN ({}) AND queue_id < 0 ORDER BY id {}) \
          RETURNING id, queue_id, group_id",
-        marks(1, ids.len()),
+        placeholders(1, ids.len()),
         tx.engine().for_update()
     );
     let rows = tx.all(AssertSqlSafe(sql), ids.iter().map(|id| Value::from(*id)).collect()).await?;
@@ -146,7 +147,7 @@ pub async fn wake(tx: &mut Tx, queue_id: i64, ids: &[i64]) -> Result<usize, Erro
         "UPDATE messages SET visible_at = $1 WHERE id IN (SELECT id FROM messages WHERE id IN ({}) AND queue_id = $2 \
          AND holder IS NULL AND why IS NULL AND visible_at > $1 ORDER BY id {}) \
          RETURNING queue_id, group_id, grouped, visible_at",
-        marks(3, ids.len()),
+        placeholders(3, ids.len()),
         tx.engine().skip_locked()
     );
     let values = args![now, queue_id].into_iter().chain(ids.iter().map(|id| Value::from(*id))).collect();

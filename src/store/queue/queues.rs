@@ -5,9 +5,12 @@ use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Region, Timestamp};
 use crate::store::engine::dialect::Engine;
-use crate::store::queue::groups::marks;
-use crate::store::queue::messages::chunks;
+use crate::store::engine::kept_table::KeptTable;
+use crate::store::engine::rows::placeholders;
+use crate::store::queue::adding::chunks;
 use crate::store::{Error, Row, Tx, args};
+
+pub(in crate::store) const QUEUES: KeptTable = KeptTable::new("queues");
 
 /// A user's queue as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,8 +104,9 @@ pub async fn insert(
 ) -> Result<Option<i64>, Error> {
     let now = tx.now();
     let s = settings;
-    let row = tx
-        .one(
+    let rows = tx
+        .touch_returning(
+            &QUEUES,
             "INSERT INTO queues (account, region, name, visibility_timeout, delay, retention, message_size_max, \
              receive_wait, dead_letter_queue, receives_max, attributes, tags, created_at, modified_at, fifo) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) \
@@ -125,7 +129,7 @@ pub async fn insert(
             ],
         )
         .await?;
-    row.map(|row| row.int("id")).transpose()
+    rows.first().map(|row| row.int("id")).transpose()
 }
 
 fn fifo_json(settings: &Settings) -> Result<Option<String>, Error> {
@@ -149,7 +153,7 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
 pub async fn find_each(tx: &mut Tx, names: &[(AccountId, Region, String)]) -> Result<Vec<Queue>, Error> {
     let mut found = Vec::with_capacity(names.len());
     for chunk in chunks(names) {
-        let row = |n: usize| format!("({})", marks(3 * n + 1, 3));
+        let row = |n: usize| format!("({})", placeholders(3 * n + 1, 3));
         let rows: Vec<String> = (0..chunk.len()).map(row).collect();
         let sql = format!(
             "SELECT q.*, CASE WHEN EXISTS (SELECT 1 FROM message_groups g WHERE g.queue_id = q.id) THEN 1 ELSE 0 END \
@@ -168,12 +172,8 @@ pub async fn find_each(tx: &mut Tx, names: &[(AccountId, Region, String)]) -> Re
 
 /// Holds a queue that this transaction will change by what it reads: another change of it waits until the end.
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-    // SQLite has one writer.
-    if tx.engine() == Engine::Postgres {
-        let sql = "SELECT id FROM queues WHERE account = $1 AND region = $2 AND name = $3 FOR UPDATE";
-        tx.one(sql, args![account, region, name]).await?;
-    }
-    Ok(())
+    let sql = "SELECT id FROM queues WHERE account = $1 AND region = $2 AND name = $3 FOR UPDATE";
+    tx.lock(sql, args![account, region, name]).await
 }
 
 /// How many queues an account has in a region; counts up to `limit`.
@@ -190,7 +190,7 @@ pub async fn list(
     region: &Region,
     prefix: &str,
     after: &str,
-    limit: u32,
+    limit: i64,
 ) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
@@ -206,8 +206,8 @@ pub async fn list(
 pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Error> {
     let now = tx.now();
     let s = settings;
-    tx.settings_changed();
-    tx.run(
+    tx.change(
+        &QUEUES,
         "UPDATE queues SET visibility_timeout = $1, delay = $2, retention = $3, message_size_max = $4, \
          receive_wait = $5, dead_letter_queue = $6, receives_max = $7, attributes = $8, modified_at = $9, fifo = $10 WHERE id = $11",
         args![
@@ -229,12 +229,11 @@ pub async fn update(tx: &mut Tx, id: i64, settings: &Settings) -> Result<u64, Er
 
 /// Takes a queue away.
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64, Error> {
-    tx.settings_changed();
-    tx.run("DELETE FROM queues WHERE id = $1", args![id]).await
+    tx.change(&QUEUES, "DELETE FROM queues WHERE id = $1", args![id]).await
 }
 
 /// The queues whose dead-letter queue has this ARN, by name, after `after`; `limit` at the most.
-pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: u32) -> Result<Vec<String>, Error> {
+pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: i64) -> Result<Vec<String>, Error> {
     let rows = tx
         .all(
             "SELECT name FROM queues WHERE dead_letter_queue = $1 AND name > $2 ORDER BY name LIMIT $3",
@@ -246,7 +245,7 @@ pub async fn dead_letter_sources(tx: &mut Tx, target: &str, after: &str, limit: 
 
 /// Notes that the queue was purged at this time: what was sent until then is gone, and forgotten.
 pub async fn set_purged(tx: &mut Tx, id: i64, at: Timestamp) -> Result<u64, Error> {
-    tx.run("UPDATE queues SET purged_at = $1 WHERE id = $2", args![at, id]).await
+    tx.change(&QUEUES, "UPDATE queues SET purged_at = $1 WHERE id = $2", args![at, id]).await
 }
 
 /// Every queue's id and retention in seconds, for the sweep of expired messages.
@@ -263,5 +262,5 @@ pub async fn tags(tx: &mut Tx, id: i64) -> Result<String, Error> {
 
 /// Replaces a queue's tags.
 pub async fn set_tags(tx: &mut Tx, id: i64, tags: &str) -> Result<u64, Error> {
-    tx.run("UPDATE queues SET tags = $1 WHERE id = $2", args![tags, id]).await
+    tx.touch(&QUEUES, "UPDATE queues SET tags = $1 WHERE id = $2", args![tags, id]).await
 }

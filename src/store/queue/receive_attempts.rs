@@ -2,8 +2,8 @@
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::groups::marks;
-use crate::store::queue::messages::Claimed;
+use crate::store::engine::rows::placeholders;
+use crate::store::queue::claimed::Claimed;
 use crate::store::{Error, Tx, args};
 
 /// A receive that was answered.
@@ -60,7 +60,7 @@ pub async fn untouched(tx: &mut Tx, queue_id: i64, attempt: &Attempt, ids: &[i64
     }
     let sql = format!(
         "SELECT * FROM messages WHERE queue_id = $1 AND receipt = $2 AND visible_at = $3 AND id IN ({}) ORDER BY id",
-        marks(4, ids.len())
+        placeholders(4, ids.len())
     );
     let mut values = args![queue_id, attempt.receipt, attempt.hidden_until];
     ids.iter().for_each(|id| values.extend(args![*id]));
@@ -69,7 +69,8 @@ pub async fn untouched(tx: &mut Tx, queue_id: i64, attempt: &Attempt, ids: &[i64
 
 /// How many of these messages are there.
 pub async fn count(tx: &mut Tx, queue_id: i64, ids: &[i64]) -> Result<usize, Error> {
-    let sql = format!("SELECT COUNT(*) AS n FROM messages WHERE queue_id = $1 AND id IN ({})", marks(2, ids.len()));
+    let sql =
+        format!("SELECT COUNT(*) AS n FROM messages WHERE queue_id = $1 AND id IN ({})", placeholders(2, ids.len()));
     let mut values = args![queue_id];
     ids.iter().for_each(|id| values.extend(args![*id]));
     let row = tx.one(AssertSqlSafe(sql), values).await?;

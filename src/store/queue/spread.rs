@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
+use crate::store::queue::adding::{NewMessage, chunks, insert_sql, row_args};
 use crate::store::queue::groups;
-use crate::store::queue::messages::{NewMessage, chunks, insert_sql, row_args};
 use crate::store::{Error, Tx};
 
 /// Adds messages, each to a queue, and wakes who waits for them, once the transaction is durable. None of them keeps the

@@ -1,4 +1,5 @@
 //! Topics: subscriptions, publications, and what they deliver through: platforms, text messages, streams.
+pub mod ended;
 pub mod fan_outs;
 pub mod platforms;
 pub mod publications;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::groups::marks;
+use crate::store::engine::rows::placeholders;
 use crate::store::{Error, Tx, Value, args};
 
 /// Keeps what `remaining` delivery jobs refer to.
@@ -39,8 +39,8 @@ pub async fn ended_many(tx: &mut Tx, ended: &BTreeMap<String, i64>) -> Result<()
         let sql = "UPDATE publications SET remaining = remaining - $2 WHERE message_id = $1";
         tx.run(sql, args![message_id, *deliveries]).await?;
     }
-    let marks = marks(1, ended.len());
-    let sql = format!("DELETE FROM publications WHERE message_id IN ({marks}) AND remaining <= 0");
+    let placeholders = placeholders(1, ended.len());
+    let sql = format!("DELETE FROM publications WHERE message_id IN ({placeholders}) AND remaining <= 0");
     tx.run(AssertSqlSafe(sql), ended.keys().map(Value::from).collect()).await.map(drop)
 }
 

@@ -1,6 +1,6 @@
 //! Delivery streams: their records, and the objects that these are being written into.
 use crate::base::Timestamp;
-use crate::store::queue::groups;
+use crate::store::engine::rows;
 use crate::store::{Error, Tx, args};
 
 /// Adds a record to a stream.
@@ -95,10 +95,10 @@ pub async fn due(tx: &mut Tx, except: &[String]) -> Result<Option<Batch>, Error>
     let others = if except.is_empty() {
         String::new()
     } else {
-        format!("AND stream NOT IN ({})", groups::marks(2, except.len()))
+        format!("AND stream NOT IN ({})", rows::placeholders(2, except.len()))
     };
     let sql = format!("SELECT * FROM stream_batches WHERE next_at <= $1 {others} ORDER BY next_at, id LIMIT 1");
-    let row = tx.one(sqlx::AssertSqlSafe(sql), groups::with_groups(args![now], except)).await?;
+    let row = tx.one(sqlx::AssertSqlSafe(sql), rows::with_names(args![now], except)).await?;
     let read = |row: crate::store::Row| {
         Ok(Batch {
             id: row.int("id")?,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use sqlx::AssertSqlSafe;
 
 use crate::base::Timestamp;
-use crate::store::queue::groups::marks;
+use crate::store::engine::rows::placeholders;
 use crate::store::{Error, Tx, args};
 
 /// Takes groups of a topic for this transaction: others who publish to one of them wait until it ends. Call before the
@@ -84,7 +84,7 @@ pub async fn forget(tx: &mut Tx, unused_since: Timestamp, limit: u32) -> Result<
         // Once more the time: the row is another one's where its key was taken again, and that one has not expired.
         let sql = format!(
             "DELETE FROM topic_deduplications WHERE expires_at <= $1 AND sequence IN ({})",
-            marks(2, lot.len())
+            placeholders(2, lot.len())
         );
         let mut values = args![now];
         for row in lot {

@@ -1,6 +1,5 @@
 //! Topics: their rows.
 use crate::base::{AccountId, Region};
-use crate::store::engine::dialect::Engine;
 use crate::store::{Error, Row, Tx, args};
 
 /// A topic as it is stored.
@@ -69,22 +68,15 @@ pub async fn find(tx: &mut Tx, account: &AccountId, region: &Region, name: &str)
 
 /// Holds a topic that this transaction will change by what it reads: another change of it waits until the end.
 pub async fn hold(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-    // SQLite has one writer.
-    if tx.engine() == Engine::Postgres {
-        // Subscribing takes a weaker lock on the topic, which may go on beside this one.
-        let sql = "SELECT id FROM topics WHERE account = $1 AND region = $2 AND name = $3 FOR NO KEY UPDATE";
-        tx.one(sql, args![account, region, name]).await?;
-    }
-    Ok(())
+    // Subscribing takes a weaker lock on the topic, which may go on beside this one.
+    let sql = "SELECT id FROM topics WHERE account = $1 AND region = $2 AND name = $3 FOR NO KEY UPDATE";
+    tx.lock(sql, args![account, region, name]).await
 }
 
 /// Keeps a topic as it is until this transaction ends. Others may keep it too; who changes it waits.
 pub async fn keep(tx: &mut Tx, account: &AccountId, region: &Region, name: &str) -> Result<(), Error> {
-    if tx.engine() == Engine::Postgres {
-        let sql = "SELECT id FROM topics WHERE account = $1 AND region = $2 AND name = $3 FOR SHARE";
-        tx.one(sql, args![account, region, name]).await?;
-    }
-    Ok(())
+    let sql = "SELECT id FROM topics WHERE account = $1 AND region = $2 AND name = $3 FOR SHARE";
+    tx.lock(sql, args![account, region, name]).await
 }
 
 /// Finds a topic by its id.

@@ -1,19 +1,20 @@
 //! Data keys: made, used again for a while, and wrapped so that they can stand before what they sealed.
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::base::Timestamp;
+use crate::base::{Kept, Timestamp};
 use crate::store::vault::VaultError;
 use crate::store::vault::master::{KEY_LEN, MasterKey};
 use crate::store::vault::sealed::Parts;
 
 /// How many unwrapped keys are remembered. A queue of a day has a few dozen.
 const REMEMBERED_MAX: usize = 1_024;
+/// How many keys are in use for sealing, of as many KMS keys. For others a new one is made.
+const CURRENT_MAX: usize = 1_024;
 
 /// A data key that seals.
 pub(super) struct DataKey {
@@ -51,12 +52,17 @@ impl DataKey {
 }
 
 /// The data keys in use.
-#[derive(Default)]
 pub(super) struct DataKeys {
     /// Those that seal, by KMS key.
-    current: Mutex<HashMap<String, Arc<DataKey>>>,
+    current: Kept<String, Arc<DataKey>>,
     /// Those that were unwrapped, by header.
-    unwrapped: Mutex<HashMap<Vec<u8>, Arc<LessSafeKey>>>,
+    unwrapped: Kept<Vec<u8>, Arc<LessSafeKey>>,
+}
+
+impl Default for DataKeys {
+    fn default() -> Self {
+        Self { current: Kept::new(CURRENT_MAX), unwrapped: Kept::new(REMEMBERED_MAX) }
+    }
 }
 
 impl DataKeys {
@@ -68,33 +74,24 @@ impl DataKeys {
         reuse: Duration,
         now: Timestamp,
     ) -> Result<Arc<DataKey>, VaultError> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = current.get(kms).filter(|key| now < key.made_at + reuse) {
-            return Ok(key.clone());
+        if let Some(key) = self.current.get(kms).filter(|key| now < key.made_at + reuse) {
+            return Ok(key);
         }
         let key = Arc::new(DataKey::make(master, kms, now)?);
-        current.insert(kms.to_owned(), key.clone());
+        self.current.put(kms.to_owned(), key.clone(), self.current.moment());
         Ok(key)
     }
 
     /// The key that a sealed text carries.
     pub(super) fn unwrap(&self, master: &MasterKey, parts: &Parts) -> Result<Arc<LessSafeKey>, VaultError> {
-        let lock = || self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = lock().get(parts.whole_header()) {
-            return Ok(key.clone());
-        }
-        let (nonce, mut wrapped) = parts.wrapped();
-        let bytes = master
-            .wrapping_key(parts.kms())?
-            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut wrapped)
-            .map_err(|_| VaultError::Damaged)?;
-        let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| VaultError::Damaged)?;
-        let key = Arc::new(LessSafeKey::new(key));
-        let mut unwrapped = lock();
-        if unwrapped.len() >= REMEMBERED_MAX {
-            unwrapped.clear();
-        }
-        unwrapped.insert(parts.whole_header().to_vec(), key.clone());
-        Ok(key)
+        self.unwrapped.get_or_make(parts.whole_header(), || {
+            let (nonce, mut wrapped) = parts.wrapped();
+            let bytes = master
+                .wrapping_key(parts.kms())?
+                .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut wrapped)
+                .map_err(|_| VaultError::Damaged)?;
+            let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| VaultError::Damaged)?;
+            Ok(Arc::new(LessSafeKey::new(key)))
+        })
     }
 }

@@ -5,6 +5,7 @@
 //! only the master key and the list of KMS keys are needed to open it.
 mod data_key;
 mod envelope;
+mod error;
 mod kms;
 mod master;
 mod sealed;
@@ -17,34 +18,12 @@ use data_key::DataKeys;
 use kms::KmsKeys;
 
 pub use envelope::DataKeyPair;
+pub use error::VaultError;
 pub use kms::Managed;
 pub use master::MasterKeys;
 
 /// How long one data key seals what has no KMS key.
 const OWN_REUSE: Duration = Duration::from_secs(3_600);
-
-/// Why a text was not sealed or opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    /// There is no KMS key of this id or alias.
-    #[error("KMS key {0} does not exist")]
-    KmsMissing(String),
-    /// The KMS key is disabled.
-    #[error("KMS key {0} is disabled")]
-    KmsDisabled(String),
-    /// The KMS key waits for its deletion.
-    #[error("KMS key {0} is pending deletion")]
-    KmsPendingDeletion(String),
-    /// The text was sealed under a master key that is not among those given; holds that key's id.
-    #[error("a text is sealed under the master key {0}, which was not given")]
-    MasterMissing(String),
-    /// The text was not sealed by this program for this purpose, or it was changed.
-    #[error("a sealed text is damaged")]
-    Damaged,
-    /// The system's source of random numbers failed, or a key was refused.
-    #[error("the cipher failed")]
-    Cipher,
-}
 
 /// Which key wraps the data key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +70,7 @@ impl Vault {
         };
         let Some(masters) = &self.masters else { return Ok(None) };
         let key = self.data_keys.current(masters.first(), kms, reuse, now)?;
-        sealed::seal(&key, purpose, plain).map(Some)
+        sealed::seal(&key.cipher, (&key.header, key.nonce()), purpose, plain).map(Some)
     }
 
     /// Opens what [`Vault::seal`] made. A text that is not sealed is given back as it is: it was written before

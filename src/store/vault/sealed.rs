@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce};
 
 use crate::store::vault::VaultError;
-use crate::store::vault::data_key::DataKey;
 use crate::store::vault::master::{ID_LEN, KEY_LEN};
 
 /// Begins every sealed text. SQS bodies cannot hold it, nor can JSON, nor a secret key of ours.
@@ -110,18 +109,21 @@ pub(super) fn master_of(prefix: &str) -> Option<[u8; ID_LEN]> {
     bytes.strip_prefix(&[VERSION])?.try_into().ok()
 }
 
-/// Seals `plain`.
-pub(super) fn seal(key: &DataKey, purpose: &str, plain: &[u8]) -> Result<String, VaultError> {
-    let nonce = key.nonce();
-    let mut bytes = Vec::with_capacity(key.header.len() + NONCE_LEN + plain.len() + TAG_LEN);
-    bytes.extend_from_slice(&key.header);
+/// Seals `plain` by a data key: with its header, and a nonce that it has not had.
+pub(super) fn seal(
+    cipher: &LessSafeKey,
+    (header, nonce): (&[u8], [u8; NONCE_LEN]),
+    purpose: &str,
+    plain: &[u8],
+) -> Result<String, VaultError> {
+    let mut bytes = Vec::with_capacity(header.len() + NONCE_LEN + plain.len() + TAG_LEN);
+    bytes.extend_from_slice(header);
     bytes.extend_from_slice(&nonce);
     let start = bytes.len();
     bytes.extend_from_slice(plain);
     let sealed = bytes.get_mut(start..).unwrap_or_default();
-    let tag = key
-        .cipher
-        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound(purpose, &key.header)), sealed)
+    let tag = cipher
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound(purpose, header)), sealed)
         .map_err(|_| VaultError::Cipher)?;
     bytes.extend_from_slice(tag.as_ref());
     debug_assert_eq!(tag.as_ref().len(), AES_256_GCM.tag_len());

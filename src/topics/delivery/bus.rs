@@ -6,7 +6,7 @@ use crate::topics::Topics;
 use crate::topics::delivery::carry::Tried;
 use crate::topics::delivery::post::Poster;
 use crate::topics::delivery::signed::{self, Ended};
-use crate::topics::delivery::verdict::Verdict;
+use crate::topics::delivery::verdict::DeliveryVerdict;
 use crate::topics::job::{self, BusEvent, Job};
 use crate::workers::Reason;
 
@@ -32,12 +32,12 @@ pub(super) async fn send(topics: &Topics, poster: &Poster, event: &BusEvent) -> 
     let url = event.bus.parse().ok().and_then(|bus| buses.url(&bus).cloned());
     let Some(url) = url else {
         // What is gone from the settings may come back with the next start.
-        return Tried::plain(Verdict::Again(Reason::Missing), None, "no URL is configured for this event bus");
+        return Tried::plain(DeliveryVerdict::Again(Reason::Missing), None, "no URL is configured for this event bus");
     };
     let (ended, status) = signed::post(poster, topics.clock(), (url, buses.key()), &event.id, &event.body).await;
     match ended {
-        Ended::Done => Tried::plain(Verdict::Delivered, status, ""),
-        Ended::Later(why, text) => Tried::plain(Verdict::Again(why), status, text),
-        Ended::Never(why, text) => Tried::plain(Verdict::Final(why), status, text),
+        Ended::Done => Tried::plain(DeliveryVerdict::Delivered, status, ""),
+        Ended::Later(why, text) => Tried::plain(DeliveryVerdict::Again(why), status, text),
+        Ended::Never(why, text) => Tried::plain(DeliveryVerdict::Final(why), status, text),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::base::Arn;
 use crate::outlets::barred::REFUSAL;
 use crate::outlets::functions::{Invocation, InvokeError};
-use crate::outlets::gateway::Said;
+use crate::outlets::gateway::GatewayReply;
 use crate::outlets::streams::{self, Streams};
 use crate::queues::{self, Outgoing};
 use crate::topics::delivery::direct;
@@ -14,10 +14,10 @@ use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::delivery::post::{Posted, Poster};
 use crate::topics::delivery::schedule::RetryPolicy;
 use crate::topics::delivery::traffic::Came;
-use crate::topics::delivery::verdict::{Verdict, judge, judge_status};
+use crate::topics::delivery::verdict::{DeliveryVerdict, judge, judge_status};
 use crate::topics::endpoint::{self, Protocol};
 use crate::topics::envelope::{Notification, unsubscribe_page};
-use crate::topics::mailer::{Content, Notice};
+use crate::topics::mailer::{MailContent, Notice};
 use crate::topics::rules::SUFFIX;
 use crate::topics::signing::Key;
 use crate::topics::subscription::display_name;
@@ -27,7 +27,7 @@ use crate::workers::{Reason, Record};
 
 /// How an attempt ended.
 pub(super) struct Tried {
-    pub verdict: Verdict,
+    pub verdict: DeliveryVerdict,
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
     /// The first bytes of the answer, or what failed.
@@ -39,7 +39,7 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    pub(super) fn plain(verdict: Verdict, status: Option<u16>, answer: impl Into<String>) -> Self {
+    pub(super) fn plain(verdict: DeliveryVerdict, status: Option<u16>, answer: impl Into<String>) -> Self {
         Self { verdict, status, answer: answer.into(), retry: None, effect: None }
     }
 
@@ -48,13 +48,13 @@ impl Tried {
         match (self.status, self.verdict) {
             (Some(429 | 503), _) => Came::TooMuch,
             (Some(_), _) => Came::Answer,
-            (None, Verdict::Again(Reason::Unreachable)) => Came::Nothing,
+            (None, DeliveryVerdict::Again(Reason::Unreachable)) => Came::Nothing,
             (None, _) => Came::Unknown,
         }
     }
 
     fn with_effect(answer: &str, effect: Record) -> Self {
-        Self { effect: Some(effect), ..Self::plain(Verdict::Delivered, None, answer) }
+        Self { effect: Some(effect), ..Self::plain(DeliveryVerdict::Delivered, None, answer) }
     }
 
     fn on(self, retry: RetryPolicy) -> Self {
@@ -62,11 +62,13 @@ impl Tried {
     }
 
     /// A gateway's answer.
-    pub(super) fn said(said: Said) -> Self {
+    pub(super) fn said(said: GatewayReply) -> Self {
         let tried = match said {
-            Said::Answer(status, text) => Self::plain(judge_status(status), Some(status), text),
-            Said::Silent => Self::plain(Verdict::Again(Reason::Unreachable), None, "no answer within 15 seconds"),
-            Said::Unreachable(why) => Self::plain(Verdict::Again(Reason::Unreachable), None, why),
+            GatewayReply::Answer(status, text) => Self::plain(judge_status(status), Some(status), text),
+            GatewayReply::Silent => {
+                Self::plain(DeliveryVerdict::Again(Reason::Unreachable), None, "no answer within 15 seconds")
+            }
+            GatewayReply::Unreachable(why) => Self::plain(DeliveryVerdict::Again(Reason::Unreachable), None, why),
         };
         tried.on(RetryPolicy::customer())
     }
@@ -82,12 +84,12 @@ pub(super) async fn carry(
 ) -> Result<Tried, Error> {
     let subscription = &found.subscription;
     let Some(protocol) = Protocol::parse(&subscription.protocol) else {
-        return Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, "an unknown protocol"));
+        return Ok(Tried::plain(DeliveryVerdict::Final(Reason::Unreadable), None, "an unknown protocol"));
     };
     if protocol.is_web() {
         return Ok(match endpoint::web(protocol, &subscription.endpoint) {
             Ok(url) => web(poster, url, parcel).await,
-            Err(_) => Tried::plain(Verdict::Final(Reason::Unreadable), None, "the endpoint is no URL"),
+            Err(_) => Tried::plain(DeliveryVerdict::Final(Reason::Unreadable), None, "the endpoint is no URL"),
         });
     }
     if protocol == Protocol::Sqs {
@@ -95,7 +97,7 @@ pub(super) async fn carry(
     }
     let Some(notification) = &parcel.notification else {
         let why = "only web endpoints and queues are asked by a job";
-        return Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, why));
+        return Ok(Tried::plain(DeliveryVerdict::Final(Reason::Unreadable), None, why));
     };
     match protocol {
         Protocol::Lambda => function(topics, found, notification, key).await,
@@ -104,7 +106,7 @@ pub(super) async fn carry(
         Protocol::Sms => direct::text_to_subscriber(topics, found, notification).await,
         Protocol::Application => direct::push_to_subscriber(topics, found, notification).await,
         Protocol::Http | Protocol::Https | Protocol::Sqs => {
-            Ok(Tried::plain(Verdict::Final(Reason::Unreadable), None, "carried already"))
+            Ok(Tried::plain(DeliveryVerdict::Final(Reason::Unreadable), None, "carried already"))
         }
     }
 }
@@ -125,7 +127,7 @@ async fn queue(topics: &Topics, found: &Found, parcel: &Parcel) -> Result<Tried,
     let (topic, queue) = (topic::arn(&found.topic), endpoint::queue(&found.subscription.endpoint)?);
     if !topics.queues().takes_from(&mut topics.store().reader().await?, &topic, &queue).await? {
         let why = "the queue is not there, or its policy does not let the topic send to it";
-        return Ok(Tried::plain(Verdict::Final(Reason::Refused), None, why));
+        return Ok(Tried::plain(DeliveryVerdict::Final(Reason::Refused), None, why));
     }
     let fifo = queue.resource.ends_with(SUFFIX);
     let outgoing = Outgoing {
@@ -151,7 +153,7 @@ async fn queue(topics: &Topics, found: &Found, parcel: &Parcel) -> Result<Tried,
 
 /// What is gone from the settings may come back with the next start.
 fn gone(why: &str) -> Tried {
-    Tried::plain(Verdict::Again(Reason::Missing), None, why).on(RetryPolicy::managed())
+    Tried::plain(DeliveryVerdict::Again(Reason::Missing), None, why).on(RetryPolicy::managed())
 }
 
 async fn function(topics: &Topics, found: &Found, notification: &Notification, key: &Key) -> Result<Tried, Error> {
@@ -165,14 +167,14 @@ async fn function(topics: &Topics, found: &Found, notification: &Notification, k
             match invoked.function_error {
                 // A runtime that queues events says 202 and never this; one that does not leaves Lambda's retries to us.
                 Some(_) => {
-                    return Ok(Tried::plain(Verdict::Again(Reason::Refused), Some(invoked.status), text)
+                    return Ok(Tried::plain(DeliveryVerdict::Again(Reason::Refused), Some(invoked.status), text)
                         .on(RetryPolicy::of_failed_function()));
                 }
                 None => Tried::plain(judge_status(invoked.status), Some(invoked.status), text),
             }
         }
         Err(InvokeError::Unknown) => gone("no URL is configured for this function"),
-        Err(error) => Tried::plain(Verdict::Again(Reason::Unreachable), None, error.to_string()),
+        Err(error) => Tried::plain(DeliveryVerdict::Again(Reason::Unreachable), None, error.to_string()),
     };
     Ok(tried.on(RetryPolicy::managed()))
 }
@@ -183,7 +185,7 @@ async fn stream(topics: &Topics, found: &Found, notification: &Notification) -> 
     let Some(streams) = known else { return Ok(gone("no bucket is configured for this delivery stream")) };
     if !streams.takes(&stream).await? {
         let why = "the object store is behind";
-        return Ok(Tried::plain(Verdict::Again(Reason::Deferred), None, why).on(RetryPolicy::customer()));
+        return Ok(Tried::plain(DeliveryVerdict::Again(Reason::Deferred), None, why).on(RetryPolicy::customer()));
     }
     let record = if found.subscription.raw {
         notification.message.clone()
@@ -191,7 +193,7 @@ async fn stream(topics: &Topics, found: &Found, notification: &Notification) -> 
         record(notification, &found.arn().to_string())
     };
     if record.len() >= streams::RECORD_BYTES {
-        return Ok(Tried::plain(Verdict::Final(Reason::Refused), None, "the record is longer than 1,000 KiB"));
+        return Ok(Tried::plain(DeliveryVerdict::Final(Reason::Refused), None, "the record is longer than 1,000 KiB"));
     }
     let put: Record = Box::new(move |tx| Box::pin(async move { Streams::put(tx, &stream, &record).await }));
     Ok(Tried::with_effect("kept for the stream's next object", put))
@@ -207,8 +209,8 @@ fn mail(
     let Some(mailer) = &topics.ways().mailer else { return Ok(gone("this server sends no mail")) };
     let link = unsubscribe_page(&notification.base, &found.arn().to_string(), &found.subscription.endpoint);
     let content = match protocol {
-        Protocol::EmailJson => Content::Plain(parcel.text()),
-        _ => Content::Message { text: notification.message.clone(), link },
+        Protocol::EmailJson => MailContent::Plain(parcel.text()),
+        _ => MailContent::Message { text: notification.message.clone(), link },
     };
     let topic = topic::arn(&found.topic);
     let notice = Notice {
@@ -221,7 +223,7 @@ fn mail(
     };
     Ok(match mailer.compose(&notice) {
         Ok(queue) => Tried::with_effect("given to mail", queue),
-        Err(why) => Tried::plain(Verdict::Final(Reason::Refused), None, why),
+        Err(why) => Tried::plain(DeliveryVerdict::Final(Reason::Refused), None, why),
     })
 }
 

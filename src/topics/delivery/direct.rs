@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::base::{AccountId, Arn, EmailAddress, Region};
-use crate::outlets::gateway::Said;
+use crate::outlets::gateway::GatewayReply;
 use crate::store::{self, platforms, sms};
 use crate::topics::attributes;
 use crate::topics::delivery::carry::{Tried, gateway_message};
 use crate::topics::delivery::parcel::Found;
-use crate::topics::delivery::verdict::Verdict;
+use crate::topics::delivery::verdict::DeliveryVerdict;
 use crate::topics::device;
 use crate::topics::envelope::Notification;
 use crate::topics::job::{Direct, Way};
-use crate::topics::mailer::{Content, Notice};
+use crate::topics::mailer::{MailContent, Notice};
 use crate::topics::platform::enabled;
 use crate::topics::sms::settings;
 use crate::topics::{Error, Texts, Topics};
@@ -65,7 +65,7 @@ fn add(message: &mut Json, more: &BTreeMap<String, String>) {
 }
 
 fn refused(why: &str) -> Tried {
-    Tried::plain(Verdict::Final(Reason::Refused), None, why)
+    Tried::plain(DeliveryVerdict::Final(Reason::Refused), None, why)
 }
 
 async fn text(
@@ -104,7 +104,7 @@ async fn text(
         Texts::Captured => captured(topics, account, region, phone, &message),
         Texts::Gateway(gateway) => {
             let said = gateway.send(&message).await;
-            let gone = matches!(said, Said::Answer(410, _));
+            let gone = matches!(said, GatewayReply::Answer(410, _));
             let mut tried = Tried::said(said);
             if gone {
                 let (account, region, phone) = (account.clone(), region.clone(), phone.to_owned());
@@ -135,10 +135,10 @@ fn captured(
         to,
         display_name: text("sender"),
         subject: format!("Text message to {phone}"),
-        content: Content::Plain(text("message").unwrap_or_default()),
+        content: MailContent::Plain(text("message").unwrap_or_default()),
     };
     Ok(match mailer.compose(&notice) {
-        Ok(queue) => Tried { effect: Some(queue), ..Tried::plain(Verdict::Delivered, None, "captured") },
+        Ok(queue) => Tried { effect: Some(queue), ..Tried::plain(DeliveryVerdict::Delivered, None, "captured") },
         Err(why) => refused(&why),
     })
 }
@@ -170,7 +170,7 @@ async fn push(topics: &Topics, endpoint: &str, mut message: Json) -> Result<Trie
         object.extend(told);
     }
     let said = gateway.send(&message).await;
-    let gone = matches!(said, Said::Answer(410, _));
+    let gone = matches!(said, GatewayReply::Answer(410, _));
     let mut tried = Tried::said(said);
     if gone {
         let mut all = attributes::read(&row.attributes)?;

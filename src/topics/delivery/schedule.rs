@@ -29,16 +29,19 @@ pub struct RetryPolicy {
 
 /// How delays grow from the shortest to the longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Backoff {
     /// In equal steps.
     #[default]
+    #[serde(rename = "linear")]
     Linear,
     /// In steps that themselves grow in equal steps: with the square of the retry's number.
+    #[serde(rename = "arithmetic")]
     Arithmetic,
     /// By an equal factor.
+    #[serde(rename = "geometric")]
     Geometric,
     /// Doubling, up to the longest delay.
+    #[serde(rename = "exponential")]
     Exponential,
 }
 

@@ -60,14 +60,14 @@ struct Shared {
     waiting: Shares<AccountId>,
     /// Octets of large messages that are under way.
     octets: Shares<AccountId>,
-    state: Mutex<State>,
+    state: Mutex<EndpointState>,
 }
 
 #[derive(Default)]
-struct State {
+struct EndpointState {
     endpoints: HashMap<Target, Endpoint>,
     /// Those of an account that wait for a place, by whether their endpoint is doubtful.
-    lines: HashMap<(AccountId, bool), Line>,
+    lines: HashMap<(AccountId, bool), AccountLine>,
     /// With how many of both the old ones are looked for.
     forgets_at: usize,
 }
@@ -91,7 +91,7 @@ struct Endpoint {
 }
 
 /// The jobs of an account that the account's share has no place for: each comes again when its turn may have come.
-struct Line {
+struct AccountLine {
     last: Instant,
     /// Places that came free since then, and how many did in a second before.
     freed: u32,
@@ -113,7 +113,7 @@ pub(super) enum Came {
 }
 
 /// A place, held until it is dropped.
-pub(super) struct Place {
+pub(super) struct EndpointPlace {
     traffic: Traffic,
     target: Target,
     began: Instant,
@@ -141,7 +141,7 @@ impl Traffic {
     }
 
     /// A place at a target, or when to come again.
-    pub(super) async fn enter(&self, target: &Target) -> Result<Place, Timestamp> {
+    pub(super) async fn enter(&self, target: &Target) -> Result<EndpointPlace, Timestamp> {
         let Shared { clock, waiting, .. } = &*self.0;
         let until = clock.instant() + PATIENCE;
         let mut leave = None;
@@ -174,7 +174,7 @@ impl Traffic {
         share.map(Some).ok_or_else(|| self.0.clock.now() + spread(CROWDED))
     }
 
-    fn place(&self, target: &Target) -> Result<Place, NoPlace> {
+    fn place(&self, target: &Target) -> Result<EndpointPlace, NoPlace> {
         let Shared { clock, all, places, doubtful, .. } = &*self.0;
         let now = clock.instant();
         let mut state = self.locked();
@@ -184,7 +184,7 @@ impl Traffic {
             few: doubtful.held(&target.account) < (*all as u64 / 16).max(KEPT as u64),
             quarters: doubtful.used() * 4 / doubtful.total(),
         };
-        let State { endpoints, lines, .. } = &mut *state;
+        let EndpointState { endpoints, lines, .. } = &mut *state;
         let (freed, doubts) = match endpoints.get(target) {
             Some(endpoint) if endpoint.held >= endpoint.room(now, crowd) => {
                 return Err(NoPlace { wait: endpoint.wait(now), freed: endpoint.freed(now) });
@@ -195,7 +195,7 @@ impl Traffic {
         let share = places.take(&target.account, 1);
         let doubtful = if doubts { doubtful.take(&target.account, 1) } else { None };
         let (Some(share), true) = (share, !doubts || doubtful.is_some()) else {
-            let line = lines.entry((target.account.clone(), doubts)).or_insert_with(|| Line::new(now));
+            let line = lines.entry((target.account.clone(), doubts)).or_insert_with(|| AccountLine::new(now));
             return Err(NoPlace { wait: line.wait(now), freed });
         };
         // One that gets no place is not remembered either: there may be any number of them.
@@ -205,10 +205,10 @@ impl Traffic {
         if let Some(endpoint) = endpoints.get_mut(target) {
             endpoint.enter(now);
         }
-        Ok(Place { traffic: self.clone(), target: target.clone(), began: now, _share: share, doubtful })
+        Ok(EndpointPlace { traffic: self.clone(), target: target.clone(), began: now, _share: share, doubtful })
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, EndpointState> {
         // Each change leaves the state whole, so a panic elsewhere does not spoil it.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -228,7 +228,7 @@ fn spread(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(1.0..1.5))
 }
 
-impl State {
+impl EndpointState {
     fn forget(&mut self, now: Instant) {
         let old = |moved_at| now.since(moved_at) > FORGOTTEN_AFTER;
         if self.endpoints.len() + self.lines.len() >= self.forgets_at.max(ENDPOINTS_MAX) {
@@ -326,7 +326,7 @@ impl Endpoint {
     }
 }
 
-impl Line {
+impl AccountLine {
     fn new(now: Instant) -> Self {
         Self { last: now, freed: 0, since: now, per_second: 0.0 }
     }
@@ -349,7 +349,7 @@ impl Line {
     }
 }
 
-impl Place {
+impl EndpointPlace {
     /// Gives the place back with what came of it.
     pub(super) fn end(self, came: Came) {
         let now = self.traffic.0.clock.instant();
@@ -359,7 +359,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for EndpointPlace {
     fn drop(&mut self) {
         let now = self.traffic.0.clock.instant();
         let mut state = self.traffic.locked();

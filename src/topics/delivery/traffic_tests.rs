@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use crate::base::{AccountId, Clock, Timestamp};
-use crate::topics::delivery::traffic::{Came, Place, Traffic};
+use crate::topics::delivery::traffic::{Came, EndpointPlace, Traffic};
 use crate::topics::job::Target;
 
 fn traffic(workers: usize) -> (Traffic, Clock) {
@@ -18,7 +18,7 @@ fn at(account: u8, host: &str) -> Target {
 }
 
 /// A place, or how long to stay away. Who would wait here for a moment has none.
-fn enter(traffic: &Traffic, clock: &Clock, target: &Target) -> Result<Place, Duration> {
+fn enter(traffic: &Traffic, clock: &Clock, target: &Target) -> Result<EndpointPlace, Duration> {
     match traffic.enter(target).now_or_never() {
         Some(entered) => entered.map_err(|until| until.since(clock.now())),
         None => Err(Duration::ZERO),
@@ -26,7 +26,7 @@ fn enter(traffic: &Traffic, clock: &Clock, target: &Target) -> Result<Place, Dur
 }
 
 /// As many places as a target gives.
-fn fill(traffic: &Traffic, clock: &Clock, target: &Target) -> Vec<Place> {
+fn fill(traffic: &Traffic, clock: &Clock, target: &Target) -> Vec<EndpointPlace> {
     std::iter::from_fn(|| enter(traffic, clock, target).ok()).collect()
 }
 
@@ -44,7 +44,7 @@ fn grow(traffic: &Traffic, clock: &Clock, target: &Target, times: usize) {
 }
 
 /// Holds these places until the time that an endpoint has is over.
-fn hang(clock: &Clock, places: Vec<Place>) {
+fn hang(clock: &Clock, places: Vec<EndpointPlace>) {
     clock.advance(Duration::from_secs(15));
     places.into_iter().for_each(|place| place.end(Came::Nothing));
 }
@@ -65,9 +65,10 @@ fn an_endpoint_that_answers_gets_nearly_all_places_and_one_that_is_unknown_few()
 fn one_account_whose_endpoints_hang_leaves_places_to_others() {
     let (traffic, clock) = traffic(1_000);
     let hosts: Vec<Target> = (0..2_000).map(|n| at(1, &format!("h{n}.example"))).collect();
-    let held: Vec<Place> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
+    let held: Vec<EndpointPlace> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
     assert_eq!(held.len(), 300, "half of those for endpoints that have not answered");
-    let other: Vec<Place> = (0..2_000).flat_map(|n| fill(&traffic, &clock, &at(2, &format!("h{n}.example")))).collect();
+    let other: Vec<EndpointPlace> =
+        (0..2_000).flat_map(|n| fill(&traffic, &clock, &at(2, &format!("h{n}.example")))).collect();
     assert_eq!(other.len(), 150, "half of what is left");
     let good = at(3, "good.example");
     grow(&traffic, &clock, &good, 40);
@@ -114,7 +115,7 @@ fn where_an_account_has_many_dead_endpoints_one_delivery_looks_whether_each_answ
     let (traffic, clock) = traffic(1_000);
     let hosts: Vec<Target> = (0..20).map(|n| at(1, &format!("h{n}.example"))).collect();
     hang(&clock, hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect());
-    let kept: Vec<Place> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
+    let kept: Vec<EndpointPlace> = hosts.iter().flat_map(|host| fill(&traffic, &clock, host)).collect();
     assert_eq!(kept.len(), 50, "four each, until they are too many");
     clock.advance(Duration::from_secs(10));
     let probes: Vec<usize> = hosts.iter().map(|host| fill(&traffic, &clock, host).len()).collect();
@@ -125,7 +126,7 @@ fn where_an_account_has_many_dead_endpoints_one_delivery_looks_whether_each_answ
 #[test]
 fn five_hundred_subscriptions_of_a_dead_endpoint_cost_almost_nothing() {
     let (traffic, clock) = traffic(750);
-    let (dead, mut held, mut claims) = (at(1, "dead.example"), Vec::<(Duration, Place)>::new(), 0_u32);
+    let (dead, mut held, mut claims) = (at(1, "dead.example"), Vec::<(Duration, EndpointPlace)>::new(), 0_u32);
     let mut due: Vec<Duration> = vec![Duration::ZERO; 500];
     for second in (0..3_600).map(Duration::from_secs) {
         let (ended, open) = held.into_iter().partition(|(until, _)| *until <= second);

@@ -6,7 +6,7 @@ use crate::workers::Reason;
 
 /// What becomes of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum DeliveryVerdict {
     /// The endpoint has it.
     Delivered,
     /// It is tried again, as long as the retry policy has retries.
@@ -17,21 +17,21 @@ pub(super) enum Verdict {
 
 /// Judges one POST. 429 says "not now" and is tried again; a redirect is final, because following it would lead to where
 /// nobody subscribed.
-pub(super) fn judge(posted: &Posted) -> Verdict {
+pub(super) fn judge(posted: &Posted) -> DeliveryVerdict {
     match posted {
         Posted::Answer(status, _) => judge_status(*status),
-        Posted::Silent | Posted::Unreachable(_) => Verdict::Again(Reason::Unreachable),
-        Posted::Forbidden => Verdict::Final(Reason::Forbidden),
+        Posted::Silent | Posted::Unreachable(_) => DeliveryVerdict::Again(Reason::Unreachable),
+        Posted::Forbidden => DeliveryVerdict::Final(Reason::Forbidden),
     }
 }
 
 /// Judges the status of an answer.
-pub(super) fn judge_status(status: u16) -> Verdict {
+pub(super) fn judge_status(status: u16) -> DeliveryVerdict {
     match status {
-        200..=299 => Verdict::Delivered,
-        429 => Verdict::Again(Reason::Deferred),
-        300..=499 => Verdict::Final(Reason::Refused),
-        _ => Verdict::Again(Reason::Deferred),
+        200..=299 => DeliveryVerdict::Delivered,
+        429 => DeliveryVerdict::Again(Reason::Deferred),
+        300..=499 => DeliveryVerdict::Final(Reason::Refused),
+        _ => DeliveryVerdict::Again(Reason::Deferred),
     }
 }
 
@@ -43,15 +43,15 @@ mod tests {
     fn answers_are_judged_as_sns_judges_them() {
         let answer = |status| judge(&Posted::Answer(status, String::new()));
         for status in [200, 202, 204] {
-            assert_eq!(answer(status), Verdict::Delivered);
+            assert_eq!(answer(status), DeliveryVerdict::Delivered);
         }
         for status in [301, 307, 400, 401, 403, 404, 410, 499] {
-            assert_eq!(answer(status), Verdict::Final(Reason::Refused), "{status}");
+            assert_eq!(answer(status), DeliveryVerdict::Final(Reason::Refused), "{status}");
         }
         for status in [100, 429, 500, 502, 503, 599] {
-            assert_eq!(answer(status), Verdict::Again(Reason::Deferred), "{status}");
+            assert_eq!(answer(status), DeliveryVerdict::Again(Reason::Deferred), "{status}");
         }
-        assert_eq!(judge(&Posted::Silent), Verdict::Again(Reason::Unreachable));
-        assert_eq!(judge(&Posted::Forbidden), Verdict::Final(Reason::Forbidden));
+        assert_eq!(judge(&Posted::Silent), DeliveryVerdict::Again(Reason::Unreachable));
+        assert_eq!(judge(&Posted::Forbidden), DeliveryVerdict::Final(Reason::Forbidden));
     }
 }

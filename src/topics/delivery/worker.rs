@@ -17,8 +17,8 @@ use crate::topics::delivery::parcel::{Found, Parcel};
 use crate::topics::delivery::policy::Effective;
 use crate::topics::delivery::post::Poster;
 use crate::topics::delivery::signed;
-use crate::topics::delivery::traffic::{Place, Traffic};
-use crate::topics::delivery::verdict::Verdict;
+use crate::topics::delivery::traffic::{EndpointPlace, Traffic};
+use crate::topics::delivery::verdict::DeliveryVerdict;
 use crate::topics::job::{BusEvent, Direct, Job, Target};
 use crate::topics::topic;
 use crate::topics::undelivered::to_dead_letters;
@@ -49,7 +49,7 @@ pub struct Deliverer {
 /// What a job may do now.
 enum Leave {
     /// Make an attempt; where others answer, in this place.
-    Go(Option<Place>),
+    Go(Option<EndpointPlace>),
     /// Nothing any more: it waited longer than a message is tried.
     TooLate,
 }
@@ -59,7 +59,7 @@ impl Leave {
     async fn attempt(self, work: impl Future<Output = Result<Tried, Error>>) -> Result<Tried, Error> {
         let Self::Go(place) = self else {
             let why = "the endpoint did not answer for 23 days";
-            return Ok(Tried::plain(Verdict::Final(Reason::Exhausted), None, why));
+            return Ok(Tried::plain(DeliveryVerdict::Final(Reason::Exhausted), None, why));
         };
         let tried = work.await?;
         if let Some(place) = place {
@@ -132,9 +132,9 @@ impl Deliverer {
         let tried = leave.attempt(async { Ok(bus::send(&self.topics, &self.poster, event).await) }).await?;
         let attempt = self.attempt(claim, &event.bus, &event.id, &tried, started);
         let outcome = match tried.verdict {
-            Verdict::Delivered => Outcome::Done,
-            Verdict::Final(why) => Outcome::GiveUp(why),
-            Verdict::Again(why) => signed::again(claim.attempt, self.topics.clock())
+            DeliveryVerdict::Delivered => Outcome::Done,
+            DeliveryVerdict::Final(why) => Outcome::GiveUp(why),
+            DeliveryVerdict::Again(why) => signed::again(claim.attempt, self.topics.clock())
                 .map_or(Outcome::GiveUp(Reason::Exhausted), |at| Outcome::RetryAt(at, why)),
         };
         Ok(self.record(outcome, attempt, tried, None))
@@ -188,9 +188,9 @@ impl Deliverer {
     fn outcome(&self, claim: &Claim, tried: &Tried, policy: &Effective) -> Outcome {
         let now = self.topics.clock().now();
         match tried.verdict {
-            Verdict::Delivered => Outcome::Done,
-            Verdict::Final(why) => Outcome::GiveUp(why),
-            Verdict::Again(why) => {
+            DeliveryVerdict::Delivered => Outcome::Done,
+            DeliveryVerdict::Final(why) => Outcome::GiveUp(why),
+            DeliveryVerdict::Again(why) => {
                 let delay = tried.retry.as_ref().unwrap_or(&policy.retry).delay(claim.attempt);
                 let at = delay.map(|delay| now + delay).filter(|at| *at <= claim.sent_at + TRIED_FOR);
                 at.map_or(Outcome::GiveUp(Reason::Exhausted), |at| Outcome::RetryAt(at, why))
@@ -208,8 +208,8 @@ impl Deliverer {
             status: tried.status.map(u32::from),
             latency_micros: i64::try_from(latency.as_micros()).unwrap_or(i64::MAX),
             outcome: match tried.verdict {
-                Verdict::Delivered => "delivered".to_owned(),
-                Verdict::Again(why) | Verdict::Final(why) => why.as_str().to_owned(),
+                DeliveryVerdict::Delivered => "delivered".to_owned(),
+                DeliveryVerdict::Again(why) | DeliveryVerdict::Final(why) => why.as_str().to_owned(),
             },
             answer: tried.answer.clone(),
         };

@@ -14,7 +14,7 @@ const PLACES_MAX: usize = 100;
 
 /// What is told to one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct AuditRecord {
     /// The group of logs that the line is for.
     pub log_group: Option<String>,
     /// The delivery stream.
@@ -37,7 +37,7 @@ pub(crate) struct About {
 
 /// What a statement's audit tells of a message whose texts have these findings. `None` where nobody wants to know. The time is
 /// that of the texts' length for each kind of data.
-pub(crate) fn record(of: &Statement, about: &About, texts: &[(String, Findings)]) -> Option<Record> {
+pub(crate) fn record(of: &Statement, about: &About, texts: &[(String, Findings)]) -> Option<AuditRecord> {
     let Operation::Audit(audit) = &of.operation else { return None };
     let any = texts.iter().any(|(_, findings)| of.identifiers.iter().any(|kind| findings.contains_key(kind)));
     let Destinations { log_group, stream } = if any { &audit.found } else { &audit.nothing };
@@ -47,7 +47,7 @@ pub(crate) fn record(of: &Statement, about: &About, texts: &[(String, Findings)]
     let topic = &about.topic;
     let name =
         |stream: &String| Arn::new("firehose", &topic.region, &topic.account, format!("deliverystream/{stream}"));
-    Some(Record {
+    Some(AuditRecord {
         log_group: log_group.clone(),
         stream: stream.as_ref().map(name),
         text: told(of, about, texts).to_string(),
@@ -101,8 +101,8 @@ impl Places<'_> {
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn tell(tx: &mut Tx, records: &[Record]) -> Result<(), store::Error> {
-    for Record { log_group, stream, text } in records {
+pub(crate) async fn tell(tx: &mut Tx, records: &[AuditRecord]) -> Result<(), store::Error> {
+    for AuditRecord { log_group, stream, text } in records {
         if let Some(log_group) = log_group {
             tracing::info!(log_group, finding = text, "audited a message for data protection");
         }

@@ -22,4 +22,4 @@ pub(super) mod verdict;
 
 pub(super) use identifier::Identifier;
 pub(super) use policy::{Direction, Policy, Who};
-pub(super) use scan::{Findings, Place, scan, weight};
+pub(super) use scan::{Findings, FoundAt, scan, weight};

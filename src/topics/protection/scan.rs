@@ -8,7 +8,7 @@ use crate::topics::protection::{Identifier, addresses, bank, card, cells, nation
 
 /// Where something was found: octets of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct FoundAt {
     /// Where it begins.
     pub start: usize,
     /// Where it ends.
@@ -19,7 +19,7 @@ pub(crate) struct Place {
 
 /// What was found: where each is, in order. Those of one kind do not overlap. What goes over several strings of JSON is in each
 /// of them. A kind of which there is nothing is not there.
-pub(crate) type Findings = BTreeMap<Identifier, Vec<Place>>;
+pub(crate) type Findings = BTreeMap<Identifier, Vec<FoundAt>>;
 
 /// What was found in a layer, by its place in the source.
 struct Seen {
@@ -78,8 +78,8 @@ fn placed(layers: &Layers<'_>, seen: Vec<Seen>) -> Findings {
             // Numbers between the lines of a key are none of it.
             if cell.bare.is_none() || !one.begun {
                 let place = match cell.bare {
-                    Some(_) => Place { start: cell.start, end: cell.end, bare: cell.bare },
-                    None => Place { start: one.start.max(cell.start), end: one.end.min(cell.end), bare: None },
+                    Some(_) => FoundAt { start: cell.start, end: cell.end, bare: cell.bare },
+                    None => FoundAt { start: one.start.max(cell.start), end: one.end.min(cell.end), bare: None },
                 };
                 add(findings.entry(one.identifier).or_default(), place);
             }
@@ -91,7 +91,7 @@ fn placed(layers: &Layers<'_>, seen: Vec<Seen>) -> Findings {
 }
 
 /// Adds a place behind others, or to the last one where they overlap.
-fn add(places: &mut Vec<Place>, place: Place) {
+fn add(places: &mut Vec<FoundAt>, place: FoundAt) {
     match places.last_mut() {
         Some(last) if place.start < last.end => last.end = last.end.max(place.end),
         _ if place.start < place.end => places.push(place),

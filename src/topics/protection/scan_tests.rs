@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::numbers::luhn;
 use super::policy::Statement;
 use super::verdict::judge;
-use super::{Identifier, Place, Policy, card, scan};
+use super::{FoundAt, Identifier, Policy, card, scan};
 
 /// What is found of a kind, named by the last part of its ARN.
 pub(super) fn found<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
@@ -191,7 +191,7 @@ proptest! {
     fn any_text_is_scanned_and_cleaned(text in text_of_bits()) {
         for (identifier, places) in scan(&text, &kinds()) {
             let mut at = 0;
-            for Place { start, end, .. } in places {
+            for FoundAt { start, end, .. } in places {
                 prop_assert!(at <= start && start < end, "{identifier:?}");
                 prop_assert!(text.get(start..end).is_some(), "{identifier:?}");
                 at = end;
@@ -201,7 +201,7 @@ proptest! {
         let masked = changed(&text, MASK, &names);
         prop_assert_eq!(masked.chars().count(), text.chars().count());
         let characters: Vec<char> = masked.chars().collect();
-        for Place { start, end, .. } in scan(&text, &kinds()).into_values().flatten() {
+        for FoundAt { start, end, .. } in scan(&text, &kinds()).into_values().flatten() {
             let (from, count) = (text[..start].chars().count(), text[start..end].chars().count());
             prop_assert!(characters[from..from + count].iter().all(|c| *c == '#'), "{}", masked);
         }

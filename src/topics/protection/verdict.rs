@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use crate::topics::protection::policy::{Operation, Statement};
-use crate::topics::protection::{Findings, Identifier, Place};
+use crate::topics::protection::{Findings, FoundAt, Identifier};
 
 /// What was judged of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) fn wanted<'a>(statements: impl IntoIterator<Item = &'a Statement>) ->
 pub(crate) fn judge(text: &str, findings: &Findings, statements: &[Statement]) -> Judged {
     let found = |of: &Statement| of.identifiers.iter().any(|identifier| findings.contains_key(identifier));
     let mut denied = statements.iter().any(|of| of.operation == Operation::Deny && found(of));
-    let mut spans: Vec<(Place, Option<char>)> = Vec::new();
+    let mut spans: Vec<(FoundAt, Option<char>)> = Vec::new();
     let mut taken = BTreeSet::new();
     for of in statements {
         let instead = match of.operation {
@@ -48,9 +48,9 @@ pub(crate) fn judge(text: &str, findings: &Findings, statements: &[Statement]) -
 }
 
 /// The text without what stands at these places, and whether anything else is in it.
-fn without(text: &str, spans: &[(Place, Option<char>)]) -> (String, bool) {
+fn without(text: &str, spans: &[(FoundAt, Option<char>)]) -> (String, bool) {
     let (mut changed, mut rest, mut at) = (String::with_capacity(text.len()), false, 0);
-    for (Place { start, end, bare }, instead) in spans {
+    for (FoundAt { start, end, bare }, instead) in spans {
         let start = (*start).max(at);
         if start >= *end {
             continue;

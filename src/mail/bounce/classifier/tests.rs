@@ -2,8 +2,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::mail::bounce::BounceType;
 use crate::mail::bounce::plain::plain;
-use crate::mail::content::BounceType;
 
 /// Replies and diagnostics, in words of our own modelled on what is published: `kind | stage | host | text`.
 fn replies() -> Vec<(String, Option<Stage>, Option<String>, String)> {
@@ -56,7 +56,7 @@ fn each_reply_has_its_kind() {
         all += 1;
         let found = classifier.judge(&Said { text: &text, stage, host: host.as_deref(), ..Said::default() });
         let (kind, sub_type) = found.cause.kind();
-        let got = format!("{kind:?}/{sub_type}");
+        let got = format!("{kind}/{sub_type}");
         if got != wanted && format!("{kind:?}") != wanted {
             wrong.push(format!("{text}\n    wanted {wanted}, is {got} by {}", found.rule));
         }

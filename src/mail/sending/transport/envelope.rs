@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use crate::base::EmailAddress;
+use crate::mail::message::fields;
 
 /// How long each step of a conversation may take (RFC 5321, 4.5.3.2, gives the lower bounds that we stay near to; the
 /// connection and the greeting are shorter, so that a dead host does not hold up the live one behind it).
@@ -84,7 +85,7 @@ impl Content<'_> {
     }
 
     fn header_end(&self) -> usize {
-        self.message.windows(4).position(|octets| octets == b"\r\n\r\n").unwrap_or(self.message.len())
+        fields::section(self.message).len()
     }
 
     /// Its octets as they go over the line (RFC 5321, 4.5.2): a dot at the start of a line is doubled, and a line with a

@@ -1,8 +1,8 @@
 //! The state of one round and its outcome.
 use std::net::IpAddr;
 
+use crate::mail::resolver::LookupError;
 use crate::mail::sending::ending::Ending;
-use crate::mail::sending::resolver::LookupError;
 use crate::mail::sending::transport::transcript::Transcript;
 
 /// The most connections that one round tries.

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use lettre::transport::smtp::extension::ClientId;
 
 use crate::base::{Clock, Domain, Reach};
+use crate::mail::resolver::{Dns, LookupError};
 use crate::mail::sending::ending::{Ending, Stage};
-use crate::mail::sending::resolver::{Dns, LookupError};
 use crate::mail::sending::transport::dead::Dead;
 use crate::mail::sending::transport::delivery::{Delivery, Login, Relay};
 use crate::mail::sending::transport::dial::Dial;

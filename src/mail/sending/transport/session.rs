@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::{Clock, EmailAddress, Instant};
+use crate::mail::resolver::ascii_domain;
 use crate::mail::sending::ending::{Ending, Reply, Stage};
-use crate::mail::sending::resolver::ascii_domain;
 use crate::mail::sending::transport::envelope::{Content, Envelope, Limits};
 use crate::mail::sending::transport::offers::Offers;
 use crate::mail::sending::transport::step::within;
