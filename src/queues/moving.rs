@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::base::{Arn, Timestamp};
 use crate::queues::checking::check;
 use crate::queues::claiming::claim;
-use crate::queues::moves::status;
 use crate::queues::received::received;
 use crate::queues::send::insert;
 use crate::queues::{Error, Outgoing, Queue, Queues, Received};

@@ -44,12 +44,10 @@ const WITHIN: &[(&str, &[&[&str]])] = &[
     (
         "mail",
         &[
-            &["message", "marks", "resolver"],
+            &["message", "marks", "resolver", "bounce"],
             &["own"],
             &["identity"],
             &["content"],
-            // Its causes are told in the types that events have.
-            &["bounce"],
             &["sending"],
             &["feedback"],
             &["receiving"],

@@ -4,7 +4,7 @@ use crate::base::{Clock, Scope, Timestamp};
 use crate::config::Settings;
 use crate::mail::identity::Found;
 use crate::mail::published::zone::{line, quoted};
-use crate::mail::published::{CheckedRecord, DnsRecord, Need, Purpose, Server, State, check, server_records};
+use crate::mail::published::{self, CheckedRecord, DnsRecord, Need, Purpose, Server, State, check, server_records};
 use crate::mail::resolver::Dns;
 use crate::store::identities::{Identity, IdentityKind};
 

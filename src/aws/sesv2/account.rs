@@ -88,6 +88,18 @@ pub(super) struct PutAccountDetailsRequest {
     production_access_enabled: Option<bool>,
 }
 
+impl From<PutAccountDetailsRequest> for AccountDetails {
+    fn from(told: PutAccountDetailsRequest) -> Self {
+        Self {
+            mail_type: told.mail_type,
+            website_url: told.website_url,
+            contact_language: told.contact_language,
+            use_case_description: told.use_case_description,
+            additional_contact_email_addresses: told.additional_contact_email_addresses,
+        }
+    }
+}
+
 /// Keeps what the account tells of itself. With `ProductionAccessEnabled` it asks to leave the sandbox: an operator
 /// decides (`postrider admin`).
 ///
@@ -114,8 +126,7 @@ pub(super) async fn put_account_details(
         return Err(SesV2Error::BadRequest(format!("{name} is invalid.")));
     }
     let asks = input.production_access_enabled.unwrap_or(false);
-    let details = serde_json::to_string(&input).unwrap_or_default();
-    services.sending.put_details(&caller.account, &caller.region, details, asks).await?;
+    services.sending.put_details(&caller.account, &caller.region, input.into(), asks).await?;
     Ok(NoMembers {})
 }
 

@@ -20,7 +20,6 @@ use crate::mail::sending::quota::{self, Limits, Quota};
 use crate::mail::sending::simulator::Simulator;
 use crate::mail::sending::submission::{MESSAGE_MAX, RECIPIENTS_MAX, Submission};
 use crate::mail::sending::unrendered::{self, Unrendered};
-use crate::store::Store;
 use crate::store::mails::{Kind, Mail};
 use crate::store::sending_use::{self, Charge};
 use crate::store::{self, Json, Pairs, Store, Tx};

@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use crate::base::Timestamp;
 use crate::store::Error;
+use crate::store::engine::json::Json;
 use crate::store::engine::value::{Value, owned_without_nul};
 use crate::store::engine::writer::WriterRow;
 

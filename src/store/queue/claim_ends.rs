@@ -33,7 +33,7 @@ pub(in crate::store) async fn regroup(tx: &mut Tx, rows: &[Row]) -> Result<(), E
 }
 
 /// Takes a message away, if it still carries this receipt. Gives the number of rows: 1 or 0. Those that keep the order
-/// of their group are for [`delete_in_order`].
+/// of their group are for [`delete_in_order`](crate::store::messages::delete_in_order).
 pub async fn delete(tx: &mut Tx, queue_id: i64, id: i64, receipt: i64) -> Result<u64, Error> {
     let rows = tx
         .all(
@@ -94,7 +94,7 @@ pub async fn release(
 }
 
 /// Moves a message to another queue, where it is visible at once. Those that keep the order of their group are for
-/// [`move_in_order`].
+/// [`move_in_order`](crate::store::messages::move_in_order).
 pub async fn move_to(
     tx: &mut Tx,
     id: i64,

@@ -20,21 +20,21 @@ pub struct Claimed {
     pub sent_at: Timestamp,
     /// When it was received for the first time.
     pub first_received_at: Timestamp,
-    /// See [`NewMessage::message_id`].
+    /// See [`NewMessage::message_id`](crate::store::messages::NewMessage::message_id).
     pub message_id: String,
-    /// See [`NewMessage::group_id`].
+    /// See [`NewMessage::group_id`](crate::store::messages::NewMessage::group_id).
     pub group_id: Option<String>,
-    /// See [`NewMessage::deduplication_id`].
+    /// See [`NewMessage::deduplication_id`](crate::store::messages::NewMessage::deduplication_id).
     pub deduplication_id: Option<String>,
-    /// See [`NewMessage::sender`].
+    /// See [`NewMessage::sender`](crate::store::messages::NewMessage::sender).
     pub sender: Option<String>,
     /// ARN of the queue that it was moved from as a dead letter.
     pub dead_letter_source: Option<String>,
-    /// See [`NewMessage::attributes`].
+    /// See [`NewMessage::attributes`](crate::store::messages::NewMessage::attributes).
     pub attributes: Option<String>,
-    /// See [`NewMessage::trace_header`].
+    /// See [`NewMessage::trace_header`](crate::store::messages::NewMessage::trace_header).
     pub trace_header: Option<String>,
-    /// See [`NewMessage::body`].
+    /// See [`NewMessage::body`](crate::store::messages::NewMessage::body).
     pub body: String,
 }
 

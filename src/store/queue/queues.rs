@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
 use crate::base::{AccountId, Region, Timestamp};
-use crate::store::engine::dialect::Engine;
 use crate::store::engine::kept_table::KeptTable;
 use crate::store::engine::rows::placeholders;
 use crate::store::queue::adding::chunks;
