@@ -9,6 +9,8 @@ from isolation import rows
 SMTP, ONE, SLOW = "SMTP accept, 1 KB", "SMTP accept, 1 KB, one mail a connection", "SMTP accept, 1 KB, each sync 2 ms slower"
 SEND, BATCH, CYCLE = "SendMessage, 1 KB, 16 connections", "SendMessageBatch of 10", "cycle of 10"
 BACKLOG, DOMAINS = "outbound, a backlog, one receiver, unsigned", "outbound, 100 domains, each answer after 100 ms, unsigned"
+SIGNED = "outbound, a backlog, one receiver, signed with RSA of 2048 bits"
+OPENDKIM = "outbound, accepted, signed with RSA of 2048 bits and delivered, beside Postfix with OpenDKIM"
 FULL = "1,000,000 waiting"
 
 GOALS = [
@@ -28,6 +30,8 @@ GOALS = [
     (f"{SMTP}, 50 sessions", "CPU ms a mail", "postfix CPU ms", "<= 0.2x", "<= 0.25x"),
     (f"{SMTP}, 50 sessions", "MiB", None, "<= 60", "<= 60"),
     (BACKLOG, "rate", "postfix", ">= 3x", ">= 2x"),
+    (SIGNED, "rate", "postfix", ">= 1.6x", ">= 1.6x"),
+    (OPENDKIM, "rate", "postfix", ">= 2.5x", ">= 2.5x"),
     (BACKLOG, "twice", None, "<= 0", "<= 0"),
     (DOMAINS, "rate", "postfix", ">= 3x", ">= 3x"),
     (DOMAINS, "MiB", None, "<= 150", "<= 150"),

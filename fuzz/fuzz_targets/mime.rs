@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
 use postrider::base::{Arn, EmailAddress, HeaderLine, Timestamp};
-use postrider::mail::message::{Mailbox, Stamp, canonical, fields, finish, mailbox, parse, parts, rewrite};
+use postrider::mail::message::{Mailbox, Stamp, body_hash, canonical, fields, finish, mailbox, parse, parts, rewrite};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};
 use postrider::mail::receiving::rules::Encoding;
@@ -75,7 +75,7 @@ fn checked(raw: &[u8]) {
         let mut out = Vec::new();
         fields.iter().for_each(|field| canonical::add_field(field, &mut out, form));
         assert!(out.len() <= raw.len() + fields.len());
-        let _ = canonical::body_hash(body, form);
+        let _ = body_hash::body_hash(body, form);
     }
 }
 

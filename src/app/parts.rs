@@ -119,9 +119,8 @@ impl Parts {
         let inbound = inbound.with_return_paths(paths.clone()).with_classifier(classifier.clone());
         let outbound = Outbound::new(store.clone(), clock.clone(), topics.clone(), transport.clone(), outbound_at_once)
             .with_simulator(simulator)
-            .with_canonicalization(settings.dkim_canonicalization.parse().map_err(wrong)?)
+            .with_signing(settings.dkim_canonicalization.parse().map_err(wrong)?, services.compute.clone())
             .with_long_lines_encoded(settings.encodes_long_lines)
-            .with_compute(services.compute.clone())
             .with_classifier(classifier)
             .with_return_paths(paths);
         let deliverer = Deliverer::new(topics.clone(), poster).for_workers(TOPIC_DELIVERIES_AT_ONCE);

@@ -11,6 +11,7 @@ mod retention;
 mod settling;
 mod slow;
 mod stop;
+mod threads;
 mod ticker;
 
 pub use compute::{Compute, NotDone};
@@ -21,4 +22,5 @@ pub use pool::{Pool, Work};
 pub use queue::{Claim, Job, SystemQueue, enqueue};
 pub use retention::sweep_dead_letters;
 pub use stop::Stop;
+pub(crate) use threads::Threads;
 pub use ticker::tick;

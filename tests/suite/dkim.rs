@@ -9,7 +9,7 @@ use postrider::base::{AccountId, Region, Timestamp};
 use postrider::config::{Given, Mode};
 use postrider::mail::identity::{Pair, keys};
 use postrider::mail::message::canonical::Form;
-use postrider::mail::message::dkim::{Algorithm, Canonicalization, Signer, SigningKey, signature};
+use postrider::mail::message::dkim::{Algorithm, Canonicalization, Signable, Signer, SigningKey};
 use serde_json::{Value, json};
 
 use crate::both_engines;
@@ -66,7 +66,8 @@ async fn dkimpy_verifies_what_we_sign_and_nothing_that_was_changed() {
             for content in bodies() {
                 let mut message = format!("{HEADER}\r\n").into_bytes();
                 message.extend_from_slice(&content);
-                let field = signature(&signer, Canonicalization { header, body }, &message, at).expect("signs");
+                let field =
+                    Signable::of(b"", &message, Canonicalization { header, body }).sign(&signer, at).expect("signs");
                 // On the wire a last line has its end.
                 let wire = if message.ends_with(b"\r\n") { message } else { [message, b"\r\n".to_vec()].concat() };
                 let signed = [field.as_bytes(), &wire].concat();
@@ -107,6 +108,63 @@ both_engines! {
             "name": format!("{}._domainkey.sender.example.", key.selector), "record": keys::record_value(key),
         });
         judge(vec![case(&raw, true), case(changed.as_bytes(), false)]);
+    }
+}
+
+/// What the inbox has: recipient and octets of each mail.
+async fn inbox(house: &House) -> Vec<(String, Vec<u8>)> {
+    let inbox = format!("{}/_postrider/inbox", house.endpoint());
+    let list = reqwest::get(&inbox).await.expect("answers").text().await.expect("text");
+    let list: Value = serde_json::from_str(&list).expect("JSON");
+    let mut mails = vec![];
+    for mail in list.as_array().expect("a list") {
+        let id = mail["id"].as_str().expect("an id");
+        let raw = reqwest::get(format!("{inbox}/{id}/raw")).await.expect("answers").bytes().await.expect("bytes");
+        mails.push((mail["to"].as_str().expect("an address").to_owned(), raw.to_vec()));
+    }
+    mails
+}
+
+/// The field of this name, unfolded.
+fn field(mail: &str, name: &str) -> String {
+    let header = mail.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
+    header.lines().find(|line| line.starts_with(&format!("{name}: "))).unwrap_or_default().to_owned()
+}
+
+both_engines! {
+    async fn what_is_put_on_for_a_recipient_is_signed_but_for_the_mark_where_recipients_share_a_signature(engine: Engine) {
+        let house = House::start(Mode::Dev, engine, Given::default()).await;
+        let watched = Watched::new(&house).await;
+        watched.send(&["alone@y.example"]).await;
+        watched.send(&["one@y.example", "two@z.example", "three@z.example"]).await;
+        house.work().await;
+        let (account, region) = (AccountId::development(), Region::default_region());
+        let found = house.app.parts().services.identities.get(&account, &region, "sender.example").await.expect("there");
+        let (mut cases, mut shared) = (vec![], vec![]);
+        for (to, raw) in inbox(&house).await {
+            let text = String::from_utf8(raw).expect("text");
+            let (signature, mark) = (field(&text, "DKIM-Signature"), field(&text, "X-Postrider-Id"));
+            let key = found.keys.iter().find(|key| signature.contains(&format!("s={};", key.selector))).expect("its key");
+            let is_alone = to.starts_with("alone");
+            let covered = signature.replace(' ', "").split(";h=").nth(1).is_some_and(|h| {
+                h.split(';').next().is_some_and(|names| names.split(':').any(|name| name == "X-Postrider-Id"))
+            });
+            assert_eq!(covered, is_alone, "{to}: {signature}");
+            let case = |mail: &str, good: bool| json!({
+                "mail": STANDARD.encode(mail), "good": good,
+                "name": format!("{}._domainkey.sender.example.", key.selector), "record": keys::record_value(key),
+            });
+            assert!(mark.starts_with("X-Postrider-Id: fb-"), "{to}: {text}");
+            cases.push(case(&text, true));
+            cases.push(case(&text.replace(&mark, "X-Postrider-Id: fb-another"), !is_alone));
+            if !is_alone {
+                shared.push((signature, mark));
+            }
+        }
+        assert_eq!((cases.len(), shared.len()), (8, 3));
+        assert!(shared.iter().all(|(signature, _)| *signature == shared[0].0), "{shared:?}");
+        assert!(shared[0].1 != shared[1].1 && shared[1].1 != shared[2].1, "{shared:?}");
+        judge(cases);
     }
 }
 

@@ -13,7 +13,8 @@ use rsa::signature::{SignatureEncoding, Signer as _};
 use sha2::{Digest, Sha256};
 
 use crate::base::Timestamp;
-use crate::mail::message::canonical::{self, Form, add_field};
+use crate::mail::message::body_hash::body_hash;
+use crate::mail::message::canonical::{Form, add_field};
 use crate::mail::message::fields::{self, Field};
 
 /// How a header field is signed.
@@ -137,61 +138,96 @@ impl FromStr for Canonicalization {
 #[error("cannot sign with dkim: {0}")]
 pub struct DkimError(String);
 
-/// The `DKIM-Signature` field for `message`, with CRLF at its end, to stand before the message. `message` has CRLF line
-/// ends only.
-///
-/// # Errors
-/// A key that the library does not sign with.
-pub fn signature(
-    signer: &Signer,
+/// A message that is ready to be signed: split, brought into its canonical form and hashed, once for all keys, and for all
+/// recipients who get the same octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signable {
     forms: Canonicalization,
-    message: &[u8],
-    now: Timestamp,
-) -> Result<String, DkimError> {
-    let (fields, body) = fields::split(message);
-    let (names, signed) = chosen(&fields);
-    let algorithm = signer.algorithm();
-    let mut own = format!(
-        "DKIM-Signature: v=1; a={algorithm}; s={}; d={};\r\n c={}/{}; q=dns/txt; t={};\r\n h=",
-        signer.selector,
-        signer.domain,
-        forms.header.as_str(),
-        forms.body.as_str(),
-        now.secs(),
-    );
-    let mut width = 3;
-    for (n, name) in names.iter().enumerate() {
-        let piece = if n == 0 { (*name).to_owned() } else { format!(":{name}") };
-        if width + piece.len() > LINE {
-            own.push_str("\r\n ");
-            width = 1;
-        }
-        width += piece.len();
-        own.push_str(&piece);
-    }
-    own.push_str(&format!(";\r\n bh={};\r\n b=", STANDARD.encode(canonical::body_hash(body, forms.body))));
-    let mut data = Vec::new();
-    for field in signed {
-        add_field(&field, &mut data, forms.header);
-        data.extend_from_slice(b"\r\n");
-    }
-    // The signature signs its own field too, with an empty `b=` and no line end (RFC 6376, 3.7).
-    add_field(&Field::of(own.as_bytes()), &mut data, forms.header);
-    let value = STANDARD.encode(sign(&signer.pair, &data)?);
-    for (n, piece) in value.as_bytes().chunks(LINE - 4).enumerate() {
-        if n > 0 {
-            own.push_str("\r\n ");
-        }
-        own.push_str(&String::from_utf8_lossy(piece));
-    }
-    own.push_str("\r\n");
-    Ok(own)
+    /// `h=`, folded.
+    names: String,
+    /// `bh=`.
+    body_hash: String,
+    /// The canonical form of the fields in `h=`, each with CRLF.
+    fields: Vec<u8>,
 }
 
-/// The names for `h=`, and the fields that they mean: of several of one name the last first (RFC 6376, 5.4.2).
-fn chosen<'a>(fields: &[Field<'a>]) -> (Vec<&'static str>, Vec<Field<'a>>) {
+impl Signable {
+    /// Makes ready what is to be signed: `headers`, fields that stand before the message, each with its CRLF, and `message`.
+    /// Both have CRLF line ends only. Of `headers` all fields are signed; of the message those that SES signs.
+    pub fn of(headers: &[u8], message: &[u8], forms: Canonicalization) -> Self {
+        let (own, _) = fields::split(headers);
+        let (fields, body) = fields::split(message);
+        let all: Vec<Field<'_>> = own.iter().chain(&fields).copied().collect();
+        let (names, signed) = chosen(&own, &all);
+        let mut fields = Vec::new();
+        for field in signed {
+            add_field(&field, &mut fields, forms.header);
+            fields.extend_from_slice(b"\r\n");
+        }
+        let body_hash = STANDARD.encode(body_hash(body, forms.body));
+        Self { forms, names: folded(&names), body_hash, fields }
+    }
+
+    /// The `DKIM-Signature` field, with CRLF at its end, to stand before the headers and the message.
+    ///
+    /// # Errors
+    /// A key that the library does not sign with.
+    pub fn sign(&self, signer: &Signer, now: Timestamp) -> Result<String, DkimError> {
+        let mut own = format!(
+            "DKIM-Signature: v=1; a={}; s={}; d={};\r\n c={}/{}; q=dns/txt; t={};\r\n h={};\r\n bh={};\r\n b=",
+            signer.algorithm(),
+            signer.selector,
+            signer.domain,
+            self.forms.header.as_str(),
+            self.forms.body.as_str(),
+            now.secs(),
+            self.names,
+            self.body_hash,
+        );
+        let mut data = Vec::with_capacity(self.fields.len() + own.len());
+        data.extend_from_slice(&self.fields);
+        // The signature signs its own field too, with an empty `b=` and no line end (RFC 6376, 3.7).
+        add_field(&Field::of(own.as_bytes()), &mut data, self.forms.header);
+        let value = STANDARD.encode(sign(&signer.pair, &data)?);
+        for (n, piece) in value.as_bytes().chunks(LINE - 4).enumerate() {
+            if n > 0 {
+                own.push_str("\r\n ");
+            }
+            own.push_str(&String::from_utf8_lossy(piece));
+        }
+        own.push_str("\r\n");
+        Ok(own)
+    }
+}
+
+/// The names for `h=` with colons between them, in lines that are not too long.
+fn folded(names: &[&str]) -> String {
+    let (mut text, mut width) = (String::new(), 3);
+    for (n, name) in names.iter().enumerate() {
+        let colon = usize::from(n > 0);
+        if width + colon + name.len() > LINE {
+            text.push_str("\r\n ");
+            width = 1;
+        }
+        width += colon + name.len();
+        text.push_str(if n > 0 { ":" } else { "" });
+        text.push_str(name);
+    }
+    text
+}
+
+/// The names for `h=`, and the fields that they mean: of several of one name the last first (RFC 6376, 5.4.2). `own` are those
+/// of `fields` that are signed whatever their name; a field of the same name below must be signed with them.
+fn chosen<'a>(own: &[Field<'a>], fields: &[Field<'a>]) -> (Vec<&'a str>, Vec<Field<'a>>) {
     let (mut names, mut signed) = (Vec::new(), Vec::new());
-    for (name, guard) in SIGNED {
+    let is_usual = |name: &str| SIGNED.iter().any(|(usual, _)| usual.eq_ignore_ascii_case(name));
+    let mut more: Vec<(&str, Guard)> = Vec::new();
+    for name in own.iter().filter_map(Field::name) {
+        if !is_usual(name) && !more.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            more.push((name, Guard::Present));
+        }
+    }
+    for (name, guard) in SIGNED.into_iter().chain(more) {
         let before = signed.len();
         signed.extend(fields.iter().rev().filter(|field| field.is(name)));
         let present = signed.len() - before;

@@ -17,7 +17,7 @@ use sha2::Digest;
 
 use crate::base::Timestamp;
 use crate::mail::message::canonical::Form;
-use crate::mail::message::dkim::{Algorithm, Canonicalization, Signer, SigningKey, signature};
+use crate::mail::message::dkim::{Algorithm, Canonicalization, Signable, Signer, SigningKey};
 use crate::mail::resolver::Dns;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -82,7 +82,7 @@ async fn a_signature_verifies_until_a_signed_part_changes() {
             let message = format!(
                 "Received: by one\r\nFrom: Ann\r\n <ann@example.com>\r\nTO:  b@x.example\r\nSubject:  two  words\r\n\r\n{body}"
             );
-            let field = signature(&key, RELAXED, message.as_bytes(), NOW).expect("signs");
+            let field = Signable::of(b"", message.as_bytes(), RELAXED).sign(&key, NOW).expect("signs");
             assert!(field.ends_with("\r\n") && field.lines().all(|line| line.len() < 100), "{field}");
             let signed = format!("{field}{message}");
             assert!(verifies(signed.as_bytes(), &public).await, "{body:?}");
@@ -107,7 +107,7 @@ async fn the_simple_form_lets_nothing_change() {
     for (key, public) in [rsa(1024), rsa(2048), ed25519()] {
         for body in ["Hello\r\n", "\r\n", "a  b\t \r\n\r\n"] {
             let message = format!("Received: by one\r\nFrom: ann@example.com\r\nSubject:  two  words\r\n\r\n{body}");
-            let field = signature(&key, SIMPLE, message.as_bytes(), NOW).expect("signs");
+            let field = Signable::of(b"", message.as_bytes(), SIMPLE).sign(&key, NOW).expect("signs");
             let signed = format!("{field}{message}");
             assert!(verifies(signed.as_bytes(), &public).await, "{body:?}: {signed}");
             assert!(verifies(signed.replace("by one", "by two").as_bytes(), &public).await);
@@ -147,7 +147,7 @@ fn the_body_hash_is_that_of_the_rfc_whatever_the_white_space() {
     let mut runner = proptest::test_runner::TestRunner::new(runner_config);
     let check = |body: String| {
         let message = format!("From: a@example.com\r\n\r\n{body}");
-        let field = signature(&key, RELAXED, message.as_bytes(), NOW).expect("signs");
+        let field = Signable::of(b"", message.as_bytes(), RELAXED).sign(&key, NOW).expect("signs");
         let compact: String = field.chars().filter(|c| !c.is_whitespace()).collect();
         let signed = compact.split(";bh=").nth(1).and_then(|rest| rest.split(';').next()).expect("a hash");
         assert_eq!(signed, body_hash(&body), "{body:?}");
@@ -163,9 +163,28 @@ fn the_body_hash_is_that_of_the_rfc_whatever_the_white_space() {
 fn the_usual_fields_are_signed_once_more_than_they_occur() {
     let (key, _) = ed25519();
     let message = b"From: a@example.com\r\nList-Unsubscribe: <x>\r\nDate: today\r\n\r\n";
-    let field = signature(&key, RELAXED, message, NOW).expect("signs").replace("\r\n ", "");
+    let field = Signable::of(b"", message, RELAXED).sign(&key, NOW).expect("signs").replace("\r\n ", "");
     assert!(field.contains("h=From:From:Reply-To:To:Cc:Subject:Date:Date:List-Unsubscribe;"), "{field}");
     assert!(field.contains("t=1800000000;") && field.starts_with("DKIM-Signature: v=1; a=ed25519-sha256; s=sel;"));
+}
+
+#[tokio::test]
+async fn fields_that_are_put_on_are_signed_whatever_their_name() {
+    for (key, public) in [rsa(2048), ed25519()] {
+        let own = "X-Own: one\r\nList-Unsubscribe: <https://a.example/1>\r\nx-OWN: two\r\n\
+                   List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
+        // A field of the same name in the message: verifiers look for that one first.
+        let message = "X-Other: free\r\nFrom: ann@example.com\r\nX-own: sender's\r\nSubject: s\r\n\r\nbody\r\n";
+        let field = Signable::of(own.as_bytes(), message.as_bytes(), RELAXED).sign(&key, NOW).expect("signs");
+        let signed = format!("{field}{own}{message}");
+        assert!(verifies(signed.as_bytes(), &public).await, "{signed}");
+        assert!(verifies(signed.replace("free", "other").as_bytes(), &public).await);
+        for (from, to) in
+            [("one\r", "1\r"), ("two", "2"), ("sender's", "ours"), ("a.example/1", "b.example"), ("One-Click", "None")]
+        {
+            assert!(!verifies(signed.replace(from, to).as_bytes(), &public).await, "{from} to {to}");
+        }
+    }
 }
 
 #[test]

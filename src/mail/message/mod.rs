@@ -1,5 +1,6 @@
 //! Messages as bytes (RFC 5322 and MIME): composing them, and reading and rewriting the header of those that come whole.
 mod authors;
+pub mod body_hash;
 pub mod canonical;
 pub mod compose;
 pub(in crate::mail) mod decoding;

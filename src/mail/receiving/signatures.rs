@@ -10,7 +10,8 @@ use mail_auth::common::verify::DomainKey;
 use mail_auth::dkim::{Canonicalization, Signature};
 use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, Error};
 
-use crate::mail::message::canonical::{self, Form};
+use crate::mail::message::body_hash::body_hash_of;
+use crate::mail::message::canonical::Form;
 use crate::mail::message::fields;
 
 /// How many DKIM signatures of one mail are looked at; each can cost a DNS query.
@@ -182,7 +183,7 @@ fn hash_anew(
         Canonicalization::Relaxed => Form::Relaxed,
         Canonicalization::Simple => Form::Simple,
     };
-    let (hash, whole) = canonical::body_hash_of(body, form, length);
+    let (hash, whole) = body_hash_of(body, form, length);
     // To mail-auth a length of 0 is none, so that is told as the longest.
     signature.l = length.map_or(0, |length| if length == 0 { u64::MAX } else { length });
     let same = |known: &(Canonicalization, HashAlgorithm, u64, Vec<u8>)| {

@@ -1,11 +1,8 @@
 //! What an outbound job carries, but for the message: the mail, its recipient, who signs it, and its envelope.
 use std::sync::Arc;
 
-use tracing::error;
-
-use crate::base::{EmailAddress, Timestamp};
+use crate::base::EmailAddress;
 use crate::mail::marks::ReturnPaths;
-use crate::mail::message::dkim::{self, Canonicalization};
 use crate::mail::sending::terms::Terms;
 use crate::mail::sending::transport::Envelope;
 use crate::store::mails::{Mail, Recipient};
@@ -19,9 +16,10 @@ pub(super) struct Parcel {
     /// The message, if it is a small one.
     pub(super) raw: Option<Vec<u8>>,
     pub(super) terms: Arc<Terms>,
-    /// The return path that is ours, and the header field with its mark.
+    /// The return path that is ours.
     own_path: Option<EmailAddress>,
-    trace: String,
+    /// The header field with its mark, with CRLF; empty where the mail has none.
+    pub(super) trace: String,
     /// Why the recipient gets nothing of this account.
     pub(super) suppressed: Option<SuppressionReason>,
 }
@@ -51,17 +49,4 @@ pub(super) fn envelope(parcel: &Parcel) -> Option<Envelope> {
         }
     });
     Some(Envelope { sender, recipient, require_tls: mail.require_tls || parcel.terms.require_tls })
-}
-
-/// What stands before the message: the field with the mark, and the signatures of all keys.
-pub(super) fn signatures(parcel: &Parcel, forms: Canonicalization, raw: &[u8], now: Timestamp) -> Vec<u8> {
-    let mut all = parcel.trace.clone();
-    for signer in &parcel.terms.signers {
-        match dkim::signature(signer, forms, raw, now) {
-            Ok(field) => all.push_str(&field),
-            // As with a key that cannot be read.
-            Err(error) => error!(message.id = %parcel.mail.id, %error, "sending without a dkim signature"),
-        }
-    }
-    all.into_bytes()
 }
