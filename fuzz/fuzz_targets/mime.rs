@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use mail_parser::parsers::MessageStream;
 use postrider::base::{Arn, EmailAddress, HeaderLine, Timestamp};
+use postrider::mail::message::headers_record::HeadersRecord;
 use postrider::mail::message::{Mailbox, Stamp, body_hash, canonical, fields, finish, mailbox, parse, parts, rewrite};
 use postrider::mail::receiving::checks::{Verdict, Verdicts};
 use postrider::mail::receiving::notification::{ActionTaken, Facts, write};

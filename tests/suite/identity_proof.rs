@@ -91,7 +91,7 @@ both_engines! {
         b.later(Duration::ZERO).await;
         assert_eq!(b.standing("txt.example").await, ["PENDING", "NOT_STARTED", ""]);
         let found = b.identities.get(account, region, "txt.example").await.expect("there");
-        assert_eq!(found.identity.error.as_deref(), Some("INVALID_VALUE"));
+        assert_eq!(found.identity.error.map(|error| error.as_str()), Some("INVALID_VALUE"));
         b.records.set("_amazonses.txt.example", &format!("another|{token}"));
         b.later(Duration::from_secs(61)).await;
         assert_eq!(b.standing("txt.example").await, ["SUCCESS", "NOT_STARTED", ""]);

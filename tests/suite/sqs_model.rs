@@ -231,7 +231,7 @@ impl Case {
         world.queues().move_round().await.map_err(|e| e.to_string())?;
         self.reference.moved_back(world.clock.now());
         let tasks = world.queues().moves(&world.scope, &dead, None).await.map_err(|e| e.to_string())?;
-        demand!(tasks[0].status == "COMPLETED" && tasks[0].moved == tasks[0].to_move, "{tasks:?}");
+        demand!(tasks[0].status.as_str() == "COMPLETED" && tasks[0].moved == tasks[0].to_move, "{tasks:?}");
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::both_engines;
 use crate::house::House;
 use crate::receiving_bench::{HELLO, account, rule};
 use crate::smtp_sink::SmtpSink;
-use crate::{outbound, receiving, ses_bench};
+use crate::{outbound_bench, receiving_bench, ses_bench};
 
 /// Changes rows, as nothing of ours does.
 async fn spoil(store: &Store, sql: &'static str) -> u64 {
@@ -34,7 +34,7 @@ fn tag(key: &str, value: &str) -> Tag {
 both_engines! {
     async fn a_mail_waits_while_its_suppression_setting_cannot_be_read_and_others_go(engine: Engine) {
         let sink = SmtpSink::start("127.0.0.1:0");
-        let b = outbound::bench(engine, &format!("relay://{}", sink.address), 25).await;
+        let b = outbound_bench::bench(engine, &format!("relay://{}", sink.address), 25).await;
         let listed: Result<bool, store::Error> = b.store.write(|tx| Box::pin(async move {
             let (account, region) = (postrider::base::AccountId::development(), postrider::base::Region::default_region());
             let (address, updated_at) = ("b@there.example".to_owned(), tx.now());
@@ -57,7 +57,7 @@ both_engines! {
 
     async fn a_bounce_is_written_down_though_the_suppression_setting_cannot_be_read(engine: Engine) {
         let sink = SmtpSink::start("127.0.0.1:0");
-        let b = outbound::bench(engine, &format!("relay://{}", sink.address), 25).await;
+        let b = outbound_bench::bench(engine, &format!("relay://{}", sink.address), 25).await;
         let id = b.send_with("set", &["b@there.example"]).await;
         assert_eq!(spoil(&b.store, "UPDATE configuration_sets SET options = '' WHERE name = 'set'").await, 1);
         let put: Result<_, store::Error> = b.store.write(move |tx| Box::pin(async move {
@@ -100,7 +100,7 @@ both_engines! {
 
     async fn a_mail_whose_headers_cannot_be_read_waits_and_others_go(engine: Engine) {
         let sink = SmtpSink::start("127.0.0.1:0");
-        let b = outbound::bench(engine, &format!("relay://{}", sink.address), 25).await;
+        let b = outbound_bench::bench(engine, &format!("relay://{}", sink.address), 25).await;
         let waits = b.send(&["b@there.example"]).await;
         let goes = b.send(&["c@there.example"]).await;
         let kept = "UPDATE mails SET identity = headers";
@@ -119,7 +119,7 @@ both_engines! {
 
     async fn a_mail_whose_tags_cannot_be_read_is_delivered_once_and_its_events_are_not_told(engine: Engine) {
         let sink = SmtpSink::start("127.0.0.1:0");
-        let b = outbound::bench(engine, &format!("relay://{}", sink.address), 25).await;
+        let b = outbound_bench::bench(engine, &format!("relay://{}", sink.address), 25).await;
         let id = b.send(&["b@there.example"]).await;
         let other = b.send(&["c@there.example"]).await;
         b.events().await;
@@ -133,7 +133,7 @@ both_engines! {
     }
 
     async fn mails_of_an_account_wait_for_a_rule_set_that_cannot_be_read_and_others_run(engine: Engine) {
-        let b = receiving::bench(engine).await;
+        let b = receiving_bench::bench(engine).await;
         let other = account('2');
         b.verified(&other, "other.example").await;
         for owner in [&b.owner, &other] {
@@ -161,7 +161,7 @@ both_engines! {
     }
 
     async fn who_verified_first_keeps_its_mail_though_a_later_ones_rules_cannot_be_read(engine: Engine) {
-        let b = receiving::bench(engine).await;
+        let b = receiving_bench::bench(engine).await;
         let later = account('2');
         b.clock.advance(std::time::Duration::from_secs(60));
         b.verified(&later, "here.example").await;

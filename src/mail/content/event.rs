@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use crate::base::Timestamp;
 use crate::mail::bounce::{BounceSubType, BounceType, ComplaintSubType, DelayType};
-use crate::mail::message::headers_record::HeadersRecord;
 use crate::store::Error;
 use crate::store::event_types::EventType;
 use crate::store::mails::Mail;

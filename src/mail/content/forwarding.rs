@@ -4,7 +4,6 @@ use tracing::warn;
 
 use crate::base::{EmailAddress, HeaderLine};
 use crate::mail::content::event::{Bounce, Complaint, Event};
-use crate::mail::message::headers_record::HeadersRecord;
 use crate::mail::message::report::Report;
 use crate::mail::own::system::{SystemMail, SystemMailError, send_in};
 use crate::store::mails::Mail;

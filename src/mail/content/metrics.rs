@@ -8,7 +8,6 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use metrics::{Label, counter};
 
-use crate::mail::message::headers_record::HeadersRecord;
 use crate::store::Error;
 use crate::store::event_destinations::{Dimension, DimensionSource};
 use crate::store::mails::Mail;

@@ -22,7 +22,7 @@ use crate::mail::sending::submission::{MESSAGE_MAX, RECIPIENTS_MAX, Submission};
 use crate::mail::sending::unrendered::{self, Unrendered};
 use crate::store::mails::{Kind, Mail};
 use crate::store::sending_use::{self, Charge};
-use crate::store::{self, Json, Pairs, Store, Tx};
+use crate::store::{self, Json, Pairs, Store};
 use crate::topics::Topics;
 use crate::workers::Compute;
 
