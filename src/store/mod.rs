@@ -10,8 +10,9 @@ mod opening;
 mod queue;
 mod topic;
 pub mod vault;
+mod whole;
 
-pub use access::{account_holdings, account_removal, accounts, master_key, reset};
+pub use access::{accounts, master_key};
 pub use engine::{dialect, lineage, sql};
 pub use identity::{
     dkim_keys, identities, identity_notifications, identity_policies, verification_links, verification_templates,
@@ -29,6 +30,8 @@ pub use topic::{
     ended, fan_outs, platforms, publications, replays, signing_keys, sms, streams, subscriptions, throttles,
     topic_archive, topic_order, topics,
 };
+
+pub use whole::{account_holdings, account_removal, reset};
 
 pub use engine::database::Database;
 pub use engine::error::Error;

@@ -37,6 +37,8 @@ const WITHIN: &[(&str, &[&[&str]])] = &[
             &["access", "queue"],
             &["identity", "topic"],
             &["mail"],
+            // Knows all tables.
+            &["whole"],
             // Names each kind of merged value.
             &["opening"],
         ],

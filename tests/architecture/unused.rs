@@ -48,6 +48,7 @@ const FOUND_ELSEWHERE: &[&str] = &["main", "ALLOCATOR"];
 const DOORS_OF_TESTS: &[(&str, &str)] = &[
     ("check_pending", "a round of looks at the DNS, at the time that the test chooses"),
     ("emptied_tables", "that a reset forgets no table"),
+    ("settings_generation", "that nothing which nobody keeps makes anything stale"),
     ("skewed", "the clock of a machine that is wrong"),
     ("with_in_flight_max", "120,000 messages in flight take minutes to make"),
     ("with_limits", "a hundred thousand topics take minutes to make"),

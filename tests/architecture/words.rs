@@ -144,7 +144,7 @@ const ENGINE_ROOMS: &[&str] = &[
 /// Rooms that have statements in two forms, or some for one engine alone, and why. They ask what an engine can do
 /// (`has_other_writers`, `changes_in_with`), and not which it is. None may be added; one that needs none any more is taken out.
 const TWO_FORMS: &[(&str, &str)] = &[
-    ("store/access/reset.rs", "locks all tables, where others could write into them meanwhile"),
+    ("store/whole/reset.rs", "locks all tables, where others could write into them meanwhile"),
     ("store/mail/accepted.rs", "one round trip where others write, statement by statement where nobody does"),
     ("store/mail/mail_attempts.rs", "recipients and attempts in the parts of one WITH, where those may change rows"),
     ("store/mail/sending_use.rs", "charges after the mails, so that an account's row is held for a moment only"),

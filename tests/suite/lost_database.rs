@@ -83,7 +83,8 @@ async fn what_was_done_while_the_database_was_away_is_not_done_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_gives_few_connections_serves_all_with_them() {
-    let mut database = TestDatabase::new(Engine::Postgres).await;
+    // Empty, so that all that is made in it is the role's own.
+    let mut database = TestDatabase::empty(Engine::Postgres).await;
     let mut admin = PgConnection::connect(&server_url()).await.expect("the PostgreSQL server of the tests answers");
     let role = format!("few_{}", uuid::Uuid::new_v4().simple());
     let (before, rest) = database.url.split_once('@').expect("a user");

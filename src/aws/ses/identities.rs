@@ -98,7 +98,7 @@ pub struct IdentityVerificationAttributes {
 ///
 /// # Errors
 /// More than 100 names.
-pub async fn get_identity_verification_attributes(
+pub(super) async fn get_identity_verification_attributes(
     services: &Services,
     caller: &Caller,
     input: IdentitiesRequest,

@@ -1,6 +1,3 @@
-//! Accounts and keys, the master key that seals what is stored, and what an account holds as a whole.
-pub mod account_holdings;
-pub mod account_removal;
+//! Accounts and keys, and the master key that seals what is stored.
 pub mod accounts;
 pub mod master_key;
-pub mod reset;

@@ -71,8 +71,7 @@ impl Store {
         self.wakes.waiter(queue_id)
     }
 
-    /// Grows whenever the row of a queue, an identity, a rule set or the like has changed through this store: what was
-    /// read before may be stale.
+    /// How often what nodes keep of settings has become stale, as far as this process has heard.
     pub fn settings_generation(&self) -> u64 {
         self.wakes.settings.generation()
     }

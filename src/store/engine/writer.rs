@@ -29,7 +29,11 @@ pub(in crate::store) fn log_pages() -> u32 {
 pub(in crate::store) struct Writer {
     connection: Connection,
     /// What SQLite last gave as the version of the data.
-    version: Option<i64>,
+    version: i64,
+}
+
+fn data_version(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
 }
 
 impl Writer {
@@ -49,7 +53,8 @@ impl Writer {
             LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
             Ok(())
         }));
-        Ok(Self { connection, version: None })
+        let version = data_version(&connection)?;
+        Ok(Self { connection, version })
     }
 
     /// Moves pages of the log into the database, but for those that somebody who reads does not see yet. Gives how many
@@ -67,11 +72,11 @@ impl Writer {
         self.fetch(pragma, vec![])?.first().map_or(Ok(0), |row| row.get("checkpointed"))
     }
 
-    /// Whether another connection, of this process or another, has changed the database since this was asked last; true
-    /// when it is asked for the first time. SQLite's `data_version` does not change by what this connection writes.
+    /// Whether another connection, of this process or another, has changed the database since this was asked last, or since
+    /// this one was opened. SQLite's `data_version` does not change by what this connection writes.
     pub(in crate::store) fn others_wrote(&mut self) -> Result<bool, Error> {
-        let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        Ok(self.version.replace(version) != Some(version))
+        let version = data_version(&self.connection)?;
+        Ok(std::mem::replace(&mut self.version, version) != version)
     }
 
     /// Runs a statement and says how many rows it changed.

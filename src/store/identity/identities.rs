@@ -213,7 +213,7 @@ pub async fn take_due(tx: &mut Tx, again_at: Timestamp, limit: i64, except: &[St
     );
     let values = crate::store::engine::rows::with_names(args![again_at, now, limit], except);
     let rows = tx.touch_returning(&IDENTITIES, sqlx::AssertSqlSafe(sql), values).await?;
-    Ok(readable(&rows, ("identities", "name"), identity))
+    Ok(readable(&rows, ("an identity", "name"), identity))
 }
 
 /// Gives an identity back that was taken and not looked at: its check is due at `at`, unless that was changed meanwhile.
