@@ -108,7 +108,7 @@ async fn who_waits_for_one_that_fails_or_goes_away_loads_by_itself() {
     let (first, second) =
         tokio::join!(kept.get_or_load(&1, fails), kept.get_or_load(&1, || async { Ok::<_, &str>(2) }));
     assert_eq!((first, second, kept.holds(&1)), (Err("no"), Ok(2), false));
-    let gone = kept.get_or_load(&1, || std::future::pending::<Result<u32, &str>>());
+    let gone = kept.get_or_load(&1, std::future::pending::<Result<u32, &str>>);
     assert!(futures::FutureExt::now_or_never(gone).is_none());
     assert_eq!(kept.get_or_load(&1, || async { Ok::<_, &str>(3) }).await, Ok(3));
     assert_eq!(kept.get(&1), Some(3));

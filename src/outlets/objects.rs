@@ -21,7 +21,7 @@ pub struct Objects(Arc<Backend>);
 #[derive(Debug)]
 enum Backend {
     Folder(PathBuf),
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl Objects {
@@ -37,7 +37,7 @@ impl Objects {
 
     /// Buckets are those of a provider; they must exist there.
     pub fn remote(provider: Provider) -> Self {
-        Self(Arc::new(Backend::Remote(Remote::new(provider))))
+        Self(Arc::new(Backend::Remote(Box::new(Remote::new(provider)))))
     }
 
     /// The store that the settings name: a provider, or the folder `objects` in the data directory. Fails with a line for

@@ -6,7 +6,7 @@ use ring::hmac;
 use time::OffsetDateTime;
 
 /// Signs requests for one service with one key.
-pub struct Signer {
+pub(crate) struct Signer {
     access_key: String,
     secret: String,
     region: String,
@@ -16,7 +16,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    pub fn new(access_key: &str, secret: &str, region: &str, service: &'static str) -> Self {
+    pub(crate) fn new(access_key: &str, secret: &str, region: &str, service: &'static str) -> Self {
         Self {
             access_key: access_key.to_owned(),
             secret: secret.to_owned(),
@@ -28,7 +28,7 @@ impl Signer {
 
     /// The headers `x-amz-date` and `authorization`, each with its line end. `headers` are the other ones to sign,
     /// sorted, names in lower case.
-    pub fn sign(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    pub(crate) fn sign(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let now = OffsetDateTime::from_unix_timestamp(now as i64).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let day = format!("{:04}{:02}{:02}", now.year(), u8::from(now.month()), now.day());

@@ -13,9 +13,12 @@ fn read(raw: &[u8]) -> Vec<(String, String)> {
     Fields::of(raw).filter_map(|field| Some((field.name()?.to_owned(), field.value()))).collect()
 }
 
+/// A header section, and the fields that are in it.
+type Case = (&'static [u8], &'static [(&'static str, &'static str)]);
+
 #[test]
 fn each_odd_case_has_its_rule() {
-    let cases: [(&[u8], &[(&str, &str)]); 21] = [
+    let cases: [Case; 21] = [
         (b"A: 1\r\nB: 2\r\n\r\nC: 3\r\n", &[("A", "1"), ("B", "2")]),
         // Line ends.
         (b"A: 1\nB: 2\n\nC: 3", &[("A", "1"), ("B", "2")]),

@@ -80,11 +80,7 @@ pub async fn hold<R>(
 ) -> Result<Option<RuleSet<R>>, Error> {
     let sql = "UPDATE receipt_rule_sets SET version = version + 1 \
                WHERE account = $1 AND region = $2 AND name = $3 RETURNING name, rules, created_at";
-    tx.touch_returning(&RULE_SETS, sql, args![account, region, name])
-        .await?
-        .first()
-        .map(|row| rule_set(&row))
-        .transpose()
+    tx.touch_returning(&RULE_SETS, sql, args![account, region, name]).await?.first().map(rule_set).transpose()
 }
 
 /// All rule sets by name: at most 100, more than the limit allows to make.
