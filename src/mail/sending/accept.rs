@@ -46,7 +46,7 @@ pub struct Terms {
     /// Its template could not be rendered: it is accepted as SES does, told of, and not sent. Its message is a stand-in
     /// with the headers that are known.
     pub unrendered: Option<Unrendered>,
-    /// The operation that it came by, as the tag `ses:operation` tells it. `None`: the one of [`Grants::action`].
+    /// The operation that it came by, as the tag `ses:operation` tells it. `None`: the one of `Grants::action`.
     pub operation: Option<&'static str>,
     /// The octets of a message that the API takes, where it takes fewer than [`MESSAGE_MAX`].
     pub octets_max: Option<usize>,
